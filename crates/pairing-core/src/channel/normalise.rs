@@ -1,0 +1,133 @@
+//! The one spelling of a sender's id, for each kind of id.
+
+use std::borrow::Cow;
+use std::fmt;
+
+/// What the ids of a channel look like.
+#[derive(Clone, Copy)]
+pub(super) enum Shape {
+    /// Compared as they come.
+    Any,
+    /// Digits only.
+    Digits,
+    /// A phone number, or a JID that is one.
+    WhatsApp,
+    /// A phone number or a UUID.
+    Signal,
+    /// A phone number or an e-mail address.
+    IMessage,
+    /// An adapter author's own rule.
+    Custom {
+        normalise: fn(&str) -> Option<String>,
+        expected: &'static str,
+    },
+}
+
+impl Shape {
+    /// The one spelling of `id`, which is trimmed and without prefixes; or what it should have been.
+    pub(super) fn normalise(self, id: &str) -> Result<Cow<'_, str>, &'static str> {
+        match self {
+            Self::Any => Ok(id.into()),
+            Self::Digits => id
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+                .then_some(id.into())
+                .ok_or("a numeric id, such as 12345"),
+            Self::WhatsApp => whatsapp(id)
+                .map(Cow::from)
+                .ok_or("a phone number, such as +15551234567"),
+            Self::Signal => phone(id)
+                .or_else(|| uuid(id))
+                .map(Cow::from)
+                .ok_or("a phone number, such as +15551234567, or a UUID"),
+            Self::IMessage => phone(id)
+                .or_else(|| e_mail(id))
+                .map(Cow::from)
+                .ok_or("a phone number, such as +15551234567, or an e-mail address"),
+            Self::Custom {
+                normalise,
+                expected,
+            } => normalise(id).map(Cow::from).ok_or(expected),
+        }
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "Any",
+            Self::Digits => "Digits",
+            Self::WhatsApp => "WhatsApp",
+            Self::Signal => "Signal",
+            Self::IMessage => "IMessage",
+            Self::Custom { .. } => "Custom",
+        })
+    }
+}
+
+/// E.164: `+`, then 5 to 15 digits of which the first is not 0. Punctuation is dropped, letters are not.
+fn phone(text: &str) -> Option<String> {
+    let mut number = String::from("+");
+    for (at, c) in text.chars().enumerate() {
+        match c {
+            '0'..='9' => number.push(c),
+            '+' if at == 0 => {}
+            '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2015}' => {}
+            c if c.is_whitespace() => {}
+            _ => return None,
+        }
+    }
+    let digits = &number[1..];
+    let plausible = (5..=15).contains(&digits.len()) && !digits.starts_with('0');
+    plausible.then_some(number)
+}
+
+/// A phone number, or the JID of one: `15551234567:3@s.whatsapp.net`.
+///
+/// A `@lid` is not a phone number, although it looks like one once its suffix is gone; nor is a group.
+fn whatsapp(text: &str) -> Option<String> {
+    match text.split_once('@') {
+        None => phone(text),
+        Some((user, server)) => {
+            let is_person = ["s.whatsapp.net", "c.us"]
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(server));
+            let number = user
+                .split_once([':', '.'])
+                .map_or(user, |(number, _)| number);
+            is_person.then(|| phone(number)).flatten()
+        }
+    }
+}
+
+/// `uuid:` and a lower-case UUID, however it was written.
+fn uuid(text: &str) -> Option<String> {
+    let bare = match text.get(..5) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("uuid:") => text[5..].trim(),
+        _ => text,
+    };
+    let hex: String = bare
+        .chars()
+        .filter(|c| *c != '-')
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    let groups: Vec<usize> = bare.split('-').map(str::len).collect();
+    let well_formed = (groups == [8, 4, 4, 4, 12] || groups == [32])
+        && hex.bytes().all(|b| b.is_ascii_hexdigit());
+    well_formed.then(|| {
+        let groups = [0..8, 8..12, 12..16, 16..20, 20..32].map(|group| &hex[group]);
+        format!("uuid:{}", groups.join("-"))
+    })
+}
+
+/// Lower-cased; something before one `@`, and something with a dot or not behind it.
+fn e_mail(text: &str) -> Option<String> {
+    let (user, host) = text.split_once('@')?;
+    let plausible = !user.is_empty()
+        && !host.is_empty()
+        && !host.contains('@')
+        // `chat_guid:…` and the like name a conversation, not a person.
+        && !user.contains(':')
+        && !text.contains(char::is_whitespace);
+    plausible.then(|| text.to_lowercase())
+}

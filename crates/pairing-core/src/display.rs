@@ -1,0 +1,108 @@
+//! Making text from outside safe to show to a person.
+
+use std::fmt::{self, Write as _};
+
+/// Shows text that came from outside so that it cannot command a terminal, hide or reorder itself.
+///
+/// - Control characters (C0, C1, newlines too), bidirectional overrides, zero-width and other
+///   invisible characters are written as `\u{…}`; a backslash is left alone.
+/// - At most `limit` characters are shown; what is cut is marked with `…`.
+///
+/// ```
+/// use pairing_core::escape;
+/// assert_eq!(escape("Zoë \u{202e}evil\u{1b}[31m").to_string(), "Zoë \\u{202e}evil\\u{1b}[31m");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Escaped<'a> {
+    text: &'a str,
+    limit: usize,
+}
+
+/// [`Escaped`] with the usual limit of 128 characters.
+pub fn escape(text: &str) -> Escaped<'_> {
+    Escaped { text, limit: 128 }
+}
+
+impl Escaped<'_> {
+    /// Shows up to `limit` characters of the text instead.
+    pub fn limit(self, limit: usize) -> Self {
+        Self { limit, ..self }
+    }
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut chars = self.text.chars();
+        for c in chars.by_ref().take(self.limit) {
+            if is_unsafe_to_show(c) {
+                write!(f, "{}", c.escape_unicode())?;
+            } else {
+                f.write_char(c)?;
+            }
+        }
+        if chars.next().is_some() {
+            f.write_char('…')?;
+        }
+        Ok(())
+    }
+}
+
+/// Characters that move the cursor, reorder their neighbours, or cannot be seen.
+fn is_unsafe_to_show(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' // soft hyphen
+            | '\u{34f}' // combining grapheme joiner
+            | '\u{61c}' // Arabic letter mark
+            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers
+            | '\u{17b4}' | '\u{17b5}' // Khmer inherent vowels
+            | '\u{180b}'..='\u{180f}' // Mongolian selectors and vowel separator
+            | '\u{200b}'..='\u{200f}' // zero width, joiners, left-to-right marks
+            | '\u{2028}'..='\u{202e}' // line and paragraph separators, bidi embeddings
+            | '\u{2060}'..='\u{206f}' // word joiner, invisible operators, bidi isolates
+            | '\u{fe00}'..='\u{fe0f}' // variation selectors
+            | '\u{feff}' // byte order mark
+            | '\u{fff9}'..='\u{fffb}' // interlinear annotation
+            | '\u{1d173}'..='\u{1d17a}' // musical formatting
+            | '\u{e0000}'..='\u{e0fff}' // tags and more selectors
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_spelled_out() {
+        assert_eq!(
+            escape("a\u{1b}[2J\r\nb\u{9b}c").to_string(),
+            r"a\u{1b}[2J\u{d}\u{a}b\u{9b}c"
+        );
+        assert_eq!(
+            escape("x\u{200b}\u{202e}\u{2066}y").to_string(),
+            r"x\u{200b}\u{202e}\u{2066}y"
+        );
+    }
+
+    #[test]
+    fn ordinary_names_stay_as_they_are() {
+        for name in ["Zoë Ünïcode", "李小龍", "Ann \\o/", "👍"] {
+            assert_eq!(escape(name).to_string(), name);
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_and_says_so() {
+        assert_eq!(escape("abcdef").limit(3).to_string(), "abc…");
+        assert_eq!(escape("abc").limit(3).to_string(), "abc");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_dangerous_comes_out(text: String) {
+            prop_assert!(!escape(&text).to_string().contains(is_unsafe_to_show));
+        }
+    }
+}

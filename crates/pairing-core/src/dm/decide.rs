@@ -1,0 +1,83 @@
+//! The owner decides.
+
+use super::{Decision, delete_request};
+use crate::store::{AllowEntry, Change, Grant, PendingRequest};
+use crate::{AccountId, Approver, ChannelId, Key, Record, SenderId, Timestamp};
+
+/// Lets the sender of a request in and ends the request.
+pub(crate) fn approve(
+    request: &PendingRequest,
+    allowed: Option<&AllowEntry>,
+    approver: &Approver,
+    now: Timestamp,
+) -> Decision<AllowEntry> {
+    let entry = allowed.cloned().unwrap_or_else(|| AllowEntry {
+        channel: request.channel.clone(),
+        account: request.account.clone(),
+        entry: request.sender.clone(),
+        written: None,
+        grant: Some(grant(approver, request.created_at, now)),
+    });
+    let mut changes = Vec::from(delete_request(request));
+    if allowed.is_none() {
+        changes.push(Change::Put(Record::Allow(entry.clone())));
+    }
+    Decision {
+        changes,
+        outcome: entry,
+    }
+}
+
+/// Ends a request without letting anybody in.
+pub(crate) fn reject(request: &PendingRequest) -> Decision<PendingRequest> {
+    Decision {
+        changes: delete_request(request).into(),
+        outcome: request.clone(),
+    }
+}
+
+/// Lets a sender in who need not have asked; a request of theirs ends. `true` where they were not in.
+pub(crate) fn allow(
+    (channel, account, sender): (&ChannelId, &AccountId, &SenderId),
+    request: Option<&PendingRequest>,
+    allowed: Option<&AllowEntry>,
+    approver: &Approver,
+    now: Timestamp,
+) -> Decision<bool> {
+    let mut changes: Vec<Change> = request.map(delete_request).into_iter().flatten().collect();
+    if allowed.is_none() {
+        changes.push(Change::Put(Record::Allow(AllowEntry {
+            channel: channel.clone(),
+            account: account.clone(),
+            entry: sender.clone(),
+            written: None,
+            grant: Some(grant(approver, request.and_then(|r| r.created_at), now)),
+        })));
+    }
+    Decision {
+        changes,
+        outcome: allowed.is_none(),
+    }
+}
+
+/// Takes a sender off the list.
+pub(crate) fn withdraw(allowed: &AllowEntry) -> Decision<AllowEntry> {
+    let key = Key::Allow {
+        channel: allowed.channel.clone(),
+        account: allowed.account.clone(),
+        entry: allowed.entry.clone(),
+    };
+    Decision {
+        changes: vec![Change::Delete(key)],
+        outcome: allowed.clone(),
+    }
+}
+
+fn grant(approver: &Approver, requested_at: Option<Timestamp>, now: Timestamp) -> Grant {
+    Grant {
+        by: approver.id().clone(),
+        via: approver.via(),
+        at: now,
+        requested_at,
+    }
+}

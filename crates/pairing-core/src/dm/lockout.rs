@@ -1,0 +1,52 @@
+//! Wrong codes, counted per approver and channel.
+
+use super::{Decision, Limits};
+use crate::store::{Attempts, Change};
+use crate::{Approver, ChannelId, Record, Timestamp};
+
+/// Until when this approver is refused, if they are.
+pub(crate) fn locked_until(
+    attempts: Option<&Attempts>,
+    limits: &Limits,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let until = attempts?.locked_until?;
+    // A lock that ends later than one made now would, was made by a clock that has been set back.
+    (now < until && until <= now + limits.lockout).then_some(until)
+}
+
+/// Counts a wrong code, and locks the approver out when there were too many.
+pub(crate) fn wrong_code(
+    channel: &ChannelId,
+    approver: &Approver,
+    before: Option<&Attempts>,
+    limits: &Limits,
+    now: Timestamp,
+) -> Decision<()> {
+    if !approver.can_be_locked_out() {
+        return Decision::unchanged(());
+    }
+    let mut failed_at: Vec<Timestamp> = before
+        .map_or(&[][..], |before| &before.failed_at)
+        .iter()
+        .copied()
+        .filter(|at| {
+            now.since(*at)
+                .is_some_and(|age| age < limits.attempts_window)
+        })
+        .collect();
+    failed_at.push(now);
+    let locked_until = (failed_at.len() >= limits.max_attempts).then(|| now + limits.lockout);
+    if locked_until.is_some() {
+        failed_at.clear();
+    }
+    Decision {
+        changes: vec![Change::Put(Record::Attempts(Attempts {
+            channel: channel.clone(),
+            approver: approver.id().clone(),
+            failed_at,
+            locked_until,
+        }))],
+        outcome: (),
+    }
+}

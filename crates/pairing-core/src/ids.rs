@@ -1,0 +1,261 @@
+//! Names that hold their invariants: channel, account, sender.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// A chat channel: `telegram`, `whatsapp`, or one of an adapter author's own.
+///
+/// - Matches `[a-z][a-z0-9_-]{0,63}`, so it is safe in a file name and unchanged by the rules for one.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct ChannelId(Arc<str>);
+
+/// One of a channel's bot accounts; [`AccountId::default`] where there is only one.
+///
+/// - Trimmed and lower-cased, 1 to 64 characters.
+/// - No control character, no `/`, `\` or `..`: nothing that could lead out of a directory.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct AccountId(Arc<str>);
+
+/// A sender in the one spelling that its channel's rules give it.
+///
+/// - Only [`ChannelRules::sender`](crate::ChannelRules::sender) makes one out of what came from outside.
+/// - 1 to 256 bytes, no control character, not `*`, no white space at either end.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct SenderId(Arc<str>);
+
+/// Why a text names no channel or account.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NameError {
+    /// Not `[a-z][a-z0-9_-]{0,63}`.
+    #[error("a channel is named by a letter and up to 63 more of a-z, 0-9, _ and -")]
+    Channel,
+    /// Nothing but white space.
+    #[error("the account name is empty")]
+    EmptyAccount,
+    /// Longer than 64 characters.
+    #[error("an account name has at most 64 characters, this has {found}")]
+    LongAccount {
+        /// Characters found.
+        found: usize,
+    },
+    /// A control character, a slash, a backslash or `..`.
+    #[error("an account name holds no {found}")]
+    AccountCharacter {
+        /// What was found, in words.
+        found: &'static str,
+    },
+}
+
+impl ChannelId {
+    /// Reads a channel name; white space around it and upper case are forgiven.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let name = text.trim().to_ascii_lowercase();
+        let mut bytes = name.bytes();
+        let well_formed = name.len() <= 64
+            && bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+            && bytes
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+        well_formed
+            .then(|| Self(name.into()))
+            .ok_or(NameError::Channel)
+    }
+
+    /// A channel known when this crate was written.
+    pub(crate) fn builtin(name: &'static str) -> Self {
+        debug_assert!(Self::parse(name).is_ok_and(|id| id.as_str() == name));
+        Self(name.into())
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AccountId {
+    /// The longest name, in characters.
+    pub const MAX_CHARS: usize = 64;
+
+    /// Reads an account name: trims, lower-cases, and refuses what could be a path.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let name = text.trim().to_lowercase();
+        let found = name.chars().count();
+        let refused = |found| Err(NameError::AccountCharacter { found });
+        if found == 0 {
+            return Err(NameError::EmptyAccount);
+        }
+        if found > Self::MAX_CHARS {
+            return Err(NameError::LongAccount { found });
+        }
+        if name.contains("..") {
+            return refused("`..`");
+        }
+        if name.contains(['/', '\\']) {
+            return refused("slash or backslash");
+        }
+        if name.contains(char::is_control) {
+            return refused("control character");
+        }
+        Ok(Self(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Is this the account that a channel has unless told otherwise?
+    pub fn is_default(&self) -> bool {
+        &*self.0 == "default"
+    }
+}
+
+impl Default for AccountId {
+    fn default() -> Self {
+        Self("default".into())
+    }
+}
+
+impl SenderId {
+    /// The longest id, in bytes.
+    pub const MAX_BYTES: usize = 256;
+
+    /// Checks the invariants of a text that is already in its normal spelling.
+    pub(crate) fn checked(text: &str) -> Result<Self, SenderError> {
+        if text.is_empty() {
+            return Err(SenderError::Empty);
+        }
+        if text == "*" {
+            return Err(SenderError::Wildcard);
+        }
+        if text.len() > Self::MAX_BYTES {
+            return Err(SenderError::Long { found: text.len() });
+        }
+        if text.contains(char::is_control) || text.trim() != text {
+            return Err(SenderError::Control);
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Why a text names no sender.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SenderError {
+    /// Nothing is left once prefix and white space are gone.
+    #[error("nothing is left of the sender id once its prefix is removed")]
+    Empty,
+    /// `*` stands for everybody, and everybody is not a sender.
+    #[error("`*` stands for everybody, not for a sender")]
+    Wildcard,
+    /// Longer than 256 bytes.
+    #[error(
+        "a sender id has at most {} bytes, this has {found}",
+        SenderId::MAX_BYTES
+    )]
+    Long {
+        /// Bytes found.
+        found: usize,
+    },
+    /// A control character within.
+    #[error("a sender id holds no control characters")]
+    Control,
+    /// Not what senders of this channel look like, so it could never match one.
+    #[error("a {channel} sender is {expected}")]
+    Shape {
+        /// The channel whose rules were asked.
+        channel: ChannelId,
+        /// What its senders look like.
+        expected: &'static str,
+    },
+}
+
+macro_rules! text_id {
+    ($name:ident, $error:ty, $parse:path) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({:?})", stringify!($name), &*self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0.as_ref().to_owned()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                $parse(&text)
+            }
+        }
+    };
+}
+
+text_id!(ChannelId, NameError, ChannelId::parse);
+text_id!(AccountId, NameError, AccountId::parse);
+text_id!(SenderId, SenderError, SenderId::checked);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels() {
+        assert_eq!(ChannelId::parse(" Telegram ").unwrap().as_str(), "telegram");
+        assert_eq!(ChannelId::parse("a-b_9").unwrap().as_str(), "a-b_9");
+        let long = "a".repeat(65);
+        for bad in [
+            "",
+            "../x",
+            "a/b",
+            "9a",
+            "-a",
+            "tele gram",
+            "ä",
+            "a\0",
+            &long,
+        ] {
+            assert_eq!(ChannelId::parse(bad), Err(NameError::Channel), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn accounts() {
+        assert_eq!(AccountId::parse(" Work ").unwrap().as_str(), "work");
+        assert_eq!(AccountId::parse("Default").unwrap(), AccountId::default());
+        assert!(AccountId::parse("a:b").is_ok());
+        let long = "x".repeat(300);
+        for bad in [
+            "", "  ", "../x", "a/b", "a\\b", "a..b", "a\0b", "a\nb", &long,
+        ] {
+            assert!(AccountId::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn deserialising_goes_through_the_parser() {
+        assert!(ChannelId::try_from("../x".to_owned()).is_err());
+        assert!(SenderId::try_from("*".to_owned()).is_err());
+        assert!(SenderId::try_from(" a".to_owned()).is_err());
+    }
+}

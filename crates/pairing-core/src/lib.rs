@@ -1,0 +1,40 @@
+//! OpenClaw *pairing* as pure decisions: who may talk to the bot.
+//!
+//! An unknown sender gets a code of eight characters, and nothing of theirs is processed until the
+//! owner approves. This crate holds every rule of that: codes, expiry, the cap on pending requests,
+//! allowlists, policies and lock-outs. It reads no clock, no files, no environment and no randomness
+//! of its own; all of these are handed to it.
+//!
+//! - [`Pairing`] is the service that gateways embed and channel adapters call.
+//! - [`PairingStore`] is what keeps its records. [`MemoryStore`] is here, `pairing-fs` keeps them in
+//!   the files of existing OpenClaw installs, and `pairing-conformance` tests one of your own.
+//! - [`Approver`] is who decides; there is no default one.
+
+mod approver;
+mod channel;
+mod code;
+mod display;
+mod dm;
+mod entropy;
+mod ids;
+mod scope;
+mod service;
+pub mod store;
+mod time;
+
+pub use approver::{Approver, ApproverId, MissingScope, Via};
+pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
+pub use code::{PairingCode, ParseCodeError};
+pub use display::{Escaped, escape};
+pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
+pub use entropy::{Entropy, EntropyError};
+pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
+pub use scope::{ParseScopeError, Scope, ScopeSet};
+pub use service::{
+    Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Channel, ChannelError,
+    Created, DecisionError, ListError, Pairing, Pending, RequestError, Requested, Sender,
+};
+pub use store::{Key, MemoryStore, PairingStore, Problem, Range, Record, StoreError};
+pub use time::{Clock, ManualClock, ParseTimestampError, Timestamp};
+
+pub(crate) use store::Change;

@@ -1,0 +1,141 @@
+//! What an operator may do.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One right of an operator: `operator.read`, `operator.pairing`, …
+///
+/// - `operator.` and a name of `[a-z0-9_.-]`, at most 64 bytes; so it never holds the separators of a
+///   signed payload.
+/// - Names this crate does not know parse, and only `operator.admin` implies them.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Scope(Box<str>);
+
+/// The text is not `operator.` and a name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a scope is `operator.` and a name of a-z, 0-9, `_`, `.` and `-`")]
+pub struct ParseScopeError;
+
+impl Scope {
+    /// Implies every other scope.
+    pub const ADMIN: &str = "operator.admin";
+    /// Deciding who and what is paired.
+    pub const PAIRING: &str = "operator.pairing";
+    /// Changing things; implies [`READ`](Self::READ).
+    pub const WRITE: &str = "operator.write";
+    /// Looking at things.
+    pub const READ: &str = "operator.read";
+    /// Deciding what an agent may execute.
+    pub const APPROVALS: &str = "operator.approvals";
+
+    /// Reads a scope name.
+    pub fn parse(text: &str) -> Result<Self, ParseScopeError> {
+        let name = text.strip_prefix("operator.").ok_or(ParseScopeError)?;
+        let well_formed = !name.is_empty()
+            && text.len() <= 64
+            && name.bytes().all(|b| {
+                b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'.' | b'-')
+            });
+        well_formed
+            .then(|| Self(text.into()))
+            .ok_or(ParseScopeError)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Scope({:?})", &*self.0)
+    }
+}
+
+impl From<Scope> for String {
+    fn from(scope: Scope) -> Self {
+        scope.0.into_string()
+    }
+}
+
+impl TryFrom<String> for Scope {
+    type Error = ParseScopeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+/// A set of [`Scope`]s; the empty set allows nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeSet(BTreeSet<Scope>);
+
+impl ScopeSet {
+    /// The set that implies every other.
+    pub fn admin() -> Self {
+        Self(BTreeSet::from([Scope(Scope::ADMIN.into())]))
+    }
+
+    /// Does holding this set allow what needs `scope`?
+    ///
+    /// `operator.admin` implies everything, `operator.write` implies `operator.read`; nothing else
+    /// implies anything.
+    pub fn allows(&self, scope: &str) -> bool {
+        let holds = |name: &str| self.0.iter().any(|held| held.as_str() == name);
+        holds(scope) || holds(Scope::ADMIN) || (scope == Scope::READ && holds(Scope::WRITE))
+    }
+
+    /// The scopes, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+}
+
+impl FromIterator<Scope> for ScopeSet {
+    fn from_iter<I: IntoIterator<Item = Scope>>(scopes: I) -> Self {
+        Self(scopes.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(names: &[&str]) -> ScopeSet {
+        names.iter().map(|n| Scope::parse(n).unwrap()).collect()
+    }
+
+    #[test]
+    fn implication() {
+        assert!(ScopeSet::admin().allows("operator.anything"));
+        assert!(set(&["operator.write"]).allows(Scope::READ));
+        assert!(!set(&["operator.write"]).allows(Scope::PAIRING));
+        assert!(!set(&["operator.pairing"]).allows(Scope::READ));
+        assert!(!set(&[]).allows(Scope::READ));
+    }
+
+    #[test]
+    fn separators_and_foreign_prefixes_are_refused() {
+        for bad in [
+            "",
+            "operator.",
+            "admin",
+            "operator.a,b",
+            "operator.a|b",
+            "operator.A",
+            "node.x",
+        ] {
+            assert_eq!(Scope::parse(bad), Err(ParseScopeError), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! A channel: what the owner decides.
+
+use std::sync::Arc;
+
+use super::transact::{Transaction, list, transact};
+use super::{Account, DecisionError, ListError, Pairing};
+use crate::dm::{self, Decision, Limits};
+use crate::store::{AllowEntry, Holder, PendingRequest, Problem, TurnedAway};
+use crate::{
+    AccountId, Approver, Change, ChannelId, ChannelRules, Key, NameError, PairingCode, Range,
+    Timestamp,
+};
+
+/// A channel of a [`Pairing`]: lists what is pending, approves and rejects.
+#[derive(Debug, Clone)]
+pub struct Channel {
+    pairing: Pairing,
+    rules: Arc<ChannelRules>,
+}
+
+/// An approval that has been committed.
+#[derive(Debug, Clone)]
+pub struct Approved {
+    /// The request that was answered.
+    pub request: PendingRequest,
+    /// The entry of the allowlist.
+    pub entry: AllowEntry,
+}
+
+/// What waits for the owner.
+#[derive(Debug, Clone, Default)]
+pub struct Pending {
+    /// Requests that still run, in the store's order.
+    pub requests: Vec<PendingRequest>,
+    /// What was stored but could not be understood.
+    pub problems: Vec<Problem>,
+}
+
+impl Channel {
+    pub(super) fn new(pairing: Pairing, rules: Arc<ChannelRules>) -> Self {
+        Self { pairing, rules }
+    }
+
+    /// The channel's name.
+    pub fn id(&self) -> &ChannelId {
+        self.rules.id()
+    }
+
+    /// The channel's rules.
+    pub fn rules(&self) -> &ChannelRules {
+        &self.rules
+    }
+
+    /// A handle to one of its accounts; `default` where the channel has only one.
+    pub fn account(&self, name: &str) -> Result<Account, NameError> {
+        Ok(Account::new(self.clone(), AccountId::parse(name)?))
+    }
+
+    /// The service it belongs to.
+    pub fn pairing(&self) -> &Pairing {
+        &self.pairing
+    }
+
+    /// Requests of all accounts that still run.
+    pub fn pending(&self) -> Result<Pending, ListError> {
+        self.pending_of(None)
+    }
+
+    /// Who was turned away because too many requests were pending, by account.
+    pub fn turned_away(&self) -> Result<Vec<TurnedAway>, ListError> {
+        let range = Range::TurnedAway {
+            channel: self.id().clone(),
+        };
+        let (records, _) = list(self.pairing.store(), &range)?;
+        let turned = records.iter().filter_map(|r| r.as_turned_away().cloned());
+        Ok(turned.collect())
+    }
+
+    /// Approves the request with this code, whichever account it came in through.
+    ///
+    /// One commit lets the sender in and ends the request. A code that requests of two accounts carry
+    /// is an error that names them. A wrong code counts towards locking the approver out.
+    pub fn approve(&self, code: &str, approver: &Approver) -> Result<Approved, DecisionError> {
+        self.approve_in(None, code, approver)
+    }
+
+    /// Rejects the request with this code, or else of this sender. The sender may ask anew.
+    pub fn reject(
+        &self,
+        code_or_sender: &str,
+        approver: &Approver,
+    ) -> Result<PendingRequest, DecisionError> {
+        self.reject_in(None, code_or_sender, approver)
+    }
+
+    pub(super) fn pending_of(&self, account: Option<&AccountId>) -> Result<Pending, ListError> {
+        let range = Range::Requests {
+            channel: self.id().clone(),
+            account: account.cloned(),
+        };
+        let now = self.pairing.now();
+        let (records, problems) = list(self.pairing.store(), &range)?;
+        let requests = records.iter().filter_map(|r| r.as_request());
+        Ok(Pending {
+            requests: requests
+                .filter(|request| !request.is_expired(self.limits(), now))
+                .cloned()
+                .collect(),
+            problems,
+        })
+    }
+
+    pub(super) fn approve_in(
+        &self,
+        account: Option<&AccountId>,
+        code: &str,
+        approver: &Approver,
+    ) -> Result<Approved, DecisionError> {
+        let code = PairingCode::parse(code)?;
+        self.decide(approver, |tx, now| {
+            let request = self.by_code(tx, account, code, now)?;
+            let allowed = tx.allow(Key::Allow {
+                channel: request.channel.clone(),
+                account: request.account.clone(),
+                entry: request.sender.clone(),
+            })?;
+            let Decision { changes, outcome } =
+                dm::approve(&request, allowed.as_ref(), approver, now);
+            Ok(Decision {
+                changes,
+                outcome: Approved {
+                    request,
+                    entry: outcome,
+                },
+            })
+        })
+    }
+
+    pub(super) fn reject_in(
+        &self,
+        account: Option<&AccountId>,
+        code_or_sender: &str,
+        approver: &Approver,
+    ) -> Result<PendingRequest, DecisionError> {
+        let code = PairingCode::parse(code_or_sender);
+        let sender = self.rules.sender(code_or_sender);
+        self.decide(approver, |tx, now| {
+            let found = match (&code, &sender) {
+                (Ok(code), Ok(_)) => match self.by_code(tx, account, *code, now) {
+                    Err(DecisionError::NotFound { .. }) => None,
+                    found => Some(found?),
+                },
+                (Ok(code), Err(_)) => Some(self.by_code(tx, account, *code, now)?),
+                (Err(_), Ok(_)) => None,
+                (Err(code), Err(_)) => return Err(code.clone().into()),
+            };
+            let request = match (found, &sender) {
+                (Some(request), _) => request,
+                (None, Ok(sender)) => {
+                    let mut requests = tx.requests(self.id(), account)?;
+                    requests.retain(|request| request.sender == *sender);
+                    self.the_only_one(requests, |request| &request.account)?
+                }
+                (None, Err(_)) => return Err(self.not_found()),
+            };
+            Ok(dm::reject(&request))
+        })
+    }
+
+    /// Every decision by code goes through here: scopes, then the lock-out, then `decide`; a decision
+    /// that finds nothing is counted as a wrong code, one that succeeds forgets the wrong ones.
+    fn decide<T>(
+        &self,
+        approver: &Approver,
+        decide: impl Fn(&mut Transaction<'_>, Timestamp) -> Result<Decision<T>, DecisionError>,
+    ) -> Result<T, DecisionError> {
+        approver.may_pair()?;
+        transact(self.pairing.store(), |tx| {
+            let now = self.pairing.now();
+            let attempts_key = Key::Attempts {
+                channel: self.id().clone(),
+                approver: approver.id().clone(),
+            };
+            let attempts = if approver.can_be_locked_out() {
+                tx.attempts(attempts_key.clone())?
+            } else {
+                None
+            };
+            if let Some(until) = dm::locked_until(attempts.as_ref(), self.limits(), now) {
+                return Err(DecisionError::LockedOut { until });
+            }
+            match decide(tx, now) {
+                Ok(Decision { changes, outcome }) => {
+                    let forget = attempts.map(|_| Change::Delete(attempts_key));
+                    Ok(Decision {
+                        changes: changes.into_iter().chain(forget).collect(),
+                        outcome: Ok(outcome),
+                    })
+                }
+                Err(wrong @ (DecisionError::NotFound { .. } | DecisionError::Expired { .. })) => {
+                    let attempts = attempts.as_ref();
+                    let Decision { changes, .. } =
+                        dm::wrong_code(self.id(), approver, attempts, self.limits(), now);
+                    Ok(Decision {
+                        changes,
+                        outcome: Err(wrong),
+                    })
+                }
+                Err(error) => Err(error),
+            }
+        })?
+    }
+
+    /// The running request that carries the code.
+    fn by_code(
+        &self,
+        tx: &mut Transaction<'_>,
+        account: Option<&AccountId>,
+        code: PairingCode,
+        now: Timestamp,
+    ) -> Result<PendingRequest, DecisionError> {
+        let taken = tx.code(Key::Code {
+            channel: self.id().clone(),
+            code,
+        })?;
+        let mut holders = taken.map_or_else(Vec::new, |taken| taken.holders);
+        if let Some(account) = account {
+            let elsewhere = holders.first().map(|holder| holder.account.clone());
+            holders.retain(|holder| holder.account == *account);
+            if let (Some(account), true) = (elsewhere, holders.is_empty()) {
+                return Err(DecisionError::OtherAccount { account });
+            }
+        }
+        let Holder { account, sender } = self.the_only_one(holders, |holder| &holder.account)?;
+        let request = tx
+            .request(Key::Request {
+                channel: self.id().clone(),
+                account,
+                sender,
+            })?
+            .filter(|request| request.code == code)
+            .ok_or_else(|| self.not_found())?;
+        if request.is_expired(self.limits(), now) {
+            return Err(DecisionError::Expired {
+                channel: self.id().clone(),
+            });
+        }
+        Ok(request)
+    }
+
+    fn the_only_one<T>(
+        &self,
+        mut found: Vec<T>,
+        account: impl Fn(&T) -> &AccountId,
+    ) -> Result<T, DecisionError> {
+        match (found.pop(), found.is_empty()) {
+            (None, _) => Err(self.not_found()),
+            (Some(only), true) => Ok(only),
+            (Some(last), false) => {
+                found.push(last);
+                Err(DecisionError::Ambiguous {
+                    accounts: found.iter().map(|f| account(f).clone()).collect(),
+                })
+            }
+        }
+    }
+
+    fn not_found(&self) -> DecisionError {
+        DecisionError::NotFound {
+            channel: self.id().clone(),
+        }
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        self.pairing.limits()
+    }
+}

@@ -1,0 +1,142 @@
+//! The service: the one place where store, clock and entropy meet.
+
+mod account;
+mod channel;
+mod error;
+mod transact;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use account::{Account, Admission, Allowed, Created, Requested, Sender};
+pub use channel::{Approved, Channel, Pending};
+pub use error::{AdmitError, AllowlistError, ChannelError, DecisionError, ListError, RequestError};
+
+use crate::store::{Changes, Position};
+use crate::{
+    ChannelId, Channels, Clock, Entropy, Limits, NameError, PairingStore, StoreError, Timestamp,
+};
+
+/// Pairing over a store: made once, cheap to clone, shared between threads.
+///
+/// ```
+/// use std::sync::Arc;
+/// use pairing_core::{ManualClock, MemoryStore, Pairing, Requested, Timestamp};
+/// # struct Zeros; impl pairing_core::Entropy for Zeros {
+/// #     fn fill(&self, b: &mut [u8]) -> Result<(), pairing_core::EntropyError> { b.fill(0); Ok(()) } }
+/// # let (clock, entropy) = (ManualClock::new(Timestamp::from_millis(0)), Zeros);
+///
+/// // `pairing_fs::open` does this with files, the system's clock and its randomness.
+/// let pairing = Pairing::new(MemoryStore::new(), clock, entropy);
+/// let gate = pairing.channel("telegram")?.account("default")?;
+///
+/// assert!(!gate.is_allowed("12345")?);
+/// let Requested::Created(created) = gate.request_or_reuse("12345")? else { unreachable!() };
+/// assert!(created.reply.contains("openclaw pairing approve telegram AAAAAAAA"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Pairing(Arc<Inner>);
+
+struct Inner {
+    store: Box<dyn PairingStore>,
+    clock: Box<dyn Clock>,
+    entropy: Box<dyn Entropy>,
+    channels: Channels,
+    limits: Limits,
+}
+
+impl Pairing {
+    /// A service with the built-in channels and the usual limits.
+    pub fn new(
+        store: impl PairingStore + 'static,
+        clock: impl Clock + 'static,
+        entropy: impl Entropy + 'static,
+    ) -> Self {
+        Self::with(
+            store,
+            clock,
+            entropy,
+            Channels::builtin(),
+            Limits::default(),
+        )
+    }
+
+    /// A service with channels and limits of one's own. The store must go by the same channels.
+    pub fn with(
+        store: impl PairingStore + 'static,
+        clock: impl Clock + 'static,
+        entropy: impl Entropy + 'static,
+        channels: Channels,
+        limits: Limits,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            store: Box::new(store),
+            clock: Box::new(clock),
+            entropy: Box::new(entropy),
+            channels,
+            limits,
+        }))
+    }
+
+    /// A handle to a channel.
+    pub fn channel(&self, name: &str) -> Result<Channel, ChannelError> {
+        let id = ChannelId::parse(name)?;
+        match self.0.channels.get(&id) {
+            Some(rules) => Ok(Channel::new(self.clone(), rules.clone())),
+            None => Err(ChannelError::Unknown {
+                channel: id,
+                known: self.channels().iter().map(|r| r.id().clone()).collect(),
+            }),
+        }
+    }
+
+    /// The channels it knows.
+    pub fn channels(&self) -> &Channels {
+        &self.0.channels
+    }
+
+    /// The limits it goes by.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// What time the service thinks it is.
+    pub fn now(&self) -> Timestamp {
+        self.0.clock.now()
+    }
+
+    /// What changed in the store after a position, waiting up to `timeout`:
+    /// see [`PairingStore::changes`].
+    pub fn changes(
+        &self,
+        after: Option<Position>,
+        timeout: Duration,
+    ) -> Result<Changes, StoreError> {
+        self.0.store.changes(after, timeout)
+    }
+
+    fn store(&self) -> &dyn PairingStore {
+        &*self.0.store
+    }
+
+    fn entropy(&self) -> &dyn Entropy {
+        &*self.0.entropy
+    }
+}
+
+impl fmt::Debug for Pairing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pairing")
+            .field("channels", &self.0.channels)
+            .field("limits", &self.0.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<NameError> for ChannelError {
+    fn from(error: NameError) -> Self {
+        Self::Name(error)
+    }
+}

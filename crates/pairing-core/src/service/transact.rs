@@ -1,0 +1,136 @@
+//! Read, decide, commit; again if somebody was faster.
+
+use std::sync::Arc;
+
+use crate::dm::Decision;
+use crate::store::{
+    AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, TakenCode,
+    TurnedAway,
+};
+use crate::{AccountId, ChannelId, Key, PairingStore, Range, Record, StoreError};
+
+/// How often a decision is made anew. Every conflict is somebody else's success, so this is met only
+/// by a store that is broken.
+const MAX_TRIES: usize = 100;
+
+/// The most records of a range that a decision may rest on.
+const DECISIVE: usize = 1024;
+
+/// Decides on what the store holds and commits, on condition that what was read is unchanged.
+///
+/// `decide` runs once per try; what it reads through the transaction becomes the condition.
+pub(super) fn transact<T, E: From<StoreError>>(
+    store: &dyn PairingStore,
+    mut decide: impl FnMut(&mut Transaction<'_>) -> Result<Decision<T>, E>,
+) -> Result<T, E> {
+    for _ in 0..MAX_TRIES {
+        let mut transaction = Transaction {
+            store,
+            conditions: Vec::new(),
+        };
+        let Decision { changes, outcome } = decide(&mut transaction)?;
+        if changes.is_empty() {
+            return Ok(outcome);
+        }
+        let batch = Batch {
+            conditions: transaction.conditions,
+            changes: last_of_each_key(changes),
+        };
+        match store.commit(&batch) {
+            Ok(()) => return Ok(outcome),
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+/// Decisions are put together of parts that may name a key twice; the later part stands.
+fn last_of_each_key(changes: Vec<Change>) -> Vec<Change> {
+    let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
+    for change in changes {
+        kept.retain(|before| before.key() != change.key());
+        kept.push(change);
+    }
+    kept
+}
+
+/// What a decision reads, and remembers having read.
+pub(super) struct Transaction<'s> {
+    store: &'s dyn PairingStore,
+    conditions: Vec<Condition>,
+}
+
+impl Transaction<'_> {
+    fn read(&mut self, key: Key) -> Result<Option<Arc<Record>>, StoreError> {
+        let read = self.store.read(&key)?;
+        self.conditions.push(Condition::Record(key, read.version));
+        Ok(read.record)
+    }
+
+    pub(super) fn request(&mut self, key: Key) -> Result<Option<PendingRequest>, StoreError> {
+        let record = self.read(key)?;
+        Ok(record.and_then(|record| record.as_request().cloned()))
+    }
+
+    pub(super) fn code(&mut self, key: Key) -> Result<Option<TakenCode>, StoreError> {
+        let record = self.read(key)?;
+        Ok(record.and_then(|record| record.as_code().cloned()))
+    }
+
+    pub(super) fn allow(&mut self, key: Key) -> Result<Option<AllowEntry>, StoreError> {
+        let record = self.read(key)?;
+        Ok(record.and_then(|record| record.as_allow().cloned()))
+    }
+
+    pub(super) fn attempts(&mut self, key: Key) -> Result<Option<Attempts>, StoreError> {
+        let record = self.read(key)?;
+        Ok(record.and_then(|record| record.as_attempts().cloned()))
+    }
+
+    pub(super) fn turned_away(&mut self, key: Key) -> Result<Option<TurnedAway>, StoreError> {
+        let record = self.read(key)?;
+        Ok(record.and_then(|record| record.as_turned_away().cloned()))
+    }
+
+    /// The pending requests of a channel or an account, all of them.
+    pub(super) fn requests(
+        &mut self,
+        channel: &ChannelId,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<PendingRequest>, StoreError> {
+        let range = Range::Requests {
+            channel: channel.clone(),
+            account: account.cloned(),
+        };
+        let page = self.store.range(&range, &PageRequest::first(DECISIVE))?;
+        if page.next.is_some() {
+            return Err(StoreError::Refused {
+                reason: format!("more than {DECISIVE} requests are stored for {channel}"),
+            });
+        }
+        self.conditions.push(Condition::Range(range, page.version));
+        let requests = page.records.iter().filter_map(|r| r.as_request().cloned());
+        Ok(requests.collect())
+    }
+}
+
+/// Reads a range page by page, without deciding anything on it.
+pub(super) fn list(
+    store: &dyn PairingStore,
+    range: &Range,
+) -> Result<(Vec<Arc<Record>>, Vec<crate::Problem>), StoreError> {
+    let mut page = store.range(range, &PageRequest::first(DECISIVE))?;
+    let (mut records, problems) = (page.records, page.problems);
+    while let Some(after) = page.next {
+        page = store.range(
+            range,
+            &PageRequest {
+                after: Some(after),
+                limit: DECISIVE,
+            },
+        )?;
+        records.append(&mut page.records);
+    }
+    Ok((records, problems))
+}

@@ -1,0 +1,234 @@
+//! Names of records, and ranges of them.
+
+use std::fmt::Write as _;
+
+use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId};
+
+/// The name of one record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Key {
+    /// A pending request.
+    Request {
+        /// Its channel.
+        channel: ChannelId,
+        /// The bot account that was written to.
+        account: AccountId,
+        /// Who wrote.
+        sender: SenderId,
+    },
+    /// A code that is taken, which is what makes codes unique within a channel.
+    Code {
+        /// The channel.
+        channel: ChannelId,
+        /// The code.
+        code: PairingCode,
+    },
+    /// An entry of an allowlist.
+    Allow {
+        /// The channel.
+        channel: ChannelId,
+        /// The bot account.
+        account: AccountId,
+        /// Who is allowed.
+        entry: SenderId,
+    },
+    /// The wrong codes of one approver.
+    Attempts {
+        /// The channel.
+        channel: ChannelId,
+        /// The approver.
+        approver: ApproverId,
+    },
+    /// Senders turned away at the cap.
+    TurnedAway {
+        /// The channel.
+        channel: ChannelId,
+        /// The bot account.
+        account: AccountId,
+    },
+}
+
+impl Key {
+    /// The channel the record belongs to.
+    pub fn channel(&self) -> &ChannelId {
+        match self {
+            Self::Request { channel, .. }
+            | Self::Code { channel, .. }
+            | Self::Allow { channel, .. }
+            | Self::Attempts { channel, .. }
+            | Self::TurnedAway { channel, .. } => channel,
+        }
+    }
+
+    /// The key as text, for stores that keep records under text keys.
+    ///
+    /// - Different keys have different texts.
+    /// - A key lies in a [`Range`] exactly if its text starts with the range's
+    ///   [`prefix`](Range::prefix).
+    /// - Holds no control characters.
+    ///
+    /// It is no place for a log: the text of a `Code` key holds the code.
+    pub fn path(&self) -> String {
+        match self {
+            Self::Request {
+                channel,
+                account,
+                sender,
+            } => path(
+                "request",
+                &[channel.as_str(), account.as_str(), sender.as_str()],
+            ),
+            Self::Code { channel, code } => path("code", &[channel.as_str(), code.as_str()]),
+            Self::Allow {
+                channel,
+                account,
+                entry,
+            } => path(
+                "allow",
+                &[channel.as_str(), account.as_str(), entry.as_str()],
+            ),
+            Self::Attempts { channel, approver } => {
+                path("attempts", &[channel.as_str(), approver.as_str()])
+            }
+            Self::TurnedAway { channel, account } => {
+                path("turned-away", &[channel.as_str(), account.as_str()])
+            }
+        }
+    }
+}
+
+/// Records that are listed or counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Range {
+    /// The pending requests of a channel, or of one of its accounts.
+    Requests {
+        /// The channel.
+        channel: ChannelId,
+        /// One account; all where `None`.
+        account: Option<AccountId>,
+    },
+    /// The allowlists of a channel, or that of one account.
+    Allowed {
+        /// The channel.
+        channel: ChannelId,
+        /// One account; all where `None`.
+        account: Option<AccountId>,
+    },
+    /// Who was turned away, by account.
+    TurnedAway {
+        /// The channel.
+        channel: ChannelId,
+    },
+}
+
+impl Range {
+    /// The channel the range belongs to.
+    pub fn channel(&self) -> &ChannelId {
+        match self {
+            Self::Requests { channel, .. }
+            | Self::Allowed { channel, .. }
+            | Self::TurnedAway { channel } => channel,
+        }
+    }
+
+    /// What the text of every key in the range, and of no other, starts with.
+    pub fn prefix(&self) -> String {
+        let (kind, channel, account) = match self {
+            Self::Requests { channel, account } => ("request", channel, account.as_ref()),
+            Self::Allowed { channel, account } => ("allow", channel, account.as_ref()),
+            Self::TurnedAway { channel } => ("turned-away", channel, None),
+        };
+        let account = account.map(AccountId::as_str);
+        let parts: Vec<&str> = [channel.as_str()].into_iter().chain(account).collect();
+        path(kind, &parts) + "/"
+    }
+
+    /// Does the key lie in the range?
+    pub fn contains(&self, key: &Key) -> bool {
+        match (self, key) {
+            (
+                Self::Requests { channel, account },
+                Key::Request {
+                    channel: of,
+                    account: at,
+                    ..
+                },
+            )
+            | (
+                Self::Allowed { channel, account },
+                Key::Allow {
+                    channel: of,
+                    account: at,
+                    ..
+                },
+            ) => channel == of && account.as_ref().is_none_or(|account| account == at),
+            (Self::TurnedAway { channel }, Key::TurnedAway { channel: of, .. }) => channel == of,
+            _ => false,
+        }
+    }
+}
+
+/// `kind/part/part`, where `/`, `%` and control characters within a part are percent-encoded.
+fn path(kind: &str, parts: &[&str]) -> String {
+    let mut path = String::with_capacity(64);
+    path.push_str(kind);
+    for part in parts {
+        path.push('/');
+        for c in part.chars() {
+            if c == '/' || c == '%' || c.is_control() {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    // Writing to a `String` cannot fail.
+                    let _ = write!(path, "%{byte:02X}");
+                }
+            } else {
+                path.push(c);
+            }
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn allow(account: &str, entry: &str) -> Key {
+        Key::Allow {
+            channel: ChannelId::builtin("discord"),
+            account: AccountId::parse(account).unwrap(),
+            entry: SenderId::checked(entry).unwrap(),
+        }
+    }
+
+    #[test]
+    fn text_keys() {
+        assert_eq!(allow("work", "a/b%").path(), "allow/discord/work/a%2Fb%25");
+    }
+
+    proptest! {
+        #[test]
+        fn ranges_and_prefixes_agree(
+            accounts in proptest::array::uniform2("[a-c%:]{1,3}"),
+            entry in "[a-z/%]{1,5}",
+        ) {
+            let [at, other] = accounts;
+            let key = allow(&at, &entry);
+            for account in [None, Some(&at), Some(&other)] {
+                let range = Range::Allowed {
+                    channel: ChannelId::builtin("discord"),
+                    account: account.map(|a| AccountId::parse(a).unwrap()),
+                };
+                prop_assert_eq!(range.contains(&key), key.path().starts_with(&range.prefix()));
+            }
+        }
+
+        #[test]
+        fn different_keys_have_different_texts(a in "[a/%25F]{1,6}", b in "[a/%25F]{1,6}") {
+            prop_assert_eq!(allow("x", &a) == allow("x", &b), allow("x", &a).path() == allow("x", &b).path());
+        }
+    }
+}

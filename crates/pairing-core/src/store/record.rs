@@ -1,0 +1,209 @@
+//! What is stored.
+
+use serde::{Deserialize, Serialize};
+
+use super::Key;
+use crate::dm::Metadata;
+use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId, Timestamp, Via};
+
+/// One stored record. It names itself: [`key`](Self::key) is derived, never given beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Record {
+    /// A pending request.
+    Request(PendingRequest),
+    /// A code that is taken.
+    Code(TakenCode),
+    /// An entry of an allowlist.
+    Allow(AllowEntry),
+    /// The wrong codes of one approver.
+    Attempts(Attempts),
+    /// Senders turned away at the cap.
+    TurnedAway(TurnedAway),
+}
+
+/// An unknown sender who waits for the owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingRequest {
+    /// The channel the message came through.
+    pub channel: ChannelId,
+    /// The bot account that was written to.
+    pub account: AccountId,
+    /// Who wrote.
+    pub sender: SenderId,
+    /// What the owner has to type.
+    pub code: PairingCode,
+    /// When the request was made; `None` where the stored time cannot be read, which counts as expired.
+    pub created_at: Option<Timestamp>,
+    /// When the sender last wrote, to the minute.
+    pub last_seen_at: Option<Timestamp>,
+    /// Names and the like, as the channel gave them.
+    pub meta: Metadata,
+}
+
+/// Who a code stands for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenCode {
+    /// The channel within which the code is unique.
+    pub channel: ChannelId,
+    /// The code.
+    pub code: PairingCode,
+    /// The requests that carry it. One, but for files that another program or a hand has written.
+    pub holders: Vec<Holder>,
+}
+
+/// The request behind a code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its account.
+    pub account: AccountId,
+    /// Its sender.
+    pub sender: SenderId,
+}
+
+/// A sender who may talk to the bot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowEntry {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The bot account.
+    pub account: AccountId,
+    /// The sender.
+    pub entry: SenderId,
+    /// The entry as it was once written, where that is spelled otherwise (`tg:555`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub written: Option<String>,
+    /// Who granted it; `None` for entries that another program made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+}
+
+/// Who granted something, how and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grant {
+    /// Who decided.
+    pub by: ApproverId,
+    /// The way the decision came in.
+    pub via: Via,
+    /// When.
+    pub at: Timestamp,
+    /// When the request was made that this answers; `None` where nobody had asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_at: Option<Timestamp>,
+}
+
+/// The wrong codes of one approver on one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The approver.
+    pub approver: ApproverId,
+    /// When the wrong codes within the window came, oldest first.
+    pub failed_at: Vec<Timestamp>,
+    /// Until when every code of this approver is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked_until: Option<Timestamp>,
+}
+
+/// Senders of one account who came when no more requests could be pending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnedAway {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The bot account.
+    pub account: AccountId,
+    /// How often it happened since `since`.
+    pub count: u64,
+    /// The first time.
+    pub since: Timestamp,
+    /// The latest senders and when they came, oldest first; a few only.
+    pub recent: Vec<SeenSender>,
+}
+
+/// A sender, and when they came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenSender {
+    /// Who.
+    pub sender: SenderId,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Record {
+    /// The name of the record.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Request(request) => request.key(),
+            Self::Code(taken) => Key::Code {
+                channel: taken.channel.clone(),
+                code: taken.code,
+            },
+            Self::Allow(allow) => Key::Allow {
+                channel: allow.channel.clone(),
+                account: allow.account.clone(),
+                entry: allow.entry.clone(),
+            },
+            Self::Attempts(attempts) => Key::Attempts {
+                channel: attempts.channel.clone(),
+                approver: attempts.approver.clone(),
+            },
+            Self::TurnedAway(turned) => Key::TurnedAway {
+                channel: turned.channel.clone(),
+                account: turned.account.clone(),
+            },
+        }
+    }
+}
+
+/// The record, if it is of the kind.
+macro_rules! kind {
+    ($($(#[$doc:meta])* $name:ident: $kind:ident($type:ty),)*) => {
+        impl Record {
+            $($(#[$doc])*
+            pub fn $name(&self) -> Option<&$type> {
+                match self {
+                    Self::$kind(record) => Some(record),
+                    _ => None,
+                }
+            })*
+        }
+    };
+}
+
+kind! {
+    /// The request, if it is one.
+    as_request: Request(PendingRequest),
+    /// The taken code, if it is one.
+    as_code: Code(TakenCode),
+    /// The allowlist entry, if it is one.
+    as_allow: Allow(AllowEntry),
+    /// The wrong codes, if it is those.
+    as_attempts: Attempts(Attempts),
+    /// The senders turned away, if it is those.
+    as_turned_away: TurnedAway(TurnedAway),
+}
+
+impl PendingRequest {
+    /// The name of the request's record.
+    pub fn key(&self) -> Key {
+        Key::Request {
+            channel: self.channel.clone(),
+            account: self.account.clone(),
+            sender: self.sender.clone(),
+        }
+    }
+
+    /// The record that makes its code unique.
+    pub fn taken_code(&self) -> TakenCode {
+        TakenCode {
+            channel: self.channel.clone(),
+            code: self.code,
+            holders: vec![Holder {
+                account: self.account.clone(),
+                sender: self.sender.clone(),
+            }],
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! OpenClaw pairing state on files.
+
+mod paths;
+
+pub use paths::{NoStateDir, StateDir};
