@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use pairing_core::StoreError;
@@ -13,9 +13,6 @@ use crate::disk::{self, Disk, Identity, Publication};
 use crate::docs::Document;
 use crate::error::{FileError, unreadable};
 use crate::json;
-
-/// For how many milliseconds what was parsed is taken for current without looking at the file.
-const TRUSTED: u64 = 100;
 
 /// A file that is read again only when it has changed.
 ///
@@ -54,10 +51,10 @@ impl<D: Document> CachedFile<D> {
         &self.path
     }
 
-    /// The state of the file, at most 100 ms old.
+    /// The state of the file, no older than `now` allows.
     pub(crate) fn recent(&self, now: Now) -> Arc<State<D>> {
         match self.current.load_full() {
-            Some(state) if now.0 < self.looked_at.load(Ordering::Acquire) + TRUSTED => state,
+            Some(state) if now.trusts(self.looked_at.load(Ordering::Acquire)) => state,
             Some(state) => match self.turn.try_lock() {
                 Ok(turn) => self.look_in_turn(&turn),
                 // Somebody is looking, or replacing the file and not done yet.
@@ -78,10 +75,10 @@ impl<D: Document> CachedFile<D> {
 
     fn look_in_turn(&self, turn: &MutexGuard<'_, ()>) -> Arc<State<D>> {
         // Before looking: what changes from now on may be missed.
-        let now = Now::get();
+        let now = millis();
         match self.current.load_full() {
             Some(state) if state.is_still(&self.path) => {
-                self.looked_at.store(now.0, Ordering::Release);
+                self.looked_at.store(now, Ordering::Release);
                 state
             }
             _ => self.read_in_turn(turn),
@@ -89,7 +86,7 @@ impl<D: Document> CachedFile<D> {
     }
 
     fn read_in_turn(&self, _: &MutexGuard<'_, ()>) -> Arc<State<D>> {
-        let now = Now::get();
+        let now = millis();
         let (identity, content, missing) = match disk::read(&self.path) {
             Ok(None) => (None, Ok(D::default()), true),
             Ok(Some((identity, bytes))) => (disk::settled(identity), self.parse(&bytes), false),
@@ -101,7 +98,7 @@ impl<D: Document> CachedFile<D> {
             missing,
         });
         self.current.store(Some(state.clone()));
-        self.looked_at.store(now.0, Ordering::Release);
+        self.looked_at.store(now, Ordering::Release);
         state
     }
 
@@ -184,14 +181,29 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, FileError> {
     })
 }
 
-/// A moment, in milliseconds of this process; read once for all the files of an operation.
+/// The moment of an operation, read once for all the files of it, and how old their states may be.
 #[derive(Clone, Copy)]
-pub(crate) struct Now(u64);
+pub(crate) struct Now {
+    millis: u64,
+    trust: u64,
+}
 
 impl Now {
-    pub(crate) fn get() -> Self {
-        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-        let millis = START.elapsed().as_millis();
-        Self(u64::try_from(millis).unwrap_or(u64::MAX))
+    /// `trust` is for how long what was parsed is taken for current without looking at the file.
+    pub(crate) fn new(trust: Duration) -> Self {
+        Self {
+            millis: millis(),
+            trust: u64::try_from(trust.as_millis()).unwrap_or(u64::MAX),
+        }
     }
+
+    fn trusts(self, looked_at: u64) -> bool {
+        self.millis < looked_at.saturating_add(self.trust)
+    }
+}
+
+/// Milliseconds since this process first asked.
+fn millis() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

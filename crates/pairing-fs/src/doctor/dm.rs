@@ -133,7 +133,7 @@ fn allowlist(found: &mut Found, path: &Path, stem: &str, channels: &Channels) {
 /// Locks and staged files that nobody holds or needs any more.
 fn debris(found: &mut Found, path: &Path, name: &str) {
     let is_ours = name.contains(PAIRING_SUFFIX) || name.contains(ALLOW_SUFFIX);
-    if is_ours && name.strip_suffix(".lock").is_some() {
+    if is_ours && name.ends_with(".lock") {
         if judge(path, false) == Verdict::Stale {
             push(
                 found,

@@ -39,7 +39,7 @@ impl Patience {
             });
         }
         std::thread::sleep(self.pause.min(left));
-        self.pause = (self.pause * 2).min(Duration::from_millis(20));
+        self.pause = (self.pause * 2).min(Duration::from_millis(4));
         Ok(())
     }
 }

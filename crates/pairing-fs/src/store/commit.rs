@@ -59,7 +59,7 @@ impl Inner {
         look_at_all(&group, batch);
         self.finish_half_approved(&group)?;
         self.check(batch)?;
-        replace(&self.disk, plan.files(&group)?.as_replaceable())?;
+        replace(&self.disk, plan.files(&group, self.now())?.as_replaceable())?;
         let keys = batch.changes.iter().map(Change::key);
         self.feed.report(keys.collect());
         Ok(())
@@ -74,7 +74,7 @@ impl Inner {
         patience: &mut Patience,
     ) -> Result<Vec<OtherLock<'_>>, StoreError> {
         let mut locks = Vec::new();
-        let half_approved = || Ok(!group.requests(Now::get())?.half_approved().is_empty());
+        let half_approved = || Ok(!group.requests(self.now())?.half_approved().is_empty());
         if plan.writes_requests() || half_approved()? {
             locks.push(OtherLock::take(
                 group.requests.path(),
@@ -96,7 +96,7 @@ impl Inner {
     /// Ends requests whose approval a crash has left half done, before anything else is decided.
     fn finish_half_approved(&self, group: &Group) -> Result<(), StoreError> {
         // Where the requests cannot be read, only a batch about requests has to fail.
-        let Ok(view) = group.requests(Now::get()) else {
+        let Ok(view) = group.requests(self.now()) else {
             return Ok(());
         };
         let half_approved = view.half_approved();
@@ -115,7 +115,7 @@ impl Inner {
     }
 
     fn check(&self, batch: &Batch) -> Result<(), StoreError> {
-        let now = Now::get();
+        let now = self.now();
         for condition in &batch.conditions {
             let (found, expected) = match condition {
                 Condition::Record(key, version) => (self.read(key, now)?.version, version),
@@ -218,8 +218,7 @@ impl<'b> Plan<'b> {
     ///
     /// A grant is published before the request is consumed; who granted it is on record before it
     /// counts, and stays there until it has ceased to.
-    fn files<'g>(&self, group: &'g Group) -> Result<Files<'g>, StoreError> {
-        let now = Now::get();
+    fn files<'g>(&self, group: &'g Group, now: Now) -> Result<Files<'g>, StoreError> {
         let mut files = Files::default();
         let requests = self.requests_text(group, now)?;
         let grants = self.grants_text(group, now)?;

@@ -42,6 +42,7 @@ struct Inner {
     credentials: PathBuf,
     channels: Channels,
     lock_wait: Duration,
+    recheck_after: Duration,
     disk: Disk,
     groups: RwLock<HashMap<ChannelId, Arc<Group>>>,
     names: CachedFile<NamesDoc>,
@@ -51,55 +52,77 @@ struct Inner {
 /// How long a change waits for a lock, unless set.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
+/// For how long a file is not looked at again, unless set.
+const RECHECK_AFTER: Duration = Duration::from_millis(100);
+
 impl FsStore {
     /// A store on the files of `state`, which go by the rules of `channels`.
     pub fn new(state: &StateDir, channels: Channels) -> Self {
-        Self::assembled(state, channels, LOCK_WAIT, Disk::default())
+        Self::with(Inner::new(state.credentials().to_owned(), channels))
     }
 
     /// Sets how long a change waits for a lock that somebody else holds; 10 seconds otherwise.
     pub fn lock_wait(self, lock_wait: Duration) -> Self {
-        let Inner {
-            credentials,
-            channels,
-            disk,
-            ..
-        } = &*self.inner;
-        Self::with(
-            credentials.clone(),
-            channels.clone(),
+        Self::with(Inner {
             lock_wait,
-            disk.clone(),
-        )
+            ..self.inner.fresh()
+        })
+    }
+
+    /// Sets for how long a file is not looked at again, so how late a change of another process may be
+    /// seen; 100 milliseconds otherwise. Zero looks each time, which costs a system call per file.
+    pub fn recheck_after(self, recheck_after: Duration) -> Self {
+        Self::with(Inner {
+            recheck_after,
+            ..self.inner.fresh()
+        })
     }
 
     /// A store whose every step that changes the disk is asked for first: for tests.
     #[doc(hidden)]
-    pub fn probed(state: &StateDir, channels: Channels, probe: Arc<dyn Probe>) -> Self {
-        Self::assembled(state, channels, LOCK_WAIT, Disk::probed(probe))
+    pub fn probed(self, probe: Arc<dyn Probe>) -> Self {
+        Self::with(Inner {
+            disk: Disk::probed(probe),
+            ..self.inner.fresh()
+        })
     }
 
-    fn assembled(state: &StateDir, channels: Channels, lock_wait: Duration, disk: Disk) -> Self {
-        Self::with(state.credentials().to_owned(), channels, lock_wait, disk)
-    }
-
-    fn with(credentials: PathBuf, channels: Channels, lock_wait: Duration, disk: Disk) -> Self {
-        let names = credentials.join(names::META_DIR).join("names.json");
+    fn with(inner: Inner) -> Self {
         Self {
-            inner: Arc::new(Inner {
-                names: CachedFile::new(names, Arc::new(())),
-                feed: Arc::new(Feed::default()),
-                groups: RwLock::default(),
-                credentials,
-                channels,
-                lock_wait,
-                disk,
-            }),
+            inner: Arc::new(inner),
         }
     }
 }
 
 impl Inner {
+    fn new(credentials: PathBuf, channels: Channels) -> Self {
+        let names = credentials.join(names::META_DIR).join("names.json");
+        Self {
+            names: CachedFile::new(names, Arc::new(())),
+            feed: Arc::new(Feed::default()),
+            groups: RwLock::default(),
+            credentials,
+            channels,
+            lock_wait: LOCK_WAIT,
+            recheck_after: RECHECK_AFTER,
+            disk: Disk::default(),
+        }
+    }
+
+    /// The same settings, with nothing read yet.
+    fn fresh(&self) -> Self {
+        Self {
+            lock_wait: self.lock_wait,
+            recheck_after: self.recheck_after,
+            disk: self.disk.clone(),
+            ..Self::new(self.credentials.clone(), self.channels.clone())
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now::new(self.recheck_after)
+    }
+
     /// The files of a channel; for one that nobody has given rules, ids are compared as they come.
     fn group(&self, channel: &ChannelId) -> Arc<Group> {
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
@@ -170,11 +193,11 @@ impl Inner {
 
 impl PairingStore for FsStore {
     fn read(&self, key: &Key) -> Result<Read, StoreError> {
-        self.inner.read(key, Now::get())
+        self.inner.read(key, self.inner.now())
     }
 
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
-        self.inner.range(range, page, Now::get())
+        self.inner.range(range, page, self.inner.now())
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {

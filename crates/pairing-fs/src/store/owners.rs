@@ -43,7 +43,7 @@ impl Inner {
             let doc = state.document(self.names.path())?;
             let owner = doc.owner(&stem).cloned();
             let is_claimed = owner.is_some();
-            self.is_owner(group, account, &stem, owner, Now::get())?;
+            self.is_owner(group, account, &stem, owner, self.now())?;
             if !is_claimed {
                 let claim = Owner {
                     name: stem,

@@ -7,6 +7,10 @@
     reason = "the lints know tests by their attribute, and helpers have none"
 )]
 
+mod broken;
 mod conformance;
 mod install;
+mod locks;
+mod processes;
 mod real_files;
+mod sharing;

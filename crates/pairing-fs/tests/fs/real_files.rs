@@ -44,10 +44,13 @@ fn every_request_is_read() {
     assert_eq!(found, expected);
 }
 
+/// Entries in their normal spelling, and as they are written where that differs.
+type Entries = &'static [(&'static str, Option<&'static str>)];
+
 #[test]
 fn every_allowed_sender_is_read_however_it_was_written() {
     let install = Install::recorded();
-    let table: &[(&str, &str, &[(&str, Option<&str>)])] = &[
+    let table: &[(&str, &str, Entries)] = &[
         (
             "discord",
             "default",
