@@ -15,7 +15,8 @@
 //!
 //! The cases come in three groups: `contract` puts the store's four operations to the test, `service`
 //! what [`Pairing`](pairing_core::Pairing) promises over it, and `faults` what is left of these promises
-//! when the store fails, which [`Faulty`] makes it do.
+//! when the store fails, which [`Faulty`] makes it do. [`model`] adds random commands
+//! against a reference model.
 //!
 //! The cases keep to what every store can hold, also one that keeps its records in OpenClaw's files:
 //! a code comes and goes with its request, one batch stays within one channel, times are whole
@@ -40,6 +41,7 @@ mod faults;
 mod faulty;
 mod fixture;
 mod list;
+pub mod model;
 mod service;
 
 pub use faulty::{Fault, Faulty};
