@@ -5,6 +5,8 @@ mod disk;
 mod docs;
 pub mod doctor;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod lock;
 mod names;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use pairing_core::store::{Attempts, SeenSender, TurnedAway};
 use pairing_core::{
-    AccountId, ApproverId, ChannelId, ChannelRules, Key, Problem, SenderId, Timestamp,
+    AccountId, ApproverId, ChannelId, ChannelRules, Key, Problem, Record, SenderId, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,15 @@ impl CountersDoc {
     /// The senders turned away, by account.
     pub(crate) fn all_turned_away(&self) -> impl Iterator<Item = (&TurnedAway, u64)> {
         self.turned_away.iter().map(|(raw, t)| (t, digest(raw)))
+    }
+
+    /// All of them.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let attempts = self.attempts.iter();
+        let attempts = attempts.map(|(_, attempts)| Record::Attempts(attempts.clone()));
+        let turned_away = self.turned_away.iter();
+        let turned_away = turned_away.map(|(_, turned)| Record::TurnedAway(turned.clone()));
+        attempts.chain(turned_away).collect()
     }
 
     /// The names of all records, and their digests.

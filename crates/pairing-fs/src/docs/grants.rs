@@ -88,14 +88,13 @@ impl GrantsDoc {
     pub(crate) fn get(&self, account: &AccountId, entry: &SenderId) -> Option<(Grant, u64)> {
         let at = *self.accounts.get(account)?.by_entry.get(entry)?;
         let item = self.items.get(at)?;
-        let said = item.said.as_ref()?;
-        let grant = Grant {
-            by: said.by.clone(),
-            via: said.via,
-            at: said.at,
-            requested_at: said.requested_at,
-        };
-        Some((grant, digest(&item.raw)))
+        Some((item.said.as_ref()?.grant(), digest(&item.raw)))
+    }
+
+    /// Every grant, in the order of the file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&AccountId, &SenderId, Grant)> {
+        let all = self.items.iter().filter_map(|item| item.said.as_ref());
+        all.map(|said| (&said.account, &said.entry, said.grant()))
     }
 
     /// A number that differs whenever a grant of the account does.
@@ -129,6 +128,17 @@ impl GrantsDoc {
             lines.push(json::pretty(grant, 2)?.into());
         }
         Ok(changed.then(|| self.lists.render(&[(GRANTS, lines)])))
+    }
+}
+
+impl OnFile {
+    fn grant(&self) -> Grant {
+        Grant {
+            by: self.by.clone(),
+            via: self.via,
+            at: self.at,
+            requested_at: self.requested_at,
+        }
     }
 }
 
