@@ -178,23 +178,33 @@ impl<'s, 'c> Screen<'s, 'c> {
             }
             return;
         }
-        let mut text = failure.to_string();
-        let mut cause = failure.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        self.marked("error:", ERROR, &text);
+        self.marked("error:", ERROR, &chain(failure));
         if let Some(advice) = failure.advice() {
             self.hint(&advice);
         }
+    }
+
+    /// A failure that did not keep the command from being done.
+    pub(crate) fn warning(&mut self, failure: &Failure) {
+        self.marked("warning:", WARNING, &chain(failure));
     }
 
     fn marked(&mut self, mark: &str, style: Style, text: &str) {
         let mark = paint(self.console.color_stderr && !self.plain, style, mark);
         self.note(format_args!("{mark} {}", escape(text).limit(LONGEST)));
     }
+}
+
+/// What happened, and why: each cause once.
+fn chain(failure: &Failure) -> String {
+    let mut text = failure.to_string();
+    let mut cause = failure.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 fn paint(colored: bool, style: Style, text: impl Display) -> String {

@@ -4,6 +4,7 @@ use pairing_core::store::PendingRequest;
 use pairing_core::{AccountId, Channel, ChannelId, DecisionError, PairingCode, escape};
 
 use super::{Call, Place};
+use crate::args::UsageError;
 use crate::console::Screen;
 use crate::{Exit, Failure, json, text};
 
@@ -35,12 +36,18 @@ impl Call {
         subject: &str,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
-        let by_code = PairingCode::parse(subject).ok();
+        let by_code = PairingCode::parse(subject);
+        if let (None, Err(error)) = (channel, &by_code) {
+            let mut rules = self.service.channels().iter();
+            if !rules.any(|rules| rules.sender(subject).is_ok()) {
+                return Err(UsageError::from(error.clone()).into());
+            }
+        }
         let channel = match channel {
             Some(id) => self.channel(id)?,
             None => self.holding(account, "code or sender", screen, |channel, request| {
                 let by_sender = channel.rules().sender(subject);
-                by_code == Some(request.code) || by_sender.is_ok_and(|id| id == request.sender)
+                by_code == Ok(request.code) || by_sender.is_ok_and(|id| id == request.sender)
             })?,
         };
         let rejected = match account {
@@ -85,9 +92,9 @@ impl Call {
         }
         match (found.pop(), found.is_empty()) {
             (Some((channel, _)), true) => {
-                // The others were searched; the owner learns what was not.
+                // The rest was searched; the owner learns what was not.
                 for error in unread {
-                    screen.failure(&error.into());
+                    screen.warning(&error.into());
                 }
                 Ok(channel)
             }
