@@ -194,7 +194,7 @@ pub(crate) fn malformed_at(text: &str, part: &str, reason: impl Into<String>) ->
 
 /// Line and column of what follows `before`, both from 1.
 pub(crate) fn position(before: &[u8]) -> (usize, usize) {
-    let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = before.split(|byte| *byte == b'\n').count();
     let column = before
         .iter()
         .rev()

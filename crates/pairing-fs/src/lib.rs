@@ -3,6 +3,7 @@
 mod cache;
 mod disk;
 mod docs;
+pub mod doctor;
 mod error;
 mod json;
 mod lock;

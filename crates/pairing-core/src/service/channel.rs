@@ -161,7 +161,9 @@ impl Channel {
                 (Some(request), _) => request,
                 (None, Ok(sender)) => {
                     let mut requests = tx.requests(self.id(), account)?;
-                    requests.retain(|request| request.sender == *sender);
+                    requests.retain(|request| {
+                        request.sender == *sender && !request.is_expired(self.limits(), now)
+                    });
                     self.the_only_one(requests, |request| &request.account)?
                 }
                 (None, Err(_)) => return Err(self.not_found()),

@@ -61,7 +61,7 @@ impl Lists {
     }
 
     /// The whole text with one list replaced.
-    fn render<'a>(&self, lists: &[(&str, Vec<Cow<'a, str>>)]) -> String {
+    fn render(&self, lists: &[(&str, Vec<Cow<'_, str>>)]) -> String {
         let rendered: Vec<(&str, String)> = lists
             .iter()
             .map(|(key, list)| (*key, json::array(list.iter().cloned(), 1)))

@@ -163,7 +163,7 @@ impl RequestsDoc {
         }
         for new in put.into_iter().flatten() {
             changed = true;
-            lines.push(written(new)?.into());
+            lines.push(written(new).into());
         }
         Ok(changed.then(|| self.lists.render(&[(REQUESTS, lines)])))
     }
@@ -205,9 +205,9 @@ fn understand(raw: &str, rules: &ChannelRules) -> Result<PendingRequest, String>
 }
 
 /// A new element.
-fn written(request: &PendingRequest) -> Result<String, serde_json::Error> {
+fn written(request: &PendingRequest) -> String {
     let quoted_time = |at: Timestamp| json::quoted(&at.to_string());
-    let meta = metadata(request)?;
+    let meta = metadata(request);
     let members = [
         ("id", Some(json::quoted(request.sender.as_str()))),
         ("code", Some(json::quoted(request.code.as_str()))),
@@ -217,7 +217,7 @@ fn written(request: &PendingRequest) -> Result<String, serde_json::Error> {
     ];
     let present = members.iter();
     let present = present.filter_map(|(key, value)| Some((*key, value.as_deref()?)));
-    Ok(json::object(present, 2))
+    json::object(present, 2)
 }
 
 /// An element of which only what differs is written anew.
@@ -236,7 +236,7 @@ fn rewritten(
     {
         replaced.push(("lastSeenAt", json::quoted(&at.to_string())));
     }
-    if let Some(meta) = metadata(new)?.filter(|_| old.meta != new.meta) {
+    if let Some(meta) = metadata(new).filter(|_| old.meta != new.meta) {
         replaced.push(("meta", meta));
     }
     if replaced.is_empty() {
@@ -246,7 +246,7 @@ fn rewritten(
 }
 
 /// `meta`, in which OpenClaw keeps the account; `None` where there is nothing to say.
-fn metadata(request: &PendingRequest) -> Result<Option<String>, serde_json::Error> {
+fn metadata(request: &PendingRequest) -> Option<String> {
     let account =
         (!request.account.is_default()).then(|| (Metadata::ACCOUNT_KEY, request.account.as_str()));
     let pairs: Vec<(&str, String)> = request
@@ -256,5 +256,5 @@ fn metadata(request: &PendingRequest) -> Result<Option<String>, serde_json::Erro
         .map(|(key, value)| (key, json::quoted(value)))
         .collect();
     let members = pairs.iter().map(|(key, value)| (*key, value.as_str()));
-    Ok((!pairs.is_empty()).then(|| json::object(members, 3)))
+    (!pairs.is_empty()).then(|| json::object(members, 3))
 }

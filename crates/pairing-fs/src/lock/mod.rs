@@ -3,7 +3,7 @@
 mod other;
 mod ours;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 pub(crate) use other::{OtherLock, Verdict, judge};
@@ -28,20 +28,17 @@ impl Patience {
     }
 
     /// Waits a little, longer each time; an error that names the holder once patience is over.
-    fn wait(
-        &mut self,
-        resource: &PathBuf,
-        holder: impl FnOnce() -> String,
-    ) -> Result<(), StoreError> {
+    fn wait(&mut self, resource: &Path, holder: impl FnOnce() -> String) -> Result<(), StoreError> {
         let waited = self.began.elapsed();
-        if waited >= self.limit {
+        let left = self.limit.saturating_sub(waited);
+        if left.is_zero() {
             return Err(StoreError::Busy {
                 resource: resource.display().to_string(),
                 holder: holder(),
                 waited,
             });
         }
-        std::thread::sleep(self.pause.min(self.limit - waited));
+        std::thread::sleep(self.pause.min(left));
         self.pause = (self.pause * 2).min(Duration::from_millis(20));
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use fs4::TryLockError;
 use pairing_core::StoreError;
@@ -18,20 +18,20 @@ pub(crate) struct OurLock {
 
 impl OurLock {
     /// Takes the lock, between threads as between processes.
-    pub(crate) fn take(path: PathBuf, patience: &mut Patience) -> Result<Self, StoreError> {
+    pub(crate) fn take(path: &Path, patience: &mut Patience) -> Result<Self, StoreError> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(&path)
-            .map_err(|error| unwritable(&path, error))?;
+            .open(path)
+            .map_err(|error| unwritable(path, error))?;
         loop {
             match fs4::FileExt::try_lock(&file) {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) => patience.wait(&path, || holder(&file))?,
-                Err(TryLockError::Error(error)) => return Err(unwritable(&path, error)),
+                Err(TryLockError::WouldBlock) => patience.wait(path, || holder(&file))?,
+                Err(TryLockError::Error(error)) => return Err(unwritable(path, error)),
             }
         }
         // For those who wait in vain; the lock itself does not depend on it.

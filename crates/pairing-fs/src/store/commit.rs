@@ -11,7 +11,7 @@ use pairing_core::{AccountId, ApproverId, ChannelId, Key, Record, SenderId, Stor
 
 use super::group::{Allowlist, Group};
 use super::{Inner, unknown_kind};
-use crate::cache::{Now, Replaceable, replace};
+use crate::cache::{CachedFile, Now, Replaceable, replace};
 use crate::error::unwritable;
 use crate::lock::{OtherLock, OurLock, Patience};
 use crate::names;
@@ -43,7 +43,7 @@ impl Inner {
         let mut patience = Patience::new(self.lock_wait);
         self.disk.create_dir(&self.credentials)?;
         let our_lock = self.credentials.join(names::lock_file(channel));
-        let _ours = OurLock::take(our_lock, &mut patience)?;
+        let _ours = OurLock::take(&our_lock, &mut patience)?;
         if plan.writes_meta() {
             self.disk
                 .create_dir(&self.credentials.join(names::META_DIR))?;
@@ -53,46 +53,16 @@ impl Inner {
                 self.claim_names(&group, account, &mut patience)?;
             }
         }
-        self.look_at_all(&group, batch);
+        look_at_all(&group, batch);
         let _others = self.lock_others(&group, &plan, &mut patience)?;
         // Once more: what the other program wrote until it let go.
-        self.look_at_all(&group, batch);
+        look_at_all(&group, batch);
         self.finish_half_approved(&group)?;
         self.check(batch)?;
         replace(&self.disk, plan.files(&group)?.as_replaceable())?;
         let keys = batch.changes.iter().map(Change::key);
         self.feed.report(keys.collect());
         Ok(())
-    }
-
-    /// Looks at every file that the batch may change or that its conditions are about.
-    fn look_at_all(&self, group: &Group, batch: &Batch) {
-        let state = group.requests.look();
-        group.grants.look();
-        group.counters.look();
-        // Who has asked may be half approved, which only their allowlist tells.
-        let asked = state.document(group.requests.path()).into_iter();
-        let mut accounts: Vec<AccountId> = asked.flat_map(|doc| doc.accounts().cloned()).collect();
-        let changed = batch.changes.iter().map(Change::key);
-        let conditions = batch.conditions.iter().filter_map(|c| match c {
-            Condition::Record(key, _) => Some(key.clone()),
-            Condition::Range(..) => None,
-        });
-        accounts.extend(changed.chain(conditions).filter_map(|key| match key {
-            Key::Allow { account, .. } => Some(account),
-            _ => None,
-        }));
-        accounts.extend(batch.conditions.iter().filter_map(|c| match c {
-            Condition::Range(range, _) => range.account().cloned(),
-            Condition::Record(..) => None,
-        }));
-        accounts.sort_unstable();
-        accounts.dedup();
-        for account in accounts {
-            for file in &group.allowlist(&account).files {
-                file.look();
-            }
-        }
     }
 
     /// Takes the other program's locks of the files that will be replaced, in the order in which that
@@ -159,6 +129,36 @@ impl Inner {
             }
         }
         Ok(())
+    }
+}
+
+/// Looks at every file that the batch may change or that its conditions are about.
+fn look_at_all(group: &Group, batch: &Batch) {
+    let state = group.requests.look();
+    group.grants.look();
+    group.counters.look();
+    // Who has asked may be half approved, which only their allowlist tells.
+    let asked = state.document(group.requests.path()).into_iter();
+    let mut accounts: Vec<AccountId> = asked.flat_map(|doc| doc.accounts().cloned()).collect();
+    let changed = batch.changes.iter().map(Change::key);
+    let conditions = batch.conditions.iter().filter_map(|c| match c {
+        Condition::Record(key, _) => Some(key.clone()),
+        Condition::Range(..) => None,
+    });
+    accounts.extend(changed.chain(conditions).filter_map(|key| match key {
+        Key::Allow { account, .. } => Some(account),
+        _ => None,
+    }));
+    accounts.extend(batch.conditions.iter().filter_map(|c| match c {
+        Condition::Range(range, _) => range.account().cloned(),
+        Condition::Record(..) => None,
+    }));
+    accounts.sort_unstable();
+    accounts.dedup();
+    for account in accounts {
+        for file in &group.allowlist(&account).files {
+            file.look();
+        }
     }
 }
 
@@ -288,7 +288,7 @@ impl<'b> Plan<'b> {
 impl AllowChange<'_> {
     /// The new texts of an account's files; `None` for those that stay as they are.
     fn texts(&self, allowlist: &Allowlist) -> Result<Vec<Option<String>>, StoreError> {
-        let states: Vec<_> = allowlist.files.iter().map(|f| f.look()).collect();
+        let states: Vec<_> = allowlist.files.iter().map(CachedFile::look).collect();
         let files = states.iter().zip(&allowlist.files);
         let docs = files.map(|(state, file)| state.document(file.path()));
         let docs = docs.collect::<Result<Vec<_>, _>>()?;

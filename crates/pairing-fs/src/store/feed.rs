@@ -176,7 +176,7 @@ impl Seen {
         let mut known = differing(
             &mut self.requests,
             group.requests.path(),
-            requests,
+            &requests,
             keys,
             |doc| {
                 let requests = doc.iter(None);
@@ -187,7 +187,7 @@ impl Seen {
         known &= differing(
             &mut self.counters,
             group.counters.path(),
-            counters,
+            &counters,
             keys,
             |doc| doc.keys(channel),
         );
@@ -196,7 +196,7 @@ impl Seen {
                 known &= differing(
                     &mut self.allowlists,
                     file.path(),
-                    file.look(),
+                    &file.look(),
                     keys,
                     |doc| {
                         let entries = doc.from(0).map(|(_, entry, raw)| {
@@ -220,21 +220,21 @@ impl Seen {
 fn differing<D: Document, K: Hash + Eq + Clone>(
     seen: &mut HashMap<PathBuf, Arc<State<D>>>,
     path: &Path,
-    now: Arc<State<D>>,
+    now: &Arc<State<D>>,
     keys: &mut Vec<K>,
     digests: impl Fn(&D) -> HashMap<K, u64>,
 ) -> bool {
     let before = seen.insert(path.to_owned(), now.clone());
     if before
         .as_ref()
-        .is_some_and(|before| Arc::ptr_eq(before, &now))
+        .is_some_and(|before| Arc::ptr_eq(before, now))
     {
         return true;
     }
     let said = |state: &State<D>| state.document(path).map(&digests).ok();
     let (Some(old), Some(new)) = (
         before.map_or_else(|| Some(HashMap::new()), |b| said(&b)),
-        said(&now),
+        said(now),
     ) else {
         return false;
     };

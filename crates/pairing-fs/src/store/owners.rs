@@ -37,7 +37,7 @@ impl Inner {
         if contested.is_empty() {
             return Ok(());
         }
-        let _lock = OurLock::take(self.credentials.join(".names.oslock"), patience)?;
+        let _lock = OurLock::take(&self.credentials.join(".names.oslock"), patience)?;
         for stem in contested {
             let state = self.names.look();
             let doc = state.document(self.names.path())?;

@@ -1,0 +1,3 @@
+//! The service over a store that fails.
+
+pub(crate) mod store;

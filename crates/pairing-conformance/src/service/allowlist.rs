@@ -1,0 +1,105 @@
+//! The allowlist, by hand.
+
+use pairing_core::{Access, Admission, AllowlistError, Basis, DmPolicy};
+
+use crate::Fixture;
+use crate::bot::{Bot, allowlist, assert_not_found, create, owner, waiting};
+
+pub(crate) fn allowing_and_revoking(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    assert!(account.allow("tg:12345", &owner()).unwrap());
+    assert!(!account.allow("12345", &owner()).unwrap(), "was in already");
+    match account.admit(" TG:12345 ").unwrap() {
+        Admission::Approved(approved) => {
+            assert_eq!(approved.sender().as_str(), "12345");
+            assert_eq!(approved.basis(), Basis::Paired);
+        }
+        other @ Admission::Refused(_) => panic!("{other:?}"),
+    }
+    let revoked = account.revoke("telegram:12345", &owner()).unwrap();
+    assert_eq!(revoked.unwrap().entry.as_str(), "12345");
+    assert!(!account.is_allowed("12345").unwrap());
+    assert_eq!(account.revoke("12345", &owner()).unwrap(), None);
+}
+
+pub(crate) fn a_revocation_is_seen_by_a_new_handle(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    bot.telegram().allow("12345", &owner()).unwrap();
+    let other = bot.another(fixture, 2);
+    assert!(other.telegram().is_allowed("12345").unwrap());
+    other.telegram().revoke("12345", &owner()).unwrap().unwrap();
+    let third = bot.another(fixture, 3);
+    assert!(!third.telegram().is_allowed("12345").unwrap());
+}
+
+pub(crate) fn accounts_have_lists_of_their_own(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let (work, default) = (bot.account("telegram", "work"), bot.telegram());
+    work.allow("12345", &owner()).unwrap();
+    assert!(!default.is_allowed("12345").unwrap());
+    default.allow("12345", &owner()).unwrap();
+    work.revoke("12345", &owner()).unwrap().unwrap();
+    assert!(default.is_allowed("12345").unwrap());
+    assert!(allowlist(&work).is_empty());
+    assert_eq!(allowlist(&default), ["12345"]);
+}
+
+pub(crate) fn nobody_and_everybody_are_refused(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    for entry in ["", " ", "*", "tg:*", "telegram:", "@ann"] {
+        let refused = account.allow(entry, &owner());
+        assert!(
+            matches!(refused, Err(AllowlistError::Entry(_))),
+            "{entry:?}"
+        );
+        assert!(account.revoke(entry, &owner()).is_err(), "{entry:?}");
+    }
+    assert!(allowlist(&account).is_empty());
+}
+
+pub(crate) fn allowing_ends_a_pending_request(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let code = create(&account, "12345").request.code;
+    assert!(account.allow("12345", &owner()).unwrap());
+    assert!(waiting(&account).is_empty());
+    assert_not_found(account.approve(code.as_str(), &owner()));
+}
+
+pub(crate) fn who_was_revoked_may_ask_anew(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    account.allow("12345", &owner()).unwrap();
+    account.revoke("12345", &owner()).unwrap();
+    let code = create(&account, "12345").request.code;
+    account.approve(code.as_str(), &owner()).unwrap();
+    assert!(account.is_allowed("12345").unwrap());
+}
+
+pub(crate) fn the_whole_list_is_listed(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.account("discord", "work");
+    let mut expected: Vec<_> = (100..130).map(|n| n.to_string()).collect();
+    for entry in &expected {
+        account.allow(entry, &owner()).unwrap();
+    }
+    assert_eq!(allowlist(&account), expected);
+    for gone in expected.drain(10..20) {
+        account.revoke(&gone, &owner()).unwrap().unwrap();
+    }
+    assert_eq!(allowlist(&account), expected);
+}
+
+pub(crate) fn groups_and_closed_policies_pay_no_heed(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    account.allow("12345", &owner()).unwrap();
+    assert!(account.admit_in_group("12345").unwrap().is_none());
+    for policy in [DmPolicy::Allowlist, DmPolicy::Open, DmPolicy::Disabled] {
+        let access = Access::new(account.channel().rules(), policy, ["2"]);
+        let closed = account.clone().with_access(access);
+        assert!(!closed.is_allowed("12345").unwrap(), "{policy:?}");
+    }
+}

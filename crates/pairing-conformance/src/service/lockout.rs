@@ -1,0 +1,101 @@
+//! Wrong codes add up.
+
+use pairing_core::Approver;
+
+use crate::Fixture;
+use crate::bot::{Bot, MINUTE, WRONG, assert_locked_out, assert_not_found, create, owner, waiting};
+use crate::fixture::{at, operator};
+
+const LOCKOUT: i64 = 15 * 60_000;
+
+/// Sends wrong codes, all of which are told to be wrong.
+#[track_caller]
+fn fail(bot: &Bot, approver: &Approver, times: usize) {
+    for _ in 0..times {
+        assert_not_found(bot.telegram().approve(WRONG, approver));
+    }
+}
+
+pub(crate) fn ten_wrong_codes_lock_out_for_a_quarter_of_an_hour(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let (account, guesser) = (bot.telegram(), operator("phone"));
+    fail(&bot, &guesser, 10);
+    bot.wait(14 * MINUTE);
+    let code = create(&account, "12345").request.code;
+    for _ in 0..2 {
+        let locked_out = account.approve(code.as_str(), &guesser);
+        assert_locked_out(locked_out, at(LOCKOUT));
+        assert_locked_out(account.reject("12345", &guesser), at(LOCKOUT));
+    }
+    bot.wait(MINUTE - 1);
+    assert_locked_out(account.approve(WRONG, &guesser), at(LOCKOUT));
+    assert_eq!(waiting(&account), ["12345"]);
+    bot.wait(1);
+    account.approve(code.as_str(), &guesser).unwrap();
+}
+
+pub(crate) fn a_right_code_forgives_the_wrong_ones(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let (account, approver) = (bot.telegram(), operator("phone"));
+    for sender in ["1", "2"] {
+        fail(&bot, &approver, 9);
+        let code = create(&account, sender).request.code;
+        account.approve(code.as_str(), &approver).unwrap();
+    }
+}
+
+pub(crate) fn wrong_codes_are_forgotten_after_five_minutes(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let approver = operator("phone");
+    fail(&bot, &approver, 5);
+    bot.wait(5 * MINUTE - 1);
+    fail(&bot, &approver, 4);
+    bot.wait(1);
+    // The first five are gone: five more make nine.
+    fail(&bot, &approver, 6);
+    let locked_out = bot.telegram().approve(WRONG, &approver);
+    assert_locked_out(locked_out, at(5 * 60_000 + LOCKOUT));
+}
+
+pub(crate) fn all_handles_count_together(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let approver = operator("phone");
+    let code = create(&bot.telegram(), "12345").request.code;
+    fail(&bot, &approver, 4);
+    fail(&bot.another(fixture, 2), &approver, 6);
+    for bot in [&bot.another(fixture, 3), &bot] {
+        let locked_out = bot.telegram().approve(code.as_str(), &approver);
+        assert_locked_out(locked_out, at(LOCKOUT));
+    }
+}
+
+pub(crate) fn approvers_and_channels_count_apart(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    fail(&bot, &operator("phone"), 10);
+    fail(&bot, &operator("tablet"), 1);
+    let elsewhere = bot.account("discord", "default");
+    assert_not_found(elsewhere.approve(WRONG, &operator("phone")));
+    assert_locked_out(
+        bot.account("telegram", "work")
+            .approve(WRONG, &operator("phone")),
+        at(LOCKOUT),
+    );
+}
+
+pub(crate) fn the_terminal_is_never_locked_out(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let code = create(&bot.telegram(), "12345").request.code;
+    fail(&bot, &owner(), 30);
+    fail(&bot, &operator("phone"), 10);
+    bot.telegram().approve(code.as_str(), &owner()).unwrap();
+}
+
+pub(crate) fn what_can_be_no_code_is_not_counted(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let (account, approver) = (bot.telegram(), operator("phone"));
+    let code = create(&account, "12345").request.code;
+    for _ in 0..30 {
+        assert!(account.approve("mistyped!", &approver).is_err());
+    }
+    account.approve(code.as_str(), &approver).unwrap();
+}
