@@ -53,9 +53,11 @@ pub(crate) struct Screen<'s, 'c> {
 }
 
 /// A table: what its columns are called, and the cells, escaped already.
-pub(crate) struct Rows<const N: usize> {
-    pub(crate) header: [String; N],
-    pub(crate) rows: Vec<[String; N]>,
+pub(crate) struct Rows<'h, const N: usize> {
+    pub(crate) header: [&'h str; N],
+    pub(crate) cells: Vec<[String; N]>,
+    /// Columns that may be broken into lines where the terminal is narrow.
+    pub(crate) breakable: &'static [usize],
 }
 
 impl<'s, 'c> Screen<'s, 'c> {
@@ -118,11 +120,15 @@ impl<'s, 'c> Screen<'s, 'c> {
     }
 
     /// The rows: a table for people, otherwise lines of `key` and the cells with tabs between.
-    pub(crate) fn rows<const N: usize>(&mut self, key: &str, rows: Rows<N>) -> io::Result<()> {
-        let Rows { header, rows } = rows;
+    pub(crate) fn rows<const N: usize>(&mut self, key: &str, rows: Rows<'_, N>) -> io::Result<()> {
+        let Rows {
+            header,
+            cells,
+            breakable,
+        } = rows;
         if !self.console.tables {
-            for cells in rows {
-                self.line(format_args!("{key}\t{}", cells.join("\t")))?;
+            for row in cells {
+                self.line(format_args!("{key}\t{}", row.join("\t")))?;
             }
             return Ok(());
         }
@@ -130,15 +136,17 @@ impl<'s, 'c> Screen<'s, 'c> {
         table
             .load_style(presets::UTF8_FULL_CONDENSED)
             .set_header(header)
-            .add_rows(rows);
+            .add_rows(cells);
         if let Some(columns) = self.console.columns.filter(|columns| *columns > 0) {
             table
                 .set_content_arrangement(ContentArrangement::Dynamic)
                 .set_width(columns);
         }
-        // What is typed off the screen or pasted from it stays in one piece.
-        if let Some(first) = table.column_mut(0) {
-            first.set_constraint(ColumnConstraint::ContentWidth);
+        // The rest stays in one piece: it is typed off the screen, or pasted from it.
+        for (at, column) in table.column_iter_mut().enumerate() {
+            if !breakable.contains(&at) {
+                column.set_constraint(ColumnConstraint::ContentWidth);
+            }
         }
         self.line(table)
     }

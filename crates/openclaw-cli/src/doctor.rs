@@ -98,7 +98,9 @@ fn summary(root: &Path, findings: &[Finding], screen: &mut Screen<'_, '_>) -> Re
     let left: Vec<_> = findings.iter().filter(|finding| is_left(finding)).collect();
     let root = root.display().to_string();
     let root = escape(&root).limit(LONGEST_PATH);
-    if left.is_empty() {
+    if left.is_empty() && findings.iter().any(|finding| finding.fixed) {
+        screen.remark(format_args!("Mended what was wrong with {root}."))?;
+    } else if left.is_empty() {
         screen.remark(format_args!("Nothing is wrong with {root}."))?;
     } else {
         let problems = text::count(left.len() as u64, "problem");

@@ -82,6 +82,9 @@ pub(crate) enum UsageError {
     Account(NameError),
     #[error(transparent)]
     Code(#[from] ParseCodeError),
+    /// `approve telegram`: a channel, and nothing of it.
+    #[error("the code is missing after the channel {0}")]
+    LoneChannel(ChannelId),
     #[error("metadata is written KEY=VALUE, this is {0:?}")]
     Meta(String),
     #[error("`{}` is not metadata, it names the account", Metadata::ACCOUNT_KEY)]
@@ -101,6 +104,9 @@ impl UsageError {
                 Some("leave `--account` out where a channel has one account only".to_owned())
             }
             Self::Code(_) => Some("type the code as the sender received it".to_owned()),
+            Self::LoneChannel(channel) => Some(format!(
+                "see what is pending with `openclaw pairing list {channel}`"
+            )),
             Self::Meta(_) => Some("write it as `--meta username=ann`".to_owned()),
             Self::MetaAccount => Some("name it with `--account`".to_owned()),
         }
@@ -161,7 +167,10 @@ impl RawPairing {
                 options,
             }) => {
                 let at = options.place(channel)?;
-                let code = PairingCode::parse(&code)?;
+                let code = PairingCode::parse(&code).map_err(|wrong| {
+                    let lone = known_channel(&code).filter(|_| at.channel.is_none());
+                    lone.map_or(wrong.into(), UsageError::LoneChannel)
+                })?;
                 (
                     PairingCommand::Approve(at.channel, at.account, code),
                     at.json,
@@ -249,6 +258,12 @@ impl RawOptions {
             json: self.json,
         })
     }
+}
+
+/// The built-in channel of this name.
+fn known_channel(name: &str) -> Option<ChannelId> {
+    let id = ChannelId::parse(name).ok()?;
+    Channels::builtin().get(&id).map(|_| id)
 }
 
 fn pair_of(text: &str) -> Result<(String, String), UsageError> {

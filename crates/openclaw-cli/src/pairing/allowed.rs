@@ -44,8 +44,9 @@ impl Call {
         } else {
             let header = [channel.rules().id_label(), "Allowed by", "Allowed"];
             let rows = Rows {
-                header: header.map(str::to_owned),
-                rows: allowed
+                header,
+                breakable: &[0, 1],
+                cells: allowed
                     .entries
                     .iter()
                     .map(|entry| self.entry_row(entry))

@@ -18,7 +18,9 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let channel = match channel {
             Some(id) => self.channel(id)?,
-            None => self.holding(account, "code", screen, |_, request| request.code == code)?,
+            None => self.holding(account, code.as_str(), "code", screen, |_, request| {
+                request.code == code
+            })?,
         };
         let approved = match account {
             Some(account) => channel
@@ -45,10 +47,16 @@ impl Call {
         }
         let channel = match channel {
             Some(id) => self.channel(id)?,
-            None => self.holding(account, "code or sender", screen, |channel, request| {
-                let by_sender = channel.rules().sender(subject);
-                by_code == Ok(request.code) || by_sender.is_ok_and(|id| id == request.sender)
-            })?,
+            None => self.holding(
+                account,
+                subject,
+                "code or sender",
+                screen,
+                |channel, request| {
+                    let by_sender = channel.rules().sender(subject);
+                    by_code == Ok(request.code) || by_sender.is_ok_and(|id| id == request.sender)
+                },
+            )?,
         };
         let rejected = match account {
             Some(account) => channel
@@ -67,7 +75,8 @@ impl Call {
     fn holding(
         &self,
         account: Option<&AccountId>,
-        subject: &'static str,
+        typed: &str,
+        noun: &'static str,
         screen: &mut Screen<'_, '_>,
         matches: impl Fn(&Channel, &PendingRequest) -> bool,
     ) -> Result<Channel, Failure> {
@@ -103,10 +112,13 @@ impl Call {
                 let channels = channels.map(|channel| channel.id().clone()).collect();
                 Err(Failure::InSeveralChannels(channels))
             }
-            (None, _) => Err(unread
-                .into_iter()
-                .next()
-                .map_or(Failure::InNoChannel(subject), Failure::from)),
+            (None, _) => Err(match unread.into_iter().next() {
+                Some(error) => error.into(),
+                None => match self.service.channel(typed) {
+                    Ok(channel) => UsageError::LoneChannel(channel.id().clone()).into(),
+                    Err(_) => Failure::InNoChannel(noun),
+                },
+            }),
         }
     }
 

@@ -74,9 +74,9 @@ impl Call {
                     "Meta",
                     "Requested",
                     "Expires in",
-                ]
-                .map(str::to_owned),
-                rows: rows.collect(),
+                ],
+                cells: rows.collect(),
+                breakable: &[1, 2, 3],
             };
             screen.rows(channel.id().as_str(), rows)?;
             nothing = false;

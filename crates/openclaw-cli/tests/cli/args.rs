@@ -29,6 +29,9 @@ fn usage() {
     session.person("pairing aprove telegram M8NGT2AA");
     session.person("pairing approve");
     session.person("pairing approve telegram");
+    session.person("pairing approve discord");
+    session.person("pairing reject whatsapp");
+    session.person("pairing reject discord");
     session.person("pairing approve telegram M8NGT2AA more");
     session.person("pairing approve --channel telegram discord M8NGT2AA");
     session.person("pairing list telegram --channel discord");
@@ -43,7 +46,15 @@ fn usage() {
 #[test]
 fn channels_and_accounts_that_are_none() {
     let long = "x".repeat(300);
-    let bad = ["matrix", "../x", "a/b", "tele\0gram", "\u{1b}[31m", "", &long];
+    let bad = [
+        "matrix",
+        "../x",
+        "a/b",
+        "tele\0gram",
+        "\u{1b}[31m",
+        "",
+        &long,
+    ];
     let mut found = String::new();
     let session = Session::new();
     for name in bad {

@@ -38,7 +38,7 @@ fn in_a_pipe() {
 
 #[test]
 fn fits_the_terminal() {
-    let mut session = Session::recorded().columns(60);
+    let mut session = Session::recorded().columns(80);
     session.person("pairing list telegram");
     session.finish("list-narrow");
 }
@@ -66,11 +66,16 @@ fn requests_expire() {
 #[test]
 fn says_who_was_turned_away() {
     let mut session = Session::new();
-    for sender in ["1", "2", "3", "4"] {
-        session.run(&["pairing", "request", "telegram", sender]);
+    let ask = |session: &Session, sender| {
+        let ran = session.run(&["pairing", "request", "telegram", sender]);
+        ran.exit
+    };
+    for sender in ["1", "2", "3"] {
+        assert_eq!(ask(&session, sender), Exit::Done);
     }
+    assert_eq!(ask(&session, "4"), Exit::Refused);
     session.wait(minutes(12));
-    session.run(&["pairing", "request", "telegram", "5"]);
+    assert_eq!(ask(&session, "5"), Exit::Refused);
     session.wait(minutes(4));
     session.person("pairing list telegram");
     session.person("pairing list telegram --account work");

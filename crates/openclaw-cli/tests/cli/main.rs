@@ -3,6 +3,11 @@
 //! Most tests run it in process on a directory of their own, with a clock that stands still and seeded
 //! randomness, and compare whole transcripts with the snapshots beside them. `process` runs the binary.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "the lints know tests by their attribute, and helpers have none"
+)]
+
 mod allowed;
 mod args;
 mod decide;

@@ -26,7 +26,7 @@ fn asking_from_a_program() {
     session.pipe("pairing request telegram 4 --json");
     session.pipe("pairing request telegram 4");
     session.pipe("pairing request telegram 4 --account work --json");
-    session.run(&["pairing", "allowed", "add", "telegram", "4242"]);
+    session.done(&["pairing", "allowed", "add", "telegram", "4242"]);
     session.pipe("pairing request telegram 4242 --json");
     session.finish("request-json");
 }

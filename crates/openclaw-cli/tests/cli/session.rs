@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use openclaw_cli::{Console, Environment, Exit, run};
 use pairing_core::{Channels, Limits, ManualClock, Pairing, Timestamp};
-use pairing_fs::{FsStore, StateDir, discovered_channels};
+use pairing_fs::{FsStore, Probe, StateDir, discovered_channels};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 use tempfile::TempDir;
@@ -28,7 +28,10 @@ pub(crate) struct Session {
     clock: Arc<ManualClock>,
     entropy: Arc<Mutex<ChaCha8Rng>>,
     columns: Option<u16>,
+    probe: Option<Arc<dyn Probe>>,
+    lock_wait: Duration,
     transcript: String,
+    masks: Vec<(&'static str, &'static str)>,
 }
 
 /// What a command did.
@@ -53,7 +56,11 @@ impl Session {
             clock: Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap())),
             entropy: Arc::new(Mutex::new(ChaCha8Rng::seed_from_u64(17))),
             columns: None,
+            probe: None,
+            // Generous: a process that another test starts holds on to our locks until it is set up.
+            lock_wait: Duration::from_secs(60),
             transcript: String::new(),
+            masks: Vec::new(),
         }
     }
 
@@ -110,6 +117,16 @@ impl Session {
         self.write(&format!("{channel}-pairing.json"), content);
     }
 
+    /// Lets a probe decide about every step that changes the disk.
+    pub(crate) fn set_probe(&mut self, probe: Option<Arc<dyn Probe>>) {
+        self.probe = probe;
+    }
+
+    /// Sets how long locks are waited for.
+    pub(crate) fn set_lock_wait(&mut self, wait: Duration) {
+        self.lock_wait = wait;
+    }
+
     pub(crate) fn wait(&mut self, by: Duration) {
         self.clock.advance(by);
         writeln!(self.transcript, "(after {by:?})\n").unwrap();
@@ -130,9 +147,25 @@ impl Session {
         self.run_for(args, Reader::Program)
     }
 
+    /// Leaves something out of the comparison that is never the same.
+    pub(crate) fn masked(mut self, pattern: &'static str, by: &'static str) -> Self {
+        self.masks.push((pattern, by));
+        self
+    }
+
+    /// Runs one command in a pipe that has to succeed.
+    pub(crate) fn done(&self, args: &[&str]) {
+        let ran = self.run(args);
+        assert_eq!(ran.exit, Exit::Done, "{args:?}: {}", ran.stderr);
+    }
+
     /// Compares the transcript with its snapshot.
     pub(crate) fn finish(self, name: &str) {
-        settings().bind(|| insta::assert_snapshot!(name, self.transcript));
+        let mut settings = settings();
+        for (pattern, by) in self.masks {
+            settings.add_filter(pattern, by);
+        }
+        settings.bind(|| insta::assert_snapshot!(name, self.transcript));
     }
 
     fn note(&mut self, lines: &str, reader: Reader) {
@@ -143,7 +176,11 @@ impl Session {
                 stdout,
                 stderr,
             } = self.run_for(&args, reader);
-            let pipe = if reader == Reader::Program { " | cat" } else { "" };
+            let pipe = if reader == Reader::Program {
+                " | cat"
+            } else {
+                ""
+            };
             let transcript = &mut self.transcript;
             writeln!(transcript, "$ openclaw {line}{pipe}").unwrap();
             // A tab would look like any other space.
@@ -190,8 +227,12 @@ impl Session {
 
     fn open(&self, state: &StateDir) -> Pairing {
         let channels = discovered_channels(state, &Channels::builtin());
+        let store = match self.probe.clone() {
+            Some(probe) => FsStore::probed(state, channels.clone(), probe),
+            None => FsStore::new(state, channels.clone()),
+        };
         Pairing::with(
-            FsStore::new(state, channels.clone()).lock_wait(Duration::ZERO),
+            store.lock_wait(self.lock_wait),
             self.clock.clone(),
             self.entropy.clone(),
             channels,
