@@ -79,11 +79,12 @@ fn show(findings: &[Finding], screen: &mut Screen<'_, '_>) -> Result<(), Failure
         let path = finding.path.display().to_string();
         let path = escape(&path).limit(LONGEST_PATH);
         let detail = escape(&finding.detail).limit(LONGEST_PATH);
-        let advice = escape(&finding.advice).limit(LONGEST_PATH);
+        let advice = if finding.fixed { "" } else { &finding.advice };
+        let advice = escape(advice).limit(LONGEST_PATH);
         if screen.has_tables() {
             screen.title(format_args!("{label}: {path}"))?;
             screen.line(format_args!("  {detail}"))?;
-            if !finding.fixed && !finding.advice.is_empty() {
+            if !finding.fixed {
                 screen.line(format_args!("  {advice}"))?;
             }
         } else {

@@ -112,22 +112,21 @@ impl Call {
             let Some(last) = turned.recent.last() else {
                 continue;
             };
-            let senders: Vec<_> = turned
-                .recent
-                .iter()
-                .rev()
-                .map(|seen| &seen.sender)
-                .collect();
+            let senders = turned.recent.iter().rev();
             let senders: Vec<_> = senders
-                .iter()
-                .map(|s| escape(s.as_str()).to_string())
+                .map(|seen| escape(seen.sender.as_str()).to_string())
                 .collect();
+            let (times, since) = match turned.count {
+                0 | 1 => (String::new(), String::new()),
+                count => (
+                    format!(" {count} times"),
+                    format!("since {}, last ", text::ago(now, turned.since)),
+                ),
+            };
             let remark = format!(
-                "{}: {} turned away at the cap of {} since {}, last {} ({})",
+                "{}: turned away{times} at the cap of {} {since}{}: {}",
                 Place(&turned.channel, &turned.account),
-                text::count(turned.count, "sender"),
                 self.service.limits().max_pending,
-                text::ago(now, turned.since),
                 text::ago(now, last.at),
                 senders.join(", "),
             );

@@ -74,6 +74,7 @@ fn says_who_was_turned_away() {
         assert_eq!(ask(&session, sender), Exit::Done);
     }
     assert_eq!(ask(&session, "4"), Exit::Refused);
+    session.person("pairing list telegram");
     session.wait(minutes(12));
     assert_eq!(ask(&session, "5"), Exit::Refused);
     session.wait(minutes(4));
