@@ -1,0 +1,12 @@
+//! The store on files: the contract, real files, broken files, crashes, and other processes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the lints know tests by their attribute, and helpers have none"
+)]
+
+mod conformance;
+mod install;
+mod real_files;
