@@ -172,7 +172,7 @@ pub enum SenderError {
     #[error("a sender id holds no control characters")]
     Control,
     /// Not what senders of this channel look like, so it could never match one.
-    #[error("a {channel} sender is {expected}")]
+    #[error("a sender of {channel} is {expected}")]
     Shape {
         /// The channel whose rules were asked.
         channel: ChannelId,

@@ -38,3 +38,8 @@ pub use store::{Key, MemoryStore, PairingStore, Problem, Range, Record, StoreErr
 pub use time::{Clock, ManualClock, ParseTimestampError, Timestamp};
 
 pub(crate) use store::Change;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,5 +1,39 @@
-//! OpenClaw pairing state on files.
+//! OpenClaw pairing state on files, as existing installs have it.
 
+mod cache;
+mod disk;
+mod docs;
+pub mod doctor;
+mod error;
+#[doc(hidden)]
+pub mod fuzzing;
+mod json;
+mod lock;
+mod names;
 mod paths;
+mod store;
+mod system;
 
+pub use error::FileError;
 pub use paths::{NoStateDir, StateDir};
+pub use store::{FsStore, discovered_channels};
+pub use system::{SystemClock, SystemEntropy};
+
+#[doc(hidden)]
+pub use disk::{Probe, Step};
+
+use pairing_core::{Channels, Limits, Pairing};
+
+/// Opens the pairing state of an install: built-in channels and those it has requests of, the
+/// system's clock and randomness, the usual limits. Reads no file but the directory's listing.
+pub fn open(state: &StateDir) -> Pairing {
+    let channels = discovered_channels(state, &Channels::builtin());
+    let store = FsStore::new(state, channels.clone());
+    Pairing::with(
+        store,
+        SystemClock,
+        SystemEntropy,
+        channels,
+        Limits::default(),
+    )
+}

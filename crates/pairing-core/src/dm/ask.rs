@@ -104,11 +104,7 @@ pub(crate) fn turn_away(
     now: Timestamp,
 ) -> Decision<()> {
     let age = |at| now.since(at).unwrap_or_default();
-    let kept = before.filter(|b| {
-        b.recent
-            .last()
-            .is_some_and(|s| age(s.at) < FORGET_TURNED_AWAY)
-    });
+    let kept = before.filter(|before| is_remembered(before, now));
     let mut recent = kept.map_or_else(Vec::new, |kept| kept.recent.clone());
     let known = recent.iter().position(|seen| seen.sender == *ask.sender);
     if let Some(known) = known {
@@ -135,6 +131,12 @@ pub(crate) fn turn_away(
         changes: vec![Change::Put(Record::TurnedAway(turned))],
         outcome: (),
     }
+}
+
+/// Has anybody been turned away lately enough for the count to go on?
+pub(crate) fn is_remembered(turned: &TurnedAway, now: Timestamp) -> bool {
+    let last = turned.recent.last();
+    last.is_some_and(|last| now.since(last.at).unwrap_or_default() < FORGET_TURNED_AWAY)
 }
 
 /// Deletes what has expired.

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub use access::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Refusal};
 pub use meta::Metadata;
 
-pub(crate) use ask::{Ask, Standing, create, refresh, standing, turn_away};
+pub(crate) use ask::{Ask, Standing, create, is_remembered, refresh, standing, turn_away};
 pub(crate) use decide::{allow, approve, reject, withdraw};
 pub(crate) use lockout::{locked_until, wrong_code};
 

@@ -66,14 +66,17 @@ impl Channel {
         self.pending_of(None)
     }
 
-    /// Who was turned away because too many requests were pending, by account.
+    /// Who was turned away because too many requests were pending, by account; nobody after a day
+    /// on which that did not happen.
     pub fn turned_away(&self) -> Result<Vec<TurnedAway>, ListError> {
         let range = Range::TurnedAway {
             channel: self.id().clone(),
         };
         let (records, _) = list(self.pairing.store(), &range)?;
-        let turned = records.iter().filter_map(|r| r.as_turned_away().cloned());
-        Ok(turned.collect())
+        let now = self.pairing.now();
+        let turned = records.iter().filter_map(|r| r.as_turned_away());
+        let remembered = turned.filter(|turned| dm::is_remembered(turned, now));
+        Ok(remembered.cloned().collect())
     }
 
     /// Approves the request with this code, whichever account it came in through.

@@ -133,15 +133,24 @@ impl Range {
         }
     }
 
+    /// The account the range is confined to, if it is.
+    pub fn account(&self) -> Option<&AccountId> {
+        match self {
+            Self::Requests { account, .. } | Self::Allowed { account, .. } => account.as_ref(),
+            Self::TurnedAway { .. } => None,
+        }
+    }
+
     /// What the text of every key in the range, and of no other, starts with.
     pub fn prefix(&self) -> String {
-        let (kind, channel, account) = match self {
-            Self::Requests { channel, account } => ("request", channel, account.as_ref()),
-            Self::Allowed { channel, account } => ("allow", channel, account.as_ref()),
-            Self::TurnedAway { channel } => ("turned-away", channel, None),
+        let kind = match self {
+            Self::Requests { .. } => "request",
+            Self::Allowed { .. } => "allow",
+            Self::TurnedAway { .. } => "turned-away",
         };
-        let account = account.map(AccountId::as_str);
-        let parts: Vec<&str> = [channel.as_str()].into_iter().chain(account).collect();
+        let channel = [self.channel().as_str()];
+        let account = self.account().map(AccountId::as_str);
+        let parts: Vec<&str> = channel.into_iter().chain(account).collect();
         path(kind, &parts) + "/"
     }
 

@@ -51,6 +51,8 @@ pub trait PairingStore: Send + Sync {
     /// - Durable when it returns, as far as the store is durable at all.
     /// - Putting a [`Record::Code`] goes with putting its request, and deleting it with deleting that:
     ///   a store may derive the one from the other.
+    /// - A store may take a request for ended as soon as its sender is allowed: approving writes both,
+    ///   and a store whose batches span several files can tell an approval that was cut short by that.
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
     /// What changed after a position, waiting up to `timeout` for something to.

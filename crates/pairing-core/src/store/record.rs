@@ -132,6 +132,17 @@ pub struct SeenSender {
 }
 
 impl Record {
+    /// The channel the record belongs to.
+    pub fn channel(&self) -> &ChannelId {
+        match self {
+            Self::Request(request) => &request.channel,
+            Self::Code(taken) => &taken.channel,
+            Self::Allow(allow) => &allow.channel,
+            Self::Attempts(attempts) => &attempts.channel,
+            Self::TurnedAway(turned) => &turned.channel,
+        }
+    }
+
     /// The name of the record.
     pub fn key(&self) -> Key {
         match self {

@@ -1,0 +1,278 @@
+//! The command line as it is meant: parsed once more, so that nothing after this sees raw text
+//! where a type can hold it.
+
+mod raw;
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+use clap::builder::StyledStr;
+use clap::{CommandFactory as _, Parser as _};
+use clap_complete::Shell;
+use pairing_core::{
+    AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError,
+};
+
+use raw::{
+    Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawCommand, RawDoctor, RawList,
+    RawOptions, RawPairing, RawReject, RawRequest,
+};
+
+/// What a command line asks for.
+pub(crate) enum Parsed {
+    /// A command.
+    Run(Invocation),
+    /// Help or the version.
+    Show(StyledStr),
+}
+
+/// A command, and what goes for all of them.
+pub(crate) struct Invocation {
+    pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) no_color: bool,
+    pub(crate) command: Command,
+}
+
+pub(crate) enum Command {
+    Pairing { command: PairingCommand, json: bool },
+    Doctor(DoctorOptions),
+    Completions(Shell),
+}
+
+/// The commands of `openclaw pairing`.
+///
+/// Whether a text can be a sender is for the channel's rules to say; those stay text.
+pub(crate) enum PairingCommand {
+    List(Option<ChannelId>, Option<AccountId>),
+    Approve(Option<ChannelId>, Option<AccountId>, PairingCode),
+    Reject(Option<ChannelId>, Option<AccountId>, String),
+    Allowed(ChannelId, AccountId, AllowedCommand),
+    Request(ChannelId, AccountId, Asking),
+}
+
+pub(crate) enum AllowedCommand {
+    List,
+    Add(String),
+    Remove(String),
+}
+
+/// Who asks.
+pub(crate) struct Asking {
+    pub(crate) sender: String,
+    pub(crate) meta: Vec<(String, String)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DoctorOptions {
+    pub(crate) fix: bool,
+    pub(crate) set_aside: bool,
+    pub(crate) json: bool,
+}
+
+/// Why a command line means nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UsageError {
+    /// It does not have the form of a command line.
+    #[error("{}", .0.render())]
+    Form(clap::Error),
+    #[error(transparent)]
+    Channel(NameError),
+    #[error(transparent)]
+    Account(NameError),
+    #[error(transparent)]
+    Code(#[from] ParseCodeError),
+    /// `approve telegram`: a channel, and nothing of it.
+    #[error("the code is missing after the channel {0}")]
+    LoneChannel(ChannelId),
+    #[error("metadata is written KEY=VALUE, this is {0:?}")]
+    Meta(String),
+    #[error("`{}` is not metadata, it names the account", Metadata::ACCOUNT_KEY)]
+    MetaAccount,
+}
+
+impl UsageError {
+    pub(crate) fn advice(&self) -> Option<String> {
+        match self {
+            Self::Form(_) => None,
+            Self::Channel(_) => {
+                let channels = Channels::builtin();
+                let known: Vec<_> = channels.iter().map(|rules| rules.id().as_str()).collect();
+                Some(format!("known channels: {}", known.join(", ")))
+            }
+            Self::Account(_) => {
+                Some("leave `--account` out where a channel has one account only".to_owned())
+            }
+            Self::Code(_) => Some("type the code as the sender received it".to_owned()),
+            Self::LoneChannel(channel) => Some(format!(
+                "see what is pending with `openclaw pairing list {channel}`"
+            )),
+            Self::Meta(_) => Some("write it as `--meta username=ann`".to_owned()),
+            Self::MetaAccount => Some("name it with `--account`".to_owned()),
+        }
+    }
+}
+
+/// Reads a command line, the program's name included.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, crate::Failure> {
+    let raw = match Raw::try_parse_from(args) {
+        Ok(raw) => raw,
+        Err(asked) if !asked.use_stderr() => return Ok(Parsed::Show(asked.render())),
+        Err(wrong) => return Err(UsageError::Form(wrong).into()),
+    };
+    Ok(Parsed::Run(raw.meaning()?))
+}
+
+/// Writes the completions of a shell.
+pub(crate) fn completions(shell: Shell, out: &mut dyn io::Write) -> io::Result<()> {
+    // Written to memory first: the generator panics where a write fails.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Raw::command(), "openclaw", &mut script);
+    out.write_all(&script)
+}
+
+impl Raw {
+    fn meaning(self) -> Result<Invocation, UsageError> {
+        let command = match self.command {
+            RawCommand::Pairing { command } => command.meaning()?,
+            RawCommand::Doctor(RawDoctor {
+                fix,
+                set_aside,
+                json,
+            }) => Command::Doctor(DoctorOptions {
+                fix,
+                set_aside,
+                json,
+            }),
+            RawCommand::Completions { shell } => Command::Completions(shell),
+        };
+        Ok(Invocation {
+            state_dir: self.state_dir,
+            no_color: self.no_color,
+            command,
+        })
+    }
+}
+
+impl RawPairing {
+    fn meaning(self) -> Result<Command, UsageError> {
+        let (command, json) = match self {
+            Self::List(RawList { channel, options }) => {
+                let at = options.place(channel)?;
+                (PairingCommand::List(at.channel, at.account), at.json)
+            }
+            Self::Approve(RawApprove {
+                channel,
+                code,
+                options,
+            }) => {
+                let at = options.place(channel)?;
+                let code = PairingCode::parse(&code).map_err(|wrong| {
+                    let lone = known_channel(&code).filter(|_| at.channel.is_none());
+                    lone.map_or(wrong.into(), UsageError::LoneChannel)
+                })?;
+                (
+                    PairingCommand::Approve(at.channel, at.account, code),
+                    at.json,
+                )
+            }
+            Self::Reject(RawReject {
+                channel,
+                request,
+                options,
+            }) => {
+                let at = options.place(channel)?;
+                (
+                    PairingCommand::Reject(at.channel, at.account, request),
+                    at.json,
+                )
+            }
+            Self::Allowed { command } => command.meaning()?,
+            Self::Request(RawRequest {
+                channel,
+                sender,
+                meta,
+                options,
+            }) => {
+                let at = options.place(channel)?;
+                let meta = meta
+                    .iter()
+                    .map(|pair| pair_of(pair))
+                    .collect::<Result<_, _>>()?;
+                let (channel, account, json) = at.one()?;
+                let asking = Asking { sender, meta };
+                (PairingCommand::Request(channel, account, asking), json)
+            }
+        };
+        Ok(Command::Pairing { command, json })
+    }
+}
+
+impl RawAllowed {
+    fn meaning(self) -> Result<(PairingCommand, bool), UsageError> {
+        let (place, command) = match self {
+            Self::List(RawAllowedList { channel, options }) => {
+                (options.place(channel)?, AllowedCommand::List)
+            }
+            Self::Add(RawAllowedEntry {
+                channel,
+                entry,
+                options,
+            }) => (options.place(channel)?, AllowedCommand::Add(entry)),
+            Self::Remove(RawAllowedEntry {
+                channel,
+                entry,
+                options,
+            }) => (options.place(channel)?, AllowedCommand::Remove(entry)),
+        };
+        let (channel, account, json) = place.one()?;
+        Ok((PairingCommand::Allowed(channel, account, command), json))
+    }
+}
+
+/// What the command is about, and how to answer.
+struct Place {
+    channel: Option<ChannelId>,
+    account: Option<AccountId>,
+    json: bool,
+}
+
+impl Place {
+    /// One account of one channel. Without a channel the form was wrong already.
+    fn one(self) -> Result<(ChannelId, AccountId, bool), UsageError> {
+        let channel = self
+            .channel
+            .ok_or(UsageError::Channel(NameError::Channel))?;
+        Ok((channel, self.account.unwrap_or_default(), self.json))
+    }
+}
+
+impl RawOptions {
+    fn place(self, positional: Option<String>) -> Result<Place, UsageError> {
+        let channel = positional.or(self.channel);
+        let channel = channel.map(|name| ChannelId::parse(&name)).transpose();
+        let account = self.account.map(|name| AccountId::parse(&name)).transpose();
+        Ok(Place {
+            channel: channel.map_err(UsageError::Channel)?,
+            account: account.map_err(UsageError::Account)?,
+            json: self.json,
+        })
+    }
+}
+
+/// The built-in channel of this name.
+fn known_channel(name: &str) -> Option<ChannelId> {
+    let id = ChannelId::parse(name).ok()?;
+    Channels::builtin().get(&id).map(|_| id)
+}
+
+fn pair_of(text: &str) -> Result<(String, String), UsageError> {
+    let (key, value) = text
+        .split_once('=')
+        .filter(|(key, _)| !key.trim().is_empty())
+        .ok_or_else(|| UsageError::Meta(text.to_owned()))?;
+    if key.trim() == Metadata::ACCOUNT_KEY {
+        return Err(UsageError::MetaAccount);
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}

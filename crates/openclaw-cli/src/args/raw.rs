@@ -1,0 +1,164 @@
+//! The command line as it is written: strings, and which of them may go together.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// OpenClaw's owner approval: who may talk to the bot
+#[derive(Debug, Parser)]
+#[command(name = "openclaw", version, disable_help_subcommand = true)]
+pub(super) struct Raw {
+    /// State directory, instead of what the environment says
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+    #[arg(long, global = true, help = "No colour; so does the variable NO_COLOR")]
+    pub(super) no_color: bool,
+    #[command(subcommand)]
+    pub(super) command: RawCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawCommand {
+    /// Decide who may talk to the bot in direct messages
+    Pairing {
+        #[command(subcommand)]
+        command: RawPairing,
+    },
+    /// Look for what is wrong with the state, and mend it
+    Doctor(RawDoctor),
+    /// Print completions for a shell
+    Completions {
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawPairing {
+    /// List pending requests, of all channels when none is named
+    List(RawList),
+    /// Let the sender with this code in
+    Approve(RawApprove),
+    /// End a request without letting the sender in
+    Reject(RawReject),
+    /// The allowlist: who was let in
+    Allowed {
+        #[command(subcommand)]
+        command: RawAllowed,
+    },
+    /// Ask as a sender would, and print the reply that they would get
+    Request(RawRequest),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawAllowed {
+    /// List who may talk to the bot
+    List(RawAllowedList),
+    /// Let a sender in who need not have asked
+    Add(RawAllowedEntry),
+    /// Take a sender off the list
+    Remove(RawAllowedEntry),
+}
+
+/// What nearly every command takes.
+#[derive(Debug, Args)]
+pub(super) struct RawOptions {
+    /// The channel, instead of naming it first
+    #[arg(
+        long = "channel",
+        id = "channel_option",
+        value_name = "CHANNEL",
+        conflicts_with = "channel"
+    )]
+    pub(super) channel: Option<String>,
+    /// The bot account that was written to, where a channel has several
+    #[arg(long, value_name = "ACCOUNT")]
+    pub(super) account: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawList {
+    /// Channel, such as telegram
+    pub(super) channel: Option<String>,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(super) struct RawApprove {
+    /// Channel, such as telegram; may be left out while only one has the code
+    pub(super) channel: Option<String>,
+    /// The code that the sender received
+    #[arg(required = true)]
+    pub(super) code: String,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(super) struct RawReject {
+    /// Channel, such as telegram; may be left out while only one has the request
+    pub(super) channel: Option<String>,
+    /// The code that the sender received, or the sender's id
+    #[arg(value_name = "CODE|SENDER", required = true)]
+    pub(super) request: String,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawAllowedList {
+    /// Channel, such as telegram
+    #[arg(required_unless_present = "channel_option")]
+    pub(super) channel: Option<String>,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(super) struct RawAllowedEntry {
+    /// Channel, such as telegram
+    #[arg(required_unless_present = "channel_option")]
+    pub(super) channel: Option<String>,
+    /// The sender's id on that channel
+    #[arg(required = true)]
+    pub(super) entry: String,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(allow_missing_positional = true)]
+pub(super) struct RawRequest {
+    /// Channel, such as telegram
+    #[arg(required_unless_present = "channel_option")]
+    pub(super) channel: Option<String>,
+    /// The sender's id on that channel
+    #[arg(required = true)]
+    pub(super) sender: String,
+    /// What else is known of the sender, such as username=ann
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) meta: Vec<String>,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawDoctor {
+    /// Mend what can be mended without losing anything
+    #[arg(long)]
+    pub(super) fix: bool,
+    /// With --fix: move files that cannot be parsed aside, under a new name
+    #[arg(long, requires = "fix")]
+    pub(super) set_aside: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}

@@ -1,0 +1,136 @@
+//! `openclaw doctor`.
+
+use std::path::Path;
+
+use pairing_core::{Pairing, escape};
+use pairing_fs::StateDir;
+use pairing_fs::doctor::{Finding, Fix, Severity, examine, fix};
+use serde::Serialize;
+
+use crate::args::DoctorOptions;
+use crate::console::Screen;
+use crate::{Exit, Failure, text};
+
+/// Paths are shown whole, however deep they are.
+const LONGEST_PATH: usize = 4096;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    state_dir: String,
+    findings: Vec<Found<'a>>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    severity: &'static str,
+    kind: &'static str,
+    path: String,
+    detail: &'a str,
+    advice: &'a str,
+    fixable: bool,
+    fixed: bool,
+}
+
+/// Examines the state directory, mends it if asked to, and tells.
+pub(crate) fn run(
+    options: DoctorOptions,
+    state: &StateDir,
+    service: &Pairing,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    let (channels, limits, now) = (service.channels(), service.limits(), service.now());
+    let findings = if options.fix {
+        let options = Fix {
+            set_aside: options.set_aside,
+        };
+        fix(state, channels, limits, now, &options)
+    } else {
+        examine(state, channels, limits, now)
+    };
+    if options.json {
+        screen.json(&Report {
+            state_dir: state.root().display().to_string(),
+            findings: findings.iter().map(Found::from).collect(),
+        })?;
+    } else {
+        show(&findings, screen)?;
+        summary(state.root(), &findings, screen)?;
+    }
+    Ok(if findings.iter().any(is_left) {
+        Exit::Refused
+    } else {
+        Exit::Done
+    })
+}
+
+/// Is there something for the owner to do?
+fn is_left(finding: &Finding) -> bool {
+    !finding.fixed && !matches!(finding.severity, Severity::Note)
+}
+
+fn show(findings: &[Finding], screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+    for finding in findings {
+        let label = if finding.fixed {
+            "fixed"
+        } else {
+            severity(finding)
+        };
+        let path = finding.path.display().to_string();
+        let path = escape(&path).limit(LONGEST_PATH);
+        let detail = escape(&finding.detail).limit(LONGEST_PATH);
+        let advice = if finding.fixed { "" } else { &finding.advice };
+        let advice = escape(advice).limit(LONGEST_PATH);
+        if screen.has_tables() {
+            screen.title(format_args!("{label}: {path}"))?;
+            screen.line(format_args!("  {detail}"))?;
+            if !finding.fixed {
+                screen.line(format_args!("  {advice}"))?;
+            }
+        } else {
+            let kind = finding.kind;
+            screen.line(format_args!("{label}\t{kind}\t{path}\t{detail}\t{advice}"))?;
+        }
+    }
+    Ok(())
+}
+
+fn summary(root: &Path, findings: &[Finding], screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+    let left: Vec<_> = findings.iter().filter(|finding| is_left(finding)).collect();
+    let root = root.display().to_string();
+    let root = escape(&root).limit(LONGEST_PATH);
+    if left.is_empty() && findings.iter().any(|finding| finding.fixed) {
+        screen.remark(format_args!("Mended what was wrong with {root}."))?;
+    } else if left.is_empty() {
+        screen.remark(format_args!("Nothing is wrong with {root}."))?;
+    } else {
+        let problems = text::count(left.len() as u64, "problem");
+        screen.remark(format_args!("{problems} in {root}."))?;
+        if left.iter().any(|finding| finding.fixable) {
+            screen.hint("`openclaw doctor --fix` mends what it can");
+        }
+    }
+    Ok(())
+}
+
+fn severity(finding: &Finding) -> &'static str {
+    match finding.severity {
+        Severity::Note => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    }
+}
+
+impl<'a> From<&'a Finding> for Found<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            severity: severity(finding),
+            kind: finding.kind,
+            path: finding.path.display().to_string(),
+            detail: &finding.detail,
+            advice: &finding.advice,
+            fixable: finding.fixable,
+            fixed: finding.fixed,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The `openclaw` command: parse, call, render.
+//!
+//! [`run`] is the whole program but for the process around it, so that tests hand it a clock,
+//! randomness, an environment and buffers. The rules of pairing are in `pairing-core`; nothing is
+//! decided here.
+
+mod args;
+mod console;
+mod doctor;
+mod failure;
+mod json;
+mod pairing;
+mod text;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use pairing_core::{Approver, Pairing};
+use pairing_fs::StateDir;
+
+pub use console::Console;
+
+use args::{Command, Invocation, Parsed};
+use console::Screen;
+use failure::Failure;
+
+/// What the program is given beside its arguments.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    /// The environment's variables.
+    pub var: &'a dyn Fn(&str) -> Option<OsString>,
+    /// Opens the service on a state directory; called once a command needs it.
+    pub open: &'a dyn Fn(&StateDir) -> Pairing,
+}
+
+/// How the program ended, as its exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done.
+    Done = 0,
+    /// Refused, or not found; `doctor` found something.
+    Refused = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// State cannot be read or written, or somebody else holds it.
+    State = 3,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        (exit as u8).into()
+    }
+}
+
+/// Runs one command line, the program's name included, and says how it ended.
+///
+/// Output is flushed when it returns. Whoever reads it may stop reading: that is no error.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    environment: &Environment<'_>,
+    console: &mut Console<'_>,
+) -> Exit {
+    let parsed = args::parse(args);
+    let no_color = (environment.var)("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let plain = no_color || matches!(&parsed, Ok(Parsed::Run(run)) if run.no_color);
+    let mut screen = Screen::new(console, plain);
+    let ran = parsed.and_then(|parsed| match parsed {
+        Parsed::Run(invocation) => execute(invocation, environment, &mut screen),
+        Parsed::Show(help) => {
+            screen.help(&help)?;
+            Ok(Exit::Done)
+        }
+    });
+    let ended = ran.and_then(|exit| {
+        screen.flush()?;
+        Ok(exit)
+    });
+    ended.unwrap_or_else(|failure| {
+        // What was written before the failure still belongs before it.
+        let _ = screen.flush();
+        if failure.is_closed_pipe() {
+            return Exit::Done;
+        }
+        screen.failure(&failure);
+        failure.exit()
+    })
+}
+
+fn execute(
+    invocation: Invocation,
+    environment: &Environment<'_>,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    let Invocation {
+        state_dir, command, ..
+    } = invocation;
+    let state = || match state_dir {
+        Some(dir) => Ok(StateDir::at(dir)),
+        None => StateDir::from_env(environment.var),
+    };
+    match command {
+        Command::Completions(shell) => {
+            screen.raw(|out| args::completions(shell, out))?;
+            Ok(Exit::Done)
+        }
+        Command::Doctor(options) => {
+            let state = state()?;
+            doctor::run(options, &state, &(environment.open)(&state), screen)
+        }
+        Command::Pairing { command, json } => {
+            let service = (environment.open)(&state()?);
+            let call = pairing::Call {
+                service,
+                approver: approver(environment),
+                json,
+            };
+            call.run(&command, screen)
+        }
+    }
+}
+
+/// Whoever can write the files may decide; the login is the name under which it is recorded.
+fn approver(environment: &Environment<'_>) -> Approver {
+    let login = ["USER", "LOGNAME"]
+        .iter()
+        .filter_map(|name| (environment.var)(name))
+        .find(|login| !login.is_empty());
+    let login = login.as_ref().map(|login| login.to_string_lossy());
+    Approver::terminal(login.as_deref().unwrap_or("unknown"))
+}

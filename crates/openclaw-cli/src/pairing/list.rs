@@ -1,0 +1,176 @@
+//! `openclaw pairing list`.
+
+use pairing_core::store::{PendingRequest, TurnedAway};
+use pairing_core::{AccountId, Channel, ChannelId, Pending, escape};
+
+use super::{Call, Place};
+use crate::console::{Rows, Screen};
+use crate::{Exit, Failure, json, text};
+
+/// What waits in a channel.
+struct Waiting {
+    channel: Channel,
+    pending: Pending,
+    turned_away: Vec<TurnedAway>,
+}
+
+impl Call {
+    /// Shows what is pending. A channel that cannot be read hides no other.
+    pub(super) fn list(
+        &self,
+        channel: Option<&ChannelId>,
+        account: Option<&AccountId>,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Exit, Failure> {
+        let mut exit = Exit::Done;
+        let mut waiting = Vec::new();
+        for channel in self.channels(channel)? {
+            match read(channel, account, screen, &mut exit) {
+                Ok(read) => waiting.push(read),
+                Err(failure) => {
+                    screen.failure(&failure);
+                    exit = failure.exit();
+                }
+            }
+        }
+        if self.json {
+            let lists: Vec<_> = waiting.iter().map(of_channel).collect();
+            match (channel, lists.as_slice()) {
+                (None, all) => screen.json(&all)?,
+                (Some(_), [one]) => screen.json(one)?,
+                // It could not be read, and there is nothing to say of it.
+                (Some(_), _) => {}
+            }
+        } else {
+            self.show(&waiting, channel, screen)?;
+        }
+        for waiting in &waiting {
+            self.remarks(waiting, screen)?;
+        }
+        Ok(exit)
+    }
+
+    fn show(
+        &self,
+        waiting: &[Waiting],
+        named: Option<&ChannelId>,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<(), Failure> {
+        let some = waiting.iter().filter(|w| !w.pending.requests.is_empty());
+        let mut nothing = true;
+        for Waiting {
+            channel, pending, ..
+        } in some
+        {
+            if named.is_none() {
+                screen.title(channel.id())?;
+            }
+            let rows = pending.requests.iter().map(|request| self.row(request));
+            let rows = Rows {
+                header: [
+                    "Code",
+                    channel.rules().id_label(),
+                    "Account",
+                    "Meta",
+                    "Requested",
+                    "Expires in",
+                ],
+                cells: rows.collect(),
+                breakable: &[1, 2, 3],
+            };
+            screen.rows(channel.id().as_str(), rows)?;
+            nothing = false;
+        }
+        if nothing && !waiting.is_empty() {
+            match named {
+                Some(channel) => screen.remark(format_args!("No pending {channel} requests."))?,
+                None => screen.remark("No pending requests.")?,
+            }
+        }
+        Ok(())
+    }
+
+    fn row(&self, request: &PendingRequest) -> [String; 6] {
+        let now = self.service.now();
+        let expires_at = request.expires_at(self.service.limits());
+        [
+            request.code.as_str().to_owned(),
+            escape(request.sender.as_str()).to_string(),
+            escape(request.account.as_str()).to_string(),
+            text::meta(&request.meta),
+            request
+                .created_at
+                .map_or_else(String::new, |at| text::ago(now, at)),
+            expires_at.map_or_else(String::new, |at| text::left(now, at)),
+        ]
+    }
+
+    /// Who was turned away is for the owner to know, and no part of the answer for programs.
+    fn remarks(&self, waiting: &Waiting, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+        let now = self.service.now();
+        for turned in &waiting.turned_away {
+            let Some(last) = turned.recent.last() else {
+                continue;
+            };
+            let senders = turned.recent.iter().rev();
+            let senders: Vec<_> = senders
+                .map(|seen| escape(seen.sender.as_str()).to_string())
+                .collect();
+            let (times, since) = match turned.count {
+                0 | 1 => (String::new(), String::new()),
+                count => (
+                    format!(" {count} times"),
+                    format!("since {}, last ", text::ago(now, turned.since)),
+                ),
+            };
+            let remark = format!(
+                "{}: turned away{times} at the cap of {} {since}{}: {}",
+                Place(&turned.channel, &turned.account),
+                self.service.limits().max_pending,
+                text::ago(now, last.at),
+                senders.join(", "),
+            );
+            if self.json {
+                screen.note(remark);
+            } else {
+                screen.remark(remark)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a channel. That it cannot be told who was turned away does not hide what is pending.
+fn read(
+    channel: Channel,
+    account: Option<&AccountId>,
+    screen: &mut Screen<'_, '_>,
+    exit: &mut Exit,
+) -> Result<Waiting, Failure> {
+    let pending = match account {
+        Some(account) => channel.account(account.as_str())?.pending()?,
+        None => channel.pending()?,
+    };
+    for problem in &pending.problems {
+        screen.problem(problem);
+    }
+    let mut turned_away = channel.turned_away().unwrap_or_else(|error| {
+        let failure = Failure::from(error);
+        screen.failure(&failure);
+        *exit = failure.exit();
+        Vec::new()
+    });
+    turned_away.retain(|turned| account.is_none_or(|account| turned.account == *account));
+    Ok(Waiting {
+        channel,
+        pending,
+        turned_away,
+    })
+}
+
+fn of_channel(waiting: &Waiting) -> json::Requests<'_> {
+    json::Requests {
+        channel: waiting.channel.id(),
+        requests: waiting.pending.requests.iter().map(Into::into).collect(),
+    }
+}

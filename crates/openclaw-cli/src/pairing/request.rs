@@ -1,0 +1,98 @@
+//! `openclaw pairing request`: what a channel adapter does, from the shell.
+
+use pairing_core::{Account, Created, Requested, Sender, escape};
+
+use super::{Call, Place};
+use crate::args::Asking;
+use crate::console::Screen;
+use crate::{Exit, Failure, json, text};
+
+impl Call {
+    pub(super) fn request(
+        &self,
+        account: &Account,
+        asking: &Asking,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Exit, Failure> {
+        let pairs = asking.meta.iter();
+        let sender = pairs.fold(Sender::new(&asking.sender), |sender, (key, value)| {
+            sender.with(key, value)
+        });
+        let requested = account.request_or_reuse(sender)?;
+        if self.json {
+            self.answer(account, asking, &requested, screen)?;
+        }
+        let place = Place(account.channel().id(), account.id());
+        let now = self.service.now();
+        match requested {
+            Requested::Created(Created { reply, .. }) => {
+                if !self.json {
+                    // An id may hold what the channel allows and a terminal should not see.
+                    for line in reply.lines() {
+                        screen.line(escape(line).limit(usize::MAX))?;
+                    }
+                }
+            }
+            Requested::Pending(request) => {
+                let since = request
+                    .created_at
+                    .map_or_else(String::new, |at| text::ago(now, at));
+                screen.note(format_args!(
+                    "pending: {place} request of {} was made {since}; the sender has the code, no reply is sent",
+                    escape(request.sender.as_str()),
+                ));
+            }
+            Requested::Allowed(sender) => screen.note(format_args!(
+                "allowed: {} may talk to {place} already; no reply is sent",
+                escape(sender.sender().as_str()),
+            )),
+            Requested::Full => {
+                screen.note(format_args!(
+                    "full: {} are pending for {place}, which is the most; no reply is sent",
+                    text::count(self.service.limits().max_pending as u64, "request"),
+                ));
+                screen.hint(&format!(
+                    "approve or reject one of `openclaw pairing list {}`",
+                    account.channel().id()
+                ));
+                return Ok(Exit::Refused);
+            }
+            // Only a configured policy refuses, and none is read here.
+            _ => return Ok(Exit::Refused),
+        }
+        Ok(Exit::Done)
+    }
+
+    fn answer(
+        &self,
+        account: &Account,
+        asking: &Asking,
+        requested: &Requested,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<(), Failure> {
+        let (status, request, reply) = match requested {
+            Requested::Created(created) => (
+                "created",
+                Some(&created.request),
+                Some(created.reply.as_str()),
+            ),
+            Requested::Pending(request) => ("pending", Some(request), None),
+            Requested::Full => ("full", None, None),
+            Requested::Allowed(_) => ("allowed", None, None),
+            _ => ("not-offered", None, None),
+        };
+        let sender = account.channel().rules().sender(&asking.sender);
+        screen.json(&json::Asked {
+            channel: account.channel().id(),
+            account: account.id(),
+            status,
+            id: sender
+                .as_ref()
+                .map_or(asking.sender.as_str(), |id| id.as_str()),
+            code: request.map(|request| request.code),
+            expires_at: request.and_then(|request| request.expires_at(self.service.limits())),
+            reply,
+        })?;
+        Ok(())
+    }
+}

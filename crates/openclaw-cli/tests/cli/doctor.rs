@@ -1,0 +1,75 @@
+//! `openclaw doctor`: how findings are told. What is found is tested where it is looked for.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::session::{Session, minutes, set_mode};
+
+/// Nearly everything that can be wrong.
+fn ailing() -> Session {
+    let session = Session::recorded();
+    set_mode(&session.file("telegram-pairing.json"), 0o644);
+    session.write("whatsapp-pairing.json", "{\n  oops");
+    session.write(
+        "signal-allowFrom.json",
+        r#"{ "version": 1, "allowFrom": ["+15550001111", "ann\u001b[2J"] }"#,
+    );
+    session.write(
+        "slack-pairing.json.lock",
+        r#"{ "pid": 1, "createdAt": "2020-01-01T00:00:00.000Z" }"#,
+    );
+    session.write_requests("discord", &[("default", "1", "ABCDEFGH", minutes(90))]);
+    session
+}
+
+#[test]
+fn nothing_wrong() {
+    let mut session = Session::recorded();
+    session.person("doctor");
+    session.pipe("doctor");
+    session.pipe("doctor --json");
+    session.finish("doctor-well");
+}
+
+#[test]
+fn no_state_at_all() {
+    let mut session = Session::new();
+    session.person("doctor");
+    session.pipe("doctor --fix --json");
+    assert!(!session.state().exists());
+    session.finish("doctor-no-state");
+}
+
+#[test]
+fn findings() {
+    let mut session = ailing();
+    session.person("doctor");
+    session.pipe("doctor");
+    session.pipe("doctor --json");
+    session.finish("doctor-ailing");
+}
+
+#[test]
+fn mending() {
+    let mut session = ailing();
+    let broken = session.file("whatsapp-pairing.json");
+    session.person("doctor --fix");
+    assert_eq!(fs::read_to_string(&broken).unwrap(), "{\n  oops");
+    let mode = fs::metadata(session.file("telegram-pairing.json")).unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+    session.person("pairing list whatsapp");
+    session.pipe("doctor --fix --set-aside");
+    session.person("pairing list whatsapp");
+    session.person("doctor");
+    session.finish("doctor-fix");
+}
+
+#[test]
+fn everything_mended_is_well() {
+    let mut session = Session::recorded();
+    set_mode(&session.file("telegram-pairing.json"), 0o644);
+    session.person("doctor");
+    session.person("doctor --fix");
+    session.person("doctor");
+    session.finish("doctor-mended");
+}

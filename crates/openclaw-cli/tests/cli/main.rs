@@ -1,0 +1,19 @@
+//! The command line, as people and programs meet it.
+//!
+//! Most tests run it in process on a directory of their own, with a clock that stands still and seeded
+//! randomness, and compare whole transcripts with the snapshots beside them. `process` runs the binary.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the lints know tests by their attribute, and helpers have none"
+)]
+
+mod allowed;
+mod args;
+mod decide;
+mod doctor;
+mod list;
+mod process;
+mod request;
+mod session;
+mod state;

@@ -1,0 +1,272 @@
+//! An install in a temporary directory, and transcripts of commands that ran on it.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use openclaw_cli::{Console, Environment, Exit, run};
+use pairing_core::{Channels, Limits, ManualClock, Pairing, Timestamp};
+use pairing_fs::{FsStore, Probe, StateDir, discovered_channels};
+use rand_chacha::ChaCha8Rng;
+use rand_core::SeedableRng as _;
+use tempfile::TempDir;
+
+/// Three minutes after the requests of the recorded install were made.
+const NOW: &str = "2026-11-22T13:31:00.000Z";
+
+/// State as OpenClaw 2026.2.17 left it.
+const RECORDED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../pairing-fs/tests/fixtures/openclaw-2026.2.17/credentials"
+);
+
+pub(crate) struct Session {
+    dir: TempDir,
+    clock: Arc<ManualClock>,
+    entropy: Arc<Mutex<ChaCha8Rng>>,
+    columns: Option<u16>,
+    probe: Option<Arc<dyn Probe>>,
+    lock_wait: Duration,
+    transcript: String,
+    masks: Vec<(&'static str, &'static str)>,
+}
+
+/// What a command did.
+pub(crate) struct Ran {
+    pub(crate) exit: Exit,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Who is at the other end of standard output.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Person,
+    Program,
+}
+
+impl Session {
+    /// On a directory that does not exist yet.
+    pub(crate) fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            clock: Arc::new(ManualClock::new(Timestamp::parse(NOW).unwrap())),
+            entropy: Arc::new(Mutex::new(ChaCha8Rng::seed_from_u64(17))),
+            columns: None,
+            probe: None,
+            // Generous: a process that another test starts holds on to our locks until it is set up.
+            lock_wait: Duration::from_secs(60),
+            transcript: String::new(),
+            masks: Vec::new(),
+        }
+    }
+
+    /// On a copy of the recorded install.
+    pub(crate) fn recorded() -> Self {
+        let session = Self::new();
+        for entry in fs::read_dir(RECORDED).unwrap() {
+            let entry = entry.unwrap();
+            let content = fs::read_to_string(entry.path()).unwrap();
+            session.write(entry.file_name().to_str().unwrap(), &content);
+        }
+        session
+    }
+
+    /// On a terminal of this width.
+    pub(crate) fn columns(self, columns: u16) -> Self {
+        Self {
+            columns: Some(columns),
+            ..self
+        }
+    }
+
+    pub(crate) fn state(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.state().join("credentials").join(name)
+    }
+
+    /// Puts a file into the credentials directory.
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        private_dir(&self.state());
+        private_dir(self.file(name).parent().unwrap());
+        fs::write(self.file(name), content).unwrap();
+        set_mode(&self.file(name), 0o600);
+    }
+
+    /// Puts requests of a channel there: account, sender, code, and how long ago they were made.
+    pub(crate) fn write_requests(&self, channel: &str, requests: &[(&str, &str, &str, Duration)]) {
+        let now = Timestamp::parse(NOW).unwrap().as_millis();
+        let requests: Vec<_> = requests
+            .iter()
+            .map(|(account, id, code, age)| {
+                let age = i64::try_from(age.as_millis()).unwrap();
+                let at = Timestamp::from_millis(now - age);
+                format!(
+                    r#"{{"id":"{id}","code":"{code}","createdAt":"{at}","lastSeenAt":"{at}","meta":{{"accountId":"{account}"}}}}"#
+                )
+            })
+            .collect();
+        let requests = requests.join(",");
+        let content = format!(r#"{{"version":1,"requests":[{requests}]}}"#);
+        self.write(&format!("{channel}-pairing.json"), content);
+    }
+
+    /// Lets a probe decide about every step that changes the disk.
+    pub(crate) fn set_probe(&mut self, probe: Option<Arc<dyn Probe>>) {
+        self.probe = probe;
+    }
+
+    /// Sets how long locks are waited for.
+    pub(crate) fn set_lock_wait(&mut self, wait: Duration) {
+        self.lock_wait = wait;
+    }
+
+    pub(crate) fn wait(&mut self, by: Duration) {
+        self.clock.advance(by);
+        writeln!(self.transcript, "(after {by:?})\n").unwrap();
+    }
+
+    /// Runs command lines as a person sees them, and notes what they did.
+    pub(crate) fn person(&mut self, lines: &str) {
+        self.note(lines, Reader::Person);
+    }
+
+    /// Runs command lines in a pipe, and notes what they did.
+    pub(crate) fn pipe(&mut self, lines: &str) {
+        self.note(lines, Reader::Program);
+    }
+
+    /// Runs one command in a pipe, with arguments that need not be words.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        self.run_for(args, Reader::Program)
+    }
+
+    /// Leaves something out of the comparison that is never the same.
+    pub(crate) fn masked(mut self, pattern: &'static str, by: &'static str) -> Self {
+        self.masks.push((pattern, by));
+        self
+    }
+
+    /// Runs one command in a pipe that has to succeed.
+    pub(crate) fn done(&self, args: &[&str]) {
+        let ran = self.run(args);
+        assert_eq!(ran.exit, Exit::Done, "{args:?}: {}", ran.stderr);
+    }
+
+    /// Compares the transcript with its snapshot.
+    pub(crate) fn finish(self, name: &str) {
+        let mut settings = settings();
+        for (pattern, by) in self.masks {
+            settings.add_filter(pattern, by);
+        }
+        settings.bind(|| insta::assert_snapshot!(name, self.transcript));
+    }
+
+    fn note(&mut self, lines: &str, reader: Reader) {
+        for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let args: Vec<_> = line.split_whitespace().collect();
+            let Ran {
+                exit,
+                stdout,
+                stderr,
+            } = self.run_for(&args, reader);
+            let pipe = if reader == Reader::Program {
+                " | cat"
+            } else {
+                ""
+            };
+            let transcript = &mut self.transcript;
+            writeln!(transcript, "$ openclaw {line}{pipe}").unwrap();
+            // A tab would look like any other space.
+            transcript.push_str(&stdout.replace('\t', "⇥"));
+            for line in stderr.lines() {
+                writeln!(transcript, "2> {line}").unwrap();
+            }
+            if exit != Exit::Done {
+                writeln!(transcript, "exit {}", exit as u8).unwrap();
+            }
+            transcript.push('\n');
+        }
+    }
+
+    fn run_for(&self, args: &[&str], reader: Reader) -> Ran {
+        let state = self.state();
+        let args = ["openclaw"].into_iter().chain(args.iter().copied());
+        let var = |name: &str| match name {
+            "OPENCLAW_STATE_DIR" => Some(state.clone().into_os_string()),
+            "USER" => Some("ann".into()),
+            _ => None,
+        };
+        let open = |state: &StateDir| self.open(state);
+        let environment = Environment {
+            var: &var,
+            open: &open,
+        };
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut console = Console {
+            stdout: &mut stdout,
+            stderr: &mut stderr,
+            tables: reader == Reader::Person,
+            columns: self.columns,
+            color_stdout: false,
+            color_stderr: false,
+        };
+        let exit = run(args.map(OsString::from), &environment, &mut console);
+        Ran {
+            exit,
+            stdout: self.text(stdout),
+            stderr: self.text(stderr),
+        }
+    }
+
+    fn open(&self, state: &StateDir) -> Pairing {
+        let channels = discovered_channels(state, &Channels::builtin());
+        let store = match self.probe.clone() {
+            Some(probe) => FsStore::new(state, channels.clone()).probed(probe),
+            None => FsStore::new(state, channels.clone()),
+        };
+        Pairing::with(
+            store.lock_wait(self.lock_wait),
+            self.clock.clone(),
+            self.entropy.clone(),
+            channels,
+            Limits::default(),
+        )
+    }
+
+    fn text(&self, bytes: Vec<u8>) -> String {
+        let text = String::from_utf8(bytes).unwrap();
+        text.replace(self.state().to_str().unwrap(), "[state]")
+    }
+}
+
+pub(crate) fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+pub(crate) fn private_dir(dir: &Path) {
+    fs::create_dir_all(dir).unwrap();
+    set_mode(dir, 0o700);
+}
+
+#[cfg(unix)]
+pub(crate) fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+pub(crate) fn set_mode(_: &Path, _: u32) {}
+
+pub(crate) const fn minutes(minutes: u64) -> Duration {
+    Duration::from_secs(60 * minutes)
+}

@@ -1,0 +1,218 @@
+//! State that cannot be used: the error names it, and its bytes stay.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use openclaw_cli::Exit;
+use pairing_core::{Clock as _, Timestamp};
+use pairing_fs::{Probe, Step, SystemClock};
+
+use crate::session::{Session, set_mode, settings};
+
+/// A state file, and the commands that cannot do without it.
+const NEEDED: [(&str, &[&str]); 3] = [
+    (
+        "telegram-pairing.json",
+        &[
+            "pairing list telegram",
+            "pairing list telegram --json",
+            "pairing approve telegram M8NGT2AA",
+            "pairing reject telegram M8NGT2AA",
+            "pairing request telegram 4242",
+        ],
+    ),
+    (
+        "telegram-allowFrom.json",
+        &[
+            "pairing allowed list telegram",
+            "pairing allowed add telegram 4242",
+            "pairing allowed remove telegram 12345",
+            "pairing approve telegram M8NGT2AA",
+            "pairing request telegram 4242",
+        ],
+    ),
+    (
+        "pairing-meta/telegram.counters.json",
+        &["pairing list telegram"],
+    ),
+];
+
+/// Puts something unusable in place of a file; `false` where this machine lets it be used all the same.
+type Damage = fn(&Path) -> bool;
+
+const DAMAGES: [(&str, Damage); 8] = [
+    ("an open brace", |path| bytes(path, b"{")),
+    ("an empty list", |path| bytes(path, b"[]")),
+    ("nothing", |path| bytes(path, b"")),
+    ("invalid UTF-8", |path| {
+        bytes(path, b"{ \"version\": \"\xff\" }")
+    }),
+    ("another shape", |path| {
+        bytes(
+            path,
+            b"{ \"requests\": 1, \"allowFrom\": 1, \"attempts\": 1 }",
+        )
+    }),
+    ("a directory", |path| fs::create_dir(path).is_ok()),
+    ("a dangling link", |path| {
+        std::os::unix::fs::symlink("nowhere", path).is_ok()
+    }),
+    ("no permission", |path| {
+        bytes(path, b"{}");
+        set_mode(path, 0o000);
+        // Some users are asked for no permission.
+        File::open(path).is_err()
+    }),
+];
+
+fn bytes(path: &Path, bytes: &[u8]) -> bool {
+    fs::write(path, bytes).is_ok()
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_left() {
+    let mut found = String::new();
+    for (name, commands) in NEEDED {
+        for (damage, put) in DAMAGES {
+            let session = Session::recorded();
+            let path = session.file(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let _ = fs::remove_file(&path);
+            if !put(&path) {
+                continue;
+            }
+            let before = fingerprint(&path);
+            for command in commands {
+                let args: Vec<_> = command.split(' ').collect();
+                let ran = session.run(&args);
+                assert_eq!(ran.exit, Exit::State, "{damage}: {command}: {}", ran.stderr);
+                assert!(ran.stderr.contains(name), "{damage}: {command}");
+                assert_eq!(fingerprint(&path), before, "{damage}: {command}");
+                let text = format!("{name}: {damage}\n{}\n", ran.stderr);
+                if damage != "no permission" && !found.contains(&text) {
+                    found.push_str(&text);
+                }
+            }
+            // Nobody was let in behind the error.
+            let others = session.run(&["pairing", "list", "whatsapp"]);
+            assert_eq!(others.exit, Exit::Done);
+        }
+    }
+    settings().bind(|| insta::assert_snapshot!("unreadable", found));
+}
+
+/// What is at a path, without following it.
+fn fingerprint(path: &Path) -> (bool, Option<PathBuf>, Option<Vec<u8>>) {
+    let meta = fs::symlink_metadata(path).unwrap();
+    (meta.is_dir(), fs::read_link(path).ok(), fs::read(path).ok())
+}
+
+#[test]
+fn a_lock_that_somebody_holds_is_named_with_its_holder() {
+    let mut session = Session::recorded();
+    let lock = File::create(session.file(".telegram.oslock")).unwrap();
+    lock.lock().unwrap();
+    fs::write(session.file(".telegram.oslock"), "4242").unwrap();
+    session.set_lock_wait(Duration::ZERO);
+    session.person("pairing approve telegram M8NGT2AA");
+    session.set_lock_wait(Duration::from_secs(60));
+    // Reading waits for nobody, and other channels are not locked.
+    session.pipe("pairing list telegram");
+    session.person("pairing approve whatsapp ARZJQWV8");
+    drop(lock);
+    session.person("pairing approve telegram M8NGT2AA");
+    session
+        .masked(r"waited \d+ ms", "waited [n] ms")
+        .finish("busy");
+}
+
+#[test]
+fn the_lock_of_the_other_program_is_respected() {
+    let mut session = Session::recorded();
+    let lock = session.file("telegram-pairing.json.lock");
+    let held_by = |pid: u32, at: Timestamp| {
+        let text = format!(r#"{{ "pid": {pid}, "createdAt": "{at}" }}"#);
+        fs::write(&lock, text).unwrap();
+    };
+    held_by(std::process::id(), SystemClock.now());
+    session.set_lock_wait(Duration::ZERO);
+    session.person("pairing reject telegram M8NGT2AA");
+    assert!(lock.exists());
+    session.set_lock_wait(Duration::from_secs(60));
+    // Older than 30 seconds, it is nobody's.
+    held_by(std::process::id(), Timestamp::from_millis(0));
+    session.person("pairing reject telegram M8NGT2AA");
+    assert!(!lock.exists());
+    session
+        .masked(r"waited \d+ ms", "waited [n] ms")
+        .masked(r"process \d+", "process [n]")
+        .finish("busy-other");
+}
+
+#[test]
+fn accounts_whose_files_would_have_one_name() {
+    let mut session = Session::new();
+    session.person("pairing allowed add telegram 1 --account x:y");
+    session.person("pairing allowed add telegram 2 --account x_y");
+    session.person("pairing allowed list telegram --account x:y");
+    session.finish("collision");
+}
+
+/// A disk that is full.
+struct Full;
+
+impl Probe for Full {
+    fn before(&self, step: Step, _: &Path) -> io::Result<()> {
+        match step {
+            Step::Write => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_loses_nothing() {
+    let mut session = Session::recorded();
+    let names = ["telegram-pairing.json", "telegram-allowFrom.json"];
+    let read = |session: &Session| names.map(|name| fs::read(session.file(name)).unwrap());
+    let before = read(&session);
+    session.set_probe(Some(Arc::new(Full)));
+    session.person("pairing approve telegram M8NGT2AA");
+    session.person("pairing allowed add telegram 4242");
+    session.person("pairing request telegram 4242");
+    assert_eq!(read(&session), before);
+    session.set_probe(None);
+    session.person("pairing approve telegram M8NGT2AA");
+    session.finish("full-disk");
+}
+
+#[test]
+fn reading_writes_nothing() {
+    let session = Session::recorded();
+    // Something to tidy up, if a reader were so inclined.
+    session.write("telegram-pairing.json.lock", "{}");
+    let before = tree(&session);
+    for command in ["list", "list telegram --json", "allowed list telegram"] {
+        let args: Vec<_> = ["pairing"].into_iter().chain(command.split(' ')).collect();
+        session.done(&args);
+    }
+    session.run(&["doctor"]);
+    assert_eq!(tree(&session), before);
+}
+
+fn tree(session: &Session) -> Vec<(PathBuf, SystemTime)> {
+    let dir = session.file("");
+    let entries = fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut tree: Vec<_> = entries.chain([dir.clone(), session.state()]).collect();
+    tree.sort();
+    let modified = |path: PathBuf| {
+        let at = fs::metadata(&path).unwrap().modified().unwrap();
+        (path, at)
+    };
+    tree.into_iter().map(modified).collect()
+}

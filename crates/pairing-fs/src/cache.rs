@@ -1,0 +1,209 @@
+//! What was parsed of a file, kept and shared until the file is another one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use pairing_core::StoreError;
+
+use crate::disk::{self, Disk, Identity, Publication};
+use crate::docs::Document;
+use crate::error::{FileError, unreadable};
+use crate::json;
+
+/// A file that is read again only when it has changed.
+///
+/// Readers take what is there without waiting for one another. What this process publishes, every
+/// later read of this process sees: a read that began before cannot put the older state back, because
+/// looking and publishing take turns.
+pub(crate) struct CachedFile<D: Document> {
+    path: PathBuf,
+    rules: Arc<D::Rules>,
+    current: ArcSwapOption<State<D>>,
+    /// When the file was last looked at.
+    looked_at: AtomicU64,
+    turn: Mutex<()>,
+}
+
+/// A state of a file.
+pub(crate) struct State<D> {
+    /// `None` where there is no file, or where only reading it again makes sure.
+    identity: Option<Identity>,
+    content: Result<D, FileError>,
+    missing: bool,
+}
+
+impl<D: Document> CachedFile<D> {
+    pub(crate) fn new(path: PathBuf, rules: Arc<D::Rules>) -> Self {
+        Self {
+            path,
+            rules,
+            current: ArcSwapOption::empty(),
+            looked_at: AtomicU64::new(0),
+            turn: Mutex::new(()),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The state of the file, no older than `now` allows.
+    pub(crate) fn recent(&self, now: Now) -> Arc<State<D>> {
+        match self.current.load_full() {
+            Some(state) if now.trusts(self.looked_at.load(Ordering::Acquire)) => state,
+            Some(state) => match self.turn.try_lock() {
+                Ok(turn) => self.look_in_turn(&turn),
+                // Somebody is looking, or replacing the file and not done yet.
+                Err(_) => state,
+            },
+            None => self.look(),
+        }
+    }
+
+    /// The state of the file as it is now.
+    pub(crate) fn look(&self) -> Arc<State<D>> {
+        self.look_in_turn(&self.turn())
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn look_in_turn(&self, turn: &MutexGuard<'_, ()>) -> Arc<State<D>> {
+        // Before looking: what changes from now on may be missed.
+        let now = millis();
+        match self.current.load_full() {
+            Some(state) if state.is_still(&self.path) => {
+                self.looked_at.store(now, Ordering::Release);
+                state
+            }
+            _ => self.read_in_turn(turn),
+        }
+    }
+
+    fn read_in_turn(&self, _: &MutexGuard<'_, ()>) -> Arc<State<D>> {
+        let now = millis();
+        let (identity, content, missing) = match disk::read(&self.path) {
+            Ok(None) => (None, Ok(D::default()), true),
+            Ok(Some((identity, bytes))) => (disk::settled(identity), self.parse(&bytes), false),
+            Err(error) => (None, Err(error), false),
+        };
+        let state = Arc::new(State {
+            identity,
+            content,
+            missing,
+        });
+        self.current.store(Some(state.clone()));
+        self.looked_at.store(now, Ordering::Release);
+        state
+    }
+
+    fn parse(&self, bytes: &[u8]) -> Result<D, FileError> {
+        D::parse(utf8(bytes)?, &self.rules)
+    }
+}
+
+impl<D> State<D> {
+    /// What the file says, or why nobody knows.
+    pub(crate) fn document(&self, path: &Path) -> Result<&D, StoreError> {
+        let content = self.content.as_ref();
+        content.map_err(|error| unreadable(path, error.clone()))
+    }
+
+    /// Is there no such file?
+    pub(crate) fn is_missing(&self) -> bool {
+        self.missing
+    }
+
+    fn is_still(&self, path: &Path) -> bool {
+        if self.missing {
+            // A link that leads nowhere is not nothing.
+            let found = path.symlink_metadata();
+            return found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        }
+        self.identity.is_some() && self.identity == disk::identify(path)
+    }
+}
+
+/// A cached file whatever it holds, as those who replace several at once see it.
+pub(crate) trait Replaceable {
+    fn path(&self) -> &Path;
+    fn wait_for_turn(&self) -> MutexGuard<'_, ()>;
+    fn read_again(&self, turn: &MutexGuard<'_, ()>);
+}
+
+impl<D: Document> Replaceable for CachedFile<D> {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn wait_for_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn()
+    }
+
+    fn read_again(&self, turn: &MutexGuard<'_, ()>) {
+        self.read_in_turn(turn);
+    }
+}
+
+/// Replaces files in the order given. Readers of this process see the old state of each until all are
+/// on disk, and the new state when this returns.
+///
+/// The caller holds the lock over the files, so nobody else takes several turns at a time.
+pub(crate) fn replace(
+    disk: &Disk,
+    files: Vec<(&dyn Replaceable, String)>,
+) -> Result<(), StoreError> {
+    let (cached, publications): (Vec<_>, Vec<_>) = files
+        .into_iter()
+        .map(|(file, text)| {
+            let path = file.path().to_owned();
+            (file, Publication { path, text })
+        })
+        .unzip();
+    let turns: Vec<_> = cached.iter().map(|file| file.wait_for_turn()).collect();
+    let published = disk.publish(&publications);
+    for (file, turn) in cached.iter().zip(&turns) {
+        file.read_again(turn);
+    }
+    published
+}
+
+/// The bytes of a file as text.
+pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, FileError> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let (line, column) = json::position(&bytes[..error.valid_up_to()]);
+        FileError::NotUtf8 { line, column }
+    })
+}
+
+/// The moment of an operation, read once for all the files of it, and how old their states may be.
+#[derive(Clone, Copy)]
+pub(crate) struct Now {
+    millis: u64,
+    trust: u64,
+}
+
+impl Now {
+    /// `trust` is for how long what was parsed is taken for current without looking at the file.
+    pub(crate) fn new(trust: Duration) -> Self {
+        Self {
+            millis: millis(),
+            trust: u64::try_from(trust.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn trusts(self, looked_at: u64) -> bool {
+        self.millis < looked_at.saturating_add(self.trust)
+    }
+}
+
+/// Milliseconds since this process first asked.
+fn millis() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,155 @@
+//! `pairing-meta/<channel>.json`: who granted what. Losing it loses no grant.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use pairing_core::store::{AllowEntry, Grant};
+use pairing_core::{AccountId, ChannelRules, Problem, SenderId};
+use serde::{Deserialize, Serialize};
+
+use super::{Document, Lists, digest, list};
+use crate::error::FileError;
+use crate::json;
+
+const GRANTS: &str = "grants";
+
+/// The grants of a channel.
+#[derive(Default)]
+pub(crate) struct GrantsDoc {
+    lists: Lists,
+    items: Vec<Item>,
+    accounts: HashMap<AccountId, Granted>,
+}
+
+#[derive(Default)]
+struct Granted {
+    by_entry: HashMap<SenderId, usize>,
+    digest: u64,
+}
+
+struct Item {
+    raw: String,
+    said: Option<OnFile>,
+}
+
+/// One grant, as it is written.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OnFile {
+    account: AccountId,
+    entry: SenderId,
+    by: pairing_core::ApproverId,
+    via: pairing_core::Via,
+    at: pairing_core::Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    requested_at: Option<pairing_core::Timestamp>,
+}
+
+impl Document for GrantsDoc {
+    type Rules = ChannelRules;
+
+    fn parse(text: &str, _: &ChannelRules) -> Result<Self, FileError> {
+        let (lists, members) = Lists::parse(text)?;
+        let items: Vec<Item> = list(text, &members, GRANTS)?
+            .into_iter()
+            .map(|raw| Item {
+                said: serde_json::from_str(raw).ok(),
+                raw: raw.to_owned(),
+            })
+            .collect();
+        let mut accounts: HashMap<AccountId, Granted> = HashMap::new();
+        for (at, item) in items.iter().enumerate() {
+            if let Some(said) = &item.said {
+                let granted = accounts.entry(said.account.clone()).or_default();
+                granted.by_entry.insert(said.entry.clone(), at);
+                granted.digest = digest((granted.digest, &item.raw));
+            }
+        }
+        Ok(Self {
+            lists,
+            items,
+            accounts,
+        })
+    }
+
+    fn problems(&self, resource: &str) -> Vec<Problem> {
+        let numbered = self.items.iter().zip(1..);
+        let bad = numbered.filter(|(item, _)| item.said.is_none());
+        bad.map(|(_, number)| Problem {
+            resource: resource.to_owned(),
+            detail: format!("grant {number} is passed over: its members are not those of a grant"),
+        })
+        .collect()
+    }
+}
+
+impl GrantsDoc {
+    /// Who granted an entry, and a digest of that.
+    pub(crate) fn get(&self, account: &AccountId, entry: &SenderId) -> Option<(Grant, u64)> {
+        let at = *self.accounts.get(account)?.by_entry.get(entry)?;
+        let item = self.items.get(at)?;
+        Some((item.said.as_ref()?.grant(), digest(&item.raw)))
+    }
+
+    /// Every grant, in the order of the file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&AccountId, &SenderId, Grant)> {
+        let all = self.items.iter().filter_map(|item| item.said.as_ref());
+        all.map(|said| (&said.account, &said.entry, said.grant()))
+    }
+
+    /// A number that differs whenever a grant of the account does.
+    pub(crate) fn digest(&self, account: &AccountId) -> u64 {
+        self.accounts
+            .get(account)
+            .map_or(0, |granted| granted.digest)
+    }
+
+    /// The text with some grants more, and without those for which `stands` says no; `None` where that
+    /// changes nothing.
+    ///
+    /// A grant that stands for nothing is what a crash or another program's removal has left.
+    pub(crate) fn edited(
+        &self,
+        put: &[&AllowEntry],
+        stands: impl Fn(&AccountId, &SenderId) -> bool,
+    ) -> Result<Option<String>, serde_json::Error> {
+        let new: Vec<OnFile> = put.iter().filter_map(|entry| on_file(entry)).collect();
+        let is_new = |old: &OnFile| {
+            let mut new = new.iter();
+            new.any(|new| new.account == old.account && new.entry == old.entry)
+        };
+        let kept = self.items.iter().filter(|item| match &item.said {
+            Some(said) => !is_new(said) && stands(&said.account, &said.entry),
+            None => true,
+        });
+        let mut lines: Vec<Cow<'_, str>> = kept.map(|item| item.raw.as_str().into()).collect();
+        let changed = !new.is_empty() || lines.len() < self.items.len();
+        for grant in &new {
+            lines.push(json::pretty(grant, 2)?.into());
+        }
+        Ok(changed.then(|| self.lists.render(&[(GRANTS, lines)])))
+    }
+}
+
+impl OnFile {
+    fn grant(&self) -> Grant {
+        Grant {
+            by: self.by.clone(),
+            via: self.via,
+            at: self.at,
+            requested_at: self.requested_at,
+        }
+    }
+}
+
+fn on_file(entry: &AllowEntry) -> Option<OnFile> {
+    let grant = entry.grant.as_ref()?;
+    Some(OnFile {
+        account: entry.account.clone(),
+        entry: entry.entry.clone(),
+        by: grant.by.clone(),
+        via: grant.via,
+        at: grant.at,
+        requested_at: grant.requested_at,
+    })
+}

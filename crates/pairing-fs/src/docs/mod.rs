@@ -1,0 +1,98 @@
+//! The files as documents: what they mean, and their new text after a change.
+
+mod allow;
+mod counters;
+mod grants;
+mod names;
+mod requests;
+
+use std::borrow::Cow;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::LazyLock;
+
+use pairing_core::Problem;
+
+pub(crate) use allow::AllowDoc;
+pub(crate) use counters::CountersDoc;
+pub(crate) use grants::GrantsDoc;
+pub(crate) use names::{NamesDoc, Owner};
+pub(crate) use requests::{RequestsDoc, Stored};
+
+use crate::error::FileError;
+use crate::json::{self, Members};
+
+/// A parsed file. The default is what a missing file means.
+pub(crate) trait Document: Default + Send + Sync + 'static {
+    /// What has to be known to understand it.
+    type Rules: Send + Sync;
+
+    fn parse(text: &str, rules: &Self::Rules) -> Result<Self, FileError>;
+
+    /// What is in it that cannot be understood and is carried along; `resource` names the file.
+    fn problems(&self, resource: &str) -> Vec<Problem>;
+}
+
+/// Files of another version than this may mean anything.
+const VERSION: &str = "1";
+
+/// An object with a `version` and lists, which is what every file of DM pairing is.
+///
+/// Members and elements are kept as they were written.
+#[derive(Debug, Clone, Default)]
+struct Lists {
+    members: Vec<(String, String)>,
+}
+
+impl Lists {
+    fn parse(text: &str) -> Result<(Self, Members<'_>), FileError> {
+        if text.trim().is_empty() {
+            return Err(FileError::Empty);
+        }
+        let members = Members::parse(text).map_err(|error| json::malformed(&error))?;
+        if let Some(version) = members.get("version").filter(|found| *found != VERSION) {
+            let reason = format!("version {version} of the format, only {VERSION} is known");
+            return Err(json::malformed_at(text, version, reason));
+        }
+        let kept = members.iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
+        let lists = Self {
+            members: kept.collect(),
+        };
+        Ok((lists, members))
+    }
+
+    /// The whole text with one list replaced.
+    fn render(&self, lists: &[(&str, Vec<Cow<'_, str>>)]) -> String {
+        let rendered: Vec<(&str, String)> = lists
+            .iter()
+            .map(|(key, list)| (*key, json::array(list.iter().cloned(), 1)))
+            .collect();
+        let rendered_of = |key: &str| {
+            let found = rendered.iter().find(|(name, _)| *name == key);
+            found.map(|(_, text)| text.as_str())
+        };
+        let has = |key: &str| self.members.iter().any(|(known, _)| known == key);
+        let version = (!has("version")).then_some(("version", VERSION));
+        let kept = self.members.iter();
+        let kept = kept.map(|(key, value)| (&**key, rendered_of(key).unwrap_or(value)));
+        let added = rendered.iter().filter(|(key, _)| !has(key));
+        let added = added.map(|(key, text)| (*key, &**text));
+        json::object(version.into_iter().chain(kept).chain(added), 0) + "\n"
+    }
+}
+
+/// The elements of a list of the file; none where the member is missing.
+fn list<'t>(text: &'t str, members: &Members<'t>, key: &str) -> Result<Vec<&'t str>, FileError> {
+    match members.get(key) {
+        None => Ok(Vec::new()),
+        Some(value) => json::elements(value)
+            .map_err(|_| json::malformed_at(text, value, format!("`{key}` is not a list"))),
+    }
+}
+
+/// A number that differs whenever the value does, for as long as the process runs.
+///
+/// Keyed at random, so that nobody outside can choose values that are taken for each other.
+pub(crate) fn digest(value: impl Hash) -> u64 {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one(value)
+}

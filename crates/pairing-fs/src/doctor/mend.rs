@@ -1,0 +1,83 @@
+//! What can be mended, and how.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use pairing_core::store::{Batch, Change, Condition, PageRequest};
+use pairing_core::{ChannelId, Channels, Limits, PairingStore, Range, Record, Timestamp};
+
+use super::Fix;
+use crate::{FsStore, StateDir};
+
+pub(super) enum Mend {
+    /// Takes rights away from others.
+    Chmod(u32),
+    /// Removes a file that nobody needs any more.
+    Remove,
+    /// Removes the expired requests of a channel.
+    DropExpired(ChannelId),
+    /// Moves a file out of the way, if that was asked for.
+    SetAside,
+}
+
+type Failed = Box<dyn std::error::Error>;
+
+impl Mend {
+    /// `false` where it is only done when asked for.
+    pub(super) fn apply(
+        self,
+        path: &Path,
+        state: &StateDir,
+        channels: &Channels,
+        limits: &Limits,
+        now: Timestamp,
+        how: Fix,
+    ) -> Result<bool, Failed> {
+        match self {
+            Self::Chmod(mode) => fs::set_permissions(path, Permissions::from_mode(mode))?,
+            Self::Remove => fs::remove_file(path)?,
+            Self::DropExpired(channel) => {
+                drop_expired(&FsStore::new(state, channels.clone()), channel, limits, now)?;
+            }
+            Self::SetAside if how.set_aside => set_aside(path, now)?,
+            Self::SetAside => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+fn drop_expired(
+    store: &FsStore,
+    channel: ChannelId,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(), Failed> {
+    let range = Range::Requests {
+        channel,
+        account: None,
+    };
+    let page = store.range(&range, &PageRequest::first(usize::MAX))?;
+    let requests = page.records.iter().filter_map(|record| record.as_request());
+    let expired = requests.filter(|request| request.is_expired(limits, now));
+    let changes = expired.flat_map(|request| {
+        let code = Record::Code(request.taken_code()).key();
+        [Change::Delete(request.key()), Change::Delete(code)]
+    });
+    store.commit(&Batch {
+        changes: changes.collect(),
+        conditions: vec![Condition::Range(range, page.version)],
+    })?;
+    Ok(())
+}
+
+/// Under a new name beside the old one; an earlier one of that name is not overwritten.
+fn set_aside(path: &Path, now: Timestamp) -> Result<(), Failed> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".broken-{now}").replace(':', "-"));
+    let aside = path.with_file_name(name);
+    // A second name for the same bytes, which unlike renaming refuses to replace anything.
+    fs::hard_link(path, &aside)?;
+    fs::remove_file(path)?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The file formats as pure functions, for the fuzz targets; no part of the interface.
+
+use pairing_core::store::AllowEntry;
+use pairing_core::{AccountId, ChannelRules, Key, Record};
+
+use crate::docs::{AllowDoc, CountersDoc, Document, GrantsDoc, RequestsDoc};
+use crate::error::FileError;
+use crate::json;
+
+/// The files that hold records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `<channel>-pairing.json`
+    Requests,
+    /// `<channel>-allowFrom.json`
+    Allowed,
+    /// `pairing-meta/<channel>.json`
+    Grants,
+    /// `pairing-meta/<channel>.counters.json`
+    Counters,
+}
+
+/// What a file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its records, in their order.
+    pub records: Vec<Record>,
+    /// How many elements are passed over.
+    pub passed_over: usize,
+}
+
+/// Reads a file.
+pub fn read(format: Format, text: &str, rules: &ChannelRules) -> Result<Said, FileError> {
+    match format {
+        Format::Requests => said::<RequestsDoc>(text, rules, |doc| {
+            let requests = doc.iter(None);
+            requests
+                .map(|r| Record::Request(r.request.clone()))
+                .collect()
+        }),
+        Format::Allowed => said::<AllowDoc>(text, rules, |doc| {
+            let entries = doc.from(0);
+            let records = entries.map(|(_, entry, raw)| {
+                Record::Allow(AllowEntry {
+                    channel: rules.id().clone(),
+                    account: AccountId::default(),
+                    entry: entry.clone(),
+                    written: json::text_of(raw),
+                    grant: None,
+                })
+            });
+            records.collect()
+        }),
+        Format::Grants => said::<GrantsDoc>(text, rules, |doc| {
+            let grants = doc.iter();
+            let records = grants.map(|(account, entry, grant)| {
+                Record::Allow(AllowEntry {
+                    channel: rules.id().clone(),
+                    account: account.clone(),
+                    entry: entry.clone(),
+                    written: None,
+                    grant: Some(grant),
+                })
+            });
+            records.collect()
+        }),
+        Format::Counters => said::<CountersDoc>(text, rules, CountersDoc::records),
+    }
+}
+
+/// The text of a file after one record was put or deleted; `None` where that changes nothing.
+pub fn edit(
+    format: Format,
+    text: &str,
+    rules: &ChannelRules,
+    put: Option<&Record>,
+    delete: Option<&Key>,
+) -> Result<Option<String>, FileError> {
+    let malformed = |error| json::malformed(&error);
+    match format {
+        Format::Requests => {
+            let put: Vec<_> = put.and_then(Record::as_request).into_iter().collect();
+            let deleted: Vec<_> = match delete {
+                Some(Key::Request {
+                    account, sender, ..
+                }) => vec![(account, sender)],
+                _ => Vec::new(),
+            };
+            let doc = RequestsDoc::parse(text, rules)?;
+            doc.edited(&deleted, &put).map_err(malformed)
+        }
+        Format::Allowed => {
+            let added = put.and_then(Record::as_allow).map(|allow| &allow.entry);
+            let added: Vec<_> = added.into_iter().collect();
+            let deleted: Vec<_> = match delete {
+                Some(Key::Allow { entry, .. }) => vec![entry],
+                _ => Vec::new(),
+            };
+            Ok(AllowDoc::parse(text, rules)?.edited(&deleted, &added))
+        }
+        Format::Grants => {
+            let put: Vec<_> = put.and_then(Record::as_allow).into_iter().collect();
+            let stands = |account: &_, entry: &_| match delete {
+                Some(Key::Allow {
+                    account: of,
+                    entry: gone,
+                    ..
+                }) => account != of || entry != gone,
+                _ => true,
+            };
+            let doc = GrantsDoc::parse(text, rules)?;
+            doc.edited(&put, stands).map_err(malformed)
+        }
+        Format::Counters => {
+            let doc = CountersDoc::parse(text, rules)?;
+            let (mut attempts, mut turned_away) = (Vec::new(), Vec::new());
+            match (put, delete) {
+                (Some(Record::Attempts(new)), _) => attempts.push((&new.approver, Some(new))),
+                (Some(Record::TurnedAway(new)), _) => turned_away.push((&new.account, Some(new))),
+                (_, Some(Key::Attempts { approver, .. })) => attempts.push((approver, None)),
+                (_, Some(Key::TurnedAway { account, .. })) => turned_away.push((account, None)),
+                _ => return Ok(None),
+            }
+            doc.edited(&attempts, &turned_away)
+                .map(Some)
+                .map_err(malformed)
+        }
+    }
+}
+
+fn said<D: Document<Rules = ChannelRules>>(
+    text: &str,
+    rules: &ChannelRules,
+    records: impl FnOnce(&D) -> Vec<Record>,
+) -> Result<Said, FileError> {
+    let doc = D::parse(text, rules)?;
+    Ok(Said {
+        records: records(&doc),
+        passed_over: doc.problems("").len(),
+    })
+}

@@ -1,0 +1,205 @@
+//! JSON that keeps the bytes of what it does not change.
+//!
+//! Values are slices of the text they came from. What is written again is put together from those
+//! slices, so unknown members, the order of members, the spelling of numbers and even strings that are
+//! no valid Unicode (another program cuts names in the middle of an emoji) survive.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::FileError;
+
+/// The members of an object, in their order; values as they are written.
+pub(crate) struct Members<'t>(Vec<(String, &'t str)>);
+
+impl<'t> Members<'t> {
+    pub(crate) fn parse(text: &'t str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    pub(crate) fn get(&self, key: &str) -> Option<&'t str> {
+        let found = self.0.iter().find(|(known, _)| known == key);
+        found.map(|(_, value)| *value)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'t str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), *value))
+    }
+
+    /// The object with some members replaced or, where they are new, added; indented for its depth.
+    pub(crate) fn render(&self, replaced: &[(&str, String)], depth: usize) -> String {
+        let replacement = |key: &str| {
+            let found = replaced.iter().find(|(name, _)| *name == key);
+            found.map(|(_, value)| value.as_str())
+        };
+        let kept = self
+            .0
+            .iter()
+            .map(|(key, value)| (key.as_str(), replacement(key).unwrap_or(value)));
+        let added = replaced
+            .iter()
+            .filter(|(key, _)| self.get(key).is_none())
+            .map(|(key, value)| (*key, value.as_str()));
+        object(kept.chain(added), depth)
+    }
+}
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: Vec<(String, &'de str)> = Vec::new();
+                while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
+                    // The last of several wins, as it does for the program that wrote the file.
+                    match members.iter_mut().find(|(known, _)| *known == key) {
+                        Some((_, old)) => *old = value.get(),
+                        None => members.push((key, value.get())),
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// The elements of an array, as they are written.
+pub(crate) fn elements(text: &str) -> Result<Vec<&str>, serde_json::Error> {
+    let raw: Vec<&RawValue> = serde_json::from_str(text)?;
+    Ok(raw.into_iter().map(RawValue::get).collect())
+}
+
+/// The text of a string or number. Half of a surrogate pair is shown as U+FFFD.
+pub(crate) fn text_of(value: &str) -> Option<String> {
+    match value.as_bytes().first()? {
+        b'"' => serde_json::from_str::<Lossy>(value)
+            .ok()
+            .map(|lossy| lossy.0),
+        b'-' | b'0'..=b'9' => Some(value.to_owned()),
+        _ => None,
+    }
+}
+
+/// A string that may hold halves of surrogate pairs.
+struct Lossy(String);
+
+impl<'de> Deserialize<'de> for Lossy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Decode;
+
+        impl Visitor<'_> for Decode {
+            type Value = Lossy;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
+            }
+        }
+
+        deserializer.deserialize_bytes(Decode)
+    }
+}
+
+/// A value of our own making as JSON, indented for its depth.
+pub(crate) fn pretty(value: &impl Serialize, depth: usize) -> Result<String, serde_json::Error> {
+    let text = serde_json::to_string_pretty(value)?;
+    Ok(text.replace('\n', &format!("\n{}", indent(depth))))
+}
+
+/// A string as JSON.
+pub(crate) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// `{ … }` over several lines.
+pub(crate) fn object<'a>(
+    members: impl Iterator<Item = (&'a str, &'a str)>,
+    depth: usize,
+) -> String {
+    let lines = members.map(|(key, value)| format!("{}: {value}", quoted(key)).into());
+    block('{', '}', lines, depth)
+}
+
+/// `[ … ]` over several lines.
+pub(crate) fn array<'a>(elements: impl Iterator<Item = Cow<'a, str>>, depth: usize) -> String {
+    block('[', ']', elements, depth)
+}
+
+fn block<'a>(
+    open: char,
+    close: char,
+    lines: impl Iterator<Item = Cow<'a, str>>,
+    depth: usize,
+) -> String {
+    let inner = indent(depth + 1);
+    let mut text = String::from(open);
+    for (at, line) in lines.enumerate() {
+        text.push_str(if at == 0 { "\n" } else { ",\n" });
+        text.push_str(&inner);
+        text.push_str(&line);
+    }
+    if text.len() > 1 {
+        text.push('\n');
+        text.push_str(&indent(depth));
+    }
+    text.push(close);
+    text
+}
+
+fn indent(depth: usize) -> String {
+    "  ".repeat(depth)
+}
+
+/// What serde says about a text, without the position that it puts at the end.
+pub(crate) fn malformed(error: &serde_json::Error) -> FileError {
+    let said = error.to_string();
+    let reason = said
+        .rsplit_once(" at line ")
+        .map_or(&*said, |(reason, _)| reason);
+    FileError::Malformed {
+        line: error.line(),
+        column: error.column(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// Line and column of `part`, which is a slice of `text`, with the reason why it cannot stay.
+pub(crate) fn malformed_at(text: &str, part: &str, reason: impl Into<String>) -> FileError {
+    let offset = (part.as_ptr() as usize)
+        .saturating_sub(text.as_ptr() as usize)
+        .min(text.len());
+    let (line, column) = position(&text.as_bytes()[..offset]);
+    FileError::Malformed {
+        line,
+        column,
+        reason: reason.into(),
+    }
+}
+
+/// Line and column of what follows `before`, both from 1.
+pub(crate) fn position(before: &[u8]) -> (usize, usize) {
+    let line = before.split(|byte| *byte == b'\n').count();
+    let column = before
+        .iter()
+        .rev()
+        .take_while(|byte| **byte != b'\n')
+        .count()
+        + 1;
+    (line, column)
+}

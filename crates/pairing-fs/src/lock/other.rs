@@ -1,0 +1,130 @@
+//! The lock of the other program: a file beside the one it protects, taken, judged and released as
+//! that program does.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use pairing_core::{Clock, StoreError, Timestamp};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
+use serde::{Deserialize, Serialize};
+
+use super::Patience;
+use crate::SystemClock;
+use crate::disk::Disk;
+use crate::error::unwritable;
+
+/// Older than this, a lock is nobody's.
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
+/// What a lock file says. The program that reads it ignores `by`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Said {
+    pid: i32,
+    created_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+}
+
+const US: &str = "pairing-fs";
+
+/// What is to be thought of a lock file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nobody holds it any more.
+    Stale,
+    /// Somebody does.
+    Held(String),
+    /// There is none.
+    Free,
+}
+
+/// `F.lock`, held until dropped.
+pub(crate) struct OtherLock<'d> {
+    path: PathBuf,
+    inode: u64,
+    disk: &'d Disk,
+}
+
+impl<'d> OtherLock<'d> {
+    /// Takes the lock of `file`. The caller holds our lock over the same group, so a lock file that
+    /// one of us has left is nobody's, whatever has become of its process id.
+    pub(crate) fn take(
+        file: &Path,
+        disk: &'d Disk,
+        patience: &mut Patience,
+    ) -> Result<Self, StoreError> {
+        let mut name = file.file_name().unwrap_or_default().to_owned();
+        name.push(".lock");
+        let path = file.with_file_name(name);
+        let failed = |error| unwritable(&path, error);
+        loop {
+            let said = Said {
+                pid: i32::try_from(std::process::id()).unwrap_or(i32::MAX),
+                created_at: SystemClock.now(),
+                by: Some(US.to_owned()),
+            };
+            let text = serde_json::to_string_pretty(&said).map_err(|e| failed(e.into()))?;
+            match disk.create_new(&path, &text) {
+                Ok(created) => {
+                    let inode = created.metadata().map_err(failed)?.ino();
+                    return Ok(Self { path, inode, disk });
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(failed(error)),
+            }
+            match judge(&path, true) {
+                Verdict::Free => {}
+                Verdict::Stale => match disk.remove(&path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        return Err(failed(error));
+                    }
+                    _ => {}
+                },
+                Verdict::Held(holder) => patience.wait(&path, || holder)?,
+            }
+        }
+    }
+}
+
+impl Drop for OtherLock<'_> {
+    fn drop(&mut self) {
+        // Whoever thought it stale has taken its place: that lock is theirs to remove.
+        if fs::symlink_metadata(&self.path).is_ok_and(|meta| meta.ino() == self.inode) {
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
+
+/// Judges a lock file as the other program does: stale when its process is dead, or when it is older
+/// than 30 seconds. `ours_is_stale` where the caller holds our own lock.
+pub(crate) fn judge(path: &Path, ours_is_stale: bool) -> Verdict {
+    let Ok(meta) = fs::symlink_metadata(path) else {
+        return Verdict::Free;
+    };
+    let said: Option<Said> = fs::read(path)
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let now = SystemClock.now();
+    let made = Timestamp::from_millis(meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000);
+    let is_old = |at| now.since(at).is_some_and(|age| age > STALE_AFTER);
+    match said {
+        Some(said) if ours_is_stale && said.by.as_deref() == Some(US) => Verdict::Stale,
+        Some(said) if !is_alive(said.pid) || is_old(said.created_at) => Verdict::Stale,
+        Some(said) => Verdict::Held(format!("process {}", said.pid)),
+        None if is_old(made) => Verdict::Stale,
+        None => Verdict::Held("another process".to_owned()),
+    }
+}
+
+fn is_alive(pid: i32) -> bool {
+    match Pid::from_raw(pid).filter(|_| pid > 0) {
+        // Somebody else's process is alive all the same.
+        Some(pid) => !matches!(test_kill_process(pid), Err(Errno::SRCH)),
+        None => false,
+    }
+}

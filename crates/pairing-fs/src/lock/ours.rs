@@ -1,0 +1,53 @@
+//! Our lock: one per group of files, held by the operating system, gone with its process.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use fs4::TryLockError;
+use pairing_core::StoreError;
+
+use super::Patience;
+use crate::error::unwritable;
+
+/// Held until dropped. The file stays and is never renamed: the lock is on its inode.
+pub(crate) struct OurLock {
+    _file: File,
+}
+
+impl OurLock {
+    /// Takes the lock, between threads as between processes.
+    pub(crate) fn take(path: &Path, patience: &mut Patience) -> Result<Self, StoreError> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| unwritable(path, error))?;
+        loop {
+            match fs4::FileExt::try_lock(&file) {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => patience.wait(path, || holder(&file))?,
+                Err(TryLockError::Error(error)) => return Err(unwritable(path, error)),
+            }
+        }
+        // For those who wait in vain; the lock itself does not depend on it.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| write!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder(mut file: &File) -> String {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    match (read, text.trim().parse::<u32>()) {
+        (Ok(_), Ok(pid)) => format!("process {pid}"),
+        _ => "another process".to_owned(),
+    }
+}

@@ -1,0 +1,247 @@
+//! The change feed: our own commits at once, those of others by notification of the directory.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use pairing_core::store::{Changed, Changes, Position};
+use pairing_core::{ChannelRules, Key, StoreError};
+
+use super::Inner;
+use super::group::Group;
+use crate::cache::State;
+use crate::docs::{AllowDoc, CountersDoc, Document, RequestsDoc};
+use crate::names;
+
+/// How many changes are remembered for those who follow them.
+const REMEMBERED: usize = 4096;
+
+/// Notifications get lost (queues overflow, network file systems have none), so those who wait look
+/// for themselves this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+#[derive(Default)]
+pub(super) struct Feed {
+    state: Mutex<FeedState>,
+    woken: Condvar,
+}
+
+#[derive(Default)]
+struct FeedState {
+    position: u64,
+    log: VecDeque<(u64, Key)>,
+    /// The last position of which changes were forgotten.
+    forgotten: u64,
+    seen: Seen,
+    watchers: HashMap<PathBuf, RecommendedWatcher>,
+    looked_at: Option<Instant>,
+    /// A directory has changed since it was looked at.
+    stirred: bool,
+}
+
+/// What the files said when they were last compared.
+#[derive(Default)]
+struct Seen {
+    requests: HashMap<PathBuf, Arc<State<RequestsDoc>>>,
+    allowlists: HashMap<PathBuf, Arc<State<AllowDoc>>>,
+    counters: HashMap<PathBuf, Arc<State<CountersDoc>>>,
+}
+
+impl Inner {
+    pub(super) fn changes(
+        &self,
+        after: Option<Position>,
+        timeout: Duration,
+    ) -> Result<Changes, StoreError> {
+        let began = Instant::now();
+        let mut state = self.feed.state();
+        let Some(after) = after.map(Position::number) else {
+            self.watch(&mut state);
+            self.compare(&mut state);
+            return Ok(state.changes_after(state.position));
+        };
+        loop {
+            self.watch(&mut state);
+            if state.position == after && state.is_due() {
+                self.compare(&mut state);
+            }
+            let left = timeout.saturating_sub(began.elapsed());
+            if state.position != after || left.is_zero() {
+                return Ok(state.changes_after(after));
+            }
+            let pause = left.min(LOOK_EVERY);
+            let woken = self.feed.woken.wait_timeout(state, pause);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Has the directories watched, as soon as they exist.
+    fn watch(&self, state: &mut FeedState) {
+        for dir in [
+            self.credentials.clone(),
+            self.credentials.join(names::META_DIR),
+        ] {
+            if state.watchers.contains_key(&dir) || !dir.is_dir() {
+                continue;
+            }
+            let feed = Arc::downgrade(&self.feed);
+            let watcher = notify::recommended_watcher(move |_| {
+                if let Some(feed) = feed.upgrade() {
+                    feed.state().stirred = true;
+                    feed.woken.notify_all();
+                }
+            });
+            // Where watching fails, looking every second has to do.
+            if let Ok(mut watcher) = watcher
+                && watcher.watch(&dir, RecursiveMode::NonRecursive).is_ok()
+            {
+                state.watchers.insert(dir, watcher);
+                state.stirred = true;
+            }
+        }
+    }
+
+    /// Compares the files with what they said before, and logs what differs.
+    fn compare(&self, state: &mut FeedState) {
+        state.stirred = false;
+        state.looked_at = Some(Instant::now());
+        let mut keys = Vec::new();
+        let mut known = true;
+        for id in self.channels.iter().map(ChannelRules::id) {
+            let group = self.group(id);
+            known &= state.seen.compare(&group, &mut keys);
+        }
+        if !known {
+            state.position += 1;
+            state.log.clear();
+            state.forgotten = state.position;
+        }
+        state.report(keys);
+    }
+}
+
+impl Feed {
+    fn state(&self) -> MutexGuard<'_, FeedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs changes of our own and wakes those who wait.
+    pub(super) fn report(&self, keys: Vec<Key>) {
+        self.state().report(keys);
+        self.woken.notify_all();
+    }
+}
+
+impl FeedState {
+    fn is_due(&self) -> bool {
+        self.stirred || self.looked_at.is_none_or(|at| at.elapsed() >= LOOK_EVERY)
+    }
+
+    fn report(&mut self, keys: Vec<Key>) {
+        if keys.is_empty() {
+            return;
+        }
+        self.position += 1;
+        let position = self.position;
+        self.log.extend(keys.into_iter().map(|key| (position, key)));
+        while self.log.len() > REMEMBERED {
+            if let Some((position, _)) = self.log.pop_front() {
+                self.forgotten = position;
+            }
+        }
+    }
+
+    fn changes_after(&self, after: u64) -> Changes {
+        let changed = if after < self.forgotten || after > self.position {
+            Changed::Everything
+        } else {
+            let later = self.log.iter().filter(|(position, _)| *position > after);
+            Changed::Keys(later.map(|(_, key)| key.clone()).collect())
+        };
+        Changes {
+            position: Position::new(self.position),
+            changed,
+        }
+    }
+}
+
+impl Seen {
+    /// Adds the keys that differ; `false` where a file cannot be understood and nobody can tell.
+    fn compare(&mut self, group: &Group, keys: &mut Vec<Key>) -> bool {
+        let channel = group.rules.id();
+        let requests = group.requests.look();
+        let mut known = differing(
+            &mut self.requests,
+            group.requests.path(),
+            &requests,
+            keys,
+            |doc| {
+                let requests = doc.iter(None);
+                requests.map(|s| (s.request.key(), s.digest)).collect()
+            },
+        );
+        let counters = group.counters.look();
+        known &= differing(
+            &mut self.counters,
+            group.counters.path(),
+            &counters,
+            keys,
+            |doc| doc.keys(channel),
+        );
+        for account in group.accounts_on_disk() {
+            for file in &group.allowlist(&account).files {
+                known &= differing(
+                    &mut self.allowlists,
+                    file.path(),
+                    &file.look(),
+                    keys,
+                    |doc| {
+                        let entries = doc.from(0).map(|(_, entry, raw)| {
+                            let key = Key::Allow {
+                                channel: channel.clone(),
+                                account: account.clone(),
+                                entry: entry.clone(),
+                            };
+                            (key, crate::docs::digest(raw))
+                        });
+                        entries.collect()
+                    },
+                );
+            }
+        }
+        known
+    }
+}
+
+/// Compares a file with what it said before.
+fn differing<D: Document, K: Hash + Eq + Clone>(
+    seen: &mut HashMap<PathBuf, Arc<State<D>>>,
+    path: &Path,
+    now: &Arc<State<D>>,
+    keys: &mut Vec<K>,
+    digests: impl Fn(&D) -> HashMap<K, u64>,
+) -> bool {
+    let before = seen.insert(path.to_owned(), now.clone());
+    if before
+        .as_ref()
+        .is_some_and(|before| Arc::ptr_eq(before, now))
+    {
+        return true;
+    }
+    let said = |state: &State<D>| state.document(path).map(&digests).ok();
+    let (Some(old), Some(new)) = (
+        before.map_or_else(|| Some(HashMap::new()), |b| said(&b)),
+        said(now),
+    ) else {
+        return false;
+    };
+    let gone = old.keys().filter(|key| !new.contains_key(*key));
+    let other = new
+        .iter()
+        .filter(|(key, digest)| old.get(*key) != Some(*digest));
+    keys.extend(gone.chain(other.map(|(key, _)| key)).cloned());
+    true
+}

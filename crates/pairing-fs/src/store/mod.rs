@@ -1,0 +1,263 @@
+//! [`FsStore`]: the four operations of a store, on files.
+
+mod commit;
+mod feed;
+mod group;
+mod owners;
+mod range;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use pairing_core::store::{Batch, Changes, Page, PageRequest, Position, Read, TakenCode, Version};
+use pairing_core::{
+    ChannelId, ChannelRules, Channels, Key, PairingStore, Range, Record, StoreError,
+};
+
+use crate::StateDir;
+use crate::cache::{CachedFile, Now};
+use crate::disk::{Disk, Probe};
+use crate::docs::{NamesDoc, digest};
+use crate::names;
+use feed::Feed;
+use group::Group;
+
+/// A [`PairingStore`] on the files of an OpenClaw install.
+///
+/// - Every change is atomic and durable: staged, synced, renamed, the directory synced.
+/// - Other processes may use the same directory, OpenClaw itself among them: changes are made under an
+///   OS lock and under OpenClaw's own lock files.
+/// - Reading takes no lock and writes nothing. What another process wrote is seen within 100 ms.
+/// - A file that cannot be read is an error that names it, for whoever needs that file; its bytes stay.
+///
+/// Making one touches no file. Shared between threads; cheap to clone.
+#[derive(Clone)]
+pub struct FsStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    credentials: PathBuf,
+    channels: Channels,
+    lock_wait: Duration,
+    recheck_after: Duration,
+    disk: Disk,
+    groups: RwLock<HashMap<ChannelId, Arc<Group>>>,
+    names: CachedFile<NamesDoc>,
+    feed: Arc<Feed>,
+}
+
+/// How long a change waits for a lock, unless set.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// For how long a file is not looked at again, unless set.
+const RECHECK_AFTER: Duration = Duration::from_millis(100);
+
+impl FsStore {
+    /// A store on the files of `state`, which go by the rules of `channels`.
+    pub fn new(state: &StateDir, channels: Channels) -> Self {
+        Self::with(Inner::new(state.credentials().to_owned(), channels))
+    }
+
+    /// Sets how long a change waits for a lock that somebody else holds; 10 seconds otherwise.
+    pub fn lock_wait(self, lock_wait: Duration) -> Self {
+        Self::with(Inner {
+            lock_wait,
+            ..self.inner.fresh()
+        })
+    }
+
+    /// Sets for how long a file is not looked at again, so how late a change of another process may be
+    /// seen; 100 milliseconds otherwise. Zero looks each time, which costs a system call per file.
+    pub fn recheck_after(self, recheck_after: Duration) -> Self {
+        Self::with(Inner {
+            recheck_after,
+            ..self.inner.fresh()
+        })
+    }
+
+    /// A store whose every step that changes the disk is asked for first: for tests.
+    #[doc(hidden)]
+    pub fn probed(self, probe: Arc<dyn Probe>) -> Self {
+        Self::with(Inner {
+            disk: Disk::probed(probe),
+            ..self.inner.fresh()
+        })
+    }
+
+    fn with(inner: Inner) -> Self {
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+}
+
+impl Inner {
+    fn new(credentials: PathBuf, channels: Channels) -> Self {
+        let names = credentials.join(names::META_DIR).join("names.json");
+        Self {
+            names: CachedFile::new(names, Arc::new(())),
+            feed: Arc::new(Feed::default()),
+            groups: RwLock::default(),
+            credentials,
+            channels,
+            lock_wait: LOCK_WAIT,
+            recheck_after: RECHECK_AFTER,
+            disk: Disk::default(),
+        }
+    }
+
+    /// The same settings, with nothing read yet.
+    fn fresh(&self) -> Self {
+        Self {
+            lock_wait: self.lock_wait,
+            recheck_after: self.recheck_after,
+            disk: self.disk.clone(),
+            ..Self::new(self.credentials.clone(), self.channels.clone())
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now::new(self.recheck_after)
+    }
+
+    /// The files of a channel; for one that nobody has given rules, ids are compared as they come.
+    fn group(&self, channel: &ChannelId) -> Arc<Group> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = groups.get(channel) {
+            return group.clone();
+        }
+        drop(groups);
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
+        let group = groups.entry(channel.clone()).or_insert_with(|| {
+            let rules = self.channels.get(channel).cloned();
+            let rules = rules.unwrap_or_else(|| Arc::new(ChannelRules::new(channel.clone())));
+            Arc::new(Group::new(&self.credentials, rules))
+        });
+        group.clone()
+    }
+
+    fn read(&self, key: &Key, now: Now) -> Result<Read, StoreError> {
+        let group = self.group(key.channel());
+        Ok(match key {
+            Key::Allow { account, entry, .. } => {
+                self.check_owner(&group, account, now)?;
+                match group.allow_entry(account, entry, now)? {
+                    Some((allow, digest)) => present(Record::Allow(allow), digest),
+                    None => absent(),
+                }
+            }
+            Key::Request {
+                account, sender, ..
+            } => {
+                let view = group.requests(now)?;
+                match view.get(account, sender) {
+                    Some(stored) => present(Record::Request(stored.request.clone()), stored.digest),
+                    None => absent(),
+                }
+            }
+            Key::Code { channel, code } => {
+                let holders = group.requests(now)?.holders(*code);
+                if holders.is_empty() {
+                    return Ok(absent());
+                }
+                let taken = TakenCode {
+                    channel: channel.clone(),
+                    code: *code,
+                    holders,
+                };
+                let names = taken.holders.iter().map(|h| (&h.account, &h.sender));
+                let digest = digest(names.collect::<Vec<_>>());
+                present(Record::Code(taken), digest)
+            }
+            Key::Attempts { approver, .. } => {
+                let state = group.counters.recent(now);
+                match state.document(group.counters.path())?.attempts(approver) {
+                    Some((attempts, digest)) => present(Record::Attempts(attempts.clone()), digest),
+                    None => absent(),
+                }
+            }
+            Key::TurnedAway { account, .. } => {
+                let state = group.counters.recent(now);
+                match state.document(group.counters.path())?.turned_away(account) {
+                    Some((turned, digest)) => present(Record::TurnedAway(turned.clone()), digest),
+                    None => absent(),
+                }
+            }
+            _ => return Err(unknown_kind()),
+        })
+    }
+}
+
+impl PairingStore for FsStore {
+    fn read(&self, key: &Key) -> Result<Read, StoreError> {
+        self.inner.read(key, self.inner.now())
+    }
+
+    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
+        self.inner.range(range, page, self.inner.now())
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.inner.commit(batch)
+    }
+
+    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
+        self.inner.changes(after, timeout)
+    }
+}
+
+impl std::fmt::Debug for FsStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FsStore")
+            .field("credentials", &self.inner.credentials)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The given channels, and those of which the state has requests although nobody gave rules for them:
+/// channels that a plugin of the other program brought. Their ids are compared as they come.
+pub fn discovered_channels(state: &StateDir, channels: &Channels) -> Channels {
+    let mut all = channels.clone();
+    for name in file_names(state.credentials()) {
+        let channel = name.strip_suffix(names::PAIRING_SUFFIX);
+        let channel = channel.and_then(|channel| ChannelId::parse(channel).ok());
+        if let Some(channel) = channel.filter(|channel| all.get(channel).is_none()) {
+            all = all.with(ChannelRules::new(channel));
+        }
+    }
+    all
+}
+
+/// The names in a directory, as far as they can be read and are text; sorted.
+pub(crate) fn file_names(dir: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+fn present(record: Record, digest: u64) -> Read {
+    Read {
+        // Zero stands for absence.
+        version: Version::new(digest.max(1)),
+        record: Some(Arc::new(record)),
+    }
+}
+
+fn absent() -> Read {
+    Read {
+        version: Version::ABSENT,
+        record: None,
+    }
+}
+
+fn unknown_kind() -> StoreError {
+    StoreError::Refused {
+        reason: "the file store does not keep this kind of record".to_owned(),
+    }
+}

@@ -1,0 +1,158 @@
+//! Ranges, page by page.
+
+use std::sync::Arc;
+
+use pairing_core::store::{AllowEntry, Cursor, Page, PageRequest, Version};
+use pairing_core::{AccountId, Problem, Range, Record, StoreError};
+
+use super::group::Group;
+use super::{Inner, unknown_kind};
+use crate::cache::Now;
+use crate::docs::{Document, digest};
+use crate::json;
+
+impl Inner {
+    pub(super) fn range(
+        &self,
+        range: &Range,
+        page: &PageRequest,
+        now: Now,
+    ) -> Result<Page, StoreError> {
+        let group = self.group(range.channel());
+        match range {
+            Range::Requests { account, .. } => requests(&group, account.as_ref(), page, now),
+            Range::Allowed { account, .. } => {
+                let accounts = match account {
+                    Some(account) => vec![account.clone()],
+                    None => group.accounts_on_disk(),
+                };
+                for account in &accounts {
+                    self.check_owner(&group, account, now)?;
+                }
+                allowed(&group, &accounts, page, now)
+            }
+            Range::TurnedAway { .. } => turned_away(&group, page, now),
+            _ => Err(unknown_kind()),
+        }
+    }
+}
+
+fn requests(
+    group: &Group,
+    account: Option<&AccountId>,
+    page: &PageRequest,
+    now: Now,
+) -> Result<Page, StoreError> {
+    let view = group.requests(now)?;
+    let stored: Vec<_> = view.iter(account).collect();
+    let version = digest(stored.iter().map(|s| s.digest).collect::<Vec<_>>());
+    let records = stored.iter().map(|s| Record::Request(s.request.clone()));
+    let problems = view
+        .document()?
+        .problems(&group.requests.path().display().to_string());
+    Ok(cut(records, version, problems, page))
+}
+
+fn turned_away(group: &Group, page: &PageRequest, now: Now) -> Result<Page, StoreError> {
+    let state = group.counters.recent(now);
+    let all: Vec<_> = state
+        .document(group.counters.path())?
+        .all_turned_away()
+        .collect();
+    let version = digest(all.iter().map(|(_, digest)| *digest).collect::<Vec<_>>());
+    let records = all.iter().map(|(t, _)| Record::TurnedAway((*t).clone()));
+    Ok(cut(records, version, Vec::new(), page))
+}
+
+/// A page out of a short list.
+fn cut(
+    records: impl Iterator<Item = Record>,
+    version: u64,
+    problems: Vec<Problem>,
+    page: &PageRequest,
+) -> Page {
+    let start = page.after.as_ref().map(|cursor| cursor.as_str().parse());
+    let start: usize = start.and_then(Result::ok).unwrap_or(0);
+    let mut rest = records.skip(start);
+    let limit = page.limit.max(1);
+    let records: Vec<_> = rest.by_ref().take(limit).map(Arc::new).collect();
+    Page {
+        version: Version::new(version.max(1)),
+        next: rest
+            .next()
+            .map(|_| Cursor::new((start + records.len()).to_string())),
+        problems: if start == 0 { problems } else { Vec::new() },
+        records,
+    }
+}
+
+/// A page of allowlists, which may be long: it starts at a place in a file of an account.
+fn allowed(
+    group: &Group,
+    accounts: &[AccountId],
+    page: &PageRequest,
+    now: Now,
+) -> Result<Page, StoreError> {
+    let (start_account, start_file, start_place) = start_of(page);
+    let grants = group.grants.recent(now);
+    let grants = grants.document(group.grants.path()).ok();
+    let limit = page.limit.max(1);
+    let mut records = Vec::new();
+    let mut next = None;
+    let mut digests = Vec::new();
+    let mut problems = Vec::new();
+    for (at, account) in accounts.iter().enumerate() {
+        digests.push(grants.map_or(0, |grants| grants.digest(account)));
+        let allowlist = group.allowlist(account);
+        let states: Vec<_> = allowlist.files.iter().map(|f| f.recent(now)).collect();
+        let files = states.iter().zip(&allowlist.files);
+        let docs = files.map(|(state, file)| state.document(file.path()));
+        let docs = docs.collect::<Result<Vec<_>, _>>()?;
+        for (number, doc) in docs.iter().enumerate() {
+            digests.push(doc.digest());
+            problems.extend(doc.problems(&allowlist.files[number].path().display().to_string()));
+            if next.is_some() || (at, number) < (start_account, start_file) {
+                continue;
+            }
+            let is_start = (at, number) == (start_account, start_file);
+            let mut place = if is_start { start_place } else { 0 };
+            for (after, entry, raw) in doc.from(place) {
+                if records.len() == limit {
+                    next = Some(Cursor::new(format!("{at}:{number}:{place}")));
+                    break;
+                }
+                place = after;
+                // The first file that has an entry lists it.
+                if docs[..number].iter().any(|doc| doc.get(entry).is_some()) {
+                    continue;
+                }
+                let grant = grants.and_then(|grants| grants.get(account, entry));
+                records.push(Arc::new(Record::Allow(AllowEntry {
+                    channel: group.rules.id().clone(),
+                    account: account.clone(),
+                    entry: entry.clone(),
+                    written: json::text_of(raw).filter(|text| text != entry.as_str()),
+                    grant: grant.map(|(grant, _)| grant),
+                })));
+            }
+        }
+    }
+    Ok(Page {
+        version: Version::new(digest(digests).max(1)),
+        records,
+        next,
+        problems: if page.after.is_none() {
+            problems
+        } else {
+            Vec::new()
+        },
+    })
+}
+
+/// Account, file and place that a cursor names.
+fn start_of(page: &PageRequest) -> (usize, usize, usize) {
+    let cursor = page.after.as_ref().map_or("", Cursor::as_str);
+    let mut numbers = cursor.split(':').map(|part| part.parse().unwrap_or(0));
+    let mut number = || numbers.next().unwrap_or(0);
+    (number(), number(), number())
+}

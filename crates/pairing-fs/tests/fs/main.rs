@@ -1,0 +1,17 @@
+//! The store on files: the contract, real files, broken files, crashes, and other processes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the lints know tests by their attribute, and helpers have none"
+)]
+
+mod broken;
+mod conformance;
+mod crashes;
+mod install;
+mod locks;
+mod processes;
+mod real_files;
+mod sharing;

@@ -1,0 +1,178 @@
+//! Several stores on one directory, and file names that two accounts could claim.
+
+use std::time::Duration;
+
+use pairing_conformance::seeded;
+use pairing_core::store::Changed;
+use pairing_core::{
+    AdmitError, AllowlistError, ChannelId, ChannelRules, Channels, Key, Limits, Pairing, StoreError,
+};
+use pairing_fs::{FsStore, StateDir};
+
+use crate::install::{Install, owner};
+
+/// Long enough for any machine; nobody waits for it to pass.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn t76_what_another_store_writes_is_seen_and_nothing_is_lost() {
+    let install = Install::recorded();
+    let there = install
+        .impatient()
+        .channel("telegram")
+        .unwrap()
+        .account("default")
+        .unwrap();
+    let here = install.account("telegram", "default");
+    assert!(!here.is_allowed("1").unwrap() && !there.is_allowed("2").unwrap());
+    here.allow("1", &owner()).unwrap();
+    // Its view of the file is older than that change: it reads again under the lock.
+    there.allow("2", &owner()).unwrap();
+    for account in [&here, &there] {
+        // Deciding always rests on the file as it is.
+        assert!(!account.allow("1", &owner()).unwrap());
+        assert!(!account.allow("2", &owner()).unwrap());
+    }
+}
+
+#[test]
+fn own_changes_are_seen_at_once() {
+    let install = Install::recorded();
+    let account = install.account("telegram", "default");
+    for round in 0..50 {
+        account.allow("1", &owner()).unwrap();
+        assert!(account.is_allowed("1").unwrap(), "{round}");
+        account.revoke("1", &owner()).unwrap();
+        assert!(!account.is_allowed("1").unwrap(), "{round}");
+    }
+}
+
+#[test]
+fn changes_of_another_store_wake_those_who_follow() {
+    let install = Install::recorded();
+    let here = &install.pairing;
+    let there = install
+        .impatient()
+        .channel("telegram")
+        .unwrap()
+        .account("work")
+        .unwrap();
+    let mut position = here.changes(None, Duration::ZERO).unwrap().position;
+    let mut wait_for = |wanted: &str| {
+        loop {
+            let changes = here.changes(Some(position), PATIENCE).unwrap();
+            position = changes.position;
+            let Changed::Keys(keys) = changes.changed else {
+                panic!("{changes:?}")
+            };
+            assert!(!keys.is_empty(), "nothing changed for a minute");
+            if keys.iter().any(|key| is_about(key, wanted)) {
+                break;
+            }
+        }
+    };
+    there.request_or_reuse("31").unwrap();
+    wait_for("31");
+    there.allow("32", &owner()).unwrap();
+    wait_for("32");
+    // The other program knows nothing of our stores: it writes files.
+    install.write(
+        "telegram-work-allowFrom.json",
+        "{\"version\":1,\"allowFrom\":[\"33\"]}",
+    );
+    wait_for("33");
+}
+
+fn is_about(key: &Key, wanted: &str) -> bool {
+    match key {
+        Key::Request { sender, .. } => sender.as_str() == wanted,
+        Key::Allow { entry, .. } => entry.as_str() == wanted,
+        _ => false,
+    }
+}
+
+/// A service with the channels `a` and `a-b`, whose accounts can want one name.
+fn two_channels(install: &Install) -> Pairing {
+    let rules = |name| ChannelRules::new(ChannelId::parse(name).unwrap());
+    let channels = Channels::builtin()
+        .with(rules("a"))
+        .with(rules("a-b"))
+        .with(rules("telegram-work"));
+    let store = FsStore::new(&StateDir::at(install.dir.path()), channels.clone());
+    Pairing::with(
+        store,
+        install.clock.clone(),
+        seeded(1),
+        channels,
+        Limits::default(),
+    )
+}
+
+fn refusal(result: Result<bool, AllowlistError>) -> String {
+    match result {
+        Err(AllowlistError::Store(StoreError::Refused { reason })) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn t66_the_second_owner_of_a_file_name_is_refused() {
+    let install = Install::empty();
+    let pairing = two_channels(&install);
+    let account =
+        |channel: &str, account: &str| pairing.channel(channel).unwrap().account(account).unwrap();
+    assert!(account("a", "b-c").allow("x", &owner()).unwrap());
+    let reason = refusal(account("a-b", "c").allow("y", &owner()));
+    assert!(reason.contains("belongs to a account b-c"), "{reason}");
+    let refused = account("a-b", "c").is_allowed("x");
+    assert!(matches!(
+        refused,
+        Err(AdmitError::Store(StoreError::Refused { .. }))
+    ));
+    // Whoever comes first owns it, in either direction, also for other processes.
+    assert!(account("a-b", "d").allow("y", &owner()).unwrap());
+    let fresh = two_channels(&install)
+        .channel("a")
+        .unwrap()
+        .account("b-d")
+        .unwrap();
+    refusal(fresh.allow("x", &owner()));
+}
+
+#[test]
+fn t66_accounts_that_differ_only_in_what_a_name_cannot_hold_are_kept_apart() {
+    let install = Install::empty();
+    let pairing = two_channels(&install);
+    let telegram = pairing.channel("telegram").unwrap();
+    assert!(
+        telegram
+            .account("x:y")
+            .unwrap()
+            .allow("1", &owner())
+            .unwrap()
+    );
+    assert!(install.path("telegram-x_y-allowFrom.json").exists());
+    refusal(telegram.account("x_y").unwrap().allow("2", &owner()));
+    assert!(telegram.account("x_y").unwrap().is_allowed("1").is_err());
+    assert!(telegram.account("x:y").unwrap().is_allowed("1").unwrap());
+}
+
+#[test]
+fn t66_a_file_that_was_there_before_belongs_to_the_channel_it_was_made_for() {
+    let install = Install::recorded();
+    let pairing = two_channels(&install);
+    let newcomer = pairing
+        .channel("telegram-work")
+        .unwrap()
+        .account("default")
+        .unwrap();
+    assert!(newcomer.is_allowed("778").is_err());
+    refusal(newcomer.allow("1", &owner()));
+    let work = pairing
+        .channel("telegram")
+        .unwrap()
+        .account("work")
+        .unwrap();
+    assert!(work.is_allowed("778").unwrap());
+    assert!(work.allow("1", &owner()).unwrap());
+}

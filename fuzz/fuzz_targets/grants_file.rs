@@ -1,0 +1,26 @@
+//! `pairing-meta/<channel>.json`: read whatever is in it, and changed no further than it has to be.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pairing_core::store::{AllowEntry, Grant};
+use pairing_core::{AccountId, Approver, Record, Timestamp};
+use pairing_fs::fuzzing::Format;
+use pairing_fuzz::rewriting;
+
+fuzz_target!(|text: &str| {
+    rewriting(Format::Grants, text, |rules| {
+        let owner = Approver::terminal("ann");
+        Record::Allow(AllowEntry {
+            channel: rules.id().clone(),
+            account: AccountId::parse("work").expect("an account name"),
+            entry: rules.sender("67890").expect("a sender"),
+            written: None,
+            grant: Some(Grant {
+                by: owner.id().clone(),
+                via: owner.via(),
+                at: Timestamp::from_millis(1_795_000_060_000),
+                requested_at: Some(Timestamp::from_millis(1_795_000_000_000)),
+            }),
+        })
+    });
+});
