@@ -228,7 +228,7 @@ impl Session {
     fn open(&self, state: &StateDir) -> Pairing {
         let channels = discovered_channels(state, &Channels::builtin());
         let store = match self.probe.clone() {
-            Some(probe) => FsStore::probed(state, channels.clone(), probe),
+            Some(probe) => FsStore::new(state, channels.clone()).probed(probe),
             None => FsStore::new(state, channels.clone()),
         };
         Pairing::with(

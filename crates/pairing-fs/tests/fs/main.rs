@@ -9,6 +9,7 @@
 
 mod broken;
 mod conformance;
+mod crashes;
 mod install;
 mod locks;
 mod processes;
