@@ -9,4 +9,5 @@
 
 mod conformance;
 mod model;
+mod secrets;
 mod threats;

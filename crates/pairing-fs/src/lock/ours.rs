@@ -34,11 +34,14 @@ impl OurLock {
                 Err(TryLockError::Error(error)) => return Err(unwritable(path, error)),
             }
         }
-        // For those who wait in vain; the lock itself does not depend on it.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| write!(file, "{}", std::process::id()));
+        // For those who wait in vain; the lock itself does not depend on it. Mostly it is there already,
+        // and never shorter than before, so that nothing has to be truncated.
+        let me = format!("{:<10}", std::process::id());
+        let mut before = String::new();
+        let read = file.read_to_string(&mut before);
+        if read.is_err() || before != me {
+            let _ = file.rewind().and_then(|()| file.write_all(me.as_bytes()));
+        }
         Ok(Self { _file: file })
     }
 }

@@ -1,0 +1,135 @@
+//! DM pairing on files: what a message costs, and what a decision costs beside the bare writes.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    reason = "a benchmark fails by panicking, and criterion's macros write no documentation"
+)]
+
+use std::fs::{self, File};
+use std::hint::black_box;
+use std::io::Write as _;
+use std::path::Path;
+
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use pairing_core::{Account, Approver, Pairing, Requested};
+use pairing_fs::StateDir;
+use tempfile::TempDir;
+
+fn open(dir: &Path) -> (Pairing, Account) {
+    let pairing = pairing_fs::open(&StateDir::at(dir));
+    let account = pairing
+        .channel("telegram")
+        .unwrap()
+        .account("default")
+        .unwrap();
+    (pairing, account)
+}
+
+/// An install with so many allowed senders.
+fn install(entries: usize) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let credentials = dir.path().join("credentials");
+    fs::create_dir(&credentials).unwrap();
+    let entries: Vec<String> = (0..entries)
+        .map(|n| format!("    \"{}\"", 1_000_000 + n))
+        .collect();
+    let text = format!(
+        "{{\n  \"version\": 1,\n  \"allowFrom\": [\n{}\n  ]\n}}\n",
+        entries.join(",\n")
+    );
+    fs::write(credentials.join("telegram-allowFrom.json"), text).unwrap();
+    dir
+}
+
+fn is_allowed(c: &mut Criterion) {
+    let mut group = c.benchmark_group("is_allowed");
+    for entries in [10, 1_000, 100_000] {
+        let dir = install(entries);
+        let (_pairing, account) = open(dir.path());
+        group.bench_function(BenchmarkId::new("yes", entries), |b| {
+            b.iter(|| assert!(account.is_allowed(black_box("1000007")).unwrap()));
+        });
+        group.bench_function(BenchmarkId::new("no", entries), |b| {
+            b.iter(|| assert!(!account.is_allowed(black_box("7")).unwrap()));
+        });
+    }
+}
+
+fn decisions(c: &mut Criterion) {
+    let mut group = c.benchmark_group("durable");
+    group.sample_size(30);
+    let owner = Approver::terminal("bench");
+
+    let dir = install(10);
+    let (_pairing, account) = open(dir.path());
+    let mut sender = 0u64;
+    group.bench_function("request + approve", |b| {
+        b.iter(|| {
+            sender += 1;
+            let Requested::Created(created) = account.request_or_reuse(sender.to_string()).unwrap()
+            else {
+                unreachable!("{sender} is new")
+            };
+            account
+                .approve(created.request.code.as_str(), &owner)
+                .unwrap();
+        });
+    });
+
+    // One file for the request, three for the approval, each as large as those above are by then.
+    let bare = install(10);
+    let credentials = bare.path().join("credentials");
+    fs::create_dir(credentials.join("pairing-meta")).unwrap();
+    let size = |name: &str| {
+        fs::metadata(dir.path().join("credentials").join(name))
+            .unwrap()
+            .len()
+    };
+    let files = [
+        ("telegram-pairing.json", 300),
+        (
+            "pairing-meta/telegram.json",
+            size("pairing-meta/telegram.json") / 2,
+        ),
+        (
+            "telegram-allowFrom.json",
+            size("telegram-allowFrom.json") / 2,
+        ),
+        ("telegram-pairing.json", 40),
+    ];
+    group.bench_function("request + approve, the bare staged writes", |b| {
+        b.iter_batched(
+            || {
+                files.map(|(name, size)| {
+                    (
+                        credentials.join(name),
+                        vec![b' '; usize::try_from(size).unwrap()],
+                    )
+                })
+            },
+            |files| files.iter().for_each(|(path, bytes)| stage(path, bytes)),
+            BatchSize::SmallInput,
+        );
+    });
+
+    let dir = install(10);
+    let (_pairing, account) = open(dir.path());
+    account.request_or_reuse("1").unwrap();
+    group.bench_function("reuse", |b| {
+        b.iter(|| account.request_or_reuse(black_box("1")).unwrap());
+    });
+}
+
+/// The least that replaces a file atomically and durably.
+fn stage(path: &Path, bytes: &[u8]) {
+    let dir = path.parent().unwrap();
+    let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();
+    file.write_all(bytes).unwrap();
+    file.as_file().sync_all().unwrap();
+    file.persist(path).unwrap();
+    File::open(dir).unwrap().sync_all().unwrap();
+}
+
+criterion_group!(benches, is_allowed, decisions);
+criterion_main!(benches);
