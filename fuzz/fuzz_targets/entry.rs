@@ -23,6 +23,7 @@ fuzz_target!(|text: &str| {
             continue;
         };
         one_spelling(rules, text, &sender);
+        in_any_case(rules, &sender);
         looks_like_one(rules.id().as_str(), sender.as_str());
         who_is_granted_gets_in(&pairing, rules.id().as_str(), text, &sender);
     }
@@ -41,6 +42,14 @@ fn one_spelling(rules: &ChannelRules, text: &str, sender: &SenderId) {
         format!("{} : {spelled}", id.as_str().to_uppercase()),
     ] {
         assert_eq!(rules.sender(&written).as_ref(), Ok(sender), "{written:?}");
+    }
+}
+
+/// Numbers and addresses have no case.
+fn in_any_case(rules: &ChannelRules, sender: &SenderId) {
+    if ["telegram", "whatsapp", "signal", "imessage"].contains(&rules.id().as_str()) {
+        let upper = sender.as_str().to_ascii_uppercase();
+        assert_eq!(rules.sender(&upper).as_ref(), Ok(sender));
     }
 }
 

@@ -49,3 +49,8 @@ pub use fixture::{Fixture, seeded};
 
 #[doc(hidden)]
 pub use list::cases;
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -37,3 +37,8 @@ pub fn open(state: &StateDir) -> Pairing {
         Limits::default(),
     )
 }
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

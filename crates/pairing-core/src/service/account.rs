@@ -1,5 +1,6 @@
 //! An account of a channel: who gets in, who has to wait.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::transact::{Transaction, list, transact};
@@ -51,7 +52,7 @@ pub enum Requested {
 }
 
 /// A request that was just made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Created {
     /// The request, with its code.
     pub request: PendingRequest,
@@ -59,6 +60,16 @@ pub struct Created {
     pub expires_at: Timestamp,
     /// The text for the sender.
     pub reply: String,
+}
+
+impl fmt::Debug for Created {
+    /// Without the reply, which holds the code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Created")
+            .field("request", &self.request)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
 }
 
 /// The decision about a message.
