@@ -228,6 +228,7 @@ pub(crate) fn keys(store: &dyn PairingStore, range: &Range, limit: usize) -> Vec
         assert!(page.records.len() <= limit, "a page holds too much");
         assert!(page.problems.is_empty(), "{:?}", page.problems);
         keys.extend(page.records.iter().map(|record| record.key()));
+        assert!(keys.len() < 10_000, "the pages never end");
         match page.next {
             Some(next) => {
                 assert!(!page.records.is_empty(), "an empty page that goes on");

@@ -20,8 +20,8 @@
 //!
 //! The cases keep to what every store can hold, also one that keeps its records in OpenClaw's files:
 //! a code comes and goes with its request, one batch stays within one channel, times are whole
-//! milliseconds, and who granted an allowlist entry may be forgotten. They neither sleep nor read a
-//! clock; where a case waits, it waits for the store's change feed.
+//! milliseconds, and who granted an allowlist entry may be forgotten. They never sleep; where a case
+//! waits, it waits for the store's change feed.
 
 #![allow(
     clippy::unwrap_used,

@@ -78,6 +78,7 @@ macro_rules! __contract_cases {
             own_commits_are_told
             nothing_is_missed_by_who_comes_late
             a_waiter_is_woken_by_another_handle
+            a_wait_ends_when_something_happens
             every_follower_is_told
             a_refused_batch_does_not_stop_the_feed
             a_position_of_another_time_is_answered

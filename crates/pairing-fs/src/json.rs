@@ -174,7 +174,7 @@ pub(crate) fn malformed(error: &serde_json::Error) -> FileError {
         .map_or(&*said, |(reason, _)| reason);
     FileError::Malformed {
         line: error.line(),
-        column: error.column(),
+        column: error.column().max(1),
         reason: reason.to_owned(),
     }
 }

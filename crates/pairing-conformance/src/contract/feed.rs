@@ -1,15 +1,15 @@
 //! The change feed.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use pairing_core::store::{Change, Changed, Position};
+use pairing_core::store::{AllowEntry, Change, Changed, Position};
 use pairing_core::{Key, PairingStore, Record};
 
 use crate::Fixture;
 use crate::fixture::{assert_conflict, commit, place, put_allow, read, record_version, write};
 
 /// Longer than any store takes to notice a change; nothing here waits so long unless it fails.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_secs(10);
 
 fn now(store: &dyn PairingStore) -> Position {
     let changes = store.changes(None, LONG).unwrap();
@@ -81,6 +81,36 @@ pub(crate) fn a_waiter_is_woken_by_another_handle(fixture: &Fixture) {
     });
     let entry = Record::Allow(here.allow("1"));
     assert_eq!(read(&*waiter, &entry.key()), Some(entry), "told, not seen");
+}
+
+/// Each waits for what the other commits, so that a wait is under way whenever something is.
+pub(crate) fn a_wait_ends_when_something_happens(fixture: &Fixture) {
+    let here = place("discord", "default");
+    let rounds: Vec<_> = (0..10)
+        .map(|n| {
+            (
+                here.allow(&format!("ping{n}")),
+                here.allow(&format!("pong{n}")),
+            )
+        })
+        .collect();
+    let key = |entry: &AllowEntry| vec![Record::Allow(entry.clone()).key()];
+    let (one, other) = (fixture.open(), fixture.open());
+    let (mut position, mut there) = (now(&*one), now(&*other));
+    let begun = Instant::now();
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for (ping, pong) in &rounds {
+                there = follow(&*other, there, key(ping));
+                write(&*other, [put_allow(pong)]);
+            }
+        });
+        for (ping, pong) in &rounds {
+            write(&*one, [put_allow(ping)]);
+            position = follow(&*one, position, key(pong));
+            assert!(begun.elapsed() < LONG, "a wait took all its time");
+        }
+    });
 }
 
 pub(crate) fn every_follower_is_told(fixture: &Fixture) {

@@ -9,4 +9,8 @@
 
 mod conformance;
 mod model;
+<<<<<<< HEAD
+mod threats;
+=======
 mod secrets;
+>>>>>>> ci

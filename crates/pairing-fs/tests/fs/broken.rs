@@ -16,7 +16,7 @@ const SPOILT: [(&str, &str); 7] = [
     ("{", "line 1, column 1: EOF while parsing an object"),
     (
         "[]",
-        "line 1, column 0: invalid type: sequence, expected an object",
+        "line 1, column 1: invalid type: sequence, expected an object",
     ),
     ("", "the file is empty"),
     ("\n", "the file is empty"),
