@@ -83,7 +83,7 @@ pub struct ScopeSet(BTreeSet<Scope>);
 impl ScopeSet {
     /// The set that implies every other.
     pub fn admin() -> Self {
-        Self(BTreeSet::from([Scope(Scope::ADMIN.into())]))
+        Self::of(&[Scope::ADMIN])
     }
 
     /// Does holding this set allow what needs `scope`?
@@ -93,6 +93,32 @@ impl ScopeSet {
     pub fn allows(&self, scope: &str) -> bool {
         let holds = |name: &str| self.0.iter().any(|held| held.as_str() == name);
         holds(scope) || holds(Scope::ADMIN) || (scope == Scope::READ && holds(Scope::WRITE))
+    }
+
+    /// Are all scopes of `other` allowed by this set?
+    pub fn covers(&self, other: &Self) -> bool {
+        other.0.iter().all(|scope| self.allows(scope.as_str()))
+    }
+
+    /// The scopes of this set that `bound` allows.
+    pub fn within(&self, bound: &Self) -> Self {
+        let allowed = self.0.iter().filter(|scope| bound.allows(scope.as_str()));
+        allowed.cloned().collect()
+    }
+
+    /// Both sets together.
+    pub fn union(&self, other: &Self) -> Self {
+        self.0.union(&other.0).cloned().collect()
+    }
+
+    /// Is nothing allowed?
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names known to be well formed.
+    pub(crate) fn of(names: &[&str]) -> Self {
+        names.iter().filter_map(|name| Scope::parse(name).ok()).collect()
     }
 
     /// The scopes, sorted by name.

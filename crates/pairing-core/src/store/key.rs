@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::device::{DeviceId, NodeId, TokenHash};
 use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId};
 
 /// The name of one record.
@@ -47,17 +48,58 @@ pub enum Key {
         /// The bot account.
         account: AccountId,
     },
+    /// A device that waits.
+    DeviceRequest {
+        /// The device.
+        device: DeviceId,
+    },
+    /// A device that has been approved.
+    Device {
+        /// The device.
+        device: DeviceId,
+    },
+    /// A short-lived token that lets a device ask.
+    PairingToken {
+        /// What it is recognised by.
+        hash: TokenHash,
+    },
+    /// A legacy node that waits.
+    NodeRequest {
+        /// The node.
+        node: NodeId,
+    },
+    /// A legacy node that has been approved.
+    Node {
+        /// The node.
+        node: NodeId,
+    },
+}
+
+/// Records that change together: a batch is about one group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Group<'k> {
+    /// All of a channel.
+    Channel(&'k ChannelId),
+    /// Devices, their requests, and pairing tokens.
+    Devices,
+    /// Legacy nodes and their requests.
+    Nodes,
 }
 
 impl Key {
-    /// The channel the record belongs to.
-    pub fn channel(&self) -> &ChannelId {
+    /// The records it changes together with.
+    pub fn group(&self) -> Group<'_> {
         match self {
             Self::Request { channel, .. }
             | Self::Code { channel, .. }
             | Self::Allow { channel, .. }
             | Self::Attempts { channel, .. }
-            | Self::TurnedAway { channel, .. } => channel,
+            | Self::TurnedAway { channel, .. } => Group::Channel(channel),
+            Self::DeviceRequest { .. } | Self::Device { .. } | Self::PairingToken { .. } => {
+                Group::Devices
+            }
+            Self::NodeRequest { .. } | Self::Node { .. } => Group::Nodes,
         }
     }
 
@@ -94,6 +136,11 @@ impl Key {
             Self::TurnedAway { channel, account } => {
                 path("turned-away", &[channel.as_str(), account.as_str()])
             }
+            Self::DeviceRequest { device } => path("device-request", &[device.as_str()]),
+            Self::Device { device } => path("device", &[device.as_str()]),
+            Self::PairingToken { hash } => path("pairing-token", &[&hash.to_string()]),
+            Self::NodeRequest { node } => path("node-request", &[node.as_str()]),
+            Self::Node { node } => path("node", &[node.as_str()]),
         }
     }
 }
@@ -121,15 +168,27 @@ pub enum Range {
         /// The channel.
         channel: ChannelId,
     },
+    /// The devices that wait.
+    DeviceRequests,
+    /// The devices that have been approved.
+    Devices,
+    /// The pairing tokens that have been issued.
+    PairingTokens,
+    /// The legacy nodes that wait.
+    NodeRequests,
+    /// The legacy nodes that have been approved.
+    Nodes,
 }
 
 impl Range {
-    /// The channel the range belongs to.
-    pub fn channel(&self) -> &ChannelId {
+    /// The records that those of the range change together with.
+    pub fn group(&self) -> Group<'_> {
         match self {
             Self::Requests { channel, .. }
             | Self::Allowed { channel, .. }
-            | Self::TurnedAway { channel } => channel,
+            | Self::TurnedAway { channel } => Group::Channel(channel),
+            Self::DeviceRequests | Self::Devices | Self::PairingTokens => Group::Devices,
+            Self::NodeRequests | Self::Nodes => Group::Nodes,
         }
     }
 
@@ -137,7 +196,7 @@ impl Range {
     pub fn account(&self) -> Option<&AccountId> {
         match self {
             Self::Requests { account, .. } | Self::Allowed { account, .. } => account.as_ref(),
-            Self::TurnedAway { .. } => None,
+            _ => None,
         }
     }
 
@@ -147,8 +206,16 @@ impl Range {
             Self::Requests { .. } => "request",
             Self::Allowed { .. } => "allow",
             Self::TurnedAway { .. } => "turned-away",
+            Self::DeviceRequests => "device-request",
+            Self::Devices => "device",
+            Self::PairingTokens => "pairing-token",
+            Self::NodeRequests => "node-request",
+            Self::Nodes => "node",
         };
-        let channel = [self.channel().as_str()];
+        let channel = match self.group() {
+            Group::Channel(channel) => Some(channel.as_str()),
+            Group::Devices | Group::Nodes => None,
+        };
         let account = self.account().map(AccountId::as_str);
         let parts: Vec<&str> = channel.into_iter().chain(account).collect();
         path(kind, &parts) + "/"
@@ -174,6 +241,11 @@ impl Range {
                 },
             ) => channel == of && account.as_ref().is_none_or(|account| account == at),
             (Self::TurnedAway { channel }, Key::TurnedAway { channel: of, .. }) => channel == of,
+            (Self::DeviceRequests, Key::DeviceRequest { .. })
+            | (Self::Devices, Key::Device { .. })
+            | (Self::PairingTokens, Key::PairingToken { .. })
+            | (Self::NodeRequests, Key::NodeRequest { .. })
+            | (Self::Nodes, Key::Node { .. }) => true,
             _ => false,
         }
     }

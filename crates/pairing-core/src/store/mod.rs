@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{BoxError, Problem, StoreError};
-pub use key::{Key, Range};
+pub use key::{Group, Key, Range};
 pub use memory::MemoryStore;
 pub use record::{
     AllowEntry, Attempts, Grant, Holder, PendingRequest, Record, SeenSender, TakenCode, TurnedAway,
@@ -49,6 +49,7 @@ pub trait PairingStore: Send + Sync {
     /// - [`StoreError::Conflict`] and no change where a record or range has another version, also
     ///   where a record has been deleted or was not there when it was read.
     /// - Durable when it returns, as far as the store is durable at all.
+    /// - All of it is about one [`Group`]; anything else may be refused.
     /// - Putting a [`Record::Code`] goes with putting its request, and deleting it with deleting that:
     ///   a store may derive the one from the other.
     /// - A store may take a request for ended as soon as its sender is allowed: approving writes both,

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Key;
+use super::{Group, Key};
+use crate::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use crate::dm::Metadata;
 use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId, Timestamp, Via};
 
@@ -21,6 +22,16 @@ pub enum Record {
     Attempts(Attempts),
     /// Senders turned away at the cap.
     TurnedAway(TurnedAway),
+    /// A device that waits.
+    DeviceRequest(DeviceRequest),
+    /// A device that has been approved.
+    Device(Device),
+    /// A short-lived token that lets a device ask.
+    PairingToken(PairingToken),
+    /// A legacy node that waits.
+    NodeRequest(NodeRequest),
+    /// A legacy node that has been approved.
+    Node(Node),
 }
 
 /// An unknown sender who waits for the owner.
@@ -132,15 +143,19 @@ pub struct SeenSender {
 }
 
 impl Record {
-    /// The channel the record belongs to.
-    pub fn channel(&self) -> &ChannelId {
-        match self {
+    /// The records it changes together with.
+    pub fn group(&self) -> Group<'_> {
+        Group::Channel(match self {
             Self::Request(request) => &request.channel,
             Self::Code(taken) => &taken.channel,
             Self::Allow(allow) => &allow.channel,
             Self::Attempts(attempts) => &attempts.channel,
             Self::TurnedAway(turned) => &turned.channel,
-        }
+            Self::DeviceRequest(_) | Self::Device(_) | Self::PairingToken(_) => {
+                return Group::Devices;
+            }
+            Self::NodeRequest(_) | Self::Node(_) => return Group::Nodes,
+        })
     }
 
     /// The name of the record.
@@ -163,6 +178,21 @@ impl Record {
             Self::TurnedAway(turned) => Key::TurnedAway {
                 channel: turned.channel.clone(),
                 account: turned.account.clone(),
+            },
+            Self::DeviceRequest(request) => Key::DeviceRequest {
+                device: request.device.clone(),
+            },
+            Self::Device(device) => Key::Device {
+                device: device.id.clone(),
+            },
+            Self::PairingToken(token) => Key::PairingToken {
+                hash: token.hash.clone(),
+            },
+            Self::NodeRequest(request) => Key::NodeRequest {
+                node: request.node.clone(),
+            },
+            Self::Node(node) => Key::Node {
+                node: node.id.clone(),
             },
         }
     }
@@ -194,6 +224,16 @@ kind! {
     as_attempts: Attempts(Attempts),
     /// The senders turned away, if it is those.
     as_turned_away: TurnedAway(TurnedAway),
+    /// The device's request, if it is one.
+    as_device_request: DeviceRequest(DeviceRequest),
+    /// The device, if it is one.
+    as_device: Device(Device),
+    /// The pairing token, if it is one.
+    as_pairing_token: PairingToken(PairingToken),
+    /// The legacy node's request, if it is one.
+    as_node_request: NodeRequest(NodeRequest),
+    /// The legacy node, if it is one.
+    as_node: Node(Node),
 }
 
 impl PendingRequest {

@@ -1,0 +1,115 @@
+//! Names of requests and of legacy nodes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Entropy, EntropyError};
+
+/// The id of a device or node request.
+///
+/// - 1 to 64 characters of `A-Z`, `a-z`, `0-9` and `-`; those made here are version 4 UUIDs.
+/// - Not a secret: knowing it gives no right to decide.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct RequestId(Box<str>);
+
+/// The text is no id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not an id")]
+pub struct ParseIdError;
+
+impl RequestId {
+    /// Reads an id.
+    pub fn parse(text: &str) -> Result<Self, ParseIdError> {
+        let well_formed = (1..=64).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        well_formed.then(|| Self(text.into())).ok_or(ParseIdError)
+    }
+
+    /// A new one: 122 random bits.
+    pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
+        let mut bytes = [0; 16];
+        entropy.fill(&mut bytes)?;
+        let id = uuid::Builder::from_random_bytes(bytes).into_uuid();
+        Ok(Self(id.to_string().into()))
+    }
+
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RequestId({})", self.0)
+    }
+}
+
+impl From<RequestId> for String {
+    fn from(id: RequestId) -> Self {
+        id.0.into_string()
+    }
+}
+
+impl TryFrom<String> for RequestId {
+    type Error = ParseIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+/// The name that a legacy node chose for itself.
+///
+/// - 1 to 128 bytes, trimmed, no control characters.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct NodeId(Box<str>);
+
+impl NodeId {
+    /// Reads a node's name.
+    pub fn parse(text: &str) -> Result<Self, ParseIdError> {
+        let name = text.trim();
+        let well_formed = (1..=128).contains(&name.len()) && !name.contains(char::is_control);
+        well_formed.then(|| Self(name.into())).ok_or(ParseIdError)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NodeId({:?})", self.0)
+    }
+}
+
+impl From<NodeId> for String {
+    fn from(id: NodeId) -> Self {
+        id.0.into_string()
+    }
+}
+
+impl TryFrom<String> for NodeId {
+    type Error = ParseIdError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
