@@ -13,6 +13,7 @@
 mod approver;
 mod channel;
 mod code;
+mod device;
 mod display;
 mod dm;
 mod entropy;
@@ -25,6 +26,10 @@ mod time;
 pub use approver::{Approver, ApproverId, MissingScope, Via};
 pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
 pub use code::{PairingCode, ParseCodeError};
+pub use device::{
+    DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError, ParseTokenError, ParseTokenHashError,
+    SecretToken, TokenHash,
+};
 pub use display::{Escaped, escape};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
 pub use entropy::{Entropy, EntropyError};
