@@ -13,7 +13,7 @@
 mod approver;
 mod channel;
 mod code;
-mod device;
+pub mod device;
 mod display;
 mod dm;
 mod entropy;

@@ -118,7 +118,10 @@ impl ScopeSet {
 
     /// Names known to be well formed.
     pub(crate) fn of(names: &[&str]) -> Self {
-        names.iter().filter_map(|name| Scope::parse(name).ok()).collect()
+        names
+            .iter()
+            .filter_map(|name| Scope::parse(name).ok())
+            .collect()
     }
 
     /// The scopes, sorted by name.

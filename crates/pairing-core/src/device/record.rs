@@ -187,7 +187,9 @@ impl Ask {
 impl Device {
     /// What was approved for a role and stands: `None` where it never was, or has been revoked.
     pub fn standing(&self, role: Role) -> Option<&ApprovedRole> {
-        self.roles.get(&role).filter(|approved| !approved.is_revoked())
+        self.roles
+            .get(&role)
+            .filter(|approved| !approved.is_revoked())
     }
 }
 

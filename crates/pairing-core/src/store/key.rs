@@ -136,8 +136,8 @@ impl Key {
             Self::TurnedAway { channel, account } => {
                 path("turned-away", &[channel.as_str(), account.as_str()])
             }
-            Self::DeviceRequest { device } => path("device-request", &[device.as_str()]),
-            Self::Device { device } => path("device", &[device.as_str()]),
+            Self::DeviceRequest { device } => path("device-request", &[&device.to_string()]),
+            Self::Device { device } => path("device", &[&device.to_string()]),
             Self::PairingToken { hash } => path("pairing-token", &[&hash.to_string()]),
             Self::NodeRequest { node } => path("node-request", &[node.as_str()]),
             Self::Node { node } => path("node", &[node.as_str()]),

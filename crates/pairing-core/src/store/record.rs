@@ -180,14 +180,10 @@ impl Record {
                 account: turned.account.clone(),
             },
             Self::DeviceRequest(request) => Key::DeviceRequest {
-                device: request.device.clone(),
+                device: request.device,
             },
-            Self::Device(device) => Key::Device {
-                device: device.id.clone(),
-            },
-            Self::PairingToken(token) => Key::PairingToken {
-                hash: token.hash.clone(),
-            },
+            Self::Device(device) => Key::Device { device: device.id },
+            Self::PairingToken(token) => Key::PairingToken { hash: token.hash },
             Self::NodeRequest(request) => Key::NodeRequest {
                 node: request.node.clone(),
             },

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pairing_core::store::{
-    AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, TakenCode,
-    TurnedAway,
+    self as keys, AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest,
+    TakenCode, TurnedAway,
 };
-use pairing_core::{AccountId, ApproverId, ChannelId, Key, Record, SenderId, StoreError};
+use pairing_core::{AccountId, ApproverId, Key, Record, SenderId, StoreError};
 
 use super::group::{Allowlist, Group};
 use super::{Inner, unknown_kind};
@@ -35,8 +35,10 @@ struct AllowChange<'b> {
 
 impl Inner {
     pub(super) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        let Some(channel) = only_channel(batch)? else {
-            return Ok(());
+        let channel = match only_group(batch)? {
+            None => return Ok(()),
+            Some(keys::Group::Channel(channel)) => channel,
+            Some(_) => return Err(unknown_kind()),
         };
         let plan = Plan::of(&batch.changes)?;
         let group = self.group(channel);
@@ -331,19 +333,19 @@ impl<'g> Files<'g> {
     }
 }
 
-/// The channel that the whole batch is about: files of several are under several locks.
-fn only_channel(batch: &Batch) -> Result<Option<&ChannelId>, StoreError> {
+/// The group that the whole batch is about: files of several are under several locks.
+fn only_group(batch: &Batch) -> Result<Option<keys::Group<'_>>, StoreError> {
     let conditions = batch.conditions.iter().map(|condition| match condition {
-        Condition::Record(key, _) => key.channel(),
-        Condition::Range(range, _) => range.channel(),
+        Condition::Record(key, _) => key.group(),
+        Condition::Range(range, _) => range.group(),
     });
     let changes = batch.changes.iter().map(|change| match change {
-        Change::Put(record) => record.channel(),
-        Change::Delete(key) => key.channel(),
+        Change::Put(record) => record.group(),
+        Change::Delete(key) => key.group(),
     });
-    let mut channels = conditions.chain(changes);
-    let first = channels.next();
-    if channels.any(|channel| Some(channel) != first) {
+    let mut groups = conditions.chain(changes);
+    let first = groups.next();
+    if groups.any(|group| Some(group) != first) {
         return Err(StoreError::Refused {
             reason: "a batch about several channels".to_owned(),
         });

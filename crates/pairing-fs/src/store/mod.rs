@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use pairing_core::store::{Batch, Changes, Page, PageRequest, Position, Read, TakenCode, Version};
+use pairing_core::store::{
+    self as keys, Batch, Changes, Page, PageRequest, Position, Read, TakenCode, Version,
+};
 use pairing_core::{
     ChannelId, ChannelRules, Channels, Key, PairingStore, Range, Record, StoreError,
 };
@@ -140,7 +142,10 @@ impl Inner {
     }
 
     fn read(&self, key: &Key, now: Now) -> Result<Read, StoreError> {
-        let group = self.group(key.channel());
+        let group = match key.group() {
+            keys::Group::Channel(channel) => self.group(channel),
+            _ => return Err(unknown_kind()),
+        };
         Ok(match key {
             Key::Allow { account, entry, .. } => {
                 self.check_owner(&group, account, now)?;

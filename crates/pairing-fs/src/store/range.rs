@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pairing_core::store::{AllowEntry, Cursor, Page, PageRequest, Version};
+use pairing_core::store::{self as keys, AllowEntry, Cursor, Page, PageRequest, Version};
 use pairing_core::{AccountId, Problem, Range, Record, StoreError};
 
 use super::group::Group;
@@ -18,7 +18,10 @@ impl Inner {
         page: &PageRequest,
         now: Now,
     ) -> Result<Page, StoreError> {
-        let group = self.group(range.channel());
+        let group = match range.group() {
+            keys::Group::Channel(channel) => self.group(channel),
+            _ => return Err(unknown_kind()),
+        };
         match range {
             Range::Requests { account, .. } => requests(&group, account.as_ref(), page, now),
             Range::Allowed { account, .. } => {
