@@ -37,7 +37,8 @@ pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{
     Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Channel, ChannelError,
-    Created, DecisionError, ListError, Pairing, Pending, RequestError, Requested, Sender,
+    ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList, Devices, ListError,
+    Pairing, Pending, RequestError, Requested, Sender,
 };
 pub use store::{Key, MemoryStore, PairingStore, Problem, Range, Record, StoreError};
 pub use time::{Clock, ManualClock, ParseTimestampError, Timestamp};

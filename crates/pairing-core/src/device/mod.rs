@@ -1,13 +1,20 @@
 //! Devices: who they are, what they sign, the tokens they hold, and the codes that let them ask.
 
+mod connect;
+mod decide;
 mod ids;
 mod key;
 mod node;
 mod record;
 mod role;
+mod standing;
 mod text;
 mod token;
 
+pub use connect::{
+    AuthenticatedDevice, Connecting, Credential, CredentialError, DeviceLimits, Silence,
+};
+pub use decide::Rotated;
 pub use ids::{NodeId, ParseIdError, RequestId};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};
 pub use node::{Node, NodeInfo, NodeRequest};
@@ -15,4 +22,8 @@ pub use record::{
     ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, PairingToken, SetupProfile,
 };
 pub use role::{ParseRoleError, Role};
+pub use standing::UpgradeReason;
+
+pub(crate) use connect::{Connected, Drawn, Known, Scene, authenticate, decide};
+pub(crate) use decide::{approve, reject, remove, revoke, rotate};
 pub use token::{ParseTokenError, ParseTokenHashError, SecretToken, TokenHash};

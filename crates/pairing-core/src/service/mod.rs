@@ -2,16 +2,21 @@
 
 mod account;
 mod channel;
+mod devices;
 mod error;
 mod transact;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use account::{Account, Admission, Allowed, Created, Requested, Sender};
 pub use channel::{Approved, Channel, Pending};
-pub use error::{AdmitError, AllowlistError, ChannelError, DecisionError, ListError, RequestError};
+pub use devices::{Connection, DeviceList, Devices};
+pub use error::{
+    AdmitError, AllowlistError, ChannelError, ConnectError, DecisionError, DeviceError, ListError,
+    RequestError,
+};
 
 use crate::store::{Changes, Position};
 use crate::{
@@ -21,7 +26,7 @@ use crate::{
 /// Pairing over a store: made once, cheap to clone, shared between threads.
 ///
 /// ```
-/// use std::sync::Arc;
+/// use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// use pairing_core::{ManualClock, MemoryStore, Pairing, Requested, Timestamp};
 /// # struct Zeros; impl pairing_core::Entropy for Zeros {
 /// #     fn fill(&self, b: &mut [u8]) -> Result<(), pairing_core::EntropyError> { b.fill(0); Ok(()) } }
@@ -45,6 +50,7 @@ struct Inner {
     entropy: Box<dyn Entropy>,
     channels: Channels,
     limits: Limits,
+    uses: Mutex<devices::Uses>,
 }
 
 impl Pairing {
@@ -77,6 +83,7 @@ impl Pairing {
             entropy: Box::new(entropy),
             channels,
             limits,
+            uses: Mutex::default(),
         }))
     }
 
@@ -115,6 +122,10 @@ impl Pairing {
         timeout: Duration,
     ) -> Result<Changes, StoreError> {
         self.0.store.changes(after, timeout)
+    }
+
+    fn uses(&self) -> MutexGuard<'_, devices::Uses> {
+        self.0.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> &dyn PairingStore {

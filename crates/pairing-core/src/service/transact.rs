@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::device::{Device, DeviceId, DeviceRequest, PairingToken, TokenHash};
 use crate::dm::Decision;
 use crate::store::{
     AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, TakenCode,
@@ -93,6 +94,43 @@ impl Transaction<'_> {
         Ok(record.and_then(|record| record.as_turned_away().cloned()))
     }
 
+    pub(super) fn device(&mut self, device: DeviceId) -> Result<Option<Device>, StoreError> {
+        let record = self.read(Key::Device { device })?;
+        Ok(record.and_then(|record| record.as_device().cloned()))
+    }
+
+    pub(super) fn device_request(
+        &mut self,
+        device: DeviceId,
+    ) -> Result<Option<DeviceRequest>, StoreError> {
+        let record = self.read(Key::DeviceRequest { device })?;
+        Ok(record.and_then(|record| record.as_device_request().cloned()))
+    }
+
+    pub(super) fn pairing_token(
+        &mut self,
+        hash: TokenHash,
+    ) -> Result<Option<PairingToken>, StoreError> {
+        let record = self.read(Key::PairingToken { hash })?;
+        Ok(record.and_then(|record| record.as_pairing_token().cloned()))
+    }
+
+    /// The devices that wait, all of them.
+    pub(super) fn device_requests(&mut self) -> Result<Vec<DeviceRequest>, StoreError> {
+        let records = self.whole(Range::DeviceRequests)?;
+        let requests = records
+            .iter()
+            .filter_map(|r| r.as_device_request().cloned());
+        Ok(requests.collect())
+    }
+
+    /// The pairing tokens, all of them.
+    pub(super) fn pairing_tokens(&mut self) -> Result<Vec<PairingToken>, StoreError> {
+        let records = self.whole(Range::PairingTokens)?;
+        let tokens = records.iter().filter_map(|r| r.as_pairing_token().cloned());
+        Ok(tokens.collect())
+    }
+
     /// The pending requests of a channel or an account, all of them.
     pub(super) fn requests(
         &mut self,
@@ -103,15 +141,20 @@ impl Transaction<'_> {
             channel: channel.clone(),
             account: account.cloned(),
         };
+        let records = self.whole(range)?;
+        let requests = records.iter().filter_map(|r| r.as_request().cloned());
+        Ok(requests.collect())
+    }
+
+    fn whole(&mut self, range: Range) -> Result<Vec<Arc<Record>>, StoreError> {
         let page = self.store.range(&range, &PageRequest::first(DECISIVE))?;
         if page.next.is_some() {
             return Err(StoreError::Refused {
-                reason: format!("more than {DECISIVE} requests are stored for {channel}"),
+                reason: format!("more than {DECISIVE} records are stored where a few belong"),
             });
         }
         self.conditions.push(Condition::Range(range, page.version));
-        let requests = page.records.iter().filter_map(|r| r.as_request().cloned());
-        Ok(requests.collect())
+        Ok(page.records)
     }
 }
 
