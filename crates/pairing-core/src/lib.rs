@@ -27,8 +27,9 @@ pub use approver::{Approver, ApproverId, MissingScope, Via};
 pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
 pub use code::{PairingCode, ParseCodeError};
 pub use device::{
-    DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError, ParseTokenError, ParseTokenHashError,
-    SecretToken, TokenHash,
+    Challenge, DeviceId, DeviceKey, DeviceKeyError, InvalidField, ParseDeviceIdError,
+    ParseTokenError, ParseTokenHashError, PayloadVersion, ProofError, ProvenDevice,
+    SIGNATURE_TOLERANCE, SecretToken, SignedFields, TokenHash, signed_token,
 };
 pub use display::{Escaped, escape};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::standing::{UpgradeReason, check};
 use super::{
-    ApprovedRole, Ask, Device, DeviceId, DeviceInfo, DeviceKey, DeviceRequest, DeviceToken,
-    PairingToken, RequestId, Role, SecretToken, TokenHash,
+    ApprovedRole, Ask, Device, DeviceId, DeviceInfo, DeviceRequest, DeviceToken, PairingToken,
+    ParseRoleError, PayloadVersion, ProvenDevice, RequestId, Role, SecretToken, TokenHash,
 };
 use crate::dm::Decision;
 use crate::store::{Change, Grant};
-use crate::{ApproverId, Key, Record, ScopeSet, Timestamp, Via};
+use crate::{ApproverId, Key, ParseScopeError, Record, Scope, ScopeSet, Timestamp, Via};
 
 /// How devices are let in, and how many may wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,27 +46,91 @@ impl Default for DeviceLimits {
     }
 }
 
-/// A connection that has proven its key, and what it asks for.
+/// A connection that has proven its key, and what it asks for: what is signed, and no more.
 #[derive(Debug, Clone)]
 pub struct Connecting {
+    pub(super) proof: ProvenDevice,
+    pub(super) role: Role,
+    pub(super) scopes: ScopeSet,
+    pub(super) info: DeviceInfo,
+    pub(super) origin: Option<String>,
+    pub(super) address: IpAddr,
+    pub(super) silence: Silence,
+}
+
+/// The device asks for something that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// No such role.
+    #[error(transparent)]
+    Role(#[from] ParseRoleError),
+    /// No scope can be named so.
+    #[error(transparent)]
+    Scope(#[from] ParseScopeError),
+}
+
+impl Connecting {
+    /// A connection from `address`, of a device that says `info` about itself.
+    ///
+    /// Role and scopes are those it signed; without a role it is an operator, and a node has no scopes
+    /// whatever it asks. What it says of its kind counts only as far as it is signed.
+    pub fn new(proof: ProvenDevice, info: DeviceInfo, address: IpAddr) -> Result<Self, AskError> {
+        let role = match proof.role() {
+            "" => Role::Operator,
+            role => Role::parse(role)?,
+        };
+        let asked = match role {
+            Role::Operator => proof.scopes(),
+            Role::Node => &[],
+        };
+        let scopes = asked.iter().map(|scope| Scope::parse(scope));
+        Ok(Self {
+            scopes: scopes.collect::<Result<_, _>>()?,
+            role,
+            proof,
+            info,
+            origin: None,
+            address: address.to_canonical(),
+            silence: Silence::Ask,
+        })
+    }
+
+    /// The same from a browser page, which is never let in without asking.
+    pub fn from_page(self, origin: impl Into<String>) -> Self {
+        Self {
+            origin: Some(origin.into()),
+            silence: Silence::Ask,
+            ..self
+        }
+    }
+
+    /// The same by a way that allows to let it in without asking.
+    pub fn with_silence(self, silence: Silence) -> Self {
+        match self.origin {
+            Some(_) => self,
+            None => Self { silence, ..self },
+        }
+    }
+
     /// The device.
-    pub device: DeviceId,
-    /// Its key, which it has proven to hold.
-    pub key: DeviceKey,
-    /// Was the proof a payload of version 3?
-    pub signed_v3: bool,
-    /// The role it wants.
-    pub role: Role,
-    /// The scopes it wants as an operator; a node has none.
-    pub scopes: ScopeSet,
-    /// What it says about itself.
-    pub info: DeviceInfo,
-    /// The browser page it comes from, if it does.
-    pub origin: Option<String>,
-    /// The address it comes from, canonical.
-    pub address: IpAddr,
-    /// May it be let in without asking, as far as the way it came is concerned?
-    pub silence: Silence,
+    pub fn device(&self) -> DeviceId {
+        self.proof.id()
+    }
+
+    /// The role it asks for.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The scopes it asks for.
+    pub fn scopes(&self) -> &ScopeSet {
+        &self.scopes
+    }
+
+    fn signed_v3(&self) -> bool {
+        self.proof.version() == PayloadVersion::V3
+    }
 }
 
 /// What the way of a connection allows without asking the owner.
@@ -161,7 +225,7 @@ pub(crate) fn authenticate(
     now: Timestamp,
 ) -> Result<Option<ScopeSet>, CredentialError> {
     let device = known.device.as_ref();
-    if device.is_some_and(|device| device.signs_v3) && !connecting.signed_v3 {
+    if device.is_some_and(|device| device.signs_v3) && !connecting.signed_v3() {
         return Err(CredentialError::Downgrade);
     }
     match credential {
@@ -185,7 +249,9 @@ pub(crate) fn authenticate(
         Credential::PairingToken(_) => {
             let token = known.pairing_token.as_ref();
             let token = token.filter(|token| {
-                let ours = token.device.is_none_or(|bound| bound == connecting.device);
+                let ours = token
+                    .device
+                    .is_none_or(|bound| bound == connecting.device());
                 let in_time = now < token.expires_at && token.issued_at <= now;
                 ours && in_time && token.profile.ask().roles.contains(&connecting.role)
             });
@@ -254,7 +320,7 @@ pub(crate) fn decide(scene: &Scene<'_>) -> Decision<Connected> {
 /// What an owner decided never widens silently.
 fn may_pass_silently(scene: &Scene<'_>, device: Option<&Device>, reason: UpgradeReason) -> bool {
     let connecting = scene.connecting;
-    let by_secret = matches!(scene.credential, Credential::Shared) && connecting.origin.is_none();
+    let by_secret = matches!(scene.credential, Credential::Shared);
     let is_first = device.is_none();
     match connecting.silence {
         Silence::Loopback => {
@@ -291,7 +357,7 @@ fn admit(scene: &Scene<'_>, mut device: Device) -> Decision<Connected> {
     let role = connecting.role;
     let mut changes = Vec::new();
     device.info = device.updated(&connecting.info);
-    device.signs_v3 |= connecting.signed_v3;
+    device.signs_v3 |= connecting.signed_v3();
     let token = known.pairing_token.as_ref();
     let fetches = matches!(scene.credential, Credential::PairingToken(_))
         && token.is_some_and(|token| token.unclaimed.contains(&role));
@@ -308,7 +374,7 @@ fn admit(scene: &Scene<'_>, mut device: Device) -> Decision<Connected> {
             changes.extend(end_claim(&mut device, token, role));
         }
         (Credential::PairingToken(_), Some(token)) if token.device.is_none() => {
-            changes.push(bind(token, connecting.device));
+            changes.push(bind(token, connecting.device()));
         }
         _ => {}
     }
@@ -317,7 +383,7 @@ fn admit(scene: &Scene<'_>, mut device: Device) -> Decision<Connected> {
         changes.push(Change::Put(Record::Device(device)));
     }
     if is_first && known.request.is_some() {
-        let device = connecting.device;
+        let device = connecting.device();
         changes.push(Change::Delete(Key::DeviceRequest { device }));
     }
     Decision {
@@ -384,8 +450,8 @@ fn ask(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<Connected> {
         },
         None => DeviceRequest {
             id: drawn.request.clone(),
-            device: connecting.device,
-            key: connecting.key,
+            device: connecting.device(),
+            key: connecting.proof.key(),
             info: connecting.info.clone(),
             ask: wanted,
             origin: connecting.origin.clone(),
@@ -408,7 +474,7 @@ fn ask(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<Connected> {
     changes.extend(
         by_code
             .filter(|token| token.device.is_none())
-            .map(|token| bind(token, connecting.device)),
+            .map(|token| bind(token, connecting.device())),
     );
     Decision {
         changes,
@@ -431,7 +497,7 @@ fn make_room(scene: &Scene<'_>) -> Vec<Change> {
         now,
         ..
     } = *scene;
-    let others = waiting.iter().filter(|r| r.device != connecting.device);
+    let others = waiting.iter().filter(|r| r.device != connecting.device());
     let (expired, mut live): (Vec<_>, Vec<_>) = others.partition(|r| r.is_expired(limits, now));
     live.sort_by_key(|request| request.refreshed_at);
     let mut gone = expired;
@@ -460,13 +526,13 @@ impl Device {
     /// A device with nothing approved yet.
     fn new(connecting: &Connecting, now: Timestamp) -> Self {
         Self {
-            id: connecting.device,
-            key: connecting.key,
+            id: connecting.device(),
+            key: connecting.proof.key(),
             info: connecting.info.clone(),
             roles: std::collections::BTreeMap::new(),
             created_at: now,
             approved_at: now,
-            signs_v3: connecting.signed_v3,
+            signs_v3: connecting.signed_v3(),
             pairing_token: None,
         }
     }

@@ -5,6 +5,8 @@ mod decide;
 mod ids;
 mod key;
 mod node;
+mod payload;
+mod proof;
 mod record;
 mod role;
 mod standing;
@@ -12,12 +14,14 @@ mod text;
 mod token;
 
 pub use connect::{
-    AuthenticatedDevice, Connecting, Credential, CredentialError, DeviceLimits, Silence,
+    AskError, AuthenticatedDevice, Connecting, Credential, CredentialError, DeviceLimits, Silence,
 };
 pub use decide::Rotated;
 pub use ids::{NodeId, ParseIdError, RequestId};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};
 pub use node::{Node, NodeInfo, NodeRequest};
+pub use payload::{InvalidField, PayloadVersion, SignedFields, signed_token};
+pub use proof::{Challenge, ProofError, ProvenDevice, SIGNATURE_TOLERANCE};
 pub use record::{
     ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, PairingToken, SetupProfile,
 };

@@ -76,21 +76,13 @@ impl Devices {
         credential: Credential<'_>,
     ) -> Result<Connection, ConnectError> {
         let (pairing, limits) = (&self.0, self.limits());
-        // Nodes have no scopes, whatever they ask for.
-        let connecting = &Connecting {
-            scopes: match connecting.role {
-                Role::Operator => connecting.scopes.clone(),
-                Role::Node => ScopeSet::default(),
-            },
-            ..connecting.clone()
-        };
         let drawn = Drawn {
             token: SecretToken::generate(pairing.entropy())?,
             request: RequestId::generate(pairing.entropy())?,
         };
         let connected = transact(pairing.store(), |tx| {
             let now = pairing.now();
-            let known = read_known(tx, connecting.device, credential)?;
+            let known = read_known(tx, connecting.device(), credential)?;
             let bound = device::authenticate(connecting, credential, &known, limits, now)?;
             let scene = |waiting| Scene {
                 connecting,
@@ -114,9 +106,9 @@ impl Devices {
         Ok(match connected {
             Connected::Admitted { minted } => Connection::Admitted {
                 device: AuthenticatedDevice {
-                    id: connecting.device,
-                    role: connecting.role,
-                    scopes: connecting.scopes.clone(),
+                    id: connecting.device(),
+                    role: connecting.role(),
+                    scopes: connecting.scopes().clone(),
                     by_token: matches!(credential, Credential::DeviceToken(_)),
                 },
                 minted,
