@@ -1,5 +1,6 @@
 //! A device connects: admitted, or the owner is asked.
 
+use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -579,7 +580,12 @@ impl ApprovedRole {
     /// there is, is older than the last approval.
     fn wants_token(&self) -> bool {
         let live = self.token.as_ref().filter(|token| token.hash.is_some());
-        live.is_none_or(|token| token.issued_at() < self.approved_at)
+        live.is_none_or(|token| match token.issued_at().cmp(&self.approved_at) {
+            Ordering::Less => true,
+            // Within one millisecond, the scopes tell which came first.
+            Ordering::Equal => token.scopes != self.scopes,
+            Ordering::Greater => false,
+        })
     }
 
     /// The entry of a token that is being delivered: with what a rotation since the approval has left

@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod devices;
 mod model;
 mod secrets;
 mod threats;
