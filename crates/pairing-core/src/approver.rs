@@ -88,6 +88,18 @@ impl Approver {
         }
     }
 
+    /// Nobody: the owner's configuration, for a device that came from `address`. It deals out nothing
+    /// through any other door.
+    pub(crate) fn silent(address: std::net::IpAddr) -> Self {
+        Self {
+            id: ApproverId::new(format_args!("silent:{address}")),
+            via: Via::Silent,
+            scopes: ScopeSet::default(),
+            device: None,
+            own_token: None,
+        }
+    }
+
     /// The device that decides, if it is one.
     pub(crate) fn acting_device(&self) -> Option<DeviceId> {
         self.device

@@ -11,6 +11,7 @@
 //! - [`Approver`] is who decides; there is no default one.
 
 mod approver;
+mod audit;
 mod channel;
 mod code;
 pub mod device;
@@ -24,6 +25,7 @@ pub mod store;
 mod time;
 
 pub use approver::{Approver, ApproverId, MissingScope, Via};
+pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};
 pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
 pub use code::{PairingCode, ParseCodeError};
 pub use device::{
@@ -39,7 +41,7 @@ pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{
     Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Channel, ChannelError,
     ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList, Devices, ListError,
-    Pairing, Pending, RequestError, Requested, Sender,
+    NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested, Sender,
 };
 pub use store::{Key, MemoryStore, PairingStore, Problem, Range, Record, StoreError};
 pub use time::{Clock, ManualClock, ParseTimestampError, Timestamp};

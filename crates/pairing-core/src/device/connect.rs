@@ -11,7 +11,7 @@ use super::{
 };
 use crate::dm::Decision;
 use crate::store::{Change, Grant};
-use crate::{ApproverId, Key, ParseScopeError, Record, Scope, ScopeSet, Timestamp, Via};
+use crate::{Approver, Key, ParseScopeError, Record, Scope, ScopeSet, Timestamp};
 
 /// How devices are let in, and how many may wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,13 +275,23 @@ fn is_live(token: &DeviceToken, limits: &DeviceLimits, now: Timestamp) -> bool {
 pub(crate) enum Connected {
     Admitted {
         minted: Option<(SecretToken, Timestamp)>,
+        /// Whose doing it was that nobody was asked.
+        silently: Option<Approver>,
     },
-    Asked {
-        reason: UpgradeReason,
-        request: DeviceRequest,
-        superseded: Option<RequestId>,
-        is_new: bool,
-    },
+    Asked(Box<Asked>),
+}
+
+/// The owner has to be asked, and has been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Why.
+    pub reason: UpgradeReason,
+    /// What the owner decides about.
+    pub request: DeviceRequest,
+    /// The request of this device that has ended, because more is asked for now.
+    pub superseded: Option<RequestId>,
+    /// Was the request made just now?
+    pub is_new: bool,
 }
 
 /// Randomness drawn before the decision: a token in case one is minted, an id in case one is asked.
@@ -310,9 +320,10 @@ pub(crate) fn decide(scene: &Scene<'_>) -> Decision<Connected> {
     } = scene.connecting;
     let device = scene.known.device.as_ref();
     match check(device, *role, scopes, scene.bound.as_ref(), info) {
-        Ok(device) => admit(scene, device.clone()),
+        Ok(device) => admit(scene, device.clone(), None),
         Err(reason) if may_pass_silently(scene, device, reason) => {
-            admit(scene, silently_approved(scene, device))
+            let by = Approver::silent(scene.connecting.address);
+            admit(scene, silently_approved(scene, device, &by), Some(by))
         }
         Err(reason) => ask(scene, reason),
     }
@@ -336,11 +347,11 @@ fn may_pass_silently(scene: &Scene<'_>, device: Option<&Device>, reason: Upgrade
     }
 }
 
-fn silently_approved(scene: &Scene<'_>, device: Option<&Device>) -> Device {
+fn silently_approved(scene: &Scene<'_>, device: Option<&Device>, by: &Approver) -> Device {
     let connecting = scene.connecting;
     let grant = Grant {
-        by: ApproverId::from(format!("silent:{}", connecting.address)),
-        via: Via::Silent,
+        by: by.id().clone(),
+        via: by.via(),
         at: scene.now,
         requested_at: None,
     };
@@ -353,7 +364,7 @@ fn silently_approved(scene: &Scene<'_>, device: Option<&Device>) -> Device {
 }
 
 /// Admits, with a token where the role wants one.
-fn admit(scene: &Scene<'_>, mut device: Device) -> Decision<Connected> {
+fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> Decision<Connected> {
     let (connecting, known) = (scene.connecting, scene.known);
     let role = connecting.role;
     let mut changes = Vec::new();
@@ -389,7 +400,7 @@ fn admit(scene: &Scene<'_>, mut device: Device) -> Decision<Connected> {
     }
     Decision {
         changes,
-        outcome: Connected::Admitted { minted },
+        outcome: Connected::Admitted { minted, silently },
     }
 }
 
@@ -479,12 +490,12 @@ fn ask(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<Connected> {
     );
     Decision {
         changes,
-        outcome: Connected::Asked {
+        outcome: Connected::Asked(Box::new(Asked {
             reason,
             superseded: before.filter(|b| b.id != request.id).map(|b| b.id.clone()),
             is_new: same.is_none(),
             request,
-        },
+        })),
     }
 }
 

@@ -103,12 +103,12 @@ pub(crate) fn rotate(
     own: Option<&SecretToken>,
     now: Timestamp,
 ) -> Option<Decision<Rotated>> {
-    let approved = device.standing(role)?;
-    let before = approved.token.as_ref();
-    let kept = || before.map_or(&approved.scopes, |token| &token.scopes);
+    let standing = device.standing(role)?;
+    let before = standing.token.as_ref();
+    let kept = || before.map_or(&standing.scopes, |token| &token.scopes);
     let scopes = scopes.unwrap_or_else(kept).clone();
     // Checked on what comes out, also where nothing was asked for.
-    if !approved.scopes.covers(&scopes) {
+    if !standing.scopes.covers(&scopes) {
         return None;
     }
     may_end(approver, device, role, &scopes)?;
@@ -138,13 +138,13 @@ pub(crate) fn revoke(
     approver: &Approver,
     now: Timestamp,
 ) -> Option<Decision<Timestamp>> {
-    let approved = device.standing(role)?;
-    may_end(approver, device, role, &approved.scopes)?;
-    let before = approved.token.as_ref();
+    let standing = device.standing(role)?;
+    may_end(approver, device, role, &standing.scopes)?;
+    let before = standing.token.as_ref();
     let mut revoked = device.clone();
     revoked.roles.get_mut(&role)?.token = Some(DeviceToken {
         hash: None,
-        scopes: before.map_or_else(|| approved.scopes.clone(), |token| token.scopes.clone()),
+        scopes: before.map_or_else(|| standing.scopes.clone(), |token| token.scopes.clone()),
         created_at: before.map_or(now, |before| before.created_at),
         rotated_at: before.and_then(|before| before.rotated_at),
         revoked_at: Some(now),

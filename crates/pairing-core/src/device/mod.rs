@@ -5,6 +5,7 @@ mod decide;
 mod ids;
 mod key;
 mod node;
+pub(crate) mod nodes;
 mod payload;
 mod proof;
 mod record;
@@ -14,12 +15,14 @@ mod text;
 mod token;
 
 pub use connect::{
-    AskError, AuthenticatedDevice, Connecting, Credential, CredentialError, DeviceLimits, Silence,
+    AskError, Asked, AuthenticatedDevice, Connecting, Credential, CredentialError, DeviceLimits,
+    Silence,
 };
 pub use decide::Rotated;
 pub use ids::{NodeId, ParseIdError, RequestId};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};
 pub use node::{Node, NodeInfo, NodeRequest};
+pub use nodes::{NodeApproved, NodeAsked};
 pub use payload::{InvalidField, PayloadVersion, SignedFields, signed_token};
 pub use proof::{Challenge, ProofError, ProvenDevice, SIGNATURE_TOLERANCE};
 pub use record::{

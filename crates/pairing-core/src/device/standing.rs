@@ -43,8 +43,12 @@ pub(crate) fn check<'d>(
     if !is_bounded || !approved.scopes.covers(scopes) {
         return Err(UpgradeReason::ScopeUpgrade);
     }
-    let same = is_same_kind(&device.info.platform, &info.platform)
-        && is_same_kind(&device.info.device_family, &info.device_family);
+    let (pinned, now) = (&device.info, info);
+    let same = is_same_kind(pinned.platform.as_deref(), now.platform.as_deref())
+        && is_same_kind(
+            pinned.device_family.as_deref(),
+            now.device_family.as_deref(),
+        );
     if same {
         Ok(device)
     } else {
@@ -53,8 +57,8 @@ pub(crate) fn check<'d>(
 }
 
 /// A pinned kind exists only where the approved record has one; another version is the same kind.
-fn is_same_kind(pinned: &Option<String>, now: &Option<String>) -> bool {
-    match (pinned.as_deref().map(kind), now.as_deref().map(kind)) {
+fn is_same_kind(pinned: Option<&str>, now: Option<&str>) -> bool {
+    match (pinned.map(kind), now.map(kind)) {
         (Some(pinned), Some(now)) => pinned.is_empty() || pinned == now,
         (None, _) | (_, None) => true,
     }
@@ -110,7 +114,6 @@ mod tests {
 
     #[test]
     fn versions_of_one_kind_are_the_same() {
-        let some = |text: &str| Some(text.to_owned());
         for (pinned, now, same) in [
             ("iOS 26.1", "ios 26.2", true),
             ("linux", "Linux", true),
@@ -119,12 +122,12 @@ mod tests {
             ("iPhone", "iPad", false),
         ] {
             assert_eq!(
-                is_same_kind(&some(pinned), &some(now)),
+                is_same_kind(Some(pinned), Some(now)),
                 same,
                 "{pinned} {now}"
             );
         }
-        assert!(is_same_kind(&None, &some("ios")));
-        assert!(is_same_kind(&some("ios"), &None));
+        assert!(is_same_kind(None, Some("ios")));
+        assert!(is_same_kind(Some("ios"), None));
     }
 }

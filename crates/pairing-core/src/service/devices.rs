@@ -6,13 +6,13 @@ use std::time::Duration;
 use super::transact::{Transaction, list, transact};
 use super::{ConnectError, DeviceError, ListError, Pairing};
 use crate::device::{
-    self, AuthenticatedDevice, Connected, Connecting, Credential, Device, DeviceId, DeviceLimits,
-    DeviceRequest, Drawn, Known, PairingToken, RequestId, Role, Rotated, Scene, SecretToken,
-    SetupProfile, TokenHash, UpgradeReason,
+    self, Asked, AuthenticatedDevice, Connected, Connecting, Credential, Device, DeviceId,
+    DeviceLimits, DeviceRequest, Drawn, Known, PairingToken, RequestId, Role, Rotated, Scene,
+    SecretToken, SetupProfile, TokenHash,
 };
 use crate::dm::Decision;
 use crate::store::{Change, Problem, Record};
-use crate::{Approver, Key, Range, ScopeSet, Timestamp};
+use crate::{Approver, AuditAction, AuditEvent, AuditSubject, Key, Range, ScopeSet, Timestamp};
 
 /// The devices of a [`Pairing`].
 #[derive(Debug, Clone)]
@@ -30,16 +30,7 @@ pub enum Connection {
         minted: Option<(SecretToken, Timestamp)>,
     },
     /// The owner has to be asked, and has been.
-    Asked {
-        /// Why.
-        reason: UpgradeReason,
-        /// What the owner decides about.
-        request: DeviceRequest,
-        /// The request of this device that has ended, because more is asked for now.
-        superseded: Option<RequestId>,
-        /// Was the request made just now?
-        is_new: bool,
-    },
+    Asked(Box<Asked>),
 }
 
 /// What waits and what is paired, newest first.
@@ -97,33 +88,31 @@ impl Devices {
             let decision = device::decide(&scene(&[]));
             match &decision.outcome {
                 // A new request takes a place, which depends on all that wait.
-                Connected::Asked { is_new: true, .. } => {
+                Connected::Asked(asked) if asked.is_new => {
                     Ok::<_, ConnectError>(device::decide(&scene(&tx.device_requests()?)))
                 }
                 _ => Ok(decision),
             }
         })?;
         Ok(match connected {
-            Connected::Admitted { minted } => Connection::Admitted {
-                device: AuthenticatedDevice {
-                    id: connecting.device(),
-                    role: connecting.role(),
-                    scopes: connecting.scopes().clone(),
-                    by_token: matches!(credential, Credential::DeviceToken(_)),
-                },
-                minted,
-            },
-            Connected::Asked {
-                reason,
-                request,
-                superseded,
-                is_new,
-            } => Connection::Asked {
-                reason,
-                request,
-                superseded,
-                is_new,
-            },
+            Connected::Admitted { minted, silently } => {
+                if let Some(by) = silently {
+                    self.audit(AuditAction::Approved, &by, connecting.device(), |event| {
+                        event.role = Some(connecting.role());
+                        event.scopes = Some(connecting.scopes().clone());
+                    });
+                }
+                Connection::Admitted {
+                    device: AuthenticatedDevice {
+                        id: connecting.device(),
+                        role: connecting.role(),
+                        scopes: connecting.scopes().clone(),
+                        by_token: matches!(credential, Credential::DeviceToken(_)),
+                    },
+                    minted,
+                }
+            }
+            Connected::Asked(asked) => Connection::Asked(asked),
         })
     }
 
@@ -172,7 +161,7 @@ impl Devices {
     /// Approves a request: exactly the one with this id. One commit.
     pub fn approve(&self, id: &RequestId, approver: &Approver) -> Result<Device, DeviceError> {
         approver.may_pair()?;
-        transact(self.0.store(), |tx| {
+        let device = transact(self.0.store(), |tx| {
             let now = self.0.now();
             let request = self.running(tx, id, approver, now)?;
             let before = tx.device(request.device)?;
@@ -183,8 +172,14 @@ impl Devices {
             let (before, token) = (before.as_ref(), token.as_ref());
             let limits = self.limits();
             let decision = device::approve(&request, before, token, approver, limits, now);
-            Ok(decision?)
-        })
+            Ok::<_, DeviceError>(decision?)
+        })?;
+        self.audit(AuditAction::Approved, approver, device.id, |event| {
+            event.request = Some(id.clone());
+            let operator = device.roles.get(&Role::Operator);
+            event.scopes = operator.map(|operator| operator.scopes.clone());
+        });
+        Ok(device)
     }
 
     /// Rejects a request, and the setup code it came with.
@@ -194,25 +189,32 @@ impl Devices {
         approver: &Approver,
     ) -> Result<DeviceRequest, DeviceError> {
         approver.may_pair()?;
-        transact(self.0.store(), |tx| {
+        let request = transact(self.0.store(), |tx| {
             let request = self.running(tx, id, approver, self.0.now())?;
-            Ok(Decision {
+            Ok::<_, DeviceError>(Decision {
                 changes: device::reject(&request),
                 outcome: request,
             })
-        })
+        })?;
+        self.audit(AuditAction::Rejected, approver, request.device, |event| {
+            event.request = Some(id.clone());
+        });
+        Ok(request)
     }
 
     /// Forgets a device, its requests and its setup code.
     pub fn remove(&self, id: DeviceId, approver: &Approver) -> Result<Device, DeviceError> {
-        self.change(id, approver, |tx, device, _| {
-            let request = tx.device_request(id)?;
-            Ok(Some(Decision {
-                changes: device::remove(device, request.as_ref()),
-                outcome: device.clone(),
-            }))
-        })?
-        .ok_or(DeviceError::UnknownDevice)
+        let removed = self
+            .change(id, approver, |tx, device, _| {
+                let request = tx.device_request(id)?;
+                Ok(Some(Decision {
+                    changes: device::remove(device, request.as_ref()),
+                    outcome: device.clone(),
+                }))
+            })?
+            .ok_or(DeviceError::UnknownDevice)?;
+        self.audit(AuditAction::Removed, approver, id, |_| {});
+        Ok(removed)
     }
 
     /// Gives a device another name.
@@ -222,20 +224,19 @@ impl Devices {
         name: &str,
         approver: &Approver,
     ) -> Result<Device, DeviceError> {
-        let name = name.trim();
-        let fits = !name.is_empty() && name.chars().count() <= 128;
-        if !fits || name.contains(char::is_control) {
-            return Err(DeviceError::Name);
-        }
-        self.change(id, approver, |_, device, _| {
-            let mut renamed = device.clone();
-            renamed.info.display_name = Some(name.to_owned());
-            Ok(Some(Decision {
-                changes: vec![Change::Put(Record::Device(renamed.clone()))],
-                outcome: renamed,
-            }))
-        })?
-        .ok_or(DeviceError::UnknownDevice)
+        let name = self::name(name)?;
+        let renamed = self
+            .change(id, approver, |_, device, _| {
+                let mut renamed = device.clone();
+                renamed.info.display_name = Some(name.to_owned());
+                Ok(Some(Decision {
+                    changes: vec![Change::Put(Record::Device(renamed.clone()))],
+                    outcome: renamed,
+                }))
+            })?
+            .ok_or(DeviceError::UnknownDevice)?;
+        self.audit(AuditAction::Renamed, approver, id, |_| {});
+        Ok(renamed)
     }
 
     /// Ends the token of a role; the next is made when the device comes back. Only a device that
@@ -249,10 +250,16 @@ impl Devices {
     ) -> Result<Rotated, DeviceError> {
         let token = SecretToken::generate(self.0.entropy())?;
         let own = approver.is_own_token(id, role).then_some(&token);
-        self.change(id, approver, |_, device, now| {
-            Ok(device::rotate(device, role, scopes, approver, own, now))
-        })?
-        .ok_or(DeviceError::UnknownRole)
+        let rotated = self
+            .change(id, approver, |_, device, now| {
+                Ok(device::rotate(device, role, scopes, approver, own, now))
+            })?
+            .ok_or(DeviceError::UnknownRole)?;
+        self.audit(AuditAction::Rotated, approver, id, |event| {
+            event.role = Some(role);
+            event.scopes = Some(rotated.scopes.clone());
+        });
+        Ok(rotated)
     }
 
     /// Ends a role of a device until the owner approves it anew.
@@ -262,10 +269,15 @@ impl Devices {
         role: Role,
         approver: &Approver,
     ) -> Result<Timestamp, DeviceError> {
-        self.change(id, approver, |_, device, now| {
-            Ok(device::revoke(device, role, approver, now))
-        })?
-        .ok_or(DeviceError::UnknownRole)
+        let at = self
+            .change(id, approver, |_, device, now| {
+                Ok(device::revoke(device, role, approver, now))
+            })?
+            .ok_or(DeviceError::UnknownRole)?;
+        self.audit(AuditAction::Revoked, approver, id, |event| {
+            event.role = Some(role);
+        });
+        Ok(at)
     }
 
     /// Issues the token of a setup code: 10 minutes, one device, what the profile says and no more.
@@ -300,6 +312,11 @@ impl Devices {
                 outcome: (),
             })
         })?;
+        let chat = token.chat.clone();
+        let subject = AuditSubject::Bearer { chat };
+        let mut event = AuditEvent::new(now, AuditAction::Issued, approver, subject);
+        event.scopes = Some(ask.scopes);
+        self.0.audit(&event);
         Ok((secret, token))
     }
 
@@ -355,6 +372,20 @@ impl Devices {
             flushed?;
         }
         Ok(())
+    }
+
+    /// Has a decision about a device taken down.
+    fn audit(
+        &self,
+        action: AuditAction,
+        approver: &Approver,
+        device: DeviceId,
+        more: impl FnOnce(&mut AuditEvent),
+    ) {
+        let subject = AuditSubject::Device { device };
+        let mut event = AuditEvent::new(self.0.now(), action, approver, subject);
+        more(&mut event);
+        self.0.audit(&event);
     }
 
     fn limits(&self) -> &DeviceLimits {
@@ -414,6 +445,17 @@ impl Devices {
             .filter(|request| request.id == *id && !request.is_expired(limits, now))
             .filter(|request| approver.may_decide_about(request.device))
             .ok_or(DeviceError::UnknownRequest)
+    }
+}
+
+/// A name that an owner may give.
+pub(super) fn name(name: &str) -> Result<&str, DeviceError> {
+    let name = name.trim();
+    let fits = !name.is_empty() && name.chars().count() <= 128;
+    if fits && !name.contains(char::is_control) {
+        Ok(name)
+    } else {
+        Err(DeviceError::Name)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::device::{Device, DeviceId, DeviceRequest, PairingToken, TokenHash};
+use crate::device::{
+    Device, DeviceId, DeviceRequest, Node, NodeId, NodeRequest, PairingToken, TokenHash,
+};
 use crate::dm::Decision;
 use crate::store::{
     AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, TakenCode,
@@ -129,6 +131,26 @@ impl Transaction<'_> {
         let records = self.whole(Range::PairingTokens)?;
         let tokens = records.iter().filter_map(|r| r.as_pairing_token().cloned());
         Ok(tokens.collect())
+    }
+
+    pub(super) fn node(&mut self, node: &NodeId) -> Result<Option<Node>, StoreError> {
+        let record = self.read(Key::Node { node: node.clone() })?;
+        Ok(record.and_then(|record| record.as_node().cloned()))
+    }
+
+    pub(super) fn node_request(
+        &mut self,
+        node: &NodeId,
+    ) -> Result<Option<NodeRequest>, StoreError> {
+        let record = self.read(Key::NodeRequest { node: node.clone() })?;
+        Ok(record.and_then(|record| record.as_node_request().cloned()))
+    }
+
+    /// The legacy nodes that wait, all of them.
+    pub(super) fn node_requests(&mut self) -> Result<Vec<NodeRequest>, StoreError> {
+        let records = self.whole(Range::NodeRequests)?;
+        let requests = records.iter().filter_map(|r| r.as_node_request().cloned());
+        Ok(requests.collect())
     }
 
     /// The pending requests of a channel or an account, all of them.

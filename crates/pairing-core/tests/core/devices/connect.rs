@@ -33,16 +33,12 @@ fn t17_asking_for_more_ends_the_request_that_the_owner_is_looking_at() {
     let phone = phone(1);
     let (_, first) = asked(gateway.connect(&phone.asks(&gateway, "operator", &["operator.read"])));
     let wider = phone.asks(&gateway, "operator", &["operator.read", "operator.write"]);
-    let Connection::Asked {
-        request,
-        superseded,
-        is_new,
-        ..
-    } = gateway.connect(&wider)
-    else {
+    let Connection::Asked(wider) = gateway.connect(&wider) else {
         panic!()
     };
-    assert!(is_new && superseded.as_ref() == Some(&first.id) && request.id != first.id);
+    let request = wider.request;
+    assert!(wider.is_new && wider.superseded.as_ref() == Some(&first.id));
+    assert_ne!(request.id, first.id);
     assert!(gateway.devices.approve(&first.id, &owner()).is_err());
     assert_eq!(gateway.pending().len(), 1);
     // A page is another asker than the device itself.

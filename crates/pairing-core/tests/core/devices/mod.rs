@@ -201,15 +201,13 @@ impl Gateway {
 fn admitted(connection: Connection) -> (AuthenticatedDevice, Option<SecretToken>) {
     match connection {
         Connection::Admitted { device, minted } => (device, minted.map(|(token, _)| token)),
-        asked @ Connection::Asked { .. } => panic!("{asked:?}"),
+        asked @ Connection::Asked(_) => panic!("{asked:?}"),
     }
 }
 
 fn asked(connection: Connection) -> (UpgradeReason, DeviceRequest) {
     match connection {
-        Connection::Asked {
-            reason, request, ..
-        } => (reason, request),
+        Connection::Asked(asked) => (asked.reason, asked.request),
         admitted @ Connection::Admitted { .. } => panic!("{admitted:?}"),
     }
 }

@@ -8,6 +8,7 @@ fn code(gateway: &Gateway, profile: SetupProfile) -> SecretToken {
     issued.unwrap().0
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "reads better at every call")]
 fn used_or_expired(result: Result<Connection, ConnectError>) {
     assert!(matches!(
         result,
