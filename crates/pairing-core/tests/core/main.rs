@@ -10,4 +10,5 @@
 mod conformance;
 mod model;
 mod secrets;
+mod signatures;
 mod threats;
