@@ -2,6 +2,7 @@
 
 mod cidr;
 mod gateway_url;
+mod identity;
 mod json;
 mod key;
 mod payload;
@@ -12,6 +13,7 @@ mod token;
 
 pub use cidr::{Cidrs, ParseCidrError, canonical_ip};
 pub use gateway_url::{GatewayUrl, GatewayUrlError};
+pub use identity::{Identity, ParseIdentityError};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};
 pub use payload::{InvalidField, PayloadVersion, SignedFields, signed_token};
 pub use proof::{Challenge, ProofError, ProvenDevice, SIGNATURE_TOLERANCE};
