@@ -13,4 +13,5 @@ mod devices;
 mod model;
 mod nodes;
 mod secrets;
+mod signatures;
 mod threats;
