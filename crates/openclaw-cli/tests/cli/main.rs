@@ -10,6 +10,7 @@
 
 mod allowed;
 mod args;
+mod config;
 mod decide;
 mod doctor;
 mod list;
