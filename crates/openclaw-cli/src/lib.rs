@@ -10,6 +10,7 @@ mod doctor;
 mod failure;
 mod json;
 mod pairing;
+pub mod qr;
 mod text;
 
 use std::ffi::OsString;

@@ -15,6 +15,7 @@ mod decide;
 mod doctor;
 mod list;
 mod process;
+mod qr;
 mod request;
 mod session;
 mod state;
