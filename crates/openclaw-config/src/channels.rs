@@ -25,6 +25,13 @@ pub struct Account {
     pub api_root: Option<String>,
 }
 
+impl Account {
+    /// Does it run? Yes, unless it was told not to.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled != Some(false)
+    }
+}
+
 /// A channel: what goes for all of its accounts, and what some have of their own.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Channel {

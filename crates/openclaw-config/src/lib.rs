@@ -198,6 +198,12 @@ impl Config {
         self.places.get(key).copied().flatten()
     }
 
+    /// The keys that were looked for, there or not; for the test of the documentation.
+    #[doc(hidden)]
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.places.keys().map(String::as_str)
+    }
+
     fn from_bytes(
         bytes: &[u8],
         var: &dyn Fn(&str) -> Option<OsString>,

@@ -6,6 +6,7 @@
 )]
 
 mod bad;
+mod docs;
 mod good;
 mod hostile;
 
