@@ -6,6 +6,7 @@
 )]
 
 mod bad;
+mod depth;
 mod docs;
 mod good;
 mod hostile;
