@@ -60,6 +60,16 @@ impl StateDir {
     pub fn credentials(&self) -> &Path {
         &self.credentials
     }
+
+    /// Where devices, their requests and pairing tokens are kept.
+    pub fn devices(&self) -> PathBuf {
+        self.root.join("devices")
+    }
+
+    /// Where legacy nodes and their requests are kept.
+    pub fn nodes(&self) -> PathBuf {
+        self.root.join("nodes")
+    }
 }
 
 /// The first directory that exists of those that OpenClaw has used, else the newest name.
