@@ -2,8 +2,15 @@
 
 mod allow;
 mod counters;
+mod device;
+mod device_request;
+mod ended;
+mod fields;
 mod grants;
+mod keyed;
 mod names;
+mod node;
+mod pairing_token;
 mod requests;
 
 use std::borrow::Cow;
@@ -14,7 +21,9 @@ use pairing_core::Problem;
 
 pub(crate) use allow::AllowDoc;
 pub(crate) use counters::CountersDoc;
+pub(crate) use ended::{Ended, unfinished};
 pub(crate) use grants::GrantsDoc;
+pub(crate) use keyed::{Entry, Keyed};
 pub(crate) use names::{NamesDoc, Owner};
 pub(crate) use requests::{RequestsDoc, Stored};
 
@@ -27,6 +36,11 @@ pub(crate) trait Document: Default + Send + Sync + 'static {
     type Rules: Send + Sync;
 
     fn parse(text: &str, rules: &Self::Rules) -> Result<Self, FileError>;
+
+    /// As [`parse`](Self::parse), where much of the text may be as it was `before`.
+    fn parse_again(text: &str, rules: &Self::Rules, _before: &Self) -> Result<Self, FileError> {
+        Self::parse(text, rules)
+    }
 
     /// What is in it that cannot be understood and is carried along; `resource` names the file.
     fn problems(&self, resource: &str) -> Vec<Problem>;
