@@ -60,6 +60,11 @@ impl StateDir {
     pub fn credentials(&self) -> &Path {
         &self.credentials
     }
+
+    /// Where a client keeps its own identity.
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity")
+    }
 }
 
 /// The first directory that exists of those that OpenClaw has used, else the newest name.

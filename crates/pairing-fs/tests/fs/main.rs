@@ -10,6 +10,7 @@
 mod broken;
 mod conformance;
 mod crashes;
+mod identity;
 mod install;
 mod locks;
 mod processes;
