@@ -81,6 +81,11 @@ impl StateDir {
     pub fn nodes(&self) -> PathBuf {
         self.root.join("nodes")
     }
+
+    /// Where a client keeps its own identity.
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity")
+    }
 }
 
 /// The first directory that exists of those that OpenClaw has used, else the newest name.
