@@ -197,6 +197,11 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.marked("warning:", WARNING, &chain(failure));
     }
 
+    /// Something that the owner may not expect.
+    pub(crate) fn caution(&mut self, text: &str) {
+        self.marked("warning:", WARNING, text);
+    }
+
     fn marked(&mut self, mark: &str, style: Style, text: &str) {
         let mark = paint(self.console.color_stderr && !self.plain, style, mark);
         self.note(format_args!("{mark} {}", escape(text).limit(LONGEST)));

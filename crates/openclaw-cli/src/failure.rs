@@ -2,6 +2,7 @@
 
 use std::io;
 
+use openclaw_config::LoadError;
 use pairing_core::{
     AllowlistError, ChannelError, ChannelId, DecisionError, ListError, NameError, RequestError,
     SenderError, StoreError,
@@ -17,6 +18,8 @@ pub(crate) enum Failure {
     Usage(#[from] UsageError),
     #[error(transparent)]
     State(#[from] NoStateDir),
+    #[error(transparent)]
+    Config(#[from] LoadError),
     #[error(transparent)]
     Channel(#[from] ChannelError),
     #[error(transparent)]
@@ -53,7 +56,7 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Channel(_) | Self::Account(_) => Exit::Usage,
-            Self::State(_) | Self::Output(_) => Exit::State,
+            Self::State(_) | Self::Config(_) | Self::Output(_) => Exit::State,
             Self::List(ListError(error)) => of_store(error),
             Self::Decision(error) => match error {
                 DecisionError::Code(_) => Exit::Usage,
@@ -81,6 +84,7 @@ impl Failure {
         match self {
             Self::Usage(error) => error.advice(),
             Self::State(_) => Some("name the directory with `--state-dir`".to_owned()),
+            Self::Config(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
             Self::Channel(error) => error.advice(),
             Self::List(error) => error.advice(),
             Self::Decision(error) => error.advice(),

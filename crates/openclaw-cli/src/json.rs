@@ -68,7 +68,7 @@ pub(crate) struct Listed<'a> {
 pub(crate) struct Asked<'a> {
     pub(crate) channel: &'a ChannelId,
     pub(crate) account: &'a AccountId,
-    /// `created`, `pending`, `full` or `allowed`.
+    /// `created`, `pending`, `full`, `allowed` or `not-offered`.
     pub(crate) status: &'static str,
     pub(crate) id: &'a str,
     pub(crate) code: Option<PairingCode>,

@@ -10,11 +10,13 @@ mod doctor;
 mod failure;
 mod json;
 mod pairing;
+pub mod qr;
 mod text;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use openclaw_config::Config;
 use pairing_core::{Approver, Pairing};
 use pairing_fs::StateDir;
 
@@ -106,12 +108,28 @@ fn execute(
         }
         Command::Doctor(options) => {
             let state = state()?;
-            doctor::run(options, &state, &(environment.open)(&state), screen)
+            let config = Config::load(state.config(), environment.var);
+            doctor::run(
+                options,
+                &state,
+                &(environment.open)(&state),
+                &config,
+                screen,
+            )
         }
         Command::Pairing { command, json } => {
-            let service = (environment.open)(&state()?);
+            let state = state()?;
+            let config = match Config::load(state.config(), environment.var) {
+                Ok(config) => config,
+                Err(error) if command.needs_config() => return Err(error.into()),
+                Err(error) => {
+                    screen.warning(&error.into());
+                    Config::default()
+                }
+            };
             let call = pairing::Call {
-                service,
+                service: (environment.open)(&state),
+                config,
                 approver: approver(environment),
                 json,
             };

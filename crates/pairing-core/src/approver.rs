@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::{AuthenticatedDevice, DeviceId, Role};
 use crate::display::escape;
 use crate::{ChannelId, Scope, ScopeSet, SenderId};
 
@@ -15,6 +16,9 @@ pub struct Approver {
     id: ApproverId,
     via: Via,
     scopes: ScopeSet,
+    device: Option<DeviceId>,
+    /// The role whose device token authenticated it.
+    own_token: Option<Role>,
 }
 
 /// The way a decision came in.
@@ -28,6 +32,9 @@ pub enum Via {
     Chat,
     /// Over the gateway's protocol.
     Gateway,
+    /// By nobody: a device on this machine, or in a network that the owner named, was let in without
+    /// asking.
+    Silent,
 }
 
 impl Approver {
@@ -38,6 +45,8 @@ impl Approver {
             id: ApproverId::new(format_args!("terminal:{login}")),
             via: Via::Terminal,
             scopes: ScopeSet::admin(),
+            device: None,
+            own_token: None,
         }
     }
 
@@ -49,17 +58,80 @@ impl Approver {
             id: ApproverId::new(format_args!("{channel}:{sender}")),
             via: Via::Chat,
             scopes: ScopeSet::admin(),
+            device: None,
+            own_token: None,
         }
     }
 
-    /// A connected operator with the scopes that its connection has now.
+    /// An operator connected without a device, by the shared secret, with the scopes that it asked for.
     ///
-    /// The caller has authenticated the connection; `id` names its device or kind of credential.
+    /// The caller has authenticated the connection; `id` names its kind of credential.
     pub fn operator(id: &str, scopes: ScopeSet) -> Self {
         Self {
             id: ApproverId::new(format_args!("operator:{id}")),
             via: Via::Gateway,
             scopes,
+            device: None,
+            own_token: None,
+        }
+    }
+
+    /// A connected device with the scopes that its connection has now. Unless these hold
+    /// `operator.admin`, it decides about nothing but itself.
+    pub fn device(device: &AuthenticatedDevice) -> Self {
+        Self {
+            id: ApproverId::new(format_args!("device:{}", device.id())),
+            via: Via::Gateway,
+            scopes: device.scopes().clone(),
+            device: Some(device.id()),
+            own_token: device.by_device_token().then(|| device.role()),
+        }
+    }
+
+    /// Nobody: the owner's configuration, for a device that came from `address`. It deals out nothing
+    /// through any other door.
+    pub(crate) fn silent(address: std::net::IpAddr) -> Self {
+        Self {
+            id: ApproverId::new(format_args!("silent:{address}")),
+            via: Via::Silent,
+            scopes: ScopeSet::default(),
+            device: None,
+            own_token: None,
+        }
+    }
+
+    /// The device that decides, if it is one.
+    pub(crate) fn acting_device(&self) -> Option<DeviceId> {
+        self.device
+    }
+
+    /// Is this the device itself, authenticated by its own token of that role?
+    pub(crate) fn is_own_token(&self, device: DeviceId, role: Role) -> bool {
+        self.device == Some(device) && self.own_token == Some(role)
+    }
+
+    /// May this approver see and decide what concerns a device at all?
+    pub(crate) fn may_decide_about(&self, device: DeviceId) -> bool {
+        let itself = self.device.is_none_or(|acting| acting == device);
+        itself || self.scopes.allows(Scope::ADMIN)
+    }
+
+    /// Granting or ending a role takes `operator.pairing`; one that is not operator takes admin; and
+    /// nobody deals out scopes that they do not hold.
+    pub(crate) fn may_deal<'r>(
+        &self,
+        roles: impl IntoIterator<Item = &'r Role>,
+        scopes: &ScopeSet,
+    ) -> Result<(), MissingScope> {
+        self.may_pair()?;
+        let is_admin = self.scopes.allows(Scope::ADMIN);
+        let only_operator = roles.into_iter().all(|role| *role == Role::Operator);
+        if is_admin || (only_operator && self.scopes.covers(scopes)) {
+            Ok(())
+        } else {
+            Err(MissingScope {
+                scope: Scope::ADMIN,
+            })
         }
     }
 

@@ -11,6 +11,7 @@
 //! - [`Approver`] is who decides; there is no default one.
 
 mod approver;
+mod audit;
 mod channel;
 mod code;
 pub mod device;
@@ -24,11 +25,14 @@ pub mod store;
 mod time;
 
 pub use approver::{Approver, ApproverId, MissingScope, Via};
+pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};
 pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
 pub use code::{PairingCode, ParseCodeError};
 pub use device::{
-    DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError, ParseTokenError, ParseTokenHashError,
-    SecretToken, TokenHash,
+    Challenge, Cidrs, DeviceId, DeviceKey, DeviceKeyError, GatewayUrl, GatewayUrlError, Identity,
+    InvalidField, ParseCidrError, ParseDeviceIdError, ParseIdentityError, ParseTokenError,
+    ParseTokenHashError, PayloadVersion, ProofError, ProvenDevice, SIGNATURE_TOLERANCE,
+    SecretToken, SetupCode, SetupCodeError, SignedFields, TokenHash, canonical_ip, signed_token,
 };
 pub use display::{Escaped, escape};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
@@ -37,7 +41,8 @@ pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{
     Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Channel, ChannelError,
-    Created, DecisionError, ListError, Pairing, Pending, RequestError, Requested, Sender,
+    ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList, Devices, ListError,
+    NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested, Sender,
 };
 pub use store::{Key, MemoryStore, PairingStore, Problem, Range, Record, StoreError};
 pub use time::{Clock, ManualClock, ParseTimestampError, Timestamp};

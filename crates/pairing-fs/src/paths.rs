@@ -3,13 +3,14 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The state directory of an install, and the directories within it.
+/// The state directory of an install, and what is within it.
 ///
 /// Making one touches nothing on disk but to see which of the historical directories exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
     root: PathBuf,
     credentials: PathBuf,
+    config: PathBuf,
 }
 
 /// There is no telling where the state is.
@@ -22,14 +23,19 @@ impl StateDir {
     pub fn at(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let credentials = root.join("credentials");
-        Self { root, credentials }
+        let config = root.join("openclaw.json");
+        Self {
+            root,
+            credentials,
+            config,
+        }
     }
 
     /// The install that the environment points to, as OpenClaw itself finds it.
     ///
     /// `OPENCLAW_STATE_DIR`, else `CLAWDBOT_STATE_DIR`, else `.openclaw` under `OPENCLAW_HOME` or
     /// `HOME`; where that does not exist, the first of `.clawdbot`, `.moldbot` and `.moltbot` that
-    /// does. `OPENCLAW_OAUTH_DIR` moves the credentials. A leading `~` is the home directory; what is
+    /// does. `OPENCLAW_OAUTH_DIR` moves the credentials, `OPENCLAW_CONFIG_PATH` the configuration. A leading `~` is the home directory; what is
     /// empty counts as not set.
     pub fn from_env(var: impl Fn(&str) -> Option<OsString>) -> Result<Self, NoStateDir> {
         let set = |name| var(name).filter(|value| !value.to_string_lossy().trim().is_empty());
@@ -43,11 +49,11 @@ impl StateDir {
             Some(root) => root,
             None => usual(home.as_deref().ok_or(NoStateDir)?),
         };
-        let credentials = named("OPENCLAW_OAUTH_DIR");
-        let at = Self::at(root);
-        Ok(match credentials {
-            Some(credentials) => Self { credentials, ..at },
-            None => at,
+        let usual = Self::at(root);
+        Ok(Self {
+            credentials: named("OPENCLAW_OAUTH_DIR").unwrap_or(usual.credentials),
+            config: named("OPENCLAW_CONFIG_PATH").unwrap_or(usual.config),
+            root: usual.root,
         })
     }
 
@@ -69,6 +75,11 @@ impl StateDir {
     /// Where legacy nodes and their requests are kept.
     pub fn nodes(&self) -> PathBuf {
         self.root.join("nodes")
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
     }
 }
 
@@ -137,6 +148,21 @@ mod tests {
             resolve(&vars[..1]).unwrap().credentials(),
             Path::new("/s/credentials")
         );
+    }
+
+    #[test]
+    fn the_configuration_can_be_elsewhere() {
+        let vars = [
+            ("HOME", "/h"),
+            ("OPENCLAW_STATE_DIR", "/s"),
+            ("OPENCLAW_CONFIG_PATH", "~/c.json5"),
+        ];
+        assert_eq!(resolve(&vars).unwrap().config(), Path::new("/h/c.json5"));
+        assert_eq!(
+            resolve(&vars[..2]).unwrap().config(),
+            Path::new("/s/openclaw.json")
+        );
+        assert_eq!(StateDir::at("/s").config(), Path::new("/s/openclaw.json"));
     }
 
     #[test]

@@ -51,6 +51,13 @@ pub(crate) enum PairingCommand {
     Request(ChannelId, AccountId, Asking),
 }
 
+impl PairingCommand {
+    /// Would it decide wrongly under another configuration than the owner's?
+    pub(crate) fn needs_config(&self) -> bool {
+        matches!(self, Self::Request(..))
+    }
+}
+
 pub(crate) enum AllowedCommand {
     List,
     Add(String),

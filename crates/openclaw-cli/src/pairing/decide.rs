@@ -28,7 +28,10 @@ impl Call {
                 .approve(code.as_str(), &self.approver)?,
             None => channel.approve(code.as_str(), &self.approver)?,
         };
-        self.decided("approved", &approved.request, screen)
+        let request = &approved.request;
+        let exit = self.decided("approved", request, screen)?;
+        self.mind_policy(&request.channel, &request.account, screen);
+        Ok(exit)
     }
 
     pub(super) fn reject(

@@ -1,5 +1,7 @@
 //! `openclaw pairing list`.
 
+use std::collections::BTreeSet;
+
 use pairing_core::store::{PendingRequest, TurnedAway};
 use pairing_core::{AccountId, Channel, ChannelId, Pending, escape};
 
@@ -46,6 +48,16 @@ impl Call {
         }
         for waiting in &waiting {
             self.remarks(waiting, screen)?;
+        }
+        for waiting in &waiting {
+            let id = waiting.channel.id();
+            let default = AccountId::default();
+            let named = channel.map(|_| account.unwrap_or(&default));
+            let requests = waiting.pending.requests.iter();
+            let accounts: BTreeSet<_> = requests.map(|r| &r.account).chain(named).collect();
+            for account in accounts {
+                self.mind_policy(id, account, screen);
+            }
         }
         Ok(exit)
     }

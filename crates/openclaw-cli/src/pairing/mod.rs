@@ -7,7 +7,8 @@ mod request;
 
 use std::fmt;
 
-use pairing_core::{Account, AccountId, Approver, Channel, ChannelId, Pairing, escape};
+use openclaw_config::Config;
+use pairing_core::{Account, AccountId, Approver, Channel, ChannelId, DmPolicy, Pairing, escape};
 
 use crate::args::PairingCommand;
 use crate::console::Screen;
@@ -16,6 +17,7 @@ use crate::{Exit, Failure};
 /// A call of the service, and how to answer.
 pub(crate) struct Call {
     pub(crate) service: Pairing,
+    pub(crate) config: Config,
     pub(crate) approver: Approver,
     pub(crate) json: bool,
 }
@@ -37,7 +39,9 @@ impl Call {
                 self.reject(channel.as_ref(), account.as_ref(), request, screen)
             }
             PairingCommand::Allowed(channel, account, command) => {
-                self.allowed(&self.account(channel, account)?, command, screen)
+                let exit = self.allowed(&self.account(channel, account)?, command, screen)?;
+                self.mind_policy(channel, account, screen);
+                Ok(exit)
             }
             PairingCommand::Request(channel, account, asking) => {
                 self.request(&self.account(channel, account)?, asking, screen)
@@ -50,7 +54,21 @@ impl Call {
     }
 
     fn account(&self, channel: &ChannelId, account: &AccountId) -> Result<Account, Failure> {
-        Ok(self.channel(channel)?.account(account.as_str())?)
+        let account = self.channel(channel)?.account(account.as_str())?;
+        let access = self.config.access(account.channel().rules(), account.id());
+        Ok(account.with_access(access))
+    }
+
+    /// Warns where approvals do not count.
+    fn mind_policy(&self, channel: &ChannelId, account: &AccountId, screen: &mut Screen<'_, '_>) {
+        let policy = self.config.dm_policy(channel, account);
+        if policy != DmPolicy::Pairing {
+            let place = Place(channel, account);
+            let policy = policy.as_str();
+            screen.caution(&format!(
+                "approvals do not count for {place}: its dmPolicy is {policy}, not pairing"
+            ));
+        }
     }
 
     /// The channel that was named, or else all of them.

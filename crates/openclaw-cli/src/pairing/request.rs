@@ -1,6 +1,6 @@
 //! `openclaw pairing request`: what a channel adapter does, from the shell.
 
-use pairing_core::{Account, Created, Requested, Sender, escape};
+use pairing_core::{Account, Created, DmPolicy, Refusal, Requested, Sender, escape};
 
 use super::{Call, Place};
 use crate::args::Asking;
@@ -57,7 +57,18 @@ impl Call {
                 ));
                 return Ok(Exit::Refused);
             }
-            // Only a configured policy refuses, and none is read here.
+            Requested::NotOffered(Refusal { policy }) => {
+                screen.note(format_args!(
+                    "not offered: under the dmPolicy {} of {place}, strangers are not offered a code; no reply is sent",
+                    policy.as_str(),
+                ));
+                screen.hint(if policy == DmPolicy::Disabled {
+                    "set `dmPolicy` to `pairing` in openclaw.json"
+                } else {
+                    "let the sender in by `allowFrom` in openclaw.json, or set `dmPolicy` to `pairing`"
+                });
+                return Ok(Exit::Refused);
+            }
             _ => return Ok(Exit::Refused),
         }
         Ok(Exit::Done)

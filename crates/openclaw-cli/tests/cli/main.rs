@@ -10,10 +10,12 @@
 
 mod allowed;
 mod args;
+mod config;
 mod decide;
 mod doctor;
 mod list;
 mod process;
+mod qr;
 mod request;
 mod session;
 mod state;

@@ -174,3 +174,187 @@ impl TryFrom<String> for DeviceId {
         Self::parse(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Of a recorded install.
+    const KEY: &str = "_5ewtfValsgeqVLqyXAUQUM5lUNiUJD3Pe6Ris22KHQ";
+    const ID: &str = "15eef72ff15d1a91a6aa964a144fde0002b3bf191cc05da41538a49da7a7653f";
+    const PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
+        MCowBQYDK2VwAyEA/5ewtfValsgeqVLqyXAUQUM5lUNiUJD3Pe6Ris22KHQ=\n\
+        -----END PUBLIC KEY-----\n";
+
+    /// The eight points of small order, then the other encodings of them.
+    const WEAK: [&str; 14] = [
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0000000000000000000000000000000000000000000000000000000000000080",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+        "0100000000000000000000000000000000000000000000000000000000000080",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+    ];
+
+    #[test]
+    fn every_spelling_of_a_key_is_one_device() {
+        let standard = KEY.replace('_', "/");
+        for text in [
+            KEY.to_owned(),
+            format!("{KEY}="),
+            format!(" {standard}=\n"),
+            standard,
+            PEM.to_owned(),
+            PEM.trim().to_owned(),
+            PEM.replace('\n', "\r\n"),
+        ] {
+            let key = DeviceKey::parse(&text).unwrap();
+            assert_eq!(key.to_base64url(), KEY, "{text:?}");
+            assert_eq!(DeviceId::of(&key).to_string(), ID);
+        }
+    }
+
+    #[test]
+    fn keys_of_small_order_are_refused() {
+        for hex in WEAK {
+            let bytes = text::array_from_hex(hex).unwrap();
+            assert_eq!(
+                DeviceKey::from_bytes(bytes),
+                Err(DeviceKeyError::Weak),
+                "{hex}"
+            );
+            let base64 = text::to_base64url(&bytes);
+            assert_eq!(
+                DeviceKey::parse(&base64),
+                Err(DeviceKeyError::Weak),
+                "{hex}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_constant_signature_that_proves_a_weak_key_elsewhere_proves_nothing() {
+        let weak = DeviceKey(text::array_from_hex(WEAK[0]).unwrap());
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        assert!(!weak.signed(b"anything", &signature));
+    }
+
+    #[test]
+    fn a_second_encoding_of_a_point_is_refused() {
+        let mut refused = 0;
+        // y and y + p are one point; only these encodings of y + p fit into 255 bits.
+        for y in 2..19_u8 {
+            let mut canonical = [0; 32];
+            canonical[0] = y;
+            let mut other = [0xff; 32];
+            (other[0], other[31]) = (0xed + y, 0x7f);
+            if DeviceKey::from_bytes(canonical).is_ok() {
+                assert_eq!(
+                    DeviceKey::from_bytes(other),
+                    Err(DeviceKeyError::Malformed),
+                    "{y}"
+                );
+                refused += 1;
+            }
+        }
+        assert!(refused > 0);
+    }
+
+    #[test]
+    fn what_is_no_key_is_malformed() {
+        let private = "-----BEGIN PRIVATE KEY-----\n\
+            MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n\
+            -----END PRIVATE KEY-----\n";
+        let x25519 = PEM.replace("K2VwAyEA", "K2VuAyEA");
+        let long = "A".repeat(DeviceKey::MAX_TEXT + 1);
+        for text in [
+            "",
+            "-----",
+            "A",
+            &KEY[1..],
+            &format!("{KEY}A"),
+            &format!("{KEY}=="),
+            ID,
+            private,
+            &x25519,
+            &PEM.replace("END", "ENE"),
+            &PEM[..60],
+            &long,
+            "AgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        ] {
+            assert_eq!(
+                DeviceKey::parse(text),
+                Err(DeviceKeyError::Malformed),
+                "{text:?}"
+            );
+        }
+        assert_eq!(
+            DeviceKeyError::Weak.code(),
+            "DEVICE_AUTH_PUBLIC_KEY_INVALID"
+        );
+        assert_eq!(DeviceKeyError::Malformed.reason(), "device-public-key");
+    }
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        assert_eq!(DeviceId::parse(ID).unwrap().to_string(), ID);
+        for bad in [
+            "",
+            &ID[1..],
+            &format!("{ID}0"),
+            &ID.to_uppercase(),
+            &format!(" {}", &ID[1..]),
+            &ID.replace('f', "g"),
+        ] {
+            assert_eq!(DeviceId::parse(bad), Err(ParseDeviceIdError), "{bad}");
+        }
+    }
+
+    #[test]
+    fn serialised_through_the_parsers() {
+        assert_eq!(
+            serde_json::from_str::<DeviceKey>(&format!("{KEY:?}"))
+                .unwrap()
+                .to_string(),
+            KEY
+        );
+        assert!(serde_json::from_str::<DeviceKey>("\"AQ\"").is_err());
+        let id: DeviceId = serde_json::from_str(&format!("{ID:?}")).unwrap();
+        assert_eq!(serde_json::to_string(&id).unwrap(), format!("{ID:?}"));
+        assert!(serde_json::from_str::<DeviceId>("\"x\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text: String, body in "[A-Za-z0-9+/=\n]{0,80}") {
+            let _ = DeviceId::parse(&text);
+            let pem = format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----");
+            for text in [&text, &body, &pem] {
+                if let Ok(key) = DeviceKey::parse(text) {
+                    prop_assert_eq!(DeviceKey::parse(&key.to_base64url()), Ok(key));
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_is_accepted_round_trips(bytes: [u8; 32]) {
+            if let Ok(key) = DeviceKey::from_bytes(bytes) {
+                prop_assert_eq!(key.as_bytes(), &bytes);
+                prop_assert_eq!(DeviceKey::parse(&key.to_base64url()), Ok(key));
+                let id = DeviceId::of(&key);
+                prop_assert_eq!(DeviceId::parse(&id.to_string()), Ok(id));
+            }
+        }
+    }
+}

@@ -1,18 +1,45 @@
 //! Devices: who they are, what they sign, the tokens they hold, and the codes that let them ask.
 
+mod cidr;
+mod connect;
+mod decide;
+mod gateway_url;
+mod identity;
 mod ids;
+mod json;
 mod key;
 mod node;
+pub(crate) mod nodes;
+mod payload;
+mod proof;
 mod record;
 mod role;
+mod setup_code;
+mod standing;
 mod text;
 mod token;
 
+pub use cidr::{Cidrs, ParseCidrError, canonical_ip};
+pub use connect::{
+    AskError, Asked, AuthenticatedDevice, Connecting, Credential, CredentialError, DeviceLimits,
+    Silence,
+};
+pub use decide::Rotated;
+pub use gateway_url::{GatewayUrl, GatewayUrlError};
+pub use identity::{Identity, ParseIdentityError};
 pub use ids::{NodeId, ParseIdError, RequestId};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};
 pub use node::{Node, NodeInfo, NodeRequest};
+pub use nodes::{NodeApproved, NodeAsked};
+pub use payload::{InvalidField, PayloadVersion, SignedFields, signed_token};
+pub use proof::{Challenge, ProofError, ProvenDevice, SIGNATURE_TOLERANCE};
 pub use record::{
     ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, PairingToken, SetupProfile,
 };
 pub use role::{ParseRoleError, Role};
+pub use setup_code::{SetupCode, SetupCodeError};
+pub use standing::UpgradeReason;
 pub use token::{ParseTokenError, ParseTokenHashError, SecretToken, TokenHash};
+
+pub(crate) use connect::{Connected, Drawn, Known, Scene, authenticate, decide};
+pub(crate) use decide::{approve, reject, remove, revoke, rotate};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeviceId, DeviceKey, RequestId, Role, TokenHash};
 use crate::store::Grant;
-use crate::{ScopeSet, Timestamp};
+use crate::{ScopeSet, Timestamp, Via};
 
 /// What a device says about itself. None of it ever decides what it may do.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,9 +194,15 @@ impl Device {
 }
 
 impl ApprovedRole {
-    /// Has the role been revoked since it was approved?
+    /// Has the role been revoked, and not approved anew since?
     pub fn is_revoked(&self) -> bool {
-        let revoked_at = self.token.as_ref().and_then(|token| token.revoked_at);
-        revoked_at.is_some_and(|at| at >= self.approved_at)
+        let token = self.token.as_ref();
+        token.is_some_and(|token| token.revoked_at.is_some())
+    }
+
+    /// Was it approved without asking the owner?
+    pub fn is_silent(&self) -> bool {
+        let grant = self.grant.as_ref();
+        grant.is_some_and(|grant| grant.via == Via::Silent)
     }
 }

@@ -139,3 +139,117 @@ impl TryFrom<String> for TokenHash {
         Self::parse(&text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Hands out one byte after the other.
+    struct Counting(std::sync::atomic::AtomicU8);
+
+    impl Entropy for Counting {
+        fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+            let next = || self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            bytes.fill_with(next);
+            Ok(())
+        }
+    }
+
+    struct Broken;
+
+    impl Entropy for Broken {
+        fn fill(&self, _: &mut [u8]) -> Result<(), EntropyError> {
+            Err(EntropyError::new("drained"))
+        }
+    }
+
+    #[test]
+    fn a_new_token_is_32_bytes_of_the_entropy_it_was_given() {
+        let entropy = Counting(0.into());
+        let (one, two) = (
+            SecretToken::generate(&entropy).unwrap(),
+            SecretToken::generate(&entropy).unwrap(),
+        );
+        assert_eq!(one.expose(), "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8");
+        assert_eq!(two.expose().len(), 43);
+        assert_ne!(one.expose(), two.expose());
+        assert!(SecretToken::generate(&Broken).is_err());
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_text() {
+        // echo -n 7lH12ZXhRjk8YmHv1oGyJO6Jv59zqzoAKproFeaSu_Q | sha256sum
+        let token = SecretToken::parse("7lH12ZXhRjk8YmHv1oGyJO6Jv59zqzoAKproFeaSu_Q").unwrap();
+        let hash = TokenHash::of(&token);
+        let text = "sha256:2f8efcb3106013f038b3b956ca847f244e4c61ffbc064c8ec29cf03fb4364f77";
+        assert_eq!(hash.to_string(), text);
+        assert_eq!(TokenHash::parse(text), Ok(hash));
+        assert!(hash.matches(&token));
+        for other in [
+            "7lH12ZXhRjk8YmHv1oGyJO6Jv59zqzoAKproFeaSu_R",
+            "7lH12ZXhRjk8YmHv1oGyJO6Jv59zqzoAKproFeaSu_Q=",
+            text,
+        ] {
+            assert!(
+                !hash.matches(&SecretToken::parse(other).unwrap()),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_presented_token_is_bounded() {
+        let long = "x".repeat(SecretToken::MAX_BYTES);
+        assert_eq!(SecretToken::parse(&long).unwrap().expose(), long);
+        let error = |text: &str| SecretToken::parse(text).unwrap_err();
+        assert_eq!(
+            error(&format!("{long}x")),
+            ParseTokenError::Long { found: 513 }
+        );
+        assert_eq!(error(""), ParseTokenError::Empty);
+        assert_eq!(error("a\nb"), ParseTokenError::Control);
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        let token = SecretToken::parse("hunter2").unwrap();
+        assert_eq!(
+            format!("{token:?} {:?}", Some(&token)),
+            "SecretToken(..) Some(SecretToken(..))"
+        );
+    }
+
+    #[test]
+    fn hashes_have_one_spelling() {
+        let hash = TokenHash::of(&SecretToken::parse("a").unwrap()).to_string();
+        for bad in [
+            "",
+            "sha256:",
+            &hash[7..],
+            &hash.to_uppercase(),
+            &format!("{hash}0"),
+            &hash.replace("sha256", "sha1"),
+        ] {
+            assert_eq!(TokenHash::parse(bad), Err(ParseTokenHashError), "{bad}");
+            assert!(serde_json::from_str::<TokenHash>(&format!("{bad:?}")).is_err());
+        }
+        let read: TokenHash = serde_json::from_str(&format!("{hash:?}")).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), format!("{hash:?}"));
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_token_itself_matches(one in "[ -~]{1,60}", two in "[ -~]{1,60}") {
+            let (token, other) = (SecretToken::parse(&one).unwrap(), SecretToken::parse(&two).unwrap());
+            prop_assert!(TokenHash::of(&token).matches(&token));
+            prop_assert_eq!(TokenHash::of(&token).matches(&other), one == two);
+        }
+
+        #[test]
+        fn parsing_never_panics(text: String) {
+            let _ = (SecretToken::parse(&text), TokenHash::parse(&text));
+        }
+    }
+}

@@ -15,6 +15,7 @@ pub(crate) use ask::{Ask, Standing, create, is_remembered, refresh, standing, tu
 pub(crate) use decide::{allow, approve, reject, withdraw};
 pub(crate) use lockout::{locked_until, wrong_code};
 
+use crate::device::DeviceLimits;
 use crate::store::{Change, PendingRequest};
 use crate::{Record, Timestamp};
 
@@ -34,6 +35,8 @@ pub struct Limits {
     pub attempts_window: Duration,
     /// How long a locked-out approver is refused: 15 minutes.
     pub lockout: Duration,
+    /// What goes for devices.
+    pub devices: DeviceLimits,
 }
 
 impl Default for Limits {
@@ -45,6 +48,7 @@ impl Default for Limits {
             max_attempts: 10,
             attempts_window: Duration::from_secs(300),
             lockout: Duration::from_secs(900),
+            devices: DeviceLimits::default(),
         }
     }
 }

@@ -10,8 +10,8 @@ use super::{
 use crate::dm::{self, Ask, Decision, Standing};
 use crate::store::{AllowEntry, PendingRequest, Problem};
 use crate::{
-    Access, AccountId, ApprovedSender, Approver, Basis, EntropyError, GroupSender, Key, Metadata,
-    PairingCode, Range, Refusal, SenderId, Timestamp,
+    Access, AccountId, ApprovedSender, Approver, AuditAction, Basis, EntropyError, GroupSender,
+    Key, Metadata, PairingCode, Range, Refusal, SenderId, Timestamp,
 };
 
 /// With a handful of codes taken out of 2^40, a second draw is rare and a third a broken generator.
@@ -259,7 +259,7 @@ impl Account {
     pub fn allow(&self, entry: &str, approver: &Approver) -> Result<bool, AllowlistError> {
         approver.may_pair()?;
         let sender = self.channel.rules().sender(entry)?;
-        transact(self.channel.pairing().store(), |tx| {
+        let is_new = transact(self.channel.pairing().store(), |tx| {
             let now = self.channel.pairing().now();
             let allowed = tx.allow(self.allow_key(&sender))?;
             let request = tx.request(Key::Request {
@@ -269,8 +269,13 @@ impl Account {
             })?;
             let who = (self.channel.id(), &self.id, &sender);
             let (request, allowed) = (request.as_ref(), allowed.as_ref());
-            Ok(dm::allow(who, request, allowed, approver, now))
-        })
+            Ok::<_, AllowlistError>(dm::allow(who, request, allowed, approver, now))
+        })?;
+        if is_new {
+            self.channel
+                .audit(AuditAction::Allowed, approver, &self.id, &sender);
+        }
+        Ok(is_new)
     }
 
     /// Takes a sender off the list. `None` where they were not on it.
@@ -281,8 +286,8 @@ impl Account {
     ) -> Result<Option<AllowEntry>, AllowlistError> {
         approver.may_pair()?;
         let sender = self.channel.rules().sender(entry)?;
-        transact(self.channel.pairing().store(), |tx| {
-            Ok(match tx.allow(self.allow_key(&sender))? {
+        let revoked = transact(self.channel.pairing().store(), |tx| {
+            Ok::<_, AllowlistError>(match tx.allow(self.allow_key(&sender))? {
                 Some(allowed) => {
                     let Decision { changes, outcome } = dm::withdraw(&allowed);
                     Decision {
@@ -292,7 +297,12 @@ impl Account {
                 }
                 None => Decision::unchanged(None),
             })
-        })
+        })?;
+        if revoked.is_some() {
+            self.channel
+                .audit(AuditAction::Revoked, approver, &self.id, &sender);
+        }
+        Ok(revoked)
     }
 
     fn allow_key(&self, sender: &SenderId) -> Key {

@@ -7,8 +7,8 @@ use super::{Account, DecisionError, ListError, Pairing};
 use crate::dm::{self, Decision, Limits};
 use crate::store::{AllowEntry, Holder, PendingRequest, Problem, TurnedAway};
 use crate::{
-    AccountId, Approver, Change, ChannelId, ChannelRules, Key, NameError, PairingCode, Range,
-    Timestamp,
+    AccountId, Approver, AuditAction, AuditEvent, AuditSubject, Change, ChannelId, ChannelRules,
+    Key, NameError, PairingCode, Range, SenderId, Timestamp,
 };
 
 /// A channel of a [`Pairing`]: lists what is pending, approves and rejects.
@@ -120,7 +120,7 @@ impl Channel {
         approver: &Approver,
     ) -> Result<Approved, DecisionError> {
         let code = PairingCode::parse(code)?;
-        self.decide(approver, |tx, now| {
+        let approved = self.decide(approver, |tx, now| {
             let request = self.by_code(tx, account, code, now)?;
             let allowed = tx.allow(Key::Allow {
                 channel: request.channel.clone(),
@@ -136,7 +136,15 @@ impl Channel {
                     entry: outcome,
                 },
             })
-        })
+        })?;
+        let request = &approved.request;
+        self.audit(
+            AuditAction::Approved,
+            approver,
+            &request.account,
+            &request.sender,
+        );
+        Ok(approved)
     }
 
     pub(super) fn reject_in(
@@ -147,7 +155,7 @@ impl Channel {
     ) -> Result<PendingRequest, DecisionError> {
         let code = PairingCode::parse(code_or_sender);
         let sender = self.rules.sender(code_or_sender);
-        self.decide(approver, |tx, now| {
+        let rejected = self.decide(approver, |tx, now| {
             let found = match (&code, &sender) {
                 (Ok(code), Ok(_)) => match self.by_code(tx, account, *code, now) {
                     Err(DecisionError::NotFound { .. }) => None,
@@ -169,7 +177,31 @@ impl Channel {
                 (None, Err(_)) => return Err(self.not_found()),
             };
             Ok(dm::reject(&request))
-        })
+        })?;
+        self.audit(
+            AuditAction::Rejected,
+            approver,
+            &rejected.account,
+            &rejected.sender,
+        );
+        Ok(rejected)
+    }
+
+    /// Has a decision about a sender taken down.
+    pub(super) fn audit(
+        &self,
+        action: AuditAction,
+        approver: &Approver,
+        account: &AccountId,
+        sender: &SenderId,
+    ) {
+        let subject = AuditSubject::Sender {
+            channel: self.id().clone(),
+            account: account.clone(),
+            sender: sender.clone(),
+        };
+        let event = AuditEvent::new(self.pairing.now(), action, approver, subject);
+        self.pairing.audit(&event);
     }
 
     /// Every decision by code goes through here: scopes, then the lock-out, then `decide`; a decision

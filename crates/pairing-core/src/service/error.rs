@@ -1,5 +1,6 @@
 //! One error enum per operation. Each has an `advice`: a line for a person that says what to do next.
 
+use crate::device::CredentialError;
 use crate::store::StoreError;
 use crate::{
     AccountId, ChannelId, EntropyError, MissingScope, NameError, ParseCodeError, SenderError,
@@ -145,6 +146,54 @@ pub enum AllowlistError {
     Store(#[from] StoreError),
 }
 
+/// A device was neither admitted nor asked about.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// What it shows besides its key is not good.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// No token or id could be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Nothing was decided about a device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No such request waits, as far as this approver is concerned.
+    #[error("unknown requestId")]
+    UnknownRequest,
+    /// No such device is paired, as far as this approver is concerned.
+    #[error("unknown deviceId")]
+    UnknownDevice,
+    /// The device has no such role, or this approver may not decide about it.
+    #[error("unknown deviceId/role")]
+    UnknownRole,
+    /// No name for a device.
+    #[error("a name has 1 to 128 characters, none of them a control character")]
+    Name,
+    /// The approver may not decide this.
+    #[error(transparent)]
+    Scope(#[from] MissingScope),
+    /// No token could be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<ListError> for DeviceError {
+    fn from(ListError(error): ListError) -> Self {
+        Self::Store(error)
+    }
+}
+
 /// Nothing could be listed.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -171,7 +220,13 @@ macro_rules! store_advice {
     };
 }
 
-store_advice!(AdmitError, RequestError, AllowlistError);
+store_advice!(
+    AdmitError,
+    RequestError,
+    AllowlistError,
+    ConnectError,
+    DeviceError
+);
 
 fn names(accounts: &[AccountId]) -> String {
     let names: Vec<_> = accounts.iter().map(AccountId::as_str).collect();

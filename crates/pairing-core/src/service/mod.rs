@@ -2,26 +2,35 @@
 
 mod account;
 mod channel;
+mod devices;
 mod error;
+mod nodes;
 mod transact;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use account::{Account, Admission, Allowed, Created, Requested, Sender};
 pub use channel::{Approved, Channel, Pending};
-pub use error::{AdmitError, AllowlistError, ChannelError, DecisionError, ListError, RequestError};
+pub use devices::{Connection, DeviceList, Devices};
+pub use error::{
+    AdmitError, AllowlistError, ChannelError, ConnectError, DecisionError, DeviceError, ListError,
+    RequestError,
+};
+
+pub use nodes::{NodeList, Nodes};
 
 use crate::store::{Changes, Position};
 use crate::{
-    ChannelId, Channels, Clock, Entropy, Limits, NameError, PairingStore, StoreError, Timestamp,
+    AuditEvent, AuditSink, ChannelId, Channels, Clock, Entropy, Limits, NameError, PairingStore,
+    StoreError, Timestamp,
 };
 
 /// Pairing over a store: made once, cheap to clone, shared between threads.
 ///
 /// ```
-/// use std::sync::Arc;
+/// use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// use pairing_core::{ManualClock, MemoryStore, Pairing, Requested, Timestamp};
 /// # struct Zeros; impl pairing_core::Entropy for Zeros {
 /// #     fn fill(&self, b: &mut [u8]) -> Result<(), pairing_core::EntropyError> { b.fill(0); Ok(()) } }
@@ -45,6 +54,57 @@ struct Inner {
     entropy: Box<dyn Entropy>,
     channels: Channels,
     limits: Limits,
+    audit: Option<Box<dyn AuditSink>>,
+    uses: Mutex<devices::Uses>,
+}
+
+/// Puts a [`Pairing`] together: the built-in channels, the usual limits and no audit log, unless told.
+pub struct PairingBuilder(Inner);
+
+impl PairingBuilder {
+    /// Over a store, by a clock, with randomness.
+    pub fn new(
+        store: impl PairingStore + 'static,
+        clock: impl Clock + 'static,
+        entropy: impl Entropy + 'static,
+    ) -> Self {
+        Self(Inner {
+            store: Box::new(store),
+            clock: Box::new(clock),
+            entropy: Box::new(entropy),
+            channels: Channels::builtin(),
+            limits: Limits::default(),
+            audit: None,
+            uses: Mutex::default(),
+        })
+    }
+
+    /// Sets the channels. The store must go by the same.
+    pub fn channels(self, channels: Channels) -> Self {
+        Self(Inner { channels, ..self.0 })
+    }
+
+    /// Sets the limits.
+    pub fn limits(self, limits: Limits) -> Self {
+        Self(Inner { limits, ..self.0 })
+    }
+
+    /// Sets who is told of every decision.
+    pub fn audit(self, sink: impl AuditSink + 'static) -> Self {
+        let audit: Option<Box<dyn AuditSink>> = Some(Box::new(sink));
+        Self(Inner { audit, ..self.0 })
+    }
+
+    /// The service.
+    pub fn build(self) -> Pairing {
+        Pairing(Arc::new(self.0))
+    }
+}
+
+impl fmt::Debug for PairingBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PairingBuilder").finish_non_exhaustive()
+    }
 }
 
 impl Pairing {
@@ -54,13 +114,7 @@ impl Pairing {
         clock: impl Clock + 'static,
         entropy: impl Entropy + 'static,
     ) -> Self {
-        Self::with(
-            store,
-            clock,
-            entropy,
-            Channels::builtin(),
-            Limits::default(),
-        )
+        PairingBuilder::new(store, clock, entropy).build()
     }
 
     /// A service with channels and limits of one's own. The store must go by the same channels.
@@ -71,13 +125,8 @@ impl Pairing {
         channels: Channels,
         limits: Limits,
     ) -> Self {
-        Self(Arc::new(Inner {
-            store: Box::new(store),
-            clock: Box::new(clock),
-            entropy: Box::new(entropy),
-            channels,
-            limits,
-        }))
+        let builder = PairingBuilder::new(store, clock, entropy);
+        builder.channels(channels).limits(limits).build()
     }
 
     /// A handle to a channel.
@@ -115,6 +164,17 @@ impl Pairing {
         timeout: Duration,
     ) -> Result<Changes, StoreError> {
         self.0.store.changes(after, timeout)
+    }
+
+    /// Tells whoever keeps the audit log, after the commit.
+    fn audit(&self, event: &AuditEvent) {
+        if let Some(sink) = &self.0.audit {
+            sink.record(event);
+        }
+    }
+
+    fn uses(&self) -> MutexGuard<'_, devices::Uses> {
+        self.0.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn store(&self) -> &dyn PairingStore {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::device::{
+    Device, DeviceId, DeviceRequest, Node, NodeId, NodeRequest, PairingToken, TokenHash,
+};
 use crate::dm::Decision;
 use crate::store::{
     AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, TakenCode,
@@ -93,6 +96,63 @@ impl Transaction<'_> {
         Ok(record.and_then(|record| record.as_turned_away().cloned()))
     }
 
+    pub(super) fn device(&mut self, device: DeviceId) -> Result<Option<Device>, StoreError> {
+        let record = self.read(Key::Device { device })?;
+        Ok(record.and_then(|record| record.as_device().cloned()))
+    }
+
+    pub(super) fn device_request(
+        &mut self,
+        device: DeviceId,
+    ) -> Result<Option<DeviceRequest>, StoreError> {
+        let record = self.read(Key::DeviceRequest { device })?;
+        Ok(record.and_then(|record| record.as_device_request().cloned()))
+    }
+
+    pub(super) fn pairing_token(
+        &mut self,
+        hash: TokenHash,
+    ) -> Result<Option<PairingToken>, StoreError> {
+        let record = self.read(Key::PairingToken { hash })?;
+        Ok(record.and_then(|record| record.as_pairing_token().cloned()))
+    }
+
+    /// The devices that wait, all of them.
+    pub(super) fn device_requests(&mut self) -> Result<Vec<DeviceRequest>, StoreError> {
+        let records = self.whole(Range::DeviceRequests)?;
+        let requests = records
+            .iter()
+            .filter_map(|r| r.as_device_request().cloned());
+        Ok(requests.collect())
+    }
+
+    /// The pairing tokens, all of them.
+    pub(super) fn pairing_tokens(&mut self) -> Result<Vec<PairingToken>, StoreError> {
+        let records = self.whole(Range::PairingTokens)?;
+        let tokens = records.iter().filter_map(|r| r.as_pairing_token().cloned());
+        Ok(tokens.collect())
+    }
+
+    pub(super) fn node(&mut self, node: &NodeId) -> Result<Option<Node>, StoreError> {
+        let record = self.read(Key::Node { node: node.clone() })?;
+        Ok(record.and_then(|record| record.as_node().cloned()))
+    }
+
+    pub(super) fn node_request(
+        &mut self,
+        node: &NodeId,
+    ) -> Result<Option<NodeRequest>, StoreError> {
+        let record = self.read(Key::NodeRequest { node: node.clone() })?;
+        Ok(record.and_then(|record| record.as_node_request().cloned()))
+    }
+
+    /// The legacy nodes that wait, all of them.
+    pub(super) fn node_requests(&mut self) -> Result<Vec<NodeRequest>, StoreError> {
+        let records = self.whole(Range::NodeRequests)?;
+        let requests = records.iter().filter_map(|r| r.as_node_request().cloned());
+        Ok(requests.collect())
+    }
+
     /// The pending requests of a channel or an account, all of them.
     pub(super) fn requests(
         &mut self,
@@ -103,15 +163,20 @@ impl Transaction<'_> {
             channel: channel.clone(),
             account: account.cloned(),
         };
+        let records = self.whole(range)?;
+        let requests = records.iter().filter_map(|r| r.as_request().cloned());
+        Ok(requests.collect())
+    }
+
+    fn whole(&mut self, range: Range) -> Result<Vec<Arc<Record>>, StoreError> {
         let page = self.store.range(&range, &PageRequest::first(DECISIVE))?;
         if page.next.is_some() {
             return Err(StoreError::Refused {
-                reason: format!("more than {DECISIVE} requests are stored for {channel}"),
+                reason: format!("more than {DECISIVE} records are stored where a few belong"),
             });
         }
         self.conditions.push(Condition::Range(range, page.version));
-        let requests = page.records.iter().filter_map(|r| r.as_request().cloned());
-        Ok(requests.collect())
+        Ok(page.records)
     }
 }
 

@@ -175,6 +175,10 @@ pub enum Condition {
 
 /// One change of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "few live at a time, and not for long"
+)]
 pub enum Change {
     /// Writes a record, new or in place of the old one.
     Put(Record),

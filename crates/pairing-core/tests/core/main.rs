@@ -7,7 +7,11 @@
     reason = "the lints know tests by their attribute, and helpers have none"
 )]
 
+mod audit;
 mod conformance;
+mod devices;
 mod model;
+mod nodes;
 mod secrets;
+mod signatures;
 mod threats;

@@ -101,6 +101,10 @@ fn found(state: &StateDir, channels: &Channels, limits: &Limits, now: Timestamp)
         return found;
     }
     loose_mode(&mut found, state.root());
+    // Elsewhere it is somebody's who may mean others to read it.
+    if state.config().starts_with(state.root()) {
+        loose_mode(&mut found, state.config());
+    }
     dm::examine(&mut found, state.credentials(), channels, limits, now);
     found
 }

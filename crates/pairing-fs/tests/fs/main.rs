@@ -10,8 +10,11 @@
 mod broken;
 mod conformance;
 mod crashes;
+mod devices;
+mod half_done;
 mod install;
 mod locks;
 mod processes;
 mod real_files;
 mod sharing;
+mod state;

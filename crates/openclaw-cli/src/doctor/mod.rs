@@ -1,7 +1,10 @@
 //! `openclaw doctor`.
 
+mod config;
+
 use std::path::Path;
 
+use openclaw_config::{Config, LoadError};
 use pairing_core::{Pairing, escape};
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Fix, Severity, examine, fix};
@@ -37,17 +40,19 @@ pub(crate) fn run(
     options: DoctorOptions,
     state: &StateDir,
     service: &Pairing,
+    config: &Result<Config, LoadError>,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
     let (channels, limits, now) = (service.channels(), service.limits(), service.now());
-    let findings = if options.fix {
+    let mut findings = config::findings(state, config, channels);
+    findings.extend(if options.fix {
         let options = Fix {
             set_aside: options.set_aside,
         };
         fix(state, channels, limits, now, &options)
     } else {
         examine(state, channels, limits, now)
-    };
+    });
     if options.json {
         screen.json(&Report {
             state_dir: state.root().display().to_string(),

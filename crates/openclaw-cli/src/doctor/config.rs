@@ -1,0 +1,75 @@
+//! What `doctor` says of the configuration.
+
+use openclaw_config::{Config, ConfigError, Fault, LoadError};
+use pairing_core::{AccountId, Channels};
+use pairing_fs::StateDir;
+use pairing_fs::doctor::{Finding, Severity};
+
+/// Faults, slips, and entries that let nobody in.
+pub(super) fn findings(
+    state: &StateDir,
+    loaded: &Result<Config, LoadError>,
+    channels: &Channels,
+) -> Vec<Finding> {
+    let finding = |severity, kind, detail, advice: &str| Finding {
+        severity,
+        kind,
+        path: state.config().to_owned(),
+        detail,
+        advice: advice.to_owned(),
+        fixable: false,
+        fixed: false,
+    };
+    let faults = |error: &ConfigError, advice| {
+        let fault =
+            |fault: &Fault| finding(Severity::Error, "config-fault", fault.to_string(), advice);
+        error.faults().map(fault).collect()
+    };
+    match loaded {
+        Ok(config) => {
+            let slips = config.slips().iter().map(|slip| {
+                let advice = "mend it by hand, or leave it if it is meant so";
+                finding(Severity::Warning, "config-slip", slip.to_string(), advice)
+            });
+            let useless = useless(config, channels).map(|detail| {
+                let advice = "it lets nobody in; mend it by hand";
+                finding(Severity::Warning, "never-matches", detail, advice)
+            });
+            slips.chain(useless).collect()
+        }
+        Err(LoadError::Invalid { source, .. }) => faults(
+            source,
+            "mend it by hand; until then nothing in the file counts",
+        ),
+        Err(LoadError::Environment(error)) => faults(error, "set the variable anew, or unset it"),
+        Err(LoadError::Read { source, .. }) => {
+            let detail = format!("cannot be read: {source}");
+            let advice = "check its owner and permissions";
+            vec![finding(Severity::Error, "unreadable", detail, advice)]
+        }
+        Err(error) => vec![finding(
+            Severity::Error,
+            "unreadable",
+            error.to_string(),
+            "mend it by hand",
+        )],
+    }
+}
+
+/// Entries of configured lists that can match no sender of their channel; each list once.
+fn useless(config: &Config, channels: &Channels) -> impl Iterator<Item = String> {
+    let mut details = Vec::new();
+    for rules in channels.iter() {
+        let id = rules.id();
+        let default = AccountId::default();
+        for account in config.accounts(id).chain([&default]) {
+            for entry in config.access(rules, account).ignored() {
+                let detail = format!("`{entry}` in an allowFrom of {id} can match nobody");
+                if !details.contains(&detail) {
+                    details.push(detail);
+                }
+            }
+        }
+    }
+    details.into_iter()
+}

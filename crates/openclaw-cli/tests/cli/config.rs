@@ -1,0 +1,128 @@
+//! What `openclaw.json` changes, and what is said when it is wrong.
+
+use std::fs;
+
+use crate::session::{Session, private_dir, set_mode};
+
+/// Puts the configuration there.
+fn configure(session: &Session, text: &str) {
+    private_dir(&session.state());
+    let path = session.state().join("openclaw.json");
+    fs::write(&path, text).unwrap();
+    set_mode(&path, 0o600);
+}
+
+const BROKEN: &str = "{
+  gateway: {
+    // not a port
+    port: 70000,
+    auth: { token: '***' },
+  },
+}";
+
+#[test]
+fn policies() {
+    let mut session = Session::recorded();
+    for policy in ["allowlist", "open", "disabled"] {
+        configure(
+            &session,
+            &format!(
+                "{{ channels: {{ telegram: {{ dmPolicy: '{policy}', allowFrom: ['tg:4242', 77] }} }} }}"
+            ),
+        );
+        session.person("pairing request telegram 1");
+        session.person("pairing request telegram 4242");
+        session.pipe("pairing request telegram 1 --json");
+    }
+    // Others have policies of their own.
+    session.person("pairing request slack U1");
+    session.finish("policy-request");
+}
+
+#[test]
+fn configured_senders_need_no_code() {
+    let mut session = Session::new();
+    configure(
+        &session,
+        "{ channels: { telegram: {
+            allowFrom: ['tg:4242', 77],
+            accounts: { Work: { allowFrom: ['*'] } },
+        } } }",
+    );
+    session.person("pairing request telegram 4242");
+    session.person("pairing request telegram 77");
+    session.person("pairing request telegram 78 --account work");
+    session.person("pairing request telegram 78");
+    session.finish("policy-configured");
+}
+
+#[test]
+fn approvals_that_do_not_count() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{ channels: {
+            telegram: { dmPolicy: 'allowlist', accounts: { work: { dmPolicy: 'pairing' } } },
+            whatsapp: { dmPolicy: 'open' },
+        } }",
+    );
+    session.pipe("pairing list");
+    session.pipe("pairing list telegram --json");
+    session.pipe("pairing list slack");
+    session.person("pairing approve telegram M8NGT2AA");
+    session.person("pairing approve telegram UMKSKDC8");
+    session.person("pairing reject whatsapp ARZJQWV8");
+    session.person("pairing allowed add whatsapp +15550000009");
+    session.pipe("pairing allowed list telegram --account work");
+    session.finish("policy-approvals");
+}
+
+#[test]
+fn a_broken_configuration() {
+    let mut session = Session::recorded();
+    configure(&session, BROKEN);
+    session.person("pairing request telegram 1");
+    session.pipe("pairing request telegram 1 --json");
+    session.person("pairing approve telegram M8NGT2AA");
+    session.pipe("pairing list telegram");
+    session.person("doctor");
+    configure(&session, "{ gateway: { port: 1");
+    session.person("pairing request telegram 1");
+    session.finish("config-broken");
+    // The file is only ever read.
+}
+
+#[test]
+fn doctor_tells_of_slips() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{
+  gatway: {},
+  channels: {
+    telegram: { dmpolicy: 'open', allowFrom: ['@ann', '\\u001b[2J', 1], accounts: { work: {} } },
+  },
+}",
+    );
+    session.person("doctor");
+    session.pipe("doctor --json");
+    set_mode(&session.state().join("openclaw.json"), 0o644);
+    session.person("doctor --fix");
+    session.finish("config-slips");
+}
+
+#[test]
+fn the_configuration_is_never_written() {
+    let session = Session::recorded();
+    configure(&session, BROKEN);
+    let before = fs::read(session.state().join("openclaw.json")).unwrap();
+    for command in [
+        "pairing approve telegram M8NGT2AA",
+        "doctor --fix --set-aside",
+        "pairing request telegram 1",
+    ] {
+        session.run(&command.split(' ').collect::<Vec<_>>());
+        let after = fs::read(session.state().join("openclaw.json")).unwrap();
+        assert_eq!(after, before, "{command}");
+    }
+}

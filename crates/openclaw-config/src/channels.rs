@@ -1,0 +1,143 @@
+//! `channels`: who may write to which bot.
+
+use std::collections::BTreeMap;
+
+use pairing_core::{AccountId, ChannelId, DmPolicy};
+
+use crate::read::{Reader, Section};
+use crate::{Secret, slip};
+
+/// What is set for a channel as a whole, or for one account of it. `None` is not set.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct Account {
+    /// Does it run?
+    pub enabled: Option<bool>,
+    /// What happens to direct messages.
+    pub dm_policy: Option<DmPolicy>,
+    /// Who gets in by configuration, as it is written.
+    pub allow_from: Option<Vec<String>>,
+    /// The bot's token.
+    pub bot_token: Option<Secret>,
+    /// The file that holds the bot's token.
+    pub token_file: Option<String>,
+    /// Where the chat service answers, if not at its usual address.
+    pub api_root: Option<String>,
+}
+
+impl Account {
+    /// Does it run? Yes, unless it was told not to.
+    pub fn is_enabled(&self) -> bool {
+        self.enabled != Some(false)
+    }
+}
+
+/// A channel: what goes for all of its accounts, and what some have of their own.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Channel {
+    all: Account,
+    accounts: BTreeMap<AccountId, Account>,
+}
+
+pub(crate) type Channels = BTreeMap<ChannelId, Channel>;
+
+impl Channel {
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &AccountId> {
+        self.accounts.keys()
+    }
+
+    /// An account's own settings, and the channel's where it has none.
+    ///
+    /// A bot's token is an account's own: falling back to it, two accounts would be one bot. What stands
+    /// beside the accounts is the default account's.
+    pub(crate) fn account(&self, id: &AccountId) -> Account {
+        let mut all = self.all.clone();
+        let own = self.accounts.get(id).cloned().unwrap_or_default();
+        if !id.is_default() || own.bot_token.is_some() || own.token_file.is_some() {
+            (all.bot_token, all.token_file) = (None, None);
+        }
+        let off = own.enabled == Some(false) || all.enabled == Some(false);
+        Account {
+            enabled: if off {
+                Some(false)
+            } else {
+                own.enabled.or(all.enabled)
+            },
+            dm_policy: own.dm_policy.or(all.dm_policy),
+            allow_from: own.allow_from.or(all.allow_from),
+            bot_token: own.bot_token.or(all.bot_token),
+            token_file: own.token_file.or(all.token_file),
+            api_root: own.api_root.or(all.api_root),
+        }
+    }
+}
+
+/// Reads all channels, whatever they are called.
+pub(crate) fn read(at: &Section<'_>, reader: &mut Reader<'_>) -> Channels {
+    let known = pairing_core::Channels::builtin();
+    let names: Vec<_> = known.iter().map(|rules| rules.id().as_str()).collect();
+    let mut channels = Channels::new();
+    for member in at.members() {
+        let path = at.name(&member.key);
+        let id = match ChannelId::parse(&member.key) {
+            Ok(id) => id,
+            Err(error) => {
+                reader.fault(&path, member.at, error.to_string());
+                continue;
+            }
+        };
+        if known.get(&id).is_none()
+            && let Some(meant) = slip::meant(id.as_str(), &names)
+        {
+            let detail = format!("is no channel that is known; did you mean `{meant}`?");
+            reader.slip(&path, member.at, detail);
+        }
+        let mut section = Section::new(path.clone(), Some(&member.node), reader);
+        let all = account(&mut section, reader);
+        let accounts = section.child("accounts", reader);
+        let accounts = read_accounts(&accounts, reader);
+        section.finish(reader);
+        if channels.insert(id, Channel { all, accounts }).is_some() {
+            reader.fault(&path, member.at, "this channel is there already");
+        }
+    }
+    channels
+}
+
+fn read_accounts(at: &Section<'_>, reader: &mut Reader<'_>) -> BTreeMap<AccountId, Account> {
+    let mut accounts = BTreeMap::new();
+    for member in at.members() {
+        let path = at.name(&member.key);
+        let id = match AccountId::parse(&member.key) {
+            Ok(id) => id,
+            Err(error) => {
+                reader.fault(&path, member.at, error.to_string());
+                continue;
+            }
+        };
+        let mut section = Section::new(path.clone(), Some(&member.node), reader);
+        let own = account(&mut section, reader);
+        section.finish(reader);
+        if accounts.insert(id, own).is_some() {
+            reader.fault(&path, member.at, "this account is there already");
+        }
+    }
+    accounts
+}
+
+fn account(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Account {
+    const POLICIES: [(&str, DmPolicy); 4] = [
+        ("pairing", DmPolicy::Pairing),
+        ("allowlist", DmPolicy::Allowlist),
+        ("open", DmPolicy::Open),
+        ("disabled", DmPolicy::Disabled),
+    ];
+    Account {
+        enabled: at.flag("enabled", reader),
+        dm_policy: at.choice("dmPolicy", &POLICIES, reader),
+        allow_from: at.senders("allowFrom", reader),
+        bot_token: at.secret("botToken", reader),
+        token_file: at.text("tokenFile", reader),
+        api_root: at.text("apiRoot", reader),
+    }
+}

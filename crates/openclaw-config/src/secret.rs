@@ -1,0 +1,76 @@
+//! Tokens and passwords, which nothing shows.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+/// A token or a password.
+///
+/// - Neither blank nor a placeholder that some program put in place of the real one.
+/// - Has no `Display` and a `Debug` without the value; wiped when dropped.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// `None` for what is a placeholder: whoever knows how secrets are hidden would know it.
+    pub(crate) fn new(text: Zeroizing<String>) -> Option<Self> {
+        (!is_placeholder(&text)).then_some(Self(text))
+    }
+
+    /// The value. Compare it in constant time, and keep it out of logs, arguments and errors.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What programs write where they hide a secret: `***`, `[REDACTED]`, `__OPENCLAW_REDACTED__`, `<hidden>`.
+fn is_placeholder(text: &str) -> bool {
+    let bare = text.trim_matches(|c: char| !c.is_alphanumeric());
+    if bare.is_empty() {
+        // Dots, stars and bullets alone.
+        return true;
+    }
+    let bare = bare.to_ascii_lowercase();
+    let bare = bare.strip_prefix("openclaw_").unwrap_or(&bare);
+    ["redacted", "hidden", "masked"].contains(&bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secret(text: &str) -> Option<Secret> {
+        Secret::new(text.to_owned().into())
+    }
+
+    #[test]
+    fn placeholders_are_no_secrets() {
+        for placeholder in [
+            "__OPENCLAW_REDACTED__",
+            "***",
+            "*",
+            "[REDACTED]",
+            "<redacted>",
+            "Redacted",
+            "••••••••",
+            "…",
+        ] {
+            assert!(secret(placeholder).is_none(), "{placeholder}");
+        }
+        for real in ["hunter2", "***a", "redacted-by-ann", "123456:AA-bb_c*"] {
+            assert_eq!(secret(real).unwrap().expose(), real);
+        }
+    }
+
+    #[test]
+    fn nothing_shows_it() {
+        let shown = format!("{:?}", secret("hunter2").unwrap());
+        assert_eq!(shown, "Secret(…)");
+    }
+}

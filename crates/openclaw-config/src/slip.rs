@@ -1,0 +1,82 @@
+//! Keys that are ignored, and look as if somebody meant another.
+
+use std::fmt;
+
+use crate::Position;
+
+/// A key that does not do what somebody may have meant it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slip {
+    /// The key, as it is written; escaped.
+    pub key: String,
+    /// What about it.
+    pub detail: String,
+    /// Where it is.
+    pub at: Position,
+}
+
+impl fmt::Display for Slip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}, {}", self.key, self.detail, self.at)
+    }
+}
+
+/// The known key that somebody who wrote this may have meant: the same but for case, dashes and
+/// underscores, or one or two letters away.
+pub(crate) fn meant<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+    let written = plain(written)?;
+    let near = known.iter().filter_map(|key| {
+        let key_plain = plain(key)?;
+        // One letter of a short word makes another word.
+        let most = match key_plain.len().min(written.len()) {
+            0..=3 => 0,
+            4..=6 => 1,
+            _ => 2,
+        };
+        let distance = strsim::osa_distance(&written, &key_plain);
+        (distance <= most).then_some((distance, *key))
+    });
+    near.min().map(|(_, key)| key)
+}
+
+/// Without what differs between styles of writing; nothing for what is too long to be a slip.
+fn plain(key: &str) -> Option<String> {
+    (key.len() <= 64).then(|| {
+        let letters = key.chars().filter(|c| !matches!(c, '-' | '_'));
+        letters.flat_map(char::to_lowercase).collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slips_are_told_from_other_keys() {
+        let known = ["dmPolicy", "allowFrom", "trustedProxies", "port", "url"];
+        for (written, key) in [
+            ("dmpolicy", "dmPolicy"),
+            ("dm_policy", "dmPolicy"),
+            ("dmPolciy", "dmPolicy"),
+            ("allowfrom", "allowFrom"),
+            ("allow-form", "allowFrom"),
+            ("trustedProxys", "trustedProxies"),
+            ("prot", "port"),
+            ("URL", "url"),
+        ] {
+            assert_eq!(meant(written, &known), Some(key), "{written}");
+        }
+        let long = "a".repeat(100_000);
+        for other in [
+            "groupPolicy",
+            "groupAllowFrom",
+            "host",
+            "uri",
+            "",
+            "é",
+            &long,
+        ] {
+            assert_eq!(meant(other, &known), None, "{other:.20}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What is wrong, in words: line, column and key, and never a secret.
+
+use std::fmt::Write as _;
+
+use openclaw_config::Config;
+
+use crate::{parse, vars};
+
+/// Texts that are refused.
+const BAD: &[&str] = &[
+    // No JSON5.
+    "",
+    "{",
+    "{ gateway: { auth: { token: 'half a secret",
+    "{\n  gateway: {\n    port: 1\n    bind: 'lan'\n  }\n}",
+    "{ gateway: { port: } }",
+    "{ gateway = 1 }",
+    "{} {}",
+    "{}}",
+    "{ a: 'one\ntwo' }",
+    "{ /* }",
+    "{ a: 01 }",
+    "{ a: '\\ud800' }",
+    // Of the wrong kind.
+    "[]",
+    "null",
+    "'{}'",
+    "{ gateway: [] }",
+    "{ gateway: { auth: 'token' } }",
+    "{ gateway: { auth: { token: 12345678 } } }",
+    "{ gateway: { auth: { password: null } } }",
+    "{ gateway: { remote: { url: {} } } }",
+    "{ gateway: { tls: { enabled: 'true' } } }",
+    "{ gateway: { trustedProxies: '10.0.0.1' } }",
+    "{ gateway: { trustedProxies: ['10.0.0.1', 2] } }",
+    "{ gateway: { nodes: { pairing: { autoApproveCidrs: true } } } }",
+    "{ channels: { telegram: true } }",
+    "{ channels: { telegram: { accounts: [] } } }",
+    "{ channels: { telegram: { allowFrom: '1' } } }",
+    "{ channels: { telegram: { allowFrom: ['1', true] } } }",
+    "{ plugins: { entries: { 'device-pair': 1 } } }",
+    "{ commands: { ownerAllowFrom: [[]] } }",
+    // Of no value that is known.
+    "{\n  gateway: {\n    // the port\n    port: 70000,\n  },\n}",
+    "{ gateway: { port: 0 } }",
+    "{ gateway: { port: -1 } }",
+    "{ gateway: { port: 1.5 } }",
+    "{ gateway: { port: '18789' } }",
+    "{ gateway: { port: 184467440737095516160000000000000000000000000000000000 } }",
+    "{ gateway: { mode: 'Local' } }",
+    "{ gateway: { bind: '0.0.0.0' } }",
+    "{ gateway: { bind: 'custom' } }",
+    "{ gateway: { auth: { mode: 'trusted' } } }",
+    "{ channels: { telegram: { dmPolicy: 'everybody\u{1b}[2J' } } }",
+    // Numbers that other programs would round.
+    "{ channels: { discord: { allowFrom: [123456789012345678] } } }",
+    "{ channels: { discord: { allowFrom: ['1', 1.5, 1e3, NaN] } } }",
+    "{ commands: { ownerAllowFrom: [99999999999999999999999999999999999999999] } }",
+    // Names.
+    "{ channels: { '9gag': {} } }",
+    "{ channels: { Telegram: {}, telegram: {} } }",
+    "{ channels: { telegram: { accounts: { Work: {}, ' work': {} } } } }",
+    "{ channels: { telegram: { accounts: { '../x': {} } } } }",
+    // Secrets that somebody hid.
+    "{ gateway: { auth: { token: '__OPENCLAW_REDACTED__' } } }",
+    "{ gateway: { auth: { password: '***' } } }",
+    "{ gateway: { remote: { token: '[REDACTED]' } } }",
+    "{ channels: { telegram: { botToken: '********' } } }",
+];
+
+#[test]
+fn messages() {
+    let mut transcript = String::new();
+    for text in BAD {
+        let error = Config::parse(text).expect_err(text);
+        writeln!(transcript, "{text}").unwrap();
+        for fault in error.faults() {
+            writeln!(transcript, "=> {fault}").unwrap();
+        }
+        writeln!(transcript).unwrap();
+    }
+    assert!(!transcript.contains('\u{1b}') || BAD.iter().any(|text| text.contains('\u{1b}')));
+    insta::assert_snapshot!("messages", transcript.replace('\u{1b}', "ESC"));
+}
+
+#[test]
+fn many_faults_are_counted() {
+    let text = format!(
+        "{{ gateway: {{ port: 0, mode: 1, trustedProxies: [{}] }} }}",
+        "1,".repeat(50)
+    );
+    let error = Config::parse(&text).unwrap_err();
+    assert_eq!(error.faults().count(), 20);
+    assert!(
+        error.to_string().ends_with("(and 19 more faults)"),
+        "{error}"
+    );
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    for text in [
+        "{ gateway: { auth: { token: 'hunter2', mode: 'hunter2'.port } } }",
+        "{ gateway: { auth: { token: 'hunter2",
+        "{ gateway: { auth: { token: hunter2 } } }",
+        "{ gateway: { auth: { token: ['hunter2'] } } }",
+        "{ gateway: { auth: { token: { hunter2: 1 } } } }",
+    ] {
+        let error = Config::parse(text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn the_environment_may_be_wrong_too() {
+    let table = [
+        (
+            "OPENCLAW_GATEWAY_PORT",
+            "70000",
+            "OPENCLAW_GATEWAY_PORT: 70000 is not a port",
+        ),
+        (
+            "OPENCLAW_GATEWAY_PORT",
+            "a port",
+            "OPENCLAW_GATEWAY_PORT: a port is not a port",
+        ),
+        (
+            "OPENCLAW_GATEWAY_TOKEN",
+            "__OPENCLAW_REDACTED__",
+            "OPENCLAW_GATEWAY_TOKEN: is a placeholder, put there in place of the real one",
+        ),
+        (
+            "OPENCLAW_GATEWAY_PASSWORD",
+            "***",
+            "OPENCLAW_GATEWAY_PASSWORD: is a placeholder, put there in place of the real one",
+        ),
+    ];
+    for (name, value, message) in table {
+        let error = parse("{}").under(vars(&[(name, value)])).unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
+fn slips_are_told() {
+    let config = parse(
+        "{
+  gatway: {},
+  gateway: {
+    trustedProxys: ['10.0.0.1'],
+    Port: 1,
+    auth: { pasword: 'x', token: 'a', token: 'b' },
+    nodes: { pairing: { autoApproveCIDRs: [] } },
+    reload: { mode: 'hybrid' },
+  },
+  channels: {
+    telegram: { dmpolicy: 'open', allowfrom: ['*'], accounts: { work: { dm_policy: 'open' } } },
+    slack: { appToken: 'x', userToken: 'y', groupPolicy: 'open', dm: { policy: 'open' } },
+    telegarm: { dmPolicy: 'disabled' },
+  },
+  plugins: { entries: { device_pair: {}, 'device-pair': { config: { publicURL: 'x' } } } },
+  commands: { ownerAllowfrom: [] },
+}",
+    );
+    let told: Vec<_> = config.slips().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!("slips", told.join("\n"));
+    // The last one counts, as for other programs.
+    assert_eq!(config.gateway.auth.token.unwrap().expose(), "b");
+}

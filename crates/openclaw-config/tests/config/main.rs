@@ -1,0 +1,32 @@
+//! The configuration as people write it: good, wrong, hostile.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "the lints know tests by their attribute, and helpers have none"
+)]
+
+mod bad;
+mod depth;
+mod docs;
+mod good;
+mod hostile;
+
+use std::ffi::OsString;
+
+use openclaw_config::Config;
+
+fn parse(text: &str) -> Config {
+    Config::parse(text).unwrap()
+}
+
+fn message(text: &str) -> String {
+    Config::parse(text).unwrap_err().to_string()
+}
+
+/// An environment with these variables.
+fn vars<'v>(vars: &'v [(&str, &str)]) -> impl Fn(&str) -> Option<OsString> + 'v {
+    |name| {
+        let found = vars.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| value.into())
+    }
+}

@@ -1,0 +1,166 @@
+//! The owner, or a device about itself, decides. Every way to decide comes through here, with an
+//! [`Approver`].
+
+use super::connect::DeviceLimits;
+use super::{Device, DeviceRequest, DeviceToken, PairingToken, Role, SecretToken, TokenHash};
+use crate::dm::Decision;
+use crate::store::{Change, Grant};
+use crate::{Approver, Key, MissingScope, Record, ScopeSet, Timestamp};
+
+/// Approves what a request asks, and lets its setup code fetch the device tokens.
+///
+/// Bounded by what the approver may deal out, tested on what the device then has: an ask for nothing
+/// that revives what was approved before is no smaller than that.
+pub(crate) fn approve(
+    request: &DeviceRequest,
+    before: Option<&Device>,
+    token: Option<&PairingToken>,
+    approver: &Approver,
+    limits: &DeviceLimits,
+    now: Timestamp,
+) -> Result<Decision<Device>, MissingScope> {
+    let mut device = before.cloned().unwrap_or_else(|| Device {
+        id: request.device,
+        key: request.key,
+        info: request.info.clone(),
+        roles: std::collections::BTreeMap::new(),
+        created_at: now,
+        approved_at: now,
+        signs_v3: false,
+        pairing_token: None,
+    });
+    let grant = Grant {
+        by: approver.id().clone(),
+        via: approver.via(),
+        at: now,
+        requested_at: Some(request.asked_at),
+    };
+    device.grant(&request.ask, &grant, now);
+    let granted = device.roles.get(&Role::Operator);
+    let scopes = granted.filter(|_| request.ask.roles.contains(&Role::Operator));
+    let scopes = scopes.map_or_else(ScopeSet::default, |granted| granted.scopes.clone());
+    approver.may_deal(&request.ask.roles, &scopes)?;
+    // A pin that was approved is the new one.
+    device.info = device.updated(&request.info);
+    device.pairing_token = token.map(|token| token.hash);
+
+    let mut changes = vec![
+        Change::Put(Record::Device(device.clone())),
+        Change::Delete(Key::DeviceRequest {
+            device: request.device,
+        }),
+    ];
+    changes.extend(token.map(|token| {
+        Change::Put(Record::PairingToken(PairingToken {
+            unclaimed: request.ask.roles.clone(),
+            expires_at: now + limits.claim_lifetime,
+            ..token.clone()
+        }))
+    }));
+    Ok(Decision {
+        changes,
+        outcome: device,
+    })
+}
+
+/// Ends a request, and the setup code that it came with.
+pub(crate) fn reject(request: &DeviceRequest) -> Vec<Change> {
+    let request_key = Key::DeviceRequest {
+        device: request.device,
+    };
+    let token = request.pairing_token.map(|hash| Key::PairingToken { hash });
+    let keys = [request_key].into_iter().chain(token);
+    keys.map(Change::Delete).collect()
+}
+
+/// Forgets a device with all that hangs on it.
+pub(crate) fn remove(device: &Device, request: Option<&DeviceRequest>) -> Vec<Change> {
+    let mut changes = vec![Change::Delete(Key::Device { device: device.id })];
+    changes.extend(request.into_iter().flat_map(reject));
+    let token = device.pairing_token.map(|hash| Key::PairingToken { hash });
+    changes.extend(token.map(Change::Delete));
+    changes
+}
+
+/// A role's token that was rotated.
+#[derive(Debug, Clone)]
+pub struct Rotated {
+    /// The scopes that the next token has.
+    pub scopes: ScopeSet,
+    /// When.
+    pub at: Timestamp,
+    /// The new token: for a device that rotates a role of its own, and nobody else.
+    pub token: Option<SecretToken>,
+}
+
+/// Ends the token of a role. `None` where the approver may not, or there is nothing to rotate: from
+/// outside the two cannot be told apart.
+pub(crate) fn rotate(
+    device: &Device,
+    role: Role,
+    scopes: Option<&ScopeSet>,
+    approver: &Approver,
+    own: Option<&SecretToken>,
+    now: Timestamp,
+) -> Option<Decision<Rotated>> {
+    let standing = device.standing(role)?;
+    let before = standing.token.as_ref();
+    let kept = || before.map_or(&standing.scopes, |token| &token.scopes);
+    let scopes = scopes.unwrap_or_else(kept).clone();
+    // Checked on what comes out, also where nothing was asked for.
+    if !standing.scopes.covers(&scopes) {
+        return None;
+    }
+    may_end(approver, device, role, &scopes)?;
+    let mut rotated = device.clone();
+    rotated.roles.get_mut(&role)?.token = Some(DeviceToken {
+        hash: own.map(TokenHash::of),
+        scopes: scopes.clone(),
+        created_at: before.map_or(now, |before| before.created_at),
+        rotated_at: Some(now),
+        revoked_at: None,
+        last_used_at: None,
+    });
+    Some(Decision {
+        changes: vec![Change::Put(Record::Device(rotated))],
+        outcome: Rotated {
+            scopes,
+            at: now,
+            token: own.cloned(),
+        },
+    })
+}
+
+/// Ends a role until the owner approves the device anew. `None` as with [`rotate`].
+pub(crate) fn revoke(
+    device: &Device,
+    role: Role,
+    approver: &Approver,
+    now: Timestamp,
+) -> Option<Decision<Timestamp>> {
+    let standing = device.standing(role)?;
+    may_end(approver, device, role, &standing.scopes)?;
+    let before = standing.token.as_ref();
+    let mut revoked = device.clone();
+    revoked.roles.get_mut(&role)?.token = Some(DeviceToken {
+        hash: None,
+        scopes: before.map_or_else(|| standing.scopes.clone(), |token| token.scopes.clone()),
+        created_at: before.map_or(now, |before| before.created_at),
+        rotated_at: before.and_then(|before| before.rotated_at),
+        revoked_at: Some(now),
+        last_used_at: before.and_then(|before| before.last_used_at),
+    });
+    Some(Decision {
+        changes: vec![Change::Put(Record::Device(revoked))],
+        outcome: now,
+    })
+}
+
+/// A device may end what is its own; anybody else only what they could have dealt out.
+fn may_end(approver: &Approver, device: &Device, role: Role, scopes: &ScopeSet) -> Option<()> {
+    let is_itself = approver.acting_device() == Some(device.id);
+    let bounded = is_itself && approver.scopes().covers(scopes);
+    let may = approver.may_decide_about(device.id)
+        && (bounded || approver.may_deal([&role], scopes).is_ok());
+    may.then_some(())
+}

@@ -1,0 +1,256 @@
+//! The proof that a device holds its key.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::key::{DeviceId, DeviceKey, DeviceKeyError};
+use super::payload::{InvalidField, PayloadVersion, SignedFields, normal};
+use super::text;
+use crate::Timestamp;
+
+/// How far a device's clock may be off, either way.
+pub const SIGNATURE_TOLERANCE: Duration = Duration::from_secs(120);
+
+/// What a signature is checked against.
+#[derive(Debug, Clone, Copy)]
+pub struct Challenge<'a> {
+    /// The nonce that this connection was sent, and no other.
+    pub nonce: &'a str,
+    /// The present time.
+    pub now: Timestamp,
+    /// How far the device's clock may be off; [`SIGNATURE_TOLERANCE`] is what clients expect.
+    pub tolerance: Duration,
+    /// Has this device used v3 before? Then v2, which leaves its platform unsigned, proves nothing.
+    pub v3_only: bool,
+}
+
+impl SignedFields<'_> {
+    /// Checks everything that `connect` says about the device, in the order of the protocol.
+    ///
+    /// `public_key` and `signature` are `device.publicKey` and `device.signature`.
+    pub fn verify(
+        &self,
+        public_key: &str,
+        signature: &str,
+        challenge: &Challenge<'_>,
+    ) -> Result<ProvenDevice, ProofError> {
+        self.check()?;
+        let key = DeviceKey::parse(public_key)?;
+        let id = DeviceId::of(&key);
+        if DeviceId::parse(self.device_id) != Ok(id) {
+            return Err(ProofError::IdMismatch);
+        }
+        challenge.accepts_time(self.signed_at)?;
+        challenge.accepts_nonce(self.nonce)?;
+        let version = self
+            .signed_version(&key, signature, challenge.v3_only)?
+            .ok_or(ProofError::Signature)?;
+        Ok(ProvenDevice::new(id, key, version, self))
+    }
+
+    fn signed_version(
+        &self,
+        key: &DeviceKey,
+        signature: &str,
+        v3_only: bool,
+    ) -> Result<Option<PayloadVersion>, InvalidField> {
+        let Some(signature) = text::array_from_base64(signature) else {
+            return Ok(None);
+        };
+        for version in [PayloadVersion::V3, PayloadVersion::V2] {
+            if version == PayloadVersion::V2 && v3_only {
+                continue;
+            }
+            if key.signed(self.payload(version)?.as_bytes(), &signature) {
+                return Ok(Some(version));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Challenge<'_> {
+    fn accepts_time(&self, signed_at: i64) -> Result<(), ProofError> {
+        let skew_ms = signed_at.saturating_sub(self.now.as_millis());
+        if u128::from(skew_ms.unsigned_abs()) > self.tolerance.as_millis() {
+            let tolerance = self.tolerance;
+            return Err(ProofError::Stale { skew_ms, tolerance });
+        }
+        Ok(())
+    }
+
+    fn accepts_nonce(&self, nonce: &str) -> Result<(), ProofError> {
+        if nonce.is_empty() {
+            return Err(ProofError::NonceMissing);
+        }
+        if nonce != self.nonce {
+            return Err(ProofError::NonceMismatch);
+        }
+        Ok(())
+    }
+}
+
+/// Why a device has not proven who it is.
+///
+/// Three texts: [`code`](Self::code) and [`reason`](Self::reason) for programs, [`message`](Self::message)
+/// for the one who connects, `Display` for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProofError {
+    /// The request is malformed.
+    #[error(transparent)]
+    Field(#[from] InvalidField),
+    /// The public key is none.
+    #[error(transparent)]
+    Key(#[from] DeviceKeyError),
+    /// The id is not that of the key.
+    #[error("the device id is not the fingerprint of the public key")]
+    IdMismatch,
+    /// Signed too long ago, or in the future.
+    #[error(
+        "signed {} ms {} this clock, at most {} ms are tolerated",
+        skew_ms.unsigned_abs(), if *skew_ms < 0 { "behind" } else { "ahead of" }, tolerance.as_millis()
+    )]
+    Stale {
+        /// How far the device's clock is ahead, in milliseconds; negative where it is behind.
+        skew_ms: i64,
+        /// How much is tolerated.
+        tolerance: Duration,
+    },
+    /// No nonce.
+    #[error("no nonce was signed")]
+    NonceMissing,
+    /// The nonce of another connection.
+    #[error("the nonce signed is not that of this connection")]
+    NonceMismatch,
+    /// Not signed with that key, or by a layout that this device may no longer use.
+    #[error("the signature does not fit")]
+    Signature,
+}
+
+impl ProofError {
+    /// `details.code` of the answer; `None` where the request itself is malformed.
+    pub fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Field(_) => None,
+            Self::Key(error) => Some(error.code()),
+            Self::IdMismatch => Some("DEVICE_AUTH_DEVICE_ID_MISMATCH"),
+            Self::Stale { .. } => Some("DEVICE_AUTH_SIGNATURE_EXPIRED"),
+            Self::NonceMissing => Some("DEVICE_AUTH_NONCE_REQUIRED"),
+            Self::NonceMismatch => Some("DEVICE_AUTH_NONCE_MISMATCH"),
+            Self::Signature => Some("DEVICE_AUTH_SIGNATURE_INVALID"),
+        }
+    }
+
+    /// `details.reason` of the answer; `None` where the request itself is malformed.
+    pub fn reason(&self) -> Option<&'static str> {
+        match self {
+            Self::Field(_) => None,
+            Self::Key(error) => Some(error.reason()),
+            Self::IdMismatch => Some("device-id-mismatch"),
+            Self::Stale { .. } => Some("device-signature-stale"),
+            Self::NonceMissing => Some("device-nonce-missing"),
+            Self::NonceMismatch => Some("device-nonce-mismatch"),
+            Self::Signature => Some("device-signature"),
+        }
+    }
+
+    /// `message` of the answer.
+    pub fn message(&self) -> Cow<'static, str> {
+        match self {
+            Self::Field(error) => format!("invalid connect params: {error}").into(),
+            Self::Key(_) => "device public key invalid".into(),
+            Self::IdMismatch => "device identity mismatch".into(),
+            Self::Stale { .. } => "device signature expired".into(),
+            Self::NonceMissing => "device nonce required".into(),
+            Self::NonceMismatch => "device nonce mismatch".into(),
+            Self::Signature => "device signature invalid".into(),
+        }
+    }
+}
+
+/// A device that has proven, on this connection, to hold its key, and what it said under its signature.
+///
+/// - Only [`SignedFields::verify`] makes one.
+/// - It proves who asks, and for what; whether they may have it is decided elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProvenDevice {
+    id: DeviceId,
+    key: DeviceKey,
+    version: PayloadVersion,
+    client_id: String,
+    client_mode: String,
+    role: String,
+    scopes: Vec<String>,
+    platform: Option<String>,
+    device_family: Option<String>,
+}
+
+impl ProvenDevice {
+    fn new(
+        id: DeviceId,
+        key: DeviceKey,
+        version: PayloadVersion,
+        fields: &SignedFields<'_>,
+    ) -> Self {
+        let signed = |text| {
+            Some(normal(text)).filter(|text| version == PayloadVersion::V3 && !text.is_empty())
+        };
+        Self {
+            id,
+            key,
+            version,
+            client_id: fields.client_id.to_owned(),
+            client_mode: fields.client_mode.to_owned(),
+            role: fields.role.to_owned(),
+            scopes: fields.scopes.to_vec(),
+            platform: signed(fields.platform),
+            device_family: signed(fields.device_family),
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> DeviceId {
+        self.id
+    }
+
+    /// Its public key.
+    pub fn key(&self) -> DeviceKey {
+        self.key
+    }
+
+    /// The layout that was signed. Once it is v3, the device may not fall back.
+    pub fn version(&self) -> PayloadVersion {
+        self.version
+    }
+
+    /// The role it asks for.
+    pub fn role(&self) -> &str {
+        &self.role
+    }
+
+    /// The scopes it asks for, as it sent them.
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+
+    /// What the client calls itself. Never decides what is allowed.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// What the client says it is used as. Never decides what is allowed.
+    pub fn client_mode(&self) -> &str {
+        &self.client_mode
+    }
+
+    /// The platform, trimmed and in lower case; `None` also where v2 left it unsigned.
+    pub fn platform(&self) -> Option<&str> {
+        self.platform.as_deref()
+    }
+
+    /// The device family, trimmed and in lower case; `None` also where v2 left it unsigned.
+    pub fn device_family(&self) -> Option<&str> {
+        self.device_family.as_deref()
+    }
+}

@@ -1,0 +1,354 @@
+//! Setup codes: what a phone scans or pastes to find its gateway and ask to be paired.
+
+use zeroize::Zeroizing;
+
+use super::gateway_url::{GatewayUrl, GatewayUrlError};
+use super::json::{self, Value};
+use super::text;
+use super::token::{ParseTokenError, SecretToken};
+use crate::Timestamp;
+
+/// What a setup code says.
+///
+/// - Base64url without padding of `{ url, token, bootstrapToken, expiresAtMs, tlsFingerprint? }`.
+/// - Its one secret is a short-lived pairing token, twice: older apps read `token`, newer ones
+///   `bootstrapToken`. There is no place in it for the gateway's own secret.
+/// - `Debug` shows no token.
+#[derive(Debug, Clone)]
+pub struct SetupCode {
+    /// Where the gateway is.
+    pub url: GatewayUrl,
+    /// The pairing token.
+    pub token: SecretToken,
+    /// Until when it may be used; codes of other programs need not say.
+    pub expires_at: Option<Timestamp>,
+    /// The certificate that the gateway must show.
+    pub tls_fingerprint: Option<String>,
+}
+
+/// Why a text is no setup code. The text is not repeated: it may hold a token.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetupCodeError {
+    /// Longer than 4 KiB.
+    #[error(
+        "a setup code has at most {} bytes, this has {found}",
+        SetupCode::MAX_BYTES
+    )]
+    Long {
+        /// Bytes found.
+        found: usize,
+    },
+    /// Not base64 of a JSON object: something else, or a part of a code.
+    #[error("not a setup code, or not the whole of it")]
+    Malformed,
+    /// A member is missing, or is not what it should be.
+    #[error("the setup code has no valid `{member}`")]
+    Member {
+        /// The member.
+        member: &'static str,
+    },
+    /// The URL is refused.
+    #[error("the URL in the setup code is refused")]
+    Url(#[source] GatewayUrlError),
+    /// The token is none.
+    #[error("the token in the setup code is none")]
+    Token(#[source] ParseTokenError),
+}
+
+impl SetupCode {
+    /// The longest code that is read, in bytes.
+    pub const MAX_BYTES: usize = 4096;
+
+    /// The code as text. It holds the token, and is wiped.
+    pub fn encode(&self) -> Zeroizing<String> {
+        let (url, token) = (self.url.as_str(), self.token.expose());
+        let fingerprint = self.tls_fingerprint.as_deref();
+        // Every byte may take six, so the text never moves and leaves no copy behind.
+        let longest = url.len() + 2 * token.len() + fingerprint.map_or(0, str::len);
+        let mut out = Zeroizing::new(String::with_capacity(6 * longest + 128));
+        out.push('{');
+        let strings = [("url", url), ("token", token), ("bootstrapToken", token)];
+        for (name, value) in strings {
+            member(&mut out, name);
+            json::quote(&mut out, value);
+        }
+        if let Some(at) = self.expires_at {
+            member(&mut out, "expiresAtMs");
+            out.push_str(&at.as_millis().to_string());
+        }
+        if let Some(fingerprint) = fingerprint {
+            member(&mut out, "tlsFingerprint");
+            json::quote(&mut out, fingerprint);
+        }
+        out.push('}');
+        Zeroizing::new(text::to_base64url(out.as_bytes()))
+    }
+
+    /// Reads a code: either alphabet, padded or not, with white space around it.
+    ///
+    /// Members it does not know are passed over. `bootstrapToken` counts where there are two tokens.
+    pub fn decode(code: &str) -> Result<Self, SetupCodeError> {
+        let code = code.trim();
+        if code.len() > Self::MAX_BYTES {
+            return Err(SetupCodeError::Long { found: code.len() });
+        }
+        let json = text::from_base64(code).map(Zeroizing::new);
+        let json = json
+            .as_ref()
+            .and_then(|json| std::str::from_utf8(json).ok());
+        let members = json.and_then(Members::read);
+        let Members {
+            url,
+            token,
+            bootstrap_token,
+            expires_at,
+            tls_fingerprint,
+        } = members.ok_or(SetupCodeError::Malformed)?;
+
+        let member = "url";
+        let url = string(url, member)?.ok_or(SetupCodeError::Member { member })?;
+        let member = "bootstrapToken";
+        let token = match string(bootstrap_token, member)? {
+            Some(token) => token,
+            None => string(token, "token")?.ok_or(SetupCodeError::Member { member })?,
+        };
+        let tls_fingerprint = string(tls_fingerprint, "tlsFingerprint")?;
+        Ok(Self {
+            url: GatewayUrl::parse(&url).map_err(SetupCodeError::Url)?,
+            token: SecretToken::parse(&token).map_err(SetupCodeError::Token)?,
+            expires_at: expires_at.as_ref().map(time).transpose()?,
+            tls_fingerprint: tls_fingerprint.map(|text| text.to_string()),
+        })
+    }
+}
+
+/// Begins a member.
+fn member(out: &mut String, name: &str) {
+    if out.len() > 1 {
+        out.push(',');
+    }
+    json::quote(out, name);
+    out.push(':');
+}
+
+/// The members that count; the last of several of one name, as for the program that made the format.
+#[derive(Default)]
+struct Members<'t> {
+    url: Option<Value<'t>>,
+    token: Option<Value<'t>>,
+    bootstrap_token: Option<Value<'t>>,
+    expires_at: Option<Value<'t>>,
+    tls_fingerprint: Option<Value<'t>>,
+}
+
+impl<'t> Members<'t> {
+    fn read(json: &'t str) -> Option<Self> {
+        let mut found = Self::default();
+        json::members(json, |name, value| {
+            let member = match name {
+                "url" => &mut found.url,
+                "token" => &mut found.token,
+                "bootstrapToken" => &mut found.bootstrap_token,
+                "expiresAtMs" => &mut found.expires_at,
+                "tlsFingerprint" => &mut found.tls_fingerprint,
+                _ => return,
+            };
+            *member = Some(value);
+        })?;
+        Some(found)
+    }
+}
+
+fn string(
+    value: Option<Value<'_>>,
+    member: &'static str,
+) -> Result<Option<Zeroizing<String>>, SetupCodeError> {
+    match value {
+        None => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(text)),
+        Some(_) => Err(SetupCodeError::Member { member }),
+    }
+}
+
+fn time(value: &Value<'_>) -> Result<Timestamp, SetupCodeError> {
+    let member = "expiresAtMs";
+    let Value::Number(millis) = value else {
+        return Err(SetupCodeError::Member { member });
+    };
+    let millis = millis.parse();
+    millis
+        .map(Timestamp::from_millis)
+        .map_err(|_| SetupCodeError::Member { member })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const TOKEN: &str = "7lH12ZXhRjk8YmHv1oGyJO6Jv59zqzoAKproFeaSu_Q";
+
+    fn code(url: &str, tls_fingerprint: Option<&str>) -> SetupCode {
+        SetupCode {
+            url: GatewayUrl::parse(url).unwrap(),
+            token: SecretToken::parse(TOKEN).unwrap(),
+            expires_at: Some(Timestamp::from_millis(1_795_353_766_585)),
+            tls_fingerprint: tls_fingerprint.map(str::to_owned),
+        }
+    }
+
+    fn json_of(code: &SetupCode) -> serde_json::Value {
+        let bytes = text::from_base64(&code.encode()).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    fn decode(json: &str) -> Result<SetupCode, SetupCodeError> {
+        SetupCode::decode(&text::to_base64url(json.as_bytes()))
+    }
+
+    #[test]
+    fn t39_holds_a_pairing_token_and_no_other_secret() {
+        let json = json_of(&code("wss://gw.example", Some("ab:cd")));
+        let expected = serde_json::json!({
+            "url": "wss://gw.example", "token": TOKEN, "bootstrapToken": TOKEN,
+            "expiresAtMs": 1_795_353_766_585_i64, "tlsFingerprint": "ab:cd",
+        });
+        assert_eq!(json, expected);
+        let json = json_of(&code("wss://gw.example", None));
+        assert_eq!(json.as_object().unwrap().len(), 4);
+    }
+
+    #[test]
+    fn t50_the_url_is_carried_byte_for_byte() {
+        for url in [
+            "wss://Gw.Example",
+            "WSS://gw.example/a/../b?c=%7e",
+            "ws://192.168.1.7:18789/",
+        ] {
+            let encoded = code(url, None).encode();
+            assert_eq!(SetupCode::decode(&encoded).unwrap().url.as_str(), url);
+        }
+    }
+
+    #[test]
+    fn read_in_any_spelling_of_base64() {
+        // Encodes to bytes that use the characters in which the alphabets differ.
+        let json = r#"{"url":"wss://g","token":"a~~?>>?","x":"ÿÿÿ~?"}"#;
+        let plain = text::to_base64url(json.as_bytes());
+        assert!(plain.contains('-') || plain.contains('_'), "{plain}");
+        let standard = plain.replace('-', "+").replace('_', "/");
+        let padding = "=".repeat((4 - plain.len() % 4) % 4);
+        for code in [
+            plain.clone(),
+            format!(
+                " {plain}
+"
+            ),
+            standard.clone(),
+            format!("{standard}{padding}"),
+        ] {
+            let read = SetupCode::decode(&code).unwrap();
+            assert_eq!(read.token.expose(), "a~~?>>?", "{code}");
+            assert_eq!(read.expires_at, None);
+        }
+    }
+
+    #[test]
+    fn the_newer_name_of_the_token_comes_first() {
+        let both = decode(r#"{"url":"wss://g","bootstrapToken":"new","token":"old"}"#).unwrap();
+        assert_eq!(both.token.expose(), "new");
+        let old = decode(r#"{"url":"wss://g","token":"old"}"#).unwrap();
+        assert_eq!(old.token.expose(), "old");
+    }
+
+    #[test]
+    fn what_is_no_code_is_told_apart() {
+        let member = |member| SetupCodeError::Member { member };
+        let table = [
+            ("[]", SetupCodeError::Malformed),
+            (r#"{"url":"wss://g","token":"a""#, SetupCodeError::Malformed),
+            ("{}", member("url")),
+            (r#"{"url":1}"#, member("url")),
+            (r#"{"url":"wss://g"}"#, member("bootstrapToken")),
+            (r#"{"url":"wss://g","token":true}"#, member("token")),
+            (
+                r#"{"url":"wss://g","token":"a","bootstrapToken":1}"#,
+                member("bootstrapToken"),
+            ),
+            (
+                r#"{"url":"wss://g","token":"a","expiresAtMs":"1"}"#,
+                member("expiresAtMs"),
+            ),
+            (
+                r#"{"url":"wss://g","token":"a","expiresAtMs":1.5}"#,
+                member("expiresAtMs"),
+            ),
+            (
+                r#"{"url":"wss://g","token":"a","tlsFingerprint":[]}"#,
+                member("tlsFingerprint"),
+            ),
+            (
+                r#"{"url":"ws://gw.example","token":"a"}"#,
+                SetupCodeError::Url(GatewayUrlError::Unencrypted),
+            ),
+            (
+                r#"{"url":"wss://g","token":""}"#,
+                SetupCodeError::Token(ParseTokenError::Empty),
+            ),
+        ];
+        for (json, error) in table {
+            assert_eq!(decode(json).unwrap_err(), error, "{json}");
+        }
+        assert_eq!(
+            SetupCode::decode("").unwrap_err(),
+            SetupCodeError::Malformed
+        );
+        assert_eq!(
+            SetupCode::decode("M8NG T2AA").unwrap_err(),
+            SetupCodeError::Malformed
+        );
+        let found = SetupCode::MAX_BYTES + 1;
+        assert_eq!(
+            SetupCode::decode(&"A".repeat(found)).unwrap_err(),
+            SetupCodeError::Long { found }
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let code = code("wss://gw.example", None);
+        assert!(!format!("{code:?}").contains(TOKEN));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_can_be_read(
+            token in "[ -~]{1,60}", millis in 0..4_000_000_000_000_i64, fingerprint: Option<String>,
+        ) {
+            let code = SetupCode {
+                url: GatewayUrl::parse("wss://gw.example/x").unwrap(),
+                token: SecretToken::parse(&token).unwrap(),
+                expires_at: Some(Timestamp::from_millis(millis)),
+                tls_fingerprint: fingerprint.filter(|text| text.len() < 400),
+            };
+            let json = json_of(&code);
+            prop_assert_eq!(&json["token"], &token);
+            prop_assert_eq!(&json["bootstrapToken"], &token);
+            prop_assert_eq!(json["tlsFingerprint"].as_str(), code.tls_fingerprint.as_deref());
+            let read = SetupCode::decode(&code.encode()).unwrap();
+            prop_assert_eq!(read.url, code.url);
+            prop_assert_eq!(read.token.expose(), code.token.expose());
+            prop_assert_eq!(read.expires_at, code.expires_at);
+            prop_assert_eq!(read.tls_fingerprint, code.tls_fingerprint);
+        }
+
+        #[test]
+        fn decoding_never_panics(code: String, json: String) {
+            let _ = SetupCode::decode(&code);
+            let _ = decode(&json);
+            let _ = decode(&format!("{{\"url\":\"wss://g\",\"token\":\"{json}\"}}"));
+        }
+    }
+}

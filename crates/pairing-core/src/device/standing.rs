@@ -1,0 +1,133 @@
+//! What a device asks for, against what has been approved.
+
+use super::{Ask, Device, DeviceInfo, DeviceRequest, Role};
+use crate::ScopeSet;
+
+/// Why the owner has to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum UpgradeReason {
+    /// The device is not paired.
+    NotPaired,
+    /// It was not approved for the role, or that was revoked.
+    RoleUpgrade,
+    /// It asks for scopes beyond those approved.
+    ScopeUpgrade,
+    /// It is now another kind of device or system than the one approved.
+    MetadataUpgrade,
+}
+
+impl UpgradeReason {
+    /// The name on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotPaired => "not-paired",
+            Self::RoleUpgrade => "role-upgrade",
+            Self::ScopeUpgrade => "scope-upgrade",
+            Self::MetadataUpgrade => "metadata-upgrade",
+        }
+    }
+}
+
+/// Is what a connection asks for approved? `bound` is what its credential allows at most.
+pub(crate) fn check<'d>(
+    device: Option<&'d Device>,
+    role: Role,
+    scopes: &ScopeSet,
+    bound: Option<&ScopeSet>,
+    info: &DeviceInfo,
+) -> Result<&'d Device, UpgradeReason> {
+    let device = device.ok_or(UpgradeReason::NotPaired)?;
+    let approved = device.standing(role).ok_or(UpgradeReason::RoleUpgrade)?;
+    let is_bounded = bound.is_none_or(|bound| bound.covers(scopes));
+    if !is_bounded || !approved.scopes.covers(scopes) {
+        return Err(UpgradeReason::ScopeUpgrade);
+    }
+    let (pinned, now) = (&device.info, info);
+    let same = is_same_kind(pinned.platform.as_deref(), now.platform.as_deref())
+        && is_same_kind(
+            pinned.device_family.as_deref(),
+            now.device_family.as_deref(),
+        );
+    if same {
+        Ok(device)
+    } else {
+        Err(UpgradeReason::MetadataUpgrade)
+    }
+}
+
+/// A pinned kind exists only where the approved record has one; another version is the same kind.
+fn is_same_kind(pinned: Option<&str>, now: Option<&str>) -> bool {
+    match (pinned.map(kind), now.map(kind)) {
+        (Some(pinned), Some(now)) => pinned.is_empty() || pinned == now,
+        (None, _) | (_, None) => true,
+    }
+}
+
+/// `iOS 26.1` and `ios` are one kind, `iPhone17,1` and `iPhone18,2` another.
+fn kind(text: &str) -> String {
+    let word = text.trim().chars().take_while(|c| c.is_alphabetic());
+    word.flat_map(char::to_lowercase).collect()
+}
+
+impl Device {
+    /// Takes over what is new of what the device says about itself, pins excepted.
+    pub(crate) fn updated(&self, info: &DeviceInfo) -> DeviceInfo {
+        let newer =
+            |old: &Option<String>, new: &Option<String>| new.clone().or_else(|| old.clone());
+        let old = &self.info;
+        DeviceInfo {
+            // The owner may have given it a name.
+            display_name: old
+                .display_name
+                .clone()
+                .or_else(|| info.display_name.clone()),
+            platform: newer(&old.platform, &info.platform),
+            device_family: newer(&old.device_family, &info.device_family),
+            client_id: newer(&old.client_id, &info.client_id),
+            client_mode: newer(&old.client_mode, &info.client_mode),
+            remote_ip: info.remote_ip.clone(),
+        }
+    }
+
+    /// Was every role of it approved without asking the owner?
+    pub(crate) fn is_silent(&self) -> bool {
+        !self.roles.is_empty() && self.roles.values().all(super::ApprovedRole::is_silent)
+    }
+}
+
+impl DeviceRequest {
+    /// What is asked for once a role asks anew: the ask of other roles stays.
+    pub(crate) fn with(&self, role: Role, scopes: &ScopeSet) -> Ask {
+        let mut ask = self.ask.clone();
+        ask.roles.insert(role);
+        if role == Role::Operator {
+            ask.scopes = scopes.clone();
+        }
+        ask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_one_kind_are_the_same() {
+        for (pinned, now, same) in [
+            ("iOS 26.1", "ios 26.2", true),
+            ("linux", "Linux", true),
+            ("iPhone17,1", "iPhone18,2", true),
+            ("ios", "android", false),
+            ("iPhone", "iPad", false),
+        ] {
+            assert_eq!(
+                is_same_kind(Some(pinned), Some(now)),
+                same,
+                "{pinned} {now}"
+            );
+        }
+        assert!(is_same_kind(None, Some("ios")));
+        assert!(is_same_kind(Some("ios"), None));
+    }
+}

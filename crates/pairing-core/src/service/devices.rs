@@ -1,0 +1,483 @@
+//! Devices: who connects, who waits, who is paired.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::transact::{Transaction, list, transact};
+use super::{ConnectError, DeviceError, ListError, Pairing};
+use crate::device::{
+    self, Asked, AuthenticatedDevice, Connected, Connecting, Credential, Device, DeviceId,
+    DeviceLimits, DeviceRequest, Drawn, Known, PairingToken, RequestId, Role, Rotated, Scene,
+    SecretToken, SetupProfile, TokenHash,
+};
+use crate::dm::Decision;
+use crate::store::{Change, Problem, Record};
+use crate::{Approver, AuditAction, AuditEvent, AuditSubject, Key, Range, ScopeSet, Timestamp};
+
+/// The devices of a [`Pairing`].
+#[derive(Debug, Clone)]
+pub struct Devices(Pairing);
+
+/// What came of a connection.
+#[derive(Debug)]
+pub enum Connection {
+    /// The device is paired for what it asks.
+    Admitted {
+        /// The proof.
+        device: AuthenticatedDevice,
+        /// A device token that has just been made, and when: to be delivered with this answer. The
+        /// device keeps what it has where there is none.
+        minted: Option<(SecretToken, Timestamp)>,
+    },
+    /// The owner has to be asked, and has been.
+    Asked(Box<Asked>),
+}
+
+/// What waits and what is paired, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct DeviceList {
+    /// Requests that still run.
+    pub pending: Vec<DeviceRequest>,
+    /// Approved devices.
+    pub paired: Vec<Device>,
+    /// What was stored but could not be understood.
+    pub problems: Vec<Problem>,
+}
+
+/// Last uses that have not been written down yet.
+pub(super) type Uses = HashMap<(DeviceId, Role), Timestamp>;
+
+/// Uses written in one commit.
+const FLUSH_AT_ONCE: usize = 50;
+
+impl Pairing {
+    /// The devices.
+    pub fn devices(&self) -> Devices {
+        Devices(self.clone())
+    }
+}
+
+impl Devices {
+    /// Decides about a connection that has proven its key: admitted, with a token where one is due, or
+    /// the owner is asked. One commit, or none where nothing changes; runs per connect and costs the
+    /// same however many devices are paired.
+    pub fn connect(
+        &self,
+        connecting: &Connecting,
+        credential: Credential<'_>,
+    ) -> Result<Connection, ConnectError> {
+        let (pairing, limits) = (&self.0, self.limits());
+        let drawn = Drawn {
+            token: SecretToken::generate(pairing.entropy())?,
+            request: RequestId::generate(pairing.entropy())?,
+        };
+        let connected = transact(pairing.store(), |tx| {
+            let now = pairing.now();
+            let known = read_known(tx, connecting.device(), credential)?;
+            let bound = device::authenticate(connecting, credential, &known, limits, now)?;
+            let scene = |waiting| Scene {
+                connecting,
+                credential,
+                bound: bound.clone(),
+                known: &known,
+                waiting,
+                drawn: &drawn,
+                limits,
+                now,
+            };
+            let decision = device::decide(&scene(&[]));
+            match &decision.outcome {
+                // A new request takes a place, which depends on all that wait.
+                Connected::Asked(asked) if asked.is_new => {
+                    Ok::<_, ConnectError>(device::decide(&scene(&tx.device_requests()?)))
+                }
+                _ => Ok(decision),
+            }
+        })?;
+        Ok(match connected {
+            Connected::Admitted { minted, silently } => {
+                if let Some(by) = silently {
+                    self.audit(AuditAction::Approved, &by, connecting.device(), |event| {
+                        event.role = Some(connecting.role());
+                        event.scopes = Some(connecting.scopes().clone());
+                    });
+                }
+                Connection::Admitted {
+                    device: AuthenticatedDevice {
+                        id: connecting.device(),
+                        role: connecting.role(),
+                        scopes: connecting.scopes().clone(),
+                        by_token: matches!(credential, Credential::DeviceToken(_)),
+                    },
+                    minted,
+                }
+            }
+            Connected::Asked(asked) => Connection::Asked(asked),
+        })
+    }
+
+    /// Does what admitted a connection still hold? To be asked where the session is registered, after
+    /// whoever revokes can see it.
+    pub fn still_holds(&self, device: &AuthenticatedDevice) -> Result<bool, ListError> {
+        let key = Key::Device { device: device.id };
+        let read = self.0.store().read(&key)?;
+        let stored = read.record.as_ref().and_then(|record| record.as_device());
+        let approved = stored.and_then(|stored| stored.standing(device.role));
+        Ok(approved.is_some_and(|approved| {
+            let token = approved.token.as_ref();
+            let live = !device.by_token || token.is_some_and(|token| token.hash.is_some());
+            live && approved.scopes.covers(&device.scopes)
+        }))
+    }
+
+    /// What this approver may see: everything, or for a device that is not admin, itself.
+    pub fn list(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
+        let (limits, now) = (self.limits(), self.0.now());
+        let (pending, mut problems) = list(self.0.store(), &Range::DeviceRequests)?;
+        let (paired, more) = list(self.0.store(), &Range::Devices)?;
+        problems.extend(more);
+        let pending = pending
+            .iter()
+            .filter_map(|record| record.as_device_request());
+        let mut pending: Vec<_> = pending
+            .filter(|request| !request.is_expired(limits, now))
+            .filter(|request| viewer.may_decide_about(request.device))
+            .cloned()
+            .collect();
+        let paired = paired.iter().filter_map(|record| record.as_device());
+        let mut paired: Vec<_> = paired
+            .filter(|device| viewer.may_decide_about(device.id))
+            .cloned()
+            .collect();
+        pending.sort_by_key(|request| std::cmp::Reverse(request.asked_at));
+        paired.sort_by_key(|device| std::cmp::Reverse(device.approved_at));
+        Ok(DeviceList {
+            pending,
+            paired,
+            problems,
+        })
+    }
+
+    /// Approves a request: exactly the one with this id. One commit.
+    pub fn approve(&self, id: &RequestId, approver: &Approver) -> Result<Device, DeviceError> {
+        approver.may_pair()?;
+        let device = transact(self.0.store(), |tx| {
+            let now = self.0.now();
+            let request = self.running(tx, id, approver, now)?;
+            let before = tx.device(request.device)?;
+            let token = match request.pairing_token {
+                Some(hash) => tx.pairing_token(hash)?,
+                None => None,
+            };
+            let (before, token) = (before.as_ref(), token.as_ref());
+            let limits = self.limits();
+            let decision = device::approve(&request, before, token, approver, limits, now);
+            Ok::<_, DeviceError>(decision?)
+        })?;
+        self.audit(AuditAction::Approved, approver, device.id, |event| {
+            event.request = Some(id.clone());
+            let operator = device.roles.get(&Role::Operator);
+            event.scopes = operator.map(|operator| operator.scopes.clone());
+        });
+        Ok(device)
+    }
+
+    /// Rejects a request, and the setup code it came with.
+    pub fn reject(
+        &self,
+        id: &RequestId,
+        approver: &Approver,
+    ) -> Result<DeviceRequest, DeviceError> {
+        approver.may_pair()?;
+        let request = transact(self.0.store(), |tx| {
+            let request = self.running(tx, id, approver, self.0.now())?;
+            Ok::<_, DeviceError>(Decision {
+                changes: device::reject(&request),
+                outcome: request,
+            })
+        })?;
+        self.audit(AuditAction::Rejected, approver, request.device, |event| {
+            event.request = Some(id.clone());
+        });
+        Ok(request)
+    }
+
+    /// Forgets a device, its requests and its setup code.
+    pub fn remove(&self, id: DeviceId, approver: &Approver) -> Result<Device, DeviceError> {
+        let removed = self
+            .change(id, approver, |tx, device, _| {
+                let request = tx.device_request(id)?;
+                Ok(Some(Decision {
+                    changes: device::remove(device, request.as_ref()),
+                    outcome: device.clone(),
+                }))
+            })?
+            .ok_or(DeviceError::UnknownDevice)?;
+        self.audit(AuditAction::Removed, approver, id, |_| {});
+        Ok(removed)
+    }
+
+    /// Gives a device another name.
+    pub fn rename(
+        &self,
+        id: DeviceId,
+        name: &str,
+        approver: &Approver,
+    ) -> Result<Device, DeviceError> {
+        let name = self::name(name)?;
+        let renamed = self
+            .change(id, approver, |_, device, _| {
+                let mut renamed = device.clone();
+                renamed.info.display_name = Some(name.to_owned());
+                Ok(Some(Decision {
+                    changes: vec![Change::Put(Record::Device(renamed.clone()))],
+                    outcome: renamed,
+                }))
+            })?
+            .ok_or(DeviceError::UnknownDevice)?;
+        self.audit(AuditAction::Renamed, approver, id, |_| {});
+        Ok(renamed)
+    }
+
+    /// Ends the token of a role; the next is made when the device comes back. Only a device that
+    /// rotates a role of its own, authenticated by its token, gets the new one here.
+    pub fn rotate(
+        &self,
+        id: DeviceId,
+        role: Role,
+        scopes: Option<&ScopeSet>,
+        approver: &Approver,
+    ) -> Result<Rotated, DeviceError> {
+        let token = SecretToken::generate(self.0.entropy())?;
+        let own = approver.is_own_token(id, role).then_some(&token);
+        let rotated = self
+            .change(id, approver, |_, device, now| {
+                Ok(device::rotate(device, role, scopes, approver, own, now))
+            })?
+            .ok_or(DeviceError::UnknownRole)?;
+        self.audit(AuditAction::Rotated, approver, id, |event| {
+            event.role = Some(role);
+            event.scopes = Some(rotated.scopes.clone());
+        });
+        Ok(rotated)
+    }
+
+    /// Ends a role of a device until the owner approves it anew.
+    pub fn revoke(
+        &self,
+        id: DeviceId,
+        role: Role,
+        approver: &Approver,
+    ) -> Result<Timestamp, DeviceError> {
+        let at = self
+            .change(id, approver, |_, device, now| {
+                Ok(device::revoke(device, role, approver, now))
+            })?
+            .ok_or(DeviceError::UnknownRole)?;
+        self.audit(AuditAction::Revoked, approver, id, |event| {
+            event.role = Some(role);
+        });
+        Ok(at)
+    }
+
+    /// Issues the token of a setup code: 10 minutes, one device, what the profile says and no more.
+    pub fn issue_pairing_token(
+        &self,
+        profile: SetupProfile,
+        chat: Option<&str>,
+        approver: &Approver,
+    ) -> Result<(SecretToken, PairingToken), DeviceError> {
+        let ask = profile.ask();
+        approver.may_deal(&ask.roles, &ask.scopes)?;
+        let (secret, now) = (SecretToken::generate(self.0.entropy())?, self.0.now());
+        let token = PairingToken {
+            hash: TokenHash::of(&secret),
+            profile,
+            issued_at: now,
+            expires_at: now + self.limits().pairing_token_lifetime,
+            chat: chat.map(str::to_owned),
+            device: None,
+            unclaimed: std::collections::BTreeSet::new(),
+        };
+        transact(self.0.store(), |tx| {
+            // Those that are over go with the next one that comes.
+            let over = tx.pairing_tokens()?.into_iter();
+            let over = over.filter(|token| token.expires_at <= now);
+            let mut changes: Vec<_> = over
+                .map(|token| Change::Delete(Key::PairingToken { hash: token.hash }))
+                .collect();
+            changes.push(Change::Put(Record::PairingToken(token.clone())));
+            Ok::<_, DeviceError>(Decision {
+                changes,
+                outcome: (),
+            })
+        })?;
+        let chat = token.chat.clone();
+        let subject = AuditSubject::Bearer { chat };
+        let mut event = AuditEvent::new(now, AuditAction::Issued, approver, subject);
+        event.scopes = Some(ask.scopes);
+        self.0.audit(&event);
+        Ok((secret, token))
+    }
+
+    /// The setup codes that can still be used.
+    pub fn pairing_tokens(&self) -> Result<Vec<PairingToken>, ListError> {
+        let (records, _) = list(self.0.store(), &Range::PairingTokens)?;
+        let tokens = records.iter().filter_map(|r| r.as_pairing_token().cloned());
+        let now = self.0.now();
+        Ok(tokens.filter(|token| now < token.expires_at).collect())
+    }
+
+    /// Notes that a device is in use, to be written down by [`flush_uses`](Self::flush_uses).
+    pub fn touch(&self, device: &AuthenticatedDevice) {
+        let mut uses = self.0.uses();
+        uses.insert((device.id, device.role), self.0.now());
+    }
+
+    /// Writes down what was in use since the last time: to be called once a minute and at the end, so
+    /// that a connect rewrites nothing.
+    pub fn flush_uses(&self) -> Result<(), DeviceError> {
+        let uses: Vec<_> = self.0.uses().drain().collect();
+        for uses in uses.chunks(FLUSH_AT_ONCE) {
+            let flushed = transact(self.0.store(), |tx| {
+                let mut devices: HashMap<DeviceId, Device> = HashMap::new();
+                for ((id, role), at) in uses {
+                    let device = match devices.remove(id) {
+                        Some(device) => Some(device),
+                        None => tx.device(*id)?,
+                    };
+                    let Some(mut device) = device else { continue };
+                    let token = device
+                        .roles
+                        .get_mut(role)
+                        .and_then(|role| role.token.as_mut());
+                    if let Some(token) = token {
+                        token.last_used_at = token.last_used_at.max(Some(*at));
+                    }
+                    devices.insert(*id, device);
+                }
+                let changes = devices.into_values().map(Record::Device).map(Change::Put);
+                Ok::<_, DeviceError>(Decision {
+                    changes: changes.collect(),
+                    outcome: (),
+                })
+            });
+            if flushed.is_err() {
+                // Lost are at most those that come after: the next flush tries again.
+                let mut kept = self.0.uses();
+                for (device, at) in uses {
+                    kept.entry(*device).or_insert(*at);
+                }
+            }
+            flushed?;
+        }
+        Ok(())
+    }
+
+    /// Has a decision about a device taken down.
+    fn audit(
+        &self,
+        action: AuditAction,
+        approver: &Approver,
+        device: DeviceId,
+        more: impl FnOnce(&mut AuditEvent),
+    ) {
+        let subject = AuditSubject::Device { device };
+        let mut event = AuditEvent::new(self.0.now(), action, approver, subject);
+        more(&mut event);
+        self.0.audit(&event);
+    }
+
+    fn limits(&self) -> &DeviceLimits {
+        &self.0.limits().devices
+    }
+
+    /// How often [`flush_uses`](Self::flush_uses) wants to be called.
+    pub const FLUSH_EVERY: Duration = Duration::from_secs(60);
+
+    /// A device that this approver may decide about, and what is decided. An unknown device and one
+    /// that is none of the approver's business cannot be told apart.
+    fn change<T>(
+        &self,
+        id: DeviceId,
+        approver: &Approver,
+        decide: impl Fn(
+            &mut Transaction<'_>,
+            &Device,
+            Timestamp,
+        ) -> Result<Option<Decision<T>>, DeviceError>,
+    ) -> Result<Option<T>, DeviceError> {
+        approver.may_pair()?;
+        transact(self.0.store(), |tx| {
+            let device = tx.device(id)?.filter(|_| approver.may_decide_about(id));
+            let decided = match device {
+                Some(device) => decide(tx, &device, self.0.now())?,
+                None => None,
+            };
+            Ok::<_, DeviceError>(match decided {
+                Some(Decision { changes, outcome }) => Decision {
+                    changes,
+                    outcome: Some(outcome),
+                },
+                None => Decision::unchanged(None),
+            })
+        })
+    }
+
+    /// The running request with this id, if it is the approver's to decide.
+    fn running(
+        &self,
+        tx: &mut Transaction<'_>,
+        id: &RequestId,
+        approver: &Approver,
+        now: Timestamp,
+    ) -> Result<DeviceRequest, DeviceError> {
+        let limits = self.limits();
+        // Few wait; the decision rests on the one that is meant, which is read anew.
+        let (waiting, _) = list(self.0.store(), &Range::DeviceRequests)?;
+        let device = waiting
+            .iter()
+            .filter_map(|record| record.as_device_request())
+            .find(|request| request.id == *id)
+            .map(|request| request.device)
+            .ok_or(DeviceError::UnknownRequest)?;
+        tx.device_request(device)?
+            .filter(|request| request.id == *id && !request.is_expired(limits, now))
+            .filter(|request| approver.may_decide_about(request.device))
+            .ok_or(DeviceError::UnknownRequest)
+    }
+}
+
+/// A name that an owner may give.
+pub(super) fn name(name: &str) -> Result<&str, DeviceError> {
+    let name = name.trim();
+    let fits = !name.is_empty() && name.chars().count() <= 128;
+    if fits && !name.contains(char::is_control) {
+        Ok(name)
+    } else {
+        Err(DeviceError::Name)
+    }
+}
+
+/// Reads what bears on a connection: the device, its request, and the pairing token that it shows or,
+/// coming with a device token, may still have a claim on.
+fn read_known(
+    tx: &mut Transaction<'_>,
+    id: DeviceId,
+    credential: Credential<'_>,
+) -> Result<Known, ConnectError> {
+    let device = tx.device(id)?;
+    let hash = match credential {
+        Credential::PairingToken(token) => Some(TokenHash::of(token)),
+        Credential::DeviceToken(_) => device.as_ref().and_then(|device| device.pairing_token),
+        Credential::Shared => None,
+    };
+    Ok(Known {
+        device,
+        request: tx.device_request(id)?,
+        pairing_token: match hash {
+            Some(hash) => tx.pairing_token(hash)?,
+            None => None,
+        },
+    })
+}

@@ -1,0 +1,45 @@
+//! `openclaw.json`: whatever it holds, there is an answer, in places that exist, and nothing is let in by it.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use openclaw_config::{Config, Position};
+use pairing_core::{AccountId, Channels};
+
+fuzz_target!(|text: &str| {
+    let exists = |at: Position| {
+        let mut lines = text.split(['\n', '\r', '\u{2028}', '\u{2029}']);
+        assert!(
+            lines.any(|line| at.column <= line.chars().count() + 1),
+            "{at}"
+        );
+    };
+    match Config::parse(text) {
+        Ok(config) => {
+            for slip in config.slips() {
+                exists(slip.at);
+            }
+            for id in config.channels() {
+                let rules = Channels::builtin().get(id).cloned();
+                let default = AccountId::default();
+                for account in config.accounts(id).chain([&default]) {
+                    let settings = config.account(id, account);
+                    for secret in settings.bot_token {
+                        assert!(!secret.expose().trim().is_empty());
+                    }
+                    if let Some(rules) = &rules {
+                        let access = config.access(rules, account);
+                        assert_eq!(access.policy(), config.dm_policy(id, account));
+                    }
+                }
+            }
+            assert_ne!(config.gateway.port, 0);
+        }
+        Err(error) => {
+            for fault in error.faults() {
+                exists(fault.at.expect("a place"));
+                let shown = fault.to_string();
+                assert!(!shown.contains(char::is_control), "{shown:?}");
+            }
+        }
+    }
+});
