@@ -28,7 +28,6 @@ impl Edit {
         found.map(|(_, value)| value.as_str())
     }
 
-
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

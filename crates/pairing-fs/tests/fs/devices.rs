@@ -398,3 +398,72 @@ fn of_two_requests_of_a_device_the_first_counts_and_both_end() {
     commit(&state.store, [Change::Delete(request_key(ADMIN))]).unwrap();
     assert_eq!(state.read("devices/pending.json"), "{}");
 }
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_mends_what_can_be() {
+    use pairing_core::{Channels, Limits};
+    use pairing_fs::doctor::{Fix, examine, fix};
+
+    let state = State::recorded();
+    let dir = pairing_fs::StateDir::at(state.dir.path());
+    fs::set_permissions(
+        state.dir.path(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )
+    .unwrap();
+    let (channels, limits) = (Channels::builtin(), Limits::default());
+    let now = at(1_795_354_074_345 + 300_000);
+    let kinds = |found: Vec<pairing_fs::doctor::Finding>| {
+        let kinds = found.into_iter().map(|finding| {
+            let path = finding.path.strip_prefix(state.dir.path()).unwrap();
+            format!("{} {}", finding.kind, path.display())
+        });
+        kinds.collect::<Vec<_>>()
+    };
+    let look = || kinds(examine(&dir, &channels, &limits, now));
+    let notes = [
+        "clear-tokens devices/paired.json",
+        "expired-requests devices/pending.json",
+        "clear-tokens nodes/paired.json",
+    ];
+    assert_eq!(look(), notes);
+
+    let paired = state.read("devices/paired.json").replacen(
+        "\"operator.admin\",\n      \"operator.read\",\n      \"operator.write\"",
+        "\"operator.write\"",
+        1,
+    );
+    state.write(
+        "devices/paired.json",
+        paired.replacen('{', "{\n  \"x\": 7,", 1),
+    );
+    state.write("devices/bootstrap.json", "[]");
+    state.write("nodes/paired.json.migrated", "{}");
+    let found = look();
+    for finding in [
+        "bad-record devices/paired.json",
+        "beyond-baseline devices/paired.json",
+        "malformed devices/bootstrap.json",
+        "clear-archive nodes/paired.json.migrated",
+    ] {
+        assert!(
+            found.iter().any(|found| found == finding),
+            "{finding}: {found:?}"
+        );
+    }
+    let how = Fix { set_aside: true };
+    fix(&dir, &channels, &limits, now, &how);
+    let found = look();
+    assert!(
+        !found
+            .iter()
+            .any(|f| f.starts_with("expired") || f.starts_with("malformed"))
+    );
+    assert_eq!(state.read("devices/pending.json"), "{}");
+    // Even mending is a write, after which nothing is in clear.
+    assert!(
+        !found
+            .iter()
+            .any(|f| f == "clear-tokens devices/paired.json")
+    );
+}
