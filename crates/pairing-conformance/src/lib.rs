@@ -19,7 +19,8 @@
 //! against a reference model.
 //!
 //! The cases keep to what every store can hold, also one that keeps its records in OpenClaw's files:
-//! a code comes and goes with its request, one batch stays within one channel, times are whole
+//! a code comes and goes with its request, one batch stays within one channel, the devices or the
+//! legacy nodes, times are whole
 //! milliseconds, and who granted an allowlist entry may be forgotten. They never sleep; where a case
 //! waits, it waits for the store's change feed.
 
@@ -42,6 +43,7 @@ mod faulty;
 mod fixture;
 mod list;
 pub mod model;
+mod registry;
 mod service;
 
 pub use faulty::{Fault, Faulty};

@@ -90,6 +90,19 @@ macro_rules! __contract_cases {
             writers_of_different_records_all_succeed
             a_batch_is_seen_whole_or_not_at_all
         }
+        registry {
+            every_kind_is_read_back_as_it_was_put
+            every_member_can_be_replaced
+            every_kind_can_be_deleted
+            every_stage_of_a_role_survives
+            another_request_of_a_device_takes_the_place_of_the_first
+            an_approval_is_one_batch
+            each_range_holds_its_kind_page_by_page
+            an_empty_registry_is_no_error
+            what_has_changed_conflicts
+            what_has_not_changed_holds
+            followers_are_told
+        }
     } };
 }
 

@@ -89,7 +89,13 @@ impl<D: Document> CachedFile<D> {
         let now = millis();
         let (identity, content, missing) = match disk::read(&self.path) {
             Ok(None) => (None, Ok(D::default()), true),
-            Ok(Some((identity, bytes))) => (disk::settled(identity), self.parse(&bytes), false),
+            Ok(Some((identity, bytes))) => {
+                let before = self.current.load_full();
+                let before = before
+                    .as_ref()
+                    .and_then(|state| state.content.as_ref().ok());
+                (disk::settled(identity), self.parse(&bytes, before), false)
+            }
             Err(error) => (None, Err(error), false),
         };
         let state = Arc::new(State {
@@ -102,8 +108,12 @@ impl<D: Document> CachedFile<D> {
         state
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<D, FileError> {
-        D::parse(utf8(bytes)?, &self.rules)
+    fn parse(&self, bytes: &[u8], before: Option<&D>) -> Result<D, FileError> {
+        let text = utf8(bytes)?;
+        match before {
+            Some(before) => D::parse_again(text, &self.rules, before),
+            None => D::parse(text, &self.rules),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ pub mod doctor;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod identity;
 mod json;
 mod lock;
 mod names;
@@ -15,6 +16,7 @@ mod store;
 mod system;
 
 pub use error::FileError;
+pub use identity::{HeldToken, IdentityDir, IdentityError};
 pub use paths::{NoStateDir, StateDir};
 pub use store::{FsStore, discovered_channels};
 pub use system::{SystemClock, SystemEntropy};

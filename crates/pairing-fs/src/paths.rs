@@ -71,6 +71,21 @@ impl StateDir {
     pub fn config(&self) -> &Path {
         &self.config
     }
+
+    /// Where devices, their requests and pairing tokens are kept.
+    pub fn devices(&self) -> PathBuf {
+        self.root.join("devices")
+    }
+
+    /// Where legacy nodes and their requests are kept.
+    pub fn nodes(&self) -> PathBuf {
+        self.root.join("nodes")
+    }
+
+    /// Where a client keeps its own identity.
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity")
+    }
 }
 
 /// The first directory that exists of those that OpenClaw has used, else the newest name.

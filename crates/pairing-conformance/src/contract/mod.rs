@@ -5,4 +5,5 @@ pub(crate) mod conditions;
 pub(crate) mod feed;
 pub(crate) mod ranges;
 pub(crate) mod records;
+pub(crate) mod registry;
 pub(crate) mod threads;

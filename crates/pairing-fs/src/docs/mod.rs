@@ -2,8 +2,15 @@
 
 mod allow;
 mod counters;
+mod device;
+mod device_request;
+mod ended;
+mod fields;
 mod grants;
+mod keyed;
 mod names;
+mod node;
+mod pairing_token;
 mod requests;
 
 use std::borrow::Cow;
@@ -14,7 +21,9 @@ use pairing_core::Problem;
 
 pub(crate) use allow::AllowDoc;
 pub(crate) use counters::CountersDoc;
+pub(crate) use ended::{Ended, unfinished};
 pub(crate) use grants::GrantsDoc;
+pub(crate) use keyed::{Entry, Keyed};
 pub(crate) use names::{NamesDoc, Owner};
 pub(crate) use requests::{RequestsDoc, Stored};
 
@@ -27,6 +36,11 @@ pub(crate) trait Document: Default + Send + Sync + 'static {
     type Rules: Send + Sync;
 
     fn parse(text: &str, rules: &Self::Rules) -> Result<Self, FileError>;
+
+    /// As [`parse`](Self::parse), where much of the text may be as it was `before`.
+    fn parse_again(text: &str, rules: &Self::Rules, _before: &Self) -> Result<Self, FileError> {
+        Self::parse(text, rules)
+    }
 
     /// What is in it that cannot be understood and is carried along; `resource` names the file.
     fn problems(&self, resource: &str) -> Vec<Problem>;
@@ -45,14 +59,7 @@ struct Lists {
 
 impl Lists {
     fn parse(text: &str) -> Result<(Self, Members<'_>), FileError> {
-        if text.trim().is_empty() {
-            return Err(FileError::Empty);
-        }
-        let members = Members::parse(text).map_err(|error| json::malformed(&error))?;
-        if let Some(version) = members.get("version").filter(|found| *found != VERSION) {
-            let reason = format!("version {version} of the format, only {VERSION} is known");
-            return Err(json::malformed_at(text, version, reason));
-        }
+        let members = versioned(text)?;
         let kept = members.iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
         let lists = Self {
             members: kept.collect(),
@@ -78,6 +85,19 @@ impl Lists {
         let added = added.map(|(key, text)| (*key, &**text));
         json::object(version.into_iter().chain(kept).chain(added), 0) + "\n"
     }
+}
+
+/// The members of a file that is an object of the known version.
+pub(crate) fn versioned(text: &str) -> Result<Members<'_>, FileError> {
+    if text.trim().is_empty() {
+        return Err(FileError::Empty);
+    }
+    let members = Members::parse(text).map_err(|error| json::malformed(&error))?;
+    if let Some(version) = members.get("version").filter(|found| *found != VERSION) {
+        let reason = format!("version {version} of the format, only {VERSION} is known");
+        return Err(json::malformed_at(text, version, reason));
+    }
+    Ok(members)
 }
 
 /// The elements of a list of the file; none where the member is missing.

@@ -38,6 +38,8 @@ impl Inner {
         let channel = match only_group(batch)? {
             None => return Ok(()),
             Some(keys::Group::Channel(channel)) => channel,
+            Some(keys::Group::Devices) => return self.commit_to(&self.devices, batch),
+            Some(keys::Group::Nodes) => return self.commit_to(&self.nodes, batch),
             Some(_) => return Err(unknown_kind()),
         };
         let plan = Plan::of(&batch.changes)?;
@@ -116,7 +118,7 @@ impl Inner {
         )
     }
 
-    fn check(&self, batch: &Batch) -> Result<(), StoreError> {
+    pub(super) fn check(&self, batch: &Batch) -> Result<(), StoreError> {
         let now = self.now();
         for condition in &batch.conditions {
             let (found, expected) = match condition {
@@ -347,7 +349,7 @@ fn only_group(batch: &Batch) -> Result<Option<keys::Group<'_>>, StoreError> {
     let first = groups.next();
     if groups.any(|group| Some(group) != first) {
         return Err(StoreError::Refused {
-            reason: "a batch about several channels".to_owned(),
+            reason: "a batch about records that do not change together".to_owned(),
         });
     }
     Ok(first)

@@ -7,13 +7,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use pairing_core::store::{Changed, Changes, Position};
 use pairing_core::{ChannelRules, Key, StoreError};
 
 use super::Inner;
 use super::group::Group;
+use super::registry::Registry;
 use crate::cache::State;
-use crate::docs::{AllowDoc, CountersDoc, Document, RequestsDoc};
+use crate::docs::{AllowDoc, CountersDoc, Document, Entry, Keyed, RequestsDoc};
 use crate::names;
 
 /// How many changes are remembered for those who follow them.
@@ -48,6 +50,56 @@ struct Seen {
     requests: HashMap<PathBuf, Arc<State<RequestsDoc>>>,
     allowlists: HashMap<PathBuf, Arc<State<AllowDoc>>>,
     counters: HashMap<PathBuf, Arc<State<CountersDoc>>>,
+    devices: SeenRegistry<DeviceRequest, Device>,
+    nodes: SeenRegistry<NodeRequest, Node>,
+}
+
+/// What the files of a registry said.
+struct SeenRegistry<Q: Entry, P: Entry> {
+    pending: HashMap<PathBuf, Arc<State<Keyed<Q>>>>,
+    paired: HashMap<PathBuf, Arc<State<Keyed<P>>>>,
+    tokens: HashMap<PathBuf, Arc<State<Keyed<PairingToken>>>>,
+}
+
+impl<Q: Entry, P: Entry> Default for SeenRegistry<Q, P> {
+    fn default() -> Self {
+        Self {
+            pending: HashMap::new(),
+            paired: HashMap::new(),
+            tokens: HashMap::new(),
+        }
+    }
+}
+
+impl<Q: Entry, P: Entry> SeenRegistry<Q, P> {
+    /// As [`Seen::compare`].
+    fn compare(&mut self, registry: &Registry<Q, P>, keys: &mut Vec<Key>) -> bool {
+        let (pending, paired) = (&registry.pending, &registry.paired);
+        let mut known = differing(
+            &mut self.pending,
+            pending.path(),
+            &pending.look(),
+            keys,
+            Keyed::keys,
+        );
+        known &= differing(
+            &mut self.paired,
+            paired.path(),
+            &paired.look(),
+            keys,
+            Keyed::keys,
+        );
+        if let Some(tokens) = &registry.tokens {
+            known &= differing(
+                &mut self.tokens,
+                tokens.path(),
+                &tokens.look(),
+                keys,
+                Keyed::keys,
+            );
+        }
+        known
+    }
 }
 
 impl Inner {
@@ -83,6 +135,8 @@ impl Inner {
         for dir in [
             self.credentials.clone(),
             self.credentials.join(names::META_DIR),
+            self.state.devices(),
+            self.state.nodes(),
         ] {
             if state.watchers.contains_key(&dir) || !dir.is_dir() {
                 continue;
@@ -114,6 +168,9 @@ impl Inner {
             let group = self.group(id);
             known &= state.seen.compare(&group, &mut keys);
         }
+        let seen = &mut state.seen;
+        known &= seen.devices.compare(&self.devices, &mut keys);
+        known &= seen.nodes.compare(&self.nodes, &mut keys);
         if !known {
             state.position += 1;
             state.log.clear();

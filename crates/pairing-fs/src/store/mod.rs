@@ -5,12 +5,15 @@ mod feed;
 mod group;
 mod owners;
 mod range;
+mod registry;
+mod registry_commit;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest};
 use pairing_core::store::{
     self as keys, Batch, Changes, Page, PageRequest, Position, Read, TakenCode, Version,
 };
@@ -25,12 +28,16 @@ use crate::docs::{NamesDoc, digest};
 use crate::names;
 use feed::Feed;
 use group::Group;
+use registry::Registry;
 
 /// A [`PairingStore`] on the files of an OpenClaw install.
 ///
 /// - Every change is atomic and durable: staged, synced, renamed, the directory synced.
 /// - Other processes may use the same directory, OpenClaw itself among them: changes are made under an
-///   OS lock and under OpenClaw's own lock files.
+///   OS lock and under OpenClaw's own lock files. Of devices and nodes OpenClaw has no lock: no gateway
+///   of its may run on the directory at the same time.
+/// - No token is ever written in clear; one that another program has left in a file of devices or nodes
+///   is replaced by its hash when that directory is written to next.
 /// - Reading takes no lock and writes nothing. What another process wrote is seen within 100 ms.
 /// - A file that cannot be read is an error that names it, for whoever needs that file; its bytes stay.
 ///
@@ -41,12 +48,15 @@ pub struct FsStore {
 }
 
 struct Inner {
+    state: StateDir,
     credentials: PathBuf,
     channels: Channels,
     lock_wait: Duration,
     recheck_after: Duration,
     disk: Disk,
     groups: RwLock<HashMap<ChannelId, Arc<Group>>>,
+    devices: Registry<DeviceRequest, Device>,
+    nodes: Registry<NodeRequest, Node>,
     names: CachedFile<NamesDoc>,
     feed: Arc<Feed>,
 }
@@ -60,7 +70,7 @@ const RECHECK_AFTER: Duration = Duration::from_millis(100);
 impl FsStore {
     /// A store on the files of `state`, which go by the rules of `channels`.
     pub fn new(state: &StateDir, channels: Channels) -> Self {
-        Self::with(Inner::new(state.credentials().to_owned(), channels))
+        Self::with(Inner::new(state.clone(), channels))
     }
 
     /// Sets how long a change waits for a lock that somebody else holds; 10 seconds otherwise.
@@ -97,9 +107,13 @@ impl FsStore {
 }
 
 impl Inner {
-    fn new(credentials: PathBuf, channels: Channels) -> Self {
+    fn new(state: StateDir, channels: Channels) -> Self {
+        let credentials = state.credentials().to_owned();
         let names = credentials.join(names::META_DIR).join("names.json");
         Self {
+            devices: Registry::new(state.devices()).with_tokens(),
+            nodes: Registry::new(state.nodes()),
+            state,
             names: CachedFile::new(names, Arc::new(())),
             feed: Arc::new(Feed::default()),
             groups: RwLock::default(),
@@ -117,7 +131,7 @@ impl Inner {
             lock_wait: self.lock_wait,
             recheck_after: self.recheck_after,
             disk: self.disk.clone(),
-            ..Self::new(self.credentials.clone(), self.channels.clone())
+            ..Self::new(self.state.clone(), self.channels.clone())
         }
     }
 
@@ -144,6 +158,8 @@ impl Inner {
     fn read(&self, key: &Key, now: Now) -> Result<Read, StoreError> {
         let group = match key.group() {
             keys::Group::Channel(channel) => self.group(channel),
+            keys::Group::Devices => return self.devices.read(key, now),
+            keys::Group::Nodes => return self.nodes.read(key, now),
             _ => return Err(unknown_kind()),
         };
         Ok(match key {

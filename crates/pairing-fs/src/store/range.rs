@@ -20,6 +20,8 @@ impl Inner {
     ) -> Result<Page, StoreError> {
         let group = match range.group() {
             keys::Group::Channel(channel) => self.group(channel),
+            keys::Group::Devices => return self.devices.range(range, page, now),
+            keys::Group::Nodes => return self.nodes.range(range, page, now),
             _ => return Err(unknown_kind()),
         };
         match range {

@@ -10,8 +10,10 @@
 mod broken;
 mod conformance;
 mod crashes;
+mod identity;
 mod install;
 mod locks;
 mod processes;
 mod real_files;
+mod redeemers;
 mod sharing;

@@ -75,6 +75,19 @@ impl Phone {
         self.signs(gateway, role, scopes, PayloadVersion::V3)
     }
 
+    /// A connection of the same device that calls itself something else.
+    fn asks_as(&self, gateway: &Gateway, client: &str, mode: &str) -> Connecting {
+        let scopes = ["operator.admin"];
+        let now = gateway.clock.now();
+        let proof = self.proves_as((client, mode), now, "operator", &scopes, PayloadVersion::V3);
+        let info = DeviceInfo {
+            client_id: Some(client.to_owned()),
+            client_mode: Some(mode.to_owned()),
+            ..DeviceInfo::default()
+        };
+        Connecting::new(proof, info, self.address).unwrap()
+    }
+
     fn signs(
         &self,
         gateway: &Gateway,
@@ -100,14 +113,25 @@ impl Phone {
         scopes: &[&str],
         version: PayloadVersion,
     ) -> ProvenDevice {
+        self.proves_as(("openclaw-ios", "ui"), now, role, scopes, version)
+    }
+
+    fn proves_as(
+        &self,
+        (client, mode): (&str, &str),
+        now: Timestamp,
+        role: &str,
+        scopes: &[&str],
+        version: PayloadVersion,
+    ) -> ProvenDevice {
         let (id, scopes) = (
             self.id().to_string(),
             scopes.iter().map(|s| (*s).to_owned()),
         );
         let fields = SignedFields {
             device_id: &id,
-            client_id: "openclaw-ios",
-            client_mode: "ui",
+            client_id: client,
+            client_mode: mode,
             role,
             scopes: &scopes.collect::<Vec<_>>(),
             signed_at: now.as_millis(),

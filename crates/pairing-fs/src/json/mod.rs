@@ -4,17 +4,31 @@
 //! slices, so unknown members, the order of members, the spelling of numbers and even strings that are
 //! no valid Unicode (another program cuts names in the middle of an emoji) survive.
 
+mod edit;
+
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+pub(crate) use edit::Edit;
+
 use crate::error::FileError;
 
 /// The members of an object, in their order; values as they are written.
-pub(crate) struct Members<'t>(Vec<(String, &'t str)>);
+#[derive(Default)]
+pub(crate) struct Members<'t> {
+    members: Vec<(String, &'t str)>,
+    /// Where each stands, once there are many: a file of devices has one member per device.
+    places: HashMap<String, usize>,
+    repeated: bool,
+}
+
+/// More members than this are not searched one by one.
+const MANY: usize = 32;
 
 impl<'t> Members<'t> {
     pub(crate) fn parse(text: &'t str) -> Result<Self, serde_json::Error> {
@@ -22,12 +36,48 @@ impl<'t> Members<'t> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&'t str> {
-        let found = self.0.iter().find(|(known, _)| known == key);
-        found.map(|(_, value)| *value)
+        let (_, value) = self.members.get(self.place(key)?)?;
+        Some(value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'t str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), *value))
+        let members = self.members.iter();
+        members.map(|(key, value)| (key.as_str(), *value))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Was a member written more than once? The text then says more than what counts.
+    pub(crate) fn is_repetitive(&self) -> bool {
+        self.repeated
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        if self.members.len() > MANY {
+            return self.places.get(key).copied();
+        }
+        self.members.iter().position(|(known, _)| known == key)
+    }
+
+    fn insert(&mut self, key: String, value: &'t str) {
+        // The last of several wins, as it does for the program that wrote the file.
+        if let Some((_, old)) = self
+            .place(&key)
+            .and_then(|place| self.members.get_mut(place))
+        {
+            *old = value;
+            self.repeated = true;
+            return;
+        }
+        self.members.push((key, value));
+        if self.members.len() > MANY {
+            let indexed = self.places.len();
+            let new = self.members.iter().enumerate().skip(indexed);
+            let new = new.map(|(place, (key, _))| (key.clone(), place));
+            self.places.extend(new);
+        }
     }
 
     /// The object with some members replaced or, where they are new, added; indented for its depth.
@@ -37,9 +87,8 @@ impl<'t> Members<'t> {
             found.map(|(_, value)| value.as_str())
         };
         let kept = self
-            .0
             .iter()
-            .map(|(key, value)| (key.as_str(), replacement(key).unwrap_or(value)));
+            .map(|(key, value)| (key, replacement(key).unwrap_or(value)));
         let added = replaced
             .iter()
             .filter(|(key, _)| self.get(key).is_none())
@@ -60,15 +109,11 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members: Vec<(String, &'de str)> = Vec::new();
+                let mut members = Members::default();
                 while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
-                    // The last of several wins, as it does for the program that wrote the file.
-                    match members.iter_mut().find(|(known, _)| *known == key) {
-                        Some((_, old)) => *old = value.get(),
-                        None => members.push((key, value.get())),
-                    }
+                    members.insert(key, value.get());
                 }
-                Ok(Members(members))
+                Ok(members)
             }
         }
 

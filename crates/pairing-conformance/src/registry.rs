@@ -1,0 +1,268 @@
+//! Devices, pairing tokens and legacy nodes for the cases.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pairing_core::device::{
+    ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, Node, NodeId, NodeInfo,
+    NodeRequest, PairingToken, RequestId, Role, SetupProfile,
+};
+use pairing_core::store::{Change, Grant};
+use pairing_core::{
+    Approver, DeviceId, DeviceKey, Entropy, Key, Range, Record, Scope, ScopeSet, SecretToken,
+    TokenHash,
+};
+
+use crate::fixture::{at, seeded};
+
+/// Some device's key: not anybody's, for nobody knows the private half.
+pub(crate) fn device_key(number: u64) -> DeviceKey {
+    let entropy = seeded(number);
+    loop {
+        let mut bytes = [0; 32];
+        entropy.fill(&mut bytes).unwrap();
+        // Half of all byte strings are points of the curve.
+        if let Ok(key) = DeviceKey::from_bytes(bytes) {
+            return key;
+        }
+    }
+}
+
+pub(crate) fn hash(number: u64) -> TokenHash {
+    TokenHash::of(&SecretToken::parse(&format!("token {number}")).unwrap())
+}
+
+pub(crate) fn request_id(number: u64) -> RequestId {
+    RequestId::parse(&format!("00000000-0000-4000-8000-{number:012}")).unwrap()
+}
+
+pub(crate) fn scopes(names: &[&str]) -> ScopeSet {
+    names.iter().map(|n| Scope::parse(n).unwrap()).collect()
+}
+
+fn info() -> DeviceInfo {
+    DeviceInfo {
+        display_name: Some("Zoë's \"phone\"\n".to_owned()),
+        platform: Some("ios 26.1".to_owned()),
+        device_family: Some("iPhone".to_owned()),
+        client_id: Some("openclaw-ios".to_owned()),
+        client_mode: Some("node".to_owned()),
+        remote_ip: Some("192.0.2.7".to_owned()),
+    }
+}
+
+/// A request of device `number`, with everything that can be said of one.
+pub(crate) fn device_request(number: u64) -> DeviceRequest {
+    let key = device_key(number);
+    DeviceRequest {
+        id: request_id(number),
+        device: DeviceId::of(&key),
+        key,
+        info: info(),
+        ask: Ask {
+            roles: BTreeSet::from([Role::Node, Role::Operator]),
+            scopes: scopes(&["operator.read", "operator.talk.secrets"]),
+        },
+        origin: Some("https://control.example.org".to_owned()),
+        silent: true,
+        is_repair: true,
+        asked_at: at(1),
+        refreshed_at: at(90_001),
+        pairing_token: Some(hash(number)),
+    }
+}
+
+/// Device `number`, as it is once everything has happened to it.
+pub(crate) fn device(number: u64) -> Device {
+    let key = device_key(number);
+    let approver = Approver::operator("phone", ScopeSet::admin());
+    let operator = ApprovedRole {
+        scopes: scopes(&["operator.read", "operator.write"]),
+        approved_at: at(3),
+        grant: Some(Grant {
+            by: approver.id().clone(),
+            via: approver.via(),
+            at: at(2),
+            requested_at: Some(at(1)),
+        }),
+        token: Some(DeviceToken {
+            hash: Some(hash(number)),
+            scopes: scopes(&["operator.read"]),
+            created_at: at(4),
+            rotated_at: Some(at(5)),
+            revoked_at: Some(at(6)),
+            last_used_at: Some(at(7)),
+        }),
+    };
+    let node = ApprovedRole {
+        scopes: ScopeSet::default(),
+        approved_at: at(8),
+        grant: None,
+        token: None,
+    };
+    Device {
+        id: DeviceId::of(&key),
+        key,
+        info: info(),
+        roles: BTreeMap::from([(Role::Operator, operator), (Role::Node, node)]),
+        created_at: at(2),
+        approved_at: at(8),
+        signs_v3: true,
+        pairing_token: Some(hash(number + 1)),
+    }
+}
+
+/// A pairing token that device `number` is bound to.
+pub(crate) fn pairing_token(number: u64) -> PairingToken {
+    PairingToken {
+        hash: hash(number),
+        profile: SetupProfile::Limited,
+        issued_at: at(0),
+        expires_at: at(600_000),
+        chat: Some("telegram:1001".to_owned()),
+        device: Some(DeviceId::of(&device_key(number))),
+        unclaimed: BTreeSet::from([Role::Node, Role::Operator]),
+    }
+}
+
+fn node_info() -> NodeInfo {
+    let text = |text: &str| Some(text.to_owned());
+    NodeInfo {
+        display_name: text("Living room"),
+        platform: text("linux"),
+        version: text("1.2"),
+        core_version: text("1.1"),
+        ui_version: text("1.0"),
+        device_family: text("pi"),
+        model_identifier: text("5B"),
+        caps: vec!["camera".to_owned(), "canvas".to_owned()],
+        commands: vec!["system.run".to_owned()],
+        permissions: BTreeMap::from([("mic".to_owned(), false), ("cam".to_owned(), true)]),
+        remote_ip: text("::1"),
+    }
+}
+
+fn node_id(number: u64) -> NodeId {
+    NodeId::parse(&format!("node/{number} % \"ä\"")).unwrap()
+}
+
+pub(crate) fn node_request(number: u64) -> NodeRequest {
+    NodeRequest {
+        id: request_id(number),
+        node: node_id(number),
+        info: node_info(),
+        silent: true,
+        is_repair: true,
+        asked_at: at(1),
+        refreshed_at: at(60_001),
+    }
+}
+
+pub(crate) fn node(number: u64) -> Node {
+    let approver = Approver::terminal("ann");
+    Node {
+        id: node_id(number),
+        info: node_info(),
+        token: hash(number),
+        created_at: at(2),
+        approved_at: at(3),
+        last_connected_at: Some(at(4)),
+        grant: Some(Grant {
+            by: approver.id().clone(),
+            via: approver.via(),
+            at: at(3),
+            requested_at: None,
+        }),
+    }
+}
+
+/// One record of each kind, by the group they change in.
+pub(crate) fn one_of_each(number: u64) -> [Vec<Record>; 2] {
+    [
+        vec![
+            Record::DeviceRequest(device_request(number)),
+            Record::Device(device(number)),
+            Record::PairingToken(pairing_token(number)),
+        ],
+        vec![
+            Record::NodeRequest(node_request(number)),
+            Record::Node(node(number)),
+        ],
+    ]
+}
+
+/// The same records with as little in them as there may be.
+pub(crate) fn least_of_each(number: u64) -> [Vec<Record>; 2] {
+    let key = device_key(number);
+    let id = DeviceId::of(&key);
+    let request = DeviceRequest {
+        info: DeviceInfo::default(),
+        ask: Ask::default(),
+        origin: None,
+        silent: false,
+        is_repair: false,
+        refreshed_at: at(1),
+        pairing_token: None,
+        ..device_request(number)
+    };
+    let device = Device {
+        id,
+        key,
+        info: DeviceInfo::default(),
+        roles: BTreeMap::new(),
+        created_at: at(9),
+        approved_at: at(9),
+        signs_v3: false,
+        pairing_token: None,
+    };
+    let token = PairingToken {
+        profile: SetupProfile::Node,
+        chat: None,
+        device: None,
+        unclaimed: BTreeSet::new(),
+        ..pairing_token(number)
+    };
+    let asking = NodeRequest {
+        info: NodeInfo::default(),
+        silent: false,
+        is_repair: false,
+        refreshed_at: at(1),
+        ..node_request(number)
+    };
+    let node = Node {
+        info: NodeInfo::default(),
+        last_connected_at: None,
+        grant: None,
+        ..node(number)
+    };
+    [
+        vec![
+            Record::DeviceRequest(request),
+            Record::Device(device),
+            Record::PairingToken(token),
+        ],
+        vec![Record::NodeRequest(asking), Record::Node(node)],
+    ]
+}
+
+pub(crate) fn ranges() -> [Range; 5] {
+    [
+        Range::DeviceRequests,
+        Range::Devices,
+        Range::PairingTokens,
+        Range::NodeRequests,
+        Range::Nodes,
+    ]
+}
+
+pub(crate) fn put_all(records: &[Record]) -> Vec<Change> {
+    records.iter().cloned().map(Change::Put).collect()
+}
+
+pub(crate) fn delete_all(records: &[Record]) -> Vec<Change> {
+    let keys = records.iter().map(Record::key);
+    keys.map(Change::Delete).collect()
+}
+
+pub(crate) fn all_keys(records: &[Record]) -> Vec<Key> {
+    records.iter().map(Record::key).collect()
+}

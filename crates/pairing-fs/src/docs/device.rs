@@ -1,0 +1,282 @@
+//! `devices/paired.json`: the devices that have been approved, and the hashes of their tokens.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use pairing_core::device::{ApprovedRole, Device, DeviceToken, Role};
+use pairing_core::store::Grant;
+use pairing_core::{ApproverId, Record, ScopeSet, Timestamp, Via};
+
+use super::device_request::{identity, read_info, write_info, write_key};
+use super::fields::Fields;
+use super::keyed::Entry;
+use crate::json::{self, Edit, Members};
+
+const TOKENS: &str = "tokens";
+/// Ours: when each role was approved, and by whom.
+const APPROVALS: &str = "approvals";
+const ROLES: [Role; 2] = [Role::Operator, Role::Node];
+
+impl Entry for Device {
+    const KIND: &'static str = "device";
+
+    fn read(name: &str, members: &Members<'_>) -> Result<Self, String> {
+        if members.text("deviceId").is_some_and(|said| said != name) {
+            return Err("`deviceId` is another device's".to_owned());
+        }
+        let (id, key) = identity(name, members)?;
+        let (created, approved) = (members.time("createdAtMs")?, members.time("approvedAtMs")?);
+        let approved_at = approved
+            .or(created)
+            .unwrap_or_else(|| Timestamp::from_millis(0));
+        let tokens = members.members(TOKENS);
+        let approvals = members.members(APPROVALS);
+        let mut roles = BTreeMap::new();
+        for role in seen_roles(members) {
+            let approval = read_approval(&approvals.members(role.as_str()), approved_at)?;
+            let token = tokens.raw(role.as_str()).filter(|raw| *raw != "null");
+            let token = token.map(|_| read_token(&tokens.members(role.as_str())));
+            let approved = ApprovedRole {
+                scopes: baseline(members, role).unwrap_or_default(),
+                token: token.transpose()?,
+                ..approval
+            };
+            roles.insert(role, approved);
+        }
+        Ok(Self {
+            id,
+            key,
+            info: read_info(members),
+            roles,
+            created_at: created.unwrap_or(approved_at),
+            approved_at,
+            signs_v3: members.flag("signsV3"),
+            pairing_token: members.hash("pairingToken"),
+        })
+    }
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn write(&self, entry: &mut Edit) {
+        entry.put_text("deviceId", Some(&self.id.to_string()));
+        write_key(self.key, entry);
+        write_info(&self.info, entry);
+        self.write_roles(entry);
+        self.write_tokens(entry);
+        entry.put_time("createdAtMs", Some(self.created_at));
+        entry.put_time("approvedAtMs", Some(self.approved_at));
+        if self.signs_v3 {
+            entry.put_flag("signsV3", true);
+        } else {
+            entry.remove("signsV3");
+        }
+        entry.put_hash("pairingToken", self.pairing_token);
+    }
+
+    fn hash_tokens(entry: &mut Edit) {
+        entry.hash_token();
+        if let Some(tokens) = entry.get(TOKENS).and_then(|raw| hashed_within(raw, 2)) {
+            entry.set(TOKENS, tokens);
+        }
+    }
+
+    fn into_record(self) -> Record {
+        Record::Device(self)
+    }
+
+    fn of(record: &Record) -> Option<&Self> {
+        record.as_device()
+    }
+}
+
+trait WriteDevice {
+    fn write_roles(&self, entry: &mut Edit);
+    fn write_tokens(&self, entry: &mut Edit);
+}
+
+impl WriteDevice for Device {
+    /// Roles, baselines and who approved them. What is there of roles that do not count stays.
+    fn write_roles(&self, entry: &mut Edit) {
+        let seen = seen_roles(entry);
+        let mut approvals = entry.take_object(APPROVALS);
+        for role in ROLES {
+            let name = role.as_str();
+            match self.roles.get(&role) {
+                Some(approved) => {
+                    write_approval(&mut approvals, role, approved, self.approved_at);
+                }
+                None if seen.contains(&role) => approvals.remove(name),
+                None => {}
+            }
+        }
+        entry.put_roles(&seen, &self.roles.keys().copied().collect());
+        match self.roles.get(&Role::Operator) {
+            Some(operator)
+                if baseline(entry, Role::Operator).as_ref() != Some(&operator.scopes) =>
+            {
+                entry.put_scopes("scopes", &operator.scopes, 2);
+                entry.put_scopes("approvedScopes", &operator.scopes, 2);
+            }
+            None if seen.contains(&Role::Operator) => {
+                entry.remove("scopes");
+                entry.remove("approvedScopes");
+            }
+            _ => {}
+        }
+        entry.put_object(APPROVALS, &approvals, 2);
+    }
+
+    fn write_tokens(&self, entry: &mut Edit) {
+        let mut tokens = entry.take_object(TOKENS);
+        for role in ROLES {
+            let name = role.as_str();
+            let wanted = self.roles.get(&role).map(|approved| &approved.token);
+            match wanted {
+                Some(Some(token)) => {
+                    let mut stored = tokens.take_object(name);
+                    write_token(&mut stored, role, token);
+                    tokens.put_object(name, &stored, 3);
+                }
+                // Also what another program has left of a role that had ceased to count.
+                Some(None) => tokens.remove(name),
+                None => {}
+            }
+        }
+        if entry.get(TOKENS).is_none() || tokens.is_changed() {
+            entry.set(TOKENS, tokens.render(2));
+        }
+    }
+}
+
+/// The roles that were approved: those that are listed; an operator only with scopes, be they none.
+fn seen_roles(fields: &impl Fields) -> BTreeSet<Role> {
+    let names = fields.role_names();
+    let roles = names.iter().filter_map(|name| Role::parse(name).ok());
+    roles
+        .filter(|role| baseline(fields, *role).is_some())
+        .collect()
+}
+
+/// The scopes that a role was approved with; `None` where that is not on record.
+fn baseline(fields: &impl Fields, role: Role) -> Option<ScopeSet> {
+    match role {
+        Role::Operator => {
+            let granted = || fields.scopes("scopes");
+            match fields.raw("approvedScopes") {
+                Some(_) => fields.scopes("approvedScopes"),
+                None => granted(),
+            }
+        }
+        Role::Node => Some(
+            fields
+                .members(APPROVALS)
+                .members(role.as_str())
+                .scopes("scopes")
+                .unwrap_or_default(),
+        ),
+    }
+}
+
+/// When a role was approved and by whom; where nothing is said, with the device and by nobody known.
+fn read_approval(approval: &Members<'_>, otherwise: Timestamp) -> Result<ApprovedRole, String> {
+    let approved_at = approval.time("atMs")?.unwrap_or(otherwise);
+    Ok(ApprovedRole {
+        scopes: ScopeSet::default(),
+        approved_at,
+        grant: read_grant(approval, approved_at)?,
+        token: None,
+    })
+}
+
+fn write_approval(approvals: &mut Edit, role: Role, approved: &ApprovedRole, otherwise: Timestamp) {
+    let name = role.as_str();
+    let mut stored = approvals.take_object(name);
+    let is_silent = stored.is_empty();
+    if !is_silent || approved.approved_at != otherwise || approved.grant.is_some() {
+        stored.put_time("atMs", Some(approved.approved_at));
+        write_grant(&mut stored, approved.grant.as_ref(), approved.approved_at);
+    }
+    if role != Role::Operator && (!is_silent || !approved.scopes.is_empty()) {
+        if approved.scopes.is_empty() {
+            stored.remove("scopes");
+        } else {
+            stored.put_scopes("scopes", &approved.scopes, 4);
+        }
+    }
+    approvals.put_object(name, &stored, 3);
+}
+
+/// `by`, `via`, `requestedAtMs?`, and `grantedAtMs?` where that is not when the approval began to count.
+pub(super) fn read_grant(said: &Members<'_>, at: Timestamp) -> Result<Option<Grant>, String> {
+    let (Some(by), Some(via)) = (said.text("by"), said.raw("via")) else {
+        return Ok(None);
+    };
+    let Ok(via) = serde_json::from_str::<Via>(via) else {
+        return Ok(None);
+    };
+    Ok(Some(Grant {
+        by: ApproverId::from(by),
+        via,
+        at: said.time("grantedAtMs")?.unwrap_or(at),
+        requested_at: said.time("requestedAtMs")?,
+    }))
+}
+
+pub(super) fn write_grant(entry: &mut Edit, grant: Option<&Grant>, at: Timestamp) {
+    entry.put_text("by", grant.map(|grant| grant.by.as_str()));
+    let via = grant.and_then(|grant| serde_json::to_string(&grant.via).ok());
+    entry.put("via", via);
+    entry.put_time("requestedAtMs", grant.and_then(|grant| grant.requested_at));
+    let granted_at = grant.map(|grant| grant.at).filter(|granted| *granted != at);
+    entry.put_time("grantedAtMs", granted_at);
+}
+
+fn read_token(said: &Members<'_>) -> Result<DeviceToken, String> {
+    Ok(DeviceToken {
+        hash: said.hash("tokenHash"),
+        scopes: said.scopes("scopes").unwrap_or_default(),
+        created_at: said
+            .time("createdAtMs")?
+            .unwrap_or_else(|| Timestamp::from_millis(0)),
+        rotated_at: said.time("rotatedAtMs")?,
+        revoked_at: said.time("revokedAtMs")?,
+        last_used_at: said.time("lastUsedAtMs")?,
+    })
+}
+
+fn write_token(entry: &mut Edit, role: Role, token: &DeviceToken) {
+    entry.put_hash("tokenHash", token.hash);
+    entry.put_text("role", Some(role.as_str()));
+    entry.put_scopes("scopes", &token.scopes, 4);
+    entry.put_time("createdAtMs", Some(token.created_at));
+    entry.put_time("rotatedAtMs", token.rotated_at);
+    entry.put_time("revokedAtMs", token.revoked_at);
+    entry.put_time("lastUsedAtMs", token.last_used_at);
+}
+
+/// Entries of tokens with hashes in the place of tokens, by role or, in a bad record, as a list;
+/// `None` where there is none in clear.
+fn hashed_within(raw: &str, depth: usize) -> Option<String> {
+    if let Ok(members) = Members::parse(raw) {
+        let mut edit = Edit::of(&members);
+        edit.hash_token();
+        if depth < 4 {
+            for (key, value) in members.iter() {
+                if let Some(hashed) = hashed_within(value, depth + 1) {
+                    edit.set(key, hashed);
+                }
+            }
+        }
+        return edit.is_changed().then(|| edit.render(depth));
+    }
+    let elements = json::elements(raw).ok().filter(|_| depth < 4)?;
+    let hashed: Vec<_> = elements
+        .iter()
+        .map(|element| hashed_within(element, depth + 1))
+        .collect();
+    let any = hashed.iter().any(Option::is_some);
+    let elements = hashed.into_iter().zip(elements);
+    let elements = elements.map(|(hashed, raw)| hashed.unwrap_or_else(|| raw.to_owned()).into());
+    any.then(|| json::array(elements, depth))
+}

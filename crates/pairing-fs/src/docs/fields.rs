@@ -1,0 +1,172 @@
+//! Members of a record, as what they mean.
+
+use std::collections::BTreeSet;
+
+use pairing_core::device::Role;
+use pairing_core::{Scope, ScopeSet, SecretToken, Timestamp, TokenHash};
+
+use crate::json::{self, Edit, Members};
+
+/// Reads members, of a record as it is or as it is being changed.
+pub(super) trait Fields {
+    fn raw(&self, key: &str) -> Option<&str>;
+
+    /// A text; what is none counts as missing.
+    fn text(&self, key: &str) -> Option<String> {
+        self.raw(key).and_then(json::text_of)
+    }
+
+    fn flag(&self, key: &str) -> bool {
+        self.raw(key) == Some("true")
+    }
+
+    /// A time in whole milliseconds. One that is there but cannot be read is an error: it may be the one
+    /// at which something was revoked.
+    fn time(&self, key: &str) -> Result<Option<Timestamp>, String> {
+        match self.raw(key) {
+            None | Some("null") => Ok(None),
+            Some(raw) => match raw.parse() {
+                Ok(millis) => Ok(Some(Timestamp::from_millis(millis))),
+                Err(_) => Err(format!("`{key}` is no time in milliseconds")),
+            },
+        }
+    }
+
+    /// The texts of a list.
+    fn list(&self, key: &str) -> Option<Vec<String>> {
+        let elements = json::elements(self.raw(key)?).ok()?;
+        Some(elements.into_iter().filter_map(json::text_of).collect())
+    }
+
+    /// The scopes of a list that are any.
+    fn scopes(&self, key: &str) -> Option<ScopeSet> {
+        let names = self.list(key)?.into_iter();
+        Some(names.filter_map(|name| Scope::parse(&name).ok()).collect())
+    }
+
+    fn hash(&self, key: &str) -> Option<TokenHash> {
+        TokenHash::parse(&self.text(key)?).ok()
+    }
+
+    /// The members of an object; none where there is no such object.
+    fn members(&self, key: &str) -> Members<'_> {
+        let members = self.raw(key).and_then(|raw| Members::parse(raw).ok());
+        members.unwrap_or_default()
+    }
+
+    /// The roles, known to us or not: `roles`, or else the one `role`.
+    fn role_names(&self) -> Vec<String> {
+        let one = || self.text("role").into_iter().collect();
+        self.list("roles").unwrap_or_else(one)
+    }
+}
+
+impl Fields for Members<'_> {
+    fn raw(&self, key: &str) -> Option<&str> {
+        self.get(key)
+    }
+}
+
+impl Fields for Edit {
+    fn raw(&self, key: &str) -> Option<&str> {
+        self.get(key)
+    }
+}
+
+/// Writes members; one that says the same already stays as it is spelled.
+impl Edit {
+    pub(super) fn put_text(&mut self, key: &str, text: Option<&str>) {
+        if self.text(key).as_deref() != text {
+            self.put(key, text.map(json::quoted));
+        }
+    }
+
+    pub(super) fn put_time(&mut self, key: &str, at: Option<Timestamp>) {
+        if self.time(key) != Ok(at) {
+            self.put(key, at.map(|at| at.as_millis().to_string()));
+        }
+    }
+
+    /// Written also where it is `false`, which an older program may ask for.
+    pub(super) fn put_flag(&mut self, key: &str, flag: bool) {
+        if self.get(key).is_none() || self.flag(key) != flag {
+            self.set(key, flag.to_string());
+        }
+    }
+
+    pub(super) fn put_hash(&mut self, key: &str, hash: Option<TokenHash>) {
+        self.put_text(key, hash.map(|hash| hash.to_string()).as_deref());
+    }
+
+    pub(super) fn put_list<S: AsRef<str>>(&mut self, key: &str, list: &[S], depth: usize) {
+        let same = |stored: Vec<String>| {
+            let stored = stored.iter().map(String::as_str);
+            stored.eq(list.iter().map(AsRef::as_ref))
+        };
+        if !self.list(key).is_some_and(same) {
+            let quoted = list.iter().map(|text| json::quoted(text.as_ref()).into());
+            self.set(key, json::array(quoted, depth));
+        }
+    }
+
+    pub(super) fn put_scopes(&mut self, key: &str, scopes: &ScopeSet, depth: usize) {
+        if self.scopes(key).as_ref() != Some(scopes) {
+            let names: Vec<_> = scopes.iter().map(Scope::as_str).collect();
+            self.put_list(key, &names, depth);
+        }
+    }
+
+    /// Puts `roles` in the place of those that are `seen`; others, which some program knows, stay.
+    pub(super) fn put_roles(&mut self, seen: &BTreeSet<Role>, roles: &BTreeSet<Role>) {
+        let mut names = self.role_names();
+        if self.get("roles").is_some() && seen == roles {
+            return;
+        }
+        let is_seen = |name: &str| Role::parse(name).is_ok_and(|role| seen.contains(&role));
+        let is_wanted = |name: &str| Role::parse(name).is_ok_and(|role| roles.contains(&role));
+        names.retain(|name| is_wanted(name) || !is_seen(name));
+        for role in roles {
+            if !names.iter().any(|name| name == role.as_str()) {
+                names.push(role.as_str().to_owned());
+            }
+        }
+        if !self.text("role").is_some_and(|role| names.contains(&role)) {
+            self.put_text("role", names.first().map(String::as_str));
+        }
+        self.put_list("roles", &names, 2);
+    }
+
+    /// The members of an object, to be changed and put back.
+    pub(super) fn take_object(&self, key: &str) -> Self {
+        Self::of(&self.members(key))
+    }
+
+    pub(super) fn put_object(&mut self, key: &str, object: &Self, depth: usize) {
+        if object.is_changed() {
+            self.set(key, object.render(depth));
+        }
+    }
+
+    pub(super) fn put(&mut self, key: &str, value: Option<String>) {
+        match value {
+            Some(value) => self.set(key, value),
+            None => self.remove(key),
+        }
+    }
+
+    /// Puts the hash of a token in clear in its place. What could not be a token is taken out: nobody
+    /// can present it, and it is not for us to keep.
+    pub(super) fn hash_token(&mut self) {
+        let Some(text) = self.get("token").filter(|raw| raw.starts_with('"')) else {
+            return;
+        };
+        let token = json::text_of(text).and_then(|text| SecretToken::parse(&text).ok());
+        match token {
+            Some(token) => {
+                let hash = json::quoted(&TokenHash::of(&token).to_string());
+                self.replace("token", "tokenHash", hash);
+            }
+            None => self.remove("token"),
+        }
+    }
+}
