@@ -91,7 +91,11 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Channel(_) | Self::Account(_) => Exit::Usage,
-            Self::State(_) | Self::Config(_) | Self::Output(_) => Exit::State,
+            Self::State(_)
+            | Self::Config(_)
+            | Self::ConfiguredUrl { .. }
+            | Self::Picture { .. }
+            | Self::Output(_) => Exit::State,
             Self::List(ListError(error)) => of_store(error),
             Self::Decision(error) => match error {
                 DecisionError::Code(_) => Exit::Usage,
@@ -114,7 +118,6 @@ impl Failure {
                 DeviceError::Entropy(_) => Exit::State,
                 _ => Exit::Refused,
             },
-            Self::ConfiguredUrl { .. } | Self::Picture { .. } => Exit::State,
             Self::InNoChannel(_)
             | Self::InSeveralChannels(_)
             | Self::NothingToReject(_)

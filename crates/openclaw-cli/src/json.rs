@@ -214,7 +214,7 @@ impl<'a> From<&'a Node> for NodeState<'a> {
 /// `qr`.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Setup<'a> {
+pub(crate) struct Issued<'a> {
     /// Holds a secret; shown to who asked for it.
     pub(crate) setup_code: &'a str,
     pub(crate) gateway_url: &'a GatewayUrl,

@@ -56,7 +56,7 @@ pub(crate) fn run(
     }
     let asks = options.profile.ask();
     if options.json {
-        screen.json(&json::Setup {
+        screen.json(&json::Issued {
             setup_code: &code,
             gateway_url: &target.url,
             url_source: target.source,
@@ -86,7 +86,7 @@ pub(crate) fn run(
     }
     let left = text::left(service.now(), issued.expires_at);
     screen.remark(format_args!(
-        "For {left}, until {}, one device may ask with it to be",
+        "For {left}, until {}, one device may ask with it to be let in, and to",
         issued.expires_at
     ))?;
     for right in text::rights(&asks) {
@@ -125,9 +125,10 @@ fn target(options: &SetupOptions, config: &Config) -> Result<Target, Failure> {
     }
     if let Bind::Custom(host) = &gateway.bind {
         let scheme = if gateway.tls.enabled { "wss" } else { "ws" };
-        let host = match host.contains(':') {
-            true => format!("[{host}]"),
-            false => host.clone(),
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.clone()
         };
         let text = format!("{scheme}://{host}:{}", gateway.port);
         return configured(&text, "gateway.customBindHost");

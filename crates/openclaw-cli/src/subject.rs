@@ -33,7 +33,7 @@ pub(crate) enum SubjectError {
     Unknown {
         kind: Kind,
         typed: String,
-        /// The command for something else of that name.
+        /// What there is of that name elsewhere, and the command for it.
         instead: Option<String>,
     },
     #[error("{typed:?} is too short for the beginning of an id: {FEWEST} characters at least")]
@@ -58,9 +58,9 @@ impl SubjectError {
     pub(crate) fn advice(&self) -> String {
         match self {
             Self::Unknown {
-                instead: Some(command),
+                instead: Some(instead),
                 ..
-            } => format!("that is something else: `{command}`"),
+            } => instead.clone(),
             Self::Unknown { kind, .. } | Self::Short { kind, .. } => {
                 format!("see what there is with `{}`", kind.list)
             }
@@ -69,12 +69,12 @@ impl SubjectError {
     }
 
     /// Where there is none of this kind, but perhaps one of another.
-    pub(crate) fn or_instead(self, command: impl FnOnce() -> Option<String>) -> Self {
+    pub(crate) fn or_instead(self, instead: impl FnOnce() -> Option<String>) -> Self {
         match self {
             Self::Unknown { kind, typed, .. } => Self::Unknown {
                 kind,
                 typed,
-                instead: command(),
+                instead: instead(),
             },
             other => other,
         }

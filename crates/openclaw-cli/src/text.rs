@@ -84,7 +84,7 @@ pub(crate) fn scopes(scopes: &ScopeSet) -> String {
 pub(crate) fn rights(ask: &Ask) -> Vec<String> {
     let mut lines = Vec::new();
     if ask.roles.contains(&Role::Operator) && ask.scopes.is_empty() {
-        lines.push("operator: connect, and nothing else (no scopes)".to_owned());
+        lines.push("as operator: connect, and nothing else (no scopes)".to_owned());
     }
     for scope in ask.scopes.iter() {
         let may = match scope.as_str() {
@@ -96,10 +96,10 @@ pub(crate) fn rights(ask: &Ask) -> Vec<String> {
             "operator.talk.secrets" => "read the secrets that voice needs",
             _ => "something that this version does not know",
         };
-        lines.push(format!("operator: {may} ({scope})"));
+        lines.push(format!("as operator: {may} ({scope})"));
     }
     if ask.roles.contains(&Role::Node) {
-        lines.push("node: carry out what it is asked to".to_owned());
+        lines.push("as node: carry out what it is asked to".to_owned());
     }
     lines
 }

@@ -122,7 +122,8 @@ pub(crate) enum UsageError {
 impl UsageError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
-            Self::Form(_) => None,
+            // These say it themselves.
+            Self::Form(_) | Self::Url(_) => None,
             Self::Channel(_) => {
                 let channels = Channels::builtin();
                 let known: Vec<_> = channels.iter().map(|rules| rules.id().as_str()).collect();
@@ -141,8 +142,6 @@ impl UsageError {
             Self::Scope { .. } => {
                 Some("see what was approved with `openclaw devices list`".to_owned())
             }
-            // It says what to set instead.
-            Self::Url(_) => None,
         }
     }
 }

@@ -18,6 +18,10 @@ pub(crate) struct SetupOptions {
 }
 
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each flag, as written"
+)]
 pub(super) struct RawQr {
     /// The gateway's address, instead of the configured one
     #[arg(long)]

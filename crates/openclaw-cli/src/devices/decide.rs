@@ -26,7 +26,7 @@ impl Call {
         } else {
             self.show(newest, screen)?;
             if let Some(known) = known {
-                screen.line(format_args!("It may be now: {}", text::approved(known)))?;
+                screen.line(format_args!("Approved before: {}", text::approved(known)))?;
             }
         }
         if list.pending.len() > 1 {
@@ -59,7 +59,7 @@ impl Call {
             text::left(now, self.expires_at(request)),
         );
         screen.line(format_args!("  Asked:    {asked}, expires in {left}"))?;
-        screen.line("Approving it would let it be")?;
+        screen.line("Approving it would let it")?;
         for right in text::rights(&request.ask) {
             screen.line(format_args!("  {right}"))?;
         }
@@ -80,7 +80,10 @@ impl Call {
                 device: (&device).into(),
             })?;
         } else {
-            screen.line(format_args!("Approved device {}", label(&device)))?;
+            screen.line(format_args!(
+                "Approved device {}, which may now",
+                label(&device)
+            ))?;
             for right in text::rights(&standing(&device)) {
                 screen.line(format_args!("  {right}"))?;
             }

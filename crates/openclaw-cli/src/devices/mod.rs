@@ -64,7 +64,9 @@ impl Call {
         let found = find(typed, &list.pending).map_err(|error| {
             error.or_instead(|| {
                 let other = find(typed, &self.legacy().pending).ok()?.id.clone();
-                Some(format!("openclaw nodes {verb} {other}"))
+                Some(format!(
+                    "it is a request of a node: `openclaw nodes {verb} {other}`"
+                ))
             })
         });
         Ok(found?)
@@ -81,7 +83,7 @@ impl Call {
             error.or_instead(|| {
                 // Its id is not repeated: a node may choose one that means something to a shell.
                 find(typed, &self.legacy().paired).ok()?;
-                Some(format!("openclaw nodes {}", verb?))
+                Some(format!("it is a node: `openclaw nodes {}`", verb?))
             })
         });
         Ok(found?)

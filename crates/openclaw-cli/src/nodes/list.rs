@@ -17,7 +17,8 @@ impl Call {
             return Ok(Exit::Done);
         }
         self.show_pending(&list, screen)?;
-        if paired && !list.paired.is_empty() {
+        let shows_paired = paired && !list.paired.is_empty();
+        if shows_paired {
             screen.title("Paired")?;
             let rows = Rows {
                 header: [
@@ -32,7 +33,7 @@ impl Call {
             };
             screen.rows("paired", rows)?;
         }
-        if list.pending.is_empty() && !(paired && !list.paired.is_empty()) {
+        if list.pending.is_empty() && !shows_paired {
             screen.remark(if paired {
                 "No nodes, neither pending nor paired."
             } else {

@@ -59,7 +59,9 @@ impl Call {
         let found = find(typed, &list.pending).map_err(|error| {
             error.or_instead(|| {
                 let other = find(typed, &self.devices().pending).ok()?.id.clone();
-                Some(format!("openclaw devices {verb} {other}"))
+                Some(format!(
+                    "it is a request of a device: `openclaw devices {verb} {other}`"
+                ))
             })
         });
         Ok(found?)
@@ -70,7 +72,7 @@ impl Call {
         let found = find(typed, &list.paired).map_err(|error| {
             error.or_instead(|| {
                 let other = find(typed, &self.devices().paired).ok()?.id;
-                Some(format!("openclaw devices {verb} {other}"))
+                Some(format!("it is a device: `openclaw devices {verb} {other}`"))
             })
         });
         Ok(found?)

@@ -39,6 +39,7 @@ impl Call {
             breakable: &[0, 1, 2, 3, 4, 5],
         };
         screen.rows("node", rows)?;
+        screen.remark("Which of them are connected, the gateway knows.")?;
         Ok(Exit::Done)
     }
 
