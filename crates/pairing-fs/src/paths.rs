@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_in_their_order() {
+    fn t80_variables_in_their_order() {
         let table: &[(&[(&str, &str)], &str)] = &[
             (&[("HOME", "/h")], "/h/.openclaw"),
             (&[("HOME", "/h"), ("OPENCLAW_HOME", "/o")], "/o/.openclaw"),

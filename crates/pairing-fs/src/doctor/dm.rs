@@ -1,23 +1,17 @@
 //! The files of DM pairing.
 
-use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
 use pairing_core::{ChannelId, ChannelRules, Channels, Limits, Timestamp};
 
+use super::files::{left_over, listed, problems, understood};
+use super::mend::Mend;
 use super::{Found, Severity, loose_mode, push};
-use crate::cache::utf8;
-use crate::disk::{self, TEMPORARY_SUFFIX};
-use crate::docs::{AllowDoc, CountersDoc, Document, GrantsDoc, NamesDoc, RequestsDoc};
-use crate::doctor::mend::Mend;
-use crate::error::FileError;
+use crate::disk::TEMPORARY_SUFFIX;
+use crate::docs::{AllowDoc, CountersDoc, GrantsDoc, NamesDoc, RequestsDoc};
 use crate::lock::{Verdict, judge};
 use crate::names::{ALLOW_SUFFIX, META_DIR, PAIRING_SUFFIX};
 use crate::store::file_names;
-
-/// A staged file younger than this may be somebody's who is just writing.
-const LEFT_OVER_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) fn examine(
     found: &mut Found,
@@ -26,21 +20,9 @@ pub(super) fn examine(
     limits: &Limits,
     now: Timestamp,
 ) {
-    if let Err(error) = readable_dir(credentials) {
-        let detail = format!("cannot be listed: {error}");
-        let advice = "check its owner and permissions";
-        push(
-            found,
-            Severity::Error,
-            "unreadable",
-            credentials,
-            detail,
-            advice,
-            None,
-        );
+    if !listed(found, credentials) {
         return;
     }
-    loose_mode(found, credentials);
     for name in file_names(credentials) {
         let path = credentials.join(&name);
         if let Some(channel) = name.strip_suffix(PAIRING_SUFFIX) {
@@ -57,14 +39,6 @@ pub(super) fn examine(
         }
     }
     meta(found, &credentials.join(META_DIR), channels);
-}
-
-/// Missing is fine: there is nothing yet.
-fn readable_dir(dir: &Path) -> std::io::Result<()> {
-    match fs::read_dir(dir) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !dir.is_symlink() => Ok(()),
-        listed => listed.map(drop),
-    }
 }
 
 fn known<'c>(channels: &'c Channels, channel: &str) -> Option<&'c ChannelRules> {
@@ -150,22 +124,6 @@ fn debris(found: &mut Found, path: &Path, name: &str) {
     }
 }
 
-fn left_over(found: &mut Found, path: &Path) {
-    let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
-    let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
-    if age.is_ok_and(|age| age >= LEFT_OVER_AFTER) {
-        push(
-            found,
-            Severity::Note,
-            "left-over",
-            path,
-            "a write that did not come to its end has left it",
-            "nothing to do; `openclaw doctor --fix` removes it",
-            Some(Mend::Remove),
-        );
-    }
-}
-
 /// Our own files beside those of the other program.
 fn meta(found: &mut Found, dir: &Path, channels: &Channels) {
     loose_mode(found, dir);
@@ -197,62 +155,6 @@ fn meta(found: &mut Found, dir: &Path, channels: &Channels) {
                 "who granted it is not known; the grant itself stands",
             );
         }
-    }
-}
-
-/// The document in a file, or a finding that says why there is none.
-fn understood<D: Document>(found: &mut Found, path: &Path, rules: &D::Rules) -> Option<D> {
-    let bytes = disk::read(path).map(|contents| contents.map(|(_, bytes)| bytes));
-    let said = bytes.and_then(|bytes| match bytes {
-        Some(bytes) => D::parse(utf8(&bytes)?, rules),
-        None => Ok(D::default()),
-    });
-    match said {
-        Ok(doc) => Some(doc),
-        Err(
-            error @ (FileError::Empty | FileError::NotUtf8 { .. } | FileError::Malformed { .. }),
-        ) => {
-            let advice = "restore it from a backup or mend it by hand; `openclaw doctor --fix \
-                          --set-aside` moves it aside, and its channel starts afresh";
-            let mend = Some(Mend::SetAside);
-            push(
-                found,
-                Severity::Error,
-                "malformed",
-                path,
-                error.to_string(),
-                advice,
-                mend,
-            );
-            None
-        }
-        Err(error) => {
-            let advice = "make it a file that this user can read, or remove it";
-            push(
-                found,
-                Severity::Error,
-                "unreadable",
-                path,
-                error.to_string(),
-                advice,
-                None,
-            );
-            None
-        }
-    }
-}
-
-fn problems(found: &mut Found, path: &Path, kind: &'static str, doc: &impl Document, advice: &str) {
-    for problem in doc.problems("") {
-        push(
-            found,
-            Severity::Warning,
-            kind,
-            path,
-            problem.detail,
-            advice,
-            None,
-        );
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use pairing_core::device::DeviceLimits;
 use pairing_core::store::{Batch, Change, Condition, PageRequest};
 use pairing_core::{ChannelId, Channels, Limits, PairingStore, Range, Record, Timestamp};
 
@@ -17,6 +18,8 @@ pub(super) enum Mend {
     Remove,
     /// Removes the expired requests of a channel.
     DropExpired(ChannelId),
+    /// Removes the expired requests of devices or of nodes.
+    DropExpiredOf(Range),
     /// Moves a file out of the way, if that was asked for.
     SetAside,
 }
@@ -39,6 +42,9 @@ impl Mend {
             Self::Remove => fs::remove_file(path)?,
             Self::DropExpired(channel) => {
                 drop_expired(&FsStore::new(state, channels.clone()), channel, limits, now)?;
+            }
+            Self::DropExpiredOf(range) => {
+                drop_expired_of(&FsStore::new(state, channels.clone()), range, now)?;
             }
             Self::SetAside if how.set_aside => set_aside(path, now)?,
             Self::SetAside => return Ok(false),
@@ -66,6 +72,22 @@ fn drop_expired(
     });
     store.commit(&Batch {
         changes: changes.collect(),
+        conditions: vec![Condition::Range(range, page.version)],
+    })?;
+    Ok(())
+}
+
+fn drop_expired_of(store: &FsStore, range: Range, now: Timestamp) -> Result<(), Failed> {
+    let limits = DeviceLimits::default();
+    let page = store.range(&range, &PageRequest::first(usize::MAX))?;
+    let records = page.records.iter();
+    let expired = records.filter(|record| match &***record {
+        Record::DeviceRequest(request) => request.is_expired(&limits, now),
+        Record::NodeRequest(request) => request.is_expired(&limits, now),
+        _ => false,
+    });
+    store.commit(&Batch {
+        changes: expired.map(|record| Change::Delete(record.key())).collect(),
         conditions: vec![Condition::Range(range, page.version)],
     })?;
     Ok(())

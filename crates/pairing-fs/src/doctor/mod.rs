@@ -1,7 +1,9 @@
 //! What is wrong with a state directory, and what can be done about it.
 
 mod dm;
+mod files;
 mod mend;
+mod registry;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -106,6 +108,8 @@ fn found(state: &StateDir, channels: &Channels, limits: &Limits, now: Timestamp)
         loose_mode(&mut found, state.config());
     }
     dm::examine(&mut found, state.credentials(), channels, limits, now);
+    registry::devices(&mut found, &state.devices(), now);
+    registry::nodes(&mut found, &state.nodes(), now);
     found
 }
 

@@ -28,10 +28,6 @@ impl Edit {
         found.map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.members.iter().map(|(key, _)| key.as_str())
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }

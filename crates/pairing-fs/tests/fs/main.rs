@@ -10,6 +10,8 @@
 mod broken;
 mod conformance;
 mod crashes;
+mod devices;
+mod half_done;
 mod identity;
 mod install;
 mod locks;
@@ -17,3 +19,4 @@ mod processes;
 mod real_files;
 mod redeemers;
 mod sharing;
+mod state;

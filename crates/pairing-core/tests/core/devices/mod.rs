@@ -23,6 +23,7 @@ use pairing_core::{
 
 /// A gateway's view of its devices, at a time that is kept at hand.
 struct Gateway {
+    store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
     devices: Devices,
 }
@@ -38,8 +39,10 @@ struct Phone {
 
 fn gateway() -> Gateway {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_354_077_013)));
-    let pairing = Pairing::new(MemoryStore::new(), clock.clone(), seeded(1));
+    let store = Arc::new(MemoryStore::new());
+    let pairing = Pairing::new(store.clone(), clock.clone(), seeded(1));
     Gateway {
+        store,
         devices: pairing.devices(),
         clock,
     }

@@ -1,0 +1,125 @@
+//! What can be said of any directory and file of state.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::mend::Mend;
+use super::{Found, Severity, loose_mode, push};
+use crate::cache::utf8;
+use crate::disk;
+use crate::docs::Document;
+use crate::error::FileError;
+
+/// A staged file younger than this may be somebody's who is just writing.
+const LEFT_OVER_AFTER: Duration = Duration::from_secs(60);
+
+/// Can the directory be looked into? Says why not, or who else can.
+pub(super) fn listed(found: &mut Found, dir: &Path) -> bool {
+    if let Err(error) = readable_dir(dir) {
+        let detail = format!("cannot be listed: {error}");
+        let advice = "check its owner and permissions";
+        push(
+            found,
+            Severity::Error,
+            "unreadable",
+            dir,
+            detail,
+            advice,
+            None,
+        );
+        return false;
+    }
+    loose_mode(found, dir);
+    true
+}
+
+/// Missing is fine: there is nothing yet.
+fn readable_dir(dir: &Path) -> std::io::Result<()> {
+    match fs::read_dir(dir) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !dir.is_symlink() => Ok(()),
+        listed => listed.map(drop),
+    }
+}
+
+pub(super) fn left_over(found: &mut Found, path: &Path) {
+    let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
+    let age = modified.map(|at| SystemTime::now().duration_since(at).unwrap_or_default());
+    if age.is_ok_and(|age| age >= LEFT_OVER_AFTER) {
+        push(
+            found,
+            Severity::Note,
+            "left-over",
+            path,
+            "a write that did not come to its end has left it",
+            "nothing to do; `openclaw doctor --fix` removes it",
+            Some(Mend::Remove),
+        );
+    }
+}
+
+/// The document in a file, or a finding that says why there is none.
+pub(super) fn understood<D: Document>(
+    found: &mut Found,
+    path: &Path,
+    rules: &D::Rules,
+) -> Option<D> {
+    let bytes = disk::read(path).map(|contents| contents.map(|(_, bytes)| bytes));
+    let said = bytes.and_then(|bytes| match bytes {
+        Some(bytes) => D::parse(utf8(&bytes)?, rules),
+        None => Ok(D::default()),
+    });
+    match said {
+        Ok(doc) => Some(doc),
+        Err(
+            error @ (FileError::Empty | FileError::NotUtf8 { .. } | FileError::Malformed { .. }),
+        ) => {
+            let advice = "restore it from a backup or mend it by hand; `openclaw doctor --fix \
+                          --set-aside` moves it aside, and what it holds starts afresh";
+            let mend = Some(Mend::SetAside);
+            push(
+                found,
+                Severity::Error,
+                "malformed",
+                path,
+                error.to_string(),
+                advice,
+                mend,
+            );
+            None
+        }
+        Err(error) => {
+            let advice = "make it a file that this user can read, or remove it";
+            push(
+                found,
+                Severity::Error,
+                "unreadable",
+                path,
+                error.to_string(),
+                advice,
+                None,
+            );
+            None
+        }
+    }
+}
+
+pub(super) fn problems(
+    found: &mut Found,
+    path: &Path,
+    kind: &'static str,
+    doc: &impl Document,
+    advice: &str,
+) {
+    for problem in doc.problems("") {
+        push(
+            found,
+            Severity::Warning,
+            kind,
+            path,
+            problem.detail,
+            advice,
+            None,
+        );
+    }
+}

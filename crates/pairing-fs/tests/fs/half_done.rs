@@ -1,0 +1,254 @@
+//! A change of several files, cut off between any two file operations.
+
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use pairing_core::device::{Node, NodeRequest, PairingToken, Role, SetupProfile};
+use pairing_core::store::Change;
+use pairing_core::{Range, Record, SecretToken, Timestamp, TokenHash};
+use pairing_fs::{Probe, Step};
+
+use crate::state::{
+    ADMIN, State, all, commit, device, device_key, open, request, request_key, tokens,
+};
+
+/// How many more changes to the disk are made before nothing is.
+struct Fate(Mutex<usize>);
+
+impl Probe for Fate {
+    fn before(&self, _: Step, _: &Path) -> io::Result<()> {
+        let mut left = self.0.lock().unwrap();
+        match *left {
+            0 => Err(io::Error::other("dead")),
+            _ => {
+                *left -= 1;
+                Ok(())
+            }
+        }
+    }
+}
+
+/// A phone's request that came in with a pairing token.
+fn waiting() -> (State, PairingToken) {
+    let state = State::recorded();
+    let mut request = request(&state.store, ADMIN).unwrap();
+    let token = PairingToken {
+        hash: TokenHash::of(&SecretToken::parse("pairing").unwrap()),
+        profile: SetupProfile::Limited,
+        issued_at: request.asked_at,
+        expires_at: request.asked_at,
+        chat: None,
+        device: Some(request.device),
+        unclaimed: [].into(),
+    };
+    request.pairing_token = Some(token.hash);
+    let records = [
+        Record::DeviceRequest(request),
+        Record::PairingToken(token.clone()),
+    ];
+    commit(&state.store, records.map(Change::Put)).unwrap();
+    (state, token)
+}
+
+fn approval(state: &State, token: &PairingToken) -> Vec<Change> {
+    let mut admin = state.device(ADMIN);
+    admin.approved_at = Timestamp::from_millis(1_795_354_200_000);
+    admin.pairing_token = Some(token.hash);
+    let token = PairingToken {
+        unclaimed: [Role::Operator].into(),
+        ..token.clone()
+    };
+    vec![
+        Change::Put(Record::PairingToken(token)),
+        Change::Delete(request_key(ADMIN)),
+        Change::Put(Record::Device(admin)),
+    ]
+}
+
+/// Runs the change with so few steps that it does not come to its end, for every such number; afterwards
+/// `look` is shown the state as readers find it, and again after the next change.
+fn cut_off_anywhere(
+    begin: impl Fn() -> (State, Vec<Change>),
+    look: impl Fn(&State) -> bool,
+) -> (usize, usize) {
+    let (mut undone, mut done) = (0, 0);
+    for steps in 0.. {
+        let (state, change) = begin();
+        let fate = Arc::new(Fate(Mutex::new(steps)));
+        let dying = open(state.dir.path()).probed(fate);
+        let result = commit(&dying, change);
+        let happened = look(&state);
+        assert!(happened || result.is_err());
+        // Whatever is written next finishes it, and nobody sees a difference.
+        let (mut nodes, _) = all(&state.store, &Range::Nodes);
+        commit(
+            &state.store,
+            [Change::Delete(request_key(crate::state::PHONE))],
+        )
+        .unwrap();
+        commit(&state.store, [Change::Put(nodes.remove(0))]).unwrap();
+        assert_eq!(look(&state), happened, "after {steps} steps");
+        if result.is_ok() {
+            return (undone, done);
+        }
+        *(if happened { &mut done } else { &mut undone }) += 1;
+    }
+    unreachable!("every change comes to its end")
+}
+
+#[test]
+fn t75_an_approval_has_happened_entirely_or_not_at_all() {
+    let (undone, done) = cut_off_anywhere(
+        || {
+            let (state, token) = waiting();
+            let change = approval(&state, &token);
+            (state, change)
+        },
+        |state| {
+            let store = state.reopened();
+            let approved = device(&store, ADMIN).unwrap().pairing_token.is_some();
+            assert_eq!(request(&store, ADMIN).is_none(), approved);
+            let listed = all(&store, &Range::DeviceRequests).0;
+            assert_eq!(listed.is_empty(), approved);
+            let token = &tokens(&store)[0];
+            assert_eq!(!token.unclaimed.is_empty(), approved);
+            let key = Record::PairingToken(token.clone()).key();
+            assert_eq!(
+                crate::state::record(&store, &key)
+                    .unwrap()
+                    .as_pairing_token(),
+                Some(token)
+            );
+            approved
+        },
+    );
+    // Three files are staged in three steps each; the first to be renamed decides.
+    assert_eq!((undone, done), (10, 5));
+}
+
+#[test]
+fn what_was_finished_by_the_next_is_written() {
+    let (state, token) = waiting();
+    // Nothing but the first file is replaced.
+    let change = approval(&state, &token);
+    let fate = Arc::new(Fate(Mutex::new(11)));
+    let dying = open(state.dir.path()).probed(fate);
+    commit(&dying, change).unwrap_err();
+    assert!(state.read("devices/pending.json").contains("1a7d0601"));
+    assert!(request(&state.store, ADMIN).is_none());
+    assert!(!state.read("devices/bootstrap.json").contains("unclaimed"));
+    commit(
+        &state.store,
+        [Change::Delete(request_key(crate::state::PHONE))],
+    )
+    .unwrap();
+    assert_eq!(state.read("devices/pending.json"), "{}");
+    assert!(state.read("devices/bootstrap.json").contains("unclaimed"));
+    // The same device may ask again.
+    let mut again = State::recorded();
+    let asked = request(&again.store, ADMIN).unwrap();
+    again = state;
+    let asked = pairing_core::device::DeviceRequest {
+        id: pairing_core::device::RequestId::parse("another").unwrap(),
+        ..asked
+    };
+    commit(
+        &again.store,
+        [Change::Put(Record::DeviceRequest(asked.clone()))],
+    )
+    .unwrap();
+    assert_eq!(request(&again.store, ADMIN), Some(asked));
+}
+
+#[test]
+fn t75_a_node_is_pending_or_paired() {
+    cut_off_anywhere(
+        || {
+            let state = State::recorded();
+            let (nodes, _) = all(&state.store, &Range::Nodes);
+            let node: Node = nodes[0].as_node().unwrap().clone();
+            let asking = NodeRequest {
+                id: pairing_core::device::RequestId::parse("1").unwrap(),
+                node: node.id.clone(),
+                info: node.info.clone(),
+                silent: false,
+                is_repair: true,
+                asked_at: node.created_at,
+                refreshed_at: node.created_at,
+            };
+            let asking = Record::NodeRequest(asking);
+            commit(&state.store, [Change::Put(asking.clone())]).unwrap();
+            let node = Record::Node(Node {
+                token: TokenHash::of(&SecretToken::parse("new").unwrap()),
+                ..node
+            });
+            (state, vec![Change::Delete(asking.key()), Change::Put(node)])
+        },
+        |state| {
+            let store = state.reopened();
+            let waiting = !all(&store, &Range::NodeRequests).0.is_empty();
+            let (nodes, _) = all(&store, &Range::Nodes);
+            let token = nodes[0].as_node().unwrap().token;
+            let approved = token == TokenHash::of(&SecretToken::parse("new").unwrap());
+            assert_eq!(waiting, !approved);
+            approved
+        },
+    );
+}
+
+#[test]
+fn who_is_removed_is_out_before_anything_else_goes() {
+    cut_off_anywhere(
+        || {
+            let (state, token) = waiting();
+            let change = vec![
+                Change::Delete(Record::PairingToken(token).key()),
+                Change::Delete(request_key(ADMIN)),
+                Change::Delete(device_key(ADMIN)),
+            ];
+            (state, change)
+        },
+        |state| {
+            let store = state.reopened();
+            let removed = device(&store, ADMIN).is_none();
+            let is_rest_there = request(&store, ADMIN).is_some() && !tokens(&store).is_empty();
+            assert!(removed || is_rest_there);
+            removed
+        },
+    );
+}
+
+#[test]
+fn a_pairing_token_is_bound_before_the_request_is_there() {
+    cut_off_anywhere(
+        || {
+            let (state, token) = waiting();
+            let asked = request(&state.store, ADMIN).unwrap();
+            let unbound = PairingToken {
+                device: None,
+                ..token.clone()
+            };
+            commit(
+                &state.store,
+                [
+                    Change::Delete(request_key(ADMIN)),
+                    Change::Put(Record::PairingToken(unbound)),
+                ],
+            )
+            .unwrap();
+            let change = vec![
+                Change::Put(Record::DeviceRequest(asked)),
+                Change::Put(Record::PairingToken(token)),
+            ];
+            (state, change)
+        },
+        |state| {
+            let store = state.reopened();
+            let asked = request(&store, ADMIN).is_some();
+            let bound = tokens(&store)[0].device.is_some();
+            assert!(bound || !asked);
+            asked
+        },
+    );
+}
