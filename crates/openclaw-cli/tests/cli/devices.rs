@@ -108,7 +108,7 @@ fn t19_approving_without_a_request_only_looks() {
     // What comes of a device that is known already.
     let mut recorded = Session::recorded_devices();
     recorded.person("devices approve");
-    session.append(recorded);
+    session.append(&recorded);
     session.finish("devices-preview");
 }
 
@@ -209,7 +209,7 @@ fn clearing() {
     session.person("devices list");
     let mut again = asking();
     again.person("devices clear --yes --pending");
-    session.append(again);
+    session.append(&again);
     session.finish("devices-clear");
 }
 
