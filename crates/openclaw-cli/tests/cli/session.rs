@@ -187,7 +187,7 @@ impl Session {
     }
 
     /// Goes on with what was noted elsewhere.
-    pub(crate) fn append(&mut self, other: Self) {
+    pub(crate) fn append(&mut self, other: &Self) {
         self.transcript.push_str(&other.transcript);
     }
 
