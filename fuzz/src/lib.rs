@@ -1,5 +1,7 @@
 //! What holds for every file that keeps records, whatever was in it: the fuzz targets hand in the text.
 
+pub mod registry;
+
 use std::collections::BTreeMap;
 
 use pairing_core::{ChannelId, ChannelRules, Channels, Key, Record};
@@ -126,6 +128,7 @@ impl File<'_> {
             Format::Allowed => &["allowFrom"],
             Format::Grants => &["grants"],
             Format::Counters => &["attempts", "turnedAway"],
+            other => unreachable!("{other:?} is no list"),
         }
     }
 }

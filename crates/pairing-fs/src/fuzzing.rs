@@ -1,9 +1,10 @@
 //! The file formats as pure functions, for the fuzz targets; no part of the interface.
 
+use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use pairing_core::store::AllowEntry;
 use pairing_core::{AccountId, ChannelRules, Key, Record};
 
-use crate::docs::{AllowDoc, CountersDoc, Document, GrantsDoc, RequestsDoc};
+use crate::docs::{AllowDoc, CountersDoc, Document, Entry, GrantsDoc, Keyed, RequestsDoc};
 use crate::error::FileError;
 use crate::json;
 
@@ -18,6 +19,16 @@ pub enum Format {
     Grants,
     /// `pairing-meta/<channel>.counters.json`
     Counters,
+    /// `devices/pending.json`
+    DeviceRequests,
+    /// `devices/paired.json`
+    Devices,
+    /// `devices/bootstrap.json`
+    PairingTokens,
+    /// `nodes/pending.json`
+    NodeRequests,
+    /// `nodes/paired.json`
+    Nodes,
 }
 
 /// What a file says.
@@ -65,10 +76,16 @@ pub fn read(format: Format, text: &str, rules: &ChannelRules) -> Result<Said, Fi
             records.collect()
         }),
         Format::Counters => said::<CountersDoc>(text, rules, CountersDoc::records),
+        Format::DeviceRequests => keyed::<DeviceRequest>(text),
+        Format::Devices => keyed::<Device>(text),
+        Format::PairingTokens => keyed::<PairingToken>(text),
+        Format::NodeRequests => keyed::<NodeRequest>(text),
+        Format::Nodes => keyed::<Node>(text),
     }
 }
 
-/// The text of a file after one record was put or deleted; `None` where that changes nothing.
+/// The text of a file after one record was put or deleted; `None` where that changes nothing. Files of
+/// devices and nodes go by no channel's rules.
 pub fn edit(
     format: Format,
     text: &str,
@@ -125,7 +142,39 @@ pub fn edit(
                 .map(Some)
                 .map_err(malformed)
         }
+        Format::DeviceRequests => edit_keyed::<DeviceRequest>(text, put, delete),
+        Format::Devices => edit_keyed::<Device>(text, put, delete),
+        Format::PairingTokens => edit_keyed::<PairingToken>(text, put, delete),
+        Format::NodeRequests => edit_keyed::<NodeRequest>(text, put, delete),
+        Format::Nodes => edit_keyed::<Node>(text, put, delete),
     }
+}
+
+fn keyed<E: Entry>(text: &str) -> Result<Said, FileError> {
+    let doc = Keyed::<E>::parse(text, &())?;
+    let records = doc.from(0).map(|(_, _, found)| (*found.record).clone());
+    Ok(Said {
+        records: records.collect(),
+        passed_over: doc.problems("").len(),
+    })
+}
+
+fn edit_keyed<E: Entry>(
+    text: &str,
+    put: Option<&Record>,
+    delete: Option<&Key>,
+) -> Result<Option<String>, FileError> {
+    let doc = Keyed::<E>::parse(text, &())?;
+    let put = put.and_then(E::of).map(|entry| (entry, None));
+    let deleted = match delete {
+        Some(Key::DeviceRequest { device } | Key::Device { device }) => Some(device.to_string()),
+        Some(Key::PairingToken { hash }) => Some(hash.to_string()),
+        Some(Key::NodeRequest { node } | Key::Node { node }) => Some(node.as_str().to_owned()),
+        _ => None,
+    };
+    let put: Vec<_> = put.into_iter().collect();
+    let deleted: Vec<_> = deleted.into_iter().collect();
+    Ok(doc.edited(&deleted, &put))
 }
 
 fn said<D: Document<Rules = ChannelRules>>(

@@ -1,5 +1,6 @@
 //! OpenClaw pairing state on files, as existing installs have it.
 
+mod audit;
 mod cache;
 mod disk;
 mod docs;
@@ -15,6 +16,7 @@ mod paths;
 mod store;
 mod system;
 
+pub use audit::AuditLog;
 pub use error::FileError;
 pub use identity::{HeldToken, IdentityDir, IdentityError};
 pub use paths::{NoStateDir, StateDir};
@@ -24,20 +26,18 @@ pub use system::{SystemClock, SystemEntropy};
 #[doc(hidden)]
 pub use disk::{Probe, Step};
 
-use pairing_core::{Channels, Limits, Pairing};
+use pairing_core::{Channels, Pairing, PairingBuilder};
 
 /// Opens the pairing state of an install: built-in channels and those it has requests of, the
-/// system's clock and randomness, the usual limits. Reads no file but the directory's listing.
+/// system's clock and randomness, the usual limits, and the audit log. Reads no file but the directory's
+/// listing.
 pub fn open(state: &StateDir) -> Pairing {
     let channels = discovered_channels(state, &Channels::builtin());
     let store = FsStore::new(state, channels.clone());
-    Pairing::with(
-        store,
-        SystemClock,
-        SystemEntropy,
-        channels,
-        Limits::default(),
-    )
+    PairingBuilder::new(store, SystemClock, SystemEntropy)
+        .channels(channels)
+        .audit(AuditLog::new(state))
+        .build()
 }
 
 /// The examples of the README are tests.

@@ -60,6 +60,7 @@ pub(crate) struct Keyed<E> {
     /// What follows the object: nothing, or a line's end.
     tail: String,
     has_clear_tokens: bool,
+    has_problems: bool,
     entry: PhantomData<fn() -> E>,
 }
 
@@ -93,6 +94,7 @@ impl<E> Default for Keyed<E> {
             digest: 0,
             tail: String::new(),
             has_clear_tokens: false,
+            has_problems: false,
             entry: PhantomData,
         }
     }
@@ -110,6 +112,10 @@ impl<E: Entry> Document for Keyed<E> {
     }
 
     fn problems(&self, resource: &str) -> Vec<Problem> {
+        // Asked with the first page of every list, which is not to cost more as records grow.
+        if !self.has_problems {
+            return Vec::new();
+        }
         let numbered = self.items.iter().zip(1..);
         let bad = numbered.filter_map(|(item, number)| {
             let reason = item.said.as_ref().err()?;
@@ -162,7 +168,10 @@ impl<E: Entry> Keyed<E> {
     fn index(&mut self, items: Vec<Arc<Item>>) {
         let mut digests = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
-            let Ok(said) = &item.said else { continue };
+            let Ok(said) = &item.said else {
+                self.has_problems = true;
+                continue;
+            };
             if !self.by_id.contains_key(&said.id) {
                 self.by_id.insert(said.id.clone(), at);
                 digests.push(said.digest);

@@ -107,6 +107,9 @@ fn found(state: &StateDir, channels: &Channels, limits: &Limits, now: Timestamp)
     if state.config().starts_with(state.root()) {
         loose_mode(&mut found, state.config());
     }
+    for log in ["pairing-audit.jsonl", "pairing-audit.jsonl.1"] {
+        loose_mode(&mut found, &state.root().join(log));
+    }
     dm::examine(&mut found, state.credentials(), channels, limits, now);
     registry::devices(&mut found, &state.devices(), now);
     registry::nodes(&mut found, &state.nodes(), now);

@@ -21,7 +21,7 @@ use crate::error::FileError;
 /// The members of an object, in their order; values as they are written.
 #[derive(Default)]
 pub(crate) struct Members<'t> {
-    members: Vec<(String, &'t str)>,
+    all: Vec<(String, &'t str)>,
     /// Where each stands, once there are many: a file of devices has one member per device.
     places: HashMap<String, usize>,
     repeated: bool,
@@ -36,17 +36,17 @@ impl<'t> Members<'t> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&'t str> {
-        let (_, value) = self.members.get(self.place(key)?)?;
+        let (_, value) = self.all.get(self.place(key)?)?;
         Some(value)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &'t str)> {
-        let members = self.members.iter();
+        let members = self.all.iter();
         members.map(|(key, value)| (key.as_str(), *value))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.members.len()
+        self.all.len()
     }
 
     /// Was a member written more than once? The text then says more than what counts.
@@ -55,26 +55,23 @@ impl<'t> Members<'t> {
     }
 
     fn place(&self, key: &str) -> Option<usize> {
-        if self.members.len() > MANY {
+        if self.all.len() > MANY {
             return self.places.get(key).copied();
         }
-        self.members.iter().position(|(known, _)| known == key)
+        self.all.iter().position(|(known, _)| known == key)
     }
 
     fn insert(&mut self, key: String, value: &'t str) {
         // The last of several wins, as it does for the program that wrote the file.
-        if let Some((_, old)) = self
-            .place(&key)
-            .and_then(|place| self.members.get_mut(place))
-        {
+        if let Some((_, old)) = self.place(&key).and_then(|place| self.all.get_mut(place)) {
             *old = value;
             self.repeated = true;
             return;
         }
-        self.members.push((key, value));
-        if self.members.len() > MANY {
+        self.all.push((key, value));
+        if self.all.len() > MANY {
             let indexed = self.places.len();
-            let new = self.members.iter().enumerate().skip(indexed);
+            let new = self.all.iter().enumerate().skip(indexed);
             let new = new.map(|(place, (key, _))| (key.clone(), place));
             self.places.extend(new);
         }

@@ -5,8 +5,12 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use pairing_core::device::{Role, SetupProfile};
-use pairing_core::store::Change;
-use pairing_core::{Key, Range, Record, ScopeSet, SecretToken, Timestamp, TokenHash};
+use pairing_core::store::{Change, PageRequest};
+use pairing_core::{
+    Channels, Key, Limits, PairingStore as _, Range, Record, Scope, ScopeSet, SecretToken,
+    Timestamp, TokenHash,
+};
+use pairing_fs::doctor::{Finding, Fix, examine, fix};
 
 use crate::state::{ADMIN, OPERATOR, PHONE, State, all, commit, device, request, request_key};
 
@@ -27,7 +31,7 @@ fn hash(token: &str) -> TokenHash {
 }
 
 fn names(scopes: &ScopeSet) -> String {
-    let names: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+    let names: Vec<_> = scopes.iter().map(Scope::as_str).collect();
     names.join(" ").replace("operator.", "")
 }
 
@@ -331,8 +335,7 @@ fn t71_t72_t73_a_spoilt_file_is_an_error_that_names_it_and_stays() {
                     (Range::PairingTokens, Key::PairingToken { hash })
                 }
             };
-            use pairing_core::PairingStore as _;
-            let page = pairing_core::store::PageRequest::first(9);
+            let page = PageRequest::first(9);
             let errors = [
                 state.store.read(&key).unwrap_err(),
                 state.store.range(&range, &page).unwrap_err(),
@@ -397,4 +400,70 @@ fn of_two_requests_of_a_device_the_first_counts_and_both_end() {
     );
     commit(&state.store, [Change::Delete(request_key(ADMIN))]).unwrap();
     assert_eq!(state.read("devices/pending.json"), "{}");
+}
+
+#[test]
+fn the_doctor_names_what_is_wrong_and_mends_what_can_be() {
+    let state = State::recorded();
+    let dir = pairing_fs::StateDir::at(state.dir.path());
+    fs::set_permissions(
+        state.dir.path(),
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )
+    .unwrap();
+    let (channels, limits) = (Channels::builtin(), Limits::default());
+    let now = at(1_795_354_074_345 + 300_000);
+    let kinds = |found: Vec<Finding>| {
+        let kinds = found.into_iter().map(|finding| {
+            let path = finding.path.strip_prefix(state.dir.path()).unwrap();
+            format!("{} {}", finding.kind, path.display())
+        });
+        kinds.collect::<Vec<_>>()
+    };
+    let look = || kinds(examine(&dir, &channels, &limits, now));
+    let notes = [
+        "clear-tokens devices/paired.json",
+        "expired-requests devices/pending.json",
+        "clear-tokens nodes/paired.json",
+    ];
+    assert_eq!(look(), notes);
+
+    let paired = state.read("devices/paired.json").replacen(
+        "\"operator.admin\",\n      \"operator.read\",\n      \"operator.write\"",
+        "\"operator.write\"",
+        1,
+    );
+    state.write(
+        "devices/paired.json",
+        paired.replacen('{', "{\n  \"x\": 7,", 1),
+    );
+    state.write("devices/bootstrap.json", "[]");
+    state.write("nodes/paired.json.migrated", "{}");
+    let found = look();
+    for finding in [
+        "bad-record devices/paired.json",
+        "beyond-baseline devices/paired.json",
+        "malformed devices/bootstrap.json",
+        "clear-archive nodes/paired.json.migrated",
+    ] {
+        assert!(
+            found.iter().any(|found| found == finding),
+            "{finding}: {found:?}"
+        );
+    }
+    let how = Fix { set_aside: true };
+    fix(&dir, &channels, &limits, now, &how);
+    let found = look();
+    assert!(
+        !found
+            .iter()
+            .any(|f| f.starts_with("expired") || f.starts_with("malformed"))
+    );
+    assert_eq!(state.read("devices/pending.json"), "{}");
+    // Even mending is a write, after which nothing is in clear.
+    assert!(
+        !found
+            .iter()
+            .any(|f| f == "clear-tokens devices/paired.json")
+    );
 }

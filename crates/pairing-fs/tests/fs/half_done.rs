@@ -4,13 +4,16 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use pairing_core::device::{Node, NodeRequest, PairingToken, Role, SetupProfile};
+use pairing_core::device::{
+    DeviceRequest, Node, NodeRequest, PairingToken, RequestId, Role, SetupProfile,
+};
 use pairing_core::store::Change;
 use pairing_core::{Range, Record, SecretToken, Timestamp, TokenHash};
 use pairing_fs::{Probe, Step};
 
 use crate::state::{
-    ADMIN, State, all, commit, device, device_key, open, request, request_key, tokens,
+    ADMIN, PHONE, State, all, commit, device, device_key, open, record, request, request_key,
+    tokens,
 };
 
 /// How many more changes to the disk are made before nothing is.
@@ -19,13 +22,8 @@ struct Fate(Mutex<usize>);
 impl Probe for Fate {
     fn before(&self, _: Step, _: &Path) -> io::Result<()> {
         let mut left = self.0.lock().unwrap();
-        match *left {
-            0 => Err(io::Error::other("dead")),
-            _ => {
-                *left -= 1;
-                Ok(())
-            }
-        }
+        *left = left.checked_sub(1).ok_or(io::Error::other("dead"))?;
+        Ok(())
     }
 }
 
@@ -82,11 +80,7 @@ fn cut_off_anywhere(
         assert!(happened || result.is_err());
         // Whatever is written next finishes it, and nobody sees a difference.
         let (mut nodes, _) = all(&state.store, &Range::Nodes);
-        commit(
-            &state.store,
-            [Change::Delete(request_key(crate::state::PHONE))],
-        )
-        .unwrap();
+        commit(&state.store, [Change::Delete(request_key(PHONE))]).unwrap();
         commit(&state.store, [Change::Put(nodes.remove(0))]).unwrap();
         assert_eq!(look(&state), happened, "after {steps} steps");
         if result.is_ok() {
@@ -115,9 +109,7 @@ fn t75_an_approval_has_happened_entirely_or_not_at_all() {
             assert_eq!(!token.unclaimed.is_empty(), approved);
             let key = Record::PairingToken(token.clone()).key();
             assert_eq!(
-                crate::state::record(&store, &key)
-                    .unwrap()
-                    .as_pairing_token(),
+                record(&store, &key).unwrap().as_pairing_token(),
                 Some(token)
             );
             approved
@@ -138,27 +130,20 @@ fn what_was_finished_by_the_next_is_written() {
     assert!(state.read("devices/pending.json").contains("1a7d0601"));
     assert!(request(&state.store, ADMIN).is_none());
     assert!(!state.read("devices/bootstrap.json").contains("unclaimed"));
-    commit(
-        &state.store,
-        [Change::Delete(request_key(crate::state::PHONE))],
-    )
-    .unwrap();
+    commit(&state.store, [Change::Delete(request_key(PHONE))]).unwrap();
     assert_eq!(state.read("devices/pending.json"), "{}");
     assert!(state.read("devices/bootstrap.json").contains("unclaimed"));
     // The same device may ask again.
-    let mut again = State::recorded();
-    let asked = request(&again.store, ADMIN).unwrap();
-    again = state;
-    let asked = pairing_core::device::DeviceRequest {
-        id: pairing_core::device::RequestId::parse("another").unwrap(),
-        ..asked
+    let asked = DeviceRequest {
+        id: RequestId::parse("another").unwrap(),
+        ..request(&State::recorded().store, ADMIN).unwrap()
     };
     commit(
-        &again.store,
+        &state.store,
         [Change::Put(Record::DeviceRequest(asked.clone()))],
     )
     .unwrap();
-    assert_eq!(request(&again.store, ADMIN), Some(asked));
+    assert_eq!(request(&state.store, ADMIN), Some(asked));
 }
 
 #[test]
@@ -169,7 +154,7 @@ fn t75_a_node_is_pending_or_paired() {
             let (nodes, _) = all(&state.store, &Range::Nodes);
             let node: Node = nodes[0].as_node().unwrap().clone();
             let asking = NodeRequest {
-                id: pairing_core::device::RequestId::parse("1").unwrap(),
+                id: RequestId::parse("1").unwrap(),
                 node: node.id.clone(),
                 info: node.info.clone(),
                 silent: false,

@@ -7,6 +7,7 @@
     reason = "the lints know tests by their attribute, and helpers have none"
 )]
 
+mod audit;
 mod broken;
 mod conformance;
 mod crashes;

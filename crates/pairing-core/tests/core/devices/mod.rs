@@ -2,6 +2,7 @@
 
 mod approval;
 mod connect;
+mod model;
 mod setup;
 mod tokens;
 

@@ -1,0 +1,126 @@
+//! The audit log: what was decided, by whom, a line each.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pairing_core::{AuditEvent, AuditSink};
+
+use crate::StateDir;
+use crate::lock::{OurLock, Patience};
+
+/// A log that is larger than this becomes the older one.
+const MAX_BYTES: u64 = 10 * 1024 * 1024;
+
+/// How long is waited for others who write: they only ever need a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(1);
+
+type Complaint = dyn Fn(&io::Error) + Send + Sync;
+
+/// `pairing-audit.jsonl` in the state directory: one JSON object per line, appended to by every process
+/// that decides.
+///
+/// - Readable by the owner alone, and only ever appended to; a line is written whole or, when the power
+///   fails, cut off at the end of the file.
+/// - Beyond 10 MiB it becomes `pairing-audit.jsonl.1`, and the one before that goes.
+/// - What goes wrong undoes no decision: it goes to whom [`on_error`](Self::on_error) names, or nowhere.
+#[derive(Clone)]
+pub struct AuditLog {
+    path: PathBuf,
+    max_bytes: u64,
+    complaint: Option<Arc<Complaint>>,
+}
+
+impl AuditLog {
+    /// The log of an install. Touches no file.
+    pub fn new(state: &StateDir) -> Self {
+        Self {
+            path: state.root().join("pairing-audit.jsonl"),
+            max_bytes: MAX_BYTES,
+            complaint: None,
+        }
+    }
+
+    /// Has errors told to somebody.
+    pub fn on_error(self, complaint: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+        Self {
+            complaint: Some(Arc::new(complaint)),
+            ..self
+        }
+    }
+
+    /// Sets the size from which on the log is set aside: for tests.
+    #[doc(hidden)]
+    pub fn rotated_at(self, max_bytes: u64) -> Self {
+        Self { max_bytes, ..self }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a line, which holds no line break.
+    pub fn append(&self, line: &str) -> io::Result<()> {
+        if line.contains(['\n', '\r']) {
+            let reason = "an audit line with a line break";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        // Under the lock, or a line might follow the log under its new name.
+        let lock = self.path.with_file_name(".pairing-audit.oslock");
+        let _lock =
+            OurLock::take(&lock, &mut Patience::new(LOCK_WAIT)).map_err(io::Error::other)?;
+        let mut file = self.open()?;
+        if file.metadata()?.len() >= self.max_bytes {
+            let mut older = self.path.clone().into_os_string();
+            older.push(".1");
+            fs::rename(&self.path, older)?;
+            file = self.open()?;
+        }
+        // What a full disk or a crash has left of a line does not spoil the next.
+        let begin = if ends_a_line(&mut file)? { "" } else { "\n" };
+        // At once, so that nobody finds half a line.
+        file.write_all(format!("{begin}{line}\n").as_bytes())
+    }
+
+    fn open(&self) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&self.path)
+    }
+}
+
+fn ends_a_line(file: &mut File) -> io::Result<bool> {
+    if file.metadata()?.len() == 0 {
+        return Ok(true);
+    }
+    let mut last = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut last)?;
+    Ok(last == *b"\n")
+}
+
+impl AuditSink for AuditLog {
+    fn record(&self, event: &AuditEvent) {
+        let line = serde_json::to_string(event).map_err(io::Error::other);
+        if let Err(error) = line.and_then(|line| self.append(&line))
+            && let Some(complaint) = &self.complaint
+        {
+            complaint(&error);
+        }
+    }
+}
+
+impl std::fmt::Debug for AuditLog {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AuditLog")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
