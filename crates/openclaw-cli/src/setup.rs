@@ -84,7 +84,7 @@ pub(crate) fn run(
     if target.url.is_loopback() {
         screen.caution("that address leads nowhere but to this machine");
     }
-    let left = text::left(service.now(), issued.expires_at);
+    let left = text::left(issued.issued_at, issued.expires_at);
     screen.remark(format_args!(
         "For {left}, until {}, one device may ask with it to be let in, and to",
         issued.expires_at

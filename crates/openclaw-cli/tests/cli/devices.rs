@@ -68,7 +68,7 @@ fn asking() -> Session {
 }
 
 #[test]
-fn of_a_recorded_install() {
+fn t101_programs_are_told_whole_ids() {
     let mut session = Session::recorded_devices();
     session.person("devices list");
     session.pipe("devices list");
@@ -77,14 +77,14 @@ fn of_a_recorded_install() {
 }
 
 #[test]
-fn many_on_a_narrow_terminal() {
+fn t70_hostile_names_on_a_narrow_terminal() {
     let mut session = asking().columns(80);
     session.person("devices list");
     session.finish("devices-narrow");
 }
 
 #[test]
-fn none() {
+fn t89_looking_at_devices_makes_nothing() {
     let mut session = Session::new();
     session.person("devices list");
     session.pipe("devices list");
@@ -244,7 +244,7 @@ fn nothing_shows_a_token() {
 }
 
 #[test]
-fn hostile_names_stay_intact_in_json() {
+fn t70_hostile_names_stay_intact_in_json() {
     let session = asking();
     let ran = session.run(&["devices", "list", "--json"]);
     let read: Value = serde_json::from_str(&ran.stdout).unwrap();

@@ -44,7 +44,7 @@ fn listing() {
 }
 
 #[test]
-fn none() {
+fn t89_looking_at_nodes_makes_nothing() {
     let mut session = Session::new();
     session.person("nodes list");
     session.person("nodes pending");

@@ -43,7 +43,7 @@ fn for_programs() {
 }
 
 #[test]
-fn what_is_drawn_is_the_code() {
+fn t51_what_is_drawn_is_the_code() {
     let session = Session::new();
     let ran = session.run_as_person(&["qr", "--url", URL]);
     assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
@@ -99,7 +99,7 @@ fn as_a_picture() {
 }
 
 #[test]
-fn the_address_comes_from_the_configuration() {
+fn t48_the_address_comes_from_the_configuration() {
     let public =
         "plugins: { entries: { 'device-pair': { config: { publicUrl: 'wss://p.example' } } } }";
     let remote =
@@ -142,7 +142,7 @@ fn the_address_comes_from_the_configuration() {
 }
 
 #[test]
-fn t48_nothing_is_issued_for_an_address_that_is_none() {
+fn t48_t49_nothing_is_issued_for_an_address_that_is_none() {
     let mut session = Session::new();
     session.person("qr");
     session.pipe("qr --json");
@@ -153,6 +153,7 @@ fn t48_nothing_is_issued_for_an_address_that_is_none() {
         "ws://0.0.0.0:18789",
         "gateway.example.org",
         "wss://",
+        "wss://gateway.example.org:70000",
     ] {
         session.person(&format!("qr --url {url}"));
     }
@@ -184,7 +185,7 @@ fn a_code_ends_by_itself() {
 }
 
 #[test]
-fn the_token_is_not_kept() {
+fn t52_the_token_of_a_code_is_not_kept() {
     let session = Session::new();
     let ran = session.run(&["qr", "--url", URL]);
     let code = SetupCode::decode(&ran.stdout).unwrap();
