@@ -391,7 +391,11 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
         _ => {}
     }
     let is_first = known.device.is_none();
-    if known.device.as_ref() != Some(&device) {
+    if known
+        .device
+        .as_ref()
+        .is_none_or(|before| before.is_worth_replacing_by(&device))
+    {
         changes.push(Change::Put(Record::Device(device)));
     }
     if is_first && known.request.is_some() {

@@ -90,6 +90,16 @@ impl Device {
         }
     }
 
+    /// Does `new` differ in more than where it comes from and with which program? That alone is written
+    /// down with whatever comes next: a connect should not cost a write.
+    pub(crate) fn is_worth_replacing_by(&self, new: &Self) -> bool {
+        let mut same_way = new.clone();
+        same_way.info.remote_ip.clone_from(&self.info.remote_ip);
+        same_way.info.client_id.clone_from(&self.info.client_id);
+        same_way.info.client_mode.clone_from(&self.info.client_mode);
+        same_way != *self
+    }
+
     /// Was every role of it approved without asking the owner?
     pub(crate) fn is_silent(&self) -> bool {
         !self.roles.is_empty() && self.roles.values().all(super::ApprovedRole::is_silent)

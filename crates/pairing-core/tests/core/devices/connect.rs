@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use pairing_core::PairingStore as _;
 use pairing_core::device::{CredentialError, Silence};
 
 #[test]
@@ -109,6 +110,31 @@ fn t94_a_newer_version_of_the_same_system_is_no_upgrade() {
         gateway.paired(&phone).unwrap().info.platform.as_deref(),
         Some("ios 27")
     );
+}
+
+#[test]
+fn t77_a_connect_that_changes_nothing_writes_nothing() {
+    let gateway = gateway();
+    let mut phone = phone(1);
+    let (_, token) = gateway.pair(&phone, "node", &[]);
+    let written = || {
+        gateway
+            .store
+            .changes(None, Duration::ZERO)
+            .unwrap()
+            .position
+    };
+    let before = written();
+    for last in 10..20 {
+        gateway.wait(60);
+        phone.address = IpAddr::from([10, 0, 0, last]);
+        let connecting = phone.asks(&gateway, "node", &[]);
+        let (device, _) = admitted(gateway.with_token(&connecting, &token).unwrap());
+        gateway.devices.touch(&device);
+    }
+    assert_eq!(written(), before);
+    gateway.devices.flush_uses().unwrap();
+    assert_ne!(written(), before);
 }
 
 #[test]
