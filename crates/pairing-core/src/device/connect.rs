@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::standing::{UpgradeReason, check};
 use super::{
-    ApprovedRole, Ask, Device, DeviceId, DeviceInfo, DeviceRequest, DeviceToken, PairingToken,
-    ParseRoleError, PayloadVersion, ProvenDevice, RequestId, Role, SecretToken, TokenHash,
+    ApprovedRole, Ask, Cidrs, Device, DeviceId, DeviceInfo, DeviceRequest, DeviceToken,
+    PairingToken, ParseRoleError, PayloadVersion, ProvenDevice, RequestId, Role, SecretToken,
+    TokenHash, canonical_ip,
 };
 use crate::dm::Decision;
 use crate::store::{Change, Grant};
@@ -144,6 +145,44 @@ pub enum Silence {
     Loopback,
     /// An address in `autoApproveCidrs`, without Origin and forwarding header: a first pairing as node.
     Network,
+}
+
+/// Whom the owner lets in without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AutoApprove {
+    /// Operators on this machine, at their first pairing: `gateway.nodes.pairing.autoApproveLocal`, on
+    /// unless the owner turned it off.
+    pub local: bool,
+    /// Fresh nodes in these networks: `gateway.nodes.pairing.autoApproveCidrs`, none unless set.
+    pub networks: Cidrs,
+}
+
+impl AutoApprove {
+    /// What the way of a connection from `address`, the socket's own, allows.
+    ///
+    /// `is_direct` where the request has no forwarding header, and its `Host` names this machine:
+    /// behind a proxy on loopback everybody would look local.
+    pub fn silence(&self, address: IpAddr, is_direct: bool) -> Silence {
+        let address = canonical_ip(address);
+        if !is_direct {
+            Silence::Ask
+        } else if self.local && address.is_loopback() {
+            Silence::Loopback
+        } else if self.networks.contains(address) {
+            Silence::Network
+        } else {
+            Silence::Ask
+        }
+    }
+}
+
+impl Default for AutoApprove {
+    fn default() -> Self {
+        Self {
+            local: true,
+            networks: Cidrs::default(),
+        }
+    }
 }
 
 /// What a connection shows besides its key.

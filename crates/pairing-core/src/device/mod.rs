@@ -21,8 +21,8 @@ mod token;
 
 pub use cidr::{Cidrs, ParseCidrError, canonical_ip};
 pub use connect::{
-    AskError, Asked, AuthenticatedDevice, Connecting, Credential, CredentialError, DeviceLimits,
-    Silence,
+    AskError, Asked, AuthenticatedDevice, AutoApprove, Connecting, Credential, CredentialError,
+    DeviceLimits, Silence,
 };
 pub use decide::Rotated;
 pub use gateway_url::{GatewayUrl, GatewayUrlError};

@@ -328,6 +328,46 @@ impl Devices {
         Ok(tokens.filter(|token| now < token.expires_at).collect())
     }
 
+    /// Ends a setup code before its time. `false` where there is none such.
+    pub fn end_pairing_token(
+        &self,
+        hash: TokenHash,
+        approver: &Approver,
+    ) -> Result<bool, DeviceError> {
+        approver.may_pair()?;
+        transact(self.0.store(), |tx| {
+            let token = tx.pairing_token(hash)?;
+            Ok(match token {
+                Some(_) => Decision {
+                    changes: vec![Change::Delete(Key::PairingToken { hash })],
+                    outcome: true,
+                },
+                None => Decision::unchanged(false),
+            })
+        })
+    }
+
+    /// Removes setup codes and requests that have expired, which otherwise go with the next that come.
+    /// How many there were.
+    pub fn clean_up(&self) -> Result<usize, DeviceError> {
+        transact(self.0.store(), |tx| {
+            let now = self.0.now();
+            let tokens = tx.pairing_tokens()?.into_iter();
+            let tokens = tokens.filter(|token| token.expires_at <= now);
+            let tokens = tokens.map(|token| Key::PairingToken { hash: token.hash });
+            let requests = tx.device_requests()?.into_iter();
+            let requests = requests.filter(|request| request.is_expired(self.limits(), now));
+            let requests = requests.map(|request| Key::DeviceRequest {
+                device: request.device,
+            });
+            let changes: Vec<_> = tokens.chain(requests).map(Change::Delete).collect();
+            Ok(Decision {
+                outcome: changes.len(),
+                changes,
+            })
+        })
+    }
+
     /// Notes that a device is in use, to be written down by [`flush_uses`](Self::flush_uses).
     pub fn touch(&self, device: &AuthenticatedDevice) {
         let mut uses = self.0.uses();

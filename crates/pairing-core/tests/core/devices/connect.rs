@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use pairing_core::PairingStore as _;
-use pairing_core::device::{CredentialError, Silence};
+use pairing_core::device::{AutoApprove, Cidrs, CredentialError, Silence};
 
 #[test]
 fn t86_t87_an_unknown_device_asks_under_one_id_that_lives_from_its_last_retry() {
@@ -186,6 +186,39 @@ fn t31_silence_is_for_a_first_pairing_on_loopback_as_operator() {
     gateway.pair(&elsewhere, "operator", &["operator.read"]);
     let (reason, _) = asked(local(&elsewhere, "operator", &["operator.admin"]));
     assert_eq!(reason, UpgradeReason::ScopeUpgrade);
+}
+
+#[test]
+fn t28_t29_who_is_local_goes_by_the_socket_and_nobody_is_behind_a_proxy() {
+    let networks = Cidrs::parse(["10.0.0.0/8", "::ffff:192.168.0.0/112"]).unwrap();
+    let auto = AutoApprove {
+        networks,
+        ..AutoApprove::default()
+    };
+    let table = [
+        ("127.0.0.1", true, Silence::Loopback),
+        ("127.9.9.9", true, Silence::Loopback),
+        ("::1", true, Silence::Loopback),
+        ("::ffff:127.0.0.1", true, Silence::Loopback),
+        ("127.0.0.1", false, Silence::Ask),
+        ("10.1.2.3", true, Silence::Network),
+        ("::ffff:10.1.2.3", true, Silence::Network),
+        ("10.1.2.3", false, Silence::Ask),
+        ("192.168.1.1", true, Silence::Network),
+        ("172.16.0.1", true, Silence::Ask),
+    ];
+    for (address, is_direct, expected) in table {
+        let found = auto.silence(address.parse().unwrap(), is_direct);
+        assert_eq!(found, expected, "{address} {is_direct}");
+    }
+    let off = AutoApprove {
+        local: false,
+        ..AutoApprove::default()
+    };
+    assert_eq!(
+        off.silence(IpAddr::from([127, 0, 0, 1]), true),
+        Silence::Ask
+    );
 }
 
 #[test]

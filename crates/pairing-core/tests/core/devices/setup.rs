@@ -221,3 +221,30 @@ fn t52_what_is_kept_of_a_code_is_its_hash() {
     let kept = format!("{:?}", gateway.devices.pairing_tokens().unwrap());
     assert!(!kept.contains(code.expose()) && kept.contains("sha256:"));
 }
+
+#[test]
+fn codes_can_be_ended_and_cleaned_up() {
+    let gateway = gateway();
+    let (secret, token) = gateway
+        .devices
+        .issue_pairing_token(SetupProfile::Node, Some("telegram:1"), &owner())
+        .unwrap();
+    assert!(
+        gateway
+            .devices
+            .end_pairing_token(token.hash, &owner())
+            .unwrap()
+    );
+    assert!(
+        !gateway
+            .devices
+            .end_pairing_token(token.hash, &owner())
+            .unwrap()
+    );
+    used_or_expired(gateway.with_code(&phone(1).asks(&gateway, "node", &[]), &secret));
+    code(&gateway, SetupProfile::Node);
+    gateway.connect(&phone(2).asks(&gateway, "node", &[]));
+    assert_eq!(gateway.devices.clean_up().unwrap(), 0);
+    gateway.wait(600);
+    assert_eq!(gateway.devices.clean_up().unwrap(), 2);
+}
