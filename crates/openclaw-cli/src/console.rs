@@ -71,6 +71,12 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.console.tables
     }
 
+    /// Does a line of so many characters fit, as far as is known?
+    pub(crate) fn fits(&self, characters: usize) -> bool {
+        let columns = self.console.columns.filter(|columns| *columns > 0);
+        columns.is_none_or(|columns| characters <= usize::from(columns))
+    }
+
     /// May the answer be coloured?
     pub(crate) fn may_color(&self) -> bool {
         self.console.color_stdout && !self.plain

@@ -68,10 +68,7 @@ pub(crate) fn run(
     }
     let draws = options.ascii && !options.code_only && screen.has_tables();
     if draws {
-        match qr::render_terminal(&code, screen.may_color()) {
-            Ok(drawn) => screen.line(drawn)?,
-            Err(error) => screen.caution(&format!("{error}: paste the setup code instead")),
-        }
+        draw(&code, screen)?;
     }
     screen.line(&*code)?;
     if options.code_only {
@@ -96,6 +93,24 @@ pub(crate) fn run(
         "It is in once you have approved it: `openclaw devices approve` shows its request.",
     )?;
     Ok(Exit::Done)
+}
+
+/// Draws the code, unless it would be broken into lines that nothing can scan.
+fn draw(code: &str, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+    let drawn = qr::render_terminal(code, false).and_then(|plain| {
+        let columns = plain.lines().next().map_or(0, |line| line.chars().count());
+        let colored = qr::render_terminal(code, screen.may_color())?;
+        Ok((columns, colored))
+    });
+    match drawn {
+        Ok((columns, drawn)) if screen.fits(columns) => screen.line(drawn)?,
+        Ok((columns, _)) => screen.caution(&format!(
+            "the QR code is {columns} columns wide, which is more than the terminal is: \
+             make that wider, or paste the setup code"
+        )),
+        Err(error) => screen.caution(&format!("{error}: paste the setup code")),
+    }
+    Ok(())
 }
 
 /// The address that was named, or else the configured one.

@@ -69,6 +69,22 @@ fn t51_what_is_drawn_is_the_code() {
 }
 
 #[test]
+fn t51_what_would_be_broken_is_not_drawn() {
+    let drawn = |columns| {
+        let session = Session::new().columns(columns);
+        let ran = session.run_as_person(&["qr", "--url", URL]);
+        assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
+        assert_eq!(
+            ran.stderr.contains("columns wide"),
+            !ran.stdout.contains('▀')
+        );
+        ran.stdout.contains('▀')
+    };
+    assert!(drawn(65));
+    assert!(!drawn(64));
+}
+
+#[test]
 fn as_a_picture() {
     let session = Session::new();
     let path = session.state().with_file_name("code.png");
