@@ -71,6 +71,11 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.console.tables
     }
 
+    /// May the answer be coloured?
+    pub(crate) fn may_color(&self) -> bool {
+        self.console.color_stdout && !self.plain
+    }
+
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.console.stdout.flush()
     }
@@ -84,7 +89,7 @@ impl<'s, 'c> Screen<'s, 'c> {
     }
 
     pub(crate) fn help(&mut self, text: &StyledStr) -> io::Result<()> {
-        if self.console.color_stdout && !self.plain {
+        if self.may_color() {
             write!(self.console.stdout, "{}", text.ansi())
         } else {
             write!(self.console.stdout, "{text}")
@@ -115,7 +120,7 @@ impl<'s, 'c> Screen<'s, 'c> {
         if !self.console.tables {
             return Ok(());
         }
-        let text = paint(self.console.color_stdout && !self.plain, TITLE, text);
+        let text = paint(self.may_color(), TITLE, text);
         self.line(text)
     }
 
@@ -163,6 +168,8 @@ impl<'s, 'c> Screen<'s, 'c> {
 
     /// A line on standard error. That nobody reads it changes nothing.
     pub(crate) fn note(&mut self, text: impl Display) {
+        // What was said before belongs before it. Should that fail, it fails again at the end.
+        let _ = self.console.stdout.flush();
         let _ = writeln!(self.console.stderr, "{text}");
     }
 

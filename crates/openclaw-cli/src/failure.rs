@@ -3,14 +3,17 @@
 use std::io;
 
 use openclaw_config::LoadError;
+use pairing_core::device::{GatewayUrlError, Role};
 use pairing_core::{
-    AllowlistError, ChannelError, ChannelId, DecisionError, ListError, NameError, RequestError,
-    SenderError, StoreError,
+    AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, ListError, NameError,
+    RequestError, SenderError, StoreError,
 };
 use pairing_fs::NoStateDir;
 
 use crate::Exit;
 use crate::args::UsageError;
+use crate::subject::SubjectError;
+use crate::text;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -48,6 +51,38 @@ pub(crate) enum Failure {
         /// The command that shows who is.
         see: String,
     },
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The same about legacy nodes.
+    #[error(transparent)]
+    Node(DeviceError),
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    #[error("no device request is pending")]
+    NoDeviceWaits,
+    #[error("nothing is removed without --yes: {}", at_stake(*.devices, *.requests))]
+    Unconfirmed {
+        devices: usize,
+        /// `None` where requests are left alone.
+        requests: Option<usize>,
+    },
+    #[error("device {device} was never approved as {role}")]
+    NeverApproved { device: String, role: Role },
+    #[error("device {device} is revoked as {role}")]
+    Revoked { device: String, role: Role },
+    #[error("device {device} was not approved for all of these scopes, but for {approved}")]
+    Beyond { device: String, approved: String },
+    #[error("no address is configured that a phone could reach")]
+    NoUrl,
+    #[error("{key} is an address that no phone could use")]
+    ConfiguredUrl {
+        key: &'static str,
+        source: GatewayUrlError,
+    },
+    #[error("setup codes are turned off: plugins.entries.device-pair.enabled is false")]
+    SetupDisabled,
+    #[error("cannot write {path}")]
+    Picture { path: String, source: io::Error },
     #[error("cannot write the answer")]
     Output(#[from] io::Error),
 }
@@ -56,7 +91,11 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Channel(_) | Self::Account(_) => Exit::Usage,
-            Self::State(_) | Self::Config(_) | Self::Output(_) => Exit::State,
+            Self::State(_)
+            | Self::Config(_)
+            | Self::ConfiguredUrl { .. }
+            | Self::Picture { .. }
+            | Self::Output(_) => Exit::State,
             Self::List(ListError(error)) => of_store(error),
             Self::Decision(error) => match error {
                 DecisionError::Code(_) => Exit::Usage,
@@ -73,10 +112,24 @@ impl Failure {
                 RequestError::Store(error) => of_store(error),
                 _ => Exit::State,
             },
+            Self::Device(error) | Self::Node(error) => match error {
+                DeviceError::Name => Exit::Usage,
+                DeviceError::Store(error) => of_store(error),
+                DeviceError::Entropy(_) => Exit::State,
+                _ => Exit::Refused,
+            },
             Self::InNoChannel(_)
             | Self::InSeveralChannels(_)
             | Self::NothingToReject(_)
-            | Self::NotAllowed { .. } => Exit::Refused,
+            | Self::NotAllowed { .. }
+            | Self::Subject(_)
+            | Self::NoDeviceWaits
+            | Self::Unconfirmed { .. }
+            | Self::NeverApproved { .. }
+            | Self::Revoked { .. }
+            | Self::Beyond { .. }
+            | Self::NoUrl
+            | Self::SetupDisabled => Exit::Refused,
         }
     }
 
@@ -103,7 +156,37 @@ impl Failure {
                 "see what is pending with `openclaw pairing list {channel}`"
             )),
             Self::NotAllowed { see, .. } => Some(format!("see who is with `{see}`")),
-            Self::Account(_) | Self::Output(_) => None,
+            Self::Device(error) | Self::Node(error) => of_device(error, self),
+            Self::Subject(error) => Some(error.advice()),
+            Self::NoDeviceWaits => Some(
+                "a request lasts for 5 minutes after its device last tried: let it connect again"
+                    .to_owned(),
+            ),
+            Self::Unconfirmed { requests, .. } => Some(format!(
+                "if that is meant: `openclaw devices clear --yes{}`",
+                if requests.is_some() { " --pending" } else { "" }
+            )),
+            Self::NeverApproved { .. } | Self::Revoked { .. } => Some(
+                "let the device ask for it, then approve it with `openclaw devices approve`"
+                    .to_owned(),
+            ),
+            Self::Beyond { .. } => Some(
+                "let the device ask for more, then approve it with `openclaw devices approve`"
+                    .to_owned(),
+            ),
+            Self::NoUrl => Some(
+                "name it with `--url wss://…`, or set `plugins.entries.device-pair.config.publicUrl` \
+                 in openclaw.json"
+                    .to_owned(),
+            ),
+            Self::SetupDisabled => Some("set it to true in openclaw.json".to_owned()),
+            Self::Picture { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+                Some("name a file that does not exist yet".to_owned())
+            }
+            Self::ConfiguredUrl { .. }
+            | Self::Picture { .. }
+            | Self::Account(_)
+            | Self::Output(_) => None,
         }
     }
 
@@ -118,6 +201,30 @@ fn of_store(error: &StoreError) -> Exit {
         StoreError::Refused { .. } => Exit::Refused,
         _ => Exit::State,
     }
+}
+
+fn of_device(error: &DeviceError, failure: &Failure) -> Option<String> {
+    let list = match failure {
+        Failure::Node(_) => "openclaw nodes list",
+        _ => "openclaw devices list",
+    };
+    match error {
+        // It was there a moment ago.
+        DeviceError::UnknownRequest | DeviceError::UnknownDevice | DeviceError::UnknownRole => {
+            Some(format!("somebody else has decided meanwhile: see `{list}`"))
+        }
+        DeviceError::Scope(_) => Some("ask an operator who holds that scope".to_owned()),
+        error => error.advice(),
+    }
+}
+
+fn at_stake(devices: usize, requests: Option<usize>) -> String {
+    let mut at_stake = text::count(devices as u64, "device");
+    if let Some(requests) = requests {
+        at_stake.push_str(" and ");
+        at_stake.push_str(&text::count(requests as u64, "request"));
+    }
+    at_stake
 }
 
 fn of_sender(error: &SenderError) -> String {

@@ -1,9 +1,14 @@
 //! Answers for programs. Times are RFC 3339, text is as it is stored.
 
+use pairing_core::device::{Device, GatewayUrl, Node, NodeId, RequestId, Role};
 use pairing_core::store::PendingRequest;
-use pairing_core::{AccountId, ChannelId, Metadata, PairingCode, SenderId, Timestamp};
+use pairing_core::{
+    AccountId, ChannelId, DeviceId, Metadata, PairingCode, ScopeSet, SenderId, Timestamp,
+};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
+
+use crate::wire::PendingDevice;
 
 /// `list`, one channel.
 #[derive(Serialize)]
@@ -109,4 +114,113 @@ impl Serialize for Meta<'_> {
         }
         map.end()
     }
+}
+
+/// `devices approve` without a request.
+#[derive(Serialize)]
+pub(crate) struct Preview {
+    /// `preview`.
+    pub(crate) status: &'static str,
+    pub(crate) request: PendingDevice,
+}
+
+/// `devices rename`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DeviceRenamed {
+    pub(crate) device_id: DeviceId,
+    pub(crate) display_name: Option<String>,
+}
+
+/// `devices clear`.
+#[derive(Serialize)]
+pub(crate) struct Cleared {
+    pub(crate) removed: Vec<DeviceId>,
+    pub(crate) rejected: Vec<RequestId>,
+}
+
+/// `nodes remove`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeRemoved {
+    pub(crate) node_id: NodeId,
+}
+
+/// `nodes status`, as far as the state can tell: who is connected is left out.
+#[derive(Serialize)]
+pub(crate) struct NodeStatus<'a> {
+    pub(crate) ts: i64,
+    pub(crate) nodes: Vec<NodeState<'a>>,
+}
+
+/// A node, with the fields of `node.list`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct NodeState<'a> {
+    node_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    display_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_family: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_identifier: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remote_ip: Option<&'a str>,
+    caps: &'a [String],
+    commands: &'a [String],
+    paired: bool,
+}
+
+impl<'a> From<&'a Device> for NodeState<'a> {
+    fn from(device: &'a Device) -> Self {
+        let info = &device.info;
+        Self {
+            node_id: device.id.to_string(),
+            display_name: info.display_name.as_deref(),
+            platform: info.platform.as_deref(),
+            version: None,
+            device_family: info.device_family.as_deref(),
+            model_identifier: None,
+            remote_ip: info.remote_ip.as_deref(),
+            caps: &[],
+            commands: &[],
+            paired: true,
+        }
+    }
+}
+
+impl<'a> From<&'a Node> for NodeState<'a> {
+    fn from(node: &'a Node) -> Self {
+        let info = &node.info;
+        Self {
+            node_id: node.id.to_string(),
+            display_name: info.display_name.as_deref(),
+            platform: info.platform.as_deref(),
+            version: info.version.as_deref(),
+            device_family: info.device_family.as_deref(),
+            model_identifier: info.model_identifier.as_deref(),
+            remote_ip: info.remote_ip.as_deref(),
+            caps: &info.caps,
+            commands: &info.commands,
+            paired: true,
+        }
+    }
+}
+
+/// `qr`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Issued<'a> {
+    /// Holds a secret; shown to who asked for it.
+    pub(crate) setup_code: &'a str,
+    pub(crate) gateway_url: &'a GatewayUrl,
+    /// Where the URL was found.
+    pub(crate) url_source: &'static str,
+    pub(crate) roles: Vec<Role>,
+    pub(crate) scopes: ScopeSet,
+    pub(crate) expires_at_ms: i64,
 }

@@ -6,12 +6,17 @@
 
 mod args;
 mod console;
+mod devices;
 mod doctor;
 mod failure;
 mod json;
+mod nodes;
 mod pairing;
 pub mod qr;
+mod setup;
+mod subject;
 mod text;
+mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -116,6 +121,28 @@ fn execute(
                 &config,
                 screen,
             )
+        }
+        Command::Devices { command, json } => {
+            let call = devices::Call {
+                service: (environment.open)(&state()?),
+                approver: approver(environment),
+                json,
+            };
+            call.run(&command, screen)
+        }
+        Command::Nodes { command, json } => {
+            let call = nodes::Call {
+                service: (environment.open)(&state()?),
+                approver: approver(environment),
+                json,
+            };
+            call.run(&command, screen)
+        }
+        Command::Setup(options) => {
+            let state = state()?;
+            let config = Config::load(state.config(), environment.var)?;
+            let service = (environment.open)(&state);
+            setup::run(&options, &config, &service, &approver(environment), screen)
         }
         Command::Pairing { command, json } => {
             let state = state()?;

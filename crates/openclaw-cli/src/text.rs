@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pairing_core::{Metadata, Timestamp, escape};
+use pairing_core::device::{Ask, Device, DeviceInfo, Role};
+use pairing_core::{Metadata, Scope, ScopeSet, Timestamp, escape};
 
 /// `3 min ago`; what lies in the future by a clock that is behind is `just now`.
 pub(crate) fn ago(now: Timestamp, at: Timestamp) -> String {
@@ -40,6 +41,80 @@ pub(crate) fn meta(meta: &Metadata) -> String {
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{s}")
+}
+
+/// `operator (read, write), node`: what is asked for, for a table.
+pub(crate) fn ask(ask: &Ask) -> String {
+    let roles = ask.roles.iter().map(|role| match role {
+        Role::Operator => format!("operator ({})", scopes(&ask.scopes)),
+        Role::Node => "node".to_owned(),
+    });
+    roles.collect::<Vec<_>>().join(", ")
+}
+
+/// `operator (read, write), node (revoked)`: what was approved, for a table.
+pub(crate) fn approved(device: &Device) -> String {
+    let roles = device.roles.iter().map(|(role, approved)| match role {
+        role if approved.is_revoked() => format!("{role} (revoked)"),
+        Role::Operator => format!("operator ({})", scopes(&approved.scopes)),
+        Role::Node => "node".to_owned(),
+    });
+    let roles: Vec<_> = roles.collect();
+    if roles.is_empty() {
+        "nothing".to_owned()
+    } else {
+        roles.join(", ")
+    }
+}
+
+/// `read, write`.
+pub(crate) fn scopes(scopes: &ScopeSet) -> String {
+    let names = scopes.iter().map(Scope::as_str);
+    let names: Vec<_> = names
+        .map(|name| name.strip_prefix("operator.").unwrap_or(name))
+        .collect();
+    if names.is_empty() {
+        "no scopes".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// What a role and its scopes let a device do, one line each.
+pub(crate) fn rights(ask: &Ask) -> Vec<String> {
+    let mut lines = Vec::new();
+    if ask.roles.contains(&Role::Operator) && ask.scopes.is_empty() {
+        lines.push("as operator: connect, and nothing else (no scopes)".to_owned());
+    }
+    for scope in ask.scopes.iter() {
+        let may = match scope.as_str() {
+            Scope::ADMIN => "do everything, approve other devices too",
+            Scope::PAIRING => "decide who and what is paired",
+            Scope::WRITE => "look at everything and change things",
+            Scope::READ => "look at everything",
+            Scope::APPROVALS => "decide what agents may execute",
+            "operator.talk.secrets" => "read the secrets that voice needs",
+            _ => "something that this version does not know",
+        };
+        lines.push(format!("as operator: {may} ({scope})"));
+    }
+    if ask.roles.contains(&Role::Node) {
+        lines.push("as node: carry out what it is asked to".to_owned());
+    }
+    lines
+}
+
+/// `iOS 26.1, iPhone`, escaped.
+pub(crate) fn platform(info: &DeviceInfo) -> String {
+    let said = [&info.platform, &info.device_family];
+    let said = said.into_iter().flatten();
+    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    said.join(", ")
+}
+
+/// What a text from outside says, escaped; empty where there is none.
+pub(crate) fn said(text: Option<&str>) -> String {
+    text.map_or_else(String::new, |text| escape(text).to_string())
 }
 
 #[cfg(test)]

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_are_no_secrets() {
+    fn t85_placeholders_are_no_secrets() {
         for placeholder in [
             "__OPENCLAW_REDACTED__",
             "***",

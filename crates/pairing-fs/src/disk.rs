@@ -211,6 +211,27 @@ impl Disk {
         Ok(())
     }
 
+    /// Makes a file that must not exist yet, so that at any time it is either missing or whole, also
+    /// after the power has failed. `false` where there is one already, which is left alone.
+    pub(crate) fn publish_new(&self, path: &Path, text: &str) -> Result<bool, StoreError> {
+        let made = || {
+            let temporary = self.stage(path, text)?;
+            let moved = self.step(Step::Rename, path).and_then(|()| {
+                let staged = tempfile::TempPath::try_from_path(&temporary)?;
+                Ok(staged.persist_noclobber(path)?)
+            });
+            match moved {
+                Ok(()) => self.sync_dir(path).map(|()| true),
+                Err(error) => {
+                    let _ = self.remove(&temporary);
+                    let taken = error.kind() == io::ErrorKind::AlreadyExists;
+                    if taken { Ok(false) } else { Err(error) }
+                }
+            }
+        };
+        made().map_err(|error| unwritable(path, error))
+    }
+
     /// Writes a temporary file beside the target: mode 0600, on disk, under a name that nobody takes
     /// for a state file.
     fn stage(&self, target: &Path, text: &str) -> io::Result<PathBuf> {
@@ -237,7 +258,12 @@ impl Disk {
     fn replace(&self, temporary: &Path, target: &Path) -> io::Result<()> {
         self.step(Step::Rename, target)?;
         fs::rename(temporary, target)?;
-        let dir = target.parent().unwrap_or(Path::new("."));
+        self.sync_dir(target)
+    }
+
+    /// The directory that a file is in.
+    fn sync_dir(&self, file: &Path) -> io::Result<()> {
+        let dir = file.parent().unwrap_or(Path::new("."));
         self.step(Step::SyncDir, dir)?;
         File::open(dir)?.sync_all()
     }

@@ -8,6 +8,7 @@ pub mod doctor;
 mod error;
 #[doc(hidden)]
 pub mod fuzzing;
+mod identity;
 mod json;
 mod lock;
 mod names;
@@ -17,6 +18,7 @@ mod system;
 
 pub use audit::AuditLog;
 pub use error::FileError;
+pub use identity::{HeldToken, IdentityDir, IdentityError};
 pub use paths::{NoStateDir, StateDir};
 pub use store::{FsStore, discovered_channels};
 pub use system::{SystemClock, SystemEntropy};

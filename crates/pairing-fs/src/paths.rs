@@ -67,6 +67,11 @@ impl StateDir {
         &self.credentials
     }
 
+    /// The configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Where devices, their requests and pairing tokens are kept.
     pub fn devices(&self) -> PathBuf {
         self.root.join("devices")
@@ -77,9 +82,9 @@ impl StateDir {
         self.root.join("nodes")
     }
 
-    /// The configuration file.
-    pub fn config(&self) -> &Path {
-        &self.config
+    /// Where a client keeps its own identity.
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity")
     }
 }
 
@@ -116,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_in_their_order() {
+    fn t80_variables_in_their_order() {
         let table: &[(&[(&str, &str)], &str)] = &[
             (&[("HOME", "/h")], "/h/.openclaw"),
             (&[("HOME", "/h"), ("OPENCLAW_HOME", "/o")], "/o/.openclaw"),

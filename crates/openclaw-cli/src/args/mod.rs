@@ -1,7 +1,10 @@
 //! The command line as it is meant: parsed once more, so that nothing after this sees raw text
 //! where a type can hold it.
 
+mod devices;
+mod nodes;
 mod raw;
+mod setup;
 
 use std::ffi::OsString;
 use std::io;
@@ -10,9 +13,15 @@ use std::path::PathBuf;
 use clap::builder::StyledStr;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
+use pairing_core::device::GatewayUrlError;
 use pairing_core::{
     AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError,
+    ParseScopeError,
 };
+
+pub(crate) use devices::{Clear, DevicesCommand};
+pub(crate) use nodes::NodesCommand;
+pub(crate) use setup::SetupOptions;
 
 use raw::{
     Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawCommand, RawDoctor, RawList,
@@ -36,6 +45,9 @@ pub(crate) struct Invocation {
 
 pub(crate) enum Command {
     Pairing { command: PairingCommand, json: bool },
+    Devices { command: DevicesCommand, json: bool },
+    Nodes { command: NodesCommand, json: bool },
+    Setup(SetupOptions),
     Doctor(DoctorOptions),
     Completions(Shell),
 }
@@ -96,12 +108,22 @@ pub(crate) enum UsageError {
     Meta(String),
     #[error("`{}` is not metadata, it names the account", Metadata::ACCOUNT_KEY)]
     MetaAccount,
+    #[error("{0:?} is no role")]
+    Role(String),
+    #[error("{name:?} is no scope")]
+    Scope {
+        name: String,
+        source: ParseScopeError,
+    },
+    #[error("no phone could use this URL")]
+    Url(#[from] GatewayUrlError),
 }
 
 impl UsageError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
-            Self::Form(_) => None,
+            // These say it themselves.
+            Self::Form(_) | Self::Url(_) => None,
             Self::Channel(_) => {
                 let channels = Channels::builtin();
                 let known: Vec<_> = channels.iter().map(|rules| rules.id().as_str()).collect();
@@ -116,6 +138,10 @@ impl UsageError {
             )),
             Self::Meta(_) => Some("write it as `--meta username=ann`".to_owned()),
             Self::MetaAccount => Some("name it with `--account`".to_owned()),
+            Self::Role(_) => Some("the roles are operator and node".to_owned()),
+            Self::Scope { .. } => {
+                Some("see what was approved with `openclaw devices list`".to_owned())
+            }
         }
     }
 }
@@ -142,6 +168,9 @@ impl Raw {
     fn meaning(self) -> Result<Invocation, UsageError> {
         let command = match self.command {
             RawCommand::Pairing { command } => command.meaning()?,
+            RawCommand::Devices { command } => command.meaning()?,
+            RawCommand::Nodes { command } => command.meaning(),
+            RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::Doctor(RawDoctor {
                 fix,
                 set_aside,

@@ -5,7 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-/// OpenClaw's owner approval: who may talk to the bot
+use super::devices::RawDevices;
+use super::nodes::RawNodes;
+use super::setup::RawQr;
+
+/// OpenClaw's owner approval: who may talk to the bot, and which devices may join
 #[derive(Debug, Parser)]
 #[command(name = "openclaw", version, disable_help_subcommand = true)]
 pub(super) struct Raw {
@@ -25,6 +29,18 @@ pub(super) enum RawCommand {
         #[command(subcommand)]
         command: RawPairing,
     },
+    /// Decide which devices may join the gateway
+    Devices {
+        #[command(subcommand)]
+        command: RawDevices,
+    },
+    /// Decide about nodes that pair by request, without a key of their own
+    Nodes {
+        #[command(subcommand)]
+        command: RawNodes,
+    },
+    /// Make a setup code, with which a phone finds the gateway and asks to join
+    Qr(RawQr),
     /// Look for what is wrong with the state, and mend it
     Doctor(RawDoctor),
     /// Print completions for a shell

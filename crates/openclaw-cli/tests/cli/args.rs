@@ -18,6 +18,28 @@ fn help() {
     session.person("pairing allowed add --help");
     session.person("pairing allowed remove --help");
     session.person("pairing request --help");
+    for command in [
+        "devices",
+        "devices list",
+        "devices approve",
+        "devices reject",
+        "devices remove",
+        "devices clear",
+        "devices rename",
+        "devices rotate",
+        "devices revoke",
+        "nodes",
+        "nodes list",
+        "nodes status",
+        "nodes pending",
+        "nodes approve",
+        "nodes reject",
+        "nodes rename",
+        "nodes remove",
+        "qr",
+    ] {
+        session.person(&format!("{command} --help"));
+    }
     session.person("doctor --help");
     session.person("completions --help");
     session.finish("help");

@@ -84,6 +84,9 @@ fn a_closed_pipe_is_no_error() {
         "--help",
         "pairing list --json",
         "pairing allowed list telegram",
+        "devices list --json",
+        "nodes list --json",
+        "qr --url wss://gateway.example.org",
     ] {
         let (reader, writer) = io::pipe().unwrap();
         drop(reader);

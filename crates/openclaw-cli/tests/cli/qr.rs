@@ -67,7 +67,7 @@ fn a_camera_finds_it_on_the_screen() {
 }
 
 #[test]
-fn colours_end_with_their_line() {
+fn t51_colours_end_with_their_line() {
     let plain = render_terminal("a", false).unwrap();
     assert!(!plain.contains('\u{1b}'));
     let colored = render_terminal("a", true).unwrap();
@@ -79,7 +79,7 @@ fn colours_end_with_their_line() {
 }
 
 #[test]
-fn what_does_not_fit_is_refused() {
+fn t51_what_does_not_fit_is_refused() {
     // The last that fits, the first that does not, and what no code holds.
     let widest = render_terminal(&"a".repeat(425), false).unwrap();
     assert_eq!(lit(&widest)[0].len(), 77);

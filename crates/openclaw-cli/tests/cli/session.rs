@@ -20,7 +20,7 @@ const NOW: &str = "2026-11-22T13:31:00.000Z";
 /// State as OpenClaw 2026.2.17 left it.
 const RECORDED: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
-    "/../pairing-fs/tests/fixtures/openclaw-2026.2.17/credentials"
+    "/../pairing-fs/tests/fixtures/openclaw-2026.2.17"
 );
 
 pub(crate) struct Session {
@@ -64,13 +64,24 @@ impl Session {
         }
     }
 
-    /// On a copy of the recorded install.
+    /// On a copy of the recorded install, as far as it concerns senders.
     pub(crate) fn recorded() -> Self {
+        Self::recorded_in(&["credentials"])
+    }
+
+    /// On a copy of the recorded install, as far as it concerns devices and nodes.
+    pub(crate) fn recorded_devices() -> Self {
+        Self::recorded_in(&["devices", "nodes"])
+    }
+
+    fn recorded_in(folders: &[&str]) -> Self {
         let session = Self::new();
-        for entry in fs::read_dir(RECORDED).unwrap() {
-            let entry = entry.unwrap();
-            let content = fs::read_to_string(entry.path()).unwrap();
-            session.write(entry.file_name().to_str().unwrap(), &content);
+        for folder in folders {
+            for entry in fs::read_dir(Path::new(RECORDED).join(folder)).unwrap() {
+                let entry = entry.unwrap();
+                let content = fs::read_to_string(entry.path()).unwrap();
+                session.write_in(folder, entry.file_name().to_str().unwrap(), &content);
+            }
         }
         session
     }
@@ -93,10 +104,21 @@ impl Session {
 
     /// Puts a file into the credentials directory.
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        self.write_in("credentials", name, content);
+    }
+
+    /// Puts a file into a folder of the state directory; into that itself with `.`.
+    pub(crate) fn write_in(&self, folder: &str, name: &str, content: impl AsRef<[u8]>) {
+        let folder = self.state().join(folder);
         private_dir(&self.state());
-        private_dir(self.file(name).parent().unwrap());
-        fs::write(self.file(name), content).unwrap();
-        set_mode(&self.file(name), 0o600);
+        private_dir(&folder);
+        fs::write(folder.join(name), content).unwrap();
+        set_mode(&folder.join(name), 0o600);
+    }
+
+    /// The service that commands are given.
+    pub(crate) fn service(&self) -> Pairing {
+        self.open(&StateDir::at(self.state()))
     }
 
     /// Puts requests of a channel there: account, sender, code, and how long ago they were made.
@@ -153,10 +175,20 @@ impl Session {
         self
     }
 
+    /// Runs one command as a person sees it.
+    pub(crate) fn run_as_person(&self, args: &[&str]) -> Ran {
+        self.run_for(args, Reader::Person)
+    }
+
     /// Runs one command in a pipe that has to succeed.
     pub(crate) fn done(&self, args: &[&str]) {
         let ran = self.run(args);
         assert_eq!(ran.exit, Exit::Done, "{args:?}: {}", ran.stderr);
+    }
+
+    /// Goes on with what was noted elsewhere.
+    pub(crate) fn append(&mut self, other: Self) {
+        self.transcript.push_str(&other.transcript);
     }
 
     /// Compares the transcript with its snapshot.

@@ -190,7 +190,7 @@ fn a_full_disk_loses_nothing() {
 }
 
 #[test]
-fn reading_writes_nothing() {
+fn t77_reading_writes_nothing() {
     let session = Session::recorded();
     // Something to tidy up, if a reader were so inclined.
     session.write("telegram-pairing.json.lock", "{}");

@@ -75,7 +75,7 @@ impl Connecting {
     /// A connection from `address`, of a device that says `info` about itself.
     ///
     /// Role and scopes are those it signed; without a role it is an operator, and a node has no scopes
-    /// whatever it asks. What it says of its kind counts only as far as it is signed.
+    /// whatever it asks.
     pub fn new(proof: ProvenDevice, info: DeviceInfo, address: IpAddr) -> Result<Self, AskError> {
         let role = match proof.role() {
             "" => Role::Operator,

@@ -19,7 +19,7 @@ impl AuditSink for Lines {
 }
 
 #[test]
-fn every_decision_is_taken_down_without_a_secret() {
+fn t84_every_decision_is_taken_down_without_a_secret() {
     let lines = Arc::new(Lines::default());
     let clock = ManualClock::new(Timestamp::from_millis(1_795_354_077_013));
     let pairing = PairingBuilder::new(MemoryStore::new(), clock, seeded(1))

@@ -68,7 +68,7 @@ fn a_node_asks_under_one_id_until_it_is_approved_with_a_token_shown_once() {
 }
 
 #[test]
-fn t13_approval_is_bounded_by_what_the_node_would_do() {
+fn t13_t34_approval_is_bounded_by_what_the_node_would_do() {
     let (nodes, _) = nodes();
     let table = [
         (&[][..], "operator.pairing"),

@@ -59,14 +59,7 @@ struct Lists {
 
 impl Lists {
     fn parse(text: &str) -> Result<(Self, Members<'_>), FileError> {
-        if text.trim().is_empty() {
-            return Err(FileError::Empty);
-        }
-        let members = Members::parse(text).map_err(|error| json::malformed(&error))?;
-        if let Some(version) = members.get("version").filter(|found| *found != VERSION) {
-            let reason = format!("version {version} of the format, only {VERSION} is known");
-            return Err(json::malformed_at(text, version, reason));
-        }
+        let members = versioned(text)?;
         let kept = members.iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
         let lists = Self {
             members: kept.collect(),
@@ -92,6 +85,19 @@ impl Lists {
         let added = added.map(|(key, text)| (*key, &**text));
         json::object(version.into_iter().chain(kept).chain(added), 0) + "\n"
     }
+}
+
+/// The members of a file that is an object of the known version.
+pub(crate) fn versioned(text: &str) -> Result<Members<'_>, FileError> {
+    if text.trim().is_empty() {
+        return Err(FileError::Empty);
+    }
+    let members = Members::parse(text).map_err(|error| json::malformed(&error))?;
+    if let Some(version) = members.get("version").filter(|found| *found != VERSION) {
+        let reason = format!("version {version} of the format, only {VERSION} is known");
+        return Err(json::malformed_at(text, version, reason));
+    }
+    Ok(members)
 }
 
 /// The elements of a list of the file; none where the member is missing.

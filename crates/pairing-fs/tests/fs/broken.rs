@@ -40,7 +40,7 @@ fn cause(error: &StoreError) -> String {
 }
 
 #[test]
-fn t71_unreadable_requests_are_an_error_and_stay_as_they_are() {
+fn t71_t72_t73_unreadable_requests_are_an_error_and_stay_as_they_are() {
     for (text, said) in SPOILT {
         let install = Install::recorded();
         install.write("telegram-pairing.json", text);

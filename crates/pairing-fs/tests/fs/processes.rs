@@ -130,7 +130,7 @@ fn is_allowed(pairing: &Pairing, place: &str) -> bool {
         .unwrap()
 }
 
-fn start(test: &str, state: &Path, number: u64) -> Child {
+pub(crate) fn start(test: &str, state: &Path, number: u64) -> Child {
     Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env("PAIRING_TEST_STATE", state)

@@ -120,7 +120,7 @@ fn every_allowed_sender_is_read_however_it_was_written() {
 }
 
 #[test]
-fn reading_writes_nothing() {
+fn t77_reading_writes_nothing() {
     let install = Install::recorded();
     for name in ["default", "work"] {
         install.account("telegram", name).pending().unwrap();
@@ -327,7 +327,7 @@ fn who_granted_is_on_record_and_losing_the_record_loses_no_grant() {
 }
 
 #[test]
-fn everything_is_for_the_owner_alone_whatever_it_was_before() {
+fn t83_everything_is_for_the_owner_alone_whatever_it_was_before() {
     let install = Install::recorded();
     let loose = fs::Permissions::from_mode(0o644);
     fs::set_permissions(install.path("telegram-allowFrom.json"), loose).unwrap();

@@ -6,7 +6,7 @@ use super::*;
 use pairing_core::device::{CredentialError, Silence};
 
 #[test]
-fn an_unknown_device_asks_once_and_under_one_id() {
+fn t86_t87_an_unknown_device_asks_under_one_id_that_lives_from_its_last_retry() {
     let gateway = gateway();
     let phone = phone(1);
     let (reason, first) = asked(gateway.connect(&phone.asks(&gateway, "node", &[])));
@@ -253,4 +253,45 @@ fn t10_what_admitted_a_session_is_asked_again_where_it_is_registered() {
     assert!(!gateway.devices.still_holds(&device).unwrap());
     gateway.devices.remove(phone.id(), &owner()).unwrap();
     assert!(!gateway.devices.still_holds(&device).unwrap());
+}
+
+#[test]
+fn t26_what_a_client_calls_itself_decides_nothing() {
+    let gateway = gateway();
+    let clients = [
+        ("openclaw-ios", "ui"),
+        ("gateway-client", "backend"),
+        ("openclaw-control-ui", "webchat"),
+        ("cli", "cli"),
+    ];
+    for (seed, (client, mode)) in (1..).zip(clients) {
+        let phone = phone(seed);
+        let mut connecting = phone.asks(&gateway, "operator", &["operator.admin"]);
+        for _ in 0..2 {
+            let (reason, request) = asked(gateway.connect(&connecting));
+            assert_eq!(reason, UpgradeReason::NotPaired, "{client}");
+            assert!(!request.silent);
+            connecting = phone.asks_as(&gateway, client, mode);
+        }
+        assert!(gateway.paired(&phone).is_none());
+    }
+}
+
+#[test]
+fn t32_a_connection_that_may_be_silent_does_not_approve_what_waits() {
+    let gateway = gateway();
+    let phone = phone(1);
+    // Asked from elsewhere, for more; then it comes by loopback and asks for little.
+    let wide = phone.asks(&gateway, "operator", &["operator.admin"]);
+    let (_, waiting) = asked(gateway.connect(&wide));
+    let narrow = phone.asks(&gateway, "operator", &["operator.read"]);
+    admitted(gateway.connect(&narrow.with_silence(Silence::Loopback)));
+    let approved = gateway.paired(&phone).unwrap().roles[&Role::Operator]
+        .scopes
+        .clone();
+    assert_eq!(approved, scopes(&["operator.read"]));
+    assert!(
+        gateway.devices.approve(&waiting.id, &owner()).is_err(),
+        "ended, not granted"
+    );
 }

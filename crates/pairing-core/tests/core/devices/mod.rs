@@ -2,6 +2,7 @@
 
 mod approval;
 mod connect;
+mod model;
 mod setup;
 mod tokens;
 
@@ -23,6 +24,7 @@ use pairing_core::{
 
 /// A gateway's view of its devices, at a time that is kept at hand.
 struct Gateway {
+    store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
     devices: Devices,
 }
@@ -38,8 +40,10 @@ struct Phone {
 
 fn gateway() -> Gateway {
     let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_354_077_013)));
-    let pairing = Pairing::new(MemoryStore::new(), clock.clone(), seeded(1));
+    let store = Arc::new(MemoryStore::new());
+    let pairing = Pairing::new(store.clone(), clock.clone(), seeded(1));
     Gateway {
+        store,
         devices: pairing.devices(),
         clock,
     }
@@ -75,6 +79,19 @@ impl Phone {
         self.signs(gateway, role, scopes, PayloadVersion::V3)
     }
 
+    /// A connection of the same device that calls itself something else.
+    fn asks_as(&self, gateway: &Gateway, client: &str, mode: &str) -> Connecting {
+        let scopes = ["operator.admin"];
+        let now = gateway.clock.now();
+        let proof = self.proves_as((client, mode), now, "operator", &scopes, PayloadVersion::V3);
+        let info = DeviceInfo {
+            client_id: Some(client.to_owned()),
+            client_mode: Some(mode.to_owned()),
+            ..DeviceInfo::default()
+        };
+        Connecting::new(proof, info, self.address).unwrap()
+    }
+
     fn signs(
         &self,
         gateway: &Gateway,
@@ -100,14 +117,25 @@ impl Phone {
         scopes: &[&str],
         version: PayloadVersion,
     ) -> ProvenDevice {
+        self.proves_as(("openclaw-ios", "ui"), now, role, scopes, version)
+    }
+
+    fn proves_as(
+        &self,
+        (client, mode): (&str, &str),
+        now: Timestamp,
+        role: &str,
+        scopes: &[&str],
+        version: PayloadVersion,
+    ) -> ProvenDevice {
         let (id, scopes) = (
             self.id().to_string(),
             scopes.iter().map(|s| (*s).to_owned()),
         );
         let fields = SignedFields {
             device_id: &id,
-            client_id: "openclaw-ios",
-            client_mode: "ui",
+            client_id: client,
+            client_mode: mode,
             role,
             scopes: &scopes.collect::<Vec<_>>(),
             signed_at: now.as_millis(),

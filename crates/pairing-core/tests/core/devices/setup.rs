@@ -176,7 +176,7 @@ fn a_paired_device_whose_token_was_rotated_comes_back_with_a_code() {
 }
 
 #[test]
-fn fifty_redeemers_at_once_and_one_binds() {
+fn t43_t44_fifty_redeemers_at_once_and_one_binds() {
     let gateway = Arc::new(gateway());
     let code = Arc::new(code(&gateway, SetupProfile::Limited));
     let redeemers: Vec<_> = (1..=50)
@@ -190,4 +190,34 @@ fn fifty_redeemers_at_once_and_one_binds() {
         .collect();
     let bound = redeemers.into_iter().map(|r| r.join().unwrap());
     assert_eq!(bound.filter(|bound| *bound).count(), 1);
+}
+
+#[test]
+fn t44_what_was_used_up_is_never_revived() {
+    let gateway = gateway();
+    let code = code(&gateway, SetupProfile::Node);
+    let phone = phone(1);
+    let node = || phone.asks(&gateway, "node", &[]);
+    let (_, request) = asked(gateway.with_code(&node(), &code).unwrap());
+    gateway.devices.approve(&request.id, &owner()).unwrap();
+    let (_, token) = admitted(gateway.with_code(&node(), &code).unwrap());
+    let token = token.unwrap();
+    admitted(gateway.with_token(&node(), &token).unwrap());
+    // Neither another approval nor a revocation gives it back.
+    used_or_expired(gateway.with_code(&node(), &code));
+    gateway
+        .devices
+        .revoke(phone.id(), Role::Node, &owner())
+        .unwrap();
+    let (_, request) = asked(gateway.connect(&node()));
+    gateway.devices.approve(&request.id, &owner()).unwrap();
+    used_or_expired(gateway.with_code(&node(), &code));
+}
+
+#[test]
+fn t52_what_is_kept_of_a_code_is_its_hash() {
+    let gateway = gateway();
+    let code = code(&gateway, SetupProfile::Node);
+    let kept = format!("{:?}", gateway.devices.pairing_tokens().unwrap());
+    assert!(!kept.contains(code.expose()) && kept.contains("sha256:"));
 }

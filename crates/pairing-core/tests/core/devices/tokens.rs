@@ -1,7 +1,8 @@
 //! Device tokens: when they are made, what they are good for, and how they end.
 
 use super::*;
-use pairing_core::{DeviceError, Limits};
+use pairing_core::store::{Batch, Change};
+use pairing_core::{DeviceError, Limits, PairingStore as _, Record};
 
 #[test]
 fn a_token_is_made_when_it_is_delivered_and_not_again() {
@@ -46,6 +47,25 @@ fn t3_t4_a_token_is_good_for_its_own_role_and_within_the_baseline() {
         .devices
         .rotate(super::phone(2).id(), Role::Node, None, &owner());
     assert!(matches!(never, Err(DeviceError::UnknownRole)));
+}
+
+#[test]
+fn t4_a_token_above_the_baseline_is_no_token() {
+    let gateway = gateway();
+    let phone = phone(1);
+    let (_, token) = gateway.pair(&phone, "operator", &["operator.read"]);
+    let reads = phone.asks(&gateway, "operator", &["operator.read"]);
+    admitted(gateway.with_token(&reads, &token).unwrap());
+    // Whatever wrote the record, the approval bounds it at every use.
+    let mut device = gateway.paired(&phone).unwrap();
+    let role = device.roles.get_mut(&Role::Operator).unwrap();
+    role.token.as_mut().unwrap().scopes = scopes(&["operator.admin"]);
+    let batch = Batch {
+        changes: vec![Change::Put(Record::Device(device))],
+        ..Batch::default()
+    };
+    gateway.store.commit(&batch).unwrap();
+    assert!(is_refused(gateway.with_token(&reads, &token)));
 }
 
 #[test]
@@ -228,14 +248,10 @@ fn idle_tokens_end_where_the_owner_wants_that() {
     let mut limits = Limits::default();
     limits.devices.token_idle = Some(Duration::from_secs(86_400));
     let channels = pairing_core::Channels::builtin();
-    let pairing = Pairing::with(
-        MemoryStore::new(),
-        clock.clone(),
-        seeded(1),
-        channels,
-        limits,
-    );
+    let store = Arc::new(MemoryStore::new());
+    let pairing = Pairing::with(store.clone(), clock.clone(), seeded(1), channels, limits);
     let gateway = Gateway {
+        store,
         devices: pairing.devices(),
         clock,
     };

@@ -1,0 +1,182 @@
+//! `openclaw devices`.
+
+use clap::{Args, Subcommand};
+use pairing_core::device::Role;
+use pairing_core::{Scope, ScopeSet};
+
+use super::{Command, UsageError};
+
+/// The commands of `openclaw devices`.
+///
+/// Which request or device a text means depends on those that there are; it stays text.
+pub(crate) enum DevicesCommand {
+    List,
+    /// Without a request: only a look at the newest.
+    Approve(Option<String>),
+    Reject(String),
+    Remove(String),
+    Clear(Clear),
+    Rename(String, String),
+    Rotate(String, Role, Option<ScopeSet>),
+    Revoke(String, Role),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clear {
+    pub(crate) yes: bool,
+    pub(crate) pending: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawDevices {
+    /// List the devices that wait, and those that are paired
+    List(RawAll),
+    /// Let a device in; without a request, show what the newest would grant
+    Approve(RawDeviceApprove),
+    /// End a request without letting the device in
+    Reject(RawDeviceRequest),
+    /// Forget a device: its tokens end, and it has to ask again
+    Remove(RawDevice),
+    /// Forget all devices
+    Clear(RawClear),
+    /// Give a device another name
+    Rename(RawRename),
+    /// End the token of a role; the device gets a new one at its next connect
+    Rotate(RawRotate),
+    /// End a role of a device until it is approved anew
+    Revoke(RawRevoke),
+}
+
+/// Commands about nothing in particular.
+#[derive(Debug, Args)]
+pub(super) struct RawAll {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawDeviceApprove {
+    /// The request's id, or the beginning of it
+    request: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawDeviceRequest {
+    /// The request's id, or the beginning of it
+    pub(super) request: String,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawDevice {
+    /// The device's id, the beginning of it, or its name
+    device: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawClear {
+    /// Do it; without, only say what would be forgotten
+    #[arg(long)]
+    yes: bool,
+    /// End all requests, too
+    #[arg(long)]
+    pending: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawRename {
+    /// The device's id, the beginning of it, or its name
+    device: String,
+    /// The new name
+    name: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawRotate {
+    /// The device's id, the beginning of it, or its name
+    #[arg(long)]
+    device: String,
+    /// The role: operator or node
+    #[arg(long)]
+    role: String,
+    /// A scope of the new token, instead of those of the old one; may be given several times
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
+    scopes: Vec<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawRevoke {
+    /// The device's id, the beginning of it, or its name
+    #[arg(long)]
+    device: String,
+    /// The role: operator or node
+    #[arg(long)]
+    role: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl RawDevices {
+    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+        let (command, json) = match self {
+            Self::List(RawAll { json }) => (DevicesCommand::List, json),
+            Self::Approve(RawDeviceApprove { request, json }) => {
+                (DevicesCommand::Approve(request), json)
+            }
+            Self::Reject(RawDeviceRequest { request, json }) => {
+                (DevicesCommand::Reject(request), json)
+            }
+            Self::Remove(RawDevice { device, json }) => (DevicesCommand::Remove(device), json),
+            Self::Clear(RawClear { yes, pending, json }) => {
+                (DevicesCommand::Clear(Clear { yes, pending }), json)
+            }
+            Self::Rename(RawRename { device, name, json }) => {
+                (DevicesCommand::Rename(device, name), json)
+            }
+            Self::Rotate(RawRotate {
+                device,
+                role,
+                scopes,
+                json,
+            }) => {
+                let scopes = Some(scopes).filter(|scopes| !scopes.is_empty());
+                let scopes = scopes.map(scopes_of).transpose()?;
+                let role = role_of(role)?;
+                (DevicesCommand::Rotate(device, role, scopes), json)
+            }
+            Self::Revoke(RawRevoke { device, role, json }) => {
+                (DevicesCommand::Revoke(device, role_of(role)?), json)
+            }
+        };
+        Ok(Command::Devices { command, json })
+    }
+}
+
+fn role_of(name: String) -> Result<Role, UsageError> {
+    Role::parse(&name).map_err(|_| UsageError::Role(name))
+}
+
+fn scopes_of(names: Vec<String>) -> Result<ScopeSet, UsageError> {
+    let parse =
+        |name: String| Scope::parse(&name).map_err(|source| UsageError::Scope { name, source });
+    names.into_iter().map(parse).collect()
+}

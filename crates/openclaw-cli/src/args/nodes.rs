@@ -1,0 +1,93 @@
+//! `openclaw nodes`.
+
+use clap::{Args, Subcommand};
+
+use super::Command;
+use super::devices::{RawAll, RawDeviceRequest};
+
+/// The commands of `openclaw nodes`.
+///
+/// Which request or node a text means depends on those that there are; it stays text.
+pub(crate) enum NodesCommand {
+    List,
+    Status,
+    Pending,
+    Approve(String),
+    Reject(String),
+    Rename(String, String),
+    Remove(String),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawNodes {
+    /// List the nodes that wait, and those that are paired
+    List(RawAll),
+    /// List whatever is paired as a node, devices too
+    Status(RawAll),
+    /// List the nodes that wait
+    Pending(RawAll),
+    /// Let a node in, and print its token: the one time that it is shown
+    Approve(RawDeviceRequest),
+    /// End a request without letting the node in
+    Reject(RawDeviceRequest),
+    /// Give a node another name
+    Rename(RawNodeRename),
+    /// Forget a node: its token ends, and it has to ask again
+    Remove(RawNode),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawNodeRename {
+    /// The node's id, the beginning of it, or its name
+    #[arg(long)]
+    node: String,
+    /// The new name
+    #[arg(long)]
+    name: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawNode {
+    /// The node's id, the beginning of it, or its name
+    #[arg(required_unless_present = "node_option")]
+    node: Option<String>,
+    /// The node, instead of naming it first
+    #[arg(
+        long = "node",
+        id = "node_option",
+        value_name = "NODE",
+        conflicts_with = "node"
+    )]
+    option: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl RawNodes {
+    pub(super) fn meaning(self) -> Command {
+        let (command, json) = match self {
+            Self::List(RawAll { json }) => (NodesCommand::List, json),
+            Self::Status(RawAll { json }) => (NodesCommand::Status, json),
+            Self::Pending(RawAll { json }) => (NodesCommand::Pending, json),
+            Self::Approve(RawDeviceRequest { request, json }) => {
+                (NodesCommand::Approve(request), json)
+            }
+            Self::Reject(RawDeviceRequest { request, json }) => {
+                (NodesCommand::Reject(request), json)
+            }
+            Self::Rename(RawNodeRename { node, name, json }) => {
+                (NodesCommand::Rename(node, name), json)
+            }
+            // One of the two is there, or the form was wrong already.
+            Self::Remove(RawNode { node, option, json }) => (
+                NodesCommand::Remove(node.or(option).unwrap_or_default()),
+                json,
+            ),
+        };
+        Command::Nodes { command, json }
+    }
+}

@@ -1,0 +1,78 @@
+//! `openclaw qr`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pairing_core::device::{GatewayUrl, SetupProfile};
+
+use super::{Command, UsageError};
+
+/// A setup code that is asked for, and how it is shown.
+pub(crate) struct SetupOptions {
+    pub(crate) url: Option<GatewayUrl>,
+    pub(crate) profile: SetupProfile,
+    pub(crate) code_only: bool,
+    pub(crate) ascii: bool,
+    pub(crate) png: Option<PathBuf>,
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each flag, as written"
+)]
+pub(super) struct RawQr {
+    /// The gateway's address, instead of the configured one
+    #[arg(long)]
+    url: Option<String>,
+    /// The device may ask for everything
+    #[arg(long, conflicts_with_all = ["limited", "node_only"])]
+    full: bool,
+    /// The device may ask to be a node, and an operator who cannot administer: as without this
+    #[arg(long, conflicts_with = "node_only")]
+    limited: bool,
+    /// The device may ask to be a node alone
+    #[arg(long)]
+    node_only: bool,
+    /// Print the setup code and nothing else
+    #[arg(long, conflicts_with = "json")]
+    setup_code_only: bool,
+    /// Write the QR code to this new file, as a picture
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+    /// Draw no QR code on the terminal
+    #[arg(long)]
+    no_ascii: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl RawQr {
+    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+        let Self {
+            url,
+            full,
+            limited: _,
+            node_only,
+            setup_code_only,
+            png,
+            no_ascii,
+            json,
+        } = self;
+        let url = url.map(|url| GatewayUrl::parse(&url)).transpose()?;
+        Ok(Command::Setup(SetupOptions {
+            url,
+            profile: match (full, node_only) {
+                (true, _) => SetupProfile::Full,
+                (_, true) => SetupProfile::Node,
+                (false, false) => SetupProfile::Limited,
+            },
+            code_only: setup_code_only,
+            ascii: !no_ascii,
+            png,
+            json,
+        }))
+    }
+}

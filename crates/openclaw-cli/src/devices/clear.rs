@@ -1,0 +1,59 @@
+//! `openclaw devices clear`.
+
+use pairing_core::DeviceError;
+
+use super::Call;
+use crate::args::Clear;
+use crate::console::Screen;
+use crate::{Exit, Failure, json, text};
+
+impl Call {
+    /// Forgets all devices and, if told to, ends all requests: one after the other, and what somebody
+    /// else ends meanwhile is ended all the same.
+    pub(super) fn clear(&self, clear: Clear, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        let list = self.read(screen)?;
+        let pending = if clear.pending {
+            list.pending.as_slice()
+        } else {
+            &[]
+        };
+        if !clear.yes {
+            return Err(Failure::Unconfirmed {
+                devices: list.paired.len(),
+                requests: clear.pending.then_some(pending.len()),
+            });
+        }
+        let mut cleared = json::Cleared {
+            removed: Vec::new(),
+            rejected: Vec::new(),
+        };
+        // Requests first: removing a device ends its own, too.
+        for request in pending {
+            match self.devices().reject(&request.id, &self.approver) {
+                Ok(rejected) => cleared.rejected.push(rejected.id),
+                Err(DeviceError::UnknownRequest) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for device in &list.paired {
+            match self.devices().remove(device.id, &self.approver) {
+                Ok(removed) => cleared.removed.push(removed.id),
+                Err(DeviceError::UnknownDevice) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if self.json {
+            screen.json(&cleared)?;
+            return Ok(Exit::Done);
+        }
+        screen.line(format_args!(
+            "Removed {}",
+            text::count(cleared.removed.len() as u64, "device")
+        ))?;
+        if clear.pending {
+            let rejected = text::count(cleared.rejected.len() as u64, "request");
+            screen.line(format_args!("Rejected {rejected}"))?;
+        }
+        Ok(Exit::Done)
+    }
+}

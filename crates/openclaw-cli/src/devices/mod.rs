@@ -1,0 +1,97 @@
+//! `openclaw devices`.
+
+mod clear;
+mod decide;
+mod list;
+mod tokens;
+
+use pairing_core::device::{Device, DeviceRequest};
+use pairing_core::{Approver, DeviceList, Devices, NodeList, Pairing};
+
+use crate::args::DevicesCommand;
+use crate::console::Screen;
+use crate::subject::find;
+use crate::{Exit, Failure};
+
+/// A call of the service, and how to answer.
+pub(crate) struct Call {
+    pub(crate) service: Pairing,
+    pub(crate) approver: Approver,
+    pub(crate) json: bool,
+}
+
+impl Call {
+    pub(crate) fn run(
+        &self,
+        command: &DevicesCommand,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Exit, Failure> {
+        match command {
+            DevicesCommand::List => self.list(screen),
+            DevicesCommand::Approve(None) => self.preview(screen),
+            DevicesCommand::Approve(Some(request)) => self.approve(request, screen),
+            DevicesCommand::Reject(request) => self.reject(request, screen),
+            DevicesCommand::Remove(device) => self.remove(device, screen),
+            DevicesCommand::Clear(clear) => self.clear(*clear, screen),
+            DevicesCommand::Rename(device, name) => self.rename(device, name, screen),
+            DevicesCommand::Rotate(device, role, scopes) => {
+                self.rotate(device, *role, scopes.as_ref(), screen)
+            }
+            DevicesCommand::Revoke(device, role) => self.revoke(device, *role, screen),
+        }
+    }
+
+    fn devices(&self) -> Devices {
+        self.service.devices()
+    }
+
+    /// What there is, with a warning for what cannot be understood.
+    fn read(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
+        let list = self.devices().list(&self.approver)?;
+        for problem in &list.problems {
+            screen.problem(problem);
+        }
+        Ok(list)
+    }
+
+    /// The request that is meant.
+    fn request<'l>(
+        &self,
+        typed: &str,
+        list: &'l DeviceList,
+        verb: &str,
+    ) -> Result<&'l DeviceRequest, Failure> {
+        let found = find(typed, &list.pending).map_err(|error| {
+            error.or_instead(|| {
+                let other = find(typed, &self.legacy().pending).ok()?.id.clone();
+                Some(format!(
+                    "it is a request of a node: `openclaw nodes {verb} {other}`"
+                ))
+            })
+        });
+        Ok(found?)
+    }
+
+    /// The device that is meant.
+    fn device<'l>(
+        &self,
+        typed: &str,
+        list: &'l DeviceList,
+        verb: Option<&str>,
+    ) -> Result<&'l Device, Failure> {
+        let found = find(typed, &list.paired).map_err(|error| {
+            error.or_instead(|| {
+                // Its id is not repeated: a node may choose one that means something to a shell.
+                find(typed, &self.legacy().paired).ok()?;
+                Some(format!("it is a node: `openclaw nodes {}`", verb?))
+            })
+        });
+        Ok(found?)
+    }
+
+    /// The legacy nodes; none where they cannot be read.
+    fn legacy(&self) -> NodeList {
+        let nodes = self.service.nodes().list(&self.approver);
+        nodes.unwrap_or_default()
+    }
+}

@@ -1,0 +1,97 @@
+//! `openclaw nodes approve`, `reject`, `rename` and `remove`.
+
+use super::Call;
+use super::list::commands;
+use crate::console::Screen;
+use crate::subject::label;
+use crate::wire::{ApprovedNode, NodeApproved, NodeRejected, NodeRenamed};
+use crate::{Exit, Failure, json};
+
+impl Call {
+    pub(super) fn approve(
+        &self,
+        typed: &str,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Exit, Failure> {
+        let list = self.read(screen)?;
+        let request = self.request(typed, &list, "approve")?;
+        let approved = self
+            .nodes()
+            .approve(&request.id, &self.approver)
+            .map_err(Failure::Node)?;
+        let (node, token) = (&approved.node, &approved.token);
+        if self.json {
+            screen.json(&NodeApproved {
+                request_id: request.id.clone(),
+                node: ApprovedNode::new(node, token),
+            })?;
+            return Ok(Exit::Done);
+        }
+        screen.line(format_args!("Approved node {}", label(node)))?;
+        let commands = commands(&node.info);
+        if !commands.is_empty() {
+            screen.line(format_args!("  carries out: {commands}"))?;
+        }
+        screen.line(format_args!("Token: {}", token.expose()))?;
+        screen.remark("Put it into the node now: it is shown this once, and not kept in clear.")?;
+        Ok(Exit::Done)
+    }
+
+    pub(super) fn reject(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        let list = self.read(screen)?;
+        let request = self.request(typed, &list, "reject")?;
+        let rejected = self
+            .nodes()
+            .reject(&request.id, &self.approver)
+            .map_err(Failure::Node)?;
+        if self.json {
+            screen.json(&NodeRejected {
+                request_id: rejected.id,
+                node_id: rejected.node,
+            })?;
+        } else {
+            screen.line(format_args!("Rejected request {}", label(&rejected)))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    pub(super) fn rename(
+        &self,
+        typed: &str,
+        name: &str,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Exit, Failure> {
+        let list = self.read(screen)?;
+        let node = self.node(typed, &list, "rename")?;
+        let renamed = self
+            .nodes()
+            .rename(&node.id, name, &self.approver)
+            .map_err(Failure::Node)?;
+        if self.json {
+            screen.json(&NodeRenamed {
+                node_id: renamed.id,
+                display_name: renamed.info.display_name,
+            })?;
+        } else {
+            screen.line(format_args!("Renamed node {}", label(&renamed)))?;
+        }
+        Ok(Exit::Done)
+    }
+
+    pub(super) fn remove(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        let list = self.read(screen)?;
+        let node = self.node(typed, &list, "remove")?;
+        let removed = self
+            .nodes()
+            .remove(&node.id, &self.approver)
+            .map_err(Failure::Node)?;
+        if self.json {
+            screen.json(&json::NodeRemoved {
+                node_id: removed.id,
+            })?;
+        } else {
+            screen.line(format_args!("Removed node {}", label(&removed)))?;
+        }
+        Ok(Exit::Done)
+    }
+}

@@ -1,0 +1,121 @@
+//! `openclaw nodes list` and `pending`.
+
+use pairing_core::device::{Node, NodeInfo, NodeRequest};
+use pairing_core::{NodeList, escape};
+
+use super::Call;
+use crate::console::{Rows, Screen};
+use crate::subject::{self, enough};
+use crate::wire::NodePairList;
+use crate::{Exit, Failure, text};
+
+impl Call {
+    pub(super) fn list(&self, paired: bool, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        let list = self.read(screen)?;
+        if self.json {
+            screen.json(&NodePairList::from(&list))?;
+            return Ok(Exit::Done);
+        }
+        self.show_pending(&list, screen)?;
+        let shows_paired = paired && !list.paired.is_empty();
+        if shows_paired {
+            screen.title("Paired")?;
+            let rows = Rows {
+                header: [
+                    "Node", "Name", "Platform", "Commands", "Approved", "By", "Seen",
+                ],
+                cells: list
+                    .paired
+                    .iter()
+                    .map(|node| self.paired_row(node))
+                    .collect(),
+                breakable: &[0, 1, 2, 3, 4, 5, 6],
+            };
+            screen.rows("paired", rows)?;
+        }
+        if list.pending.is_empty() && !shows_paired {
+            screen.remark(if paired {
+                "No nodes, neither pending nor paired."
+            } else {
+                "No pending node requests."
+            })?;
+        }
+        Ok(Exit::Done)
+    }
+
+    fn show_pending(&self, list: &NodeList, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+        if list.pending.is_empty() {
+            return Ok(());
+        }
+        screen.title("Pending")?;
+        let width = if screen.has_tables() {
+            enough(&list.pending)
+        } else {
+            usize::MAX
+        };
+        let rows = Rows {
+            header: [
+                "Request",
+                "Node",
+                "Name",
+                "Platform",
+                "Commands",
+                "From",
+                "Expires in",
+            ],
+            cells: list
+                .pending
+                .iter()
+                .map(|request| self.pending_row(request, width))
+                .collect(),
+            breakable: &[1, 2, 3, 4, 5],
+        };
+        screen.rows("pending", rows)?;
+        Ok(())
+    }
+
+    fn pending_row(&self, request: &NodeRequest, width: usize) -> [String; 7] {
+        let lifetime = self.service.limits().devices.request_lifetime;
+        let ends = request.refreshed_at + lifetime;
+        let from = request.info.remote_ip.as_deref();
+        [
+            subject::start(request.id.as_str(), width),
+            escape(request.node.as_str()).to_string(),
+            text::said(request.info.display_name.as_deref()),
+            platform(&request.info),
+            commands(&request.info),
+            from.map_or_else(|| "this machine".to_owned(), |from| text::said(Some(from))),
+            text::left(self.service.now(), ends),
+        ]
+    }
+
+    fn paired_row(&self, node: &Node) -> [String; 7] {
+        let now = self.service.now();
+        let grant = node.grant.as_ref();
+        [
+            escape(node.id.as_str()).to_string(),
+            text::said(node.info.display_name.as_deref()),
+            platform(&node.info),
+            commands(&node.info),
+            text::ago(now, node.approved_at),
+            text::said(grant.map(|grant| grant.by.as_str())),
+            node.last_connected_at
+                .map_or_else(String::new, |at| text::ago(now, at)),
+        ]
+    }
+}
+
+/// `linux, Raspberry Pi`, escaped.
+pub(super) fn platform(info: &NodeInfo) -> String {
+    let said = [&info.platform, &info.device_family];
+    let said = said.into_iter().flatten();
+    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    said.join(", ")
+}
+
+/// What it would carry out, escaped. The owner decides by that, so none is left out.
+pub(super) fn commands(info: &NodeInfo) -> String {
+    let names = info.commands.iter();
+    let names: Vec<_> = names.map(|name| escape(name).to_string()).collect();
+    names.join(", ")
+}

@@ -1,0 +1,86 @@
+//! `openclaw nodes`: the legacy store, whose nodes have a token and no key.
+
+mod decide;
+mod list;
+mod status;
+
+use pairing_core::device::{Node, NodeRequest};
+use pairing_core::{Approver, DeviceList, NodeList, Nodes, Pairing};
+
+use crate::args::NodesCommand;
+use crate::console::Screen;
+use crate::subject::find;
+use crate::{Exit, Failure};
+
+/// A call of the service, and how to answer.
+pub(crate) struct Call {
+    pub(crate) service: Pairing,
+    pub(crate) approver: Approver,
+    pub(crate) json: bool,
+}
+
+impl Call {
+    pub(crate) fn run(
+        &self,
+        command: &NodesCommand,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Exit, Failure> {
+        match command {
+            NodesCommand::List => self.list(true, screen),
+            NodesCommand::Pending => self.list(false, screen),
+            NodesCommand::Status => self.status(screen),
+            NodesCommand::Approve(request) => self.approve(request, screen),
+            NodesCommand::Reject(request) => self.reject(request, screen),
+            NodesCommand::Rename(node, name) => self.rename(node, name, screen),
+            NodesCommand::Remove(node) => self.remove(node, screen),
+        }
+    }
+
+    fn nodes(&self) -> Nodes {
+        self.service.nodes()
+    }
+
+    /// What there is, with a warning for what cannot be understood.
+    fn read(&self, screen: &mut Screen<'_, '_>) -> Result<NodeList, Failure> {
+        let list = self.nodes().list(&self.approver)?;
+        for problem in &list.problems {
+            screen.problem(problem);
+        }
+        Ok(list)
+    }
+
+    /// The request that is meant.
+    fn request<'l>(
+        &self,
+        typed: &str,
+        list: &'l NodeList,
+        verb: &str,
+    ) -> Result<&'l NodeRequest, Failure> {
+        let found = find(typed, &list.pending).map_err(|error| {
+            error.or_instead(|| {
+                let other = find(typed, &self.devices().pending).ok()?.id.clone();
+                Some(format!(
+                    "it is a request of a device: `openclaw devices {verb} {other}`"
+                ))
+            })
+        });
+        Ok(found?)
+    }
+
+    /// The node that is meant.
+    fn node<'l>(&self, typed: &str, list: &'l NodeList, verb: &str) -> Result<&'l Node, Failure> {
+        let found = find(typed, &list.paired).map_err(|error| {
+            error.or_instead(|| {
+                let other = find(typed, &self.devices().paired).ok()?.id;
+                Some(format!("it is a device: `openclaw devices {verb} {other}`"))
+            })
+        });
+        Ok(found?)
+    }
+
+    /// The devices; none where they cannot be read.
+    fn devices(&self) -> DeviceList {
+        let devices = self.service.devices().list(&self.approver);
+        devices.unwrap_or_default()
+    }
+}

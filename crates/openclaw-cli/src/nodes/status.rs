@@ -1,0 +1,80 @@
+//! `openclaw nodes status`: whatever is paired as a node, by a key or in the legacy store.
+
+use pairing_core::device::{Device, Node, Role};
+use pairing_core::{Timestamp, escape};
+
+use super::Call;
+use super::list::{commands, platform};
+use crate::console::{Rows, Screen};
+use crate::{Exit, Failure, json, text};
+
+impl Call {
+    /// Shows what the state says. Who is connected only the gateway knows.
+    pub(super) fn status(&self, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        let legacy = self.read(screen)?;
+        let devices = self.service.devices().list(&self.approver)?;
+        for problem in &devices.problems {
+            screen.problem(problem);
+        }
+        let standing = |device: &&Device| device.standing(Role::Node).is_some();
+        let devices: Vec<_> = devices.paired.iter().filter(standing).collect();
+        if self.json {
+            let nodes = devices.iter().map(|device| (*device).into());
+            screen.json(&json::NodeStatus {
+                ts: self.service.now().as_millis(),
+                nodes: nodes.chain(legacy.paired.iter().map(Into::into)).collect(),
+            })?;
+            return Ok(Exit::Done);
+        }
+        if devices.is_empty() && legacy.paired.is_empty() {
+            screen.remark("No node is paired.")?;
+            return Ok(Exit::Done);
+        }
+        let whole = !screen.has_tables();
+        let devices = devices.iter().map(|device| self.of_device(device, whole));
+        let cells = devices.chain(legacy.paired.iter().map(|node| self.of_node(node)));
+        let rows = Rows {
+            header: ["Node", "Name", "Platform", "Paired as", "Commands", "Seen"],
+            cells: cells.collect(),
+            breakable: &[0, 1, 2, 3, 4, 5],
+        };
+        screen.rows("node", rows)?;
+        screen.remark("Which of them are connected, the gateway knows.")?;
+        Ok(Exit::Done)
+    }
+
+    fn of_device(&self, device: &Device, whole: bool) -> [String; 6] {
+        let token = device
+            .standing(Role::Node)
+            .and_then(|role| role.token.as_ref());
+        let id = device.id.to_string();
+        let id = if whole {
+            id
+        } else {
+            crate::subject::start(&id, 12)
+        };
+        [
+            id,
+            text::said(device.info.display_name.as_deref()),
+            text::platform(&device.info),
+            "device".to_owned(),
+            String::new(),
+            self.seen(token.and_then(|token| token.last_used_at)),
+        ]
+    }
+
+    fn of_node(&self, node: &Node) -> [String; 6] {
+        [
+            escape(node.id.as_str()).to_string(),
+            text::said(node.info.display_name.as_deref()),
+            platform(&node.info),
+            "legacy node".to_owned(),
+            commands(&node.info),
+            self.seen(node.last_connected_at),
+        ]
+    }
+
+    fn seen(&self, at: Option<Timestamp>) -> String {
+        at.map_or_else(String::new, |at| text::ago(self.service.now(), at))
+    }
+}

@@ -1,0 +1,177 @@
+//! `openclaw qr`: a setup code, drawn.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use openclaw_config::{Bind, Config};
+use pairing_core::device::{GatewayUrl, SetupCode};
+use pairing_core::{Approver, Pairing, escape};
+
+use crate::args::SetupOptions;
+use crate::console::Screen;
+use crate::qr::{self, QrError};
+use crate::{Exit, Failure, json, text};
+
+/// An address for a phone, and how it was found.
+struct Target {
+    url: GatewayUrl,
+    source: &'static str,
+    tls_fingerprint: Option<String>,
+}
+
+/// Issues a setup code and shows it. What can be wrong with the address or the file is found out before
+/// that; a code that then cannot be shown is known to nobody, and ends by itself.
+pub(crate) fn run(
+    options: &SetupOptions,
+    config: &Config,
+    service: &Pairing,
+    approver: &Approver,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    if !config.device_pair.enabled {
+        return Err(Failure::SetupDisabled);
+    }
+    let target = target(options, config)?;
+    let picture = options.png.as_deref().map(Picture::create).transpose()?;
+    let devices = service.devices();
+    let issued = devices.issue_pairing_token(options.profile, None, approver);
+    let (token, issued) = match issued {
+        Ok(issued) => issued,
+        Err(error) => {
+            if let Some(picture) = picture {
+                picture.abandon();
+            }
+            return Err(error.into());
+        }
+    };
+    let code = SetupCode {
+        url: target.url.clone(),
+        token,
+        expires_at: Some(issued.expires_at),
+        tls_fingerprint: target.tls_fingerprint.clone(),
+    };
+    let code = code.encode();
+    if let Some(picture) = picture {
+        picture.draw(&code)?;
+    }
+    let asks = options.profile.ask();
+    if options.json {
+        screen.json(&json::Issued {
+            setup_code: &code,
+            gateway_url: &target.url,
+            url_source: target.source,
+            roles: asks.roles.iter().copied().collect(),
+            scopes: asks.scopes,
+            expires_at_ms: issued.expires_at.as_millis(),
+        })?;
+        return Ok(Exit::Done);
+    }
+    let draws = options.ascii && !options.code_only && screen.has_tables();
+    if draws {
+        match qr::render_terminal(&code, screen.may_color()) {
+            Ok(drawn) => screen.line(drawn)?,
+            Err(error) => screen.caution(&format!("{error}: paste the setup code instead")),
+        }
+    }
+    screen.line(&*code)?;
+    if options.code_only {
+        return Ok(Exit::Done);
+    }
+    screen.remark(format_args!(
+        "Gateway: {}",
+        escape(target.url.as_str()).limit(usize::MAX)
+    ))?;
+    if target.url.is_loopback() {
+        screen.caution("that address leads nowhere but to this machine");
+    }
+    let left = text::left(service.now(), issued.expires_at);
+    screen.remark(format_args!(
+        "For {left}, until {}, one device may ask with it to be let in, and to",
+        issued.expires_at
+    ))?;
+    for right in text::rights(&asks) {
+        screen.remark(format_args!("  {right}"))?;
+    }
+    screen.remark(
+        "It is in once you have approved it: `openclaw devices approve` shows its request.",
+    )?;
+    Ok(Exit::Done)
+}
+
+/// The address that was named, or else the configured one.
+fn target(options: &SetupOptions, config: &Config) -> Result<Target, Failure> {
+    let named = |url, source| Target {
+        url,
+        source,
+        tls_fingerprint: None,
+    };
+    if let Some(url) = &options.url {
+        return Ok(named(url.clone(), "--url"));
+    }
+    let configured = |text: &str, key| {
+        let url = GatewayUrl::parse(text);
+        let url = url.map_err(|source| Failure::ConfiguredUrl { key, source })?;
+        Ok(named(url, key))
+    };
+    if let Some(text) = &config.device_pair.public_url {
+        return configured(text, "plugins.entries.device-pair.config.publicUrl");
+    }
+    let gateway = &config.gateway;
+    if let Some(text) = &gateway.remote.url {
+        return Ok(Target {
+            tls_fingerprint: gateway.remote.tls_fingerprint.clone(),
+            ..configured(text, "gateway.remote.url")?
+        });
+    }
+    if let Bind::Custom(host) = &gateway.bind {
+        let scheme = if gateway.tls.enabled { "wss" } else { "ws" };
+        let host = if host.contains(':') {
+            format!("[{host}]")
+        } else {
+            host.clone()
+        };
+        let text = format!("{scheme}://{host}:{}", gateway.port);
+        return configured(&text, "gateway.customBindHost");
+    }
+    Err(Failure::NoUrl)
+}
+
+/// A new file that only its owner may read: what is drawn in it is a secret.
+struct Picture<'p> {
+    path: &'p Path,
+    file: File,
+}
+
+impl<'p> Picture<'p> {
+    fn create(path: &'p Path) -> Result<Self, Failure> {
+        let mut options = File::options();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let file = options.open(path).map_err(|source| Failure::Picture {
+            path: path.display().to_string(),
+            source,
+        })?;
+        Ok(Self { path, file })
+    }
+
+    fn draw(self, code: &str) -> Result<(), Failure> {
+        qr::render_png(code, &self.file).map_err(|error| {
+            let source = match error {
+                QrError::Write(source) => source,
+                other => std::io::Error::other(other),
+            };
+            let path = self.path.display().to_string();
+            self.abandon();
+            Failure::Picture { path, source }
+        })
+    }
+
+    /// Leaves no empty file behind.
+    fn abandon(self) {
+        let _ = fs::remove_file(self.path);
+    }
+}
