@@ -287,3 +287,31 @@ fn records_without_roles_or_scopes_grant_nothing() {
         hashed(text)
     );
 }
+
+#[test]
+fn a_member_written_twice_hides_no_token() {
+    let state = State::recorded();
+    let paired = state.read("devices/paired.json");
+    let twice = paired
+        .replacen(
+            "\"tokens\": {",
+            "\"tokens\": { \"x\": { \"token\": \"first\" } },\n    \"tokens\": {",
+            1,
+        )
+        .replacen(
+            '{',
+            "{\n  \"y\": { \"tokens\": [{ \"token\": \"second\" }] },\n  \"y\": 1,",
+            1,
+        )
+        .replace(
+            "\"token\": \"BEV",
+            "\"token\": \"third\",\n        \"token\": \"BEV",
+        );
+    state.write("devices/paired.json", twice);
+    commit(&state.store, [Change::Delete(request_key(ADMIN))]).unwrap();
+    let after = state.read("devices/paired.json");
+    for token in ["\"first\"", "\"second\"", "\"third\"", "\"token\""] {
+        assert!(!after.contains(token), "{after}");
+    }
+    assert_eq!(after.replacen("\n  \"y\": 1,", "", 1), hashed(paired));
+}
