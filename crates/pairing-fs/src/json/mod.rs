@@ -245,3 +245,26 @@ pub(crate) fn position(before: &[u8]) -> (usize, usize) {
         + 1;
     (line, column)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_of_several_counts_also_among_many() {
+        for number in [MANY - 1, MANY, MANY + 1, 4 * MANY] {
+            let once: Vec<_> = (0..number).map(|n| format!("\"k{n}\": {n}")).collect();
+            let text = format!("{{ {}, \"k7\": \"last\" }}", once.join(", "));
+            let members = Members::parse(&text).unwrap();
+            assert_eq!(members.len(), number);
+            assert!(members.is_repetitive());
+            assert_eq!(members.get("k7"), Some("\"last\""));
+            assert_eq!(
+                members.get(&format!("k{}", number - 1)),
+                Some(&*(number - 1).to_string())
+            );
+            assert_eq!(members.get("k"), None);
+            assert_eq!(members.iter().nth(7), Some(("k7", "\"last\"")));
+        }
+    }
+}

@@ -10,7 +10,7 @@ use pairing_core::store::{
 use pairing_core::{AccountId, ApproverId, Key, Record, SenderId, StoreError};
 
 use super::group::{Allowlist, Group};
-use super::{Inner, unknown_kind};
+use super::{Inner, only_group, unknown_kind};
 use crate::cache::{CachedFile, Now, Replaceable, replace};
 use crate::error::unwritable;
 use crate::lock::{OtherLock, OurLock, Patience};
@@ -333,24 +333,4 @@ impl<'g> Files<'g> {
         all.extend_from_slice(after);
         all
     }
-}
-
-/// The group that the whole batch is about: files of several are under several locks.
-fn only_group(batch: &Batch) -> Result<Option<keys::Group<'_>>, StoreError> {
-    let conditions = batch.conditions.iter().map(|condition| match condition {
-        Condition::Record(key, _) => key.group(),
-        Condition::Range(range, _) => range.group(),
-    });
-    let changes = batch.changes.iter().map(|change| match change {
-        Change::Put(record) => record.group(),
-        Change::Delete(key) => key.group(),
-    });
-    let mut groups = conditions.chain(changes);
-    let first = groups.next();
-    if groups.any(|group| Some(group) != first) {
-        return Err(StoreError::Refused {
-            reason: "a batch about records that do not change together".to_owned(),
-        });
-    }
-    Ok(first)
 }

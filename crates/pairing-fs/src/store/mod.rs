@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest};
 use pairing_core::store::{
-    self as keys, Batch, Changes, Page, PageRequest, Position, Read, TakenCode, Version,
+    self as keys, Batch, Change, Changes, Condition, Page, PageRequest, Position, Read, TakenCode,
+    Version,
 };
 use pairing_core::{
     ChannelId, ChannelRules, Channels, Key, PairingStore, Range, Record, StoreError,
@@ -281,4 +282,24 @@ fn unknown_kind() -> StoreError {
     StoreError::Refused {
         reason: "the file store does not keep this kind of record".to_owned(),
     }
+}
+
+/// The group that the whole batch is about: files of several are under several locks.
+fn only_group(batch: &Batch) -> Result<Option<keys::Group<'_>>, StoreError> {
+    let conditions = batch.conditions.iter().map(|condition| match condition {
+        Condition::Record(key, _) => key.group(),
+        Condition::Range(range, _) => range.group(),
+    });
+    let changes = batch.changes.iter().map(|change| match change {
+        Change::Put(record) => record.group(),
+        Change::Delete(key) => key.group(),
+    });
+    let mut groups = conditions.chain(changes);
+    let first = groups.next();
+    if groups.any(|group| Some(group) != first) {
+        return Err(StoreError::Refused {
+            reason: "a batch about records that do not change together".to_owned(),
+        });
+    }
+    Ok(first)
 }

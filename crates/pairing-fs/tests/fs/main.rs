@@ -12,6 +12,7 @@ mod broken;
 mod conformance;
 mod crashes;
 mod devices;
+mod devices_broken;
 mod half_done;
 mod identity;
 mod install;
