@@ -1,8 +1,9 @@
 //! The owner, or a device about itself, decides. Every way to decide comes through here, with an
 //! [`Approver`].
 
-use super::connect::DeviceLimits;
-use super::{Device, DeviceRequest, DeviceToken, PairingToken, Role, SecretToken, TokenHash};
+use super::{
+    Device, DeviceLimits, DeviceRequest, DeviceToken, PairingToken, Role, SecretToken, TokenHash,
+};
 use crate::dm::Decision;
 use crate::store::{Change, Grant};
 use crate::{Approver, Key, MissingScope, Record, ScopeSet, Timestamp};

@@ -2,12 +2,15 @@
 
 mod cidr;
 mod connect;
+mod connecting;
 mod decide;
 mod gateway_url;
+mod grant;
 mod identity;
 mod ids;
 mod json;
 mod key;
+mod limits;
 mod node;
 pub(crate) mod nodes;
 mod payload;
@@ -20,15 +23,16 @@ mod text;
 mod token;
 
 pub use cidr::{Cidrs, ParseCidrError, canonical_ip};
-pub use connect::{
-    AskError, Asked, AuthenticatedDevice, AutoApprove, Connecting, Credential, CredentialError,
-    DeviceLimits, Silence,
+pub use connect::Asked;
+pub use connecting::{
+    AskError, AuthenticatedDevice, AutoApprove, Connecting, Credential, CredentialError, Silence,
 };
 pub use decide::Rotated;
 pub use gateway_url::{GatewayUrl, GatewayUrlError};
 pub use identity::{Identity, ParseIdentityError};
 pub use ids::{NodeId, ParseIdError, RequestId};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};
+pub use limits::DeviceLimits;
 pub use node::{Node, NodeInfo, NodeRequest};
 pub use nodes::{NodeApproved, NodeAsked};
 pub use payload::{InvalidField, PayloadVersion, SignedFields, signed_token};

@@ -5,6 +5,7 @@ mod channel;
 mod devices;
 mod error;
 mod nodes;
+mod setup;
 mod transact;
 
 use std::fmt;
