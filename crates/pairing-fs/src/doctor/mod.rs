@@ -2,6 +2,7 @@
 
 mod dm;
 mod files;
+mod identity;
 mod mend;
 mod registry;
 
@@ -113,6 +114,7 @@ fn found(state: &StateDir, channels: &Channels, limits: &Limits, now: Timestamp)
     dm::examine(&mut found, state.credentials(), channels, limits, now);
     registry::devices(&mut found, &state.devices(), now);
     registry::nodes(&mut found, &state.nodes(), now);
+    identity::examine(&mut found, state);
     found
 }
 

@@ -21,7 +21,7 @@ pub(super) fn devices(found: &mut Found, dir: &Path, now: Timestamp) {
         match name.as_str() {
             "pending.json" => {
                 let doc = file::<DeviceRequest>(found, &path);
-                expired(found, &path, doc, Range::DeviceRequests, now);
+                requests(found, &path, doc, Range::DeviceRequests, now);
             }
             "paired.json" => {
                 if let Some(doc) = file::<Device>(found, &path) {
@@ -45,7 +45,7 @@ pub(super) fn nodes(found: &mut Found, dir: &Path, now: Timestamp) {
         match name.as_str() {
             "pending.json" => {
                 let doc = file::<NodeRequest>(found, &path);
-                expired(found, &path, doc, Range::NodeRequests, now);
+                requests(found, &path, doc, Range::NodeRequests, now);
             }
             "paired.json" => {
                 file::<Node>(found, &path);
@@ -75,7 +75,8 @@ fn file<E: Entry>(found: &mut Found, path: &Path) -> Option<Keyed<E>> {
     Some(doc)
 }
 
-fn expired<E: Entry>(
+/// What waits for the owner, and what waits no more.
+fn requests<E: Entry>(
     found: &mut Found,
     path: &Path,
     doc: Option<Keyed<E>>,
@@ -84,12 +85,35 @@ fn expired<E: Entry>(
 ) {
     let Some(doc) = doc else { return };
     let limits = DeviceLimits::default();
-    let expired = doc.from(0).filter(|(_, _, found)| match &*found.record {
-        Record::DeviceRequest(request) => request.is_expired(&limits, now),
-        Record::NodeRequest(request) => request.is_expired(&limits, now),
-        _ => false,
-    });
-    let expired = expired.count();
+    let mut expired = 0;
+    for (_, _, stored) in doc.from(0) {
+        let (is_expired, is_repair, who, advice) = match &*stored.record {
+            Record::DeviceRequest(request) => (
+                request.is_expired(&limits, now),
+                request.is_repair,
+                format!("device {}", request.device),
+                format!("run `openclaw devices approve {}`, or `reject`", request.id),
+            ),
+            Record::NodeRequest(request) => (
+                request.is_expired(&limits, now),
+                request.is_repair,
+                format!("node {}", request.node),
+                format!("run `openclaw nodes approve {}`, or `reject`", request.id),
+            ),
+            _ => continue,
+        };
+        if is_expired {
+            expired += 1;
+        } else {
+            let asks = if is_repair {
+                "asks for more than it has"
+            } else {
+                "asks to be paired"
+            };
+            let detail = format!("{who} {asks}");
+            push(found, Severity::Note, "waiting", path, detail, advice, None);
+        }
+    }
     if expired > 0 {
         push(
             found,

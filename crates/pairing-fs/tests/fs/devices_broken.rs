@@ -180,3 +180,44 @@ fn the_doctor_names_what_is_wrong_and_mends_what_can_be() {
             .any(|f| f == "clear-tokens devices/paired.json")
     );
 }
+
+#[test]
+fn the_doctor_tells_what_waits_and_how_to_decide() {
+    let state = State::recorded();
+    let dir = pairing_fs::StateDir::at(state.dir.path());
+    let (channels, limits) = (Channels::builtin(), Limits::default());
+    let found = examine(&dir, &channels, &limits, at(1_795_354_074_345 + 299_999));
+    let waiting = found
+        .iter()
+        .find(|finding| finding.kind == "waiting")
+        .unwrap();
+    assert!(
+        waiting.detail.ends_with("asks for more than it has"),
+        "{waiting:?}"
+    );
+    assert!(
+        waiting
+            .advice
+            .contains("openclaw devices approve 1a7d0601-346d-41eb-bed4-83d9e065b56d")
+    );
+}
+
+#[test]
+fn the_doctor_tells_of_an_identity_that_cannot_be_used() {
+    let state = State::recorded();
+    let dir = pairing_fs::StateDir::at(state.dir.path());
+    fs::create_dir(dir.identity()).unwrap();
+    fs::write(dir.identity().join("device.json"), "{").unwrap();
+    let (channels, limits) = (Channels::builtin(), Limits::default());
+    let found = examine(&dir, &channels, &limits, at(1_795_354_074_345));
+    let identity = found
+        .iter()
+        .find(|finding| finding.kind == "identity")
+        .unwrap();
+    assert!(identity.detail.contains("line 1"), "{identity:?}");
+    assert!(
+        found
+            .iter()
+            .any(|finding| finding.kind == "loose-mode" && finding.path == dir.identity())
+    );
+}
