@@ -23,7 +23,7 @@ fuzz_target!(|text: &str| {
                 let default = AccountId::default();
                 for account in config.accounts(id).chain([&default]) {
                     let settings = config.account(id, account);
-                    for secret in settings.bot_token {
+                    if let Some(secret) = settings.bot_token {
                         assert!(!secret.expose().trim().is_empty());
                     }
                     if let Some(rules) = &rules {
