@@ -61,55 +61,52 @@ fn decisions(c: &mut Criterion) {
     group.sample_size(30);
     let owner = Approver::terminal("bench");
 
-    let dir = install(10);
-    let (_pairing, account) = open(dir.path());
-    let mut sender = 0u64;
+    // Each on a state of the same size, in which all files are there already.
+    let ready = || {
+        let dir = install(10);
+        let (pairing, account) = open(dir.path());
+        request_and_approve(&account, "1", &owner);
+        (dir, pairing, account)
+    };
     group.bench_function("request + approve", |b| {
-        b.iter(|| {
-            sender += 1;
-            let Requested::Created(created) = account.request_or_reuse(sender.to_string()).unwrap()
-            else {
-                unreachable!("{sender} is new")
-            };
-            account
-                .approve(created.request.code.as_str(), &owner)
-                .unwrap();
-        });
+        b.iter_batched(
+            ready,
+            |(dir, pairing, account)| {
+                request_and_approve(&account, "2", &owner);
+                (dir, pairing)
+            },
+            BatchSize::PerIteration,
+        );
     });
 
-    // One file for the request, three for the approval, each as large as those above are by then.
-    let bare = install(10);
-    let credentials = bare.path().join("credentials");
-    fs::create_dir(credentials.join("pairing-meta")).unwrap();
-    let size = |name: &str| {
-        fs::metadata(dir.path().join("credentials").join(name))
-            .unwrap()
-            .len()
-    };
+    // One file for the request, three for the approval, as large as they are then.
+    let (dir, ..) = ready();
+    let credentials = dir.path().join("credentials");
+    let size = |name: &str| fs::metadata(credentials.join(name)).unwrap().len();
     let files = [
-        ("telegram-pairing.json", 300),
+        ("telegram-pairing.json", 250),
         (
             "pairing-meta/telegram.json",
-            size("pairing-meta/telegram.json") / 2,
+            2 * size("pairing-meta/telegram.json"),
         ),
         (
             "telegram-allowFrom.json",
-            size("telegram-allowFrom.json") / 2,
+            size("telegram-allowFrom.json") + 9,
         ),
-        ("telegram-pairing.json", 40),
-    ];
+        ("telegram-pairing.json", size("telegram-pairing.json")),
+    ]
+    .map(|(name, size)| (name, vec![b' '; usize::try_from(size).unwrap()]));
     group.bench_function("request + approve, the bare staged writes", |b| {
         b.iter_batched(
-            || {
-                files.map(|(name, size)| {
-                    (
-                        credentials.join(name),
-                        vec![b' '; usize::try_from(size).unwrap()],
-                    )
-                })
+            ready,
+            |(dir, pairing, account)| {
+                let credentials = dir.path().join("credentials");
+                for (name, bytes) in &files {
+                    stage(&credentials.join(name), bytes);
+                }
+                (dir, pairing, account)
             },
-            |files| files.iter().for_each(|(path, bytes)| stage(path, bytes)),
-            BatchSize::SmallInput,
+            BatchSize::PerIteration,
         );
     });
 
@@ -119,6 +116,15 @@ fn decisions(c: &mut Criterion) {
     group.bench_function("reuse", |b| {
         b.iter(|| account.request_or_reuse(black_box("1")).unwrap());
     });
+}
+
+fn request_and_approve(account: &Account, sender: &str, owner: &Approver) {
+    let Requested::Created(created) = account.request_or_reuse(sender).unwrap() else {
+        unreachable!("{sender} is new")
+    };
+    account
+        .approve(created.request.code.as_str(), owner)
+        .unwrap();
 }
 
 /// The least that replaces a file atomically and durably.
