@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     Cidrs, DeviceId, DeviceInfo, ParseRoleError, PayloadVersion, ProvenDevice, Role, SecretToken,
-    canonical_ip,
+    TokenHash, canonical_ip,
 };
 use crate::{ParseScopeError, Scope, ScopeSet};
 
@@ -166,7 +166,8 @@ pub struct AuthenticatedDevice {
     pub(crate) id: DeviceId,
     pub(crate) role: Role,
     pub(crate) scopes: ScopeSet,
-    pub(crate) by_token: bool,
+    /// The device token that stands for the session, if one does.
+    pub(crate) token: Option<TokenHash>,
 }
 
 impl AuthenticatedDevice {
@@ -187,7 +188,7 @@ impl AuthenticatedDevice {
 
     /// Did it authenticate with its own device token?
     pub fn by_device_token(&self) -> bool {
-        self.by_token
+        self.token.is_some()
     }
 }
 

@@ -107,7 +107,7 @@ impl Devices {
                         id: connecting.device(),
                         role: connecting.role(),
                         scopes: connecting.scopes().clone(),
-                        by_token: matches!(credential, Credential::DeviceToken(_)),
+                        token: session_token(credential, minted.as_ref()),
                     },
                     minted,
                 }
@@ -124,8 +124,8 @@ impl Devices {
         let stored = read.record.as_ref().and_then(|record| record.as_device());
         let approved = stored.and_then(|stored| stored.standing(device.role));
         Ok(approved.is_some_and(|approved| {
-            let token = approved.token.as_ref();
-            let live = !device.by_token || token.is_some_and(|token| token.hash.is_some());
+            let kept = approved.token.as_ref().and_then(|token| token.hash);
+            let live = device.token.is_none() || device.token == kept;
             live && approved.scopes.covers(&device.scopes)
         }))
     }
@@ -398,6 +398,18 @@ impl Devices {
             .filter(|request| approver.may_decide_about(request.device))
             .ok_or(DeviceError::UnknownRequest)
     }
+}
+
+/// What a session that came with a device token stands on: the one it has just been given in its place,
+/// or the one it showed.
+fn session_token(
+    credential: Credential<'_>,
+    minted: Option<&(SecretToken, Timestamp)>,
+) -> Option<TokenHash> {
+    let Credential::DeviceToken(shown) = credential else {
+        return None;
+    };
+    Some(TokenHash::of(minted.map_or(shown, |(minted, _)| minted)))
 }
 
 /// A name that an owner may give.

@@ -305,6 +305,10 @@ fn t10_what_admitted_a_session_is_asked_again_where_it_is_registered() {
         .rotate(phone.id(), Role::Node, None, &owner())
         .unwrap();
     assert!(!gateway.devices.still_holds(&device).unwrap());
+    // Nor when the device has meanwhile been given another.
+    let (newer, _) = admitted(gateway.connect(&connecting));
+    assert!(!gateway.devices.still_holds(&device).unwrap());
+    assert!(gateway.devices.still_holds(&newer).unwrap());
     gateway
         .devices
         .revoke(phone.id(), Role::Node, &owner())
