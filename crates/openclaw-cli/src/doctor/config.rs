@@ -1,7 +1,7 @@
 //! What `doctor` says of the configuration.
 
 use openclaw_config::{Config, ConfigError, Fault, LoadError};
-use pairing_core::{AccountId, Channels};
+use pairing_core::{AccountId, Channels, Cidrs};
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Severity};
 
@@ -35,7 +35,11 @@ pub(super) fn findings(
                 let advice = "it lets nobody in; mend it by hand";
                 finding(Severity::Warning, "never-matches", detail, advice)
             });
-            slips.chain(useless).collect()
+            let ranges = bad_ranges(config).map(|detail| {
+                let advice = "mend it by hand: a gateway does not start with it";
+                finding(Severity::Error, "config-fault", detail, advice)
+            });
+            slips.chain(useless).chain(ranges).collect()
         }
         Err(LoadError::Invalid { source, .. }) => faults(
             source,
@@ -54,6 +58,17 @@ pub(super) fn findings(
             "mend it by hand",
         )],
     }
+}
+
+/// What stands for no range of addresses where devices are let in by them.
+fn bad_ranges(config: &Config) -> impl Iterator<Item = String> {
+    let ranges = config.gateway.auto_approve.cidrs.iter().enumerate();
+    ranges.filter_map(|(number, range)| {
+        let error = Cidrs::parse([range]).err()?;
+        let key = format!("gateway.nodes.pairing.autoApproveCidrs[{number}]");
+        let place = config.place(&key).unwrap_or_default();
+        Some(format!("{key}: {error}, {place}"))
+    })
 }
 
 /// Entries of configured lists that can match no sender of their channel; each list once.

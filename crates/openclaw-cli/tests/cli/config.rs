@@ -126,3 +126,14 @@ fn the_configuration_is_never_written() {
         assert_eq!(after, before, "{command}");
     }
 }
+
+#[test]
+fn a_range_of_addresses_that_is_none_is_found_with_its_place() {
+    let session = Session::new();
+    let text = "{ gateway: { nodes: { pairing: {\n  autoApproveCidrs: ['10.0.0.0/8', '10.0.0.0/99'],\n} } } }";
+    configure(&session, text);
+    let ran = session.run(&["doctor", "--json"]);
+    let expected = "gateway.nodes.pairing.autoApproveCidrs[1]: 10.0.0.0/99 is no address range such as \
+                    192.168.1.0/24 or fd00::/8, line 2, column 36";
+    assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+}
