@@ -107,7 +107,7 @@ impl Call {
     }
 
     pub(super) fn remove(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
-        let list = self.read(screen)?;
+        let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, Some("remove"))?;
         let removed = self.devices().remove(device.id, &self.approver)?;
         if self.json {
@@ -126,7 +126,7 @@ impl Call {
         name: &str,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
-        let list = self.read(screen)?;
+        let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, Some("rename"))?;
         let renamed = self.devices().rename(device.id, name, &self.approver)?;
         if self.json {

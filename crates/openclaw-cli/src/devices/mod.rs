@@ -47,11 +47,12 @@ impl Call {
 
     /// What there is, with a warning for what cannot be understood.
     fn read(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
-        let list = self.devices().list(&self.approver)?;
-        for problem in &list.problems {
-            screen.problem(problem);
-        }
-        Ok(list)
+        Ok(warned(self.devices().list(&self.approver)?, screen))
+    }
+
+    /// The paired part of it, whether the rest can be read or not.
+    fn read_paired(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
+        Ok(warned(self.devices().paired(&self.approver)?, screen))
     }
 
     /// The request that is meant.
@@ -94,4 +95,11 @@ impl Call {
         let nodes = self.service.nodes().list(&self.approver);
         nodes.unwrap_or_default()
     }
+}
+
+fn warned(list: DeviceList, screen: &mut Screen<'_, '_>) -> DeviceList {
+    for problem in &list.problems {
+        screen.problem(problem);
+    }
+    list
 }

@@ -17,7 +17,7 @@ impl Call {
         scopes: Option<&ScopeSet>,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
-        let list = self.read(screen)?;
+        let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, None)?;
         let rotated = self
             .devices()
@@ -50,7 +50,7 @@ impl Call {
         role: Role,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
-        let list = self.read(screen)?;
+        let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, None)?;
         let at = self
             .devices()

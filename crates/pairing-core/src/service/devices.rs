@@ -12,7 +12,9 @@ use crate::device::{
 };
 use crate::dm::Decision;
 use crate::store::{Change, Problem, Record};
-use crate::{Approver, AuditAction, AuditEvent, AuditSubject, Key, Range, ScopeSet, Timestamp};
+use crate::{
+    Approver, AuditAction, AuditEvent, AuditSubject, Key, Range, ScopeSet, StoreError, Timestamp,
+};
 
 /// The devices of a [`Pairing`].
 #[derive(Debug, Clone)]
@@ -133,26 +135,34 @@ impl Devices {
     /// What this approver may see: everything, or for a device that is not admin, itself.
     pub fn list(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
         let (limits, now) = (self.limits(), self.0.now());
-        let (pending, mut problems) = list(self.0.store(), &Range::DeviceRequests)?;
-        let (paired, more) = list(self.0.store(), &Range::Devices)?;
-        problems.extend(more);
+        let (pending, problems) = list(self.0.store(), &Range::DeviceRequests)?;
+        let mut all = self.paired(viewer)?;
+        all.problems.splice(0..0, problems);
         let pending = pending
             .iter()
             .filter_map(|record| record.as_device_request());
-        let mut pending: Vec<_> = pending
+        all.pending = pending
             .filter(|request| !request.is_expired(limits, now))
             .filter(|request| viewer.may_decide_about(request.device))
             .cloned()
             .collect();
+        let newest_first = |request: &DeviceRequest| std::cmp::Reverse(request.asked_at);
+        all.pending.sort_by_key(newest_first);
+        Ok(all)
+    }
+
+    /// The paired part of [`list`](Self::list), for decisions that need no more: it does not matter to
+    /// them whether what waits can be read.
+    pub fn paired(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
+        let (paired, problems) = list(self.0.store(), &Range::Devices)?;
         let paired = paired.iter().filter_map(|record| record.as_device());
         let mut paired: Vec<_> = paired
             .filter(|device| viewer.may_decide_about(device.id))
             .cloned()
             .collect();
-        pending.sort_by_key(|request| std::cmp::Reverse(request.asked_at));
         paired.sort_by_key(|device| std::cmp::Reverse(device.approved_at));
         Ok(DeviceList {
-            pending,
+            pending: Vec::new(),
             paired,
             problems,
         })
@@ -202,11 +212,14 @@ impl Devices {
         Ok(request)
     }
 
-    /// Forgets a device, its requests and its setup code.
+    /// Forgets a device, its requests and its setup code. Requests that cannot be read keep nobody in.
     pub fn remove(&self, id: DeviceId, approver: &Approver) -> Result<Device, DeviceError> {
         let removed = self
             .change(id, approver, |tx, device, _| {
-                let request = tx.device_request(id)?;
+                let request = match tx.device_request(id) {
+                    Err(StoreError::Unreadable { .. }) => None,
+                    request => request?,
+                };
                 Ok(Some(Decision {
                     changes: device::remove(device, request.as_ref()),
                     outcome: device.clone(),
