@@ -185,9 +185,11 @@ impl<'s, 'c> Screen<'s, 'c> {
     }
 
     /// Something stored that was passed over.
-    pub(crate) fn problem(&mut self, problem: &Problem) {
-        let text = format!("{}: {}", problem.resource, problem.detail);
-        self.marked("warning:", WARNING, &text);
+    pub(crate) fn problems(&mut self, problems: &[Problem]) {
+        for problem in problems {
+            let text = format!("{}: {}", problem.resource, problem.detail);
+            self.marked("warning:", WARNING, &text);
+        }
     }
 
     /// What happened and why, then what to do next.

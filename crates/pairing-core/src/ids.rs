@@ -1,6 +1,5 @@
 //! Names that hold their invariants: channel, account, sender.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -181,23 +180,24 @@ pub enum SenderError {
     },
 }
 
+/// What every name that is text has: it is shown, is quoted by `Debug`, and deserialises through its parser.
 macro_rules! text_id {
     ($name:ident, $error:ty, $parse:path) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str(&self.0)
             }
         }
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 write!(f, "{}({:?})", stringify!($name), &*self.0)
             }
         }
 
         impl From<$name> for String {
             fn from(id: $name) -> Self {
-                id.0.as_ref().to_owned()
+                id.as_str().to_owned()
             }
         }
 
@@ -210,6 +210,8 @@ macro_rules! text_id {
         }
     };
 }
+
+pub(crate) use text_id;
 
 text_id!(ChannelId, NameError, ChannelId::parse);
 text_id!(AccountId, NameError, AccountId::parse);

@@ -1,9 +1,10 @@
 //! What an operator may do.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::ids::text_id;
 
 /// One right of an operator: `operator.read`, `operator.pairing`, …
 ///
@@ -50,31 +51,7 @@ impl Scope {
     }
 }
 
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Scope({:?})", &*self.0)
-    }
-}
-
-impl From<Scope> for String {
-    fn from(scope: Scope) -> Self {
-        scope.0.into_string()
-    }
-}
-
-impl TryFrom<String> for Scope {
-    type Error = ParseScopeError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text)
-    }
-}
+text_id!(Scope, ParseScopeError, Scope::parse);
 
 /// A set of [`Scope`]s; the empty set allows nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

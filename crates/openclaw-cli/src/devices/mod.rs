@@ -47,12 +47,16 @@ impl Call {
 
     /// What there is, with a warning for what cannot be understood.
     fn read(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
-        Ok(warned(self.devices().list(&self.approver)?, screen))
+        let list = self.devices().list(&self.approver)?;
+        screen.problems(&list.problems);
+        Ok(list)
     }
 
     /// The paired part of it, whether the rest can be read or not.
     fn read_paired(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
-        Ok(warned(self.devices().paired(&self.approver)?, screen))
+        let list = self.devices().paired(&self.approver)?;
+        screen.problems(&list.problems);
+        Ok(list)
     }
 
     /// The request that is meant.
@@ -95,11 +99,4 @@ impl Call {
         let nodes = self.service.nodes().list(&self.approver);
         nodes.unwrap_or_default()
     }
-}
-
-fn warned(list: DeviceList, screen: &mut Screen<'_, '_>) -> DeviceList {
-    for problem in &list.problems {
-        screen.problem(problem);
-    }
-    list
 }

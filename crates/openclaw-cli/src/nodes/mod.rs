@@ -43,9 +43,7 @@ impl Call {
     /// What there is, with a warning for what cannot be understood.
     fn read(&self, screen: &mut Screen<'_, '_>) -> Result<NodeList, Failure> {
         let list = self.nodes().list(&self.approver)?;
-        for problem in &list.problems {
-            screen.problem(problem);
-        }
+        screen.problems(&list.problems);
         Ok(list)
     }
 

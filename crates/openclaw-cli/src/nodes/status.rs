@@ -13,9 +13,7 @@ impl Call {
     pub(super) fn status(&self, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let legacy = self.read(screen)?;
         let devices = self.service.devices().list(&self.approver)?;
-        for problem in &devices.problems {
-            screen.problem(problem);
-        }
+        screen.problems(&devices.problems);
         let standing = |device: &&Device| device.standing(Role::Node).is_some();
         let devices: Vec<_> = devices.paired.iter().filter(standing).collect();
         if self.json {

@@ -29,9 +29,7 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let allowed = account.allowed()?;
         let channel = account.channel();
-        for problem in &allowed.problems {
-            screen.problem(problem);
-        }
+        screen.problems(&allowed.problems);
         if self.json {
             screen.json(&json::Allowlist {
                 channel: channel.id(),

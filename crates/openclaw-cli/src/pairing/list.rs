@@ -163,9 +163,7 @@ fn read(
         Some(account) => channel.account(account.as_str())?.pending()?,
         None => channel.pending()?,
     };
-    for problem in &pending.problems {
-        screen.problem(problem);
-    }
+    screen.problems(&pending.problems);
     let mut turned_away = channel.turned_away().unwrap_or_else(|error| {
         let failure = Failure::from(error);
         screen.failure(&failure);

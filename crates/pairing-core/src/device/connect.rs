@@ -156,9 +156,10 @@ fn silently_approved(scene: &Scene<'_>, device: Option<&Device>, by: &Approver) 
         at: scene.now,
         requested_at: None,
     };
-    let mut approved = device
-        .cloned()
-        .unwrap_or_else(|| Device::new(connecting, scene.now));
+    let mut approved = device.cloned().unwrap_or_else(|| {
+        let (id, key) = (connecting.device(), connecting.proof.key());
+        Device::unapproved(id, key, connecting.info.clone(), scene.now)
+    });
     let ask = Ask::role(connecting.role, connecting.scopes.clone());
     approved.grant(&ask, &grant, scene.now);
     approved
@@ -334,23 +335,6 @@ fn make_room(scene: &Scene<'_>) -> Vec<Change> {
 impl DeviceRequest {
     /// Is it over? So it is, too, where it was asked in the future.
     pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
-        let age = now.since(self.refreshed_at);
-        age.is_none_or(|age| age >= limits.request_lifetime)
-    }
-}
-
-impl Device {
-    /// A device with nothing approved yet.
-    fn new(connecting: &Connecting, now: Timestamp) -> Self {
-        Self {
-            id: connecting.device(),
-            key: connecting.proof.key(),
-            info: connecting.info.clone(),
-            roles: std::collections::BTreeMap::new(),
-            created_at: now,
-            approved_at: now,
-            signs_v3: connecting.signed_v3(),
-            pairing_token: None,
-        }
+        limits.is_over(self.refreshed_at, now)
     }
 }

@@ -20,15 +20,8 @@ pub(crate) fn approve(
     limits: &DeviceLimits,
     now: Timestamp,
 ) -> Result<Decision<Device>, MissingScope> {
-    let mut device = before.cloned().unwrap_or_else(|| Device {
-        id: request.device,
-        key: request.key,
-        info: request.info.clone(),
-        roles: std::collections::BTreeMap::new(),
-        created_at: now,
-        approved_at: now,
-        signs_v3: false,
-        pairing_token: None,
+    let mut device = before.cloned().unwrap_or_else(|| {
+        Device::unapproved(request.device, request.key, request.info.clone(), now)
     });
     let grant = Grant {
         by: approver.id().clone(),

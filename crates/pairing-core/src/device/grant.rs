@@ -1,12 +1,34 @@
 //! What an approval gives, and the tokens that stand for it.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use super::{ApprovedRole, Ask, Device, DeviceToken, Role, TokenHash};
+use super::{
+    ApprovedRole, Ask, Device, DeviceId, DeviceInfo, DeviceKey, DeviceToken, Role, TokenHash,
+};
 use crate::store::Grant;
 use crate::{ScopeSet, Timestamp};
 
 impl Device {
+    /// A device of which nothing is approved yet.
+    pub(super) fn unapproved(
+        id: DeviceId,
+        key: DeviceKey,
+        info: DeviceInfo,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            key,
+            info,
+            roles: BTreeMap::new(),
+            created_at: now,
+            approved_at: now,
+            signs_v3: false,
+            pairing_token: None,
+        }
+    }
+
     /// Approves: a role that stands keeps what it had, one that was revoked gets what it asked.
     pub(crate) fn grant(&mut self, ask: &Ask, grant: &Grant, now: Timestamp) {
         for role in &ask.roles {

@@ -1,9 +1,8 @@
 //! Names of requests and of legacy nodes.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
+use crate::ids::text_id;
 use crate::{Entropy, EntropyError};
 
 /// The id of a device or node request.
@@ -41,31 +40,7 @@ impl RequestId {
     }
 }
 
-impl fmt::Display for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for RequestId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "RequestId({})", self.0)
-    }
-}
-
-impl From<RequestId> for String {
-    fn from(id: RequestId) -> Self {
-        id.0.into_string()
-    }
-}
-
-impl TryFrom<String> for RequestId {
-    type Error = ParseIdError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text)
-    }
-}
+text_id!(RequestId, ParseIdError, RequestId::parse);
 
 /// The name that a legacy node chose for itself.
 ///
@@ -88,28 +63,4 @@ impl NodeId {
     }
 }
 
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "NodeId({:?})", self.0)
-    }
-}
-
-impl From<NodeId> for String {
-    fn from(id: NodeId) -> Self {
-        id.0.into_string()
-    }
-}
-
-impl TryFrom<String> for NodeId {
-    type Error = ParseIdError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text)
-    }
-}
+text_id!(NodeId, ParseIdError, NodeId::parse);

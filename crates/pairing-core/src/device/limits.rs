@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Timestamp;
+
 /// How devices are let in, and how many may wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -33,5 +35,13 @@ impl Default for DeviceLimits {
             claim_lifetime: Duration::from_secs(600),
             token_idle: None,
         }
+    }
+}
+
+impl DeviceLimits {
+    /// Is a request over that was last asked then, or in the future?
+    pub(super) fn is_over(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
+        let age = now.since(refreshed_at);
+        age.is_none_or(|age| age >= self.request_lifetime)
     }
 }

@@ -145,7 +145,6 @@ impl NodeInfo {
 impl NodeRequest {
     /// Is it over? So it is, too, where it was asked in the future.
     pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
-        let age = now.since(self.refreshed_at);
-        age.is_none_or(|age| age >= limits.request_lifetime)
+        limits.is_over(self.refreshed_at, now)
     }
 }

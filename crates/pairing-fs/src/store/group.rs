@@ -134,21 +134,26 @@ impl Group {
 
     /// Is this sender allowed by what can be read?
     pub(super) fn is_allowed(&self, account: &AccountId, sender: &SenderId, now: Now) -> bool {
-        let allowlist = self.allowlist(account);
-        allowlist.files.iter().any(|file| {
-            let state = file.recent(now);
-            let doc = state.document(file.path());
-            doc.is_ok_and(|doc| doc.get(sender).is_some())
-        })
+        self.any_allows(account, sender, now, false)
     }
 
     /// As [`is_allowed`](Self::is_allowed), but what cannot be read is given the benefit of the doubt.
     pub(super) fn may_be_allowed(&self, account: &AccountId, sender: &SenderId, now: Now) -> bool {
+        self.any_allows(account, sender, now, true)
+    }
+
+    fn any_allows(
+        &self,
+        account: &AccountId,
+        sender: &SenderId,
+        now: Now,
+        where_unreadable: bool,
+    ) -> bool {
         let allowlist = self.allowlist(account);
         allowlist.files.iter().any(|file| {
             let state = file.recent(now);
             let doc = state.document(file.path());
-            doc.is_err() || doc.is_ok_and(|doc| doc.get(sender).is_some())
+            doc.map_or(where_unreadable, |doc| doc.get(sender).is_some())
         })
     }
 
