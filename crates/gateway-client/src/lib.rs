@@ -1,0 +1,1 @@
+//! An async client of OpenClaw's gateway: proves its key, keeps its tokens, comes back.

@@ -1,0 +1,1 @@
+//! OpenClaw's gateway, as far as pairing needs it: a WebSocket server to run or to embed.
