@@ -1,0 +1,402 @@
+//! Devices, as `device.pair.*` and `device.token.*` show them.
+//!
+//! Nothing in here can hold a secret, but for [`TokenRotated`].
+
+use std::collections::BTreeMap;
+
+use pairing_core::device::{
+    ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, RequestId, Role,
+};
+use pairing_core::{DeviceId, DeviceKey, DeviceList, ScopeSet, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::{Secret, Text};
+
+/// The parameters of `device.pair.approve` and `device.pair.reject`; also those of `node.pair.*`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RequestParams {
+    /// Exactly which one.
+    pub request_id: Text,
+}
+
+/// The parameters of `device.pair.remove`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RemoveParams {
+    /// Which device.
+    pub device_id: Text,
+}
+
+/// The parameters of `device.pair.rename`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RenameParams {
+    /// Which device.
+    pub device_id: Text,
+    /// What it is called from now on.
+    pub display_name: Text,
+}
+
+/// The parameters of `device.token.rotate` and, without scopes, of `device.token.revoke`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RoleParams {
+    /// Which device.
+    pub device_id: Text,
+    /// Which of its roles.
+    pub role: Text,
+    /// The scopes of the token that comes after; those it has if none are named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<Vec<Text>>,
+}
+
+/// The answer to `device.pair.rename`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceRenamed {
+    /// The device.
+    pub device_id: DeviceId,
+    /// What it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+}
+
+/// `device.pair.list`, newest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DevicePairList {
+    /// Those that wait.
+    pub pending: Vec<PendingDevice>,
+    /// Those that have been approved.
+    pub paired: Vec<PairedDevice>,
+}
+
+/// A device that waits; also the event `device.pair.requested`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PendingDevice {
+    /// The request.
+    pub request_id: RequestId,
+    /// The device.
+    pub device_id: DeviceId,
+    /// Its key.
+    pub public_key: DeviceKey,
+    /// What it says about itself.
+    #[serde(flatten)]
+    pub info: DeviceDescription,
+    /// The first of `roles`, for clients that know of one only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The roles.
+    pub roles: Vec<Role>,
+    /// The scopes as an operator.
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    pub scopes: ScopeSet,
+    /// Did it qualify for approval without asking?
+    pub silent: bool,
+    /// Was it known when it asked?
+    pub is_repair: bool,
+    /// When this was first asked, in milliseconds.
+    pub ts: i64,
+}
+
+/// A device that has been approved. `role`, `roles` and `scopes` are what stands now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairedDevice {
+    /// The device.
+    pub device_id: DeviceId,
+    /// Its key.
+    pub public_key: DeviceKey,
+    /// What it says about itself.
+    #[serde(flatten)]
+    pub info: DeviceDescription,
+    /// The role.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The roles.
+    pub roles: Vec<Role>,
+    /// The scopes as an operator.
+    #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
+    pub scopes: ScopeSet,
+    /// When it was made, in milliseconds.
+    pub created_at_ms: i64,
+    /// When it was last approved.
+    pub approved_at_ms: i64,
+    /// Its tokens, without what they are recognised by.
+    pub tokens: Vec<TokenSummary>,
+}
+
+/// What a device says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceDescription {
+    /// A name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The operating system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The kind of device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_family: Option<String>,
+    /// The program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// The program's way of running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_mode: Option<String>,
+    /// Where it connected from, unless from the gateway's own machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_ip: Option<String>,
+}
+
+/// A device token without what it is recognised by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenSummary {
+    /// The role.
+    pub role: Role,
+    /// The scopes as an operator.
+    pub scopes: ScopeSet,
+    /// When it was made, in milliseconds.
+    pub created_at_ms: i64,
+    /// When it was last rotated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotated_at_ms: Option<i64>,
+    /// When it was revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revoked_at_ms: Option<i64>,
+    /// When it was last used, to the minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_used_at_ms: Option<i64>,
+}
+
+/// `device.pair.approve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceApproved {
+    /// The request.
+    pub request_id: RequestId,
+    /// The device.
+    pub device: PairedDevice,
+}
+
+/// `device.pair.reject`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceRejected {
+    /// The request.
+    pub request_id: RequestId,
+    /// The device.
+    pub device_id: DeviceId,
+}
+
+/// `device.pair.remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceRemoved {
+    /// The device.
+    pub device_id: DeviceId,
+}
+
+/// The answer to `device.token.rotate`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenRotated {
+    /// The device.
+    pub device_id: DeviceId,
+    /// The role.
+    pub role: Role,
+    /// Its scopes.
+    pub scopes: ScopeSet,
+    /// When it was rotated, in milliseconds.
+    pub rotated_at_ms: i64,
+    /// The new token: only for the device itself, for the role by whose token it asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
+}
+
+/// The answer to `device.token.revoke`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TokenRevoked {
+    /// The device.
+    pub device_id: DeviceId,
+    /// The role.
+    pub role: Role,
+    /// When it was revoked.
+    pub revoked_at_ms: i64,
+}
+
+impl From<&DeviceList> for DevicePairList {
+    fn from(list: &DeviceList) -> Self {
+        Self {
+            pending: list.pending.iter().map(Into::into).collect(),
+            paired: list.paired.iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<&DeviceRequest> for PendingDevice {
+    fn from(request: &DeviceRequest) -> Self {
+        let roles: Vec<_> = request.ask.roles.iter().copied().collect();
+        Self {
+            request_id: request.id.clone(),
+            device_id: request.device,
+            public_key: request.key,
+            info: (&request.info).into(),
+            role: roles.first().copied(),
+            roles,
+            scopes: request.ask.scopes.clone(),
+            silent: request.silent,
+            is_repair: request.is_repair,
+            ts: request.asked_at.as_millis(),
+        }
+    }
+}
+
+impl From<&Device> for PairedDevice {
+    fn from(device: &Device) -> Self {
+        let standing = |role: &Role| device.standing(*role).is_some();
+        let roles: Vec<_> = device.roles.keys().copied().filter(standing).collect();
+        let operator = device.standing(Role::Operator);
+        let tokens = device.roles.iter().filter_map(|(role, approved)| {
+            let token = approved.token.as_ref()?;
+            Some(TokenSummary::of(*role, token))
+        });
+        Self {
+            device_id: device.id,
+            public_key: device.key,
+            info: (&device.info).into(),
+            role: roles.first().copied(),
+            roles,
+            scopes: operator.map_or_else(ScopeSet::default, |operator| operator.scopes.clone()),
+            created_at_ms: device.created_at.as_millis(),
+            approved_at_ms: device.approved_at.as_millis(),
+            tokens: tokens.collect(),
+        }
+    }
+}
+
+impl From<&DeviceInfo> for DeviceDescription {
+    fn from(info: &DeviceInfo) -> Self {
+        let info = info.clone();
+        Self {
+            display_name: info.display_name,
+            platform: info.platform,
+            device_family: info.device_family,
+            client_id: info.client_id,
+            client_mode: info.client_mode,
+            remote_ip: info.remote_ip,
+        }
+    }
+}
+
+impl TokenSummary {
+    fn of(role: Role, token: &DeviceToken) -> Self {
+        Self {
+            role,
+            scopes: token.scopes.clone(),
+            created_at_ms: token.created_at.as_millis(),
+            rotated_at_ms: token.rotated_at.map(Timestamp::as_millis),
+            revoked_at_ms: token.revoked_at.map(Timestamp::as_millis),
+            last_used_at_ms: token.last_used_at.map(Timestamp::as_millis),
+        }
+    }
+}
+
+impl From<PendingDevice> for DeviceRequest {
+    /// What the wire tells of a request: when it was last asked, by which page and with which setup code
+    /// are not part of it.
+    fn from(pending: PendingDevice) -> Self {
+        let asked_at = Timestamp::from_millis(pending.ts);
+        Self {
+            id: pending.request_id,
+            device: pending.device_id,
+            key: pending.public_key,
+            info: pending.info.into(),
+            ask: Ask {
+                roles: pending.roles.into_iter().chain(pending.role).collect(),
+                scopes: pending.scopes,
+            },
+            origin: None,
+            silent: pending.silent,
+            is_repair: pending.is_repair,
+            asked_at,
+            refreshed_at: asked_at,
+            pairing_token: None,
+        }
+    }
+}
+
+impl From<PairedDevice> for Device {
+    /// What the wire tells of a device: who approved, and what tokens are recognised by, are not part of
+    /// it, and the scopes of a role are those of its token, or the device's.
+    fn from(paired: PairedDevice) -> Self {
+        let approved_at = Timestamp::from_millis(paired.approved_at_ms);
+        let mut roles = BTreeMap::new();
+        for role in paired.roles.into_iter().chain(paired.role) {
+            let scopes = match role {
+                Role::Operator => paired.scopes.clone(),
+                Role::Node => ScopeSet::default(),
+            };
+            roles.insert(role, approved(scopes, approved_at, None));
+        }
+        for token in paired.tokens {
+            let scopes = match roles.get(&token.role) {
+                Some(standing) => standing.scopes.clone(),
+                None => token.scopes.clone(),
+            };
+            roles.insert(
+                token.role,
+                approved(scopes, approved_at, Some(token.into())),
+            );
+        }
+        Self {
+            id: paired.device_id,
+            key: paired.public_key,
+            info: paired.info.into(),
+            roles,
+            created_at: Timestamp::from_millis(paired.created_at_ms),
+            approved_at,
+            signs_v3: false,
+            pairing_token: None,
+        }
+    }
+}
+
+fn approved(scopes: ScopeSet, approved_at: Timestamp, token: Option<DeviceToken>) -> ApprovedRole {
+    ApprovedRole {
+        scopes,
+        approved_at,
+        grant: None,
+        token,
+    }
+}
+
+impl From<TokenSummary> for DeviceToken {
+    fn from(token: TokenSummary) -> Self {
+        Self {
+            hash: None,
+            scopes: token.scopes,
+            created_at: Timestamp::from_millis(token.created_at_ms),
+            rotated_at: token.rotated_at_ms.map(Timestamp::from_millis),
+            revoked_at: token.revoked_at_ms.map(Timestamp::from_millis),
+            last_used_at: token.last_used_at_ms.map(Timestamp::from_millis),
+        }
+    }
+}
+
+impl From<DeviceDescription> for DeviceInfo {
+    fn from(info: DeviceDescription) -> Self {
+        Self {
+            display_name: info.display_name,
+            platform: info.platform,
+            device_family: info.device_family,
+            client_id: info.client_id,
+            client_mode: info.client_mode,
+            remote_ip: info.remote_ip,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Parameters of methods, read strictly.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::ErrorShape;
+
+/// Reads the parameters of a method. What does not fit is `invalid X params: at <path>: …`, without
+/// the value that does not.
+pub fn read_params<T: DeserializeOwned>(
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<T, ErrorShape> {
+    let text = params.map_or("{}", RawValue::get);
+    if !is_object(text) {
+        return Err(ErrorShape::invalid(format!(
+            "invalid {method} params: expected an object"
+        )));
+    }
+    let mut source = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut source).map_err(|error| {
+        let path = error.path().to_string();
+        let reason = concise(error.inner());
+        let reason = match path.as_str() {
+            "." => reason,
+            path => format!("at {path}: {reason}"),
+        };
+        ErrorShape::invalid(format!("invalid {method} params: {reason}"))
+    })
+}
+
+/// Serde would take an array for a struct.
+pub(crate) fn is_object(text: &str) -> bool {
+    text.trim_ascii_start().starts_with('{')
+}
+
+/// What was expected, without the value that was found and where that stood in the text.
+pub(crate) fn concise(error: &serde_json::Error) -> String {
+    let full = error.to_string();
+    let text = full
+        .rsplit_once(" at line ")
+        .map_or(&*full, |(text, _)| text);
+    let echoes = text.starts_with("invalid type") || text.starts_with("invalid value");
+    if let (true, Some((_, expected))) = (echoes, text.rsplit_once("expected ")) {
+        return format!("expected {expected}");
+    }
+    text.to_owned()
+}
+
+/// A text that is not empty.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Text(String);
+
+/// The text is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must not be empty")]
+pub struct EmptyText;
+
+impl Text {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Text {
+    type Error = EmptyText;
+
+    fn try_from(text: String) -> Result<Self, EmptyText> {
+        if text.is_empty() {
+            Err(EmptyText)
+        } else {
+            Ok(Self(text))
+        }
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> Self {
+        text.0
+    }
+}
+
+/// The parameters of a method that takes none.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Empty {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code)]
+    struct Params {
+        name: Text,
+        list: Option<Vec<Text>>,
+    }
+
+    fn message(params: &str) -> String {
+        let raw: Box<RawValue> = serde_json::from_str(params).unwrap();
+        let read = read_params::<Params>("x.y", Some(&raw));
+        read.unwrap_err().message
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_and_its_value_is_not() {
+        assert_eq!(
+            message(r#"{"name":7}"#),
+            "invalid x.y params: at name: expected a string"
+        );
+        assert_eq!(
+            message(r#"{"name":""}"#),
+            "invalid x.y params: at name: must not be empty"
+        );
+        assert_eq!(
+            message(r#"{"name":"a","list":["b",""]}"#),
+            "invalid x.y params: at list[1]: must not be empty"
+        );
+        assert_eq!(message("{}"), "invalid x.y params: missing field `name`");
+        assert_eq!(
+            message(r#"{"name":"a","nam":"hunter2"}"#),
+            "invalid x.y params: at nam: unknown field `nam`, expected `name` or `list`"
+        );
+        assert_eq!(
+            message(r#""hunter2""#),
+            "invalid x.y params: expected an object"
+        );
+        assert!(read_params::<Empty>("x", None).is_ok());
+    }
+}
