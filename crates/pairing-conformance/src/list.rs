@@ -95,6 +95,7 @@ macro_rules! __contract_cases {
             every_member_can_be_replaced
             every_kind_can_be_deleted
             every_stage_of_a_role_survives
+            every_surface_of_a_node_survives
             another_request_of_a_device_takes_the_place_of_the_first
             an_approval_is_one_batch
             each_range_holds_its_kind_page_by_page
