@@ -51,6 +51,7 @@ pub(super) trait Fields {
             return Ok(None);
         };
         let names = json::elements(raw).ok();
+        let names = names.filter(|names| names.iter().all(|raw| raw.starts_with('"')));
         let names = names.and_then(|names| {
             let names = names.into_iter().map(json::text_of);
             names.collect::<Option<BTreeSet<_>>>()
@@ -138,13 +139,9 @@ impl Edit {
         commands: Option<&BTreeSet<String>>,
         depth: usize,
     ) {
-        match commands {
-            None => self.remove(key),
-            Some(commands) if self.commands(key).ok().flatten().as_ref() != Some(commands) => {
-                let names: Vec<_> = commands.iter().collect();
-                self.put_list(key, &names, depth);
-            }
-            Some(_) => {}
+        if self.commands(key).as_ref().ok() != Some(&commands.cloned()) {
+            let quoted = commands.map(|names| names.iter().map(|name| json::quoted(name).into()));
+            self.put(key, quoted.map(|names| json::array(names, depth)));
         }
     }
 

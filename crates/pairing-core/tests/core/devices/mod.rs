@@ -4,6 +4,7 @@ mod approval;
 mod connect;
 mod model;
 mod setup;
+mod surface;
 mod tokens;
 
 use std::net::IpAddr;
