@@ -5,7 +5,7 @@ use gateway_protocol::device::{
     RenameParams, RequestParams, RoleParams, TokenRevoked, TokenRotated,
 };
 use gateway_protocol::{Empty, ErrorShape, Text};
-use pairing_core::device::{RequestId, Role, Rotated, SetupProfile};
+use pairing_core::device::{GatewayUrl, RequestId, Role, Rotated, SetupCode, SetupProfile};
 use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet};
 use serde::Deserialize;
 
@@ -108,27 +108,26 @@ struct SetupParams {
 }
 
 pub(super) fn setup_code(call: &Call) -> Reply {
-    use pairing_core::device::{GatewayUrl, SetupCode};
     let params: SetupParams = call.params()?;
     let url = GatewayUrl::parse(&params.url).map_err(|error| {
         ErrorShape::invalid(format!("invalid device.pair.setupCode params: at url: {error}"))
     })?;
     let devices = call.pairing().devices();
     let issued = devices.issue_pairing_token(params.profile, None, &call.approver());
-    let (token, expires_at) = issued.map_err(of_device)?;
+    let (token, issued) = issued.map_err(of_device)?;
     let ask = params.profile.ask();
     let code = SetupCode {
         url,
         token,
-        expires_at,
-        tls_fingerprint: call.shared.tls_fingerprint(),
+        expires_at: Some(issued.expires_at),
+        tls_fingerprint: call.shared.tls_fingerprint.clone(),
     };
     call.reply(&serde_json::json!({
         "setupCode": code.encode().as_str(),
         "gatewayUrl": code.url.to_string(),
         "roles": ask.roles,
         "scopes": ask.scopes,
-        "expiresAtMs": expires_at.as_millis(),
+        "expiresAtMs": issued.expires_at.as_millis(),
     }))
 }
 
