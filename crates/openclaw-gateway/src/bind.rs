@@ -306,6 +306,9 @@ mod tests {
             interfaces(&[("eth0", "100.128.0.1"), ("x", "100.63.255.255")]).tailnet(),
             None
         );
+        let mut down = usual();
+        down.0.iter_mut().for_each(|found| found.is_up = false);
+        assert_eq!(down.lan_address(), None);
         assert!(Interfaces::of_this_machine().is_ok());
     }
 }

@@ -195,11 +195,17 @@ mod tests {
         for text in [
             "",
             "{",
+            &"x".repeat(5000),
             "\u{0}",
             r#"{"pid":1,"port":1,"startedAt":"2026-11-22T13:27:57.013Z"}"#,
         ] {
             std::fs::write(&file, text).unwrap();
             let held = Instance::acquire(&state, now()).unwrap();
+            let error = Instance::acquire(&state, now()).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("process {}", std::process::id())),
+                "{error}"
+            );
             // Somebody scribbles over it while it is held.
             std::fs::write(&file, "\u{1b}[2J").unwrap();
             let error = Instance::acquire(&state, now()).unwrap_err().to_string();

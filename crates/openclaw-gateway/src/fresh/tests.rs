@@ -101,6 +101,16 @@ fn t85_an_existing_configuration_is_never_written_to() {
 }
 
 #[test]
+fn a_token_that_is_kept_outlives_the_configuration() {
+    let (_dir, state) = configured("{}");
+    let first = prepare(&state, no_vars, false, &entropy()).unwrap();
+    fs::remove_file(state.config()).unwrap();
+    let again = prepare(&state, no_vars, false, &Broken).unwrap();
+    assert!(lets_in(&again, first.kept.unwrap().expose()));
+    assert!(!state.config().exists());
+}
+
+#[test]
 fn where_there_is_a_secret_none_is_made() {
     let texts = [
         "{ gateway: { auth: { token: 't' } } }",
