@@ -2,7 +2,7 @@
 //!
 //! Nothing in here can hold a secret, but for [`ApprovedNode`]: the one answer that shows a token.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pairing_core::device::{
     Device, DeviceInfo, DeviceRequest, DeviceToken, Node, NodeId, NodeInfo, NodeRequest, RequestId,
@@ -33,6 +33,9 @@ pub(crate) struct PendingDevice {
     roles: Vec<Role>,
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     scopes: ScopeSet,
+    /// What the node says it can be asked to do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    commands: BTreeSet<String>,
     silent: bool,
     is_repair: bool,
     ts: i64,
@@ -244,6 +247,7 @@ impl From<&DeviceRequest> for PendingDevice {
             role: roles.first().copied(),
             roles,
             scopes: request.ask.scopes.clone(),
+            commands: request.ask.commands.clone(),
             silent: request.silent,
             is_repair: request.is_repair,
             ts: request.asked_at.as_millis(),
