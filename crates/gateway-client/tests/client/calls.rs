@@ -242,6 +242,9 @@ async fn a_gateway_that_is_silent_for_two_intervals_is_given_up() {
     peer.event("tick", json!({ "ts": 1 })).await;
     assert!(matches!(events.next().await, Some(ClientEvent::Tick(_))));
     // Only ticks count.
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    tokio::time::resume();
     peer.event("presence", json!({ "presence": [] })).await;
     assert!(matches!(
         events.next().await,
