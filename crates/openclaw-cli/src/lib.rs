@@ -16,7 +16,6 @@ pub mod qr;
 mod setup;
 mod subject;
 mod text;
-mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

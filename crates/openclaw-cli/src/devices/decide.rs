@@ -1,12 +1,12 @@
 //! `openclaw devices approve`, `reject`, `remove` and `rename`.
 
+use gateway_protocol::device::{DeviceApproved, DeviceRejected, DeviceRemoved};
 use pairing_core::device::{Ask, Device, DeviceRequest, Role};
 
 use super::Call;
 use super::list::origin;
 use crate::console::Screen;
 use crate::subject::label;
-use crate::wire::{DeviceApproved, DeviceRejected, DeviceRemoved};
 use crate::{Exit, Failure, json, text};
 
 impl Call {

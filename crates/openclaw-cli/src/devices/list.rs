@@ -1,11 +1,11 @@
 //! `openclaw devices list`.
 
+use gateway_protocol::device::DevicePairList;
 use pairing_core::device::{Device, DeviceRequest};
 
 use super::Call;
 use crate::console::{Rows, Screen};
 use crate::subject::{self, enough};
-use crate::wire::DevicePairList;
 use crate::{Exit, Failure, text};
 
 impl Call {

@@ -1,12 +1,12 @@
 //! `openclaw devices rotate` and `revoke`.
 
+use gateway_protocol::device::{TokenRevoked, TokenRotated};
 use pairing_core::device::{Device, Role};
 use pairing_core::{DeviceError, ScopeSet};
 
 use super::Call;
 use crate::console::Screen;
 use crate::subject::label;
-use crate::wire::{TokenRevoked, TokenRotated};
 use crate::{Exit, Failure, text};
 
 impl Call {
@@ -29,6 +29,7 @@ impl Call {
                 role,
                 scopes: rotated.scopes,
                 rotated_at_ms: rotated.at.as_millis(),
+                token: None,
             })?;
         } else {
             let scopes = match role {

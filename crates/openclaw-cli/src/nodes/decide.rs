@@ -1,10 +1,11 @@
 //! `openclaw nodes approve`, `reject`, `rename` and `remove`.
 
+use gateway_protocol::node::{ApprovedNode, NodeApproved, NodeRejected, NodeRenamed};
+
 use super::Call;
 use super::list::commands;
 use crate::console::Screen;
 use crate::subject::label;
-use crate::wire::{ApprovedNode, NodeApproved, NodeRejected, NodeRenamed};
 use crate::{Exit, Failure, json};
 
 impl Call {

@@ -1,12 +1,12 @@
 //! `openclaw nodes list` and `pending`.
 
+use gateway_protocol::node::NodePairList;
 use pairing_core::device::{Node, NodeInfo, NodeRequest};
 use pairing_core::{NodeList, escape};
 
 use super::Call;
 use crate::console::{Rows, Screen};
 use crate::subject::{self, enough};
-use crate::wire::NodePairList;
 use crate::{Exit, Failure, text};
 
 impl Call {
