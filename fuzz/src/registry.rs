@@ -112,6 +112,10 @@ fn info() -> DeviceInfo {
     }
 }
 
+fn commands() -> BTreeSet<String> {
+    BTreeSet::from(["camera.snap".to_owned(), "a \"b\"".to_owned()])
+}
+
 /// A request of a device.
 pub fn device_request() -> Record {
     Record::DeviceRequest(DeviceRequest {
@@ -119,7 +123,11 @@ pub fn device_request() -> Record {
         device: DeviceId::of(&key()),
         key: key(),
         info: info(),
-        ask: Ask::role(Role::Operator, ScopeSet::admin()),
+        ask: Ask {
+            roles: BTreeSet::from([Role::Operator, Role::Node]),
+            scopes: ScopeSet::admin(),
+            commands: commands(),
+        },
         origin: None,
         silent: false,
         is_repair: true,
@@ -133,6 +141,7 @@ pub fn device_request() -> Record {
 pub fn device() -> Record {
     let approved = ApprovedRole {
         scopes: ScopeSet::admin(),
+        commands: None,
         approved_at: at(1),
         grant: None,
         token: Some(DeviceToken {
@@ -144,11 +153,18 @@ pub fn device() -> Record {
             last_used_at: Some(at(3)),
         }),
     };
+    let node = ApprovedRole {
+        scopes: ScopeSet::default(),
+        commands: Some(commands()),
+        approved_at: at(4),
+        grant: None,
+        token: None,
+    };
     Record::Device(Device {
         id: DeviceId::of(&key()),
         key: key(),
         info: info(),
-        roles: BTreeMap::from([(Role::Operator, approved)]),
+        roles: BTreeMap::from([(Role::Operator, approved), (Role::Node, node)]),
         created_at: at(0),
         approved_at: at(4),
         signs_v3: true,

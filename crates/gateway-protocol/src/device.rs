@@ -2,7 +2,7 @@
 //!
 //! Nothing in here can hold a secret, but for [`TokenRotated`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pairing_core::device::{
     ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, RequestId, Role,
@@ -92,6 +92,9 @@ pub struct PendingDevice {
     /// The scopes as an operator.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scopes: ScopeSet,
+    /// What the node says it can be asked to do.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<String>,
     /// Did it qualify for approval without asking?
     pub silent: bool,
     /// Was it known when it asked?
@@ -249,6 +252,7 @@ impl From<&DeviceRequest> for PendingDevice {
             role: roles.first().copied(),
             roles,
             scopes: request.ask.scopes.clone(),
+            commands: request.ask.commands.clone(),
             silent: request.silent,
             is_repair: request.is_repair,
             ts: request.asked_at.as_millis(),
@@ -319,6 +323,7 @@ impl From<PendingDevice> for DeviceRequest {
             ask: Ask {
                 roles: pending.roles.into_iter().chain(pending.role).collect(),
                 scopes: pending.scopes,
+                commands: pending.commands,
             },
             origin: None,
             silent: pending.silent,
@@ -369,6 +374,7 @@ impl From<PairedDevice> for Device {
 fn approved(scopes: ScopeSet, approved_at: Timestamp, token: Option<DeviceToken>) -> ApprovedRole {
     ApprovedRole {
         scopes,
+        commands: None,
         approved_at,
         grant: None,
         token,

@@ -86,7 +86,7 @@ pub(crate) fn run(
         "For {left}, until {}, one device may ask with it to be let in, and to",
         issued.expires_at
     ))?;
-    for right in text::rights(&asks) {
+    for right in text::rights(&asks, None) {
         screen.remark(format_args!("  {right}"))?;
     }
     screen.remark(

@@ -1,5 +1,6 @@
 //! Words for people.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pairing_core::device::{Ask, Device, DeviceInfo, Role};
@@ -47,7 +48,7 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
 pub(crate) fn ask(ask: &Ask) -> String {
     let roles = ask.roles.iter().map(|role| match role {
         Role::Operator => format!("operator ({})", scopes(&ask.scopes)),
-        Role::Node => "node".to_owned(),
+        Role::Node => node(&ask.commands),
     });
     roles.collect::<Vec<_>>().join(", ")
 }
@@ -57,13 +58,32 @@ pub(crate) fn approved(device: &Device) -> String {
     let roles = device.roles.iter().map(|(role, approved)| match role {
         role if approved.is_revoked() => format!("{role} (revoked)"),
         Role::Operator => format!("operator ({})", scopes(&approved.scopes)),
-        Role::Node => "node".to_owned(),
+        Role::Node => node(approved.commands.as_ref().unwrap_or(&BTreeSet::new())),
     });
     let roles: Vec<_> = roles.collect();
     if roles.is_empty() {
         "nothing".to_owned()
     } else {
         roles.join(", ")
+    }
+}
+
+/// `node (camera.snap, system.run)`. The owner decides by that, so none is left out.
+fn node(commands: &BTreeSet<String>) -> String {
+    if commands.is_empty() {
+        return "node".to_owned();
+    }
+    let names: Vec<_> = commands.iter().map(|name| command(name)).collect();
+    format!("node ({})", names.join(", "))
+}
+
+/// A command's name, escaped, and in quotes where it could be taken for more than a name.
+fn command(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
+    if name.chars().all(is_plain) {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", escape(name).to_string().replace('"', "\\\""))
     }
 }
 
@@ -80,8 +100,9 @@ pub(crate) fn scopes(scopes: &ScopeSet) -> String {
     }
 }
 
-/// What a role and its scopes let a device do, one line each.
-pub(crate) fn rights(ask: &Ask) -> Vec<String> {
+/// What a role, its scopes and its commands let a device do, one line each; marked where a node could not
+/// be asked that `before`.
+pub(crate) fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut lines = Vec::new();
     if ask.roles.contains(&Role::Operator) && ask.scopes.is_empty() {
         lines.push("as operator: connect, and nothing else (no scopes)".to_owned());
@@ -100,6 +121,11 @@ pub(crate) fn rights(ask: &Ask) -> Vec<String> {
     }
     if ask.roles.contains(&Role::Node) {
         lines.push("as node: carry out what it is asked to".to_owned());
+        for name in &ask.commands {
+            let is_new = before.is_some_and(|before| !before.contains(name));
+            let mark = if is_new { " (new)" } else { "" };
+            lines.push(format!("  {}{mark}", command(name)));
+        }
     }
     lines
 }
@@ -134,6 +160,19 @@ mod tests {
         ];
         for (seconds, text) in table {
             assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn t33_t70_a_name_is_not_taken_for_more_than_one() {
+        for (name, shown) in [
+            ("system.run", "system.run"),
+            ("a, system.run", r#""a, system.run""#),
+            ("a\", \"b", r#""a\", \"b""#),
+            ("run (new)", r#""run (new)""#),
+            ("\u{202e}nur", r#""\u{202e}nur""#),
+        ] {
+            assert_eq!(command(name), shown);
         }
     }
 

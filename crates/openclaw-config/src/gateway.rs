@@ -1,7 +1,7 @@
 //! `gateway`.
 
-use crate::Secret;
 use crate::read::{Reader, Section};
+use crate::{GatewayLimits, Secret};
 
 /// The gateway: where it listens, and whom it believes.
 #[derive(Debug, Clone)]
@@ -15,6 +15,8 @@ pub struct Gateway {
     pub bind: Bind,
     /// Addresses and networks whose forwarding headers are believed.
     pub trusted_proxies: Vec<String>,
+    /// Names, beside those that need no saying, by which browsers may call it.
+    pub allowed_hosts: Vec<String>,
     /// The shared secret.
     pub auth: Auth,
     /// The browser's user interface.
@@ -25,6 +27,8 @@ pub struct Gateway {
     pub remote: Remote,
     /// Devices that need not wait for the owner.
     pub auto_approve: AutoApprove,
+    /// How much of it anybody may use.
+    pub limits: GatewayLimits,
 }
 
 /// Where the gateway runs.
@@ -135,11 +139,13 @@ impl Gateway {
             port: at.port("port", reader).unwrap_or(Self::PORT),
             bind: bind(&mut at, reader),
             trusted_proxies: at.texts("trustedProxies", reader).unwrap_or_default(),
+            allowed_hosts: at.texts("allowedHosts", reader).unwrap_or_default(),
             auth: auth(at.child("auth", reader), reader),
             control_ui: control_ui(at.child("controlUi", reader), reader),
             tls: tls(at.child("tls", reader), reader),
             remote: remote(at.child("remote", reader), reader),
             auto_approve: auto_approve(at.child("nodes", reader), reader),
+            limits: GatewayLimits::read(at.child("limits", reader), reader),
         };
         at.finish(reader);
         gateway

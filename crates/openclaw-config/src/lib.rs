@@ -10,6 +10,7 @@
 mod channels;
 mod error;
 mod gateway;
+mod limits;
 mod outline;
 mod read;
 mod secret;
@@ -30,6 +31,7 @@ use zeroize::Zeroizing;
 pub use channels::Account;
 pub use error::{ConfigError, Fault, LoadError, Position};
 pub use gateway::{Auth, AuthMode, AutoApprove, Bind, ControlUi, Gateway, Mode, Remote, Tls};
+pub use limits::GatewayLimits;
 pub use secret::Secret;
 pub use slip::Slip;
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::ops::RangeInclusive;
 
 use pairing_core::escape;
 use zeroize::Zeroizing;
@@ -148,11 +149,13 @@ impl<'n> Section<'n> {
         }
     }
 
-    /// A fault of the value of a key that is there.
-    pub(crate) fn fault(&self, key: &'static str, detail: &str, reader: &mut Reader<'_>) {
-        if let Some(member) = self.last(key) {
+    /// A fault of the value of a key; `false` where the key is not there.
+    pub(crate) fn fault(&self, key: &str, detail: &str, reader: &mut Reader<'_>) -> bool {
+        let member = self.last(key);
+        if let Some(member) = member {
             reader.fault(&self.path(key), member.node.begin.at, detail);
         }
+        member.is_some()
     }
 
     fn path(&self, key: &str) -> String {
@@ -221,6 +224,30 @@ impl<'n> Section<'n> {
             );
         }
         port
+    }
+
+    /// A whole number within bounds.
+    pub(crate) fn count(
+        &mut self,
+        key: &'static str,
+        bounds: RangeInclusive<u64>,
+        reader: &mut Reader<'_>,
+    ) -> Option<u64> {
+        let found = self.find(key, reader)?;
+        let Value::Number = found.node.value else {
+            reader.wrong_kind(&found, "a whole number");
+            return None;
+        };
+        let text = reader.number(found.node);
+        let count = integer(text).and_then(|number| u64::try_from(number).ok());
+        let count = count.filter(|count| bounds.contains(count));
+        if count.is_none() {
+            let (least, most) = bounds.into_inner();
+            let text = escape(text).limit(32);
+            let detail = format!("{text} is not a whole number from {least} to {most}");
+            reader.fault(&found.path, found.node.begin.at, detail);
+        }
+        count
     }
 
     /// One of several words.

@@ -17,6 +17,12 @@ impl Secret {
         (!is_placeholder(&text)).then_some(Self(text))
     }
 
+    /// A secret out of a file of its own, or made just now; `None` where it is blank or a placeholder.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_blank = text.trim().is_empty();
+        Self::new(Zeroizing::new(text.to_owned())).filter(|_| !is_blank)
+    }
+
     /// The value. Compare it in constant time, and keep it out of logs, arguments and errors.
     pub fn expose(&self) -> &str {
         &self.0
@@ -62,10 +68,17 @@ mod tests {
             "…",
         ] {
             assert!(secret(placeholder).is_none(), "{placeholder}");
+            assert!(Secret::parse(placeholder).is_none(), "{placeholder}");
         }
         for real in ["hunter2", "***a", "redacted-by-ann", "123456:AA-bb_c*"] {
             assert_eq!(secret(real).unwrap().expose(), real);
         }
+    }
+
+    #[test]
+    fn blanks_are_no_secret() {
+        assert!(Secret::parse("").is_none() && Secret::parse(" \n").is_none());
+        assert_eq!(Secret::parse("hunter2").unwrap().expose(), "hunter2");
     }
 
     #[test]

@@ -43,6 +43,7 @@ mod faulty;
 mod fixture;
 mod list;
 pub mod model;
+mod phone;
 mod registry;
 mod service;
 

@@ -95,6 +95,7 @@ macro_rules! __contract_cases {
             every_member_can_be_replaced
             every_kind_can_be_deleted
             every_stage_of_a_role_survives
+            every_surface_of_a_node_survives
             another_request_of_a_device_takes_the_place_of_the_first
             an_approval_is_one_batch
             each_range_holds_its_kind_page_by_page
@@ -178,6 +179,23 @@ macro_rules! __service_cases {
             approved_or_rejected_but_not_both
             no_grant_is_lost
             no_wrong_code_goes_uncounted
+        }
+        surface {
+            t33_asking_for_more_commands_is_another_request
+            an_operators_ask_leaves_the_nodes_commands
+            t33_a_node_does_what_was_approved_and_waits_for_the_rest
+            t33_approving_adds_the_commands_and_nothing_else
+            declaring_less_changes_nothing
+            what_is_declared_no_more_is_asked_no_more
+            rejecting_leaves_the_commands_that_were_approved
+            the_first_names_of_a_node_approved_without_any_count
+            t33_a_node_that_named_nothing_was_approved_for_nothing
+            a_code_asks_for_what_the_node_declares
+            a_node_of_a_known_network_has_what_it_came_with
+            t33_a_revoked_node_starts_afresh
+            who_is_no_node_has_no_commands
+            t88_what_a_connected_node_waits_for_does_not_expire
+            t88_holding_is_written_once_a_minute_and_revives_nothing
         }
     } };
 }

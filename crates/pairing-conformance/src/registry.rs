@@ -39,6 +39,10 @@ pub(crate) fn scopes(names: &[&str]) -> ScopeSet {
     names.iter().map(|n| Scope::parse(n).unwrap()).collect()
 }
 
+pub(crate) fn commands(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 fn info() -> DeviceInfo {
     DeviceInfo {
         display_name: Some("Zoë's \"phone\"\n".to_owned()),
@@ -61,6 +65,7 @@ pub(crate) fn device_request(number: u64) -> DeviceRequest {
         ask: Ask {
             roles: BTreeSet::from([Role::Node, Role::Operator]),
             scopes: scopes(&["operator.read", "operator.talk.secrets"]),
+            commands: commands(&["system.run", "läuft \"so\""]),
         },
         origin: Some("https://control.example.org".to_owned()),
         silent: true,
@@ -77,6 +82,7 @@ pub(crate) fn device(number: u64) -> Device {
     let approver = Approver::operator("phone", ScopeSet::admin());
     let operator = ApprovedRole {
         scopes: scopes(&["operator.read", "operator.write"]),
+        commands: None,
         approved_at: at(3),
         grant: Some(Grant {
             by: approver.id().clone(),
@@ -95,6 +101,7 @@ pub(crate) fn device(number: u64) -> Device {
     };
     let node = ApprovedRole {
         scopes: ScopeSet::default(),
+        commands: Some(commands(&["system.run", "camera.snap"])),
         approved_at: at(8),
         grant: None,
         token: None,

@@ -1,5 +1,7 @@
 //! Who decided what, for those who look later.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::device::{DeviceId, NodeId, RequestId, Role};
@@ -30,6 +32,9 @@ pub struct AuditEvent {
     /// The scopes that came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<ScopeSet>,
+    /// The commands that came of it, where a node named any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commands: Option<BTreeSet<String>>,
 }
 
 /// What was decided.
@@ -117,6 +122,7 @@ impl AuditEvent {
             request: None,
             role: None,
             scopes: None,
+            commands: None,
         }
     }
 }

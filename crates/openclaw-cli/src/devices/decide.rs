@@ -24,7 +24,7 @@ impl Call {
                 request: newest.into(),
             })?;
         } else {
-            self.show(newest, screen)?;
+            self.show(newest, known, screen)?;
             if let Some(known) = known {
                 screen.line(format_args!("Approved before: {}", text::approved(known)))?;
             }
@@ -40,7 +40,12 @@ impl Call {
         Ok(Exit::Refused)
     }
 
-    fn show(&self, request: &DeviceRequest, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+    fn show(
+        &self,
+        request: &DeviceRequest,
+        known: Option<&Device>,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<(), Failure> {
         let now = self.service.now();
         screen.line(format_args!("Newest request: {}", request.id))?;
         screen.line(format_args!("  Device:   {}", request.device))?;
@@ -60,7 +65,9 @@ impl Call {
         );
         screen.line(format_args!("  Asked:    {asked}, expires in {left}"))?;
         screen.line("Approving it would let it")?;
-        for right in text::rights(&request.ask) {
+        let before = known.and_then(|known| known.standing(Role::Node));
+        let before = before.and_then(|node| node.commands.as_ref());
+        for right in text::rights(&request.ask, before) {
             screen.line(format_args!("  {right}"))?;
         }
         Ok(())
@@ -84,7 +91,7 @@ impl Call {
                 "Approved device {}, which may now",
                 label(&device)
             ))?;
-            for right in text::rights(&standing(&device)) {
+            for right in text::rights(&standing(&device), None) {
                 screen.line(format_args!("  {right}"))?;
             }
         }
@@ -145,12 +152,16 @@ impl Call {
 fn standing(device: &Device) -> Ask {
     let roles = device.roles.keys().copied();
     let operator = device.standing(Role::Operator);
+    let node = device.standing(Role::Node);
     Ask {
         roles: roles
             .filter(|role| device.standing(*role).is_some())
             .collect(),
         scopes: operator
             .map(|operator| operator.scopes.clone())
+            .unwrap_or_default(),
+        commands: node
+            .and_then(|node| node.commands.clone())
             .unwrap_or_default(),
     }
 }

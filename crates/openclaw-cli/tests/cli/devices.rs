@@ -214,6 +214,40 @@ fn clearing() {
 }
 
 #[test]
+fn t33_what_a_node_could_be_asked_to_do_is_shown_before_it_can_be() {
+    let mut session = Session::recorded_devices();
+    let (device, key) = (
+        "8110e45971ac4b5c1d46390656f99136ffb66be14f0d1f53fa8b81b224f0c7e3",
+        "ugeFQ2bPD0Zv5Y20k795hGhN093E03hgfDrcD_cnpsg",
+    );
+    let ask = |session: &Session, id: &str, commands: Value| {
+        let request = json!({ id: {
+            "requestId": id, "deviceId": device, "publicKey": key, "displayName": "Phone",
+            "platform": "ios", "roles": ["node"], "isRepair": true, "ts": ASKED, "commands": commands,
+        }});
+        session.write_in("devices", "pending.json", request.to_string());
+    };
+    let first = "0c000000-1111-4111-8111-000000000001";
+    ask(&session, first, json!(["camera.snap"]));
+    session.person("devices approve");
+    session.person("devices approve 0c00");
+    let wider = "0c000000-2222-4222-8222-000000000002";
+    let hostile = "x), operator (admin\u{202e}";
+    ask(
+        &session,
+        wider,
+        json!(["camera.snap", "system.run", hostile]),
+    );
+    session.person("devices list");
+    session.person("devices approve");
+    session.pipe("devices list --json");
+    session.person("devices approve 0c00");
+    ask(&session, wider, json!("system.run"));
+    session.person("devices approve");
+    session.finish("devices-commands");
+}
+
+#[test]
 fn nothing_shows_a_token() {
     let session = Session::recorded_devices();
     let stored = fs::read_to_string(session.state().join("devices/paired.json")).unwrap();

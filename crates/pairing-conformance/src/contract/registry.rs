@@ -12,8 +12,8 @@ use crate::fixture::{
     sorted, write,
 };
 use crate::registry::{
-    all_keys, delete_all, device, device_request, hash, least_of_each, node, node_request,
-    one_of_each, pairing_token, put_all, ranges, request_id, scopes,
+    all_keys, commands, delete_all, device, device_request, hash, least_of_each, node,
+    node_request, one_of_each, pairing_token, put_all, ranges, request_id, scopes,
 };
 
 pub(crate) fn every_kind_is_read_back_as_it_was_put(fixture: &Fixture) {
@@ -62,6 +62,7 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
     let store = fixture.open();
     let approved = ApprovedRole {
         scopes: scopes(&["operator.admin"]),
+        commands: None,
         approved_at: at(1),
         grant: None,
         token: None,
@@ -104,6 +105,50 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
         let record = Record::Device(device);
         write(&*store, [Change::Put(record.clone())]);
         assert_eq!(read(&*store, &record.key()), Some(record));
+    }
+}
+
+/// What a node may be asked to do: never named, nothing, something, more, never named again.
+pub(crate) fn every_surface_of_a_node_survives(fixture: &Fixture) {
+    let store = fixture.open();
+    let mut device = device(1);
+    device.pairing_token = None;
+    let (mut request, role) = (device_request(1), Role::Node);
+    let surfaces = [
+        None,
+        Some(commands(&[])),
+        Some(commands(&["system.run"])),
+        Some(commands(&["system.run", "a, b", "\\u0041"])),
+        Some(commands(&["a, b"])),
+        None,
+    ];
+    for silent in [false, true] {
+        device.roles.get_mut(&role).unwrap().grant = None;
+        if silent {
+            // Nothing else to say of the role.
+            device.roles.get_mut(&role).unwrap().approved_at = device.approved_at;
+        }
+        for surface in &surfaces {
+            request.ask.commands = surface.clone().unwrap_or_default();
+            device
+                .roles
+                .get_mut(&role)
+                .unwrap()
+                .commands
+                .clone_from(surface);
+            let records = [
+                Record::Device(device.clone()),
+                Record::DeviceRequest(request.clone()),
+            ];
+            for record in records {
+                write(&*store, [Change::Put(record.clone())]);
+                assert_eq!(read(&*store, &record.key()), Some(record));
+            }
+        }
+        write(
+            &*store,
+            [Change::Delete(Record::Device(device.clone()).key())],
+        );
     }
 }
 

@@ -5,4 +5,5 @@ pub(crate) mod decisions;
 pub(crate) mod expiry;
 pub(crate) mod lockout;
 pub(crate) mod requests;
+pub(crate) mod surface;
 pub(crate) mod together;

@@ -1,9 +1,13 @@
 //! A device connects: admitted, or the owner is asked.
 
+use std::collections::BTreeSet;
+
+use super::asking::{Asked, ask_for_commands, ask_to_pair, bind};
 use super::standing::{UpgradeReason, check};
+use super::surface::Pinned;
 use super::{
-    Ask, Connecting, Credential, CredentialError, Device, DeviceId, DeviceLimits, DeviceRequest,
-    DeviceToken, PairingToken, RequestId, Role, SecretToken, Silence, TokenHash,
+    Connecting, Credential, CredentialError, Device, DeviceLimits, DeviceRequest, DeviceToken,
+    PairingToken, RequestId, Role, SecretToken, Silence, TokenHash,
 };
 use crate::dm::Decision;
 use crate::store::{Change, Grant};
@@ -76,23 +80,24 @@ fn is_live(token: &DeviceToken, limits: &DeviceLimits, now: Timestamp) -> bool {
 pub(crate) enum Connected {
     Admitted {
         minted: Option<(SecretToken, Timestamp)>,
+        /// What the device may be asked to do now.
+        commands: BTreeSet<String>,
+        /// The request for the commands beyond that.
+        asked: Option<Box<Asked>>,
         /// Whose doing it was that nobody was asked.
         silently: Option<Approver>,
     },
     Asked(Box<Asked>),
 }
 
-/// The owner has to be asked, and has been.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// Why.
-    pub reason: UpgradeReason,
-    /// What the owner decides about.
-    pub request: DeviceRequest,
-    /// The request of this device that has ended, because more is asked for now.
-    pub superseded: Option<RequestId>,
-    /// Was the request made just now?
-    pub is_new: bool,
+impl Connected {
+    /// Has the owner been asked just now? A new request takes a place, which depends on all that wait.
+    pub(crate) fn is_new_request(&self) -> bool {
+        match self {
+            Self::Admitted { asked, .. } => asked.as_ref().is_some_and(|asked| asked.is_new),
+            Self::Asked(asked) => asked.is_new,
+        }
+    }
 }
 
 /// Randomness drawn before the decision: a token in case one is minted, an id in case one is asked.
@@ -114,6 +119,14 @@ pub(crate) struct Scene<'a> {
     pub(crate) now: Timestamp,
 }
 
+impl<'a> Scene<'a> {
+    /// The request of this device that still runs.
+    pub(super) fn running(&self) -> Option<&'a DeviceRequest> {
+        let request = self.known.request.as_ref();
+        request.filter(|request| !request.is_expired(self.limits, self.now))
+    }
+}
+
 /// Decides about a connection whose credential is good.
 pub(crate) fn decide(scene: &Scene<'_>) -> Decision<Connected> {
     let Connecting {
@@ -126,7 +139,7 @@ pub(crate) fn decide(scene: &Scene<'_>) -> Decision<Connected> {
             let by = Approver::silent(scene.connecting.address);
             admit(scene, silently_approved(scene, device, &by), Some(by))
         }
-        Err(reason) => ask(scene, reason),
+        Err(reason) => ask_to_pair(scene, reason),
     }
 }
 
@@ -160,12 +173,12 @@ fn silently_approved(scene: &Scene<'_>, device: Option<&Device>, by: &Approver) 
         let (id, key) = (connecting.device(), connecting.proof.key());
         Device::unapproved(id, key, connecting.info.clone(), scene.now)
     });
-    let ask = Ask::role(connecting.role, connecting.scopes.clone());
-    approved.grant(&ask, &grant, scene.now);
+    let (ask, said) = (connecting.ask(), Some(&connecting.commands));
+    approved.grant(&ask, said, &grant, scene.now);
     approved
 }
 
-/// Admits, with a token where the role wants one.
+/// Admits, with a token where the role wants one, and for as much as was approved of what it declares.
 fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> Decision<Connected> {
     let (connecting, known) = (scene.connecting, scene.known);
     let role = connecting.role;
@@ -192,7 +205,20 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
         }
         _ => {}
     }
+    let pinned = match device.roles.get_mut(&role) {
+        Some(approved) => approved.pin(&connecting.commands),
+        None => Pinned::default(),
+    };
     let is_first = known.device.is_none();
+    let mut asked = None;
+    if pinned.is_wider {
+        let asking = ask_for_commands(scene);
+        changes.extend(asking.changes);
+        asked = Some(Box::new(asking.outcome));
+    } else if role == Role::Node && !is_first {
+        let running = scene.running();
+        changes.extend(running.and_then(|r| device.take_back(r, &connecting.commands)));
+    }
     if known
         .device
         .as_ref()
@@ -206,7 +232,12 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
     }
     Decision {
         changes,
-        outcome: Connected::Admitted { minted, silently },
+        outcome: Connected::Admitted {
+            minted,
+            commands: pinned.live,
+            asked,
+            silently,
+        },
     }
 }
 
@@ -222,119 +253,4 @@ fn end_claim(device: &mut Device, token: &PairingToken, role: Role) -> Option<Ch
         return Some(Change::Delete(Key::PairingToken { hash: token.hash }));
     }
     Some(Change::Put(Record::PairingToken(left)))
-}
-
-fn bind(token: &PairingToken, device: DeviceId) -> Change {
-    Change::Put(Record::PairingToken(PairingToken {
-        device: Some(device),
-        ..token.clone()
-    }))
-}
-
-/// Asks the owner: once per device, under one id for as long as no more is asked for.
-fn ask(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<Connected> {
-    let Scene {
-        connecting,
-        credential,
-        known,
-        drawn,
-        limits,
-        now,
-        ..
-    } = *scene;
-    let by_code = match (credential, &known.pairing_token) {
-        (Credential::PairingToken(_), Some(token)) => Some(token),
-        _ => None,
-    };
-    let before = known.request.as_ref();
-    let before = before.filter(|request| !request.is_expired(limits, now));
-    let wanted = match (by_code, before) {
-        // A code fixes what is asked for, whatever the connection asks.
-        (Some(token), _) => token.profile.ask(),
-        (None, Some(before)) => before.with(connecting.role, &connecting.scopes),
-        (None, None) => Ask::role(connecting.role, connecting.scopes.clone()),
-    };
-    let pairing_token = by_code.map(|token| token.hash);
-    let same = before.filter(|before| {
-        let way = before.origin == connecting.origin
-            && (pairing_token.is_none() || before.pairing_token == pairing_token);
-        way && before.ask.covers(&wanted)
-    });
-    let request = match same {
-        Some(same) => DeviceRequest {
-            ask: wanted,
-            refreshed_at: now,
-            ..same.clone()
-        },
-        None => DeviceRequest {
-            id: drawn.request.clone(),
-            device: connecting.device(),
-            key: connecting.proof.key(),
-            info: connecting.info.clone(),
-            ask: wanted,
-            origin: connecting.origin.clone(),
-            silent: connecting.silence != Silence::Ask,
-            is_repair: known.device.is_some(),
-            asked_at: now,
-            refreshed_at: now,
-            pairing_token: pairing_token.or(before.and_then(|before| before.pairing_token)),
-        },
-    };
-    let mut changes = Vec::new();
-    let is_fresh = same.is_some_and(|same| {
-        let age = now.since(same.refreshed_at);
-        same.ask == request.ask && age.is_some_and(|age| age < limits.refresh_interval)
-    });
-    if !is_fresh {
-        changes.extend(make_room(scene));
-        changes.push(Change::Put(Record::DeviceRequest(request.clone())));
-    }
-    changes.extend(
-        by_code
-            .filter(|token| token.device.is_none())
-            .map(|token| bind(token, connecting.device())),
-    );
-    Decision {
-        changes,
-        outcome: Connected::Asked(Box::new(Asked {
-            reason,
-            superseded: before.filter(|b| b.id != request.id).map(|b| b.id.clone()),
-            is_new: same.is_none(),
-            request,
-        })),
-    }
-}
-
-/// Deletes what has expired and, where too many wait, the least recently asked: of the same address
-/// first, then of all.
-fn make_room(scene: &Scene<'_>) -> Vec<Change> {
-    let Scene {
-        connecting,
-        waiting,
-        limits,
-        now,
-        ..
-    } = *scene;
-    let others = waiting.iter().filter(|r| r.device != connecting.device());
-    let (expired, mut live): (Vec<_>, Vec<_>) = others.partition(|r| r.is_expired(limits, now));
-    live.sort_by_key(|request| request.refreshed_at);
-    let mut gone = expired;
-    let address = &connecting.info.remote_ip;
-    let from_here = live.iter().filter(|r| r.info.remote_ip == *address);
-    let too_many = (from_here.clone().count() + 1).saturating_sub(limits.max_pending_per_address);
-    gone.extend(from_here.take(too_many).copied());
-    live.retain(|request| !gone.iter().any(|gone| gone.id == request.id));
-    let too_many = (live.len() + 1).saturating_sub(limits.max_pending);
-    gone.extend(live.into_iter().take(too_many));
-    let keys = gone.into_iter().map(|request| Key::DeviceRequest {
-        device: request.device,
-    });
-    keys.map(Change::Delete).collect()
-}
-
-impl DeviceRequest {
-    /// Is it over? So it is, too, where it was asked in the future.
-    pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
-        limits.is_over(self.refreshed_at, now)
-    }
 }

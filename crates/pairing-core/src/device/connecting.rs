@@ -1,19 +1,22 @@
 //! A connection, before it is decided about: what it asks, what it shows, and the way it came.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{
-    Cidrs, DeviceId, DeviceInfo, ParseRoleError, PayloadVersion, ProvenDevice, Role, SecretToken,
-    TokenHash, canonical_ip,
+    Ask, Cidrs, DeviceId, DeviceInfo, ParseRoleError, PayloadVersion, ProvenDevice, Role,
+    SecretToken, TokenHash, canonical_ip, surface,
 };
 use crate::{ParseScopeError, Scope, ScopeSet};
 
-/// A connection that has proven its key, and what it asks for: what is signed, and no more.
+/// A connection that has proven its key, and what it asks for: roles and scopes as they are signed. What a
+/// node declares beside that is pinned to what the owner approved.
 #[derive(Debug, Clone)]
 pub struct Connecting {
     pub(super) proof: ProvenDevice,
     pub(super) role: Role,
     pub(super) scopes: ScopeSet,
+    pub(super) commands: BTreeSet<String>,
     pub(super) info: DeviceInfo,
     pub(super) origin: Option<String>,
     pub(super) address: IpAddr,
@@ -49,6 +52,7 @@ impl Connecting {
         let scopes = asked.iter().map(|scope| Scope::parse(scope));
         Ok(Self {
             scopes: scopes.collect::<Result<_, _>>()?,
+            commands: BTreeSet::new(),
             role,
             proof,
             info,
@@ -56,6 +60,20 @@ impl Connecting {
             address: address.to_canonical(),
             silence: Silence::Ask,
         })
+    }
+
+    /// The same of a node that says what it can be asked to do; nothing for an operator.
+    ///
+    /// What [`is_command`](super::is_command) refuses is left out, and of more than 256 names those that
+    /// come last in the alphabet: such a node is not locked out, and is never asked to do that.
+    pub fn with_commands(self, commands: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        match self.role {
+            Role::Operator => self,
+            Role::Node => Self {
+                commands: surface::bounded(commands),
+                ..self
+            },
+        }
     }
 
     /// The same from a browser page, which is never let in without asking.
@@ -88,6 +106,19 @@ impl Connecting {
     /// The scopes it asks for.
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
+    }
+
+    /// What it says it can be asked to do.
+    pub fn commands(&self) -> &BTreeSet<String> {
+        &self.commands
+    }
+
+    /// What it asks for by itself.
+    pub(super) fn ask(&self) -> Ask {
+        Ask {
+            commands: self.commands.clone(),
+            ..Ask::role(self.role, self.scopes.clone())
+        }
     }
 
     pub(super) fn signed_v3(&self) -> bool {

@@ -8,7 +8,8 @@ use crate::dm::Decision;
 use crate::store::{Change, Grant};
 use crate::{Approver, Key, MissingScope, Record, ScopeSet, Timestamp};
 
-/// Approves what a request asks, and lets its setup code fetch the device tokens.
+/// Approves what a request asks, and lets its setup code fetch the device tokens. Where a node that
+/// stands asked for more commands, it gets these, and keeps its token.
 ///
 /// Bounded by what the approver may deal out, tested on what the device then has: an ask for nothing
 /// that revives what was approved before is no smaller than that.
@@ -29,14 +30,22 @@ pub(crate) fn approve(
         at: now,
         requested_at: Some(request.asked_at),
     };
-    device.grant(&request.ask, &grant, now);
+    device.grant(&request.ask, request.said_commands(), &grant, now);
+    let standing = before.and_then(|before| before.standing(Role::Node));
+    if let (Some(before), Some(standing)) = (before, standing)
+        && before.lacks_commands_alone(request)
+        && let Some(node) = device.roles.get_mut(&Role::Node)
+    {
+        node.approved_at = standing.approved_at;
+    }
     let granted = device.roles.get(&Role::Operator);
     let scopes = granted.filter(|_| request.ask.roles.contains(&Role::Operator));
     let scopes = scopes.map_or_else(ScopeSet::default, |granted| granted.scopes.clone());
     approver.may_deal(&request.ask.roles, &scopes)?;
     // A pin that was approved is the new one.
     device.info = device.updated(&request.info);
-    device.pairing_token = token.map(|token| token.hash);
+    // A claim on tokens that an earlier code left is neither here nor there.
+    device.pairing_token = token.map(|token| token.hash).or(device.pairing_token);
 
     let mut changes = vec![
         Change::Put(Record::Device(device.clone())),

@@ -1,7 +1,7 @@
 //! What an approval gives, and the tokens that stand for it.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ApprovedRole, Ask, Device, DeviceId, DeviceInfo, DeviceKey, DeviceToken, Role, TokenHash,
@@ -29,21 +29,34 @@ impl Device {
         }
     }
 
-    /// Approves: a role that stands keeps what it had, one that was revoked gets what it asked.
-    pub(crate) fn grant(&mut self, ask: &Ask, grant: &Grant, now: Timestamp) {
+    /// Approves: a role that stands keeps what it had, one that was revoked gets what it asked. `said` is
+    /// what the node has named, `None` where it has not been heard.
+    pub(crate) fn grant(
+        &mut self,
+        ask: &Ask,
+        said: Option<&BTreeSet<String>>,
+        grant: &Grant,
+        now: Timestamp,
+    ) {
         for role in &ask.roles {
             let asked = match role {
                 Role::Operator => ask.scopes.clone(),
                 Role::Node => ScopeSet::default(),
             };
             let before = self.roles.get(role);
-            let scopes = match before.filter(|before| !before.is_revoked()) {
+            let standing = before.filter(|before| !before.is_revoked());
+            let commands = match role {
+                Role::Operator => None,
+                Role::Node => ApprovedRole::commands_with(standing, said),
+            };
+            let scopes = match standing {
                 Some(before) => before.scopes.union(&asked),
                 None => asked,
             };
             let token = before.and_then(|before| before.token.clone());
             let approved = ApprovedRole {
                 scopes,
+                commands,
                 approved_at: now,
                 grant: Some(grant.clone()),
                 token: token.map(|token| DeviceToken {

@@ -12,6 +12,8 @@ pub struct DeviceLimits {
     pub request_lifetime: Duration,
     /// How often it is written down that a waiting device asked again: every 10 seconds.
     pub refresh_interval: Duration,
+    /// How often it is written down that a waiting device is still connected: every minute.
+    pub hold_interval: Duration,
     /// Requests that wait at a time: 64.
     pub max_pending: usize,
     /// Of these, from one address: 8.
@@ -29,6 +31,7 @@ impl Default for DeviceLimits {
         Self {
             request_lifetime: Duration::from_secs(300),
             refresh_interval: Duration::from_secs(10),
+            hold_interval: Duration::from_secs(60),
             max_pending: 64,
             max_pending_per_address: 8,
             pairing_token_lifetime: Duration::from_secs(600),

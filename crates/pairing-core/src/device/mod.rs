@@ -1,5 +1,6 @@
 //! Devices: who they are, what they sign, the tokens they hold, and the codes that let them ask.
 
+mod asking;
 mod cidr;
 mod connect;
 mod connecting;
@@ -19,11 +20,12 @@ mod record;
 mod role;
 mod setup_code;
 mod standing;
+mod surface;
 mod text;
 mod token;
 
+pub use asking::Asked;
 pub use cidr::{Cidrs, ParseCidrError, canonical_ip};
-pub use connect::Asked;
 pub use connecting::{
     AskError, AuthenticatedDevice, AutoApprove, Connecting, Credential, CredentialError, Silence,
 };
@@ -43,7 +45,9 @@ pub use record::{
 pub use role::{ParseRoleError, Role};
 pub use setup_code::{SetupCode, SetupCodeError};
 pub use standing::UpgradeReason;
+pub use surface::is_command;
 pub use token::{ParseTokenError, ParseTokenHashError, SecretToken, TokenHash};
 
+pub(crate) use asking::hold;
 pub(crate) use connect::{Connected, Drawn, Known, Scene, authenticate, decide};
 pub(crate) use decide::{approve, reject, remove, revoke, rotate};

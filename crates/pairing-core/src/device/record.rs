@@ -26,13 +26,18 @@ pub struct DeviceInfo {
     pub remote_ip: Option<String>,
 }
 
-/// What a device asks for: roles, and the scopes that it wants as an operator.
+/// What a device asks for: roles, the scopes that it wants as an operator, and the commands that it would
+/// carry out as a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
     /// The roles.
     pub roles: BTreeSet<Role>,
     /// The operator's scopes; empty where it does not ask to be one.
     pub scopes: ScopeSet,
+    /// What the node says it can be asked to do; empty where it does not ask to be one, and until it has
+    /// been heard.
+    #[serde(default)]
+    pub commands: BTreeSet<String>,
 }
 
 /// A device that waits for the owner. One per device.
@@ -88,9 +93,15 @@ pub struct Device {
 pub struct ApprovedRole {
     /// The baseline: no token of the role ever exceeds it.
     pub scopes: ScopeSet,
-    /// When it was last approved.
+    /// What a node may be asked to do, however much it declares; an approval adds to it. `None` where
+    /// the role was approved before the node had named anything (by another program, or by a setup code
+    /// whose operator came first): the first names that it declares are recorded here.
+    #[serde(default)]
+    pub commands: Option<BTreeSet<String>>,
+    /// When it was last approved. Commands that were added to a role that stood do not move it: its
+    /// token goes on.
     pub approved_at: Timestamp,
-    /// Who approved; `None` where another program has not written it down.
+    /// Who last approved; `None` where another program has not written it down.
     pub grant: Option<Grant>,
     /// The token; `None` until one has been delivered.
     pub token: Option<DeviceToken>,
@@ -165,22 +176,37 @@ impl SetupProfile {
         Ask {
             roles,
             scopes: ScopeSet::of(scopes),
+            commands: BTreeSet::new(),
         }
     }
 }
 
 impl Ask {
-    /// One role, as a connection asks for it.
+    /// One role, as a connection asks for it that names no commands.
     pub fn role(role: Role, scopes: ScopeSet) -> Self {
         Self {
             roles: BTreeSet::from([role]),
             scopes,
+            commands: BTreeSet::new(),
         }
     }
 
     /// Is all of `other` covered?
     pub fn covers(&self, other: &Self) -> bool {
-        self.roles.is_superset(&other.roles) && self.scopes.covers(&other.scopes)
+        self.roles.is_superset(&other.roles)
+            && self.scopes.covers(&other.scopes)
+            && self.commands.is_superset(&other.commands)
+    }
+
+    /// The same once a role asks anew: what the other role asked for stays.
+    pub(super) fn with(&self, role: Role, latest: &Self) -> Self {
+        let mut ask = self.clone();
+        ask.roles.insert(role);
+        match role {
+            Role::Operator => ask.scopes.clone_from(&latest.scopes),
+            Role::Node => ask.commands.clone_from(&latest.commands),
+        }
+        ask
     }
 }
 
@@ -204,5 +230,53 @@ impl ApprovedRole {
     pub fn is_silent(&self) -> bool {
         let grant = self.grant.as_ref();
         grant.is_some_and(|grant| grant.via == Via::Silent)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Scope;
+
+    /// Scopes of which none implies another: with those that do, two asks may cover each other.
+    const SCOPES: [&str; 2] = ["operator.approvals", "operator.read"];
+
+    prop_compose! {
+        fn asks()(roles in 0..4u8, scopes in 0..4u8, commands in 0..8u8) -> Ask {
+            let has = |bits: u8, at: usize| bits >> at & 1 == 1;
+            let named = |bits, names: &[&str]| -> Vec<String> {
+                let names = names.iter().enumerate().filter(|(at, _)| has(bits, *at));
+                names.map(|(_, name)| (*name).to_owned()).collect()
+            };
+            Ask {
+                roles: named(roles, &["operator", "node"]).iter().filter_map(|r| Role::parse(r).ok()).collect(),
+                scopes: named(scopes, &SCOPES).iter().filter_map(|s| Scope::parse(s).ok()).collect(),
+                commands: named(commands, &["a", "b", "c"]).into_iter().collect(),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn covering_is_a_partial_order(a in asks(), b in asks(), c in asks()) {
+            prop_assert!(a.covers(&a));
+            prop_assert!(!(a.covers(&b) && b.covers(&c)) || a.covers(&c));
+            prop_assert_eq!(a.covers(&b) && b.covers(&a), a == b);
+        }
+
+        #[test]
+        fn t33_more_commands_are_never_covered(a in asks(), b in asks()) {
+            prop_assert!(!a.covers(&b) || b.commands.is_subset(&a.commands));
+        }
+
+        #[test]
+        fn the_latest_ask_of_a_role_leaves_the_other(a in asks(), b in asks()) {
+            let operator = a.with(Role::Operator, &b);
+            prop_assert_eq!((&operator.scopes, &operator.commands), (&b.scopes, &a.commands));
+            let node = a.with(Role::Node, &b);
+            prop_assert_eq!((&node.scopes, &node.commands), (&a.scopes, &b.commands));
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What a device asks for, against what has been approved.
 
-use super::{Ask, Device, DeviceInfo, DeviceRequest, Role};
+use super::{Device, DeviceInfo, Role};
 use crate::ScopeSet;
 
 /// Why the owner has to be asked.
@@ -15,6 +15,8 @@ pub enum UpgradeReason {
     ScopeUpgrade,
     /// It is now another kind of device or system than the one approved.
     MetadataUpgrade,
+    /// A node declares commands beyond those approved: it is admitted, and waits for the rest.
+    CommandUpgrade,
 }
 
 impl UpgradeReason {
@@ -25,6 +27,7 @@ impl UpgradeReason {
             Self::RoleUpgrade => "role-upgrade",
             Self::ScopeUpgrade => "scope-upgrade",
             Self::MetadataUpgrade => "metadata-upgrade",
+            Self::CommandUpgrade => "command-upgrade",
         }
     }
 }
@@ -103,18 +106,6 @@ impl Device {
     /// Was every role of it approved without asking the owner?
     pub(crate) fn is_silent(&self) -> bool {
         !self.roles.is_empty() && self.roles.values().all(super::ApprovedRole::is_silent)
-    }
-}
-
-impl DeviceRequest {
-    /// What is asked for once a role asks anew: the ask of other roles stays.
-    pub(crate) fn with(&self, role: Role, scopes: &ScopeSet) -> Ask {
-        let mut ask = self.ask.clone();
-        ask.roles.insert(role);
-        if role == Role::Operator {
-            ask.scopes = scopes.clone();
-        }
-        ask
     }
 }
 

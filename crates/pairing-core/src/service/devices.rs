@@ -1,6 +1,6 @@
 //! Devices: who connects, who waits, who is paired.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::transact::{Transaction, list, transact};
@@ -30,6 +30,12 @@ pub enum Connection {
         /// A device token that has just been made, and when: to be delivered with this answer. The
         /// device keeps what it has where there is none.
         minted: Option<(SecretToken, Timestamp)>,
+        /// What it may be asked to do now: what it declares, as far as that was approved. For later,
+        /// [`Devices::commands`].
+        commands: BTreeSet<String>,
+        /// The request that waits for the rest of what it declares. To be told to owners where it
+        /// `is_new`, and kept alive with [`Devices::hold`] while the device stays connected.
+        asked: Option<Box<Asked>>,
     },
     /// The owner has to be asked, and has been.
     Asked(Box<Asked>),
@@ -88,16 +94,18 @@ impl Devices {
                 now,
             };
             let decision = device::decide(&scene(&[]));
-            match &decision.outcome {
-                // A new request takes a place, which depends on all that wait.
-                Connected::Asked(asked) if asked.is_new => {
-                    Ok::<_, ConnectError>(device::decide(&scene(&tx.device_requests()?)))
-                }
-                _ => Ok(decision),
+            if decision.outcome.is_new_request() {
+                return Ok(device::decide(&scene(&tx.device_requests()?)));
             }
+            Ok::<_, ConnectError>(decision)
         })?;
         Ok(match connected {
-            Connected::Admitted { minted, silently } => {
+            Connected::Admitted {
+                minted,
+                commands,
+                asked,
+                silently,
+            } => {
                 if let Some(by) = silently {
                     self.audit(AuditAction::Approved, &by, connecting.device(), |event| {
                         event.role = Some(connecting.role());
@@ -112,6 +120,8 @@ impl Devices {
                         token: session_token(credential, minted.as_ref()),
                     },
                     minted,
+                    commands,
+                    asked,
                 }
             }
             Connected::Asked(asked) => Connection::Asked(asked),
@@ -130,6 +140,27 @@ impl Devices {
             let live = device.token.is_none() || device.token == kept;
             live && approved.scopes.covers(&device.scopes)
         }))
+    }
+
+    /// What a node may be asked to do at most, to be held against what it declared at each invocation;
+    /// nothing while it has never named anything. `None` where it is no node, or no more. Reads one
+    /// record.
+    pub fn commands(&self, device: DeviceId) -> Result<Option<BTreeSet<String>>, ListError> {
+        let read = self.0.store().read(&Key::Device { device })?;
+        let stored = read.record.as_ref().and_then(|record| record.as_device());
+        let node = stored.and_then(|stored| stored.standing(Role::Node));
+        Ok(node.map(|node| node.commands.clone().unwrap_or_default()))
+    }
+
+    /// Keeps the request of a device that stays connected from expiring: to be called at least
+    /// twice in the lifetime of requests; written down at most once a minute. `false` where none
+    /// waits.
+    pub fn hold(&self, device: &AuthenticatedDevice) -> Result<bool, DeviceError> {
+        transact(self.0.store(), |tx| {
+            let request = tx.device_request(device.id)?;
+            let held = request.map(|request| device::hold(&request, self.limits(), self.0.now()));
+            Ok(held.unwrap_or_else(|| Decision::unchanged(false)))
+        })
     }
 
     /// What this approver may see: everything, or for a device that is not admin, itself.
@@ -188,6 +219,9 @@ impl Devices {
             event.request = Some(id.clone());
             let operator = device.roles.get(&Role::Operator);
             event.scopes = operator.map(|operator| operator.scopes.clone());
+            let node = device.roles.get(&Role::Node);
+            let commands = node.and_then(|node| node.commands.clone());
+            event.commands = commands.filter(|commands| !commands.is_empty());
         });
         Ok(device)
     }

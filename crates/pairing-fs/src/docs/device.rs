@@ -12,7 +12,7 @@ use super::keyed::Entry;
 use crate::json::{self, Edit, Members};
 
 const TOKENS: &str = "tokens";
-/// Ours: when each role was approved, and by whom.
+/// Ours: when each role was approved, by whom, and for which commands.
 const APPROVALS: &str = "approvals";
 const ROLES: [Role; 2] = [Role::Operator, Role::Node];
 
@@ -183,6 +183,7 @@ fn read_approval(approval: &Members<'_>, otherwise: Timestamp) -> Result<Approve
     let approved_at = approval.time("atMs")?.unwrap_or(otherwise);
     Ok(ApprovedRole {
         scopes: ScopeSet::default(),
+        commands: approval.commands("commands")?,
         approved_at,
         grant: read_grant(approval, approved_at)?,
         token: None,
@@ -193,7 +194,8 @@ fn write_approval(approvals: &mut Edit, role: Role, approved: &ApprovedRole, oth
     let name = role.as_str();
     let mut stored = approvals.take_object(name);
     let is_silent = stored.is_empty();
-    if !is_silent || approved.approved_at != otherwise || approved.grant.is_some() {
+    let says_more = approved.grant.is_some() || approved.commands.is_some();
+    if !is_silent || approved.approved_at != otherwise || says_more {
         stored.put_time("atMs", Some(approved.approved_at));
         write_grant(&mut stored, approved.grant.as_ref(), approved.approved_at);
     }
@@ -204,6 +206,7 @@ fn write_approval(approvals: &mut Edit, role: Role, approved: &ApprovedRole, oth
             stored.put_scopes("scopes", &approved.scopes, 4);
         }
     }
+    stored.put_commands("commands", approved.commands.as_ref(), 4);
     approvals.put_object(name, &stored, 3);
 }
 

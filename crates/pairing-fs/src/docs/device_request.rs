@@ -27,6 +27,9 @@ impl Entry for DeviceRequest {
         // Only an operator has scopes.
         let scopes = members.scopes("scopes").unwrap_or_default();
         let scopes = Some(scopes).filter(|_| roles.contains(&Role::Operator));
+        // Only a node has commands.
+        let commands = members.commands("commands")?.unwrap_or_default();
+        let commands = Some(commands).filter(|_| roles.contains(&Role::Node));
         let asked_at = members.time("ts")?.ok_or("no `ts`")?;
         Ok(Self {
             id,
@@ -35,6 +38,7 @@ impl Entry for DeviceRequest {
             info: read_info(members),
             ask: Ask {
                 scopes: scopes.unwrap_or_default(),
+                commands: commands.unwrap_or_default(),
                 roles,
             },
             origin: members.text("origin"),
@@ -63,6 +67,8 @@ impl Entry for DeviceRequest {
         let seen = roles.iter().filter_map(|role| Role::parse(role).ok());
         entry.put_roles(&seen.collect(), &self.ask.roles);
         entry.put_scopes("scopes", &self.ask.scopes, 2);
+        let commands = Some(&self.ask.commands).filter(|commands| !commands.is_empty());
+        entry.put_commands("commands", commands, 2);
         entry.put_flag("silent", self.silent);
         entry.put_flag("isRepair", self.is_repair);
         entry.put_time("ts", Some(self.asked_at));

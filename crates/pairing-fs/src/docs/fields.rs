@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pairing_core::device::Role;
+use pairing_core::device::{Role, is_command};
 use pairing_core::{Scope, ScopeSet, SecretToken, Timestamp, TokenHash};
 
 use crate::json::{self, Edit, Members};
@@ -42,6 +42,23 @@ pub(super) trait Fields {
     fn scopes(&self, key: &str) -> Option<ScopeSet> {
         let names = self.list(key)?.into_iter();
         Some(names.filter_map(|name| Scope::parse(&name).ok()).collect())
+    }
+
+    /// The commands of a list. One that is there but is no such list is an error: what is missing may be
+    /// filled in by whoever comes first.
+    fn commands(&self, key: &str) -> Result<Option<BTreeSet<String>>, String> {
+        let Some(raw) = self.raw(key).filter(|raw| *raw != "null") else {
+            return Ok(None);
+        };
+        let names = json::elements(raw).ok();
+        let names = names.filter(|names| names.iter().all(|raw| raw.starts_with('"')));
+        let names = names.and_then(|names| {
+            let names = names.into_iter().map(json::text_of);
+            names.collect::<Option<BTreeSet<_>>>()
+        });
+        let names = names.filter(|names| names.iter().all(|name| is_command(name)));
+        let names = names.ok_or_else(|| format!("`{key}` is no list of commands"))?;
+        Ok(Some(names))
     }
 
     fn hash(&self, key: &str) -> Option<TokenHash> {
@@ -113,6 +130,18 @@ impl Edit {
         if self.scopes(key).as_ref() != Some(scopes) {
             let names: Vec<_> = scopes.iter().map(Scope::as_str).collect();
             self.put_list(key, &names, depth);
+        }
+    }
+
+    pub(super) fn put_commands(
+        &mut self,
+        key: &str,
+        commands: Option<&BTreeSet<String>>,
+        depth: usize,
+    ) {
+        if self.commands(key).as_ref().ok() != Some(&commands.cloned()) {
+            let quoted = commands.map(|names| names.iter().map(|name| json::quoted(name).into()));
+            self.put(key, quoted.map(|names| json::array(names, depth)));
         }
     }
 

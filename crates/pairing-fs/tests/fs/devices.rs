@@ -233,6 +233,47 @@ fn t74_what_is_not_understood_survives_byte_for_byte() {
 }
 
 #[test]
+fn commands_stand_beside_what_that_release_writes() {
+    let state = State::recorded();
+    let mut phone = state.device(PHONE);
+    let node = phone.roles.get_mut(&Role::Node).unwrap();
+    assert_eq!(node.commands, None, "never named");
+    node.commands = Some(["system.run".to_owned()].into());
+    let before = hashed(state.read("devices/paired.json"));
+    commit(&state.store, [Change::Put(Record::Device(phone.clone()))]).unwrap();
+    let ours = "\"approvals\": {
+      \"node\": {
+        \"atMs\": 1795354073547,
+        \"commands\": [
+          \"system.run\"
+        ]
+      }
+    }";
+    let after = state.read("devices/paired.json");
+    assert!(after.contains(ours), "{after}");
+    // Never named again: nothing but the time is left of it.
+    let node = phone.roles.get_mut(&Role::Node).unwrap();
+    node.commands = None;
+    commit(&state.store, [Change::Put(Record::Device(phone.clone()))]).unwrap();
+    let after = state.read("devices/paired.json");
+    assert!(!after.contains("commands"));
+    let approvals = ",\n    \"approvals\": {\n      \"node\": {\n        \"atMs\": 1795354073547\n      }\n    }";
+    assert_eq!(after.replace(approvals, ""), before);
+
+    let mut asking = request(&state.store, ADMIN).unwrap();
+    asking.ask.roles.insert(Role::Node);
+    asking.ask.commands = ["system.run".to_owned()].into();
+    let record = Record::DeviceRequest(asking.clone());
+    commit(&state.store, [Change::Put(record)]).unwrap();
+    let text = state.read("devices/pending.json");
+    assert!(
+        text.contains("\"commands\": [\n      \"system.run\"\n    ]"),
+        "{text}"
+    );
+    assert_eq!(request(&state.reopened(), ADMIN), Some(asking));
+}
+
+#[test]
 fn a_new_request_is_written_as_that_release_writes_it() {
     let state = State::recorded();
     let old = request(&state.store, ADMIN).unwrap();

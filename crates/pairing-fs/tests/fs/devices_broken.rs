@@ -25,6 +25,37 @@ fn a_time_that_cannot_be_read_is_no_time_that_never_was() {
 }
 
 #[test]
+fn t33_commands_that_cannot_be_read_are_none_that_were_never_named() {
+    let state = State::recorded();
+    let paired = state.read("devices/paired.json");
+    let pending = state.read("devices/pending.json");
+    let platform = "\"platform\": \"ios\",";
+    let asks = "\"roles\": [\n      \"operator\"\n    ],";
+    assert!(paired.contains(platform) && pending.contains(asks));
+    for bad in [
+        "7",
+        "\"a\"",
+        "[1]",
+        "[\"\"]",
+        "[\"a\\n\"]",
+        "{}",
+        "[\"a\", null]",
+    ] {
+        let node = format!("{platform} \"approvals\": {{ \"node\": {{ \"commands\": {bad} }} }},");
+        state.write("devices/paired.json", paired.replace(platform, &node));
+        assert_eq!(device(&state.store, PHONE), None, "{bad}");
+        assert!(device(&state.store, ADMIN).is_some());
+        let (devices, problems) = all(&state.store, &Range::Devices);
+        assert_eq!((devices.len(), problems.len()), (2, 1), "{bad}");
+        let asking = format!("\"roles\": [\"node\"], \"commands\": {bad},");
+        state.write("devices/pending.json", pending.replace(asks, &asking));
+        assert_eq!(request(&state.store, ADMIN), None, "{bad}");
+        let (_, problems) = all(&state.store, &Range::DeviceRequests);
+        assert!(problems[0].detail.contains("`commands`"), "{problems:?}");
+    }
+}
+
+#[test]
 fn a_key_that_is_not_the_devices_own_makes_no_device() {
     let state = State::recorded();
     let text = state.read("devices/paired.json").replace(

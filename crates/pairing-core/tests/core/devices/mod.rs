@@ -4,6 +4,7 @@ mod approval;
 mod connect;
 mod model;
 mod setup;
+mod surface;
 mod tokens;
 
 use std::net::IpAddr;
@@ -228,7 +229,7 @@ impl Gateway {
 
 fn admitted(connection: Connection) -> (AuthenticatedDevice, Option<SecretToken>) {
     match connection {
-        Connection::Admitted { device, minted } => (device, minted.map(|(token, _)| token)),
+        Connection::Admitted { device, minted, .. } => (device, minted.map(|(token, _)| token)),
         asked @ Connection::Asked(_) => panic!("{asked:?}"),
     }
 }

@@ -1,0 +1,198 @@
+//! What waits to be sent to one client.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
+
+/// A queue bounded in bytes, written to by anybody and read by the connection's own task.
+///
+/// - Writing never waits: a client that does not read fills its queue, and is closed, nobody else held up.
+/// - Once closed, nothing more is taken; what was queued is sent before the close frame, unless the
+///   connection was cut off.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    queue: Mutex<Queue>,
+    /// Something was queued, or the end has come.
+    news: Notify,
+    /// The connection is cut off: what is being written is not waited for.
+    cut: Notify,
+    limit: usize,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    frames: VecDeque<Utf8Bytes>,
+    /// Of the frames, and of the one that is being written.
+    bytes: usize,
+    end: Option<End>,
+}
+
+/// Why and how a connection ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) code: u16,
+    pub(crate) reason: &'static str,
+    /// What was queued is not sent any more.
+    pub(crate) at_once: bool,
+}
+
+/// What the connection's task does next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Send(Utf8Bytes),
+    /// Nothing is queued: what was sent can be flushed.
+    Idle,
+    End(End),
+}
+
+/// Events of a slow reader's queue beyond which it is told so.
+const SLOW: End = End {
+    code: gateway_protocol::close::POLICY,
+    reason: "slow consumer",
+    at_once: true,
+};
+
+impl Outbox {
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            queue: Mutex::default(),
+            news: Notify::new(),
+            cut: Notify::new(),
+            limit,
+        }
+    }
+
+    /// Queues a frame. One that no longer fits ends the connection.
+    pub(crate) fn send(&self, frame: impl Into<Utf8Bytes>) {
+        let frame = frame.into();
+        let mut queue = self.queue();
+        if queue.end.is_some() {
+            return;
+        }
+        if queue.bytes + frame.len() > self.limit {
+            drop(queue);
+            self.end(SLOW);
+            return;
+        }
+        queue.bytes += frame.len();
+        queue.frames.push_back(frame);
+        drop(queue);
+        self.news.notify_one();
+    }
+
+    /// Ends the connection. The first reason counts, but a cut always takes effect.
+    pub(crate) fn end(&self, end: End) {
+        let at_once = end.at_once;
+        let mut queue = self.queue();
+        if at_once {
+            queue.frames = VecDeque::new();
+        }
+        match &mut queue.end {
+            Some(before) => before.at_once |= at_once,
+            none => *none = Some(end),
+        }
+        drop(queue);
+        self.news.notify_one();
+        if at_once {
+            self.cut.notify_one();
+        }
+    }
+
+    /// Has the end been decided?
+    pub(crate) fn has_ended(&self) -> bool {
+        self.queue().end.is_some()
+    }
+
+    /// What to do next. A frame that is taken still counts until the next call.
+    pub(crate) fn next(&self, written: usize) -> Next {
+        let mut queue = self.queue();
+        queue.bytes = queue.bytes.saturating_sub(written);
+        match (queue.frames.pop_front(), &queue.end) {
+            (Some(frame), _) => Next::Send(frame),
+            (None, Some(end)) => Next::End(end.clone()),
+            (None, None) => {
+                // The memory of a burst is not kept.
+                if queue.frames.capacity() > 64 {
+                    queue.frames = VecDeque::new();
+                }
+                Next::Idle
+            }
+        }
+    }
+
+    /// Waits until there is something to do.
+    pub(crate) async fn news(&self) {
+        self.news.notified().await;
+    }
+
+    /// Waits until the connection is cut off.
+    pub(crate) async fn cut(&self) {
+        self.cut.notified().await;
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A frame out of bytes that are JSON.
+pub(crate) fn frame(json: Vec<u8>) -> Utf8Bytes {
+    // Serde writes nothing but UTF-8.
+    Utf8Bytes::try_from(Bytes::from(json)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(reason: &'static str, at_once: bool) -> End {
+        End {
+            code: 1000,
+            reason,
+            at_once,
+        }
+    }
+
+    #[test]
+    fn what_was_queued_goes_before_the_end_and_nothing_after() {
+        let outbox = Outbox::new(100);
+        outbox.send("a");
+        outbox.end(end("done", false));
+        outbox.send("b");
+        assert_eq!(outbox.next(0), Next::Send("a".into()));
+        assert_eq!(outbox.next(1), Next::End(end("done", false)));
+    }
+
+    #[test]
+    fn a_cut_drops_what_was_queued() {
+        let outbox = Outbox::new(100);
+        outbox.send("a");
+        outbox.end(end("done", false));
+        outbox.end(end("revoked", true));
+        assert_eq!(outbox.next(0), Next::End(end("done", true)));
+    }
+
+    #[test]
+    fn who_does_not_read_is_ended_and_frames_being_written_count() {
+        let outbox = Outbox::new(10);
+        outbox.send("12345");
+        assert_eq!(outbox.next(0), Next::Send("12345".into()));
+        outbox.send("12345");
+        assert!(!outbox.has_ended());
+        outbox.send("1");
+        assert_eq!(outbox.next(5), Next::End(SLOW));
+    }
+
+    #[test]
+    fn what_was_written_makes_room() {
+        let outbox = Outbox::new(10);
+        for _ in 0..100 {
+            outbox.send("1234567890");
+            assert_eq!(outbox.next(0), Next::Send("1234567890".into()));
+            assert_eq!(outbox.next(10), Next::Idle);
+        }
+        assert!(!outbox.has_ended());
+    }
+}

@@ -1,0 +1,250 @@
+//! Wrong credentials counted, and who presents too many of them locked out.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pairing_core::{DeviceId, Timestamp, canonical_ip};
+
+use crate::GatewayLimits;
+use crate::sockets::counted;
+
+/// The kinds of credentials, which are counted apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// The gateway's token or password.
+    Secret,
+    /// A device's own token.
+    DeviceToken,
+    /// A pairing token.
+    PairingToken,
+}
+
+/// Whose failures are counted together.
+///
+/// - An address is the same mapped into IPv6 or not; of IPv6 its /64 counts, which one subscriber has
+///   for themselves.
+/// - A device counts only to its own tokens, and only once its key is proven. Whatever device somebody
+///   claims to be, the guesses at the shared secret are those of the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Subject {
+    class: Class,
+    address: IpAddr,
+    device: Option<DeviceId>,
+}
+
+impl Subject {
+    /// Who guesses at the shared secret from an address.
+    pub fn secret(address: IpAddr) -> Self {
+        Self::of(Class::Secret, address, None)
+    }
+
+    /// Who guesses from an address at the token of a device whose key they have proven.
+    pub fn device_token(address: IpAddr, proven: DeviceId) -> Self {
+        Self::of(Class::DeviceToken, address, Some(proven))
+    }
+
+    /// Who guesses at pairing tokens from an address.
+    pub fn pairing_token(address: IpAddr) -> Self {
+        Self::of(Class::PairingToken, address, None)
+    }
+
+    /// The kind of credential.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
+    fn of(class: Class, address: IpAddr, device: Option<DeviceId>) -> Self {
+        let address = counted(canonical_ip(address));
+        Self {
+            class,
+            address,
+            device,
+        }
+    }
+
+    /// Locking this machine out would lock out its owner; it is slowed instead.
+    fn is_slowed(&self) -> bool {
+        self.address.is_loopback()
+    }
+}
+
+/// Locked out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many wrong credentials, locked for {} s more", retry_after.as_secs())]
+pub struct Locked {
+    /// How long still; never nothing.
+    pub retry_after: Duration,
+}
+
+/// Who has presented wrong credentials lately.
+///
+/// - So many failures within a window lock a subject out; loopback is never locked out but slowed.
+/// - Ask before a credential is looked at: being locked out must cost less than guessing.
+/// - At most [`MOST`](Self::MOST) subjects are remembered. The oldest go first, those that are locked
+///   out after all others, so that a flood of addresses frees nobody. A subject takes some 300 bytes.
+#[derive(Debug)]
+pub struct Lockouts(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    limits: GatewayLimits,
+    most: usize,
+    entries: HashMap<Subject, Entry>,
+    /// Those that are not locked out, by when they failed last.
+    open: BTreeSet<(Timestamp, Subject)>,
+    /// Those that are, by since when.
+    locked: BTreeSet<(Timestamp, Subject)>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    is_locked: bool,
+    /// Since when it is, or when it failed last.
+    at: Timestamp,
+    /// Within the window, oldest first; never more than lock out.
+    failures: Vec<Timestamp>,
+}
+
+impl Lockouts {
+    /// How many subjects are remembered.
+    pub const MOST: usize = 1 << 16;
+
+    /// Nobody has failed yet.
+    pub fn new(limits: &GatewayLimits) -> Self {
+        Self::holding(limits, Self::MOST)
+    }
+
+    fn holding(limits: &GatewayLimits, most: usize) -> Self {
+        Self(Mutex::new(State {
+            limits: limits.clone(),
+            most,
+            entries: HashMap::new(),
+            open: BTreeSet::new(),
+            locked: BTreeSet::new(),
+        }))
+    }
+
+    /// From now on other limits go, also for those who are locked out.
+    pub fn set_limits(&self, limits: &GatewayLimits) {
+        self.state().limits = limits.clone();
+    }
+
+    /// May a credential of this subject be looked at?
+    pub fn check(&self, subject: Subject, now: Timestamp) -> Result<(), Locked> {
+        self.state().check(subject, now)
+    }
+
+    /// Counts a credential that was wrong. On loopback: how long its answer is to wait.
+    pub fn failed(&self, subject: Subject, now: Timestamp) -> Option<Duration> {
+        self.state().failed(subject, now)
+    }
+
+    /// Forgets the failures of a subject whose credential was right.
+    ///
+    /// Who was locked out meanwhile stays so: the right credential may have been another's, behind the
+    /// same address.
+    pub fn succeeded(&self, subject: Subject) {
+        let mut state = self.state();
+        let entry = state.entries.get(&subject);
+        if entry.is_some_and(|entry| !entry.is_locked) {
+            state.forget(subject);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in between can panic but for want of memory.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn check(&mut self, subject: Subject, now: Timestamp) -> Result<(), Locked> {
+        let entry = self.entries.get(&subject);
+        let Some(entry) = entry.filter(|entry| entry.is_locked) else {
+            return Ok(());
+        };
+        if let Some(retry_after) = left(self.limits.lockout, entry.at, now) {
+            return Err(Locked { retry_after });
+        }
+        self.forget(subject);
+        Ok(())
+    }
+
+    fn failed(&mut self, subject: Subject, now: Timestamp) -> Option<Duration> {
+        if self.check(subject, now).is_err() {
+            // Looked at while the lock fell: it does not become longer by that.
+            return None;
+        }
+        let window = self.limits.failure_window;
+        let most = self.limits.secret_failures;
+        let mut failures = self
+            .forget(subject)
+            .map(|entry| entry.failures)
+            .unwrap_or_default();
+        failures.retain(|at| left(window, *at, now).is_some());
+        failures.push(now);
+        let count = failures.len();
+        let is_locked = count >= most && !subject.is_slowed();
+        if is_locked {
+            failures = Vec::new();
+        } else if count > most {
+            failures.remove(0);
+        }
+        self.make_room(now);
+        self.order(is_locked).insert((now, subject));
+        let entry = Entry {
+            is_locked,
+            at: now,
+            failures,
+        };
+        self.entries.insert(subject, entry);
+        subject.is_slowed().then(|| self.delay(count))
+    }
+
+    /// Twice as long for each failure, up to the longest.
+    fn delay(&self, failures: usize) -> Duration {
+        let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
+        let delay = self.limits.loopback_delay.saturating_mul(factor);
+        delay.min(self.limits.max_loopback_delay)
+    }
+
+    fn forget(&mut self, subject: Subject) -> Option<Entry> {
+        let entry = self.entries.remove(&subject)?;
+        self.order(entry.is_locked).remove(&(entry.at, subject));
+        Some(entry)
+    }
+
+    fn order(&mut self, is_locked: bool) -> &mut BTreeSet<(Timestamp, Subject)> {
+        if is_locked {
+            &mut self.locked
+        } else {
+            &mut self.open
+        }
+    }
+
+    /// Room for one more: whose lock is over goes first, then who is not locked out, then who has been
+    /// for the longest time.
+    fn make_room(&mut self, now: Timestamp) {
+        while self.entries.len() >= self.most {
+            let locked = self.locked.first();
+            let is_over = |at| left(self.limits.lockout, at, now).is_none();
+            let over = locked.filter(|(at, _)| is_over(*at));
+            let Some((_, subject)) = over.or(self.open.first()).or(locked).copied() else {
+                return;
+            };
+            self.forget(subject);
+        }
+    }
+}
+
+/// What is left of a time that began then; `None` where it is over. A clock set back makes it no longer.
+fn left(time: Duration, began: Timestamp, now: Timestamp) -> Option<Duration> {
+    let left = time.checked_sub(now.since(began).unwrap_or_default())?;
+    Some(left).filter(|left| !left.is_zero())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,278 @@
+//! The shared secret: what everybody who knows the owner knows.
+
+use std::fmt;
+
+use openclaw_config::{Auth, AuthMode};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+use zeroize::Zeroizing;
+
+/// What a gateway asks of those who have no token of their own.
+///
+/// - Keeps a SHA-256, not the secret; `Debug` shows neither.
+/// - Compared in constant time, whatever the length of what was presented.
+#[derive(Clone)]
+pub struct SharedSecret(Asked);
+
+#[derive(Clone)]
+enum Asked {
+    Token(Digest),
+    Password(Digest),
+    Nothing,
+}
+
+type Digest = Zeroizing<[u8; 32]>;
+
+/// What somebody has shown to pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shared {
+    /// The token.
+    Token,
+    /// The password.
+    Password,
+    /// Nothing: the gateway asks for nothing.
+    Open,
+}
+
+/// Why somebody did not pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SecretFailure {
+    /// The token is asked for, and none came; also where only a password came.
+    #[error("gateway token missing")]
+    TokenMissing,
+    /// Another token came.
+    #[error("gateway token mismatch")]
+    TokenMismatch,
+    /// The password is asked for, and none came.
+    #[error("gateway password missing")]
+    PasswordMissing,
+    /// Another password came.
+    #[error("gateway password mismatch")]
+    PasswordMismatch,
+}
+
+impl SecretFailure {
+    /// Was something presented, and wrong? Only that counts towards a lock-out.
+    pub fn is_mismatch(self) -> bool {
+        matches!(self, Self::TokenMismatch | Self::PasswordMismatch)
+    }
+}
+
+/// The configuration leaves open which secret counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// `gateway.auth.mode` is `token`, and there is none.
+    #[error("gateway.auth.mode is \"token\", and no token is set")]
+    NoToken,
+    /// `gateway.auth.mode` is `password`, and there is none.
+    #[error("gateway.auth.mode is \"password\", and no password is set")]
+    NoPassword,
+    /// There is neither, and nothing says that there need not be.
+    #[error("the gateway has no shared secret")]
+    None,
+}
+
+impl SecretError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::NoToken | Self::None => {
+                "set gateway.auth.token or OPENCLAW_GATEWAY_TOKEN, or start the gateway with --token-file"
+            }
+            Self::NoPassword => "set gateway.auth.password or OPENCLAW_GATEWAY_PASSWORD",
+        }
+    }
+}
+
+impl SharedSecret {
+    /// The secret that counts: the one that `gateway.auth.mode` names, else the token where there is
+    /// one, else the password.
+    ///
+    /// Nothing at all is an error: a gateway is open only where `mode` says `none`.
+    pub fn from_config(auth: &Auth) -> Result<Self, SecretError> {
+        let token = auth.token.as_ref().map(|token| Self::token(token.expose()));
+        let password = auth.password.as_ref();
+        let password = password.map(|password| Self::password(password.expose()));
+        match auth.mode {
+            Some(AuthMode::Token) => token.ok_or(SecretError::NoToken),
+            Some(AuthMode::Password) => password.ok_or(SecretError::NoPassword),
+            Some(AuthMode::None) => Ok(Self::open()),
+            None => token.or(password).ok_or(SecretError::None),
+        }
+    }
+
+    /// Asks for this token.
+    pub fn token(token: &str) -> Self {
+        Self(Asked::Token(digest(token)))
+    }
+
+    /// Asks for this password.
+    pub fn password(password: &str) -> Self {
+        Self(Asked::Password(digest(password)))
+    }
+
+    /// Asks for nothing.
+    pub fn open() -> Self {
+        Self(Asked::Nothing)
+    }
+
+    /// Does it ask for nothing?
+    pub fn is_open(&self) -> bool {
+        matches!(self.0, Asked::Nothing)
+    }
+
+    /// Does somebody who presents this know the secret? What is empty counts as not presented.
+    ///
+    /// A good answer is no more than that: it makes nobody local, and no device approved.
+    pub fn check(
+        &self,
+        token: Option<&str>,
+        password: Option<&str>,
+    ) -> Result<Shared, SecretFailure> {
+        let presented = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(digest);
+        let (expected, presented, missing, mismatch, shared) = match &self.0 {
+            Asked::Nothing => return Ok(Shared::Open),
+            Asked::Token(expected) => (
+                expected,
+                presented(token),
+                SecretFailure::TokenMissing,
+                SecretFailure::TokenMismatch,
+                Shared::Token,
+            ),
+            Asked::Password(expected) => (
+                expected,
+                presented(password),
+                SecretFailure::PasswordMissing,
+                SecretFailure::PasswordMismatch,
+                Shared::Password,
+            ),
+        };
+        let presented = presented.ok_or(missing)?;
+        if expected.ct_eq(&*presented).into() {
+            Ok(shared)
+        } else {
+            Err(mismatch)
+        }
+    }
+
+    /// Is it the same secret, asked for in the same way? Where a new configuration has another one,
+    /// those who came in by the old one have to show the new one.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Asked::Nothing, Asked::Nothing) => true,
+            (Asked::Token(one), Asked::Token(two))
+            | (Asked::Password(one), Asked::Password(two)) => one.ct_eq(&**two).into(),
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Debug for SharedSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Asked::Token(_) => "SharedSecret::Token(..)",
+            Asked::Password(_) => "SharedSecret::Password(..)",
+            Asked::Nothing => "SharedSecret::Open",
+        })
+    }
+}
+
+fn digest(text: &str) -> Digest {
+    Zeroizing::new(Sha256::digest(text).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use openclaw_config::Config;
+
+    use super::*;
+
+    fn configured(auth: &str) -> Result<SharedSecret, SecretError> {
+        let config = Config::parse(&format!("{{ gateway: {{ auth: {{ {auth} }} }} }}")).unwrap();
+        SharedSecret::from_config(&config.gateway.auth)
+    }
+
+    #[test]
+    fn which_secret_counts() {
+        let both = "token: 'tok', password: 'pass'";
+        let check = |auth: &str| configured(auth).map(|s| s.check(Some("tok"), Some("pass")));
+        for (mode, expected) in [
+            ("", Shared::Token),
+            ("mode: 'token',", Shared::Token),
+            ("mode: 'password',", Shared::Password),
+            ("mode: 'none',", Shared::Open),
+        ] {
+            assert_eq!(check(&format!("{mode}{both}")), Ok(Ok(expected)), "{mode}");
+        }
+        assert_eq!(check("password: 'pass'"), Ok(Ok(Shared::Password)));
+        for (auth, error) in [
+            ("", SecretError::None),
+            ("mode: 'token', password: 'pass'", SecretError::NoToken),
+            ("mode: 'password', token: 'tok'", SecretError::NoPassword),
+            ("mode: 'token', token: ' '", SecretError::NoToken),
+        ] {
+            let found = configured(auth).unwrap_err();
+            assert_eq!(found, error, "{auth}");
+            assert!(found.advice().contains("set gateway.auth."));
+        }
+    }
+
+    #[test]
+    fn t22_the_mere_presence_of_a_secret_is_nothing() {
+        use SecretFailure::{PasswordMismatch, PasswordMissing, TokenMismatch, TokenMissing};
+        let token = SharedSecret::token("tok");
+        for (shown, password, expected) in [
+            (Some("tok"), None, Ok(Shared::Token)),
+            (Some("tok"), Some("other"), Ok(Shared::Token)),
+            (Some("Tok"), None, Err(TokenMismatch)),
+            (Some("tok "), None, Err(TokenMismatch)),
+            (Some("to"), Some("tok"), Err(TokenMismatch)),
+            (Some(""), None, Err(TokenMissing)),
+            (None, None, Err(TokenMissing)),
+            (None, Some("tok"), Err(TokenMissing)),
+            (Some(""), Some("tok"), Err(TokenMissing)),
+        ] {
+            assert_eq!(
+                token.check(shown, password),
+                expected,
+                "{shown:?} {password:?}"
+            );
+        }
+        let password = SharedSecret::password("pass");
+        for (token, shown, expected) in [
+            (None, Some("pass"), Ok(Shared::Password)),
+            (Some("pass"), Some("passw"), Err(PasswordMismatch)),
+            (Some("pass"), None, Err(PasswordMissing)),
+            (None, Some(""), Err(PasswordMissing)),
+        ] {
+            assert_eq!(
+                password.check(token, shown),
+                expected,
+                "{token:?} {shown:?}"
+            );
+        }
+        assert_eq!(SharedSecret::open().check(None, None), Ok(Shared::Open));
+        assert!(TokenMismatch.is_mismatch() && !TokenMissing.is_mismatch());
+    }
+
+    #[test]
+    fn a_changed_secret_is_another_one() {
+        let token = SharedSecret::token("a");
+        assert!(token.is_same(&SharedSecret::token("a")));
+        assert!(SharedSecret::open().is_same(&SharedSecret::open()));
+        for other in [
+            SharedSecret::token("b"),
+            SharedSecret::password("a"),
+            SharedSecret::open(),
+        ] {
+            assert!(!token.is_same(&other));
+        }
+    }
+
+    #[test]
+    fn nothing_shows_it() {
+        let shown = format!("{:?}", SharedSecret::token("hunter2"));
+        assert_eq!(shown, "SharedSecret::Token(..)");
+    }
+}

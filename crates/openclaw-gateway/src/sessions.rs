@@ -1,0 +1,366 @@
+//! Who is connected.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use gateway_protocol::hello::{AuthMethod, Presence};
+use gateway_protocol::{ConnectParams, close};
+use pairing_core::device::{AuthenticatedDevice, Role};
+use pairing_core::{Approver, DeviceId, Scope, ScopeSet, Timestamp};
+use tokio::sync::Notify;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::conn::outbox::{End, Outbox};
+
+/// A connection that has been admitted.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Counts up: a later session has a higher one.
+    pub(crate) number: u64,
+    /// The id that the client was told.
+    pub(crate) id: String,
+    pub(crate) who: Who,
+    pub(crate) method: AuthMethod,
+    pub(crate) client: Client,
+    pub(crate) address: IpAddr,
+    pub(crate) connected_at: Timestamp,
+    pub(crate) outbox: Outbox,
+    /// Its right has ended: it asks for nothing more.
+    ended: AtomicBool,
+}
+
+/// Who it is, as far as has been proven.
+#[derive(Debug)]
+pub(crate) enum Who {
+    /// A paired device.
+    Device(AuthenticatedDevice),
+    /// An operator with the shared secret and no device.
+    Operator(ScopeSet),
+}
+
+/// What the client says about itself.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) id: String,
+    pub(crate) display_name: Option<String>,
+    pub(crate) version: String,
+    pub(crate) platform: String,
+    pub(crate) device_family: Option<String>,
+    pub(crate) model_identifier: Option<String>,
+    pub(crate) mode: String,
+    pub(crate) instance_id: Option<String>,
+    pub(crate) caps: Vec<String>,
+    pub(crate) commands: Vec<String>,
+    pub(crate) permissions: std::collections::BTreeMap<String, bool>,
+}
+
+/// Its right was taken away.
+const REVOKED: &str = "access was revoked or changed: connect again";
+
+impl Session {
+    pub(crate) fn new(
+        number: u64,
+        id: String,
+        who: Who,
+        method: AuthMethod,
+        client: Client,
+        (address, connected_at, limit): (IpAddr, Timestamp, usize),
+    ) -> Self {
+        Self {
+            number,
+            id,
+            who,
+            method,
+            client,
+            address,
+            connected_at,
+            outbox: Outbox::new(limit),
+            ended: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        match &self.who {
+            Who::Device(device) => device.role(),
+            Who::Operator(_) => Role::Operator,
+        }
+    }
+
+    pub(crate) fn scopes(&self) -> &ScopeSet {
+        match &self.who {
+            Who::Device(device) => device.scopes(),
+            Who::Operator(scopes) => scopes,
+        }
+    }
+
+    pub(crate) fn device(&self) -> Option<&AuthenticatedDevice> {
+        match &self.who {
+            Who::Device(device) => Some(device),
+            Who::Operator(_) => None,
+        }
+    }
+
+    /// As whom it decides.
+    pub(crate) fn approver(&self) -> Approver {
+        match &self.who {
+            Who::Device(device) => Approver::device(device),
+            Who::Operator(scopes) => Approver::operator(
+                match self.method {
+                    AuthMethod::Password => "password",
+                    AuthMethod::None => "open",
+                    _ => "token",
+                },
+                scopes.clone(),
+            ),
+        }
+    }
+
+    /// May it know of what concerns this device?
+    pub(crate) fn may_see_device(&self, id: DeviceId) -> bool {
+        self.scopes().allows(Scope::PAIRING)
+            && (self.sees_all() || self.device().is_some_and(|own| own.id() == id))
+    }
+
+    /// May it know of legacy nodes?
+    pub(crate) fn may_see_nodes(&self) -> bool {
+        self.scopes().allows(Scope::PAIRING) && self.sees_all()
+    }
+
+    /// May it know of senders?
+    pub(crate) fn may_see_senders(&self) -> bool {
+        self.scopes().allows(Scope::PAIRING)
+    }
+
+    /// May it know who is connected?
+    pub(crate) fn may_see_presence(&self) -> bool {
+        self.scopes().allows("operator.read")
+    }
+
+    /// A device that is not admin minds its own business.
+    fn sees_all(&self) -> bool {
+        self.device().is_none() || self.scopes().allows(Scope::ADMIN)
+    }
+
+    /// Does what it may do still hold, and is it there?
+    pub(crate) fn is_live(&self) -> bool {
+        !self.ended.load(Ordering::Acquire)
+    }
+
+    /// Ends its right: nothing more is done for it. The connection is closed at once, or after the
+    /// answer that is under way, by whoever gives that answer.
+    fn revoke(&self, at_once: bool) {
+        self.ended.store(true, Ordering::Release);
+        if at_once {
+            self.outbox.end(End {
+                code: close::POLICY,
+                reason: REVOKED,
+                at_once,
+            });
+        }
+    }
+
+    /// Closes a connection whose right has ended, after what is queued.
+    pub(crate) fn close_if_revoked(&self) {
+        if !self.is_live() {
+            self.outbox.end(End {
+                code: close::POLICY,
+                reason: REVOKED,
+                at_once: false,
+            });
+        }
+    }
+
+    /// How it is shown to others.
+    pub(crate) fn presence(&self) -> Presence {
+        let client = &self.client;
+        let device_id = self.device().map(|device| device.id().to_string());
+        let name = client.display_name.as_deref().unwrap_or(&client.id);
+        let kind = match self.role() {
+            Role::Node => "Node",
+            Role::Operator => "Operator",
+        };
+        Presence {
+            host: client.display_name.clone(),
+            ip: (!self.address.is_loopback()).then(|| self.address.to_string()),
+            version: Some(client.version.clone()),
+            platform: Some(client.platform.clone()),
+            device_family: client.device_family.clone(),
+            model_identifier: client.model_identifier.clone(),
+            mode: client.mode.clone(),
+            instance_id: device_id.clone().or_else(|| client.instance_id.clone()),
+            device_id,
+            roles: vec![self.role()],
+            scopes: self.scopes().clone(),
+            reason: "connect".to_owned(),
+            text: format!("{kind}: {name} · mode {}", client.mode),
+            ts: self.connected_at.as_millis(),
+        }
+    }
+}
+
+impl Client {
+    /// What `connect` says, cut to what anybody would want to see.
+    pub(crate) fn new(params: &ConnectParams) -> Self {
+        let client = &params.client;
+        let some = |text: &Option<gateway_protocol::Text>| text.as_deref().map(cut);
+        let all = |texts: &[gateway_protocol::Text]| {
+            texts.iter().take(MOST_NAMES).map(|text| cut(text)).collect()
+        };
+        let permissions = params.permissions.iter().take(MOST_NAMES);
+        Self {
+            id: cut(&client.id),
+            display_name: some(&client.display_name),
+            version: cut(&client.version),
+            platform: cut(&client.platform),
+            device_family: some(&client.device_family),
+            model_identifier: some(&client.model_identifier),
+            mode: cut(&client.mode),
+            instance_id: some(&client.instance_id),
+            caps: all(&params.caps),
+            commands: all(&params.commands),
+            permissions: permissions.map(|(name, granted)| (cut(name), *granted)).collect(),
+        }
+    }
+}
+
+/// What is kept of a list that a client sends.
+const MOST_NAMES: usize = 256;
+
+/// At most 256 characters.
+pub(crate) fn cut(text: &str) -> String {
+    text.chars().take(256).collect()
+}
+
+/// All sessions. Every operation on one costs the same however many there are, but for
+/// [`broadcast`](Self::broadcast).
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    inner: Mutex<Inner>,
+    numbers: AtomicU64,
+    /// Counts changes of who is there.
+    version: AtomicU64,
+    /// Somebody came or went.
+    pub(crate) changed: Notify,
+    /// Nobody is left.
+    pub(crate) empty: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    all: HashMap<u64, Arc<Session>>,
+    /// The sessions of a device, oldest first.
+    devices: HashMap<DeviceId, Vec<u64>>,
+}
+
+impl Sessions {
+    /// The number of the next session.
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How often who is there has changed.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.inner().all.len()
+    }
+
+    pub(crate) fn insert(&self, session: Arc<Session>) {
+        let mut inner = self.inner();
+        if let Some(device) = session.device() {
+            inner.devices.entry(device.id()).or_default().push(session.number);
+        }
+        inner.all.insert(session.number, session);
+        drop(inner);
+        self.has_changed();
+    }
+
+    pub(crate) fn remove(&self, session: &Session) {
+        let mut inner = self.inner();
+        if inner.all.remove(&session.number).is_none() {
+            return;
+        }
+        if let Some(device) = session.device().map(AuthenticatedDevice::id)
+            && let Some(numbers) = inner.devices.get_mut(&device)
+        {
+            numbers.retain(|number| *number != session.number);
+            if numbers.is_empty() {
+                inner.devices.remove(&device);
+            }
+        }
+        let is_empty = inner.all.is_empty();
+        drop(inner);
+        self.has_changed();
+        if is_empty {
+            self.empty.notify_waiters();
+        }
+    }
+
+    /// The sessions of a device, oldest first.
+    pub(crate) fn of_device(&self, id: DeviceId) -> Vec<Arc<Session>> {
+        let inner = self.inner();
+        let numbers = inner.devices.get(&id).into_iter().flatten();
+        numbers.filter_map(|number| inner.all.get(number).cloned()).collect()
+    }
+
+    /// The session that gets what is for a node: the newest.
+    pub(crate) fn newest_node(&self, id: DeviceId) -> Option<Arc<Session>> {
+        let mut sessions = self.of_device(id);
+        sessions.retain(|session| session.role() == Role::Node && session.is_live());
+        sessions.pop()
+    }
+
+    /// All of them, oldest first.
+    pub(crate) fn all(&self) -> Vec<Arc<Session>> {
+        let mut all: Vec<_> = self.inner().all.values().cloned().collect();
+        all.sort_unstable_by_key(|session| session.number);
+        all
+    }
+
+    /// Ends the sessions of a device that do not hold any more, at once; that of the caller, if it is
+    /// one, after its answer. Says whether any ended.
+    pub(crate) fn end_of_device(
+        &self,
+        id: DeviceId,
+        caller: Option<&Session>,
+        has_ended: impl Fn(&Session) -> bool,
+    ) -> bool {
+        let mut any = false;
+        for session in self.of_device(id) {
+            if session.is_live() && has_ended(&session) {
+                let own = caller.is_some_and(|caller| caller.number == session.number);
+                session.revoke(!own);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// Sends a frame to everybody who is entitled to it.
+    pub(crate) fn broadcast(&self, frame: &Utf8Bytes, is_entitled: impl Fn(&Session) -> bool) {
+        let all: Vec<_> = self.inner().all.values().cloned().collect();
+        for session in all {
+            if session.is_live() && is_entitled(&session) {
+                session.outbox.send(frame.clone());
+            }
+        }
+    }
+
+    /// Is anybody there who is entitled?
+    pub(crate) fn any(&self, is_entitled: impl Fn(&Session) -> bool) -> bool {
+        self.inner().all.values().any(|session| is_entitled(session))
+    }
+
+    fn has_changed(&self) {
+        self.version.fetch_add(1, Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

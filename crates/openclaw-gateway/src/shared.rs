@@ -1,0 +1,174 @@
+//! What all connections share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use gateway_protocol::hello::{Presence, Snapshot};
+use gateway_protocol::{Event, StateVersion};
+use pairing_core::{Entropy, EntropyError, Pairing, StoreError};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::conn::outbox::frame;
+use crate::invokes::Invokes;
+use crate::lockout::Lockouts;
+use crate::methods::Methods;
+use crate::metrics::Metrics;
+use crate::sessions::{Session, Sessions};
+use crate::settings::Settings;
+use crate::sockets::Waiting;
+
+/// The state of a gateway that runs.
+pub(crate) struct Shared {
+    pub(crate) pairing: Pairing,
+    pub(crate) settings: ArcSwap<Settings>,
+    pub(crate) sessions: Sessions,
+    pub(crate) lockouts: Lockouts,
+    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) invokes: Invokes,
+    pub(crate) methods: Methods,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) started: Instant,
+    /// Could the store be read when that was last tried?
+    pub(crate) store_is_well: AtomicBool,
+}
+
+/// Shown of who is connected: the newest.
+const MOST_PRESENT: usize = 1000;
+
+impl Shared {
+    /// A new id: a version 4 UUID.
+    pub(crate) fn id(&self) -> Result<String, EntropyError> {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes)?;
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
+
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// How the gateway is, for anybody who is connected.
+    pub(crate) fn health(&self) -> Value {
+        json!({
+            "ok": self.store_is_well.load(Ordering::Relaxed),
+            "ts": self.pairing.now().as_millis(),
+            "durationMs": 0,
+        })
+    }
+
+    /// What a session is told of how things stand.
+    pub(crate) fn snapshot(&self, viewer: &Session) -> Snapshot {
+        Snapshot {
+            presence: self.presence(viewer),
+            health: self.health(),
+            state_version: self.state_version(),
+            uptime_ms: self.uptime_ms(),
+        }
+    }
+
+    /// The gateway, and everybody; or for who may not know that, only the viewer.
+    pub(crate) fn presence(&self, viewer: &Session) -> Vec<Presence> {
+        let mut presence = vec![self.own_presence()];
+        if viewer.may_see_presence() {
+            presence.extend(self.everybody());
+        }
+        if !presence.iter().skip(1).any(|entry| is_of(entry, viewer)) {
+            presence.push(viewer.presence());
+        }
+        presence
+    }
+
+    pub(crate) fn everybody(&self) -> Vec<Presence> {
+        let all = self.sessions.all();
+        let shown = all.iter().rev().take(MOST_PRESENT);
+        shown.map(|session| session.presence()).collect()
+    }
+
+    pub(crate) fn own_presence(&self) -> Presence {
+        Presence {
+            host: Some("gateway".to_owned()),
+            ip: None,
+            version: Some(VERSION.to_owned()),
+            platform: Some(std::env::consts::OS.to_owned()),
+            device_family: None,
+            model_identifier: None,
+            mode: "gateway".to_owned(),
+            device_id: None,
+            roles: Vec::new(),
+            scopes: pairing_core::ScopeSet::default(),
+            instance_id: None,
+            reason: "self".to_owned(),
+            text: format!("Gateway: version {VERSION}"),
+            ts: self.pairing.now().as_millis(),
+        }
+    }
+
+    pub(crate) fn state_version(&self) -> StateVersion {
+        StateVersion {
+            presence: self.sessions.version(),
+            health: u64::from(!self.store_is_well.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Notes what the store has come to.
+    pub(crate) fn note_store<T>(&self, result: &Result<T, StoreError>) {
+        let is_well = result.is_ok();
+        if self.store_is_well.swap(is_well, Ordering::Relaxed) != is_well {
+            match result {
+                Ok(_) => tracing::info!("the store works again"),
+                Err(error) => tracing::error!(error = %Chain(error), "the store fails"),
+            }
+        }
+    }
+}
+
+fn is_of(entry: &Presence, session: &Session) -> bool {
+    entry.ts == session.connected_at.as_millis()
+        && entry.device_id.as_deref() == session.device().map(|d| d.id().to_string()).as_deref()
+        && entry.mode == session.client.mode
+        && entry.instance_id.is_some()
+}
+
+/// The version that this gateway says it is.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// An event as everybody gets it.
+pub(crate) fn event(name: &str, payload: &impl Serialize) -> Utf8Bytes {
+    event_with(name, payload, None)
+}
+
+/// The same with the number of the snapshot that it stands for.
+pub(crate) fn event_with(
+    name: &str,
+    payload: &impl Serialize,
+    state_version: Option<StateVersion>,
+) -> Utf8Bytes {
+    let event = Event {
+        event: name,
+        payload: Some(payload),
+        seq: None,
+        state_version,
+    };
+    frame(serde_json::to_vec(&event).unwrap_or_default())
+}
+
+/// An error with its causes, for the log, escaped.
+pub(crate) struct Chain<'e>(pub(crate) &'e (dyn std::error::Error + 'e));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut next = Some(self.0);
+        let mut before = "";
+        while let Some(error) = next {
+            write!(f, "{before}{}", pairing_core::escape(&error.to_string()))?;
+            before = ": ";
+            next = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,203 @@
+//! The owner is asked about a device, and the device waits.
+
+use super::connect::{Connected, Scene};
+use super::standing::UpgradeReason;
+use super::{
+    Ask, Credential, DeviceId, DeviceLimits, DeviceRequest, PairingToken, RequestId, Silence,
+    TokenHash,
+};
+use crate::dm::Decision;
+use crate::store::Change;
+use crate::{Key, Record, Timestamp};
+
+/// The owner has to be asked, and has been.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Why.
+    pub reason: UpgradeReason,
+    /// What the owner decides about.
+    pub request: DeviceRequest,
+    /// The request of this device that has ended, because more is asked for now.
+    pub superseded: Option<RequestId>,
+    /// Was the request made just now?
+    pub is_new: bool,
+}
+
+/// Asks the owner about a connection that is not admitted.
+pub(super) fn ask_to_pair(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<Connected> {
+    let Scene {
+        connecting,
+        credential,
+        known,
+        ..
+    } = *scene;
+    let by_code = match (credential, &known.pairing_token) {
+        (Credential::PairingToken(_), Some(token)) => Some(token),
+        _ => None,
+    };
+    let wanted = match by_code {
+        Some(token) => by_profile(token, scene),
+        None => latest(scene),
+    };
+    let mut decision = ask(scene, reason, wanted, by_code.map(|token| token.hash));
+    let unbound = by_code.filter(|token| token.device.is_none());
+    decision
+        .changes
+        .extend(unbound.map(|token| bind(token, connecting.device())));
+    Decision {
+        changes: decision.changes,
+        outcome: Connected::Asked(Box::new(decision.outcome)),
+    }
+}
+
+/// Asks the owner for all that an admitted node declares, of which a part has been approved.
+pub(super) fn ask_for_commands(scene: &Scene<'_>) -> Decision<Asked> {
+    ask(scene, UpgradeReason::CommandUpgrade, latest(scene), None)
+}
+
+/// What is asked for now that this connection has come.
+fn latest(scene: &Scene<'_>) -> Ask {
+    let asked = scene.connecting.ask();
+    match scene.running() {
+        Some(before) => before.ask.with(scene.connecting.role, &asked),
+        None => asked,
+    }
+}
+
+/// A code fixes what is asked for, whatever the connection asks; but for what a node can be asked to do,
+/// which only the node knows.
+fn by_profile(token: &PairingToken, scene: &Scene<'_>) -> Ask {
+    Ask {
+        commands: latest(scene).commands,
+        ..token.profile.ask()
+    }
+}
+
+/// Asks the owner: once per device, under one id for as long as no more is asked for.
+fn ask(
+    scene: &Scene<'_>,
+    reason: UpgradeReason,
+    wanted: Ask,
+    pairing_token: Option<TokenHash>,
+) -> Decision<Asked> {
+    let Scene {
+        connecting,
+        known,
+        drawn,
+        limits,
+        now,
+        ..
+    } = *scene;
+    let before = scene.running();
+    let same = before.filter(|before| {
+        let way = before.origin == connecting.origin
+            && (pairing_token.is_none() || before.pairing_token == pairing_token);
+        way && before.ask.covers(&wanted)
+    });
+    let request = match same {
+        Some(same) => DeviceRequest {
+            ask: wanted,
+            refreshed_at: now,
+            ..same.clone()
+        },
+        None => DeviceRequest {
+            id: drawn.request.clone(),
+            device: connecting.device(),
+            key: connecting.proof.key(),
+            info: connecting.info.clone(),
+            ask: wanted,
+            origin: connecting.origin.clone(),
+            silent: connecting.silence != Silence::Ask,
+            is_repair: known.device.is_some(),
+            asked_at: now,
+            refreshed_at: now,
+            pairing_token: pairing_token.or(before.and_then(|before| before.pairing_token)),
+        },
+    };
+    let mut changes = Vec::new();
+    let is_fresh = same.is_some_and(|same| {
+        let age = now.since(same.refreshed_at);
+        same.ask == request.ask && age.is_some_and(|age| age < limits.refresh_interval)
+    });
+    if !is_fresh {
+        changes.extend(make_room(scene));
+        changes.push(Change::Put(Record::DeviceRequest(request.clone())));
+    }
+    Decision {
+        changes,
+        outcome: Asked {
+            reason,
+            superseded: before.filter(|b| b.id != request.id).map(|b| b.id.clone()),
+            is_new: same.is_none(),
+            request,
+        },
+    }
+}
+
+pub(super) fn bind(token: &PairingToken, device: DeviceId) -> Change {
+    Change::Put(Record::PairingToken(PairingToken {
+        device: Some(device),
+        ..token.clone()
+    }))
+}
+
+/// Keeps a request alive while its device stays connected: written down now and then, and in any case in
+/// time. `false` where it is over already.
+pub(crate) fn hold(
+    request: &DeviceRequest,
+    limits: &DeviceLimits,
+    now: Timestamp,
+) -> Decision<bool> {
+    if request.is_expired(limits, now) {
+        return Decision::unchanged(false);
+    }
+    let every = limits.hold_interval.min(limits.request_lifetime / 2);
+    let is_fresh = now
+        .since(request.refreshed_at)
+        .is_some_and(|age| age < every);
+    if is_fresh {
+        return Decision::unchanged(true);
+    }
+    let held = DeviceRequest {
+        refreshed_at: now,
+        ..request.clone()
+    };
+    Decision {
+        changes: vec![Change::Put(Record::DeviceRequest(held))],
+        outcome: true,
+    }
+}
+
+/// Deletes what has expired and, where too many wait, the least recently asked: of the same address
+/// first, then of all.
+fn make_room(scene: &Scene<'_>) -> Vec<Change> {
+    let Scene {
+        connecting,
+        waiting,
+        limits,
+        now,
+        ..
+    } = *scene;
+    let others = waiting.iter().filter(|r| r.device != connecting.device());
+    let (expired, mut live): (Vec<_>, Vec<_>) = others.partition(|r| r.is_expired(limits, now));
+    live.sort_by_key(|request| request.refreshed_at);
+    let mut gone = expired;
+    let address = &connecting.info.remote_ip;
+    let from_here = live.iter().filter(|r| r.info.remote_ip == *address);
+    let too_many = (from_here.clone().count() + 1).saturating_sub(limits.max_pending_per_address);
+    gone.extend(from_here.take(too_many).copied());
+    live.retain(|request| !gone.iter().any(|gone| gone.id == request.id));
+    let too_many = (live.len() + 1).saturating_sub(limits.max_pending);
+    gone.extend(live.into_iter().take(too_many));
+    let keys = gone.into_iter().map(|request| Key::DeviceRequest {
+        device: request.device,
+    });
+    keys.map(Change::Delete).collect()
+}
+
+impl DeviceRequest {
+    /// Is it over? So it is, too, where it was asked in the future.
+    pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
+        limits.is_over(self.refreshed_at, now)
+    }
+}
