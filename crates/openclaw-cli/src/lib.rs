@@ -5,30 +5,41 @@
 //! decided here.
 
 mod args;
+mod backend;
 mod console;
 mod devices;
 mod doctor;
 mod failure;
 mod json;
+mod keeper;
 mod nodes;
 mod pairing;
+mod place;
 pub mod qr;
+mod remote;
+mod secret_file;
 mod setup;
+mod spinner;
 mod subject;
+mod target;
 mod text;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use openclaw_config::Config;
-use pairing_core::{Approver, Pairing};
+use pairing_core::{Approver, Clock, Entropy, Pairing};
 use pairing_fs::StateDir;
 
 pub use console::Console;
+pub use remote::Spinner;
+pub use spinner::spinner;
 
 use args::{Command, Invocation, Parsed};
 use console::Screen;
 use failure::Failure;
+use place::Place;
 
 /// What the program is given beside its arguments.
 #[derive(Clone, Copy)]
@@ -37,6 +48,14 @@ pub struct Environment<'a> {
     pub var: &'a dyn Fn(&str) -> Option<OsString>,
     /// Opens the service on a state directory; called once a command needs it.
     pub open: &'a dyn Fn(&StateDir) -> Pairing,
+    /// The time, for what no service tells the time of.
+    pub clock: &'a Arc<dyn Clock>,
+    /// Randomness: for an identity, and for how long to wait before trying again.
+    pub entropy: &'a Arc<dyn Entropy>,
+    /// Is the configured gateway looked for?
+    pub probe: bool,
+    /// Shows that a command waits; `None` where nobody looks at standard error.
+    pub spinner: Option<Spinner>,
 }
 
 /// How the program ended, as its exit code says.
@@ -121,21 +140,23 @@ fn execute(
                 screen,
             )
         }
-        Command::Devices { command, json } => {
-            let call = devices::Call {
-                service: (environment.open)(&state()?),
-                approver: approver(environment),
-                json,
-            };
-            call.run(&command, screen)
+        Command::Devices {
+            command,
+            target,
+            json,
+        } => {
+            let place = Place::of(state(), target, environment, screen);
+            let backend = place.backend(command.purpose(), screen)?;
+            devices::Call { backend, json }.run(&command, screen)
         }
-        Command::Nodes { command, json } => {
-            let call = nodes::Call {
-                service: (environment.open)(&state()?),
-                approver: approver(environment),
-                json,
-            };
-            call.run(&command, screen)
+        Command::Nodes {
+            command,
+            target,
+            json,
+        } => {
+            let place = Place::of(state(), target, environment, screen);
+            let backend = place.backend(command.purpose(), screen)?;
+            nodes::Call { backend, json }.run(&command, screen)
         }
         Command::Setup(options) => {
             let state = state()?;
@@ -143,20 +164,26 @@ fn execute(
             let service = (environment.open)(&state);
             setup::run(&options, &config, &service, &approver(environment), screen)
         }
-        Command::Pairing { command, json } => {
-            let state = state()?;
-            let config = match Config::load(state.config(), environment.var) {
-                Ok(config) => config,
-                Err(error) if command.needs_config() => return Err(error.into()),
-                Err(error) => {
-                    screen.warning(&error.into());
-                    Config::default()
-                }
-            };
+        Command::Pairing {
+            command,
+            target,
+            json,
+        } => {
+            if command.needs_config() && target.url.is_some() {
+                return Err(Failure::AskedElsewhere);
+            }
+            let mut place = Place::new(state(), target, environment);
+            match place.load() {
+                Err(error) if command.needs_config() => return Err(error),
+                Err(error) => screen.warning(&error),
+                Ok(()) => {}
+            }
+            // A sender asks on files: there is nothing to ask a gateway for.
+            place.target.local |= command.needs_config();
+            let backend = place.backend(command.purpose(), screen)?;
             let call = pairing::Call {
-                service: (environment.open)(&state),
-                config,
-                approver: approver(environment),
+                backend,
+                config: place.config.unwrap_or_default(),
                 json,
             };
             call.run(&command, screen)

@@ -2,19 +2,28 @@
 
 use std::io::{self, BufWriter, IsTerminal as _};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 use openclaw_cli::{Console, Environment, run};
+use pairing_core::{Clock, Entropy};
+use pairing_fs::{SystemClock, SystemEntropy};
 
 fn main() -> ExitCode {
-    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let (stdout, mut stderr) = (io::stdout(), io::stderr());
     let colors = (
         AutoStream::choice(&stdout) != ColorChoice::Never,
         AutoStream::choice(&stderr) != ColorChoice::Never,
     );
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let environment = Environment {
         var: &|name| std::env::var_os(name),
         open: &pairing_fs::open,
+        clock: &clock,
+        entropy: &entropy,
+        probe: true,
+        spinner: stderr.is_terminal().then_some(openclaw_cli::spinner),
     };
     let mut console = Console {
         tables: stdout.is_terminal(),
@@ -24,7 +33,8 @@ fn main() -> ExitCode {
         color_stdout: colors.0,
         color_stderr: colors.1,
         stdout: &mut BufWriter::new(stdout.lock()),
-        stderr: &mut stderr.lock(),
+        // Not locked: a spinner turns on a thread of its own.
+        stderr: &mut stderr,
     };
     run(std::env::args_os(), &environment, &mut console).into()
 }

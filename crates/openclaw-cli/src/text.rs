@@ -78,7 +78,7 @@ fn node(commands: &BTreeSet<String>) -> String {
 }
 
 /// A command's name, escaped, and in quotes where it could be taken for more than a name.
-fn command(name: &str) -> String {
+pub(crate) fn command(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
     if name.chars().all(is_plain) {
         name.to_owned()

@@ -4,7 +4,8 @@ use clap::{Args, Subcommand};
 use pairing_core::device::Role;
 use pairing_core::{Scope, ScopeSet};
 
-use super::{Command, UsageError};
+use super::{Command, TargetOptions, UsageError};
+use crate::remote::Purpose;
 
 /// The commands of `openclaw devices`.
 ///
@@ -19,6 +20,42 @@ pub(crate) enum DevicesCommand {
     Rename(String, String),
     Rotate(String, Role, Option<ScopeSet>),
     Revoke(String, Role),
+}
+
+impl DevicesCommand {
+    /// What it needs of a gateway. What may be approved or ended is bounded by the scopes of who decides:
+    /// the owner has all of them.
+    pub(crate) fn purpose(&self) -> Purpose {
+        let (needs, decides): (&[_], _) = match self {
+            Self::List | Self::Approve(None) => (&["device.pair.list"], false),
+            Self::Clear(clear) if !clear.yes => (&["device.pair.list"], false),
+            Self::Approve(Some(_)) => (&["device.pair.list", "device.pair.approve"], true),
+            Self::Reject(_) => (&["device.pair.list", "device.pair.reject"], true),
+            Self::Remove(_) => (&["device.pair.list", "device.pair.remove"], true),
+            Self::Clear(clear) if clear.pending => (
+                &[
+                    "device.pair.list",
+                    "device.pair.reject",
+                    "device.pair.remove",
+                ],
+                true,
+            ),
+            Self::Clear(_) => (&["device.pair.list", "device.pair.remove"], true),
+            Self::Rename(..) => (&["device.pair.list", "device.pair.rename"], true),
+            Self::Rotate(..) => (&["device.pair.list", "device.token.rotate"], true),
+            Self::Revoke(..) => (&["device.pair.list", "device.token.revoke"], true),
+        };
+        let scopes: &[_] = if decides {
+            &[Scope::ADMIN, Scope::PAIRING]
+        } else {
+            &[Scope::PAIRING]
+        };
+        Purpose {
+            scopes,
+            needs,
+            decides,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +173,7 @@ pub(super) struct RawRevoke {
 }
 
 impl RawDevices {
-    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+    pub(super) fn meaning(self, target: TargetOptions) -> Result<Command, UsageError> {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (DevicesCommand::List, json),
             Self::Approve(RawDeviceApprove { request, json }) => {
@@ -167,7 +204,11 @@ impl RawDevices {
                 (DevicesCommand::Revoke(device, role_of(role)?), json)
             }
         };
-        Ok(Command::Devices { command, json })
+        Ok(Command::Devices {
+            command,
+            target,
+            json,
+        })
     }
 }
 

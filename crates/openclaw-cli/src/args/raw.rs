@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::devices::RawDevices;
 use super::nodes::RawNodes;
 use super::setup::RawQr;
+use super::target::RawPlace;
 
 /// OpenClaw's owner approval: who may talk to the bot, and which devices may join
 #[derive(Debug, Parser)]
@@ -26,16 +27,22 @@ pub(super) struct Raw {
 pub(super) enum RawCommand {
     /// Decide who may talk to the bot in direct messages
     Pairing {
+        #[command(flatten)]
+        place: RawPlace,
         #[command(subcommand)]
         command: RawPairing,
     },
     /// Decide which devices may join the gateway
     Devices {
+        #[command(flatten)]
+        place: RawPlace,
         #[command(subcommand)]
         command: RawDevices,
     },
     /// Decide about nodes that pair by request, without a key of their own
     Nodes {
+        #[command(flatten)]
+        place: RawPlace,
         #[command(subcommand)]
         command: RawNodes,
     },

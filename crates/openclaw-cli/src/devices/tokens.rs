@@ -20,8 +20,8 @@ impl Call {
         let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, None)?;
         let rotated = self
-            .devices()
-            .rotate(device.id, role, scopes, &self.approver)
+            .backend
+            .rotate_token(device, role, scopes)
             .map_err(|error| refused(error, device, role, scopes))?;
         if self.json {
             screen.json(&TokenRotated {
@@ -54,8 +54,8 @@ impl Call {
         let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, None)?;
         let at = self
-            .devices()
-            .revoke(device.id, role, &self.approver)
+            .backend
+            .revoke_role(device, role)
             .map_err(|error| refused(error, device, role, None))?;
         if self.json {
             screen.json(&TokenRevoked {
@@ -72,9 +72,9 @@ impl Call {
 }
 
 /// The service tells everybody the same; the owner may know which it was.
-fn refused(error: DeviceError, device: &Device, role: Role, scopes: Option<&ScopeSet>) -> Failure {
-    if !matches!(error, DeviceError::UnknownRole) {
-        return error.into();
+fn refused(error: Failure, device: &Device, role: Role, scopes: Option<&ScopeSet>) -> Failure {
+    if !matches!(error, Failure::Device(DeviceError::UnknownRole)) {
+        return error;
     }
     let label = label(device);
     match (device.standing(role), device.roles.get(&role), scopes) {
@@ -90,6 +90,6 @@ fn refused(error: DeviceError, device: &Device, role: Role, scopes: Option<&Scop
             device: label,
             role,
         },
-        _ => error.into(),
+        _ => error,
     }
 }

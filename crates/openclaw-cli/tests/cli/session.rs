@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openclaw_cli::{Console, Environment, Exit, run};
-use pairing_core::{Channels, Limits, ManualClock, Pairing, Timestamp};
+use pairing_core::{Channels, Clock, Entropy, Limits, ManualClock, Pairing, Timestamp};
 use pairing_fs::{FsStore, Probe, StateDir, discovered_channels};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
@@ -236,9 +236,15 @@ impl Session {
             _ => None,
         };
         let open = |state: &StateDir| self.open(state);
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let entropy: Arc<dyn Entropy> = self.entropy.clone();
         let environment = Environment {
             var: &var,
             open: &open,
+            clock: &clock,
+            entropy: &entropy,
+            probe: false,
+            spinner: None,
         };
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let mut console = Console {
