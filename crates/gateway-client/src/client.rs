@@ -1,0 +1,246 @@
+//! Calls and events on an open connection.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use gateway_protocol::hello::HelloOk;
+use gateway_protocol::{ErrorShape, RequestFrame};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::sync::{Notify, Semaphore, mpsc, oneshot, watch};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::error::Cause;
+use crate::queue::Queue;
+use crate::{CallError, ClientEvent, Closed};
+
+/// How long a call waits for its answer, unless told otherwise.
+pub const CALL: Duration = Duration::from_secs(30);
+
+/// The most calls that wait for their answers; more wait for their turn.
+const CALLS: usize = 256;
+
+/// An open connection: makes calls. Clones are the same connection, which ends when the last of them and
+/// its [`Events`] are dropped.
+#[derive(Clone)]
+pub struct Client(Arc<Handle>);
+
+struct Handle {
+    hello: HelloOk,
+    shared: Arc<Shared>,
+    outgoing: mpsc::Sender<Utf8Bytes>,
+    next: AtomicU64,
+    turns: Semaphore,
+}
+
+/// The events of a connection, in their order.
+///
+/// At most 256 of them wait, and 25 MiB; where nobody reads, the oldest are let go and
+/// [`ClientEvent::Missed`] says how many. Answers to calls never wait for events.
+pub struct Events {
+    shared: Arc<Shared>,
+    /// Keeps the connection.
+    _outgoing: mpsc::Sender<Utf8Bytes>,
+}
+
+/// What the connection's task and its users share.
+pub(crate) struct Shared {
+    pending: Mutex<Pending>,
+    pub(crate) events: Queue,
+    /// Somebody wants it to end.
+    pub(crate) ending: Notify,
+    closed: watch::Sender<Option<Closed>>,
+}
+
+#[derive(Default)]
+struct Pending {
+    calls: HashMap<String, oneshot::Sender<Answer>>,
+    closed: Option<Closed>,
+}
+
+pub(crate) type Answer = Result<Option<Box<RawValue>>, ErrorShape>;
+
+impl Client {
+    /// Both ends, and what the task reads from.
+    pub(crate) fn new(hello: HelloOk) -> (Self, Events, Arc<Shared>, mpsc::Receiver<Utf8Bytes>) {
+        let shared = Arc::new(Shared {
+            pending: Mutex::default(),
+            events: Queue::default(),
+            ending: Notify::new(),
+            closed: watch::Sender::new(None),
+        });
+        let (outgoing, received) = mpsc::channel(16);
+        let events = Events {
+            shared: Arc::clone(&shared),
+            _outgoing: outgoing.clone(),
+        };
+        let client = Self(Arc::new(Handle {
+            hello,
+            shared: Arc::clone(&shared),
+            outgoing,
+            next: AtomicU64::new(1),
+            turns: Semaphore::new(CALLS),
+        }));
+        (client, events, shared, received)
+    }
+
+    /// What the gateway said when it let this connection in.
+    pub fn hello(&self) -> &HelloOk {
+        &self.0.hello
+    }
+
+    /// Calls a method, and waits at most [`CALL`] for the answer.
+    pub async fn call<P: Serialize, T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: P,
+    ) -> Result<T, CallError> {
+        self.call_with_timeout(method, params, CALL).await
+    }
+
+    /// Calls a method, and waits at most so long for the answer.
+    pub async fn call_with_timeout<P: Serialize, T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: P,
+        timeout: Duration,
+    ) -> Result<T, CallError> {
+        let id = self.0.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let frame = RequestFrame {
+            id: &id,
+            method,
+            params: Some(params),
+        };
+        let text = serde_json::to_string(&frame).map_err(CallError::Params)?;
+        let at_most = usize::try_from(self.hello().policy.max_payload).unwrap_or(usize::MAX);
+        if text.len() > at_most {
+            let found = text.len();
+            return Err(CallError::TooLarge { found, at_most });
+        }
+        let answer = tokio::time::timeout(timeout, self.answer(&id, text));
+        let answer = answer.await.map_err(|_| CallError::Timeout(timeout))??;
+        let answer = answer.as_deref().map_or("null", RawValue::get);
+        // The error's own text repeats values, and answers may hold secrets.
+        serde_json::from_str(answer).map_err(|error| {
+            let place = format!("at line {}, column {}", error.line(), error.column());
+            CallError::Answer(Cause::new(&place))
+        })
+    }
+
+    async fn answer(&self, id: &str, text: String) -> Result<Option<Box<RawValue>>, CallError> {
+        // It is never closed.
+        let _turn = self.0.turns.acquire().await;
+        let waiting = Waiting::register(&self.0.shared, id).map_err(CallError::Closed)?;
+        let sent = self.0.outgoing.send(text.into()).await;
+        let answer = match sent {
+            Ok(()) => waiting.answer().await,
+            Err(_) => None,
+        };
+        match answer {
+            Some(answer) => answer.map_err(CallError::Refused),
+            None => Err(CallError::Closed(self.closed().await)),
+        }
+    }
+
+    /// Ends the connection, for every clone, and waits until it has ended.
+    pub async fn close(&self) -> Closed {
+        self.end();
+        self.closed().await
+    }
+
+    /// The same without waiting.
+    pub(crate) fn end(&self) {
+        self.0.shared.ending.notify_one();
+    }
+
+    /// Waits until the connection has ended, and says how.
+    pub async fn closed(&self) -> Closed {
+        let mut closed = self.0.shared.closed.subscribe();
+        match closed.wait_for(Option::is_some).await {
+            Ok(closed) => closed.clone().unwrap_or_else(Closed::broke_off),
+            Err(_) => Closed::broke_off(),
+        }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("server", &self.0.hello.server)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Events {
+    /// The next event; `None` once the connection has ended and all have been read. May be dropped while
+    /// it waits, and nothing is lost.
+    pub async fn next(&mut self) -> Option<ClientEvent> {
+        self.shared.events.next().await
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Hands an answer to whoever waits for it, if anybody still does.
+    pub(crate) fn answered(&self, id: &str, answer: Answer) {
+        let waiting = self.pending().calls.remove(id);
+        if let Some(waiting) = waiting {
+            // Gone between these two lines.
+            let _ = waiting.send(answer);
+        }
+    }
+
+    /// The connection has ended: whoever waits is told so.
+    pub(crate) fn end(&self, closed: Closed) {
+        self.closed.send_replace(Some(closed.clone()));
+        let mut pending = self.pending();
+        pending.closed = Some(closed);
+        pending.calls.clear();
+        drop(pending);
+        self.events.end();
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call that waits. Forgotten when dropped, so that calls given up on leave nothing behind.
+struct Waiting<'s> {
+    shared: &'s Shared,
+    id: &'s str,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl<'s> Waiting<'s> {
+    fn register(shared: &'s Shared, id: &'s str) -> Result<Self, Closed> {
+        let (sender, answer) = oneshot::channel();
+        let mut pending = shared.pending();
+        if let Some(closed) = &pending.closed {
+            return Err(closed.clone());
+        }
+        pending.calls.insert(id.to_owned(), sender);
+        drop(pending);
+        Ok(Self { shared, id, answer })
+    }
+
+    /// `None` if the connection ends first.
+    async fn answer(mut self) -> Option<Answer> {
+        (&mut self.answer).await.ok()
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.shared.pending().calls.remove(self.id);
+    }
+}

@@ -1,0 +1,263 @@
+//! Where to, as whom, with what.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_protocol::hello::HelloOk;
+use gateway_protocol::{ClientInfo, Secret, Text};
+use pairing_core::device::{Identity, Role};
+use pairing_core::{Entropy, GatewayUrl, ScopeSet};
+
+use crate::credential::{Secrets, Show};
+use crate::dial::{Socket, dial};
+use crate::handshake::{Attempt, text};
+use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, Link, TokenKeeper, session};
+
+/// How long a handshake takes at most, unless told otherwise.
+pub const HANDSHAKE: Duration = Duration::from_secs(15);
+
+/// A connection that is to be made: where to, as whom, with what. `Debug` shows no secret.
+///
+/// Of what it was given, it shows the gateway:
+/// 1. the token of a new setup code, alone, if there is one;
+/// 2. else the stored device token, with the shared secret beside it, if there is one; where the gateway
+///    then refuses one of the two, the other is tried alone, once;
+/// 3. else the shared secret.
+#[derive(Clone)]
+pub struct Connect {
+    pub(crate) url: GatewayUrl,
+    pub(crate) secrets: Secrets,
+    pub(crate) device: Option<(Arc<Identity>, Arc<dyn TokenKeeper>)>,
+    pub(crate) role: Role,
+    pub(crate) scopes: Option<ScopeSet>,
+    pub(crate) client: Option<ClientInfo>,
+    pub(crate) caps: Vec<Text>,
+    pub(crate) commands: Vec<Text>,
+    pub(crate) permissions: BTreeMap<String, bool>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) timeout: Duration,
+}
+
+impl Connect {
+    /// To this gateway, as an operator without a device and with nothing to show.
+    pub fn to(url: GatewayUrl) -> Self {
+        Self {
+            url,
+            secrets: Secrets::default(),
+            device: None,
+            role: Role::Operator,
+            scopes: None,
+            client: None,
+            caps: Vec::new(),
+            commands: Vec::new(),
+            permissions: BTreeMap::new(),
+            fingerprint: None,
+            timeout: HANDSHAKE,
+        }
+    }
+
+    /// With the gateway's shared token.
+    pub fn token(mut self, token: Secret) -> Self {
+        self.secrets.token = Some(token);
+        self
+    }
+
+    /// With the gateway's shared password.
+    pub fn password(mut self, password: Secret) -> Self {
+        self.secrets.password = Some(password);
+        self
+    }
+
+    /// With the pairing token of a new setup code, which beats everything that is stored. A [`Link`]
+    /// uses it until it has fetched a device token.
+    pub fn pairing_token(mut self, token: Secret) -> Self {
+        self.secrets.pairing = Some(token);
+        self
+    }
+
+    /// As this device, whose tokens are kept there. Without it, no device is named.
+    pub fn identity(mut self, identity: Arc<Identity>, keeper: Arc<dyn TokenKeeper>) -> Self {
+        self.device = Some((identity, keeper));
+        self
+    }
+
+    /// In this role.
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Asking for these scopes. Without it: those of the stored token if it is shown, else none.
+    pub fn scopes(mut self, scopes: ScopeSet) -> Self {
+        self.scopes = Some(scopes);
+        self
+    }
+
+    /// As this program.
+    pub fn client(mut self, client: ClientInfo) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// A node's capabilities.
+    pub fn caps(mut self, caps: impl IntoIterator<Item = Text>) -> Self {
+        self.caps = caps.into_iter().collect();
+        self
+    }
+
+    /// A node's commands.
+    pub fn commands(mut self, commands: impl IntoIterator<Item = Text>) -> Self {
+        self.commands = commands.into_iter().collect();
+        self
+    }
+
+    /// What the system lets a node do.
+    pub fn permissions(mut self, permissions: BTreeMap<String, bool>) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
+    /// Trusting this certificate and no other, whoever signed it. Not with `ws://`.
+    pub fn fingerprint(mut self, fingerprint: Fingerprint) -> Self {
+        self.fingerprint = Some(fingerprint);
+        self
+    }
+
+    /// Taking at most so long until `hello-ok`, [`HANDSHAKE`] unless told otherwise.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Connects once. A device token that comes with `hello-ok` has been stored when this returns.
+    pub async fn open(&self) -> Result<(Client, Events), ConnectError> {
+        let opening = tokio::time::timeout(self.timeout, self.shake_hands());
+        let (socket, hello) = opening
+            .await
+            .map_err(|_| ConnectError::Timeout(self.timeout))??;
+        Ok(session::start(socket, hello))
+    }
+
+    /// Connects, and again whenever the connection ends, until the link is dropped. Waits are spread by
+    /// `jitter`.
+    pub fn keep(self, jitter: Arc<dyn Entropy>) -> Link {
+        Link::new(self, jitter)
+    }
+
+    async fn shake_hands(&self) -> Result<(Socket, HelloOk), ConnectError> {
+        let held = self.held().await?;
+        let mut show = self.secrets.first(held.as_ref());
+        loop {
+            match self.attempt(show, held.as_ref()).await {
+                Ok((socket, hello)) => {
+                    self.keep_token(&hello).await?;
+                    return Ok((socket, hello));
+                }
+                Err(error) => {
+                    let next = error.refused().and_then(|refused| show.after(refused));
+                    show = next.ok_or(error)?;
+                    tracing::debug!(?show, "refused; the other secret is tried");
+                }
+            }
+        }
+    }
+
+    async fn attempt(
+        &self,
+        show: Show,
+        held: Option<&HeldToken>,
+    ) -> Result<(Socket, HelloOk), ConnectError> {
+        let mut socket = dial(&self.url, self.fingerprint).await?;
+        let of_token = held.filter(|_| matches!(show, Show::Both | Show::Held));
+        let scopes = self
+            .scopes
+            .clone()
+            .or_else(|| Some(of_token?.scopes.clone()));
+        let attempt = Attempt {
+            connect: self,
+            scopes: &scopes.unwrap_or_default(),
+            auth: self.secrets.auth(show, held),
+        };
+        let hello = attempt.run(&mut socket).await?;
+        if hello.auth.role != self.role {
+            return Err(ConnectError::Protocol {
+                reason: "it gave another role than was asked for",
+            });
+        }
+        Ok((socket, hello))
+    }
+
+    /// The stored token, if there is one for this role.
+    pub(crate) async fn held(&self) -> Result<Option<HeldToken>, ConnectError> {
+        let role = self.role;
+        match &self.device {
+            Some((_, keeper)) => blocking(keeper, move |keeper| keeper.load(role)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Stores the token of a `hello-ok`. None in it means to keep what is there.
+    async fn keep_token(&self, hello: &HelloOk) -> Result<(), ConnectError> {
+        let (Some((_, keeper)), Some(token)) = (&self.device, &hello.auth.device_token) else {
+            return Ok(());
+        };
+        let role = self.role;
+        let held = HeldToken {
+            token: token.clone(),
+            scopes: hello.auth.scopes.clone(),
+            issued_at_ms: hello.auth.issued_at_ms,
+        };
+        blocking(keeper, move |keeper| keeper.store(role, &held)).await
+    }
+
+    /// What this program calls itself.
+    pub(crate) fn client_info(&self) -> Result<ClientInfo, ConnectError> {
+        if let Some(client) = &self.client {
+            return Ok(client.clone());
+        }
+        let (id, mode) = match self.role {
+            Role::Operator => ("gateway-client", "backend"),
+            Role::Node => ("node-host", "node"),
+        };
+        Ok(ClientInfo {
+            id: text("client.id", id)?,
+            display_name: None,
+            version: text("client.version", env!("CARGO_PKG_VERSION"))?,
+            platform: text("client.platform", std::env::consts::OS)?,
+            device_family: None,
+            model_identifier: None,
+            mode: text("client.mode", mode)?,
+            instance_id: None,
+        })
+    }
+}
+
+/// Keepers read and write files.
+async fn blocking<T: Send + 'static>(
+    keeper: &Arc<dyn TokenKeeper>,
+    work: impl FnOnce(&dyn TokenKeeper) -> Result<T, crate::KeepError> + Send + 'static,
+) -> Result<T, ConnectError> {
+    let keeper = Arc::clone(keeper);
+    let done = tokio::task::spawn_blocking(move || work(&*keeper)).await;
+    done.map_err(crate::KeepError::new)
+        .and_then(|done| done)
+        .map_err(ConnectError::Keep)
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            // A query may be a secret.
+            .field("url", &self.url.as_str().split('?').next())
+            .field("role", &self.role)
+            .field("scopes", &self.scopes)
+            .field(
+                "device",
+                &self.device.as_ref().map(|(identity, _)| identity.id()),
+            )
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! Which secret is shown, and which after it was refused.
+
+use gateway_protocol::{ConnectAuth, Secret};
+
+use crate::{HeldToken, Refused};
+
+/// The secrets that a client was given.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Secrets {
+    pub(crate) token: Option<Secret>,
+    pub(crate) password: Option<Secret>,
+    /// Of a new setup code.
+    pub(crate) pairing: Option<Secret>,
+}
+
+/// What one attempt shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Show {
+    /// A new setup code, and nothing beside it: it is meant to replace the rest.
+    Pairing,
+    /// The device token, with the shared secret beside it.
+    Both,
+    /// The device token alone.
+    Held,
+    /// The shared secret alone, or nothing.
+    Shared,
+}
+
+impl Secrets {
+    fn is_shared(&self) -> bool {
+        self.token.is_some() || self.password.is_some()
+    }
+
+    /// What is shown first.
+    pub(crate) fn first(&self, held: Option<&HeldToken>) -> Show {
+        match (&self.pairing, held) {
+            (Some(_), _) => Show::Pairing,
+            (None, Some(_)) if self.is_shared() => Show::Both,
+            (None, Some(_)) => Show::Held,
+            (None, None) => Show::Shared,
+        }
+    }
+
+    pub(crate) fn auth(&self, show: Show, held: Option<&HeldToken>) -> Option<ConnectAuth> {
+        let shared = matches!(show, Show::Both | Show::Shared);
+        let device = matches!(show, Show::Both | Show::Held);
+        let auth = ConnectAuth {
+            token: self.token.clone().filter(|_| shared),
+            password: self.password.clone().filter(|_| shared),
+            device_token: held.map(|held| held.token.clone()).filter(|_| device),
+            bootstrap_token: self.pairing.clone().filter(|_| show == Show::Pairing),
+        };
+        (auth != ConnectAuth::default()).then_some(auth)
+    }
+}
+
+impl Show {
+    /// What is shown after a refusal, if there is anything that was not.
+    pub(crate) fn after(self, refused: &Refused) -> Option<Self> {
+        match (self, refused.code()) {
+            (Self::Both, "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH")
+                if refused.details.can_retry_with_device_token == Some(true) =>
+            {
+                Some(Self::Held)
+            }
+            (Self::Both, "AUTH_DEVICE_TOKEN_MISMATCH") => Some(Self::Shared),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateway_protocol::ErrorShape;
+    use pairing_core::ScopeSet;
+
+    use super::*;
+
+    fn held() -> HeldToken {
+        HeldToken {
+            token: "held".into(),
+            scopes: ScopeSet::default(),
+            issued_at_ms: None,
+        }
+    }
+
+    fn shared() -> Secrets {
+        Secrets {
+            token: Some("shared".into()),
+            ..Secrets::default()
+        }
+    }
+
+    fn refused(code: &str, can_retry: bool) -> Refused {
+        let details = serde_json::json!({ "code": code, "canRetryWithDeviceToken": can_retry });
+        Refused::new(
+            ErrorShape::invalid("unauthorized").with_details(details),
+            None,
+        )
+    }
+
+    fn shown(secrets: &Secrets, show: Show) -> [Option<String>; 3] {
+        let auth = secrets.auth(show, Some(&held())).unwrap();
+        [auth.token, auth.device_token, auth.bootstrap_token]
+            .map(|secret| secret.map(|secret| secret.expose().to_owned()))
+    }
+
+    #[test]
+    fn t46_a_new_setup_code_beats_what_is_stored() {
+        let secrets = Secrets {
+            pairing: Some("fresh".into()),
+            ..shared()
+        };
+        let first = secrets.first(Some(&held()));
+        assert_eq!(first, Show::Pairing);
+        assert_eq!(
+            shown(&secrets, first),
+            [None, None, Some("fresh".to_owned())]
+        );
+        let spent = refused("AUTH_BOOTSTRAP_TOKEN_INVALID", false);
+        assert_eq!(first.after(&spent), None);
+    }
+
+    #[test]
+    fn a_stored_token_is_shown_with_the_shared_one_or_alone() {
+        let first = shared().first(Some(&held()));
+        let both = [Some("shared".to_owned()), Some("held".to_owned()), None];
+        assert_eq!(shown(&shared(), first), both);
+
+        let none = Secrets::default();
+        assert_eq!(none.first(Some(&held())), Show::Held);
+        assert_eq!(
+            shown(&none, Show::Held),
+            [None, Some("held".to_owned()), None]
+        );
+        assert_eq!(shared().first(None), Show::Shared);
+        assert_eq!(none.auth(none.first(None), None), None);
+    }
+
+    #[test]
+    fn each_refusal_leads_to_what_was_not_shown_and_then_to_an_end() {
+        let wrong = refused("AUTH_TOKEN_MISMATCH", true);
+        assert_eq!(Show::Both.after(&wrong), Some(Show::Held));
+        assert_eq!(Show::Shared.after(&wrong), None);
+        let no_retry = refused("AUTH_TOKEN_MISMATCH", false);
+        assert_eq!(Show::Both.after(&no_retry), None);
+        let gone = refused("AUTH_DEVICE_TOKEN_MISMATCH", false);
+        assert_eq!(Show::Both.after(&gone), Some(Show::Shared));
+        assert_eq!(Show::Held.after(&gone), None);
+        assert_eq!(Show::Shared.after(&gone), None);
+    }
+}

@@ -1,0 +1,367 @@
+//! What goes wrong, and what to do about it.
+//!
+//! What the gateway wrote is escaped wherever an error is shown; the fields hold it as it came.
+
+use std::fmt;
+use std::time::Duration;
+
+use gateway_protocol::{ErrorCode, ErrorShape, PairingDetails};
+use pairing_core::escape;
+
+use crate::{Fingerprint, KeepError};
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL cannot be used in this way.
+    #[error("the gateway's URL cannot be used: {reason}")]
+    Url {
+        /// Why.
+        reason: &'static str,
+    },
+    /// What this client says of itself cannot be said.
+    #[error("what this client says of itself is malformed: {field}: {reason}")]
+    Malformed {
+        /// The field, as the protocol names it.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Nobody answers, or the connection broke off.
+    #[error("the gateway cannot be reached")]
+    Io(#[source] std::io::Error),
+    /// No encryption, or a certificate that this machine does not trust.
+    #[error("no encrypted connection")]
+    Tls(#[source] Cause),
+    /// Another certificate than the one that was named.
+    #[error("another certificate than the one that was named: expected {expected}, found {found}")]
+    Fingerprint {
+        /// The one that was named.
+        expected: Fingerprint,
+        /// The one that was shown.
+        found: Fingerprint,
+    },
+    /// An answer of HTTP instead of a WebSocket.
+    #[error("the gateway answered HTTP {status}: {}", escape(body).limit(400))]
+    Http {
+        /// The status.
+        status: u16,
+        /// The beginning of the text that came with it.
+        body: String,
+    },
+    /// No WebSocket.
+    #[error("no WebSocket")]
+    WebSocket(#[source] Cause),
+    /// A WebSocket, but not the gateway protocol.
+    #[error("not the gateway protocol: {reason}")]
+    Protocol {
+        /// Why.
+        reason: &'static str,
+    },
+    /// The gateway closed the connection before it had answered.
+    #[error("the gateway closed the connection: {0}")]
+    Closed(Closed),
+    /// The gateway refused.
+    #[error("{0}")]
+    Refused(Box<Refused>),
+    /// It took too long.
+    #[error("no connection within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+    /// The device token cannot be read, or the new one cannot be kept.
+    #[error("the connection was given up for a device token")]
+    Keep(#[source] KeepError),
+}
+
+/// The gateway's refusal of a `connect`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refused {
+    /// As it was sent.
+    pub error: ErrorShape,
+    /// What is known of its details.
+    pub details: PairingDetails,
+    /// The code of the close frame that followed.
+    pub close_code: Option<u16>,
+}
+
+impl Refused {
+    pub(crate) fn new(error: ErrorShape, close_code: Option<u16>) -> Self {
+        let details = PairingDetails::of(&error);
+        Self {
+            error,
+            details,
+            close_code,
+        }
+    }
+
+    /// Does the owner have to approve first?
+    pub fn is_pairing(&self) -> bool {
+        self.details.is_pairing(&self.error)
+    }
+
+    /// `details.code`
+    pub fn code(&self) -> &str {
+        self.details.code.as_deref().unwrap_or_default()
+    }
+
+    /// Is it about a secret, so that trying again soon would look like guessing?
+    pub(crate) fn is_auth(&self) -> bool {
+        self.code().starts_with("AUTH_")
+    }
+
+    /// Is it an answer that the same client gets every time?
+    fn is_final(&self) -> bool {
+        let message = &self.error.message;
+        let wrong = [
+            "protocol mismatch",
+            "invalid connect params",
+            "invalid role",
+            "invalid handshake",
+        ];
+        match self.code() {
+            "AUTH_BOOTSTRAP_TOKEN_INVALID"
+            | "DEVICE_IDENTITY_REQUIRED"
+            | "DEVICE_AUTH_PUBLIC_KEY_INVALID"
+            | "DEVICE_AUTH_DEVICE_ID_MISMATCH" => true,
+            "" => {
+                self.error.code == ErrorCode::InvalidRequest
+                    && wrong.iter().any(|wrong| message.starts_with(wrong))
+            }
+            _ => false,
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        if self.is_pairing() {
+            let id = self.details.request_id.as_deref()?;
+            let id = escape(id);
+            return Some(format!(
+                "have the owner run `openclaw devices approve {id}` on the gateway's machine"
+            ));
+        }
+        let told = match self.code() {
+            "AUTH_TOKEN_MISSING" | "AUTH_PASSWORD_MISSING" => {
+                "pass the gateway's token or password by a file, or pair with a setup code"
+            }
+            "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH" => {
+                "the gateway has another secret: take the one from its configuration"
+            }
+            "AUTH_DEVICE_TOKEN_MISMATCH" => {
+                "this device was revoked, or its token rotated: connect with the gateway's token, or \
+                 pair with a new setup code; the old token was kept"
+            }
+            "AUTH_BOOTSTRAP_TOKEN_INVALID" => {
+                "the setup code was used before, or is too old: make a new one with `openclaw qr`"
+            }
+            "AUTH_RATE_LIMITED" => "too many wrong secrets came from this address: wait",
+            "DEVICE_IDENTITY_REQUIRED" => "connect with a device's key",
+            _ if self.error.message.starts_with("protocol mismatch") => {
+                "the gateway speaks other versions of the protocol: update the older of the two"
+            }
+            _ => {
+                return self
+                    .details
+                    .hint
+                    .as_deref()
+                    .map(|hint| escape(hint).to_string());
+            }
+        };
+        Some(told.to_owned())
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code() {
+            "AUTH_BOOTSTRAP_TOKEN_INVALID" => {
+                f.write_str("the setup code was used, or has expired")
+            }
+            _ => write!(f, "{}", escape(&self.error.message).limit(400)),
+        }
+    }
+}
+
+impl ConnectError {
+    pub(crate) fn refused(&self) -> Option<&Refused> {
+        match self {
+            Self::Refused(refused) => Some(refused),
+            _ => None,
+        }
+    }
+
+    /// The request that waits for the owner, if that is what is lacking. As the gateway wrote it.
+    pub fn request_id(&self) -> Option<&str> {
+        let refused = self.refused().filter(|refused| refused.is_pairing())?;
+        refused.details.request_id.as_deref()
+    }
+
+    /// Is it certain that trying again brings the same?
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Url { .. } | Self::Malformed { .. } | Self::Fingerprint { .. } => true,
+            Self::Refused(refused) => refused.is_final(),
+            _ => false,
+        }
+    }
+
+    /// When the gateway wants to be asked again.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let refused = self.refused()?;
+        refused.error.retry_after_ms.map(Duration::from_millis)
+    }
+
+    /// What to do about it, in one line.
+    pub fn advice(&self) -> Option<String> {
+        let told = match self {
+            Self::Refused(refused) => return refused.advice(),
+            Self::Io(_) => {
+                "is the gateway running, and is this its address? `openclaw gateway status`"
+            }
+            Self::Tls(_) => {
+                "for a certificate that the gateway made itself, pin its fingerprint: setup codes carry it"
+            }
+            Self::Fingerprint { .. } => {
+                "either the gateway has a new certificate, or somebody is in between: get a new setup \
+                 code from the gateway's owner before connecting again"
+            }
+            Self::Http { .. } | Self::WebSocket(_) | Self::Protocol { .. } => {
+                "is this the gateway's address, and not that of another server?"
+            }
+            _ => return None,
+        };
+        Some(told.to_owned())
+    }
+}
+
+/// Why a call came to nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The gateway said no.
+    #[error("{}", escape(&.0.message).limit(400))]
+    Refused(ErrorShape),
+    /// The connection ended before an answer came: the request may have been carried out or not.
+    #[error("the connection ended: {0}")]
+    Closed(Closed),
+    /// No answer in time: the request may have been carried out or not.
+    #[error("no answer within {} s", .0.as_secs_f32())]
+    Timeout(Duration),
+    /// The request is larger than the gateway accepts. It was not sent.
+    #[error("the request has {found} bytes, the gateway takes at most {at_most}")]
+    TooLarge {
+        /// Its size.
+        found: usize,
+        /// The gateway's limit.
+        at_most: usize,
+    },
+    /// The parameters cannot be written as JSON. Nothing was sent.
+    #[error("the parameters cannot be written as JSON")]
+    Params(#[source] serde_json::Error),
+    /// The answer is not what was expected.
+    #[error("the gateway's answer is not what the protocol has")]
+    Answer(#[source] Cause),
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Closed {
+    /// The code of the close frame; 1005 where it had none, 1006 where the connection broke off.
+    pub code: u16,
+    /// The reason that was given, as it came.
+    pub reason: String,
+}
+
+impl Closed {
+    pub(crate) fn new(code: u16, reason: impl Into<String>) -> Self {
+        let reason = reason.into();
+        Self { code, reason }
+    }
+
+    pub(crate) fn broke_off() -> Self {
+        Self::new(1006, "it broke off")
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason.as_str() {
+            "" => write!(f, "code {}", self.code),
+            reason => write!(f, "{} (code {})", escape(reason), self.code),
+        }
+    }
+}
+
+/// What a library said: escaped, as names and texts of the other side may be in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Cause(String);
+
+impl Cause {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(escape(text).limit(400).to_string())
+    }
+
+    pub(crate) fn of(error: &dyn std::error::Error) -> Self {
+        Self::new(&error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(json: serde_json::Value) -> ConnectError {
+        let error = serde_json::from_value(json).unwrap();
+        ConnectError::Refused(Box::new(Refused::new(error, None)))
+    }
+
+    #[test]
+    fn texts_of_the_gateway_cannot_command_a_terminal() {
+        let hostile = "a\u{1b}[2J\u{202e}b";
+        let shape = ErrorShape::invalid(hostile);
+        let shown = [
+            refused(serde_json::json!({ "code": "INVALID_REQUEST", "message": hostile }))
+                .to_string(),
+            CallError::Refused(shape).to_string(),
+            Closed::new(1008, hostile).to_string(),
+            Cause::new(hostile).to_string(),
+            ConnectError::Http {
+                status: 403,
+                body: hostile.to_owned(),
+            }
+            .to_string(),
+        ];
+        for text in shown {
+            assert!(text.contains(r"a\u{1b}[2J\u{202e}b"), "{text}");
+        }
+        let id = serde_json::json!({ "code": "PAIRING_REQUIRED", "requestId": hostile });
+        let pairing = refused(
+            serde_json::json!({ "code": "NOT_PAIRED", "message": "pairing required", "details": id }),
+        );
+        assert_eq!(pairing.request_id(), Some(hostile));
+        assert!(pairing.advice().unwrap().contains(r"\u{1b}[2J"));
+    }
+
+    #[test]
+    fn only_what_no_retry_mends_is_final() {
+        let auth = |code: &str| {
+            serde_json::json!({ "code": "INVALID_REQUEST", "message": "unauthorized: …",
+                "details": { "code": code } })
+        };
+        assert!(refused(auth("AUTH_BOOTSTRAP_TOKEN_INVALID")).is_final());
+        assert!(!refused(auth("AUTH_TOKEN_MISMATCH")).is_final());
+        assert!(!refused(auth("AUTH_DEVICE_TOKEN_MISMATCH")).is_final());
+        assert!(!refused(auth("DEVICE_AUTH_SIGNATURE_EXPIRED")).is_final());
+        let said =
+            |message: &str| serde_json::json!({ "code": "INVALID_REQUEST", "message": message });
+        assert!(refused(said("protocol mismatch")).is_final());
+        assert!(
+            refused(said(
+                "invalid connect params: at client: expected an object"
+            ))
+            .is_final()
+        );
+        assert!(!refused(said("something new")).is_final());
+        assert!(!ConnectError::Timeout(Duration::from_secs(1)).is_final());
+    }
+}

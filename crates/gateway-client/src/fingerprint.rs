@@ -1,0 +1,133 @@
+//! Certificates that are trusted because they were named beforehand.
+
+use std::fmt;
+
+use sha2::{Digest as _, Sha256};
+
+/// The SHA-256 of a certificate, as setup codes carry it.
+///
+/// Shown as `openssl x509 -fingerprint -sha256` shows it; no secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+/// The text is no fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a fingerprint is the SHA-256 of a certificate: 64 hexadecimal digits, with or without colons"
+)]
+pub struct ParseFingerprintError;
+
+impl Fingerprint {
+    /// The fingerprint of a certificate in DER.
+    pub fn of(certificate: &[u8]) -> Self {
+        Self(Sha256::digest(certificate).into())
+    }
+
+    /// Reads 64 hexadecimal digits in either case, with or without colons, and with or without
+    /// `sha256:` before them.
+    pub fn parse(text: &str) -> Result<Self, ParseFingerprintError> {
+        let text = text.trim().to_ascii_lowercase();
+        let digits = ["sha256:", "sha-256:", "sha256/"]
+            .iter()
+            .find_map(|prefix| text.strip_prefix(prefix))
+            .unwrap_or(&text);
+        let digits: Vec<u8> = if digits.contains(':') {
+            pairs(digits).ok_or(ParseFingerprintError)?
+        } else {
+            digits.bytes().collect()
+        };
+        let mut bytes = [0; 32];
+        if digits.len() != 2 * bytes.len() {
+            return Err(ParseFingerprintError);
+        }
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = nibble(pair[0])? << 4 | nibble(pair[1])?;
+        }
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// The digits of `aa:bb:…`, where the colons stand between pairs and nowhere else.
+fn pairs(text: &str) -> Option<Vec<u8>> {
+    let mut digits = Vec::with_capacity(64);
+    for pair in text.split(':') {
+        if pair.len() != 2 {
+            return None;
+        }
+        digits.extend(pair.bytes());
+    }
+    Some(digits)
+}
+
+fn nibble(digit: u8) -> Result<u8, ParseFingerprintError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(ParseFingerprintError),
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, byte) in self.0.iter().enumerate() {
+            let colon = if at == 0 { "" } else { ":" };
+            write!(f, "{colon}{byte:02X}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_usual_spelling_is_read() {
+        let of = Fingerprint::of(b"a certificate");
+        let colons = of.to_string();
+        let plain = colons.replace(':', "");
+        for text in [
+            colons.clone(),
+            plain.clone(),
+            plain.to_lowercase(),
+            format!(" sha256:{}\n", plain.to_lowercase()),
+            format!("SHA256:{colons}"),
+        ] {
+            assert_eq!(Fingerprint::parse(&text), Ok(of), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let good = Fingerprint::of(b"a certificate").to_string();
+        let plain = good.replace(':', "");
+        for text in [
+            "",
+            "sha256:",
+            &good[..good.len() - 3],
+            &format!("{good}:00"),
+            &plain[1..],
+            &plain.replace(&plain[..1], "g"),
+            &format!(":{plain}"),
+            &good.replacen(':', "", 1),
+            &"é".repeat(32),
+        ] {
+            assert_eq!(
+                Fingerprint::parse(text),
+                Err(ParseFingerprintError),
+                "{text}"
+            );
+        }
+    }
+}

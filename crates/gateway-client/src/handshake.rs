@@ -1,0 +1,237 @@
+//! `connect.challenge`, `connect`, `hello-ok`.
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use gateway_protocol::event::{self, Challenge};
+use gateway_protocol::hello::HelloOk;
+use gateway_protocol::{
+    ConnectAuth, ConnectParams, DeviceClaim, RequestFrame, ServerFrame, Text, VERSIONS,
+};
+use pairing_core::device::{Identity, PayloadVersion, Role, SignedFields};
+use pairing_core::{ScopeSet, signed_token};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio_tungstenite::tungstenite::{self, Message};
+use zeroize::Zeroizing;
+
+use crate::connect::Connect;
+use crate::dial::Socket;
+use crate::error::{Cause, Closed, ConnectError, Refused};
+
+/// The request's id; those of calls are numbers.
+const ID: &str = "connect";
+
+/// How long a gateway that has refused may take to say why it closes.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
+/// What one attempt says.
+pub(crate) struct Attempt<'c> {
+    pub(crate) connect: &'c Connect,
+    pub(crate) scopes: &'c ScopeSet,
+    pub(crate) auth: Option<ConnectAuth>,
+}
+
+impl Attempt<'_> {
+    /// Runs the handshake on an open socket.
+    pub(crate) async fn run(self, socket: &mut Socket) -> Result<HelloOk, ConnectError> {
+        let challenge = challenge(socket).await?;
+        let params = self.params(&challenge)?;
+        let frame = RequestFrame {
+            id: ID,
+            method: "connect",
+            params: Some(params),
+        };
+        // It holds the secrets.
+        let text = serde_json::to_string(&frame).map(Zeroizing::new);
+        let text = text.map_err(|_| ConnectError::Malformed {
+            field: "connect",
+            reason: "cannot be written as JSON",
+        })?;
+        let sent = socket.send(Message::text(text.as_str())).await;
+        sent.map_err(|error| broken(&error))?;
+        drop(text);
+        let answer = loop {
+            match receive(socket).await? {
+                ServerFrame::Response { id, answer } if id == ID => break answer,
+                _ => {}
+            }
+        };
+        match answer {
+            Ok(payload) => hello(payload.as_deref()),
+            Err(error) => {
+                let close = tokio::time::timeout(CLOSE_WAIT, close_code(socket)).await;
+                let refused = Refused::new(error, close.ok().flatten());
+                Err(ConnectError::Refused(Box::new(refused)))
+            }
+        }
+    }
+
+    fn params(&self, challenge: &Challenge) -> Result<ConnectParams, ConnectError> {
+        let connect = self.connect;
+        let role = connect.role.as_str();
+        let scopes: Vec<String> = self
+            .scopes
+            .iter()
+            .map(|scope| scope.as_str().to_owned())
+            .collect();
+        let mut params = ConnectParams {
+            min_protocol: *VERSIONS.start(),
+            max_protocol: *VERSIONS.end(),
+            client: connect.client_info()?,
+            caps: connect.caps.clone(),
+            commands: connect.commands.clone(),
+            permissions: connect.permissions.clone(),
+            path_env: None,
+            role: Some(text("role", role)?),
+            scopes: Some(
+                scopes
+                    .iter()
+                    .map(|scope| text("scopes", scope))
+                    .collect::<Result<_, _>>()?,
+            ),
+            device: None,
+            auth: self.auth.clone(),
+            locale: None,
+            user_agent: None,
+        };
+        if let Some((identity, _)) = &connect.device {
+            params.device = Some(claim(identity, &params, connect.role, &scopes, challenge)?);
+        }
+        Ok(params)
+    }
+}
+
+/// The proof.
+///
+/// Signed is the gateway's time and not ours: a clock that is off costs nothing, and the signature says
+/// no more than that it answers this challenge, which the nonce ensures.
+fn claim(
+    identity: &Identity,
+    params: &ConnectParams,
+    role: Role,
+    scopes: &[String],
+    challenge: &Challenge,
+) -> Result<DeviceClaim, ConnectError> {
+    let device_id = identity.id().to_string();
+    let auth = params.auth.as_ref();
+    let shown = |secret: fn(&ConnectAuth) -> Option<&gateway_protocol::Secret>| {
+        Some(secret(auth?)?.expose())
+    };
+    let fields = SignedFields {
+        device_id: &device_id,
+        client_id: &params.client.id,
+        client_mode: &params.client.mode,
+        role: role.as_str(),
+        scopes,
+        signed_at: challenge.ts,
+        token: signed_token(
+            shown(|auth| auth.token.as_ref()),
+            shown(|auth| auth.device_token.as_ref()),
+            shown(|auth| auth.bootstrap_token.as_ref()),
+        ),
+        nonce: &challenge.nonce,
+        platform: Some(&params.client.platform),
+        device_family: params.client.device_family.as_deref(),
+    };
+    let signature = identity.sign(&fields, PayloadVersion::V3);
+    let signature = signature.map_err(|invalid| ConnectError::Malformed {
+        field: invalid.field,
+        reason: invalid.reason,
+    })?;
+    Ok(DeviceClaim {
+        public_key: text("device.publicKey", &identity.key().to_string())?,
+        id: text("device.id", &device_id)?,
+        signature: text("device.signature", &signature)?,
+        signed_at: challenge.ts,
+        nonce: challenge.nonce.clone(),
+    })
+}
+
+/// A text that the protocol wants not to be empty.
+pub(crate) fn text(field: &'static str, value: &str) -> Result<Text, ConnectError> {
+    Text::try_from(value.to_owned()).map_err(|_| ConnectError::Malformed {
+        field,
+        reason: "must not be empty",
+    })
+}
+
+async fn challenge(socket: &mut Socket) -> Result<Challenge, ConnectError> {
+    let no_challenge = ConnectError::Protocol {
+        reason: "its challenge cannot be read",
+    };
+    loop {
+        let ServerFrame::Event { event, payload, .. } = receive(socket).await? else {
+            continue;
+        };
+        if event != event::CHALLENGE {
+            continue;
+        }
+        let challenge: Option<Challenge> = read(payload.as_deref());
+        // An empty nonce would make a signature that is good for any connection.
+        return challenge
+            .filter(|challenge| !challenge.nonce.is_empty() && challenge.ts >= 0)
+            .ok_or(no_challenge);
+    }
+}
+
+fn hello(payload: Option<&serde_json::value::RawValue>) -> Result<HelloOk, ConnectError> {
+    let hello: HelloOk = read(payload).ok_or(ConnectError::Protocol {
+        reason: "its hello-ok cannot be read",
+    })?;
+    if !VERSIONS.contains(&hello.protocol) {
+        return Err(ConnectError::Protocol {
+            reason: "it chose a version that was not offered",
+        });
+    }
+    Ok(hello)
+}
+
+fn read<T: DeserializeOwned>(payload: Option<&serde_json::value::RawValue>) -> Option<T> {
+    serde_json::from_str(payload?.get()).ok()
+}
+
+/// The next frame.
+async fn receive(socket: &mut Socket) -> Result<ServerFrame, ConnectError> {
+    loop {
+        let message = socket
+            .next()
+            .await
+            .ok_or_else(|| ConnectError::Closed(Closed::broke_off()))?;
+        let message = message.map_err(|error| broken(&error))?;
+        let read = match &message {
+            Message::Text(text) => ServerFrame::parse(text.as_bytes()),
+            Message::Binary(bytes) => ServerFrame::parse(bytes),
+            Message::Close(frame) => return Err(ConnectError::Closed(closed(frame.as_ref()))),
+            _ => continue,
+        };
+        return read.map_err(|_| ConnectError::Protocol {
+            reason: "it sends no frames",
+        });
+    }
+}
+
+async fn close_code(socket: &mut Socket) -> Option<u16> {
+    while let Some(Ok(message)) = socket.next().await {
+        if let Message::Close(frame) = message {
+            return Some(closed(frame.as_ref()).code);
+        }
+    }
+    None
+}
+
+pub(crate) fn closed(frame: Option<&tungstenite::protocol::CloseFrame>) -> Closed {
+    frame.map_or_else(
+        || Closed::new(1005, ""),
+        |frame| Closed::new(frame.code.into(), frame.reason.as_str()),
+    )
+}
+
+fn broken(error: &tungstenite::Error) -> ConnectError {
+    use tungstenite::error::ProtocolError::ResetWithoutClosingHandshake as Reset;
+    match error {
+        tungstenite::Error::ConnectionClosed
+        | tungstenite::Error::AlreadyClosed
+        | tungstenite::Error::Io(_)
+        | tungstenite::Error::Protocol(Reset) => ConnectError::Closed(Closed::broke_off()),
+        error => ConnectError::WebSocket(Cause::of(error)),
+    }
+}
