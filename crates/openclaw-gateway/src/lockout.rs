@@ -187,9 +187,7 @@ impl State {
         failures.push(now);
         let count = failures.len();
         let is_locked = count >= most && !subject.is_slowed();
-        if is_locked {
-            failures = Vec::new();
-        } else if count > most {
+        if count > most {
             failures.remove(0);
         }
         self.make_room(now);

@@ -27,11 +27,13 @@ pub(crate) struct Shared {
     pub(crate) settings: ArcSwap<Settings>,
     pub(crate) sessions: Sessions,
     pub(crate) lockouts: Lockouts,
-    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) waiting: Waiting,
     pub(crate) invokes: Invokes,
     pub(crate) methods: Methods,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) entropy: Box<dyn Entropy>,
+    /// What setup codes say of the certificate.
+    pub(crate) tls_fingerprint: Option<String>,
     pub(crate) started: Instant,
     /// Could the store be read when that was last tried?
     pub(crate) store_is_well: AtomicBool,

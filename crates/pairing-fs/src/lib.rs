@@ -12,6 +12,7 @@ mod identity;
 mod json;
 mod lock;
 mod names;
+pub mod owned;
 mod paths;
 mod store;
 mod system;

@@ -38,6 +38,17 @@ pub(crate) struct End {
     pub(crate) at_once: bool,
 }
 
+impl End {
+    /// An end after what is queued.
+    pub(crate) fn new(code: u16, reason: &'static str) -> Self {
+        Self {
+            code,
+            reason,
+            at_once: false,
+        }
+    }
+}
+
 /// What the connection's task does next.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {

@@ -60,6 +60,17 @@ fn failures_count_for_a_minute_wherever_it_begins() {
 }
 
 #[test]
+fn a_lock_does_not_become_longer_by_what_was_under_way() {
+    let lockouts = lockouts();
+    let subject = Subject::secret(ip(OUTSIDE));
+    for second in [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 200] {
+        lockouts.failed(subject, at(second));
+    }
+    assert_eq!(lockouts.check(subject, at(299)), locked(1));
+    assert_eq!(lockouts.check(subject, at(300)), Ok(()));
+}
+
+#[test]
 fn who_knows_it_starts_anew() {
     let lockouts = lockouts();
     let subject = Subject::secret(ip(OUTSIDE));
@@ -175,6 +186,21 @@ fn t99_a_flood_of_addresses_frees_nobody_who_is_locked_out() {
     let state = lockouts.state();
     assert_eq!(state.entries.len(), 100);
     assert_eq!((state.open.len(), state.locked.len()), (99, 1));
+}
+
+#[test]
+fn whose_lock_is_over_makes_room_before_who_is_guessing() {
+    let lockouts = Lockouts::holding(&GatewayLimits::default(), 2);
+    let subject = |number: u8| Subject::secret(ip(&format!("192.0.2.{number}")));
+    for _ in 0..10 {
+        lockouts.failed(subject(0), at(0));
+    }
+    for _ in 0..9 {
+        lockouts.failed(subject(1), at(300));
+    }
+    lockouts.failed(subject(2), at(300));
+    lockouts.failed(subject(1), at(300));
+    assert_eq!(lockouts.check(subject(1), at(300)), locked(300));
 }
 
 #[test]

@@ -110,6 +110,7 @@ impl Devices {
                     self.audit(AuditAction::Approved, &by, connecting.device(), |event| {
                         event.role = Some(connecting.role());
                         event.scopes = Some(connecting.scopes().clone());
+                        event.commands = named(connecting.commands());
                     });
                 }
                 Connection::Admitted {
@@ -220,8 +221,7 @@ impl Devices {
             let operator = device.roles.get(&Role::Operator);
             event.scopes = operator.map(|operator| operator.scopes.clone());
             let node = device.roles.get(&Role::Node);
-            let commands = node.and_then(|node| node.commands.clone());
-            event.commands = commands.filter(|commands| !commands.is_empty());
+            event.commands = node.and_then(|node| named(node.commands.as_ref()?));
         });
         Ok(device)
     }
@@ -445,6 +445,11 @@ impl Devices {
             .filter(|request| approver.may_decide_about(request.device))
             .ok_or(DeviceError::UnknownRequest)
     }
+}
+
+/// Commands for the record, where there are any.
+fn named(commands: &BTreeSet<String>) -> Option<BTreeSet<String>> {
+    (!commands.is_empty()).then(|| commands.clone())
 }
 
 /// What a session that came with a device token stands on: the one it has just been given in its place,

@@ -1,0 +1,270 @@
+//! May a connection come in? Every check of `connect`, in the order of the protocol.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_protocol::hello::AuthMethod;
+use gateway_protocol::{AuthFailure, ConnectParams, DeviceClaim, ErrorShape, Refusal};
+use pairing_core::device::{
+    Asked, Challenge, Connecting, Credential, DeviceInfo, ProvenDevice, Role, SIGNATURE_TOLERANCE,
+    SecretToken, SignedFields, signed_token,
+};
+use pairing_core::{ConnectError, Connection, Scope, ScopeSet, Timestamp};
+
+use super::credentials::{Attempt, NotShown, limited};
+use crate::edge::{Arrival, Origin};
+use crate::secret::Shared as Shown;
+use crate::sessions::{Who, cut};
+use crate::settings::Settings;
+use crate::shared::{Chain, Shared};
+
+/// A connection that may come in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) who: Who,
+    pub(crate) method: AuthMethod,
+    /// A device token made just now, and when.
+    pub(crate) minted: Option<(SecretToken, Timestamp)>,
+}
+
+/// A connection that may not.
+#[derive(Debug)]
+pub(crate) struct Denied {
+    pub(crate) refusal: Refusal,
+    /// How long the answer waits, so that guessing on this machine is slow.
+    pub(crate) delay: Option<Duration>,
+}
+
+impl From<Refusal> for Denied {
+    fn from(refusal: Refusal) -> Self {
+        Self {
+            refusal,
+            delay: None,
+        }
+    }
+}
+
+impl From<AuthFailure> for Denied {
+    fn from(failure: AuthFailure) -> Self {
+        Refusal::Auth(failure).into()
+    }
+}
+
+/// A `connect`, and all that its checks go by.
+pub(crate) struct Door<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) settings: &'a Settings,
+    pub(crate) arrival: &'a Arrival,
+    pub(crate) params: &'a ConnectParams,
+    pub(crate) nonce: &'a str,
+}
+
+impl Door<'_> {
+    /// Every check, in the order of the protocol. Reads the store, and writes to it where the owner has
+    /// to be asked or a token is made: to be called where waiting is allowed.
+    pub(crate) fn admit(&self) -> Result<Admitted, Denied> {
+        let role = match self.params.role() {
+            "" => Role::Operator,
+            role => Role::parse(role).map_err(|_| Refusal::Role)?,
+        };
+        if let Origin::Refused(origin) = &self.arrival.origin {
+            tracing::warn!(
+                origin = %pairing_core::escape(origin).limit(200), address = %self.arrival.address,
+                "a page of another origin was refused"
+            );
+            return Err(Refusal::Origin.into());
+        }
+        match &self.params.device {
+            None => self.without_device(role),
+            Some(claim) => {
+                let proof = self.prove(claim, role)?;
+                self.with_device(proof)
+            }
+        }
+    }
+
+    /// An operator with the shared secret needs no device; what it asks for it gets on this machine only.
+    fn without_device(&self, role: Role) -> Result<Admitted, Denied> {
+        if role == Role::Node {
+            return Err(Refusal::IdentityRequired.into());
+        }
+        let shown = match self.secret_given() {
+            Ok(shown) => shown,
+            Err(NotShown::Locked(locked)) => return Err(limited(locked).into()),
+            Err(NotShown::Failure(failure)) => {
+                return Err(Denied {
+                    refusal: Refusal::IdentityRequired,
+                    delay: self.count(failure),
+                });
+            }
+        };
+        let scopes = self.params.scopes();
+        let scopes = scopes.iter().map(|scope| Scope::parse(scope));
+        let scopes: ScopeSet = scopes
+            .collect::<Result<_, _>>()
+            .map_err(|error| bad_params(&error))?;
+        Ok(Admitted {
+            who: Who::Operator(if self.is_local() {
+                scopes
+            } else {
+                ScopeSet::default()
+            }),
+            method: method_of(shown),
+            minted: None,
+        })
+    }
+
+    fn prove(&self, claim: &DeviceClaim, role: Role) -> Result<ProvenDevice, Refusal> {
+        let (client, scopes) = (&self.params.client, self.params.scopes());
+        // Empty or not: what clients sign is the first that is there.
+        let auth = self.params.auth.as_ref();
+        let text = |secret: Option<&'_ gateway_protocol::Secret>| secret.map(|secret| secret.expose());
+        let fields = SignedFields {
+            device_id: &claim.id,
+            client_id: &client.id,
+            client_mode: &client.mode,
+            role: role.as_str(),
+            scopes: &scopes,
+            signed_at: claim.signed_at,
+            token: signed_token(
+                auth.and_then(|auth| text(auth.token.as_ref())),
+                auth.and_then(|auth| text(auth.device_token.as_ref())),
+                auth.and_then(|auth| text(auth.bootstrap_token.as_ref())),
+            ),
+            nonce: &claim.nonce,
+            platform: &client.platform,
+            device_family: client.device_family.as_deref().unwrap_or_default(),
+        };
+        let challenge = Challenge {
+            nonce: self.nonce,
+            now: self.shared.pairing.now(),
+            tolerance: SIGNATURE_TOLERANCE,
+            // Whether this device has signed v3 before is looked up where it is admitted.
+            v3_only: false,
+        };
+        let proof = fields.verify(&claim.public_key, &claim.signature, &challenge);
+        proof.map_err(|error| {
+            tracing::info!(address = %self.arrival.address, error = %Chain(&error), "a device proved nothing");
+            Refusal::Proof(error)
+        })
+    }
+
+    pub(super) fn connect(
+        &self,
+        connecting: &Connecting,
+        credential: Credential<'_>,
+        method: AuthMethod,
+    ) -> Result<Admitted, Attempt> {
+        match self.shared.pairing.devices().connect(connecting, credential) {
+            Ok(Connection::Admitted {
+                device,
+                minted,
+                asked,
+                ..
+            }) => {
+                if let Some(asked) = asked.filter(|asked| asked.is_new) {
+                    tracing::info!(
+                        request = %asked.request.id, device = %asked.request.device,
+                        "a node would do more than it was approved for, and waits for approval"
+                    );
+                }
+                Ok(Admitted {
+                    who: Who::Device(device),
+                    method,
+                    minted,
+                })
+            }
+            Ok(Connection::Asked(asked)) => Err(Attempt::Denied(self.asked(&asked).into())),
+            Err(ConnectError::Credential(error)) => Err(Attempt::Credential(error)),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a connection could not be decided about");
+                Err(Attempt::Denied(Refusal::Unavailable.into()))
+            }
+        }
+    }
+
+    fn asked(&self, asked: &Asked) -> Refusal {
+        let request = asked.request.id.clone();
+        if asked.is_new {
+            tracing::info!(
+                %request, device = %asked.request.device, address = %self.arrival.address,
+                reason = asked.reason.as_str(), "a device waits for approval"
+            );
+        }
+        Refusal::PairingRequired {
+            reason: asked.reason,
+            request,
+        }
+    }
+
+    fn connecting(&self, proof: ProvenDevice) -> Result<Connecting, Refusal> {
+        let client = &self.params.client;
+        let text = |text: &str| Some(cut(text));
+        let address = self.arrival.address;
+        let info = DeviceInfo {
+            display_name: client.display_name.as_deref().and_then(text),
+            platform: text(&client.platform),
+            device_family: client.device_family.as_deref().and_then(text),
+            client_id: text(&client.id),
+            client_mode: text(&client.mode),
+            remote_ip: remote(address),
+        };
+        let commands = self.params.commands.iter().map(|command| command.as_str());
+        let connecting = Connecting::new(proof, info, address)
+            .map_err(|error| bad_params(&error))?
+            .with_commands(commands);
+        let silence = &self.settings.auto_approve;
+        Ok(match &self.arrival.origin {
+            Origin::None => {
+                connecting.with_silence(silence.silence(address, self.arrival.is_direct))
+            }
+            Origin::Allowed(origin) | Origin::Refused(origin) => connecting.from_page(origin),
+        })
+    }
+
+    /// Real loopback, and no page.
+    fn is_local(&self) -> bool {
+        self.arrival.is_local() && self.arrival.origin == Origin::None
+    }
+}
+
+pub(super) fn method_of(shown: Shown) -> AuthMethod {
+    match shown {
+        Shown::Token => AuthMethod::Token,
+        Shown::Password => AuthMethod::Password,
+        Shown::Open => AuthMethod::None,
+    }
+}
+
+fn bad_params(error: &impl std::fmt::Display) -> Refusal {
+    Refusal::Params(ErrorShape::invalid(format!("invalid connect params: {error}")))
+}
+
+fn remote(address: IpAddr) -> Option<String> {
+    (!address.is_loopback()).then(|| address.to_string())
+}
+
+/// Runs the checks where waiting is allowed.
+pub(crate) async fn admit(
+    shared: &Arc<Shared>,
+    settings: Arc<Settings>,
+    arrival: &Arrival,
+    params: Arc<ConnectParams>,
+    nonce: String,
+) -> Result<Admitted, Denied> {
+    let (shared, arrival) = (shared.clone(), arrival.clone());
+    let admitting = tokio::task::spawn_blocking(move || {
+        let door = Door {
+            shared: &shared,
+            settings: &settings,
+            arrival: &arrival,
+            params: &params,
+            nonce: &nonce,
+        };
+        door.admit()
+    });
+    admitting
+        .await
+        .unwrap_or_else(|_| Err(Refusal::Unavailable.into()))
+}

@@ -1,0 +1,210 @@
+//! What a connection shows besides its key: the shared secret, a device token, a setup code's token.
+
+use gateway_protocol::hello::AuthMethod;
+use gateway_protocol::{AuthFailure, Refusal, Secret};
+use pairing_core::device::{Credential, CredentialError, ProofError, ProvenDevice, SecretToken};
+use std::time::Duration;
+
+use super::admit::{Admitted, Denied, Door, method_of};
+use crate::lockout::{Locked, Subject};
+use crate::secret::{SecretFailure, Shared as Given};
+
+/// The texts of `auth`; what is empty has not been shown.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Shown<'a> {
+    pub(super) token: Option<&'a str>,
+    pub(super) device_token: Option<&'a str>,
+    pub(super) pairing_token: Option<&'a str>,
+    password: Option<&'a str>,
+}
+
+/// Why the shared secret was not given.
+pub(super) enum NotShown {
+    /// It is missing or wrong.
+    Failure(SecretFailure),
+    /// It is not even looked at.
+    Locked(Locked),
+}
+
+/// What came of one credential.
+pub(super) enum Attempt {
+    /// It is not good: there may be another.
+    Credential(CredentialError),
+    /// It decides.
+    Denied(Denied),
+}
+
+/// A credential to be tried.
+struct Try<'a> {
+    credential: Credential<'a>,
+    method: AuthMethod,
+    /// What its failures count for, beside the shared secret.
+    subject: Option<Subject>,
+    /// Was it found where the shared token belongs?
+    in_place_of_token: bool,
+}
+
+impl Door<'_> {
+    pub(super) fn shown(&self) -> Shown<'_> {
+        fn text(secret: &Option<Secret>) -> Option<&str> {
+            secret.as_ref().map(Secret::expose).filter(|text| !text.is_empty())
+        }
+        self.params.auth.as_ref().map_or_else(Shown::default, |auth| Shown {
+            token: text(&auth.token),
+            device_token: text(&auth.device_token),
+            pairing_token: text(&auth.bootstrap_token),
+            password: text(&auth.password),
+        })
+    }
+
+    /// Looks at the shared secret, unless the address is locked out.
+    pub(super) fn secret_given(&self) -> Result<Given, NotShown> {
+        let (shown, now) = (self.shown(), self.shared.pairing.now());
+        let subject = Subject::secret(self.arrival.address);
+        // Being locked out is about guesses: who makes none is told what is missing.
+        if shown.token.is_some() || shown.password.is_some() {
+            let open = self.shared.lockouts.check(subject, now);
+            open.map_err(NotShown::Locked)?;
+        }
+        let given = self.settings.secret.check(shown.token, shown.password);
+        if given.is_ok() {
+            self.shared.lockouts.succeeded(subject);
+        }
+        given.map_err(NotShown::Failure)
+    }
+
+    /// Counts a wrong secret; says how long its answer waits.
+    pub(super) fn count(&self, failure: SecretFailure) -> Option<Duration> {
+        if !failure.is_mismatch() {
+            return None;
+        }
+        let subject = Subject::secret(self.arrival.address);
+        self.shared.lockouts.failed(subject, self.shared.pairing.now())
+    }
+
+    /// Tries what was shown besides the key, the shared secret first.
+    pub(super) fn with_device(&self, proof: ProvenDevice) -> Result<Admitted, Denied> {
+        let address = self.arrival.address;
+        let of_device = Subject::device_token(address, proof.id());
+        let of_pairing = Subject::pairing_token(address);
+        let connecting = self.connecting(proof)?;
+
+        let parse = |text: Option<&str>| text.and_then(|text| SecretToken::parse(text).ok());
+        let shown = self.shown();
+        let (device_token, pairing_token) = (parse(shown.device_token), parse(shown.pairing_token));
+        // Clients that know of one field only show any token in it.
+        let any_token = parse(shown.token);
+
+        let secret = self.secret_given();
+        let by_device = |token, in_place_of_token| Try {
+            credential: Credential::DeviceToken(token),
+            method: AuthMethod::DeviceToken,
+            subject: Some(of_device),
+            in_place_of_token,
+        };
+        let by_pairing = |token, in_place_of_token| Try {
+            credential: Credential::PairingToken(token),
+            method: AuthMethod::BootstrapToken,
+            subject: Some(of_pairing),
+            in_place_of_token,
+        };
+        let mut tries = Vec::new();
+        if let Ok(given) = secret {
+            // A gateway that asks for no secret still wants to know which setup code this is.
+            if given == Given::Open {
+                tries.extend(pairing_token.as_ref().map(|token| by_pairing(token, false)));
+            }
+            tries.push(Try {
+                credential: Credential::Shared,
+                method: method_of(given),
+                subject: None,
+                in_place_of_token: true,
+            });
+        } else {
+            tries.extend(device_token.as_ref().map(|token| by_device(token, false)));
+            tries.extend(pairing_token.as_ref().map(|token| by_pairing(token, false)));
+            tries.extend(any_token.as_ref().map(|token| by_device(token, true)));
+            tries.extend(any_token.as_ref().map(|token| by_pairing(token, true)));
+        }
+
+        let (mut failed, mut locked) = (None, None);
+        for one in tries {
+            let open = one.subject.map_or(Ok(()), |subject| {
+                self.shared.lockouts.check(subject, self.shared.pairing.now())
+            });
+            if let Err(still) = open {
+                locked = Some(still);
+                continue;
+            }
+            match self.connect(&connecting, one.credential, one.method) {
+                Ok(admitted) => {
+                    if let Some(subject) = one.subject {
+                        self.shared.lockouts.succeeded(subject);
+                    }
+                    if let (Err(NotShown::Failure(failure)), false) = (&secret, one.in_place_of_token) {
+                        // Beside a token that is good, a guess at the secret is still a guess.
+                        self.count(*failure);
+                    }
+                    return Ok(admitted);
+                }
+                Err(Attempt::Denied(denied)) => return Err(denied),
+                Err(Attempt::Credential(error)) => failed = Some(error),
+            }
+        }
+        Err(match (failed, locked) {
+            (None, Some(locked)) => limited(locked).into(),
+            (failed, _) => self.none_is_good(&secret, failed, of_device, of_pairing),
+        })
+    }
+
+    /// What is wrong, once nothing was good: said of the most specific thing that was shown, and counted.
+    fn none_is_good(
+        &self,
+        secret: &Result<Given, NotShown>,
+        failed: Option<CredentialError>,
+        of_device: Subject,
+        of_pairing: Subject,
+    ) -> Denied {
+        let guessed = match secret {
+            Err(NotShown::Failure(failure)) => self.count(*failure),
+            _ => None,
+        };
+        if failed == Some(CredentialError::Downgrade) {
+            return Refusal::Proof(ProofError::Signature).into();
+        }
+        let shown = self.shown();
+        let (failure, subject) = if shown.device_token.is_some() {
+            (AuthFailure::DeviceTokenMismatch, Some(of_device))
+        } else if shown.pairing_token.is_some() {
+            (AuthFailure::PairingTokenInvalid, Some(of_pairing))
+        } else {
+            match secret {
+                // What was not looked at as a secret was looked at as a device's token.
+                Err(NotShown::Locked(locked)) => (limited(*locked), Some(of_device)),
+                Err(NotShown::Failure(failure)) => (of_secret(*failure), None),
+                Ok(_) => (AuthFailure::DeviceTokenMismatch, None),
+            }
+        };
+        let now = self.shared.pairing.now();
+        let counted = subject.and_then(|subject| self.shared.lockouts.failed(subject, now));
+        Denied {
+            refusal: Refusal::Auth(failure),
+            delay: guessed.max(counted),
+        }
+    }
+}
+
+fn of_secret(failure: SecretFailure) -> AuthFailure {
+    match failure {
+        SecretFailure::TokenMissing => AuthFailure::TokenMissing,
+        SecretFailure::TokenMismatch => AuthFailure::TokenMismatch,
+        SecretFailure::PasswordMissing => AuthFailure::PasswordMissing,
+        SecretFailure::PasswordMismatch => AuthFailure::PasswordMismatch,
+    }
+}
+
+pub(super) fn limited(locked: Locked) -> AuthFailure {
+    AuthFailure::RateLimited {
+        retry_after: locked.retry_after,
+    }
+}

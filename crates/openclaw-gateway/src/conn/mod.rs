@@ -1,0 +1,207 @@
+//! One connection, from the upgrade to its end.
+
+pub(crate) mod admit;
+mod credentials;
+mod hello;
+pub(crate) mod outbox;
+mod session;
+mod stepped;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use gateway_protocol::event::{CHALLENGE, Challenge};
+use gateway_protocol::{ConnectParams, FrameError, Refusal, Request, Response, close};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
+
+use crate::edge::Arrival;
+use crate::sessions::Session;
+use crate::settings::Settings;
+use crate::shared::{Chain, Shared, event};
+use crate::sockets::Permit;
+use outbox::{End, frame};
+use stepped::Stepped;
+
+/// What a socket has to be.
+pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
+
+/// How long the last words may take, and how much is read and thrown away meanwhile.
+const FAREWELL: Duration = Duration::from_secs(1);
+const FAREWELL_BYTES: u64 = 1 << 20;
+
+/// Drives a socket that has been upgraded, until it ends.
+pub(crate) async fn drive(
+    socket: impl Socket,
+    arrival: Arrival,
+    shared: Arc<Shared>,
+    mut permit: Permit,
+) {
+    let settings = shared.settings.load_full();
+    let limits = &settings.limits;
+    let config = config(limits.pre_auth_bytes);
+    let mut ws =
+        WebSocketStream::from_raw_socket(Stepped::new(socket), Role::Server, Some(config)).await;
+    let greeted = timeout(limits.handshake, greet(&mut ws, &arrival, &shared, &settings)).await;
+    let greeted = greeted.unwrap_or_else(|_| {
+        tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
+        shared.metrics.handshake("timeout");
+        Err(End::new(close::POLICY, "handshake timeout"))
+    });
+    match greeted {
+        Ok(session) => {
+            permit.let_in();
+            shared.metrics.handshake("ok");
+            shared.metrics.connected(session.role());
+            // The library fixes its limits when it takes over a socket: it takes it over anew.
+            let socket = ws.into_inner().into_inner();
+            let config = self::config(limits.max_payload);
+            let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
+            session::run(ws, &session, &shared).await;
+            shared.sessions.remove(&session);
+            shared.invokes.forget(session.number);
+            shared.metrics.disconnected(session.role());
+        }
+        Err(end) => farewell(ws, &end).await,
+    }
+}
+
+fn config(most: usize) -> WebSocketConfig {
+    WebSocketConfig::default()
+        // The default is 128 KiB for each connection, idle or not; larger frames still arrive.
+        .read_buffer_size(4096)
+        .write_buffer_size(4096)
+        .max_message_size(Some(most))
+        .max_frame_size(Some(most))
+}
+
+/// Challenge, `connect`, the answer. A connection that comes in is in the registry afterwards, with its
+/// `hello-ok` queued; one that does not has had its answer.
+async fn greet<S: Socket>(
+    ws: &mut WebSocketStream<S>,
+    arrival: &Arrival,
+    shared: &Arc<Shared>,
+    settings: &Arc<Settings>,
+) -> Result<Arc<Session>, End> {
+    let gone = || End::new(close::NORMAL, "");
+    let nonce = shared.id().map_err(|error| {
+        tracing::error!(error = %Chain(&error), "no challenge could be drawn");
+        End::new(close::TRY_AGAIN, "unavailable")
+    })?;
+    let challenge = Challenge {
+        nonce: nonce.clone(),
+        ts: shared.pairing.now().as_millis(),
+    };
+    let sent = ws.send(Message::Text(event(CHALLENGE, &challenge))).await;
+    sent.map_err(|_| gone())?;
+
+    let request = match Request::parse(&first(ws).await?) {
+        Ok(request) => request,
+        Err(error) => {
+            shared.metrics.handshake("not-connect");
+            if let FrameError::NotRequest { id: Some(id), .. } = error {
+                refuse(ws, &id, &Refusal::NotConnect).await;
+            }
+            return Err(End::new(close::POLICY, "invalid request frame"));
+        }
+    };
+    let admitted = if request.method == "connect" {
+        enter(&request, nonce, arrival, shared, settings).await
+    } else {
+        Err(Refusal::NotConnect.into())
+    };
+    match admitted {
+        Ok(session) => Ok(session),
+        Err(denied) => {
+            let refusal = denied.refusal;
+            shared.metrics.handshake(refusal.label());
+            tracing::info!(address = %arrival.address, refusal = refusal.label(), "a connection was refused");
+            if let Some(delay) = denied.delay {
+                tokio::time::sleep(delay).await;
+            }
+            refuse(ws, &request.id, &refusal).await;
+            Err(End::new(refusal.close_code(), reason(&refusal)))
+        }
+    }
+}
+
+/// The reason of the close frame: the answer has said it in full.
+fn reason(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::PairingRequired { .. } => "pairing required",
+        Refusal::Protocol => "protocol mismatch",
+        Refusal::IdentityRequired => "device identity required",
+        Refusal::Auth(_) => "unauthorized",
+        Refusal::Unavailable | Refusal::TryAgain => "unavailable",
+        Refusal::NotConnect => "first request must be connect",
+        Refusal::Params(_) => "invalid connect params",
+        Refusal::Role => "invalid role",
+        Refusal::Origin => "origin not allowed",
+        _ => "device authentication failed",
+    }
+}
+
+async fn enter(
+    request: &Request,
+    nonce: String,
+    arrival: &Arrival,
+    shared: &Arc<Shared>,
+    settings: &Arc<Settings>,
+) -> Result<Arc<Session>, admit::Denied> {
+    let params = ConnectParams::parse(request.params.as_deref()).map_err(Refusal::Params)?;
+    let version = params.version().ok_or(Refusal::Protocol)?;
+    let params = Arc::new(params);
+    let admitted = admit::admit(shared, settings.clone(), arrival, params.clone(), nonce).await?;
+    hello::register(&request.id, version, &params, admitted, arrival, shared, settings).await
+}
+
+/// The first message that is one.
+async fn first<S: Socket>(ws: &mut WebSocketStream<S>) -> Result<Vec<u8>, End> {
+    loop {
+        match ws.next().await {
+            Some(Ok(Message::Text(text))) => return Ok(text.as_bytes().to_vec()),
+            Some(Ok(Message::Binary(bytes))) => return Ok(bytes.to_vec()),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+            Some(Err(Error::Capacity(_))) => return Err(End::new(close::TOO_BIG, "frame too large")),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::new(close::NORMAL, "")),
+        }
+    }
+}
+
+async fn refuse<S: Socket>(ws: &mut WebSocketStream<S>, id: &str, refusal: &Refusal) {
+    let answer = response(id, Err::<(), _>(&refusal.error()));
+    // Whoever has gone needs no answer.
+    let _ = ws.send(Message::Text(answer)).await;
+}
+
+/// A response as a frame.
+pub(crate) fn response<P: serde::Serialize>(
+    id: &str,
+    answer: Result<P, &gateway_protocol::ErrorShape>,
+) -> Utf8Bytes {
+    frame(serde_json::to_vec(&Response::new(id, answer)).unwrap_or_default())
+}
+
+/// Says why, and lets what is under way arrive: a socket closed with unread bytes takes back what was
+/// sent last.
+async fn farewell<S: Socket>(mut ws: WebSocketStream<S>, end: &End) {
+    let close = CloseFrame {
+        code: CloseCode::from(end.code),
+        reason: Utf8Bytes::from_static(end.reason),
+    };
+    let words = async {
+        ws.close(Some(close)).await.ok()?;
+        ws.flush().await.ok()?;
+        let mut rest = ws.get_mut().take(FAREWELL_BYTES);
+        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.ok()
+    };
+    // It was told, or does not listen.
+    let _ = timeout(FAREWELL, words).await;
+}

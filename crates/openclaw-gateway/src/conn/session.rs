@@ -1,0 +1,193 @@
+//! A connection that is in: what it asks is answered, and what happens it is told.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use futures_util::stream::{FuturesUnordered, SplitSink, SplitStream};
+use futures_util::{SinkExt as _, StreamExt as _};
+use gateway_protocol::{ErrorShape, FrameError, Request, close};
+use tokio::pin;
+use tokio::time::timeout;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
+
+use super::outbox::{End, Next};
+use super::{FAREWELL, Socket, farewell, response};
+use crate::breaker::{Breaker, Verdict};
+use crate::methods::{Answer, Call};
+use crate::sessions::Session;
+use crate::shared::Shared;
+
+/// Answers and tells until one side ends it.
+pub(super) async fn run<S: Socket>(
+    ws: WebSocketStream<S>,
+    session: &Arc<Session>,
+    shared: &Arc<Shared>,
+) {
+    let (mut sink, mut stream) = ws.split();
+    let end = {
+        let writing = write(&mut sink, session, shared);
+        pin!(writing);
+        tokio::select! {
+            end = &mut writing => end,
+            end = read(&mut stream, session, shared) => {
+                session.outbox.end(end);
+                // What is queued goes before the end; who does not take it does not get it.
+                timeout(FAREWELL, &mut writing).await.unwrap_or(None)
+            }
+        }
+    };
+    if let (Some(end), Ok(ws)) = (&end, sink.reunite(stream)) {
+        farewell(ws, end).await;
+    }
+    tracing::info!(
+        connection = session.id,
+        reason = end.map_or("gone", |end| end.reason),
+        "disconnected"
+    );
+}
+
+/// Sends what is queued, and a ping when there was nothing to send for some time. Ends with the reason
+/// to close by, or with none where the socket is dead.
+async fn write<S: Socket>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    session: &Session,
+    shared: &Shared,
+) -> Option<End> {
+    let outbox = &session.outbox;
+    let mut written = 0;
+    loop {
+        match outbox.next(written) {
+            Next::Send(frame) => {
+                written = frame.len();
+                if !unless_cut(session, sink.feed(Message::Text(frame))).await? {
+                    return None;
+                }
+            }
+            Next::Idle => {
+                written = 0;
+                if !unless_cut(session, sink.flush()).await? {
+                    return None;
+                }
+                let quiet = shared.settings.load().limits.tick_interval;
+                if timeout(quiet, outbox.news()).await.is_err() {
+                    let ping = Message::Ping(Bytes::new());
+                    if !unless_cut(session, sink.send(ping)).await? {
+                        return None;
+                    }
+                }
+            }
+            Next::End(end) => return Some(end),
+        }
+    }
+}
+
+/// Waits for a write, unless the connection is cut off while the client does not read: `None` where the
+/// socket is dead, false where it was cut off.
+async fn unless_cut(
+    session: &Session,
+    write: impl Future<Output = Result<(), Error>>,
+) -> Option<bool> {
+    tokio::select! {
+        biased;
+        written = write => written.ok().map(|()| true),
+        // A half-written frame cannot be followed by another.
+        () = session.outbox.cut() => Some(false),
+    }
+}
+
+/// Answers requests, in any order, as many at once as is allowed: beyond that, the client's next
+/// request waits in its socket.
+async fn read<S: Socket>(
+    stream: &mut SplitStream<WebSocketStream<S>>,
+    session: &Arc<Session>,
+    shared: &Arc<Shared>,
+) -> End {
+    let mut breaker = Breaker::default();
+    let mut calls = FuturesUnordered::new();
+    loop {
+        let at_once = shared.settings.load().limits.in_flight_calls;
+        let message = tokio::select! {
+            biased;
+            Some((id, answer)) = calls.next(), if !calls.is_empty() => {
+                if let Some(end) = finish(&id, answer, session, shared, &mut breaker) {
+                    return end;
+                }
+                continue;
+            }
+            message = stream.next(), if calls.len() < at_once => message,
+        };
+        let request = match message {
+            Some(Ok(Message::Text(text))) => Request::parse(text.as_bytes()),
+            Some(Ok(Message::Binary(bytes))) => Request::parse(&bytes),
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+            Some(Err(Error::Capacity(_))) => return End::new(close::TOO_BIG, "frame too large"),
+            Some(Ok(Message::Close(_)) | Err(_)) | None => return End::new(close::NORMAL, ""),
+        };
+        if !session.is_live() {
+            continue;
+        }
+        let now = shared.pairing.now();
+        let limits = &shared.settings.load().limits;
+        let (id, begun) = match (breaker.before(limits, now), request) {
+            (Verdict::Close, _) => return End::new(close::POLICY, "too many refused requests"),
+            (Verdict::Cool(after), request) => {
+                let id = request.map_or_else(|error| id_of(&error), |request| request.id);
+                let error = ErrorShape::unavailable("too many refused requests").retry_after(after);
+                session.outbox.send(response(&id, Err::<(), _>(&error)));
+                continue;
+            }
+            (Verdict::Go, Ok(request)) => {
+                let begun = Call::begin(shared, session, request.method, request.params);
+                (request.id, begun)
+            }
+            (Verdict::Go, Err(error)) => {
+                let id = id_of(&error);
+                let error = ErrorShape::invalid(error.to_string());
+                (id, Answer::Now(Err(error)))
+            }
+        };
+        match begun {
+            Answer::Now(answer) => {
+                if let Some(end) = finish(&id, answer, session, shared, &mut breaker) {
+                    return end;
+                }
+            }
+            Answer::Later(answer) => calls.push(async move { (id, answer.await) }),
+        }
+    }
+}
+
+/// Sends an answer. A refused one counts; one after which the caller's own right has ended is the last.
+fn finish(
+    id: &str,
+    answer: Result<Box<serde_json::value::RawValue>, ErrorShape>,
+    session: &Session,
+    shared: &Shared,
+    breaker: &mut Breaker,
+) -> Option<End> {
+    let frame: Utf8Bytes = response(id, answer.as_ref());
+    session.outbox.send(frame);
+    session.close_if_revoked();
+    let error = answer.err()?;
+    if error.code != gateway_protocol::ErrorCode::InvalidRequest {
+        return None;
+    }
+    let limits = &shared.settings.load().limits;
+    let verdict = breaker.refused(limits, shared.pairing.now());
+    if breaker.is_worth_logging() {
+        tracing::info!(
+            connection = session.id, refused = breaker.total(),
+            error = %pairing_core::escape(&error.message).limit(200), "a request was refused"
+        );
+    }
+    (verdict == Verdict::Close).then(|| End::new(close::POLICY, "too many refused requests"))
+}
+
+/// What an answer to something that is no request is called.
+fn id_of(error: &FrameError) -> String {
+    match error {
+        FrameError::NotRequest { id: Some(id), .. } => id.clone(),
+        _ => "invalid".to_owned(),
+    }
+}

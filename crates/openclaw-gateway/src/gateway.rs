@@ -1,0 +1,340 @@
+//! The gateway: put together, run, and brought to an end.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use gateway_protocol::close;
+use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
+use pairing_core::{Devices, Entropy, Pairing};
+use pairing_fs::SystemEntropy;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use crate::conn::outbox::End;
+use crate::feed;
+use crate::invokes::Invokes;
+use crate::listen;
+use crate::lockout::Lockouts;
+use crate::methods::{Access, Call, Methods, Reply};
+use crate::metrics::Metrics;
+use crate::sessions::{Session, Sessions, Who};
+use crate::settings::Settings;
+use crate::shared::{Chain, Shared, event as frame, event_with};
+use crate::sockets::Waiting;
+use crate::tls::Tls;
+
+/// A gateway that has everything it needs: [`run`](Self::run) it.
+pub struct Gateway {
+    shared: Arc<Shared>,
+    listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
+    shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// Puts a [`Gateway`] together.
+pub struct GatewayBuilder {
+    pairing: Pairing,
+    settings: Settings,
+    methods: Methods,
+    metrics: Metrics,
+    entropy: Box<dyn Entropy>,
+    listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
+    shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// What can be done to a gateway while it runs. Cheap to clone.
+#[derive(Clone)]
+pub struct Handle(Arc<Shared>);
+
+impl GatewayBuilder {
+    /// Listens on this socket, beside those named before.
+    pub fn listener(mut self, listener: TcpListener) -> Self {
+        self.listeners.push(listener);
+        self
+    }
+
+    /// Encrypts.
+    pub fn tls(self, tls: Tls) -> Self {
+        let tls = Some(tls);
+        Self { tls, ..self }
+    }
+
+    /// Ends when this does; without it, when it is dropped.
+    pub fn shutdown(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
+        Self {
+            shutdown: Box::pin(signal),
+            ..self
+        }
+    }
+
+    /// Answers a method of one's own, for those whom `access` names. One of the gateway's own of that
+    /// name is replaced.
+    pub fn method<F>(
+        mut self,
+        name: &str,
+        access: Access,
+        answer: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        self.methods.add_async(name, access, answer);
+        self
+    }
+
+    /// Counts in these metrics, which the store may share.
+    pub fn metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Draws challenges from this, instead of from the system.
+    pub fn entropy(self, entropy: impl Entropy + 'static) -> Self {
+        Self {
+            entropy: Box::new(entropy),
+            ..self
+        }
+    }
+
+    /// The gateway.
+    pub fn build(self) -> Gateway {
+        let limits = &self.settings.limits;
+        let shared = Shared {
+            sessions: Sessions::default(),
+            lockouts: Lockouts::new(limits),
+            waiting: Waiting::new(limits),
+            invokes: Invokes::default(),
+            tls_fingerprint: self.tls.as_ref().map(|tls| tls.fingerprint().to_string()),
+            pairing: self.pairing,
+            settings: ArcSwap::from_pointee(self.settings),
+            methods: self.methods,
+            metrics: self.metrics,
+            entropy: self.entropy,
+            started: Instant::now(),
+            store_is_well: AtomicBool::new(true),
+        };
+        Gateway {
+            shared: Arc::new(shared),
+            listeners: self.listeners,
+            tls: self.tls,
+            shutdown: self.shutdown,
+        }
+    }
+}
+
+impl Gateway {
+    /// A gateway over a service, by settings. Give it a [`listener`](GatewayBuilder::listener).
+    pub fn builder(pairing: Pairing, settings: Settings) -> GatewayBuilder {
+        GatewayBuilder {
+            pairing,
+            settings,
+            methods: Methods::builtin(),
+            metrics: Metrics::new(),
+            entropy: Box::new(SystemEntropy),
+            listeners: Vec::new(),
+            tls: None,
+            shutdown: Box::pin(std::future::pending()),
+        }
+    }
+
+    /// What can be done to it while it runs.
+    pub fn handle(&self) -> Handle {
+        Handle(self.shared.clone())
+    }
+
+    /// Runs until the shutdown signal; then everybody is told, what is under way ends within
+    /// `limits.drain`, and what is to be written down is. Needs tokio's I/O and time, and threads for
+    /// blocking work.
+    pub async fn run(self) {
+        let Self {
+            shared,
+            listeners,
+            tls,
+            shutdown,
+        } = self;
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = JoinSet::new();
+        for listener in listeners {
+            let tls = tls.as_ref().map(Tls::acceptor);
+            tasks.spawn(listen::accept(listener, tls, shared.clone(), stopped.clone()));
+        }
+        tasks.spawn(tick(shared.clone()));
+        tasks.spawn(presence(shared.clone()));
+        tasks.spawn(upkeep(shared.clone()));
+        let feed = FeedThread::start(&shared);
+
+        shutdown.await;
+
+        tracing::info!("shutting down");
+        // Listeners close with their tasks; connections that are only just coming in are let go.
+        stop.send_replace(true);
+        say_goodbye(&shared).await;
+        tasks.shutdown().await;
+        drop(feed);
+        write_down(&shared).await;
+    }
+}
+
+/// The thread that follows the store. It ends soon after this is dropped.
+struct FeedThread(Arc<AtomicBool>);
+
+impl FeedThread {
+    fn start(shared: &Arc<Shared>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared, stopped) = (shared.clone(), stop.clone());
+        let thread = std::thread::Builder::new().name("pairing-feed".to_owned());
+        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped)) {
+            tracing::error!(error = %Chain(&error), "changes of the store are not followed");
+        }
+        Self(stop)
+    }
+}
+
+impl Drop for FeedThread {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Shows every client that the gateway is alive.
+async fn tick(shared: Arc<Shared>) {
+    loop {
+        let every = shared.settings.load().limits.tick_interval;
+        sleep(every).await;
+        let ts = shared.pairing.now().as_millis();
+        shared.sessions.broadcast(&frame(event::TICK, &Tick { ts }), |_| true);
+    }
+}
+
+/// Tells who is there, at most once a second: a crowd that comes at once is one piece of news.
+async fn presence(shared: Arc<Shared>) {
+    loop {
+        shared.sessions.changed.notified().await;
+        if shared.sessions.any(Session::may_see_presence) {
+            let mut presence = vec![shared.own_presence()];
+            presence.extend(shared.everybody());
+            let changed = PresenceChanged { presence };
+            let version = Some(shared.state_version());
+            let frame = event_with(event::PRESENCE, &changed, version);
+            shared.sessions.broadcast(&frame, Session::may_see_presence);
+        }
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+/// Once a minute: last uses are written down, and requests of devices that stay connected kept alive.
+async fn upkeep(shared: Arc<Shared>) {
+    let mut every = interval(Devices::FLUSH_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    every.tick().await;
+    loop {
+        every.tick().await;
+        write_down(&shared).await;
+    }
+}
+
+async fn write_down(shared: &Arc<Shared>) {
+    let shared = shared.clone();
+    let writing = tokio::task::spawn_blocking(move || {
+        let devices = shared.pairing.devices();
+        for session in shared.sessions.all() {
+            if let Who::Device(device) = &session.who {
+                devices.touch(device);
+                // Nobody waits for it: it is tried again in a minute.
+                let _ = devices.hold(device);
+            }
+        }
+        devices.flush_uses()
+    });
+    if let Ok(Err(error)) = writing.await {
+        tracing::error!(error = %Chain(&error), "last uses could not be written down");
+    }
+}
+
+/// Tells everybody, and waits until they are gone, as long as that may take.
+async fn say_goodbye(shared: &Shared) {
+    let shutdown = Shutdown {
+        reason: "gateway stopping".to_owned(),
+        restart_expected_ms: None,
+    };
+    shared.sessions.broadcast(&frame(event::SHUTDOWN, &shutdown), |_| true);
+    let drain = shared.settings.load().limits.drain;
+    let end = End::new(close::GOING_AWAY, "gateway stopping");
+    let gone = async {
+        loop {
+            let empty = shared.sessions.empty.notified();
+            tokio::pin!(empty);
+            empty.as_mut().enable();
+            for session in shared.sessions.all() {
+                session.outbox.end(end.clone());
+            }
+            if shared.sessions.count() == 0 {
+                return;
+            }
+            empty.await;
+        }
+    };
+    if timeout(drain, gone).await.is_err() {
+        let left = shared.sessions.count();
+        tracing::warn!(left, "connections did not end in time");
+    }
+}
+
+impl Handle {
+    /// Goes by other settings from now on, as far as that needs no new socket: the secret, limits,
+    /// proxies, origins and hosts, who is let in without asking, policies. Operators that came by a
+    /// secret which is not the secret any more are disconnected.
+    pub fn reload(&self, settings: Settings) {
+        let shared = &self.0;
+        shared.lockouts.set_limits(&settings.limits);
+        shared.waiting.set_limits(&settings.limits);
+        let before = shared.settings.swap(Arc::new(settings));
+        if !before.secret.is_same(&shared.settings.load().secret) {
+            for session in shared.sessions.all() {
+                if matches!(session.who, Who::Operator(_)) {
+                    session.outbox.end(End {
+                        code: close::POLICY,
+                        reason: "the secret has changed",
+                        at_once: true,
+                    });
+                }
+            }
+        }
+        tracing::info!("the configuration has been read anew");
+    }
+
+    /// How many clients are connected.
+    pub fn connections(&self) -> usize {
+        self.0.sessions.count()
+    }
+
+    /// Its metrics.
+    pub fn metrics(&self) -> Metrics {
+        self.0.metrics.clone()
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for GatewayBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GatewayBuilder").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,148 @@
+//! HTTP: the upgrade, and the few pages for machines.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
+use http_body_util::Full;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
+
+use crate::conn;
+use crate::edge::Arrival;
+use crate::lockout::Subject;
+use crate::shared::{Chain, Shared};
+use crate::sockets::Permit;
+
+type Answer = Response<Full<Bytes>>;
+
+/// The other side of a socket.
+pub(crate) struct Peer {
+    /// The socket's own address.
+    pub(crate) address: IpAddr,
+    /// Its place among those that wait to be let in.
+    pub(crate) permit: Mutex<Option<Permit>>,
+}
+
+/// Answers one request.
+pub(crate) fn answer(
+    request: Request<Incoming>,
+    peer: &Peer,
+    shared: &Arc<Shared>,
+) -> Result<Answer, Infallible> {
+    let settings = shared.settings.load();
+    let arrival = match settings.door.judge(peer.address, request.headers()) {
+        Ok(arrival) => arrival,
+        Err(turned) => {
+            shared.metrics.refused("door");
+            tracing::warn!(peer = %peer.address, reason = %turned.message(), "a request was turned away");
+            return Ok(text(turned.status(), turned.message()));
+        }
+    };
+    if request.headers().contains_key(header::UPGRADE) {
+        return Ok(upgrade(request, arrival, peer, shared));
+    }
+    if !matches!(*request.method(), Method::GET | Method::HEAD) {
+        return Ok(text(StatusCode::METHOD_NOT_ALLOWED, "GET only"));
+    }
+    let is_well = shared.store_is_well.load(Ordering::Relaxed);
+    Ok(match request.uri().path() {
+        "/healthz" => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
+        "/readyz" if is_well => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
+        "/readyz" => machine(
+            StatusCode::SERVICE_UNAVAILABLE,
+            json!({ "ok": false, "reason": "the store cannot be read or written" }).to_string(),
+        ),
+        "/metrics" if may_measure(&arrival, request.headers(), shared) => metrics(shared),
+        "/metrics" => text(
+            StatusCode::UNAUTHORIZED,
+            "from elsewhere, metrics take the gateway's secret: Authorization: Bearer …",
+        ),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "this is a gateway of OpenClaw: connect by WebSocket",
+        ),
+    })
+}
+
+/// Makes the connection a WebSocket, on any path.
+fn upgrade(
+    mut request: Request<Incoming>,
+    arrival: Arrival,
+    peer: &Peer,
+    shared: &Arc<Shared>,
+) -> Answer {
+    let response = match create_response_with_body(&request, Full::default) {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::debug!(peer = %peer.address, error = %Chain(&error), "no WebSocket request");
+            return text(StatusCode::BAD_REQUEST, "not a WebSocket request of version 13");
+        }
+    };
+    let Some(mut permit) = peer.take_permit() else {
+        return text(StatusCode::BAD_REQUEST, "this connection has been upgraded before");
+    };
+    if permit.move_to(arrival.address).is_err() {
+        shared.metrics.refused("too-many-connections");
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
+    }
+    let upgraded = hyper::upgrade::on(&mut request);
+    let shared = shared.clone();
+    tokio::spawn(async move {
+        match upgraded.await {
+            Ok(socket) => conn::drive(TokioIo::new(socket), arrival, shared, permit).await,
+            Err(error) => tracing::debug!(error = %Chain(&error), "a connection was not upgraded"),
+        }
+    });
+    response
+}
+
+/// Metrics name nobody, but say how busy the owner is: for this machine, or by the secret.
+fn may_measure(arrival: &Arrival, headers: &HeaderMap, shared: &Shared) -> bool {
+    if arrival.is_local() {
+        return true;
+    }
+    let (now, subject) = (shared.pairing.now(), Subject::secret(arrival.address));
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let Some(secret) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
+        return shared.settings.load().secret.is_open();
+    };
+    if shared.lockouts.check(subject, now).is_err() {
+        return false;
+    }
+    let is_good = shared.settings.load().secret.check(Some(secret), Some(secret)).is_ok();
+    if !is_good {
+        shared.lockouts.failed(subject, now);
+    }
+    is_good
+}
+
+fn metrics(shared: &Shared) -> Answer {
+    let mut answer = machine(StatusCode::OK, shared.metrics.render());
+    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+}
+
+fn text(status: StatusCode, text: impl Into<String>) -> Answer {
+    let mut answer = machine(status, text.into() + "\n");
+    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+    answer.headers_mut().insert(CONTENT_TYPE, kind);
+    answer
+}
+
+fn machine(status: StatusCode, body: String) -> Answer {
+    let mut answer = Response::new(Full::from(body));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let sniffing = HeaderValue::from_static("nosniff");
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, sniffing);
+    answer
+}

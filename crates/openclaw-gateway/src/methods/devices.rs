@@ -1,0 +1,171 @@
+//! `device.pair.*` and `device.token.*`.
+
+use gateway_protocol::device::{
+    DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed, RemoveParams,
+    RenameParams, RequestParams, RoleParams, TokenRevoked, TokenRotated,
+};
+use gateway_protocol::{Empty, ErrorShape, Text};
+use pairing_core::device::{GatewayUrl, RequestId, Role, Rotated, SetupCode, SetupProfile};
+use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet};
+use serde::Deserialize;
+
+use super::{Call, Reply, of_device, of_list};
+
+pub(super) fn list(call: &Call) -> Reply {
+    call.params::<Empty>()?;
+    let listed = call.pairing().devices().list(&call.approver());
+    let list = listed.map_err(of_list)?;
+    for problem in &list.problems {
+        tracing::warn!(%problem, "a stored device cannot be read");
+    }
+    call.reply(&DevicePairList::from(&list))
+}
+
+pub(super) fn approve(call: &Call) -> Reply {
+    let request_id = request(call)?;
+    let approved = call.pairing().devices().approve(&request_id, &call.approver());
+    let device = approved.map_err(of_device)?;
+    // What it was approved for may be less than what a session of it holds.
+    call.end_sessions(device.id, None);
+    call.reply(&DeviceApproved {
+        request_id,
+        device: (&device).into(),
+    })
+}
+
+pub(super) fn reject(call: &Call) -> Reply {
+    let request_id = request(call)?;
+    let rejected = call.pairing().devices().reject(&request_id, &call.approver());
+    let request = rejected.map_err(of_device)?;
+    call.reply(&DeviceRejected {
+        request_id,
+        device_id: request.device,
+    })
+}
+
+pub(super) fn remove(call: &Call) -> Reply {
+    let params: RemoveParams = call.params()?;
+    let device_id = device(&params.device_id).ok_or_else(|| of_device(DeviceError::UnknownDevice))?;
+    let removed = call.pairing().devices().remove(device_id, &call.approver());
+    removed.map_err(of_device)?;
+    call.end_sessions(device_id, None);
+    call.reply(&DeviceRemoved { device_id })
+}
+
+pub(super) fn rename(call: &Call) -> Reply {
+    let params: RenameParams = call.params()?;
+    let id = device(&params.device_id).ok_or_else(|| of_device(DeviceError::UnknownDevice))?;
+    let devices = call.pairing().devices();
+    let renamed = devices.rename(id, &params.display_name, &call.approver());
+    let renamed = renamed.map_err(of_device)?;
+    call.reply(&DeviceRenamed {
+        device_id: id,
+        display_name: renamed.info.display_name,
+    })
+}
+
+pub(super) fn rotate(call: &Call) -> Reply {
+    let (device_id, role, scopes) = role_of(call)?;
+    let devices = call.pairing().devices();
+    let rotated = devices.rotate(device_id, role, scopes.as_ref(), &call.approver());
+    let Rotated { scopes, at, token } = rotated.map_err(of_device)?;
+    call.end_sessions(device_id, Some(role));
+    call.reply(&TokenRotated {
+        device_id,
+        role,
+        scopes,
+        rotated_at_ms: at.as_millis(),
+        token: token.map(|token| token.expose().into()),
+    })
+}
+
+pub(super) fn revoke(call: &Call) -> Reply {
+    let (device_id, role, scopes) = role_of(call)?;
+    if scopes.is_some() {
+        return Err(ErrorShape::invalid(
+            "invalid device.token.revoke params: at scopes: unknown field `scopes`",
+        ));
+    }
+    let devices = call.pairing().devices();
+    let revoked = devices.revoke(device_id, role, &call.approver());
+    let at = revoked.map_err(of_device)?;
+    call.end_sessions(device_id, Some(role));
+    call.reply(&TokenRevoked {
+        device_id,
+        role,
+        revoked_at_ms: at.as_millis(),
+    })
+}
+
+/// The parameters of `device.pair.setupCode`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SetupParams {
+    /// The gateway's address, as a phone reaches it.
+    url: Text,
+    #[serde(default)]
+    profile: SetupProfile,
+}
+
+pub(super) fn setup_code(call: &Call) -> Reply {
+    let params: SetupParams = call.params()?;
+    let url = GatewayUrl::parse(&params.url).map_err(|error| {
+        ErrorShape::invalid(format!("invalid device.pair.setupCode params: at url: {error}"))
+    })?;
+    let devices = call.pairing().devices();
+    let issued = devices.issue_pairing_token(params.profile, None, &call.approver());
+    let (token, issued) = issued.map_err(of_device)?;
+    let ask = params.profile.ask();
+    let code = SetupCode {
+        url,
+        token,
+        expires_at: Some(issued.expires_at),
+        tls_fingerprint: call.shared.tls_fingerprint.clone(),
+    };
+    call.reply(&serde_json::json!({
+        "setupCode": code.encode().as_str(),
+        "gatewayUrl": code.url.to_string(),
+        "roles": ask.roles,
+        "scopes": ask.scopes,
+        "expiresAtMs": issued.expires_at.as_millis(),
+    }))
+}
+
+impl Call {
+    /// Ends what a decision about a device has ended: with a role, all of it; without, what does not
+    /// hold any more. At once, but for the caller's own connection, which gets its answer first.
+    fn end_sessions(&self, device: DeviceId, role: Option<Role>) {
+        let devices = self.pairing().devices();
+        let sessions = &self.shared.sessions;
+        sessions.end_of_device(device, Some(&self.session), |session| match role {
+            Some(role) => session.role() == role,
+            None => {
+                let holds = session.device().map(|device| devices.still_holds(device));
+                !matches!(holds, Some(Ok(true)))
+            }
+        });
+    }
+}
+
+fn request(call: &Call) -> Result<RequestId, ErrorShape> {
+    let params: RequestParams = call.params()?;
+    // What can be no id is the id of nothing.
+    RequestId::parse(&params.request_id).map_err(|_| of_device(DeviceError::UnknownRequest))
+}
+
+fn device(id: &str) -> Option<DeviceId> {
+    DeviceId::parse(id).ok()
+}
+
+fn role_of(call: &Call) -> Result<(DeviceId, Role, Option<ScopeSet>), ErrorShape> {
+    let params: RoleParams = call.params()?;
+    let unknown = || of_device(DeviceError::UnknownRole);
+    let id = device(&params.device_id).ok_or_else(unknown)?;
+    let role = Role::parse(&params.role).map_err(|_| unknown())?;
+    let scopes = params.scopes.map(|scopes| {
+        let scopes = scopes.iter().map(|scope| Scope::parse(scope));
+        scopes.collect::<Result<ScopeSet, _>>()
+    });
+    let scopes = scopes.transpose().map_err(|_| unknown())?;
+    Ok((id, role, scopes))
+}

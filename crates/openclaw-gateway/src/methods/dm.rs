@@ -1,0 +1,147 @@
+//! `pairing.*`: who may talk to the bot.
+
+use std::cmp::Reverse;
+
+use gateway_protocol::dm::{
+    AllowedParams, ApproveParams, DmAllowed, DmDecided, DmListed, DmRequest, DmRequests,
+    EntryParams, ListParams, Listed, RejectParams,
+};
+use gateway_protocol::{ErrorShape, Text};
+use pairing_core::{
+    Account, AccountId, AllowlistError, Channel, ChannelError, escape,
+};
+
+use super::{Call, Reply, of_decision, of_list, store_failed};
+use crate::shared::Chain;
+
+pub(super) fn list(call: &Call) -> Reply {
+    let params: ListParams = call.params()?;
+    let account = params.account_id.as_ref().map(account_id).transpose()?;
+    let channels = match &params.channel {
+        Some(name) => vec![channel(call, name)?],
+        None => {
+            let names = call.pairing().channels().iter();
+            let names: Vec<_> = names.map(|rules| rules.id().to_string()).collect();
+            let channels = names.iter().map(|name| call.pairing().channel(name));
+            channels.collect::<Result<_, _>>().map_err(of_channel)?
+        }
+    };
+    let mut all = DmRequests::default();
+    for channel in &channels {
+        // A channel that cannot be read hides no other.
+        if let Err(error) = read(channel, account.as_ref(), &mut all) {
+            if params.channel.is_some() {
+                return Err(store_failed(&error));
+            }
+            tracing::error!(error = %Chain(&error), "a channel cannot be read");
+            all.problems.push(format!("{}: cannot be read", channel.id()));
+        }
+    }
+    all.requests.sort_by_key(|request| Reverse(request.created_at_ms));
+    call.reply(&all)
+}
+
+fn read(
+    channel: &Channel,
+    account: Option<&AccountId>,
+    all: &mut DmRequests,
+) -> Result<(), pairing_core::StoreError> {
+    let is_meant = |of: &AccountId| account.is_none_or(|account| account == of);
+    let pending = channel.pending().map_err(|error| error.0)?;
+    let limits = channel.pairing().limits();
+    let requests = pending.requests.iter().filter(|request| is_meant(&request.account));
+    all.requests.extend(requests.map(|request| DmRequest::new(request, limits)));
+    let turned = channel.turned_away().map_err(|error| error.0)?;
+    let turned = turned.iter().filter(|turned| is_meant(&turned.account));
+    all.turned_away.extend(turned.map(Into::into));
+    let problems = pending.problems.iter();
+    all.problems.extend(problems.map(|problem| escape(&problem.to_string()).to_string()));
+    Ok(())
+}
+
+pub(super) fn approve(call: &Call) -> Reply {
+    let params: ApproveParams = call.params()?;
+    let (channel, approver) = (channel(call, &params.channel)?, call.approver());
+    let approved = match &params.account_id {
+        Some(name) => account(&channel, Some(name))?.approve(&params.code, &approver),
+        None => channel.approve(&params.code, &approver),
+    };
+    let approved = approved.map_err(of_decision)?;
+    call.reply(&DmDecided::from(&approved.request))
+}
+
+pub(super) fn reject(call: &Call) -> Reply {
+    let params: RejectParams = call.params()?;
+    let (channel, approver) = (channel(call, &params.channel)?, call.approver());
+    let rejected = match &params.account_id {
+        Some(name) => account(&channel, Some(name))?.reject(&params.request, &approver),
+        None => channel.reject(&params.request, &approver),
+    };
+    let rejected = rejected.map_err(of_decision)?;
+    call.reply(&DmDecided::from(&rejected))
+}
+
+pub(super) fn allowed(call: &Call) -> Reply {
+    let params: AllowedParams = call.params()?;
+    let channel = channel(call, &params.channel)?;
+    let account = account(&channel, params.account_id.as_ref())?;
+    let allowed = account.allowed().map_err(of_list)?;
+    let problems = allowed.problems.iter();
+    call.reply(&DmAllowed {
+        channel: channel.id().clone(),
+        account_id: account.id().clone(),
+        entries: allowed.entries.iter().map(Into::into).collect(),
+        problems: problems.map(|problem| escape(&problem.to_string()).to_string()).collect(),
+    })
+}
+
+pub(super) fn allow(call: &Call) -> Reply {
+    change(call, |account, entry, call| {
+        let added = account.allow(entry, &call.approver())?;
+        Ok(if added { Listed::Added } else { Listed::Present })
+    })
+}
+
+pub(super) fn revoke(call: &Call) -> Reply {
+    change(call, |account, entry, call| {
+        let removed = account.revoke(entry, &call.approver())?;
+        Ok(if removed.is_none() { Listed::Absent } else { Listed::Removed })
+    })
+}
+
+fn change(
+    call: &Call,
+    change: impl Fn(&Account, &str, &Call) -> Result<Listed, AllowlistError>,
+) -> Reply {
+    let params: EntryParams = call.params()?;
+    let channel = channel(call, &params.channel)?;
+    let account = account(&channel, params.account_id.as_ref())?;
+    let status = change(&account, &params.entry, call).map_err(|error| match error {
+        AllowlistError::Store(error) => store_failed(&error),
+        error => ErrorShape::invalid(error.to_string()),
+    })?;
+    call.reply(&DmListed {
+        channel: channel.id().clone(),
+        account_id: account.id().clone(),
+        entry: params.entry.into(),
+        status,
+    })
+}
+
+fn channel(call: &Call, name: &str) -> Result<Channel, ErrorShape> {
+    call.pairing().channel(name).map_err(of_channel)
+}
+
+fn of_channel(error: ChannelError) -> ErrorShape {
+    ErrorShape::invalid(error.to_string())
+}
+
+fn account(channel: &Channel, name: Option<&Text>) -> Result<Account, ErrorShape> {
+    let name = name.map_or("default", |name| name.as_str());
+    channel.account(name).map_err(|error| ErrorShape::invalid(error.to_string()))
+}
+
+fn account_id(name: &Text) -> Result<AccountId, ErrorShape> {
+    AccountId::parse(name).map_err(|error| ErrorShape::invalid(error.to_string()))
+}
+

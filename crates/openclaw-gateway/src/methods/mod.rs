@@ -1,0 +1,311 @@
+//! What can be asked for, by whom.
+
+mod devices;
+mod dm;
+mod invoke;
+mod nodes;
+mod system;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use gateway_protocol::event;
+use gateway_protocol::hello::Features;
+use gateway_protocol::{ErrorShape, read_params};
+use pairing_core::device::Role;
+use pairing_core::{Approver, DecisionError, DeviceError, ListError, Pairing, StoreError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::sessions::Session;
+use crate::shared::{Chain, Shared};
+
+/// What a call came to.
+pub type Reply = Result<Box<RawValue>, ErrorShape>;
+
+/// Whom a method is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Operators that hold this scope.
+    Operator(&'static str),
+    /// Nodes.
+    Node,
+}
+
+/// How a method is answered.
+#[derive(Clone)]
+enum Run {
+    /// At once: nothing is waited for.
+    Now(fn(&Call) -> Reply),
+    /// Where waiting is allowed: it asks the store.
+    Blocking(fn(&Call) -> Reply),
+    /// It waits for somebody else.
+    Later(Arc<dyn Fn(Call) -> Waiting + Send + Sync>),
+}
+
+type Waiting = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
+/// An answer, or the wait for it.
+pub(crate) enum Answer {
+    Now(Reply),
+    Later(Waiting),
+}
+
+#[derive(Clone)]
+struct Method {
+    access: Access,
+    run: Run,
+}
+
+/// The methods that there are.
+#[derive(Clone)]
+pub(crate) struct Methods(BTreeMap<String, Method>);
+
+/// The events that there are.
+const EVENTS: [&str; 11] = [
+    event::CHALLENGE,
+    event::TICK,
+    event::PRESENCE,
+    event::SHUTDOWN,
+    event::DEVICE_REQUESTED,
+    event::DEVICE_RESOLVED,
+    event::NODE_REQUESTED,
+    event::NODE_RESOLVED,
+    event::DM_REQUESTED,
+    event::DM_RESOLVED,
+    event::INVOKE_REQUEST,
+];
+
+const READ: Access = Access::Operator("operator.read");
+const WRITE: Access = Access::Operator("operator.write");
+const PAIRING: Access = Access::Operator("operator.pairing");
+
+impl Methods {
+    /// The gateway's own.
+    pub(crate) fn builtin() -> Self {
+        let now: [(&str, Access, fn(&Call) -> Reply); 6] = [
+            ("health", READ, system::health),
+            ("status", READ, system::status),
+            ("system-presence", READ, system::presence),
+            ("node.invoke.result", Access::Node, invoke::result),
+            ("node.event", Access::Node, invoke::event),
+            ("skills.bins", Access::Node, system::bins),
+        ];
+        let blocking: [(&str, Access, fn(&Call) -> Reply); 22] = [
+            ("node.list", READ, nodes::list),
+            ("node.describe", READ, nodes::describe),
+            ("device.pair.list", PAIRING, devices::list),
+            ("device.pair.approve", PAIRING, devices::approve),
+            ("device.pair.reject", PAIRING, devices::reject),
+            ("device.pair.remove", PAIRING, devices::remove),
+            ("device.pair.rename", PAIRING, devices::rename),
+            ("device.pair.setupCode", PAIRING, devices::setup_code),
+            ("device.token.rotate", PAIRING, devices::rotate),
+            ("device.token.revoke", PAIRING, devices::revoke),
+            ("node.pair.request", PAIRING, nodes::request),
+            ("node.pair.list", PAIRING, nodes::pair_list),
+            ("node.pair.approve", PAIRING, nodes::approve),
+            ("node.pair.reject", PAIRING, nodes::reject),
+            ("node.pair.verify", PAIRING, nodes::verify),
+            ("node.rename", PAIRING, nodes::rename),
+            ("pairing.list", PAIRING, dm::list),
+            ("pairing.approve", PAIRING, dm::approve),
+            ("pairing.reject", PAIRING, dm::reject),
+            ("pairing.allowed", PAIRING, dm::allowed),
+            ("pairing.allow", PAIRING, dm::allow),
+            ("pairing.revoke", PAIRING, dm::revoke),
+        ];
+        let mut methods = Self(BTreeMap::new());
+        for (name, access, run) in now {
+            methods.add(name, access, Run::Now(run));
+        }
+        for (name, access, run) in blocking {
+            methods.add(name, access, Run::Blocking(run));
+        }
+        methods.add_async("node.invoke", WRITE, invoke::invoke);
+        methods
+    }
+
+    /// Adds one that waits; it takes the place of one of the same name.
+    pub(crate) fn add_async<F>(
+        &mut self,
+        name: &str,
+        access: Access,
+        run: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) where
+        F: Future<Output = Reply> + Send + 'static,
+    {
+        let run = move |call| Box::pin(run(call)) as Waiting;
+        self.add(name, access, Run::Later(Arc::new(run)));
+    }
+
+    fn add(&mut self, name: &str, access: Access, run: Run) {
+        self.0.insert(name.to_owned(), Method { access, run });
+    }
+
+    /// What clients are told that there is.
+    pub(crate) fn features(&self) -> Features {
+        Features {
+            methods: self.0.keys().cloned().collect(),
+            events: EVENTS.map(str::to_owned).to_vec(),
+        }
+    }
+
+    /// The name of a method that there is, for metrics.
+    fn known(&self, name: &str) -> &str {
+        self.0.get_key_value(name).map_or("unknown", |(name, _)| name)
+    }
+}
+
+impl fmt::Debug for Methods {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// A request, and who makes it: may already make it, once a handler sees it.
+#[derive(Clone)]
+pub struct Call {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) session: Arc<Session>,
+    method: String,
+    params: Option<Box<RawValue>>,
+}
+
+impl Call {
+    /// Begins to answer a request.
+    pub(crate) fn begin(
+        shared: &Arc<Shared>,
+        session: &Arc<Session>,
+        method: String,
+        params: Option<Box<RawValue>>,
+    ) -> Answer {
+        let found = shared.methods.0.get(&method);
+        let run = match found.map(|found| found.permit(session)) {
+            Some(Ok(run)) => run,
+            Some(Err(refused)) => {
+                shared.metrics.call(shared.methods.known(&method), false);
+                return Answer::Now(Err(refused));
+            }
+            None => {
+                shared.metrics.call("unknown", false);
+                let shown: String = method.chars().take(128).collect();
+                return Answer::Now(Err(ErrorShape::invalid(format!("unknown method: {shown}"))));
+            }
+        };
+        let call = Self {
+            shared: shared.clone(),
+            session: session.clone(),
+            method,
+            params,
+        };
+        match run {
+            Run::Now(run) => Answer::Now(call.counted(run(&call))),
+            Run::Blocking(run) => Answer::Later(Box::pin(async move {
+                let ran = tokio::task::spawn_blocking(move || {
+                    // Its right may have ended while it waited for its turn.
+                    if !call.session.is_live() {
+                        return Err(ErrorShape::unavailable("access was revoked"));
+                    }
+                    call.counted(run(&call))
+                });
+                ran.await
+                    .unwrap_or_else(|_| Err(ErrorShape::unavailable("the request failed")))
+            })),
+            Run::Later(run) => Answer::Later(Box::pin(async move {
+                let (shared, method) = (call.shared.clone(), call.method.clone());
+                let reply = run(call).await;
+                shared.metrics.call(shared.methods.known(&method), reply.is_ok());
+                reply
+            })),
+        }
+    }
+
+    fn counted(&self, reply: Reply) -> Reply {
+        let name = self.shared.methods.known(&self.method);
+        self.shared.metrics.call(name, reply.is_ok());
+        reply
+    }
+
+    /// The parameters, read strictly: what does not fit is an answer that names the field.
+    pub fn params<T: DeserializeOwned>(&self) -> Result<T, ErrorShape> {
+        read_params(&self.method, self.params.as_deref())
+    }
+
+    /// The service.
+    pub fn pairing(&self) -> &Pairing {
+        &self.shared.pairing
+    }
+
+    /// As whom the caller decides.
+    pub fn approver(&self) -> Approver {
+        self.session.approver()
+    }
+
+    /// The answer.
+    pub fn reply(&self, answer: &impl Serialize) -> Reply {
+        to_raw_value(answer).map_err(|error| {
+            tracing::error!(%error, "an answer cannot be written");
+            ErrorShape::unavailable("the answer cannot be written")
+        })
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("method", &self.method).finish_non_exhaustive()
+    }
+}
+
+impl Method {
+    /// May this session call it?
+    fn permit(&self, session: &Session) -> Result<Run, ErrorShape> {
+        let role = session.role();
+        match self.access {
+            Access::Node if role == Role::Node => Ok(self.run.clone()),
+            Access::Operator(scope) if role == Role::Operator => {
+                if session.scopes().allows(scope) {
+                    Ok(self.run.clone())
+                } else {
+                    Err(ErrorShape::invalid(format!("missing scope: {scope}")))
+                }
+            }
+            _ => Err(ErrorShape::invalid(format!("unauthorized role: {role}"))),
+        }
+    }
+}
+
+/// The store failed: said without what only the log may know.
+fn store_failed(error: &StoreError) -> ErrorShape {
+    tracing::error!(error = %Chain(error), "the store failed");
+    ErrorShape::unavailable("the gateway cannot read or write its state")
+        .with_details(serde_json::json!({ "code": "STORE_UNAVAILABLE" }))
+}
+
+fn of_list(error: ListError) -> ErrorShape {
+    store_failed(&error.0)
+}
+
+fn of_device(error: DeviceError) -> ErrorShape {
+    match error {
+        DeviceError::Store(error) => store_failed(&error),
+        DeviceError::Entropy(error) => {
+            tracing::error!(error = %Chain(&error), "no randomness");
+            ErrorShape::unavailable("the gateway has no randomness")
+        }
+        error => ErrorShape::invalid(error.to_string()),
+    }
+}
+
+fn of_decision(error: DecisionError) -> ErrorShape {
+    match error {
+        DecisionError::Store(error) => store_failed(&error),
+        DecisionError::LockedOut { until } => ErrorShape::unavailable(error.to_string())
+            .with_details(serde_json::json!({ "code": "LOCKED_OUT", "untilMs": until.as_millis() })),
+        error => ErrorShape::invalid(error.to_string()),
+    }
+}

@@ -1,0 +1,200 @@
+//! Nodes: the one view over those that are paired and those that are connected, and the legacy store.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway_protocol::device::RequestParams;
+use gateway_protocol::invoke::{DescribeParams, NodeEntries, NodeEntry};
+use gateway_protocol::node::{
+    ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenameParams, NodeRenamed,
+    NodeRequestParams, NodeRequested, Verified, VerifyParams,
+};
+use gateway_protocol::{Empty, ErrorShape};
+use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, SecretToken};
+use pairing_core::{Approver, DeviceError};
+
+use super::{Call, Reply, of_device, of_list};
+use crate::sessions::Session;
+
+pub(super) fn list(call: &Call) -> Reply {
+    call.params::<Empty>()?;
+    call.reply(&NodeEntries {
+        ts: call.pairing().now().as_millis(),
+        nodes: entries(call)?,
+    })
+}
+
+pub(super) fn describe(call: &Call) -> Reply {
+    let params: DescribeParams = call.params()?;
+    let found = entries(call)?.into_iter().find(|entry| entry.node_id == *params.node_id);
+    let entry = found.ok_or_else(|| ErrorShape::invalid("unknown nodeId"))?;
+    call.reply(&entry)
+}
+
+/// Everything that may be called a node: devices with that role, and the legacy store. Who may read is
+/// told of all of them, but of addresses only where that is theirs to know.
+fn entries(call: &Call) -> Result<Vec<NodeEntry>, ErrorShape> {
+    let everything = Approver::operator("node.list", pairing_core::ScopeSet::admin());
+    let paired = call.pairing().devices().paired(&everything).map_err(of_list)?;
+    let legacy = call.pairing().nodes().list(&everything).map_err(of_list)?;
+    let shows_addresses = call.session.may_see_nodes();
+    let devices = paired.paired.iter();
+    let nodes = devices.filter(|device| device.standing(Role::Node).is_some());
+    let mut entries: Vec<_> = nodes
+        .map(|device| of_device_node(device, call.shared.sessions.newest_node(device.id).as_deref()))
+        .chain(legacy.paired.iter().map(of_legacy))
+        .collect();
+    for entry in &mut entries {
+        entry.remote_ip = entry.remote_ip.take().filter(|_| shows_addresses);
+    }
+    let name = |entry: &NodeEntry| {
+        let name = entry.display_name.as_ref().unwrap_or(&entry.node_id);
+        (!entry.connected, name.to_lowercase(), entry.node_id.clone())
+    };
+    entries.sort_by_cached_key(name);
+    Ok(entries)
+}
+
+fn of_device_node(device: &Device, session: Option<&Session>) -> NodeEntry {
+    let info = &device.info;
+    let client = session.map(|session| &session.client);
+    NodeEntry {
+        node_id: device.id.to_string(),
+        display_name: info.display_name.clone().or_else(|| client?.display_name.clone()),
+        platform: info.platform.clone(),
+        version: client.map(|client| client.version.clone()),
+        device_family: info.device_family.clone(),
+        model_identifier: client.and_then(|client| client.model_identifier.clone()),
+        remote_ip: info.remote_ip.clone(),
+        caps: client.map_or_else(Vec::new, |client| client.caps.clone()),
+        commands: session.map_or_else(Vec::new, |session| live_commands(device, session)),
+        permissions: client.map_or_else(BTreeMap::new, |client| client.permissions.clone()),
+        connected_at_ms: session.map(|session| session.connected_at.as_millis()),
+        paired: true,
+        connected: session.is_some(),
+    }
+}
+
+/// What a node offers on this connection, as far as it has been approved.
+fn live_commands(device: &Device, session: &Session) -> Vec<String> {
+    let standing = device.standing(Role::Node);
+    let approved = standing.and_then(|role| role.commands.as_ref());
+    let offered = session.client.commands.iter();
+    let none = BTreeSet::new();
+    let approved = approved.unwrap_or(&none);
+    offered.filter(|command| approved.contains(*command)).cloned().collect()
+}
+
+fn of_legacy(node: &Node) -> NodeEntry {
+    let info = node.info.clone();
+    NodeEntry {
+        node_id: node.id.to_string(),
+        display_name: info.display_name,
+        platform: info.platform,
+        version: info.version,
+        device_family: info.device_family,
+        model_identifier: info.model_identifier,
+        remote_ip: info.remote_ip,
+        caps: info.caps,
+        commands: info.commands,
+        permissions: info.permissions,
+        connected_at_ms: None,
+        paired: true,
+        connected: false,
+    }
+}
+
+pub(super) fn request(call: &Call) -> Reply {
+    let params: NodeRequestParams = call.params()?;
+    let node = NodeId::parse(&params.node_id).map_err(|error| {
+        ErrorShape::invalid(format!("invalid node.pair.request params: at nodeId: {error}"))
+    })?;
+    let silent = params.silent.unwrap_or(false);
+    let address = call.session.address;
+    let info = NodeInfo {
+        remote_ip: (!address.is_loopback()).then(|| address.to_string()),
+        ..params.into()
+    };
+    let asked = call.pairing().nodes().request(&node, &info, silent);
+    let asked = asked.map_err(of_device)?;
+    call.reply(&NodeRequested {
+        status: "pending".to_owned(),
+        request: (&asked.request).into(),
+        created: asked.is_new,
+    })
+}
+
+pub(super) fn pair_list(call: &Call) -> Reply {
+    call.params::<Empty>()?;
+    let list = call.pairing().nodes().list(&call.approver()).map_err(of_list)?;
+    call.reply(&NodePairList::from(&list))
+}
+
+pub(super) fn approve(call: &Call) -> Reply {
+    let request_id = request_of(call)?;
+    let approved = call.pairing().nodes().approve(&request_id, &call.approver());
+    let approved = approved.map_err(of_device)?;
+    call.reply(&NodeApproved {
+        request_id,
+        node: ApprovedNode::new(&approved.node, &approved.token),
+    })
+}
+
+pub(super) fn reject(call: &Call) -> Reply {
+    let request_id = request_of(call)?;
+    let rejected = call.pairing().nodes().reject(&request_id, &call.approver());
+    let request = rejected.map_err(of_device)?;
+    call.reply(&NodeRejected {
+        request_id,
+        node_id: request.node,
+    })
+}
+
+pub(super) fn verify(call: &Call) -> Reply {
+    let params: VerifyParams = call.params()?;
+    let parsed = (
+        NodeId::parse(&params.node_id),
+        SecretToken::parse(params.token.expose()),
+    );
+    let found = match parsed {
+        (Ok(node), Ok(token)) if call.session.may_see_nodes() => {
+            call.pairing().nodes().verify(&node, &token).map_err(of_list)?
+        }
+        _ => None,
+    };
+    call.reply(&Verified {
+        ok: found.is_some(),
+        node: found.as_ref().map(Into::into),
+    })
+}
+
+/// Renames a node, wherever it is paired.
+pub(super) fn rename(call: &Call) -> Reply {
+    let params: NodeRenameParams = call.params()?;
+    let (name, approver) = (&params.display_name, call.approver());
+    let unknown = || ErrorShape::invalid("unknown nodeId");
+    let node_id = NodeId::parse(&params.node_id).map_err(|_| unknown())?;
+    let devices = call.pairing().devices();
+    let device = pairing_core::DeviceId::parse(&params.node_id).ok();
+    let renamed = device.map(|id| devices.rename(id, name, &approver));
+    let display_name = match renamed {
+        Some(Ok(device)) => device.info.display_name,
+        None | Some(Err(DeviceError::UnknownDevice)) => {
+            let renamed = call.pairing().nodes().rename(&node_id, name, &approver);
+            match renamed {
+                Ok(node) => node.info.display_name,
+                Err(DeviceError::UnknownDevice) => return Err(unknown()),
+                Err(error) => return Err(of_device(error)),
+            }
+        }
+        Some(Err(error)) => return Err(of_device(error)),
+    };
+    call.reply(&NodeRenamed {
+        node_id,
+        display_name,
+    })
+}
+
+fn request_of(call: &Call) -> Result<RequestId, ErrorShape> {
+    let params: RequestParams = call.params()?;
+    RequestId::parse(&params.request_id).map_err(|_| of_device(DeviceError::UnknownRequest))
+}

@@ -1,0 +1,31 @@
+//! How the gateway is.
+
+use gateway_protocol::Empty;
+use serde_json::json;
+
+use super::{Call, Reply};
+use crate::shared::VERSION;
+
+pub(super) fn health(call: &Call) -> Reply {
+    call.reply(&call.shared.health())
+}
+
+pub(super) fn status(call: &Call) -> Reply {
+    let shared = &call.shared;
+    call.reply(&json!({
+        "version": VERSION,
+        "uptimeMs": shared.uptime_ms(),
+        "connections": shared.sessions.count(),
+        "health": shared.health(),
+    }))
+}
+
+pub(super) fn presence(call: &Call) -> Reply {
+    call.reply(&call.shared.presence(&call.session))
+}
+
+/// The programs that skills would like a node to have: there are no skills here.
+pub(super) fn bins(call: &Call) -> Reply {
+    call.params::<Empty>()?;
+    call.reply(&json!({ "bins": [] }))
+}

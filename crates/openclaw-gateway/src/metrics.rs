@@ -1,0 +1,294 @@
+//! What can be counted of a gateway from outside, in Prometheus' text format.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pairing_core::store::{Batch, Changes, Page, PageRequest, Position, Read};
+use pairing_core::{Key, PairingStore, Range, StoreError};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+
+/// Counters of a gateway; cloning shares them.
+///
+/// No label holds what somebody sent: each has a few values, which are in the program. So nobody's name
+/// or id is in here, and nobody can make it grow.
+#[derive(Clone)]
+pub struct Metrics(Arc<Counted>);
+
+struct Counted {
+    registry: Registry,
+    connections: Family<Labels<1>, Gauge>,
+    handshakes: Family<Labels<1>, Counter>,
+    requests: Family<Labels<1>, Counter>,
+    decisions: Family<Labels<2>, Counter>,
+    refusals: Family<Labels<1>, Counter>,
+    calls: Family<Labels<2>, Counter>,
+    store: Family<Labels<1>, Histogram, fn() -> Histogram>,
+}
+
+/// Holds a connection in the gauge until dropped.
+#[must_use]
+pub struct Connected {
+    metrics: Metrics,
+    role: &'static str,
+}
+
+impl Metrics {
+    /// What [`render`](Self::render) gives.
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// Counters at nought.
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("openclaw");
+        let connections = Family::default();
+        registry.register(
+            "connections",
+            "Connections that were let in, by role",
+            connections.clone(),
+        );
+        let handshakes = Family::default();
+        registry.register(
+            "handshakes",
+            "Handshakes that came to an end, by outcome",
+            handshakes.clone(),
+        );
+        let requests = Family::default();
+        registry.register(
+            "pairing_requests",
+            "Pairing requests that were made, by kind",
+            requests.clone(),
+        );
+        let decisions = Family::default();
+        registry.register(
+            "decisions",
+            "Pairing requests that were decided on, by kind and decision",
+            decisions.clone(),
+        );
+        let refusals = Family::default();
+        registry.register(
+            "refusals",
+            "Connections and messages that were refused, by reason",
+            refusals.clone(),
+        );
+        let calls = Family::default();
+        registry.register(
+            "calls",
+            "Calls that were answered, by method and whether they succeeded",
+            calls.clone(),
+        );
+        let buckets: fn() -> Histogram = || {
+            Histogram::new([
+                0.000_01, 0.000_1, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0,
+            ])
+        };
+        let store = Family::new_with_constructor(buckets);
+        registry.register(
+            "store_seconds",
+            "What operations of the store took, by operation",
+            store.clone(),
+        );
+        Self(Arc::new(Counted {
+            registry,
+            connections,
+            handshakes,
+            requests,
+            decisions,
+            refusals,
+            calls,
+            store,
+        }))
+    }
+
+    /// A connection was let in as `operator` or `node`.
+    pub fn connected(&self, role: &'static str) -> Connected {
+        self.0.connections.get_or_create(&[("role", role)]).inc();
+        Connected {
+            metrics: self.clone(),
+            role,
+        }
+    }
+
+    /// A handshake came to its end: `ok`, or a short word for why not.
+    pub fn handshake(&self, outcome: &'static str) {
+        self.0
+            .handshakes
+            .get_or_create(&[("outcome", outcome)])
+            .inc();
+    }
+
+    /// Somebody asked to be paired: `dm`, `device` or `node`.
+    pub fn requested(&self, kind: &'static str) {
+        self.0.requests.get_or_create(&[("kind", kind)]).inc();
+    }
+
+    /// A request was `approved`, `rejected`, and so on.
+    pub fn decided(&self, kind: &'static str, decision: &'static str) {
+        let labels = [("kind", kind), ("decision", decision)];
+        self.0.decisions.get_or_create(&labels).inc();
+    }
+
+    /// A connection or a message was refused.
+    pub fn refused(&self, reason: &'static str) {
+        self.0.refusals.get_or_create(&[("reason", reason)]).inc();
+    }
+
+    /// A call was answered; its method is one that the gateway has, or `unknown`.
+    pub fn called(&self, method: &'static str, ok: bool) {
+        let labels = [
+            ("method", method),
+            ("ok", if ok { "true" } else { "false" }),
+        ];
+        self.0.calls.get_or_create(&labels).inc();
+    }
+
+    /// All of it, in the format of [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        match prometheus_client::encoding::text::encode(&mut text, &self.0.registry) {
+            Ok(()) => text,
+            // Writing to a text fails for nobody; half of it would be worse than nothing.
+            Err(fmt::Error) => String::new(),
+        }
+    }
+
+    fn store_took(&self, operation: &'static str, time: Duration) {
+        let labels = [("operation", operation)];
+        self.0
+            .store
+            .get_or_create(&labels)
+            .observe(time.as_secs_f64());
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        let labels = [("role", self.role)];
+        self.metrics.0.connections.get_or_create(&labels).dec();
+    }
+}
+
+/// A store whose operations are measured: `read`, `range` and `commit`. Waiting for changes is not.
+#[derive(Debug, Clone)]
+pub struct Timed<S> {
+    store: S,
+    metrics: Metrics,
+}
+
+impl<S> Timed<S> {
+    /// Measures a store.
+    pub fn new(store: S, metrics: Metrics) -> Self {
+        Self { store, metrics }
+    }
+
+    fn timed<T>(&self, operation: &'static str, run: impl FnOnce(&S) -> T) -> T {
+        let began = Instant::now();
+        let result = run(&self.store);
+        self.metrics.store_took(operation, began.elapsed());
+        result
+    }
+}
+
+impl<S: PairingStore> PairingStore for Timed<S> {
+    fn read(&self, key: &Key) -> Result<Read, StoreError> {
+        self.timed("read", |store| store.read(key))
+    }
+
+    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
+        self.timed("range", |store| store.range(range, page))
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.timed("commit", |store| store.commit(batch))
+    }
+
+    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
+        self.store.changes(after, timeout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pairing_core::{ManualClock, MemoryStore, PairingBuilder, Timestamp};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+
+    fn lines(metrics: &Metrics) -> Vec<String> {
+        let text = metrics.render();
+        assert!(text.ends_with("# EOF\n"), "{text}");
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.retain(|line| !line.starts_with('#') && !line.starts_with("openclaw_store"));
+        lines.sort();
+        lines
+    }
+
+    #[test]
+    fn everything_is_counted_under_its_name() {
+        let metrics = Metrics::new();
+        let node = metrics.connected("node");
+        let operator = metrics.connected("operator");
+        drop(operator);
+        metrics.handshake("ok");
+        metrics.handshake("ok");
+        metrics.requested("device");
+        metrics.decided("device", "approved");
+        metrics.refused("untrusted-proxy");
+        metrics.called("health", true);
+        metrics.clone().called("health", false);
+        assert_eq!(
+            lines(&metrics),
+            [
+                r#"openclaw_calls_total{method="health",ok="false"} 1"#,
+                r#"openclaw_calls_total{method="health",ok="true"} 1"#,
+                r#"openclaw_connections{role="node"} 1"#,
+                r#"openclaw_connections{role="operator"} 0"#,
+                r#"openclaw_decisions_total{kind="device",decision="approved"} 1"#,
+                r#"openclaw_handshakes_total{outcome="ok"} 2"#,
+                r#"openclaw_pairing_requests_total{kind="device"} 1"#,
+                r#"openclaw_refusals_total{reason="untrusted-proxy"} 1"#,
+            ]
+        );
+        drop(node);
+        assert!(lines(&metrics)[2].ends_with(" 0"));
+    }
+
+    #[test]
+    fn a_measured_store_is_the_store_it_measures() {
+        let metrics = Metrics::new();
+        let store = Timed::new(MemoryStore::new(), metrics.clone());
+        let entropy = std::sync::Mutex::new(ChaCha20Rng::seed_from_u64(7));
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let pairing = PairingBuilder::new(store, clock, entropy).build();
+        let account = pairing
+            .channel("telegram")
+            .unwrap()
+            .account("work")
+            .unwrap();
+        assert!(account.pending().unwrap().requests.is_empty());
+        let text = metrics.render();
+        assert!(
+            text.contains(r#"openclaw_store_seconds_count{operation="range"} 1"#),
+            "{text}"
+        );
+        assert!(!text.contains("telegram"), "{text}");
+    }
+}

@@ -1,0 +1,321 @@
+//! The configuration file, looked at again whenever it changes.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use openclaw_config::{Config, LoadError};
+
+/// So long must nothing happen before the file is read: editors write in several steps,
+const QUIET: Duration = Duration::from_millis(100);
+/// and where something happens all the time, it is read after this.
+const MOST: Duration = Duration::from_secs(1);
+
+/// Tells of every new configuration, until dropped.
+///
+/// - The directory is watched, so that a file that is replaced is seen, and so is one behind a link.
+/// - A configuration that cannot be used is told once, until it changes what is wrong with it. So is a
+///   file that is gone: nobody means to fall back to the defaults by that. The settings that went before
+///   go on.
+/// - Costs a thread, which waits; the file is not read unless it changed.
+pub struct Reload {
+    watcher: Option<RecommendedWatcher>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Changes cannot be watched for.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot watch {}", path.display())]
+#[non_exhaustive]
+pub struct ReloadError {
+    /// The directory.
+    pub path: PathBuf,
+    /// Why.
+    pub source: notify::Error,
+}
+
+impl ReloadError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> &'static str {
+        "changes of the configuration go once the gateway is started again"
+    }
+}
+
+impl Reload {
+    /// Watches a file, which `load` reads (mostly [`Config::load`]) and `tell` is told of.
+    ///
+    /// `tell` runs on a thread of its own, one after the other.
+    pub fn watch(
+        path: &Path,
+        load: impl Fn(&Path) -> Result<Config, LoadError> + Send + 'static,
+        mut tell: impl FnMut(Result<Config, LoadError>) + Send + 'static,
+    ) -> Result<Self, ReloadError> {
+        let (stirred, stirs) = mpsc::channel();
+        let failed = |path: &Path| {
+            let path = path.to_owned();
+            move |source| ReloadError { path, source }
+        };
+        let watcher = notify::recommended_watcher(move |_| {
+            // Nobody listens any more once this is dropped.
+            let _ = stirred.send(());
+        });
+        let mut watcher = watcher.map_err(failed(path))?;
+        // What it is now is what the gateway goes by already.
+        let mut looked = Looked::at(path, load);
+        for dir in directories(path) {
+            let watched = watcher.watch(&dir, RecursiveMode::NonRecursive);
+            watched.map_err(failed(&dir))?;
+        }
+        let thread = thread::Builder::new()
+            .name("config".to_owned())
+            .spawn(move || {
+                // It may have changed before it was watched.
+                let mut look = || looked.again().into_iter().for_each(&mut tell);
+                look();
+                while settle(&stirs) {
+                    look();
+                }
+            });
+        let thread = thread.map_err(|error| failed(path)(notify::Error::io(error)))?;
+        Ok(Self {
+            watcher: Some(watcher),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Reload {
+    fn drop(&mut self) {
+        // The thread ends when nobody can stir it any more.
+        drop(self.watcher.take());
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The directory of the file and, where that is a link, that of what it points to.
+fn directories(path: &Path) -> Vec<PathBuf> {
+    let dir = |path: &Path| match path.parent() {
+        Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let own = dir(path);
+    let real = fs::canonicalize(path).ok().map(|real| dir(&real));
+    let is_elsewhere = |real: &PathBuf| fs::canonicalize(&own).ok().as_ref() != Some(real);
+    let real = real.filter(is_elsewhere);
+    [own].into_iter().chain(real).collect()
+}
+
+/// Waits until something has happened, and then until nothing does; `false` at the end.
+fn settle(stirs: &Receiver<()>) -> bool {
+    if stirs.recv().is_err() {
+        return false;
+    }
+    let began = Instant::now();
+    while let Some(left) = MOST.checked_sub(began.elapsed()) {
+        match stirs.recv_timeout(QUIET.min(left)) {
+            Ok(()) => {}
+            Err(RecvTimeoutError::Timeout) => break,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+    }
+    true
+}
+
+/// What a file was like when it was looked at last.
+struct Looked<L> {
+    path: PathBuf,
+    load: L,
+    seen: Option<Identity>,
+    error: Option<String>,
+}
+
+/// What tells one state of a file from another without reading it.
+type Identity = (u64, u64, u64, (i64, i64), (i64, i64));
+
+impl<L: Fn(&Path) -> Result<Config, LoadError>> Looked<L> {
+    fn at(path: &Path, load: L) -> Self {
+        Self {
+            path: path.to_owned(),
+            load,
+            seen: identify(path),
+            error: None,
+        }
+    }
+
+    /// What is to be told of the file, if it is another than before.
+    fn again(&mut self) -> Option<Result<Config, LoadError>> {
+        let now = identify(&self.path);
+        if now == self.seen {
+            return None;
+        }
+        // Before it is read, so that a change meanwhile is seen as one.
+        self.seen = now;
+        let loaded = if now.is_none() {
+            Err(LoadError::Read {
+                path: self.path.clone(),
+                source: io::ErrorKind::NotFound.into(),
+            })
+        } else {
+            (self.load)(&self.path)
+        };
+        let error = loaded.as_ref().err().map(chain);
+        let is_told = error.is_some() && error == self.error;
+        self.error = error;
+        (!is_told).then_some(loaded)
+    }
+}
+
+fn identify(path: &Path) -> Option<Identity> {
+    let meta = fs::metadata(path).ok()?;
+    Some((
+        meta.dev(),
+        meta.ino(),
+        meta.size(),
+        (meta.mtime(), meta.mtime_nsec()),
+        (meta.ctime(), meta.ctime_nsec()),
+    ))
+}
+
+/// All that an error says.
+fn chain(error: &LoadError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn load(path: &Path) -> Result<Config, LoadError> {
+        Config::load(path, |_| None)
+    }
+
+    /// Replaces a file as programs do, so that it is another one each time.
+    fn put(path: &Path, text: &str) {
+        let staged = path.with_extension("tmp");
+        fs::write(&staged, text).unwrap();
+        fs::rename(staged, path).unwrap();
+    }
+
+    #[test]
+    fn only_changes_are_read_and_an_error_is_told_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("openclaw.json");
+        put(&path, "{ gateway: { port: 1 } }");
+        let reads = AtomicUsize::new(0);
+        let mut looked = Looked::at(&path, |path| {
+            reads.fetch_add(1, Ordering::Relaxed);
+            load(path)
+        });
+        assert!(looked.again().is_none());
+        assert_eq!(reads.load(Ordering::Relaxed), 0);
+
+        put(&path, "{ gateway: { port: 2 } }");
+        assert_eq!(looked.again().unwrap().unwrap().gateway.port, 2);
+        assert!(looked.again().is_none());
+
+        put(&path, "{ gateway: { port: 0 } }");
+        let error = looked.again().unwrap().unwrap_err();
+        assert!(
+            chain(&error).contains("gateway.port: 0 is not a port"),
+            "{error}"
+        );
+        assert!(looked.again().is_none());
+        put(&path, "{ gateway: { port: 0 } } ");
+        assert!(looked.again().is_none(), "the same fault is told once");
+        put(&path, "{ gateway: { port: -1 } }");
+        assert!(looked.again().unwrap().is_err(), "another one is told");
+
+        put(&path, "{ gateway: { port: 3 } }");
+        assert_eq!(looked.again().unwrap().unwrap().gateway.port, 3);
+        assert_eq!(reads.load(Ordering::Relaxed), 5);
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_no_new_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("openclaw.json");
+        put(
+            &path,
+            "{ channels: { telegram: { dmPolicy: 'disabled' } } }",
+        );
+        let mut looked = Looked::at(&path, load);
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(looked.again(), Some(Err(LoadError::Read { .. }))));
+        assert!(looked.again().is_none());
+        put(&path, "{}");
+        assert!(looked.again().unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_change_is_told_of_and_the_end_is_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("openclaw.json");
+        put(&path, "{}");
+        let (send, told) = mpsc::channel();
+        let tell = move |loaded: Result<Config, LoadError>| {
+            let _ = send.send(loaded.map(|config| config.gateway.port));
+        };
+        let reload = Reload::watch(&path, load, tell).unwrap();
+        for (text, port) in [
+            ("{ gateway: { port: 1 } }", 1),
+            ("{ gateway: { port: 2 } }", 2),
+        ] {
+            put(&path, text);
+            assert_eq!(told.recv().unwrap().unwrap(), port);
+        }
+        drop(reload);
+        assert!(told.recv().is_err(), "the thread has ended");
+    }
+
+    #[test]
+    fn a_file_behind_a_link_is_watched_where_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, path) = (
+            dir.path().join("real/a.json"),
+            dir.path().join("state/b.json"),
+        );
+        for path in [&real, &path] {
+            fs::create_dir(path.parent().unwrap()).unwrap();
+        }
+        put(&real, "{}");
+        std::os::unix::fs::symlink(&real, &path).unwrap();
+        assert_eq!(directories(&path).len(), 2);
+        assert_eq!(directories(&real).len(), 1);
+        assert_eq!(
+            directories(Path::new("openclaw.json")),
+            [PathBuf::from(".")]
+        );
+        let (send, told) = mpsc::channel();
+        let tell = move |loaded: Result<Config, LoadError>| {
+            let _ = send.send(loaded.is_ok());
+        };
+        let _reload = Reload::watch(&path, load, tell).unwrap();
+        put(&real, "{ gateway: { port: 1 } }");
+        assert_eq!(told.recv(), Ok(true));
+    }
+
+    #[test]
+    fn where_there_is_no_directory_nothing_is_watched() {
+        let error = Reload::watch(Path::new("/nonexistent/openclaw.json"), load, drop);
+        let error = error.err().unwrap();
+        assert_eq!(error.to_string(), "cannot watch /nonexistent");
+        assert!(error.advice().contains("started again"));
+    }
+}

@@ -1,0 +1,307 @@
+//! What a gateway goes by, out of the configuration and the command line.
+
+use std::path::{Path, PathBuf};
+
+use openclaw_config::{Bind, Config, Fault, Secret};
+use pairing_core::Cidrs;
+use pairing_core::device::AutoApprove;
+
+use crate::edge::{Door, DoorError};
+use crate::{GatewayLimits, SecretError, SharedSecret};
+
+/// What a gateway goes by. New ones replace the old ones while it runs, but for the last three.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The shared secret.
+    pub secret: SharedSecret,
+    /// How much anybody may use.
+    pub limits: GatewayLimits,
+    /// Who may come in, and who is local.
+    pub door: Door,
+    /// Who is let in without being asked about.
+    pub auto_approve: AutoApprove,
+    /// Is the browser's interface served?
+    pub control_ui: bool,
+    /// The rest: channels and their policies, the plugin that issues setup codes, owners.
+    pub config: Config,
+    /// Where it listens.
+    pub bind: Bind,
+    /// The port it listens on; 0 for any.
+    pub port: u16,
+    /// How it encrypts, if it does.
+    pub tls: Option<TlsFiles>,
+}
+
+/// Where the certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsFiles {
+    /// Out of these files.
+    Given {
+        /// The certificate's.
+        certificate: PathBuf,
+        /// The key's.
+        key: PathBuf,
+    },
+    /// It is made in the state directory.
+    SelfMade,
+}
+
+/// What the command line says over the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Overrides {
+    /// The token of `--token-file`: it counts whatever `gateway.auth` says.
+    pub token: Option<Secret>,
+    /// The token that the state directory keeps: it counts where the configuration has none.
+    pub kept: Option<Secret>,
+    /// The port.
+    pub port: Option<u16>,
+    /// Where to listen.
+    pub bind: Option<Bind>,
+    /// What a leading `~` stands for.
+    pub home: Option<PathBuf>,
+}
+
+/// No gateway can go by this.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A value that cannot be used, by its key.
+    #[error("{0}")]
+    Value(Fault),
+    /// No telling which secret counts.
+    #[error(transparent)]
+    Secret(SecretError),
+}
+
+impl SettingsError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Value(_) => "mend it by hand: `openclaw doctor` finds what else is wrong",
+            Self::Secret(error) => error.advice(),
+        }
+    }
+}
+
+impl Settings {
+    /// What goes under a configuration, in which the environment has had its say
+    /// ([`Config::load`]).
+    pub fn from_config(config: &Config, overrides: &Overrides) -> Result<Self, SettingsError> {
+        let gateway = &config.gateway;
+        let cidrs = |key, ranges: &[String]| cidrs(config, key, ranges);
+        let proxies = cidrs("gateway.trustedProxies", &gateway.trusted_proxies)?;
+        let networks = cidrs(
+            "gateway.nodes.pairing.autoApproveCidrs",
+            &gateway.auto_approve.cidrs,
+        )?;
+        let door = Door::new(
+            proxies,
+            &gateway.control_ui.allowed_origins,
+            &gateway.allowed_hosts,
+            gateway.tls.enabled,
+        );
+        Ok(Self {
+            secret: secret(config, overrides)?,
+            limits: gateway.limits.clone(),
+            door: door.map_err(|error| of_door(config, &error))?,
+            auto_approve: AutoApprove {
+                local: gateway.auto_approve.local,
+                networks,
+            },
+            control_ui: gateway.control_ui.enabled,
+            bind: overrides
+                .bind
+                .clone()
+                .unwrap_or_else(|| gateway.bind.clone()),
+            port: overrides.port.unwrap_or(gateway.port),
+            tls: tls(config, overrides.home.as_deref())?,
+            config: config.clone(),
+        })
+    }
+}
+
+fn secret(config: &Config, overrides: &Overrides) -> Result<SharedSecret, SettingsError> {
+    if let Some(token) = &overrides.token {
+        return Ok(SharedSecret::token(token.expose()));
+    }
+    let configured = SharedSecret::from_config(&config.gateway.auth);
+    match (configured, &overrides.kept) {
+        (Err(SecretError::None | SecretError::NoToken), Some(kept)) => {
+            Ok(SharedSecret::token(kept.expose()))
+        }
+        (configured, _) => configured.map_err(SettingsError::Secret),
+    }
+}
+
+fn cidrs(config: &Config, key: &str, ranges: &[String]) -> Result<Cidrs, SettingsError> {
+    for (index, range) in ranges.iter().enumerate() {
+        if let Err(error) = Cidrs::parse([range]) {
+            return Err(value(config, format!("{key}[{index}]"), error.to_string()));
+        }
+    }
+    Cidrs::parse(ranges).map_err(|error| value(config, key.to_owned(), error.to_string()))
+}
+
+fn of_door(config: &Config, error: &DoorError) -> SettingsError {
+    let key = match error {
+        DoorError::Origin { index, .. } => format!("gateway.controlUi.allowedOrigins[{index}]"),
+        DoorError::Host { index, .. } => format!("gateway.allowedHosts[{index}]"),
+    };
+    value(config, key, error.to_string())
+}
+
+fn tls(config: &Config, home: Option<&Path>) -> Result<Option<TlsFiles>, SettingsError> {
+    let tls = &config.gateway.tls;
+    let fault = |key: &str, detail: &str| Err(value(config, key.to_owned(), detail.to_owned()));
+    match (&tls.cert_path, &tls.key_path) {
+        _ if !tls.enabled => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(TlsFiles::Given {
+            certificate: expand(certificate, home),
+            key: expand(key, home),
+        })),
+        (Some(_), None) => fault("gateway.tls.certPath", "needs gateway.tls.keyPath"),
+        (None, Some(_)) => fault("gateway.tls.keyPath", "needs gateway.tls.certPath"),
+        (None, None) if tls.auto_generate => Ok(Some(TlsFiles::SelfMade)),
+        (None, None) => fault(
+            "gateway.tls.enabled",
+            "needs gateway.tls.certPath and gateway.tls.keyPath where autoGenerate is false",
+        ),
+    }
+}
+
+fn expand(path: &str, home: Option<&Path>) -> PathBuf {
+    let path = Path::new(path);
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ => path.to_owned(),
+    }
+}
+
+fn value(config: &Config, key: String, detail: String) -> SettingsError {
+    SettingsError::Value(Fault {
+        at: config.place(&key),
+        key: Some(key),
+        detail,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shared;
+
+    fn settings(gateway: &str, overrides: &Overrides) -> Result<Settings, String> {
+        let text = format!("{{ gateway: {{ {gateway} }} }}");
+        let config = Config::parse(&text).unwrap();
+        Settings::from_config(&config, overrides).map_err(|error| error.to_string())
+    }
+
+    fn with_token(gateway: &str) -> Result<Settings, String> {
+        let token = Secret::parse("flag");
+        let overrides = Overrides {
+            token,
+            home: Some("/home/ann".into()),
+            ..Overrides::default()
+        };
+        settings(gateway, &overrides)
+    }
+
+    #[test]
+    fn t29_what_cannot_be_used_is_told_by_its_key_and_place() {
+        for (gateway, expected) in [
+            (
+                "trustedProxies: ['10.0.0.1', '10.0.0.0/99']",
+                "gateway.trustedProxies[1]: 10.0.0.0/99 is no address range such as 192.168.1.0/24 or \
+                 fd00::/8",
+            ),
+            (
+                "nodes: { pairing: { autoApproveCidrs: ['ten'] } }",
+                "gateway.nodes.pairing.autoApproveCidrs[0]: ten is no address range such as 192.168.1.0/24 \
+                 or fd00::/8",
+            ),
+            (
+                "controlUi: { allowedOrigins: ['https://a.example', '*'] }",
+                "gateway.controlUi.allowedOrigins[1]: * is no origin such as https://ui.example.org or \
+                 http://10.0.0.2:8080",
+            ),
+            (
+                "allowedHosts: ['a b']",
+                "gateway.allowedHosts[0]: a b is no name of a host such as gateway.example.org",
+            ),
+            (
+                "tls: { enabled: true, certPath: '/c' }",
+                "gateway.tls.certPath: needs gateway.tls.keyPath",
+            ),
+            (
+                "tls: { enabled: true, autoGenerate: false }",
+                "gateway.tls.enabled: needs gateway.tls.certPath and gateway.tls.keyPath where autoGenerate \
+                 is false",
+            ),
+        ] {
+            let error = with_token(gateway).unwrap_err();
+            let (told, column) = error.rsplit_once(", line 1, column ").unwrap();
+            assert_eq!(told, expected);
+            // Where the value is written, not the key.
+            let at = column.parse::<usize>().unwrap() - "{ gateway: { ".len();
+            assert!(gateway[at - 1..].starts_with(['\'', 't']), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_wins() {
+        let overrides = Overrides {
+            token: Secret::parse("flag"),
+            kept: Secret::parse("kept"),
+            port: Some(0),
+            bind: Some(Bind::Lan),
+            home: None,
+        };
+        let found = settings(
+            "auth: { mode: 'password', password: 'p' }, port: 1",
+            &overrides,
+        );
+        let found = found.unwrap();
+        assert_eq!(found.secret.check(Some("flag"), None), Ok(Shared::Token));
+        assert_eq!((found.port, &found.bind), (0, &Bind::Lan));
+        assert!(!format!("{found:?} {overrides:?}").contains("flag"));
+    }
+
+    #[test]
+    fn the_kept_token_counts_where_there_is_no_other() {
+        let overrides = Overrides {
+            kept: Secret::parse("kept"),
+            ..Overrides::default()
+        };
+        for (auth, is_kept) in [
+            ("", true),
+            ("mode: 'token'", true),
+            ("token: 'other'", false),
+            ("password: 'other'", false),
+            ("mode: 'none'", false),
+        ] {
+            let found = settings(&format!("auth: {{ {auth} }}"), &overrides).unwrap();
+            let kept = SharedSecret::token("kept");
+            assert_eq!(found.secret.is_same(&kept), is_kept, "{auth}");
+        }
+        assert!(settings("auth: { mode: 'password' }", &overrides).is_err());
+        let none = settings("", &Overrides::default()).unwrap_err();
+        assert_eq!(none, "the gateway has no shared secret");
+    }
+
+    #[test]
+    fn certificates_are_found() {
+        let given = "tls: { enabled: true, certPath: '~/cert.pem', keyPath: '/key.pem' }";
+        let files = TlsFiles::Given {
+            certificate: "/home/ann/cert.pem".into(),
+            key: "/key.pem".into(),
+        };
+        for (gateway, expected) in [
+            (given, Some(files)),
+            ("tls: { enabled: true }", Some(TlsFiles::SelfMade)),
+            ("tls: { certPath: '/c' }", None),
+        ] {
+            assert_eq!(with_token(gateway).unwrap().tls, expected);
+        }
+    }
+}

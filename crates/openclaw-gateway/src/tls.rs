@@ -1,0 +1,269 @@
+//! Encryption: a certificate and its key, out of files or made here.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pairing_core::{StoreError, Timestamp};
+use pairing_fs::owned;
+use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
+use sha2::{Digest as _, Sha256};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::{self, ServerConfig, crypto::ring, version};
+use zeroize::Zeroizing;
+
+/// What a gateway shows of itself, and proves.
+///
+/// TLS 1.2 and 1.3, HTTP/1.1, by one provider that is named here: no default of the process counts.
+#[derive(Clone)]
+pub struct Tls {
+    config: Arc<ServerConfig>,
+    fingerprint: Fingerprint,
+}
+
+/// The SHA-256 of a certificate, by which clients know it again.
+///
+/// Shown as 64 lower-case hexadecimal digits, as setup codes carry it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+/// The text is no fingerprint.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a fingerprint has 64 digits of 0-9 and a-f")]
+pub struct ParseFingerprintError;
+
+/// There is no encryption to be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file is missing or cannot be read.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// No certificate in the file, or none that can be understood.
+    #[error("no certificate in {}", path.display())]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No private key in the file, or none that can be understood.
+    #[error("no private key in {}", path.display())]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key is not that of the certificate, or neither is of use.
+    #[error("{} and {} do not go together", certificate.display(), key.display())]
+    Unfit {
+        /// The certificate's file.
+        certificate: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// Why.
+        source: rustls::Error,
+    },
+    /// A certificate could not be made.
+    #[error("cannot make a certificate")]
+    Make(#[source] rcgen::Error),
+    /// It was made, and could not be kept.
+    #[error(transparent)]
+    Keep(#[from] StoreError),
+}
+
+impl TlsError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                "check gateway.tls.certPath and gateway.tls.keyPath; without both, and with tls/ removed, \
+                 the gateway makes a certificate of its own, which clients have to be told anew"
+                    .to_owned()
+            }
+            Self::Read { .. } => "check the owner and permissions of the file".to_owned(),
+            Self::NoCertificate { .. } => {
+                "it has to be PEM: the certificate first, then those that lead to its issuer".to_owned()
+            }
+            Self::NoKey { .. } => "it has to be PEM, and not encrypted".to_owned(),
+            Self::Unfit { .. } => {
+                "take the key that the certificate was made for; a pair that the gateway made is made \
+                 anew when both files are removed"
+                    .to_owned()
+            }
+            Self::Make(_) => "set gateway.tls.certPath and gateway.tls.keyPath".to_owned(),
+            Self::Keep(error) => error.advice().unwrap_or_default(),
+        }
+    }
+}
+
+/// How long a certificate made here lasts. It is known by its fingerprint, so it ends late: a new one
+/// has to be told to every client.
+const LASTS: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+
+/// Clients whose clocks are behind believe it, too.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Tls {
+    /// Reads a certificate, with those that lead to its issuer, and its key.
+    pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let (certificates, private) = (certificates(certificate)?, private_key(key)?);
+        let fingerprint = certificates.first().map(Fingerprint::of);
+        let fingerprint = fingerprint.ok_or_else(|| TlsError::NoCertificate {
+            path: certificate.to_owned(),
+        })?;
+        let config = server_config(certificates, private).map_err(|source| TlsError::Unfit {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            config: Arc::new(config),
+            fingerprint,
+        })
+    }
+
+    /// The pair in `cert.pem` and `key.pem` of a directory, made and kept where there is none.
+    ///
+    /// - The directory is 0700, its files 0600. What is there stays as it is.
+    /// - Of several processes at once, and after a crash, all end with the same pair: the first key
+    ///   stays, and so does the first certificate for it.
+    pub fn self_made(dir: &Path, now: Timestamp) -> Result<Self, TlsError> {
+        let (certificate, key) = (dir.join("cert.pem"), dir.join("key.pem"));
+        if !certificate.exists() {
+            owned::create_dir(dir)?;
+            if !key.exists() {
+                let pair = KeyPair::generate().map_err(TlsError::Make)?;
+                owned::create_file(&key, &Zeroizing::new(pair.serialize_pem()))?;
+            }
+            let pair = KeyPair::from_pem(&read(&key)?);
+            let pair = pair.map_err(|_| TlsError::NoKey { path: key.clone() })?;
+            owned::create_file(&certificate, &certify(&pair, now).map_err(TlsError::Make)?)?;
+        }
+        Self::load(&certificate, &key)
+    }
+
+    /// The certificate's fingerprint.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// What takes connections. Cheap to make. Give each a deadline: a client may say nothing at all.
+    pub fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.config))
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("fingerprint", &self.fingerprint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Fingerprint {
+    /// The fingerprint of a certificate.
+    pub fn of(certificate: &CertificateDer<'_>) -> Self {
+        Self(Sha256::digest(certificate).into())
+    }
+
+    /// Reads what it is shown as, also in upper case, with colons or spaces, and after `sha256:`, as
+    /// other programs show it.
+    pub fn parse(text: &str) -> Result<Self, ParseFingerprintError> {
+        let text = text.trim().to_ascii_lowercase();
+        let text = text.strip_prefix("sha256:").unwrap_or(&text);
+        let digits = text.chars().filter(|c| !matches!(c, ':' | ' '));
+        let digits = digits.map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
+        let digits: Option<Vec<u8>> = digits.take(65).collect();
+        let digits = digits.ok_or(ParseFingerprintError)?;
+        let (pairs, odd) = digits.as_chunks::<2>();
+        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+        let bytes = bytes.try_into().ok().filter(|_| odd.is_empty());
+        bytes.map(Self).ok_or(ParseFingerprintError)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, TlsError> {
+    let text = fs::read_to_string(path).map_err(|source| TlsError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(Zeroizing::new(text))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(path)?;
+    let certificates = CertificateDer::pem_slice_iter(text.as_bytes());
+    let certificates = certificates.collect::<Result<_, _>>();
+    certificates.map_err(|_| TlsError::NoCertificate {
+        path: path.to_owned(),
+    })
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let key = PrivateKeyDer::from_pem_slice(read(path)?.as_bytes());
+    // What the parser says might repeat what it read.
+    key.map_err(|_| TlsError::NoKey {
+        path: path.to_owned(),
+    })
+}
+
+fn server_config(
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// A certificate for this machine, as PEM.
+fn certify(key: &KeyPair, now: Timestamp) -> Result<String, rcgen::Error> {
+    let mut names = ["localhost", "127.0.0.1", "::1"]
+        .map(str::to_owned)
+        .to_vec();
+    names.extend(host_name().filter(|name| !names.contains(name)));
+    let mut params = CertificateParams::new(names)?;
+    params.distinguished_name = DistinguishedName::new();
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "OpenClaw gateway");
+    let seconds = now.as_millis().div_euclid(1000);
+    if let Ok(now) = time::OffsetDateTime::from_unix_timestamp(seconds) {
+        params.not_before = now.saturating_sub(signed(DAY));
+        params.not_after = now.saturating_add(signed(LASTS));
+    }
+    Ok(params.self_signed(key)?.pem())
+}
+
+fn signed(duration: Duration) -> time::Duration {
+    time::Duration::try_from(duration).unwrap_or(time::Duration::ZERO)
+}
+
+/// This machine's name, where it is one that certificates can have.
+fn host_name() -> Option<String> {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_str().ok()?.to_ascii_lowercase();
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    (!name.is_empty() && name.bytes().all(plain)).then_some(name)
+}
+
+#[cfg(test)]
+mod tests;

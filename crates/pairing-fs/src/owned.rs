@@ -1,0 +1,45 @@
+//! Files of an install, beside its records, that nobody but its owner may read.
+
+use std::path::Path;
+
+use pairing_core::StoreError;
+
+use crate::disk::Disk;
+
+/// Makes a directory and those above it, mode 0700 whatever the umask. One that is there stays as it is.
+pub fn create_dir(dir: &Path) -> Result<(), StoreError> {
+    Disk::default().create_dir(dir)
+}
+
+/// Makes a file that holds `text`, mode 0600 whatever the umask; `false` where there is one already,
+/// which stays as it is.
+///
+/// At any time the file is either missing or whole, also after the power has failed; of several
+/// processes that make it one succeeds.
+pub fn create_file(path: &Path, text: &str) -> Result<bool, StoreError> {
+    Disk::default().publish_new(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn made_once_and_for_the_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a/b/secret");
+        assert!(create_file(&file, "one").is_err(), "there is no directory");
+        create_dir(file.parent().unwrap()).unwrap();
+        create_dir(file.parent().unwrap()).unwrap();
+        assert!(create_file(&file, "one").unwrap());
+        assert!(!create_file(&file, "two").unwrap());
+        assert_eq!(fs::read_to_string(&file).unwrap(), "one");
+        for (path, mode) in [(file.as_path(), 0o600), (&dir.path().join("a"), 0o700)] {
+            let found = fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(found & 0o777, mode);
+        }
+    }
+}
