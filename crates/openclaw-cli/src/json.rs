@@ -9,7 +9,6 @@ use pairing_core::{
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-
 /// `list`, one channel.
 #[derive(Serialize)]
 pub(crate) struct Requests<'a> {

@@ -157,12 +157,7 @@ impl<'a> Place<'a> {
         self.with_kept_secret(target, config)
     }
 
-    fn open(
-        &self,
-        target: Target,
-        purpose: Purpose,
-        usual: Duration,
-    ) -> Result<Remote, Failure> {
+    fn open(&self, target: Target, purpose: Purpose, usual: Duration) -> Result<Remote, Failure> {
         let timeout = self.target.timeout.unwrap_or(usual);
         let state = self.state.as_ref().ok();
         Remote::open(target, &purpose, state, timeout, self.environment)

@@ -88,11 +88,7 @@ impl Remote {
             connect = connect.scopes(scopes);
         }
         let waiting = format!("connecting to {}", target.url.as_str());
-        let opened = runtime.block_on(patiently(
-            environment.spinner,
-            &waiting,
-            connect.open(),
-        ));
+        let opened = runtime.block_on(patiently(environment.spinner, &waiting, connect.open()));
         let (client, events) = opened.map_err(|source| Failure::Connect {
             url: target.url.as_str().to_owned(),
             source: Box::new(source),
@@ -123,9 +119,9 @@ impl Remote {
         params: &impl Serialize,
     ) -> Result<T, Failure> {
         let call = self.client.call_with_timeout(method, params, self.timeout);
-        let called = self
-            .runtime
-            .block_on(patiently(self.spinner, "waiting for the gateway", call));
+        let called =
+            self.runtime
+                .block_on(patiently(self.spinner, "waiting for the gateway", call));
         called.map_err(|error| self.failure(method, error))
     }
 
@@ -164,7 +160,11 @@ impl Remote {
                 source: Box::new(error),
             };
         };
-        Failure::refused(method, shape, self.keeper.is_some() || self.target.is_here())
+        Failure::refused(
+            method,
+            shape,
+            self.keeper.is_some() || self.target.is_here(),
+        )
     }
 }
 
@@ -224,11 +224,7 @@ pub(crate) fn client(id: &str, mode: &str, name: Option<&str>) -> Option<ClientI
 }
 
 /// Waits, and shows so if it takes long.
-async fn patiently<T>(
-    spinner: Option<Spinner>,
-    what: &str,
-    future: impl Future<Output = T>,
-) -> T {
+async fn patiently<T>(spinner: Option<Spinner>, what: &str, future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let Some(spinner) = spinner else {
         return future.await;

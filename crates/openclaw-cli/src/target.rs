@@ -94,12 +94,14 @@ pub(crate) fn target(
     let pinned = gateway.remote.tls_fingerprint.as_deref();
     let pinned = match (options.fingerprint, pinned.filter(|_| is_remote)) {
         (Some(named), _) => Some(named),
-        (None, Some(text)) => Some(Fingerprint::parse(text).map_err(|source| {
-            Failure::ConfiguredFingerprint {
-                key: "gateway.remote.tlsFingerprint",
-                source,
-            }
-        })?),
+        (None, Some(text)) => {
+            Some(
+                Fingerprint::parse(text).map_err(|source| Failure::ConfiguredFingerprint {
+                    key: "gateway.remote.tlsFingerprint",
+                    source,
+                })?,
+            )
+        }
         (None, None) => None,
     };
     Ok(Target {
@@ -259,24 +261,14 @@ mod tests {
     fn t91_without_a_name_it_is_the_configured_one() {
         for (given, config, env, expected) in [
             (None, "{}", None, "Local ws://127.0.0.1:18789 -"),
-            (
-                None,
-                TOKENS,
-                None,
-                "Local ws://127.0.0.1:4000 local-secret",
-            ),
+            (None, TOKENS, None, "Local ws://127.0.0.1:4000 local-secret"),
             (
                 Some("file"),
                 TOKENS,
                 Some("env"),
                 "Local ws://127.0.0.1:4000 file",
             ),
-            (
-                None,
-                TOKENS,
-                Some("env"),
-                "Local ws://127.0.0.1:4000 env",
-            ),
+            (None, TOKENS, Some("env"), "Local ws://127.0.0.1:4000 env"),
             (
                 None,
                 REMOTE,

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 
 use pairing_core::Scope;
 
-use super::{Command, TargetOptions};
 use super::devices::{RawAll, RawDeviceRequest};
+use super::{Command, TargetOptions};
 use crate::remote::Purpose;
 
 /// The commands of `openclaw nodes`.

@@ -289,7 +289,11 @@ fn by_channel(list: DmRequests, named: Option<&ChannelId>) -> Vec<InChannel> {
         Some(id) => vec![id.clone()],
         None => builtin.iter().map(|rules| rules.id().clone()).collect(),
     };
-    let mut others: Vec<_> = list.requests.iter().map(|request| &request.channel).collect();
+    let mut others: Vec<_> = list
+        .requests
+        .iter()
+        .map(|request| &request.channel)
+        .collect();
     others.extend(list.turned_away.iter().map(|turned| &turned.channel));
     others.retain(|id| !ids.contains(id));
     others.sort_unstable();

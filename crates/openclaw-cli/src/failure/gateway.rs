@@ -62,12 +62,12 @@ pub(super) fn advice_of(error: &ConnectError) -> Option<String> {
 
 pub(super) fn advice_of_call(error: &CallError) -> Option<String> {
     match error {
-        CallError::Timeout(_) => {
-            Some("look whether it was done before trying again, with a longer `--timeout`".to_owned())
-        }
-        CallError::Closed(_) => {
-            Some("look whether it was done before trying again: `openclaw gateway status`".to_owned())
-        }
+        CallError::Timeout(_) => Some(
+            "look whether it was done before trying again, with a longer `--timeout`".to_owned(),
+        ),
+        CallError::Closed(_) => Some(
+            "look whether it was done before trying again: `openclaw gateway status`".to_owned(),
+        ),
         CallError::Answer(_) => {
             Some("this gateway speaks otherwise: use the `openclaw` that came with it".to_owned())
         }

@@ -6,8 +6,8 @@ use pairing_core::device::{Device, Node, Role};
 use pairing_core::{DeviceId, Timestamp, escape};
 
 use super::Call;
-use crate::backend::Backend;
 use super::list::{commands, platform};
+use crate::backend::Backend;
 use crate::console::{Rows, Screen};
 use crate::{Exit, Failure, json, text};
 
@@ -22,11 +22,7 @@ impl Call {
     }
 
     /// Shows what the gateway knows: who is connected, too.
-    fn of_gateway(
-        &self,
-        list: &NodeEntries,
-        screen: &mut Screen<'_, '_>,
-    ) -> Result<Exit, Failure> {
+    fn of_gateway(&self, list: &NodeEntries, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         if self.json {
             screen.json(list)?;
             return Ok(Exit::Done);
@@ -135,7 +131,11 @@ fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
     let said = [&node.platform, &node.device_family];
     let said = said.into_iter().flatten();
     let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
-    let commands: Vec<_> = node.commands.iter().map(|name| text::command(name)).collect();
+    let commands: Vec<_> = node
+        .commands
+        .iter()
+        .map(|name| text::command(name))
+        .collect();
     [
         id,
         text::said(node.display_name.as_deref()),

@@ -30,11 +30,7 @@ impl Call {
         }
     }
 
-    fn list_allowed(
-        &self,
-        list: &List<'_>,
-        screen: &mut Screen<'_, '_>,
-    ) -> Result<Exit, Failure> {
+    fn list_allowed(&self, list: &List<'_>, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let (channel, account) = (list.rules.id(), list.account);
         let allowed = self.backend.allowed(channel, account)?;
         screen.problems(&allowed.problems);

@@ -80,7 +80,9 @@ impl Call {
             match channel {
                 Ok(mut channel) => {
                     let rules = channel.rules.clone();
-                    channel.requests.retain(|waiting| matches(&rules, &waiting.request));
+                    channel
+                        .requests
+                        .retain(|waiting| matches(&rules, &waiting.request));
                     if !channel.requests.is_empty() {
                         found.push(channel);
                     }

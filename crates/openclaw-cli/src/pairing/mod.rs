@@ -47,7 +47,12 @@ impl Call {
                 let Backend::Files(files) = &self.backend else {
                     return Err(Failure::AskedElsewhere);
                 };
-                self.request(files, &self.account(files, channel, account)?, asking, screen)
+                self.request(
+                    files,
+                    &self.account(files, channel, account)?,
+                    asking,
+                    screen,
+                )
             }
         }
     }
