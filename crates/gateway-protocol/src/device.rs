@@ -92,7 +92,7 @@ pub struct PendingDevice {
     /// The scopes as an operator.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scopes: ScopeSet,
-    /// What the node says it can be asked to do.
+    /// What it could be asked to do as a node.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
     /// Did it qualify for approval without asking?
@@ -374,9 +374,9 @@ impl From<PairedDevice> for Device {
 fn approved(scopes: ScopeSet, approved_at: Timestamp, token: Option<DeviceToken>) -> ApprovedRole {
     ApprovedRole {
         scopes,
-        commands: None,
         approved_at,
         grant: None,
+        commands: None,
         token,
     }
 }

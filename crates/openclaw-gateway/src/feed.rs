@@ -132,8 +132,12 @@ impl Feed<'_> {
     fn recheck_all(&self) {
         let all = self.shared.sessions.all();
         let devices = all.iter().filter_map(|session| session.device());
-        let devices: BTreeSet<_> = devices.map(|device| device.id()).collect();
-        devices.into_iter().for_each(|device| self.recheck(device));
+        let devices: BTreeSet<_> = devices
+            .map(pairing_core::device::AuthenticatedDevice::id)
+            .collect();
+        for device in devices {
+            self.recheck(device);
+        }
     }
 
     /// Reads what is stale. What cannot be read stays stale, and is tried again.
@@ -143,7 +147,11 @@ impl Feed<'_> {
         if stale.devices {
             match pairing.devices().list(&self.viewer) {
                 Ok(list) => {
-                    let now = list.pending.into_iter().map(|r| (r.id.clone(), r)).collect();
+                    let now = list
+                        .pending
+                        .into_iter()
+                        .map(|r| (r.id.clone(), r))
+                        .collect();
                     self.devices(now, tell);
                 }
                 Err(error) => self.later(&error.0, |stale| stale.devices = true),
@@ -152,7 +160,11 @@ impl Feed<'_> {
         if stale.nodes {
             match pairing.nodes().list(&self.viewer) {
                 Ok(list) => {
-                    let now = list.pending.into_iter().map(|r| (r.id.clone(), r)).collect();
+                    let now = list
+                        .pending
+                        .into_iter()
+                        .map(|r| (r.id.clone(), r))
+                        .collect();
                     self.nodes(now, tell);
                 }
                 Err(error) => self.later(&error.0, |stale| stale.nodes = true),
@@ -181,14 +193,24 @@ impl Feed<'_> {
         if !tell {
             return;
         }
-        for (_, gone) in before.iter().filter(|(id, _)| !self.seen.devices.contains_key(*id)) {
+        for (_, gone) in before
+            .iter()
+            .filter(|(id, _)| !self.seen.devices.contains_key(*id))
+        {
             self.device_resolved(gone, self.device_decision(gone));
         }
-        for (_, new) in self.seen.devices.iter().filter(|(id, _)| !before.contains_key(*id)) {
+        for (_, new) in self
+            .seen
+            .devices
+            .iter()
+            .filter(|(id, _)| !before.contains_key(*id))
+        {
             self.shared.metrics.requested("device");
-            self.tell(event::DEVICE_REQUESTED, &PendingDevice::from(new), |session| {
-                session.may_see_device(new.device)
-            });
+            self.tell(
+                event::DEVICE_REQUESTED,
+                &PendingDevice::from(new),
+                |session| session.may_see_device(new.device),
+            );
         }
     }
 
@@ -199,11 +221,16 @@ impl Feed<'_> {
         if waiting.any(|request| request.device == gone.device) {
             return Decision::Superseded;
         }
-        let paired = pairing.devices().paired(&self.viewer).unwrap_or_default().paired;
+        let paired = pairing
+            .devices()
+            .paired(&self.viewer)
+            .unwrap_or_default()
+            .paired;
         let device = paired.iter().find(|device| device.id == gone.device);
         let is_approved = device.is_some_and(|device| {
             let mut roles = gone.ask.roles.iter();
-            device.approved_at >= gone.asked_at && roles.all(|role| device.standing(*role).is_some())
+            device.approved_at >= gone.asked_at
+                && roles.all(|role| device.standing(*role).is_some())
         });
         if is_approved {
             Decision::Approved
@@ -232,21 +259,42 @@ impl Feed<'_> {
         if !tell {
             return;
         }
-        for (_, gone) in before.iter().filter(|(id, _)| !self.seen.nodes.contains_key(*id)) {
+        for (_, gone) in before
+            .iter()
+            .filter(|(id, _)| !self.seen.nodes.contains_key(*id))
+        {
             self.node_resolved(gone, self.node_decision(gone));
         }
-        for (_, new) in self.seen.nodes.iter().filter(|(id, _)| !before.contains_key(*id)) {
+        for (_, new) in self
+            .seen
+            .nodes
+            .iter()
+            .filter(|(id, _)| !before.contains_key(*id))
+        {
             self.shared.metrics.requested("node");
-            self.tell(event::NODE_REQUESTED, &PendingNode::from(new), Session::may_see_nodes);
+            self.tell(
+                event::NODE_REQUESTED,
+                &PendingNode::from(new),
+                Session::may_see_nodes,
+            );
         }
     }
 
     fn node_decision(&self, gone: &NodeRequest) -> Decision {
         let (pairing, now) = (&self.shared.pairing, self.shared.pairing.now());
-        if self.seen.nodes.values().any(|request| request.node == gone.node) {
+        if self
+            .seen
+            .nodes
+            .values()
+            .any(|request| request.node == gone.node)
+        {
             return Decision::Superseded;
         }
-        let paired = pairing.nodes().list(&self.viewer).unwrap_or_default().paired;
+        let paired = pairing
+            .nodes()
+            .list(&self.viewer)
+            .unwrap_or_default()
+            .paired;
         let node = paired.iter().find(|node| node.id == gone.node);
         if node.is_some_and(|node| node.approved_at >= gone.asked_at) {
             Decision::Approved
@@ -269,7 +317,10 @@ impl Feed<'_> {
     }
 
     fn senders(&mut self, channel: &ChannelId, requests: Vec<PendingRequest>, tell: bool) {
-        let now: BTreeMap<_, _> = requests.into_iter().map(|request| (place(&request), request)).collect();
+        let now: BTreeMap<_, _> = requests
+            .into_iter()
+            .map(|request| (place(&request), request))
+            .collect();
         let mut before = BTreeMap::new();
         self.seen.senders.retain(|place, request| {
             let is_of_this = place.0 == *channel;
@@ -280,13 +331,21 @@ impl Feed<'_> {
         });
         if tell {
             // A sender who asks anew has another code.
-            let goes_on = |of: &BTreeMap<Place, PendingRequest>, place: &Place, request: &PendingRequest| {
-                of.get(place).is_some_and(|other| other.code == request.code)
-            };
-            for (_, gone) in before.iter().filter(|(place, gone)| !goes_on(&now, place, gone)) {
+            let goes_on =
+                |of: &BTreeMap<Place, PendingRequest>, place: &Place, request: &PendingRequest| {
+                    of.get(place)
+                        .is_some_and(|other| other.code == request.code)
+                };
+            for (_, gone) in before
+                .iter()
+                .filter(|(place, gone)| !goes_on(&now, place, gone))
+            {
                 self.sender_resolved(gone, self.sender_decision(gone));
             }
-            for (_, new) in now.iter().filter(|(place, new)| !goes_on(&before, place, new)) {
+            for (_, new) in now
+                .iter()
+                .filter(|(place, new)| !goes_on(&before, place, new))
+            {
                 self.shared.metrics.requested("dm");
                 let request = DmRequest::new(new, self.shared.pairing.limits());
                 self.tell(event::DM_REQUESTED, &request, Session::may_see_senders);
@@ -320,18 +379,30 @@ impl Feed<'_> {
 
     /// Nobody writes down that time has passed.
     fn tell_expired(&mut self) {
-        let (limits, now) = (self.shared.pairing.limits().clone(), self.shared.pairing.now());
+        let (limits, now) = (
+            self.shared.pairing.limits().clone(),
+            self.shared.pairing.now(),
+        );
         let mut seen = std::mem::take(&mut self.seen);
         let is_over = |request: &DeviceRequest| request.is_expired(&limits.devices, now);
         // Whoever asked again in time has only been seen to do so by the store.
         if seen.devices.values().any(is_over) {
             self.stale.devices = true;
         }
-        if seen.nodes.values().any(|request| request.is_expired(&limits.devices, now)) {
+        if seen
+            .nodes
+            .values()
+            .any(|request| request.is_expired(&limits.devices, now))
+        {
             self.stale.nodes = true;
         }
-        let over = seen.senders.values().filter(|request| request.is_expired(&limits, now));
-        self.stale.channels.extend(over.map(|request| request.channel.clone()));
+        let over = seen
+            .senders
+            .values()
+            .filter(|request| request.is_expired(&limits, now));
+        self.stale
+            .channels
+            .extend(over.map(|request| request.channel.clone()));
         std::mem::swap(&mut self.seen, &mut seen);
         self.read_anew(true);
     }

@@ -163,7 +163,12 @@ impl Gateway {
         let mut tasks = JoinSet::new();
         for listener in listeners {
             let tls = tls.as_ref().map(Tls::acceptor);
-            tasks.spawn(listen::accept(listener, tls, shared.clone(), stopped.clone()));
+            tasks.spawn(listen::accept(
+                listener,
+                tls,
+                shared.clone(),
+                stopped.clone(),
+            ));
         }
         tasks.spawn(tick(shared.clone()));
         tasks.spawn(presence(shared.clone()));
@@ -209,7 +214,9 @@ async fn tick(shared: Arc<Shared>) {
         let every = shared.settings.load().limits.tick_interval;
         sleep(every).await;
         let ts = shared.pairing.now().as_millis();
-        shared.sessions.broadcast(&frame(event::TICK, &Tick { ts }), |_| true);
+        shared
+            .sessions
+            .broadcast(&frame(event::TICK, &Tick { ts }), |_| true);
     }
 }
 
@@ -264,7 +271,9 @@ async fn say_goodbye(shared: &Shared) {
         reason: "gateway stopping".to_owned(),
         restart_expected_ms: None,
     };
-    shared.sessions.broadcast(&frame(event::SHUTDOWN, &shutdown), |_| true);
+    shared
+        .sessions
+        .broadcast(&frame(event::SHUTDOWN, &shutdown), |_| true);
     let drain = shared.settings.load().limits.drain;
     let end = End::new(close::GOING_AWAY, "gateway stopping");
     let gone = async {

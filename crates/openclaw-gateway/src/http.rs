@@ -1,6 +1,5 @@
 //! HTTP: the upgrade, and the few pages for machines.
 
-use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -16,6 +15,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 use crate::conn;
 use crate::edge::Arrival;
 use crate::lockout::Subject;
+use crate::metrics::Metrics;
 use crate::shared::{Chain, Shared};
 use crate::sockets::Permit;
 
@@ -30,28 +30,25 @@ pub(crate) struct Peer {
 }
 
 /// Answers one request.
-pub(crate) fn answer(
-    request: Request<Incoming>,
-    peer: &Peer,
-    shared: &Arc<Shared>,
-) -> Result<Answer, Infallible> {
+pub(crate) fn answer(request: Request<Incoming>, peer: &Peer, shared: &Arc<Shared>) -> Answer {
     let settings = shared.settings.load();
     let arrival = match settings.door.judge(peer.address, request.headers()) {
         Ok(arrival) => arrival,
         Err(turned) => {
             shared.metrics.refused("door");
             tracing::warn!(peer = %peer.address, reason = %turned.message(), "a request was turned away");
-            return Ok(text(turned.status(), turned.message()));
+            let status = StatusCode::from_u16(turned.status()).unwrap_or(StatusCode::FORBIDDEN);
+            return text(status, turned.message());
         }
     };
     if request.headers().contains_key(header::UPGRADE) {
-        return Ok(upgrade(request, arrival, peer, shared));
+        return upgrade(request, arrival, peer, shared);
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return Ok(text(StatusCode::METHOD_NOT_ALLOWED, "GET only"));
+        return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");
     }
     let is_well = shared.store_is_well.load(Ordering::Relaxed);
-    Ok(match request.uri().path() {
+    match request.uri().path() {
         "/healthz" => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
         "/readyz" if is_well => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
         "/readyz" => machine(
@@ -67,7 +64,7 @@ pub(crate) fn answer(
             StatusCode::NOT_FOUND,
             "this is a gateway of OpenClaw: connect by WebSocket",
         ),
-    })
+    }
 }
 
 /// Makes the connection a WebSocket, on any path.
@@ -81,11 +78,17 @@ fn upgrade(
         Ok(response) => response,
         Err(error) => {
             tracing::debug!(peer = %peer.address, error = %Chain(&error), "no WebSocket request");
-            return text(StatusCode::BAD_REQUEST, "not a WebSocket request of version 13");
+            return text(
+                StatusCode::BAD_REQUEST,
+                "not a WebSocket request of version 13",
+            );
         }
     };
     let Some(mut permit) = peer.take_permit() else {
-        return text(StatusCode::BAD_REQUEST, "this connection has been upgraded before");
+        return text(
+            StatusCode::BAD_REQUEST,
+            "this connection has been upgraded before",
+        );
     };
     if permit.move_to(arrival.address).is_err() {
         shared.metrics.refused("too-many-connections");
@@ -108,14 +111,21 @@ fn may_measure(arrival: &Arrival, headers: &HeaderMap, shared: &Shared) -> bool 
         return true;
     }
     let (now, subject) = (shared.pairing.now(), Subject::secret(arrival.address));
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = headers
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
     let Some(secret) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
         return shared.settings.load().secret.is_open();
     };
     if shared.lockouts.check(subject, now).is_err() {
         return false;
     }
-    let is_good = shared.settings.load().secret.check(Some(secret), Some(secret)).is_ok();
+    let is_good = shared
+        .settings
+        .load()
+        .secret
+        .check(Some(secret), Some(secret))
+        .is_ok();
     if !is_good {
         shared.lockouts.failed(subject, now);
     }
@@ -124,7 +134,7 @@ fn may_measure(arrival: &Arrival, headers: &HeaderMap, shared: &Shared) -> bool 
 
 fn metrics(shared: &Shared) -> Answer {
     let mut answer = machine(StatusCode::OK, shared.metrics.render());
-    let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+    let kind = HeaderValue::from_static(Metrics::CONTENT_TYPE);
     answer.headers_mut().insert(CONTENT_TYPE, kind);
     answer
 }

@@ -46,14 +46,17 @@ impl Invokes {
         let is_its_own = waiting
             .get(result.id.as_str())
             .is_some_and(|waiting| waiting.session == session);
-        let found = is_its_own.then(|| waiting.remove(result.id.as_str())).flatten();
+        let found = is_its_own
+            .then(|| waiting.remove(result.id.as_str()))
+            .flatten();
         drop(waiting);
         found.is_some_and(|waiting| waiting.answer.send(result).is_ok())
     }
 
     /// Forgets what a session will not answer any more: whoever waits is told.
     pub(crate) fn forget(&self, session: u64) {
-        self.waiting().retain(|_, waiting| waiting.session != session);
+        self.waiting()
+            .retain(|_, waiting| waiting.session != session);
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {

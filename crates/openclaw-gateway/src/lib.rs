@@ -2,15 +2,25 @@
 
 mod bind;
 mod breaker;
+mod conn;
 mod edge;
+mod feed;
 mod fresh;
+mod gateway;
+mod http;
 mod instance;
+mod invokes;
 mod limits;
+mod listen;
 mod lockout;
+mod methods;
 mod metrics;
 mod reload;
 mod secret;
+mod serve;
+mod sessions;
 mod settings;
+mod shared;
 mod sockets;
 mod tls;
 
@@ -20,12 +30,15 @@ pub use edge::{Arrival, Door, DoorError, Origin, Turned};
 pub use fresh::{
     FreshError, Prepared, TokenFileError, TokenPlace, prepare, read_token, token_path,
 };
+pub use gateway::{Gateway, GatewayBuilder, Handle};
 pub use instance::{Instance, InstanceError};
 pub use limits::GatewayLimits;
 pub use lockout::{Class, Locked, Lockouts, Subject};
+pub use methods::{Access, Call, Reply};
 pub use metrics::{Connected, Metrics, Timed};
 pub use reload::{Reload, ReloadError};
 pub use secret::{SecretError, SecretFailure, Shared, SharedSecret};
+pub use serve::{Announcement, ServeError, ServeOptions, Var, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles};
 pub use sockets::{Full, Permit, Waiting};
 pub use tls::{Fingerprint, ParseFingerprintError, Tls, TlsError};

@@ -1,5 +1,6 @@
 //! Sockets: taken in, encrypted, and handed to HTTP, each within its time.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -37,7 +38,7 @@ pub(crate) async fn accept(
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            _ = stop.wait_for(|stop| *stop) => return,
+            () = stopped(&mut stop) => return,
         };
         match accepted {
             Ok((socket, peer)) => {
@@ -54,6 +55,12 @@ pub(crate) async fn accept(
             }
         }
     }
+}
+
+/// Waits until it is time to stop; the guard of the value is not held.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // Whoever could still say so is gone: the same.
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 async fn take_in(
@@ -96,7 +103,7 @@ async fn serve(
     });
     let service = service_fn(|request| {
         let (peer, shared) = (peer.clone(), shared.clone());
-        async move { http::answer(request, &peer, &shared) }
+        async move { Ok::<_, Infallible>(http::answer(request, &peer, &shared)) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -107,7 +114,7 @@ async fn serve(
     tokio::pin!(connection);
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        _ = stop.wait_for(|stop| *stop) => {
+        () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
             timeout(HEAD, connection).await.unwrap_or(Ok(()))
         }

@@ -206,7 +206,11 @@ impl Client {
         let client = &params.client;
         let some = |text: &Option<gateway_protocol::Text>| text.as_deref().map(cut);
         let all = |texts: &[gateway_protocol::Text]| {
-            texts.iter().take(MOST_NAMES).map(|text| cut(text)).collect()
+            texts
+                .iter()
+                .take(MOST_NAMES)
+                .map(|text| cut(text))
+                .collect()
         };
         let permissions = params.permissions.iter().take(MOST_NAMES);
         Self {
@@ -220,7 +224,9 @@ impl Client {
             instance_id: some(&client.instance_id),
             caps: all(&params.caps),
             commands: all(&params.commands),
-            permissions: permissions.map(|(name, granted)| (cut(name), *granted)).collect(),
+            permissions: permissions
+                .map(|(name, granted)| (cut(name), *granted))
+                .collect(),
         }
     }
 }
@@ -272,7 +278,11 @@ impl Sessions {
     pub(crate) fn insert(&self, session: Arc<Session>) {
         let mut inner = self.inner();
         if let Some(device) = session.device() {
-            inner.devices.entry(device.id()).or_default().push(session.number);
+            inner
+                .devices
+                .entry(device.id())
+                .or_default()
+                .push(session.number);
         }
         inner.all.insert(session.number, session);
         drop(inner);
@@ -304,7 +314,9 @@ impl Sessions {
     pub(crate) fn of_device(&self, id: DeviceId) -> Vec<Arc<Session>> {
         let inner = self.inner();
         let numbers = inner.devices.get(&id).into_iter().flatten();
-        numbers.filter_map(|number| inner.all.get(number).cloned()).collect()
+        numbers
+            .filter_map(|number| inner.all.get(number).cloned())
+            .collect()
     }
 
     /// The session that gets what is for a node: the newest.
@@ -352,7 +364,10 @@ impl Sessions {
 
     /// Is anybody there who is entitled?
     pub(crate) fn any(&self, is_entitled: impl Fn(&Session) -> bool) -> bool {
-        self.inner().all.values().any(|session| is_entitled(session))
+        self.inner()
+            .all
+            .values()
+            .any(|session| is_entitled(session))
     }
 
     fn has_changed(&self) {

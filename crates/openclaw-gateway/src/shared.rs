@@ -1,6 +1,5 @@
 //! What all connections share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -30,7 +29,7 @@ pub(crate) struct Shared {
     pub(crate) waiting: Waiting,
     pub(crate) invokes: Invokes,
     pub(crate) methods: Methods,
-    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) metrics: Metrics,
     pub(crate) entropy: Box<dyn Entropy>,
     /// What setup codes say of the certificate.
     pub(crate) tls_fingerprint: Option<String>,
@@ -47,7 +46,9 @@ impl Shared {
     pub(crate) fn id(&self) -> Result<String, EntropyError> {
         let mut bytes = [0; 16];
         self.entropy.fill(&mut bytes)?;
-        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+        Ok(uuid::Builder::from_random_bytes(bytes)
+            .into_uuid()
+            .to_string())
     }
 
     pub(crate) fn uptime_ms(&self) -> u64 {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_protocol::hello::AuthMethod;
-use gateway_protocol::{AuthFailure, ConnectParams, DeviceClaim, ErrorShape, Refusal};
+use gateway_protocol::{
+    AuthFailure, ConnectAuth, ConnectParams, DeviceClaim, ErrorShape, Refusal, Secret,
+};
 use pairing_core::device::{
     Asked, Challenge, Connecting, Credential, DeviceInfo, ProvenDevice, Role, SIGNATURE_TOLERANCE,
     SecretToken, SignedFields, signed_token,
@@ -119,7 +121,9 @@ impl Door<'_> {
         let (client, scopes) = (&self.params.client, self.params.scopes());
         // Empty or not: what clients sign is the first that is there.
         let auth = self.params.auth.as_ref();
-        let text = |secret: Option<&'_ gateway_protocol::Secret>| secret.map(|secret| secret.expose());
+        let text = |of: fn(&ConnectAuth) -> &Option<Secret>| {
+            auth.and_then(|auth| of(auth).as_ref()).map(Secret::expose)
+        };
         let fields = SignedFields {
             device_id: &claim.id,
             client_id: &client.id,
@@ -128,13 +132,13 @@ impl Door<'_> {
             scopes: &scopes,
             signed_at: claim.signed_at,
             token: signed_token(
-                auth.and_then(|auth| text(auth.token.as_ref())),
-                auth.and_then(|auth| text(auth.device_token.as_ref())),
-                auth.and_then(|auth| text(auth.bootstrap_token.as_ref())),
+                text(|auth| &auth.token),
+                text(|auth| &auth.device_token),
+                text(|auth| &auth.bootstrap_token),
             ),
             nonce: &claim.nonce,
-            platform: &client.platform,
-            device_family: client.device_family.as_deref().unwrap_or_default(),
+            platform: Some(&client.platform),
+            device_family: client.device_family.as_deref(),
         };
         let challenge = Challenge {
             nonce: self.nonce,
@@ -156,7 +160,12 @@ impl Door<'_> {
         credential: Credential<'_>,
         method: AuthMethod,
     ) -> Result<Admitted, Attempt> {
-        match self.shared.pairing.devices().connect(connecting, credential) {
+        match self
+            .shared
+            .pairing
+            .devices()
+            .connect(connecting, credential)
+        {
             Ok(Connection::Admitted {
                 device,
                 minted,
@@ -198,7 +207,7 @@ impl Door<'_> {
         }
     }
 
-    fn connecting(&self, proof: ProvenDevice) -> Result<Connecting, Refusal> {
+    pub(super) fn connecting(&self, proof: ProvenDevice) -> Result<Connecting, Refusal> {
         let client = &self.params.client;
         let text = |text: &str| Some(cut(text));
         let address = self.arrival.address;
@@ -210,7 +219,11 @@ impl Door<'_> {
             client_mode: text(&client.mode),
             remote_ip: remote(address),
         };
-        let commands = self.params.commands.iter().map(|command| command.as_str());
+        let commands = self
+            .params
+            .commands
+            .iter()
+            .map(gateway_protocol::Text::as_str);
         let connecting = Connecting::new(proof, info, address)
             .map_err(|error| bad_params(&error))?
             .with_commands(commands);
@@ -238,7 +251,9 @@ pub(super) fn method_of(shown: Shown) -> AuthMethod {
 }
 
 fn bad_params(error: &impl std::fmt::Display) -> Refusal {
-    Refusal::Params(ErrorShape::invalid(format!("invalid connect params: {error}")))
+    Refusal::Params(ErrorShape::invalid(format!(
+        "invalid connect params: {error}"
+    )))
 }
 
 fn remote(address: IpAddr) -> Option<String> {

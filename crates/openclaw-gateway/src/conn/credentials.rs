@@ -46,15 +46,18 @@ struct Try<'a> {
 
 impl Door<'_> {
     pub(super) fn shown(&self) -> Shown<'_> {
-        fn text(secret: &Option<Secret>) -> Option<&str> {
-            secret.as_ref().map(Secret::expose).filter(|text| !text.is_empty())
+        fn text(secret: Option<&Secret>) -> Option<&str> {
+            secret.map(Secret::expose).filter(|text| !text.is_empty())
         }
-        self.params.auth.as_ref().map_or_else(Shown::default, |auth| Shown {
-            token: text(&auth.token),
-            device_token: text(&auth.device_token),
-            pairing_token: text(&auth.bootstrap_token),
-            password: text(&auth.password),
-        })
+        self.params
+            .auth
+            .as_ref()
+            .map_or_else(Shown::default, |auth| Shown {
+                token: text(auth.token.as_ref()),
+                device_token: text(auth.device_token.as_ref()),
+                pairing_token: text(auth.bootstrap_token.as_ref()),
+                password: text(auth.password.as_ref()),
+            })
     }
 
     /// Looks at the shared secret, unless the address is locked out.
@@ -79,7 +82,9 @@ impl Door<'_> {
             return None;
         }
         let subject = Subject::secret(self.arrival.address);
-        self.shared.lockouts.failed(subject, self.shared.pairing.now())
+        self.shared
+            .lockouts
+            .failed(subject, self.shared.pairing.now())
     }
 
     /// Tries what was shown besides the key, the shared secret first.
@@ -130,7 +135,9 @@ impl Door<'_> {
         let (mut failed, mut locked) = (None, None);
         for one in tries {
             let open = one.subject.map_or(Ok(()), |subject| {
-                self.shared.lockouts.check(subject, self.shared.pairing.now())
+                self.shared
+                    .lockouts
+                    .check(subject, self.shared.pairing.now())
             });
             if let Err(still) = open {
                 locked = Some(still);
@@ -141,7 +148,9 @@ impl Door<'_> {
                     if let Some(subject) = one.subject {
                         self.shared.lockouts.succeeded(subject);
                     }
-                    if let (Err(NotShown::Failure(failure)), false) = (&secret, one.in_place_of_token) {
+                    if let (Err(NotShown::Failure(failure)), false) =
+                        (&secret, one.in_place_of_token)
+                    {
                         // Beside a token that is good, a guess at the secret is still a guess.
                         self.count(*failure);
                     }

@@ -49,7 +49,11 @@ pub(crate) async fn drive(
     let config = config(limits.pre_auth_bytes);
     let mut ws =
         WebSocketStream::from_raw_socket(Stepped::new(socket), Role::Server, Some(config)).await;
-    let greeted = timeout(limits.handshake, greet(&mut ws, &arrival, &shared, &settings)).await;
+    let greeted = timeout(
+        limits.handshake,
+        greet(&mut ws, &arrival, &shared, &settings),
+    )
+    .await;
     let greeted = greeted.unwrap_or_else(|_| {
         tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
         shared.metrics.handshake("timeout");
@@ -59,7 +63,10 @@ pub(crate) async fn drive(
         Ok(session) => {
             permit.let_in();
             shared.metrics.handshake("ok");
-            shared.metrics.connected(session.role());
+            let _counted = shared.metrics.connected(match session.role() {
+                pairing_core::device::Role::Node => "node",
+                pairing_core::device::Role::Operator => "operator",
+            });
             // The library fixes its limits when it takes over a socket: it takes it over anew.
             let socket = ws.into_inner().into_inner();
             let config = self::config(limits.max_payload);
@@ -67,7 +74,6 @@ pub(crate) async fn drive(
             session::run(ws, &session, &shared).await;
             shared.sessions.remove(&session);
             shared.invokes.forget(session.number);
-            shared.metrics.disconnected(session.role());
         }
         Err(end) => farewell(ws, &end).await,
     }
@@ -159,7 +165,16 @@ async fn enter(
     let version = params.version().ok_or(Refusal::Protocol)?;
     let params = Arc::new(params);
     let admitted = admit::admit(shared, settings.clone(), arrival, params.clone(), nonce).await?;
-    hello::register(&request.id, version, &params, admitted, arrival, shared, settings).await
+    hello::register(
+        &request.id,
+        version,
+        &params,
+        admitted,
+        arrival,
+        shared,
+        settings,
+    )
+    .await
 }
 
 /// The first message that is one.
@@ -169,7 +184,9 @@ async fn first<S: Socket>(ws: &mut WebSocketStream<S>) -> Result<Vec<u8>, End> {
             Some(Ok(Message::Text(text))) => return Ok(text.as_bytes().to_vec()),
             Some(Ok(Message::Binary(bytes))) => return Ok(bytes.to_vec()),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-            Some(Err(Error::Capacity(_))) => return Err(End::new(close::TOO_BIG, "frame too large")),
+            Some(Err(Error::Capacity(_))) => {
+                return Err(End::new(close::TOO_BIG, "frame too large"));
+            }
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::new(close::NORMAL, "")),
         }
     }
@@ -200,7 +217,9 @@ async fn farewell<S: Socket>(mut ws: WebSocketStream<S>, end: &End) {
         ws.close(Some(close)).await.ok()?;
         ws.flush().await.ok()?;
         let mut rest = ws.get_mut().take(FAREWELL_BYTES);
-        tokio::io::copy(&mut rest, &mut tokio::io::sink()).await.ok()
+        tokio::io::copy(&mut rest, &mut tokio::io::sink())
+            .await
+            .ok()
     };
     // It was told, or does not listen.
     let _ = timeout(FAREWELL, words).await;

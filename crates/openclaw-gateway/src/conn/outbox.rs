@@ -111,11 +111,6 @@ impl Outbox {
         }
     }
 
-    /// Has the end been decided?
-    pub(crate) fn has_ended(&self) -> bool {
-        self.queue().end.is_some()
-    }
-
     /// What to do next. A frame that is taken still counts until the next call.
     pub(crate) fn next(&self, written: usize) -> Next {
         let mut queue = self.queue();
@@ -191,7 +186,7 @@ mod tests {
         outbox.send("12345");
         assert_eq!(outbox.next(0), Next::Send("12345".into()));
         outbox.send("12345");
-        assert!(!outbox.has_ended());
+        assert_eq!(outbox.queue().end, None);
         outbox.send("1");
         assert_eq!(outbox.next(5), Next::End(SLOW));
     }
@@ -204,6 +199,6 @@ mod tests {
             assert_eq!(outbox.next(0), Next::Send("1234567890".into()));
             assert_eq!(outbox.next(10), Next::Idle);
         }
-        assert!(!outbox.has_ended());
+        assert_eq!(outbox.queue().end, None);
     }
 }

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use futures_util::future::{BoxFuture, Either};
 use futures_util::stream::{FuturesUnordered, SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_protocol::{ErrorShape, FrameError, Request, close};
@@ -14,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 use super::outbox::{End, Next};
 use super::{FAREWELL, Socket, farewell, response};
 use crate::breaker::{Breaker, Verdict};
-use crate::methods::{Answer, Call};
+use crate::methods::{Answer, Call, Reply};
 use crate::sessions::Session;
 use crate::shared::Shared;
 
@@ -104,18 +105,22 @@ async fn read<S: Socket>(
     shared: &Arc<Shared>,
 ) -> End {
     let mut breaker = Breaker::default();
-    let mut calls = FuturesUnordered::new();
+    let mut calls: FuturesUnordered<BoxFuture<'_, (String, Reply)>> = FuturesUnordered::new();
     loop {
         let at_once = shared.settings.load().limits.in_flight_calls;
-        let message = tokio::select! {
+        let next = tokio::select! {
             biased;
-            Some((id, answer)) = calls.next(), if !calls.is_empty() => {
+            Some(answered) = calls.next(), if !calls.is_empty() => Either::Left(answered),
+            message = stream.next(), if calls.len() < at_once => Either::Right(message),
+        };
+        let message = match next {
+            Either::Right(message) => message,
+            Either::Left((id, answer)) => {
                 if let Some(end) = finish(&id, answer, session, shared, &mut breaker) {
                     return end;
                 }
                 continue;
             }
-            message = stream.next(), if calls.len() < at_once => message,
         };
         let request = match message {
             Some(Ok(Message::Text(text))) => Request::parse(text.as_bytes()),
@@ -153,7 +158,7 @@ async fn read<S: Socket>(
                     return end;
                 }
             }
-            Answer::Later(answer) => calls.push(async move { (id, answer.await) }),
+            Answer::Later(answer) => calls.push(Box::pin(async move { (id, answer.await) })),
         }
     }
 }
@@ -161,7 +166,7 @@ async fn read<S: Socket>(
 /// Sends an answer. A refused one counts; one after which the caller's own right has ended is the last.
 fn finish(
     id: &str,
-    answer: Result<Box<serde_json::value::RawValue>, ErrorShape>,
+    answer: Reply,
     session: &Session,
     shared: &Shared,
     breaker: &mut Breaker,

@@ -146,11 +146,11 @@ mod tests {
         match payload {
             0..126 => frame.push(0x80 | u8::try_from(payload).unwrap()),
             126..0x1_0000 => {
-                frame.push(0x80 | 126);
+                frame.push(0x80 | 0x7e);
                 frame.extend(u16::try_from(payload).unwrap().to_be_bytes());
             }
             _ => {
-                frame.push(0x80 | 127);
+                frame.push(0x80 | 0x7f);
                 frame.extend((payload as u64).to_be_bytes());
             }
         }
@@ -159,7 +159,9 @@ mod tests {
     }
 
     fn read_once(stepped: &mut Stepped<&[u8]>, room: usize) -> usize {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         runtime.block_on(stepped.read(&mut vec![0; room])).unwrap()
     }
 

@@ -9,21 +9,24 @@ use pairing_core::device::{GatewayUrl, RequestId, Role, Rotated, SetupCode, Setu
 use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet};
 use serde::Deserialize;
 
-use super::{Call, Reply, of_device, of_list};
+use super::{Call, Reply, of_device, of_list, shown};
 
 pub(super) fn list(call: &Call) -> Reply {
     call.params::<Empty>()?;
     let listed = call.pairing().devices().list(&call.approver());
     let list = listed.map_err(of_list)?;
     for problem in &list.problems {
-        tracing::warn!(%problem, "a stored device cannot be read");
+        tracing::warn!(problem = %shown(problem), "a stored device cannot be read");
     }
     call.reply(&DevicePairList::from(&list))
 }
 
 pub(super) fn approve(call: &Call) -> Reply {
     let request_id = request(call)?;
-    let approved = call.pairing().devices().approve(&request_id, &call.approver());
+    let approved = call
+        .pairing()
+        .devices()
+        .approve(&request_id, &call.approver());
     let device = approved.map_err(of_device)?;
     // What it was approved for may be less than what a session of it holds.
     call.end_sessions(device.id, None);
@@ -35,7 +38,10 @@ pub(super) fn approve(call: &Call) -> Reply {
 
 pub(super) fn reject(call: &Call) -> Reply {
     let request_id = request(call)?;
-    let rejected = call.pairing().devices().reject(&request_id, &call.approver());
+    let rejected = call
+        .pairing()
+        .devices()
+        .reject(&request_id, &call.approver());
     let request = rejected.map_err(of_device)?;
     call.reply(&DeviceRejected {
         request_id,
@@ -45,7 +51,8 @@ pub(super) fn reject(call: &Call) -> Reply {
 
 pub(super) fn remove(call: &Call) -> Reply {
     let params: RemoveParams = call.params()?;
-    let device_id = device(&params.device_id).ok_or_else(|| of_device(DeviceError::UnknownDevice))?;
+    let device_id =
+        device(&params.device_id).ok_or_else(|| of_device(DeviceError::UnknownDevice))?;
     let removed = call.pairing().devices().remove(device_id, &call.approver());
     removed.map_err(of_device)?;
     call.end_sessions(device_id, None);
@@ -110,7 +117,9 @@ struct SetupParams {
 pub(super) fn setup_code(call: &Call) -> Reply {
     let params: SetupParams = call.params()?;
     let url = GatewayUrl::parse(&params.url).map_err(|error| {
-        ErrorShape::invalid(format!("invalid device.pair.setupCode params: at url: {error}"))
+        ErrorShape::invalid(format!(
+            "invalid device.pair.setupCode params: at url: {error}"
+        ))
     })?;
     let devices = call.pairing().devices();
     let issued = devices.issue_pairing_token(params.profile, None, &call.approver());
@@ -137,9 +146,10 @@ impl Call {
     fn end_sessions(&self, device: DeviceId, role: Option<Role>) {
         let devices = self.pairing().devices();
         let sessions = &self.shared.sessions;
-        sessions.end_of_device(device, Some(&self.session), |session| match role {
-            Some(role) => session.role() == role,
-            None => {
+        sessions.end_of_device(device, Some(&self.session), |session| {
+            if let Some(role) = role {
+                session.role() == role
+            } else {
                 let holds = session.device().map(|device| devices.still_holds(device));
                 !matches!(holds, Some(Ok(true)))
             }

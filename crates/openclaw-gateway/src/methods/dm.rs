@@ -7,24 +7,21 @@ use gateway_protocol::dm::{
     EntryParams, ListParams, Listed, RejectParams,
 };
 use gateway_protocol::{ErrorShape, Text};
-use pairing_core::{
-    Account, AccountId, AllowlistError, Channel, ChannelError, escape,
-};
+use pairing_core::{Account, AccountId, AllowlistError, Channel, ChannelError};
 
-use super::{Call, Reply, of_decision, of_list, store_failed};
+use super::{Call, Reply, of_decision, of_list, shown, store_failed};
 use crate::shared::Chain;
 
 pub(super) fn list(call: &Call) -> Reply {
     let params: ListParams = call.params()?;
     let account = params.account_id.as_ref().map(account_id).transpose()?;
-    let channels = match &params.channel {
-        Some(name) => vec![channel(call, name)?],
-        None => {
-            let names = call.pairing().channels().iter();
-            let names: Vec<_> = names.map(|rules| rules.id().to_string()).collect();
-            let channels = names.iter().map(|name| call.pairing().channel(name));
-            channels.collect::<Result<_, _>>().map_err(of_channel)?
-        }
+    let channels = if let Some(name) = &params.channel {
+        vec![channel(call, name)?]
+    } else {
+        let names = call.pairing().channels().iter();
+        let names: Vec<_> = names.map(|rules| rules.id().to_string()).collect();
+        let channels = names.iter().map(|name| call.pairing().channel(name));
+        channels.collect::<Result<_, _>>().map_err(of_channel)?
     };
     let mut all = DmRequests::default();
     for channel in &channels {
@@ -34,10 +31,12 @@ pub(super) fn list(call: &Call) -> Reply {
                 return Err(store_failed(&error));
             }
             tracing::error!(error = %Chain(&error), "a channel cannot be read");
-            all.problems.push(format!("{}: cannot be read", channel.id()));
+            all.problems
+                .push(format!("{}: cannot be read", channel.id()));
         }
     }
-    all.requests.sort_by_key(|request| Reverse(request.created_at_ms));
+    all.requests
+        .sort_by_key(|request| Reverse(request.created_at_ms));
     call.reply(&all)
 }
 
@@ -49,13 +48,17 @@ fn read(
     let is_meant = |of: &AccountId| account.is_none_or(|account| account == of);
     let pending = channel.pending().map_err(|error| error.0)?;
     let limits = channel.pairing().limits();
-    let requests = pending.requests.iter().filter(|request| is_meant(&request.account));
-    all.requests.extend(requests.map(|request| DmRequest::new(request, limits)));
+    let requests = pending
+        .requests
+        .iter()
+        .filter(|request| is_meant(&request.account));
+    all.requests
+        .extend(requests.map(|request| DmRequest::new(request, limits)));
     let turned = channel.turned_away().map_err(|error| error.0)?;
     let turned = turned.iter().filter(|turned| is_meant(&turned.account));
     all.turned_away.extend(turned.map(Into::into));
     let problems = pending.problems.iter();
-    all.problems.extend(problems.map(|problem| escape(&problem.to_string()).to_string()));
+    all.problems.extend(problems.map(shown));
     Ok(())
 }
 
@@ -91,21 +94,29 @@ pub(super) fn allowed(call: &Call) -> Reply {
         channel: channel.id().clone(),
         account_id: account.id().clone(),
         entries: allowed.entries.iter().map(Into::into).collect(),
-        problems: problems.map(|problem| escape(&problem.to_string()).to_string()).collect(),
+        problems: problems.map(shown).collect(),
     })
 }
 
 pub(super) fn allow(call: &Call) -> Reply {
     change(call, |account, entry, call| {
         let added = account.allow(entry, &call.approver())?;
-        Ok(if added { Listed::Added } else { Listed::Present })
+        Ok(if added {
+            Listed::Added
+        } else {
+            Listed::Present
+        })
     })
 }
 
 pub(super) fn revoke(call: &Call) -> Reply {
     change(call, |account, entry, call| {
         let removed = account.revoke(entry, &call.approver())?;
-        Ok(if removed.is_none() { Listed::Absent } else { Listed::Removed })
+        Ok(if removed.is_none() {
+            Listed::Absent
+        } else {
+            Listed::Removed
+        })
     })
 }
 
@@ -132,16 +143,18 @@ fn channel(call: &Call, name: &str) -> Result<Channel, ErrorShape> {
     call.pairing().channel(name).map_err(of_channel)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
 fn of_channel(error: ChannelError) -> ErrorShape {
     ErrorShape::invalid(error.to_string())
 }
 
 fn account(channel: &Channel, name: Option<&Text>) -> Result<Account, ErrorShape> {
     let name = name.map_or("default", |name| name.as_str());
-    channel.account(name).map_err(|error| ErrorShape::invalid(error.to_string()))
+    channel
+        .account(name)
+        .map_err(|error| ErrorShape::invalid(error.to_string()))
 }
 
 fn account_id(name: &Text) -> Result<AccountId, ErrorShape> {
     AccountId::parse(name).map_err(|error| ErrorShape::invalid(error.to_string()))
 }
-

@@ -21,16 +21,24 @@ pub(super) async fn invoke(call: Call) -> Reply {
         return Err(failed("NOT_CONNECTED", "node not connected"));
     };
     let command = params.command.as_str();
-    let offers = node.client.commands.iter().any(|offered| offered == command);
+    let offers = node
+        .client
+        .commands
+        .iter()
+        .any(|offered| offered == command);
     if !(offers && is_approved(&call, id, command).await?) {
-        return Err(ErrorShape::invalid("node command not allowed").with_details(json!({
-            "code": "COMMAND_NOT_ALLOWED",
-            "reason": if offers { "not-approved" } else { "not-declared" },
-        })));
+        return Err(
+            ErrorShape::invalid("node command not allowed").with_details(json!({
+                "code": "COMMAND_NOT_ALLOWED",
+                "reason": if offers { "not-approved" } else { "not-declared" },
+            })),
+        );
     }
     let wait = wait(&call, params.timeout_ms);
     let request = InvokeRequest {
-        id: shared.id().map_err(|_| ErrorShape::unavailable("the gateway has no randomness"))?,
+        id: shared
+            .id()
+            .map_err(|_| ErrorShape::unavailable("the gateway has no randomness"))?,
         node_id: params.node_id.into(),
         command: params.command.into(),
         params_json: params.params.map(|params| params.to_string()),

@@ -16,7 +16,8 @@ use gateway_protocol::event;
 use gateway_protocol::hello::Features;
 use gateway_protocol::{ErrorShape, read_params};
 use pairing_core::device::Role;
-use pairing_core::{Approver, DecisionError, DeviceError, ListError, Pairing, StoreError};
+use pairing_core::store::Problem;
+use pairing_core::{Approver, DecisionError, DeviceError, ListError, Pairing, StoreError, escape};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
@@ -59,6 +60,8 @@ pub(crate) enum Answer {
 struct Method {
     access: Access,
     run: Run,
+    /// What metrics call it.
+    label: &'static str,
 }
 
 /// The methods that there are.
@@ -84,10 +87,13 @@ const READ: Access = Access::Operator("operator.read");
 const WRITE: Access = Access::Operator("operator.write");
 const PAIRING: Access = Access::Operator("operator.pairing");
 
+/// A method of the gateway's own that waits for nobody.
+type Row = (&'static str, Access, fn(&Call) -> Reply);
+
 impl Methods {
     /// The gateway's own.
     pub(crate) fn builtin() -> Self {
-        let now: [(&str, Access, fn(&Call) -> Reply); 6] = [
+        let now: [Row; 6] = [
             ("health", READ, system::health),
             ("status", READ, system::status),
             ("system-presence", READ, system::presence),
@@ -95,7 +101,7 @@ impl Methods {
             ("node.event", Access::Node, invoke::event),
             ("skills.bins", Access::Node, system::bins),
         ];
-        let blocking: [(&str, Access, fn(&Call) -> Reply); 22] = [
+        let blocking: [Row; 22] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
@@ -121,12 +127,13 @@ impl Methods {
         ];
         let mut methods = Self(BTreeMap::new());
         for (name, access, run) in now {
-            methods.add(name, access, Run::Now(run));
+            methods.add(name, access, Run::Now(run), name);
         }
         for (name, access, run) in blocking {
-            methods.add(name, access, Run::Blocking(run));
+            methods.add(name, access, Run::Blocking(run), name);
         }
-        methods.add_async("node.invoke", WRITE, invoke::invoke);
+        let name = "node.invoke";
+        methods.add(name, WRITE, later(invoke::invoke), name);
         methods
     }
 
@@ -139,12 +146,12 @@ impl Methods {
     ) where
         F: Future<Output = Reply> + Send + 'static,
     {
-        let run = move |call| Box::pin(run(call)) as Waiting;
-        self.add(name, access, Run::Later(Arc::new(run)));
+        self.add(name, access, later(run), "custom");
     }
 
-    fn add(&mut self, name: &str, access: Access, run: Run) {
-        self.0.insert(name.to_owned(), Method { access, run });
+    fn add(&mut self, name: &str, access: Access, run: Run, label: &'static str) {
+        let method = Method { access, run, label };
+        self.0.insert(name.to_owned(), method);
     }
 
     /// What clients are told that there is.
@@ -154,11 +161,13 @@ impl Methods {
             events: EVENTS.map(str::to_owned).to_vec(),
         }
     }
+}
 
-    /// The name of a method that there is, for metrics.
-    fn known(&self, name: &str) -> &str {
-        self.0.get_key_value(name).map_or("unknown", |(name, _)| name)
-    }
+fn later<F>(run: impl Fn(Call) -> F + Send + Sync + 'static) -> Run
+where
+    F: Future<Output = Reply> + Send + 'static,
+{
+    Run::Later(Arc::new(move |call| Box::pin(run(call)) as Waiting))
 }
 
 impl fmt::Debug for Methods {
@@ -184,18 +193,19 @@ impl Call {
         method: String,
         params: Option<Box<RawValue>>,
     ) -> Answer {
-        let found = shared.methods.0.get(&method);
-        let run = match found.map(|found| found.permit(session)) {
-            Some(Ok(run)) => run,
-            Some(Err(refused)) => {
-                shared.metrics.call(shared.methods.known(&method), false);
-                return Answer::Now(Err(refused));
-            }
-            None => {
-                shared.metrics.call("unknown", false);
-                let shown: String = method.chars().take(128).collect();
-                return Answer::Now(Err(ErrorShape::invalid(format!("unknown method: {shown}"))));
-            }
+        let Some(Method { access, run, label }) = shared.methods.0.get(&method) else {
+            shared.metrics.called("unknown", false);
+            let shown: String = method.chars().take(128).collect();
+            return Answer::Now(Err(ErrorShape::invalid(format!("unknown method: {shown}"))));
+        };
+        if let Err(refused) = access.permit(session) {
+            shared.metrics.called(label, false);
+            return Answer::Now(Err(refused));
+        }
+        let label = *label;
+        let counted = move |shared: &Shared, reply: Reply| {
+            shared.metrics.called(label, reply.is_ok());
+            reply
         };
         let call = Self {
             shared: shared.clone(),
@@ -204,31 +214,26 @@ impl Call {
             params,
         };
         match run {
-            Run::Now(run) => Answer::Now(call.counted(run(&call))),
-            Run::Blocking(run) => Answer::Later(Box::pin(async move {
-                let ran = tokio::task::spawn_blocking(move || {
-                    // Its right may have ended while it waited for its turn.
-                    if !call.session.is_live() {
-                        return Err(ErrorShape::unavailable("access was revoked"));
-                    }
-                    call.counted(run(&call))
-                });
-                ran.await
-                    .unwrap_or_else(|_| Err(ErrorShape::unavailable("the request failed")))
+            Run::Now(run) => Answer::Now(counted(&call.shared, run(&call))),
+            Run::Blocking(run) => Answer::Later(Box::pin({
+                let run = *run;
+                async move {
+                    let ran = tokio::task::spawn_blocking(move || {
+                        // Its right may have ended while it waited for its turn.
+                        if !call.session.is_live() {
+                            return Err(ErrorShape::unavailable("access was revoked"));
+                        }
+                        counted(&call.shared, run(&call))
+                    });
+                    ran.await
+                        .unwrap_or_else(|_| Err(ErrorShape::unavailable("the request failed")))
+                }
             })),
-            Run::Later(run) => Answer::Later(Box::pin(async move {
-                let (shared, method) = (call.shared.clone(), call.method.clone());
-                let reply = run(call).await;
-                shared.metrics.call(shared.methods.known(&method), reply.is_ok());
-                reply
-            })),
+            Run::Later(run) => {
+                let (shared, reply) = (shared.clone(), run(call));
+                Answer::Later(Box::pin(async move { counted(&shared, reply.await) }))
+            }
         }
-    }
-
-    fn counted(&self, reply: Reply) -> Reply {
-        let name = self.shared.methods.known(&self.method);
-        self.shared.metrics.call(name, reply.is_ok());
-        reply
     }
 
     /// The parameters, read strictly: what does not fit is an answer that names the field.
@@ -257,19 +262,21 @@ impl Call {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("method", &self.method).finish_non_exhaustive()
+        f.debug_struct("Call")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
     }
 }
 
-impl Method {
+impl Access {
     /// May this session call it?
-    fn permit(&self, session: &Session) -> Result<Run, ErrorShape> {
+    fn permit(self, session: &Session) -> Result<(), ErrorShape> {
         let role = session.role();
-        match self.access {
-            Access::Node if role == Role::Node => Ok(self.run.clone()),
-            Access::Operator(scope) if role == Role::Operator => {
+        match self {
+            Self::Node if role == Role::Node => Ok(()),
+            Self::Operator(scope) if role == Role::Operator => {
                 if session.scopes().allows(scope) {
-                    Ok(self.run.clone())
+                    Ok(())
                 } else {
                     Err(ErrorShape::invalid(format!("missing scope: {scope}")))
                 }
@@ -279,15 +286,21 @@ impl Method {
     }
 }
 
+/// A record that cannot be understood, in a line, without the path of its file.
+fn shown(problem: &Problem) -> String {
+    escape(&problem.detail).limit(200).to_string()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
+fn of_list(error: ListError) -> ErrorShape {
+    store_failed(&error.0)
+}
+
 /// The store failed: said without what only the log may know.
 fn store_failed(error: &StoreError) -> ErrorShape {
     tracing::error!(error = %Chain(error), "the store failed");
     ErrorShape::unavailable("the gateway cannot read or write its state")
         .with_details(serde_json::json!({ "code": "STORE_UNAVAILABLE" }))
-}
-
-fn of_list(error: ListError) -> ErrorShape {
-    store_failed(&error.0)
 }
 
 fn of_device(error: DeviceError) -> ErrorShape {
@@ -305,7 +318,9 @@ fn of_decision(error: DecisionError) -> ErrorShape {
     match error {
         DecisionError::Store(error) => store_failed(&error),
         DecisionError::LockedOut { until } => ErrorShape::unavailable(error.to_string())
-            .with_details(serde_json::json!({ "code": "LOCKED_OUT", "untilMs": until.as_millis() })),
+            .with_details(
+                serde_json::json!({ "code": "LOCKED_OUT", "untilMs": until.as_millis() }),
+            ),
         error => ErrorShape::invalid(error.to_string()),
     }
 }

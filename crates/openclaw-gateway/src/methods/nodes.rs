@@ -25,7 +25,9 @@ pub(super) fn list(call: &Call) -> Reply {
 
 pub(super) fn describe(call: &Call) -> Reply {
     let params: DescribeParams = call.params()?;
-    let found = entries(call)?.into_iter().find(|entry| entry.node_id == *params.node_id);
+    let found = entries(call)?
+        .into_iter()
+        .find(|entry| entry.node_id == *params.node_id);
     let entry = found.ok_or_else(|| ErrorShape::invalid("unknown nodeId"))?;
     call.reply(&entry)
 }
@@ -34,13 +36,22 @@ pub(super) fn describe(call: &Call) -> Reply {
 /// told of all of them, but of addresses only where that is theirs to know.
 fn entries(call: &Call) -> Result<Vec<NodeEntry>, ErrorShape> {
     let everything = Approver::operator("node.list", pairing_core::ScopeSet::admin());
-    let paired = call.pairing().devices().paired(&everything).map_err(of_list)?;
+    let paired = call
+        .pairing()
+        .devices()
+        .paired(&everything)
+        .map_err(of_list)?;
     let legacy = call.pairing().nodes().list(&everything).map_err(of_list)?;
     let shows_addresses = call.session.may_see_nodes();
     let devices = paired.paired.iter();
     let nodes = devices.filter(|device| device.standing(Role::Node).is_some());
     let mut entries: Vec<_> = nodes
-        .map(|device| of_device_node(device, call.shared.sessions.newest_node(device.id).as_deref()))
+        .map(|device| {
+            of_device_node(
+                device,
+                call.shared.sessions.newest_node(device.id).as_deref(),
+            )
+        })
         .chain(legacy.paired.iter().map(of_legacy))
         .collect();
     for entry in &mut entries {
@@ -59,7 +70,10 @@ fn of_device_node(device: &Device, session: Option<&Session>) -> NodeEntry {
     let client = session.map(|session| &session.client);
     NodeEntry {
         node_id: device.id.to_string(),
-        display_name: info.display_name.clone().or_else(|| client?.display_name.clone()),
+        display_name: info
+            .display_name
+            .clone()
+            .or_else(|| client?.display_name.clone()),
         platform: info.platform.clone(),
         version: client.map(|client| client.version.clone()),
         device_family: info.device_family.clone(),
@@ -81,7 +95,10 @@ fn live_commands(device: &Device, session: &Session) -> Vec<String> {
     let offered = session.client.commands.iter();
     let none = BTreeSet::new();
     let approved = approved.unwrap_or(&none);
-    offered.filter(|command| approved.contains(*command)).cloned().collect()
+    offered
+        .filter(|command| approved.contains(*command))
+        .cloned()
+        .collect()
 }
 
 fn of_legacy(node: &Node) -> NodeEntry {
@@ -106,7 +123,9 @@ fn of_legacy(node: &Node) -> NodeEntry {
 pub(super) fn request(call: &Call) -> Reply {
     let params: NodeRequestParams = call.params()?;
     let node = NodeId::parse(&params.node_id).map_err(|error| {
-        ErrorShape::invalid(format!("invalid node.pair.request params: at nodeId: {error}"))
+        ErrorShape::invalid(format!(
+            "invalid node.pair.request params: at nodeId: {error}"
+        ))
     })?;
     let silent = params.silent.unwrap_or(false);
     let address = call.session.address;
@@ -125,13 +144,20 @@ pub(super) fn request(call: &Call) -> Reply {
 
 pub(super) fn pair_list(call: &Call) -> Reply {
     call.params::<Empty>()?;
-    let list = call.pairing().nodes().list(&call.approver()).map_err(of_list)?;
+    let list = call
+        .pairing()
+        .nodes()
+        .list(&call.approver())
+        .map_err(of_list)?;
     call.reply(&NodePairList::from(&list))
 }
 
 pub(super) fn approve(call: &Call) -> Reply {
     let request_id = request_of(call)?;
-    let approved = call.pairing().nodes().approve(&request_id, &call.approver());
+    let approved = call
+        .pairing()
+        .nodes()
+        .approve(&request_id, &call.approver());
     let approved = approved.map_err(of_device)?;
     call.reply(&NodeApproved {
         request_id,
@@ -156,9 +182,11 @@ pub(super) fn verify(call: &Call) -> Reply {
         SecretToken::parse(params.token.expose()),
     );
     let found = match parsed {
-        (Ok(node), Ok(token)) if call.session.may_see_nodes() => {
-            call.pairing().nodes().verify(&node, &token).map_err(of_list)?
-        }
+        (Ok(node), Ok(token)) if call.session.may_see_nodes() => call
+            .pairing()
+            .nodes()
+            .verify(&node, &token)
+            .map_err(of_list)?,
         _ => None,
     };
     call.reply(&Verified {

@@ -136,6 +136,9 @@ pub struct DeviceId([u8; 32]);
 pub struct ParseDeviceIdError;
 
 impl DeviceId {
+    /// The id of no device: nobody knows a key with this fingerprint.
+    pub(crate) const NOBODY: Self = Self([0; 32]);
+
     /// The fingerprint of a key.
     pub fn of(key: &DeviceKey) -> Self {
         Self(Sha256::digest(key.0).into())

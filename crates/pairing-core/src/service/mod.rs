@@ -24,8 +24,8 @@ pub use nodes::{NodeList, Nodes};
 
 use crate::store::{Changes, Position};
 use crate::{
-    AuditEvent, AuditSink, ChannelId, Channels, Clock, Entropy, Limits, NameError, PairingStore,
-    StoreError, Timestamp,
+    AuditEvent, AuditSink, ChannelId, Channels, Clock, DeviceId, Entropy, Key, Limits, NameError,
+    PairingStore, StoreError, Timestamp,
 };
 
 /// Pairing over a store: made once, cheap to clone, shared between threads.
@@ -165,6 +165,12 @@ impl Pairing {
         timeout: Duration,
     ) -> Result<Changes, StoreError> {
         self.0.store.changes(after, timeout)
+    }
+
+    /// Can the store be read? Reads one record that is nobody's.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        let device = DeviceId::NOBODY;
+        self.store().read(&Key::Device { device }).map(|_| ())
     }
 
     /// Tells whoever keeps the audit log, after the commit.

@@ -1,0 +1,217 @@
+//! A whole gateway on a state directory, as `openclaw gateway run` runs it.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use openclaw_config::{Bind, Config, LoadError, Secret};
+use pairing_core::{Channels, Clock as _, Pairing, PairingBuilder};
+use pairing_fs::{AuditLog, FsStore, StateDir, SystemClock, SystemEntropy, discovered_channels};
+use tokio::net::TcpListener;
+
+use crate::shared::Chain;
+use crate::{
+    BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
+    Metrics, Overrides, Reload, Settings, SettingsError, Timed, Tls, TlsError, TlsFiles,
+    TokenPlace, addresses, prepare,
+};
+
+/// The environment's variables.
+pub type Var = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
+
+/// What a gateway is started with.
+#[derive(Clone)]
+pub struct ServeOptions {
+    /// The state directory; made where there is none.
+    pub state: StateDir,
+    /// The environment's variables.
+    pub var: Var,
+    /// The port, whatever the configuration says.
+    pub port: Option<u16>,
+    /// Where to listen, whatever the configuration says.
+    pub bind: Option<Bind>,
+    /// The token, whatever the configuration says.
+    pub token: Option<Secret>,
+}
+
+/// What is told once the gateway listens.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Announcement {
+    /// Where it listens, with the real port.
+    pub addresses: Vec<SocketAddr>,
+    /// Where the secret is; never the secret itself.
+    pub token: TokenPlace,
+    /// Its certificate, if it encrypts.
+    pub fingerprint: Option<Fingerprint>,
+}
+
+/// The gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The install cannot be prepared.
+    #[error(transparent)]
+    Fresh(#[from] FreshError),
+    /// The configuration cannot be gone by.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There is another gateway.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// It may not listen there.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// It cannot listen there.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The addresses of this machine cannot be told.
+    #[error("cannot list the network interfaces")]
+    Interfaces(#[source] io::Error),
+}
+
+impl ServeError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Fresh(error) => error.advice(),
+            Self::Settings(error) => error.advice().to_owned(),
+            Self::Instance(error) => error.advice(),
+            Self::Tls(error) => error.advice(),
+            Self::Bind(error) => error.advice().to_owned(),
+            Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+                "another program listens there: stop it, or choose another port with --port or \
+                 gateway.port"
+                    .to_owned()
+            }
+            Self::Listen { .. } => {
+                "choose another address with --bind, gateway.bind or gateway.customBindHost"
+                    .to_owned()
+            }
+            Self::Interfaces(_) => return None,
+        })
+    }
+}
+
+/// Prepares the install, listens, tells, and runs until `shutdown`. Holds the directory's lock for as
+/// long, follows its configuration file, and needs what [`Gateway::run`] needs.
+pub async fn serve(
+    options: ServeOptions,
+    announce: impl FnOnce(&Announcement),
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ServeError> {
+    let ServeOptions {
+        state,
+        var,
+        port,
+        bind,
+        token,
+    } = options;
+    let mut instance = Instance::acquire(&state, SystemClock.now())?;
+    let prepared = prepare(&state, |name| var(name), token.is_some(), &SystemEntropy)?;
+    let overrides = Overrides {
+        token,
+        kept: prepared.kept,
+        port,
+        bind,
+        home: var("HOME").map(PathBuf::from),
+    };
+    let settings = Settings::from_config(&prepared.config, &overrides)?;
+    let tls = settings.tls.as_ref().map(|files| load_tls(files, &state));
+    let tls = tls.transpose()?;
+    let interfaces = Interfaces::of_this_machine().map_err(ServeError::Interfaces)?;
+    let wanted = addresses(&settings.bind, settings.port, &settings.secret, &interfaces)?;
+
+    let metrics = Metrics::new();
+    let pairing = open(&state, metrics.clone());
+    let mut builder = Gateway::builder(pairing, settings)
+        .metrics(metrics)
+        .shutdown(shutdown);
+    let fingerprint = tls.as_ref().map(Tls::fingerprint);
+    if let Some(tls) = tls {
+        builder = builder.tls(tls);
+    }
+    let mut addresses = Vec::new();
+    for address in wanted {
+        let failed = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        addresses.push(listener.local_addr().map_err(failed)?);
+        builder = builder.listener(listener);
+    }
+    if let Some(address) = addresses.first() {
+        instance.listens_on(address.port());
+    }
+    let gateway = builder.build();
+    let reload = follow(&state, var, overrides, gateway.handle());
+    announce(&Announcement {
+        addresses,
+        token: prepared.token,
+        fingerprint,
+    });
+    gateway.run().await;
+    drop(reload);
+    drop(instance);
+    Ok(())
+}
+
+fn load_tls(files: &TlsFiles, state: &StateDir) -> Result<Tls, TlsError> {
+    match files {
+        TlsFiles::Given { certificate, key } => Tls::load(certificate, key),
+        TlsFiles::SelfMade => Tls::self_made(&state.root().join("tls"), SystemClock.now()),
+    }
+}
+
+/// As [`pairing_fs::open`], with the store's operations measured.
+fn open(state: &StateDir, metrics: Metrics) -> Pairing {
+    let channels = discovered_channels(state, &Channels::builtin());
+    let store = Timed::new(FsStore::new(state, channels.clone()), metrics);
+    PairingBuilder::new(store, SystemClock, SystemEntropy)
+        .channels(channels)
+        .audit(AuditLog::new(state))
+        .build()
+}
+
+/// Goes by every new configuration that can be gone by.
+fn follow(state: &StateDir, var: Var, overrides: Overrides, handle: Handle) -> Option<Reload> {
+    let load = move |path: &std::path::Path| Config::load(path, |name| var(name));
+    let tell = move |loaded: Result<Config, LoadError>| match loaded {
+        Ok(config) => match Settings::from_config(&config, &overrides) {
+            Ok(settings) => handle.reload(settings),
+            Err(error) => tracing::error!(
+                error = %Chain(&error), advice = error.advice(),
+                "the new configuration cannot be used, the one before goes on"
+            ),
+        },
+        Err(error) => tracing::error!(
+            error = %Chain(&error), "the new configuration cannot be read, the one before goes on"
+        ),
+    };
+    match Reload::watch(state.config(), load, tell) {
+        Ok(reload) => Some(reload),
+        Err(error) => {
+            tracing::warn!(error = %Chain(&error), advice = error.advice(), "not followed");
+            None
+        }
+    }
+}
+
+impl std::fmt::Debug for ServeOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServeOptions")
+            .field("state", &self.state)
+            .field("port", &self.port)
+            .field("bind", &self.bind)
+            .finish_non_exhaustive()
+    }
+}
