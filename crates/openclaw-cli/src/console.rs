@@ -82,6 +82,11 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.console.color_stdout && !self.plain
     }
 
+    /// May errors and remarks be coloured?
+    pub(crate) fn may_color_remarks(&self) -> bool {
+        self.console.color_stderr && !self.plain
+    }
+
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.console.stdout.flush()
     }
@@ -105,6 +110,16 @@ impl<'s, 'c> Screen<'s, 'c> {
     /// The answer as JSON.
     pub(crate) fn json(&mut self, answer: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string_pretty(answer)?;
+        self.json_text(&text)
+    }
+
+    /// An event as JSON, in one line.
+    pub(crate) fn json_line(&mut self, event: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string(event)?;
+        self.json_text(&text)
+    }
+
+    fn json_text(&mut self, text: &str) -> io::Result<()> {
         // Control characters that JSON leaves as they are would still reach the terminal. They occur
         // in strings only, where an escape means the same.
         for c in text.chars() {
@@ -218,7 +233,7 @@ impl<'s, 'c> Screen<'s, 'c> {
     }
 
     fn marked(&mut self, mark: &str, style: Style, text: &str) {
-        let mark = paint(self.console.color_stderr && !self.plain, style, mark);
+        let mark = paint(self.may_color_remarks(), style, mark);
         self.note(format_args!("{mark} {}", escape(text).limit(LONGEST)));
     }
 }

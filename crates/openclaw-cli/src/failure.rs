@@ -2,15 +2,18 @@
 
 mod gateway;
 
+pub(crate) use gateway::advice_of;
+
 use std::io;
 
 use gateway_client::{CallError, ConnectError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
 use openclaw_config::LoadError;
-use pairing_core::device::{GatewayUrlError, Role};
+use openclaw_gateway::{ServeError, TokenFileError};
+use pairing_core::device::{GatewayUrlError, Role, SetupCodeError};
 use pairing_core::{
-    AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, ListError, NameError,
-    RequestError, SenderError, StoreError, escape,
+    AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, ListError,
+    NameError, RequestError, SenderError, StoreError, escape,
 };
 use pairing_fs::{IdentityError, NoStateDir};
 
@@ -122,6 +125,27 @@ pub(crate) enum Failure {
     NoSecret { path: String, reason: &'static str },
     #[error(transparent)]
     Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
+    #[error("{filter:?} is no filter of a log")]
+    LogFilter {
+        filter: String,
+        source: tracing_subscriber::filter::ParseError,
+    },
+    #[error("the gateway's token is set {at}")]
+    TokenIsSet { at: String },
+    #[error("the gateway asks for no secret: gateway.auth.mode is \"none\"")]
+    NoSecretAsked,
+    #[error("the gateway has no token yet")]
+    NoTokenYet,
+    #[error("cannot make a token")]
+    Entropy(#[from] EntropyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no node can pair with this setup code")]
+    SetupCode(#[from] SetupCodeError),
     #[error("cannot wait for anything")]
     Runtime(#[source] io::Error),
     #[error("setup codes are turned off: plugins.entries.device-pair.enabled is false")]
@@ -146,6 +170,7 @@ impl Failure {
             | Self::NoSecret { .. }
             | Self::Identity(_)
             | Self::Runtime(_)
+            | Self::Entropy(_)
             | Self::Picture { .. }
             | Self::Output(_) => Exit::State,
             Self::List(ListError(error)) => of_store(error),
@@ -171,11 +196,17 @@ impl Failure {
                 _ => Exit::Refused,
             },
             Self::Connect { source, .. } => gateway::exit_of(source),
-            Self::AskedElsewhere => Exit::Usage,
+            Self::Serve(error) => gateway::exit_of_serve(error),
+            Self::Store(error) => of_store(error),
+            Self::TokenFile(_) => Exit::State,
+            Self::AskedElsewhere | Self::LogFilter { .. } | Self::SetupCode(_) => Exit::Usage,
             Self::InNoChannel(_)
             | Self::InSeveralChannels(_)
             | Self::Answer { .. }
             | Self::Lacks { .. }
+            | Self::TokenIsSet { .. }
+            | Self::NoSecretAsked
+            | Self::NoTokenYet
             | Self::NothingToReject(_)
             | Self::NotAllowed { .. }
             | Self::Subject(_)
@@ -243,6 +274,22 @@ impl Failure {
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
             Self::Call { source, .. } => gateway::advice_of_call(source),
+            Self::Serve(error) => error.advice(),
+            Self::Store(error) => error.advice(),
+            Self::TokenFile(error) => Some(error.advice().to_owned()),
+            Self::LogFilter { .. } => Some(
+                "write error, warn, info, debug or trace, or a list such as info,openclaw_gateway=debug"
+                    .to_owned(),
+            ),
+            Self::TokenIsSet { .. } => Some("change it there".to_owned()),
+            Self::NoSecretAsked => Some(
+                "without one it listens on this machine only; set gateway.auth.token for others"
+                    .to_owned(),
+            ),
+            Self::NoTokenYet => Some("`openclaw gateway run` makes one".to_owned()),
+            Self::SetupCode(_) => {
+                Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())
+            }
             Self::AskedElsewhere => Some(
                 "leave out `--url`, and run it where the channel's adapter runs".to_owned(),
             ),
@@ -255,6 +302,7 @@ impl Failure {
             | Self::ConfiguredFingerprint { .. }
             | Self::Identity(_)
             | Self::Runtime(_)
+            | Self::Entropy(_)
             | Self::Picture { .. }
             | Self::Account(_)
             | Self::Output(_) => None,

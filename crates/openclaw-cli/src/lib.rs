@@ -10,8 +10,11 @@ mod console;
 mod devices;
 mod doctor;
 mod failure;
+mod gateway;
 mod json;
 mod keeper;
+mod log;
+mod node;
 mod nodes;
 mod pairing;
 mod place;
@@ -25,14 +28,18 @@ mod target;
 mod text;
 
 use std::ffi::OsString;
+use std::io;
+use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use openclaw_config::Config;
 use pairing_core::{Approver, Clock, Entropy, Pairing};
 use pairing_fs::StateDir;
+use zeroize::Zeroizing;
 
 pub use console::Console;
+pub use openclaw_gateway::Var;
 pub use remote::Spinner;
 pub use spinner::spinner;
 
@@ -45,7 +52,7 @@ use place::Place;
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
     /// The environment's variables.
-    pub var: &'a dyn Fn(&str) -> Option<OsString>,
+    pub var: &'a Var,
     /// Opens the service on a state directory; called once a command needs it.
     pub open: &'a dyn Fn(&StateDir) -> Pairing,
     /// The time, for what no service tells the time of.
@@ -54,9 +61,16 @@ pub struct Environment<'a> {
     pub entropy: &'a Arc<dyn Entropy>,
     /// Is the configured gateway looked for?
     pub probe: bool,
+    /// Waits until the program is told to stop.
+    pub stop: &'a dyn Fn() -> Stop,
+    /// Reads standard input, at most so many bytes of it.
+    pub stdin: &'a dyn Fn(u64) -> io::Result<Zeroizing<String>>,
     /// Shows that a command waits; `None` where nobody looks at standard error.
     pub spinner: Option<Spinner>,
 }
+
+/// Ready once the program has been told to stop.
+pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How the program ended, as its exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +136,7 @@ fn execute(
     } = invocation;
     let state = || match state_dir {
         Some(dir) => Ok(StateDir::at(dir)),
-        None => StateDir::from_env(environment.var),
+        None => StateDir::from_env(|name| (environment.var)(name)),
     };
     match command {
         Command::Completions(shell) => {
@@ -131,7 +145,7 @@ fn execute(
         }
         Command::Doctor(options) => {
             let state = state()?;
-            let config = Config::load(state.config(), environment.var);
+            let config = Config::load(state.config(), |name| (environment.var)(name));
             doctor::run(
                 options,
                 &state,
@@ -158,9 +172,15 @@ fn execute(
             let backend = place.backend(command.purpose(), screen)?;
             nodes::Call { backend, json }.run(&command, screen)
         }
+        Command::Gateway {
+            command,
+            target,
+            json,
+        } => gateway::run(command, target, json, state(), environment, screen),
+        Command::Node(options) => node::run(options, state(), environment, screen),
         Command::Setup(options) => {
             let state = state()?;
-            let config = Config::load(state.config(), environment.var)?;
+            let config = Config::load(state.config(), |name| (environment.var)(name))?;
             let service = (environment.open)(&state);
             setup::run(&options, &config, &service, &approver(environment), screen)
         }

@@ -1,13 +1,14 @@
 //! The `openclaw` command.
 
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::{self, BufWriter, IsTerminal as _, Read as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
-use openclaw_cli::{Console, Environment, run};
+use openclaw_cli::{Console, Environment, Stop, Var, run};
 use pairing_core::{Clock, Entropy};
 use pairing_fs::{SystemClock, SystemEntropy};
+use zeroize::Zeroizing;
 
 fn main() -> ExitCode {
     let (stdout, mut stderr) = (io::stdout(), io::stderr());
@@ -17,12 +18,15 @@ fn main() -> ExitCode {
     );
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let var: Var = Arc::new(|name| std::env::var_os(name));
     let environment = Environment {
-        var: &|name| std::env::var_os(name),
+        var: &var,
         open: &pairing_fs::open,
         clock: &clock,
         entropy: &entropy,
         probe: true,
+        stop: &stop,
+        stdin: &stdin,
         spinner: stderr.is_terminal().then_some(openclaw_cli::spinner),
     };
     let mut console = Console {
@@ -37,4 +41,45 @@ fn main() -> ExitCode {
         stderr: &mut stderr,
     };
     run(std::env::args_os(), &environment, &mut console).into()
+}
+
+/// SIGINT or SIGTERM, heard from now on.
+#[cfg(unix)]
+fn stop() -> Stop {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    // One that cannot be heard ends the program by itself.
+    async fn heard(signal: io::Result<Signal>) {
+        match signal {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    }
+    let (interrupt, terminate) = (
+        heard(signal(SignalKind::interrupt())),
+        heard(signal(SignalKind::terminate())),
+    );
+    Box::pin(async move {
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+        }
+    })
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+fn stop() -> Stop {
+    Box::pin(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
+}
+
+fn stdin(most: u64) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    io::stdin().lock().take(most).read_to_string(&mut text)?;
+    Ok(text)
 }

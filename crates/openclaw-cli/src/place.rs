@@ -73,7 +73,9 @@ impl<'a> Place<'a> {
     /// Reads the configuration.
     pub(crate) fn load(&mut self) -> Result<(), Failure> {
         if let Ok(state) = &self.state {
-            self.config = Some(Config::load(state.config(), self.environment.var)?);
+            self.config = Some(Config::load(state.config(), |name| {
+                (self.environment.var)(name)
+            })?);
         }
         Ok(())
     }
@@ -121,6 +123,11 @@ impl<'a> Place<'a> {
         Ok(files)
     }
 
+    /// Where the gateway is, for a node that connects to it by itself.
+    pub(crate) fn gateway_target(&self, screen: &mut Screen<'_, '_>) -> Result<Target, Failure> {
+        self.target(&self.config.clone().unwrap_or_default(), screen)
+    }
+
     /// The gateway itself, for commands that are about nothing else.
     pub(crate) fn gateway(
         &self,
@@ -153,7 +160,9 @@ impl<'a> Place<'a> {
             token: read(self.target.token_file.as_ref())?,
             password: read(self.target.password_file.as_ref())?,
         };
-        let target = target(&self.target, given, config, self.environment.var)?;
+        let target = target(&self.target, given, config, |name| {
+            (self.environment.var)(name)
+        })?;
         self.with_kept_secret(target, config)
     }
 

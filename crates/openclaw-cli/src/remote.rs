@@ -58,18 +58,9 @@ impl Remote {
         environment: &Environment<'_>,
     ) -> Result<Self, Failure> {
         let runtime = runtime()?;
-        let mut connect = Connect::to(target.url.clone()).timeout(timeout);
+        let mut connect = connect_to(&target).timeout(timeout);
         if let Some(client) = client("cli", "cli", None) {
             connect = connect.client(client);
-        }
-        if let Some(token) = target.shared.token.clone() {
-            connect = connect.token(token);
-        }
-        if let Some(password) = target.shared.password.clone() {
-            connect = connect.password(password);
-        }
-        if let Some(fingerprint) = target.fingerprint {
-            connect = connect.fingerprint(fingerprint);
         }
         let scopes = purpose.scopes.iter();
         let scopes = scopes.filter_map(|scope| Scope::parse(scope).ok());
@@ -166,6 +157,21 @@ impl Remote {
             self.keeper.is_some() || self.target.is_here(),
         )
     }
+}
+
+/// A connection to a gateway, with all that is shown to it but a device.
+pub(crate) fn connect_to(target: &Target) -> Connect {
+    let mut connect = Connect::to(target.url.clone());
+    if let Some(token) = target.shared.token.clone() {
+        connect = connect.token(token);
+    }
+    if let Some(password) = target.shared.password.clone() {
+        connect = connect.password(password);
+    }
+    if let Some(fingerprint) = target.fingerprint {
+        connect = connect.fingerprint(fingerprint);
+    }
+    connect
 }
 
 /// On its own machine, the secret that the gateway shares with its owner is enough: naming a device would

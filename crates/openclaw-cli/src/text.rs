@@ -20,7 +20,7 @@ pub(crate) fn left(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// A length of time to its largest unit, cut off.
-fn span(length: Duration) -> String {
+pub(crate) fn span(length: Duration) -> String {
     match length.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds / 60),

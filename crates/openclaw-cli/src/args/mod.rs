@@ -2,6 +2,8 @@
 //! where a type can hold it.
 
 mod devices;
+mod gateway;
+mod node;
 mod nodes;
 mod raw;
 mod setup;
@@ -22,6 +24,8 @@ use pairing_core::{
 };
 
 pub(crate) use devices::{Clear, DevicesCommand};
+pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
+pub(crate) use node::{NodeOptions, Pair};
 pub(crate) use nodes::NodesCommand;
 pub(crate) use setup::SetupOptions;
 pub(crate) use target::TargetOptions;
@@ -63,6 +67,12 @@ pub(crate) enum Command {
         target: TargetOptions,
         json: bool,
     },
+    Gateway {
+        command: GatewayCommand,
+        target: TargetOptions,
+        json: bool,
+    },
+    Node(NodeOptions),
     Setup(SetupOptions),
     Doctor(DoctorOptions),
     Completions(Shell),
@@ -159,6 +169,8 @@ pub(crate) enum UsageError {
     },
     #[error("{0:?} is no length of time between 1 ms and an hour")]
     Time(String),
+    #[error("a gateway does not listen on {0:?}")]
+    Bind(String),
     #[error("`--local` and `--url` name two places")]
     TwoPlaces,
 }
@@ -172,6 +184,9 @@ impl UsageError {
                 Some("the gateway's log says it at the start, and setup codes carry it".to_owned())
             }
             Self::Time(_) => Some("write milliseconds, or seconds as 10s".to_owned()),
+            Self::Bind(_) => Some(
+                "write loopback, lan, tailnet, auto, or one of this machine's addresses".to_owned(),
+            ),
             Self::TwoPlaces => Some("leave out one of them".to_owned()),
             Self::Channel(_) => {
                 let channels = Channels::builtin();
@@ -219,6 +234,8 @@ impl Raw {
             RawCommand::Pairing { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Devices { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Nodes { place, command } => command.meaning(place.meaning()?),
+            RawCommand::Gateway { command } => command.meaning()?,
+            RawCommand::Node { command } => command.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::Doctor(RawDoctor {
                 fix,

@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use super::devices::RawDevices;
+use super::gateway::RawGateway;
+use super::node::RawNode;
 use super::nodes::RawNodes;
 use super::setup::RawQr;
 use super::target::RawPlace;
@@ -45,6 +47,16 @@ pub(super) enum RawCommand {
         place: RawPlace,
         #[command(subcommand)]
         command: RawNodes,
+    },
+    /// Run the gateway, and look at it
+    Gateway {
+        #[command(subcommand)]
+        command: RawGateway,
+    },
+    /// Be a node of a gateway
+    Node {
+        #[command(subcommand)]
+        command: RawNode,
     },
     /// Make a setup code, with which a phone finds the gateway and asks to join
     Qr(RawQr),

@@ -7,8 +7,8 @@ use gateway_protocol::dm::{
 };
 use pairing_core::store::{AllowEntry, Grant, PendingRequest, SeenSender, TurnedAway};
 use pairing_core::{
-    AccountId, Allowed, Channel, ChannelId, ChannelRules, Channels, Metadata, PairingCode, Problem,
-    SenderId, Timestamp, Via,
+    AccountId, Allowed, Channel, ChannelId, ChannelRules, Channels, DecisionError, Metadata,
+    PairingCode, Problem, SenderId, Timestamp, Via,
 };
 use serde_json::{Value, json};
 
@@ -115,7 +115,9 @@ impl Backend {
             }
             Self::Gateway(remote) => {
                 let params = json!({ "channel": channel, "code": code });
-                let decided: DmDecided = remote.call("pairing.approve", &with(params, account))?;
+                let decided = remote.call("pairing.approve", &with(params, account));
+                let decided: DmDecided =
+                    decided.map_err(|failure| none_pending(failure, channel))?;
                 Ok(decided_request(decided))
             }
         }
@@ -137,7 +139,9 @@ impl Backend {
             }
             Self::Gateway(remote) => {
                 let params = json!({ "channel": channel, "request": subject });
-                let decided: DmDecided = remote.call("pairing.reject", &with(params, account))?;
+                let decided = remote.call("pairing.reject", &with(params, account));
+                let decided: DmDecided =
+                    decided.map_err(|failure| none_pending(failure, channel))?;
                 Ok(decided_request(decided))
             }
         }
@@ -327,6 +331,19 @@ fn by_channel(list: DmRequests, named: Option<&ChannelId>) -> Vec<InChannel> {
         first.problems = problems(list.problems, id);
     }
     channels
+}
+
+/// What the gateway says where there is no such request, as the same on files.
+fn none_pending(failure: Failure, channel: &ChannelId) -> Failure {
+    match failure {
+        Failure::Answer { error, .. } if error.message.starts_with("no pending") => {
+            DecisionError::NotFound {
+                channel: channel.clone(),
+            }
+            .into()
+        }
+        failure => failure,
+    }
 }
 
 fn problems(texts: Vec<String>, channel: &ChannelId) -> Vec<Problem> {

@@ -2,6 +2,7 @@
 
 use gateway_client::{CallError, ConnectError};
 use gateway_protocol::ErrorShape;
+use openclaw_gateway::{BindError, InstanceError, ServeError};
 use pairing_core::{DeviceError, escape};
 
 use super::Failure;
@@ -38,7 +39,16 @@ pub(super) fn exit_of(error: &ConnectError) -> Exit {
     }
 }
 
-pub(super) fn advice_of(error: &ConnectError) -> Option<String> {
+pub(super) fn exit_of_serve(error: &ServeError) -> Exit {
+    match error {
+        ServeError::Instance(InstanceError::Running { .. })
+        | ServeError::Bind(BindError::Open { .. }) => Exit::Refused,
+        _ => Exit::State,
+    }
+}
+
+/// What to do about a connection that there is not.
+pub(crate) fn advice_of(error: &ConnectError) -> Option<String> {
     let ConnectError::Refused(refused) = error else {
         return error.advice();
     };
