@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use pairing_core::device::{Node, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken, TokenHash};
+use pairing_core::device::{
+    Node, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken, TokenHash,
+};
 use pairing_core::{NodeList, Timestamp};
 use serde::{Deserialize, Serialize};
 
