@@ -27,6 +27,39 @@ pub struct Console<'a> {
     pub color_stdout: bool,
     /// May errors and remarks be coloured?
     pub color_stderr: bool,
+    /// Reads a key as soon as it is pressed, where a person may.
+    pub keys: Option<Keys>,
+}
+
+/// Waits for a key. Called from a thread of its own.
+pub type Keys = Box<dyn FnMut() -> io::Result<Key> + Send>;
+
+/// A key that was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// The arrow that points up.
+    Up,
+    /// The arrow that points down.
+    Down,
+    /// A character.
+    Char(char),
+    /// One that means nothing here.
+    Other,
+}
+
+impl<'a> Console<'a> {
+    /// For a program: no tables, no colours, no keys.
+    pub fn new(stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Self {
+        Self {
+            stdout,
+            stderr,
+            tables: false,
+            columns: None,
+            color_stdout: false,
+            color_stderr: false,
+            keys: None,
+        }
+    }
 }
 
 impl fmt::Debug for Console<'_> {
@@ -69,6 +102,21 @@ impl<'s, 'c> Screen<'s, 'c> {
     /// Does a person look at standard output?
     pub(crate) fn has_tables(&self) -> bool {
         self.console.tables
+    }
+
+    /// May a person decide by a key?
+    pub(crate) fn has_keys(&self) -> bool {
+        self.console.keys.is_some()
+    }
+
+    /// The keyboard, for whoever asks first.
+    pub(crate) fn take_keys(&mut self) -> Option<Keys> {
+        self.console.keys.take()
+    }
+
+    /// Begins anew on an empty screen.
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        write!(self.console.stdout, "\x1b[2J\x1b[H")
     }
 
     /// Does a line of so many characters fit, as far as is known?
@@ -239,7 +287,7 @@ impl<'s, 'c> Screen<'s, 'c> {
 }
 
 /// What happened, and why: each cause once.
-fn chain(failure: &Failure) -> String {
+pub(crate) fn chain(failure: &Failure) -> String {
     let mut text = failure.to_string();
     let mut cause = failure.source();
     while let Some(error) = cause {

@@ -6,7 +6,7 @@ pub(crate) use gateway::advice_of;
 
 use std::io;
 
-use gateway_client::{CallError, ConnectError, ParseFingerprintError};
+use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
 use openclaw_config::LoadError;
 use openclaw_gateway::{ServeError, TokenFileError};
@@ -107,6 +107,8 @@ pub(crate) enum Failure {
         method: &'static str,
         source: Box<CallError>,
     },
+    #[error("the connection to the gateway at {url} ended: {closed}")]
+    Ended { url: String, closed: Closed },
     /// The gateway said no.
     #[error("the gateway refuses `{method}`: {}", escape(&.error.message).limit(400))]
     Answer {
@@ -166,6 +168,7 @@ impl Failure {
             | Self::ConfiguredGateway { .. }
             | Self::ConfiguredFingerprint { .. }
             | Self::Call { .. }
+            | Self::Ended { .. }
             | Self::SecretFile { .. }
             | Self::NoSecret { .. }
             | Self::Identity(_)
@@ -300,6 +303,7 @@ impl Failure {
             Self::ConfiguredUrl { .. }
             | Self::ConfiguredGateway { .. }
             | Self::ConfiguredFingerprint { .. }
+            | Self::Ended { .. }
             | Self::Identity(_)
             | Self::Runtime(_)
             | Self::Entropy(_)

@@ -26,6 +26,7 @@ mod spinner;
 mod subject;
 mod target;
 mod text;
+mod watch;
 
 use std::ffi::OsString;
 use std::io;
@@ -38,7 +39,7 @@ use pairing_core::{Approver, Clock, Entropy, Pairing};
 use pairing_fs::StateDir;
 use zeroize::Zeroizing;
 
-pub use console::Console;
+pub use console::{Console, Key, Keys};
 pub use openclaw_gateway::Var;
 pub use remote::Spinner;
 pub use spinner::spinner;
@@ -160,7 +161,7 @@ fn execute(
             json,
         } => {
             let place = Place::of(state(), target, environment, screen);
-            let backend = place.backend(command.purpose(), screen)?;
+            let backend = place.backend(command.purpose(screen.has_keys()), screen)?;
             devices::Call { backend, json }.run(&command, screen)
         }
         Command::Nodes {
@@ -200,7 +201,7 @@ fn execute(
             }
             // A sender asks on files: there is nothing to ask a gateway for.
             place.target.local |= command.needs_config();
-            let backend = place.backend(command.purpose(), screen)?;
+            let backend = place.backend(command.purpose(screen.has_keys()), screen)?;
             let call = pairing::Call {
                 backend,
                 config: place.config.unwrap_or_default(),

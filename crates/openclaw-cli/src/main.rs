@@ -1,13 +1,15 @@
 //! The `openclaw` command.
 
-use std::io::{self, BufWriter, IsTerminal as _, Read as _};
+use std::io::{self, BufWriter, IsTerminal as _, Read as _, stdin};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
-use openclaw_cli::{Console, Environment, Stop, Var, run};
+use console::Term;
+use openclaw_cli::{Console, Environment, Key, Keys, Stop, Var, run};
 use pairing_core::{Clock, Entropy};
 use pairing_fs::{SystemClock, SystemEntropy};
+use rustix::termios::OptionalActions;
 use zeroize::Zeroizing;
 
 fn main() -> ExitCode {
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
         entropy: &entropy,
         probe: true,
         stop: &stop,
-        stdin: &stdin,
+        stdin: &read_stdin,
         spinner: stderr.is_terminal().then_some(openclaw_cli::spinner),
     };
     let mut console = Console {
@@ -36,11 +38,31 @@ fn main() -> ExitCode {
             .map(|size| size.ws_col),
         color_stdout: colors.0,
         color_stderr: colors.1,
+        keys: (stdin().is_terminal() && stdout.is_terminal()).then(keys),
         stdout: &mut BufWriter::new(stdout.lock()),
         // Not locked: a spinner turns on a thread of its own.
         stderr: &mut stderr,
     };
-    run(std::env::args_os(), &environment, &mut console).into()
+    let before = rustix::termios::tcgetattr(io::stdin());
+    let exit = run(std::env::args_os(), &environment, &mut console);
+    if let Ok(before) = before {
+        // A key may still be waited for, on a terminal that shows none.
+        let _ = rustix::termios::tcsetattr(io::stdin(), OptionalActions::Now, &before);
+    }
+    exit.into()
+}
+
+/// Single keys of the terminal.
+fn keys() -> Keys {
+    let terminal = Term::stdout();
+    Box::new(move || {
+        Ok(match terminal.read_key()? {
+            console::Key::ArrowUp => Key::Up,
+            console::Key::ArrowDown => Key::Down,
+            console::Key::Char(c) => Key::Char(c),
+            _ => Key::Other,
+        })
+    })
 }
 
 /// SIGINT or SIGTERM, heard from now on.
@@ -78,7 +100,7 @@ fn stop() -> Stop {
     })
 }
 
-fn stdin(most: u64) -> io::Result<Zeroizing<String>> {
+fn read_stdin(most: u64) -> io::Result<Zeroizing<String>> {
     let mut text = Zeroizing::new(String::new());
     io::stdin().lock().take(most).read_to_string(&mut text)?;
     Ok(text)

@@ -126,6 +126,11 @@ impl Remote {
         self.client.hello()
     }
 
+    /// The connection, for whoever waits for its end.
+    pub(crate) fn client(&self) -> Client {
+        self.client.clone()
+    }
+
     /// The runtime, for whoever reads the events on a thread of its own.
     pub(crate) fn runtime(&self) -> Arc<Runtime> {
         Arc::clone(&self.runtime)

@@ -12,6 +12,7 @@ use crate::remote::Purpose;
 /// Which request or device a text means depends on those that there are; it stays text.
 pub(crate) enum DevicesCommand {
     List,
+    Watch,
     /// Without a request: only a look at the newest.
     Approve(Option<String>),
     Reject(String),
@@ -25,9 +26,18 @@ pub(crate) enum DevicesCommand {
 impl DevicesCommand {
     /// What it needs of a gateway. What may be approved or ended is bounded by the scopes of who decides:
     /// the owner has all of them.
-    pub(crate) fn purpose(&self) -> Purpose {
+    pub(crate) fn purpose(&self, by_key: bool) -> Purpose {
         let (needs, decides): (&[_], _) = match self {
             Self::List | Self::Approve(None) => (&["device.pair.list"], false),
+            Self::Watch if by_key => (
+                &[
+                    "device.pair.list",
+                    "device.pair.approve",
+                    "device.pair.reject",
+                ],
+                true,
+            ),
+            Self::Watch => (&["device.pair.list"], false),
             Self::Clear(clear) if !clear.yes => (&["device.pair.list"], false),
             Self::Approve(Some(_)) => (&["device.pair.list", "device.pair.approve"], true),
             Self::Reject(_) => (&["device.pair.list", "device.pair.reject"], true),
@@ -68,6 +78,8 @@ pub(crate) struct Clear {
 pub(super) enum RawDevices {
     /// List the devices that wait, and those that are paired
     List(RawAll),
+    /// Show devices that ask as they come, and decide about them by a key
+    Watch(RawAll),
     /// Let a device in; without a request, show what the newest would grant
     Approve(RawDeviceApprove),
     /// End a request without letting the device in
@@ -176,6 +188,7 @@ impl RawDevices {
     pub(super) fn meaning(self, target: TargetOptions) -> Result<Command, UsageError> {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (DevicesCommand::List, json),
+            Self::Watch(RawAll { json }) => (DevicesCommand::Watch, json),
             Self::Approve(RawDeviceApprove { request, json }) => {
                 (DevicesCommand::Approve(request), json)
             }

@@ -31,6 +31,7 @@ pub(crate) use setup::SetupOptions;
 pub(crate) use target::TargetOptions;
 
 use crate::remote::Purpose;
+use devices::RawAll;
 use raw::{
     Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawCommand, RawDoctor, RawList,
     RawOptions, RawPairing, RawReject, RawRequest,
@@ -83,6 +84,7 @@ pub(crate) enum Command {
 /// Whether a text can be a sender is for the channel's rules to say; those stay text.
 pub(crate) enum PairingCommand {
     List(Option<ChannelId>, Option<AccountId>),
+    Watch,
     Approve(Option<ChannelId>, Option<AccountId>, PairingCode),
     Reject(Option<ChannelId>, Option<AccountId>, String),
     Allowed(ChannelId, AccountId, AllowedCommand),
@@ -91,9 +93,11 @@ pub(crate) enum PairingCommand {
 
 impl PairingCommand {
     /// What it needs of a gateway.
-    pub(crate) fn purpose(&self) -> Purpose {
+    pub(crate) fn purpose(&self, by_key: bool) -> Purpose {
         let (needs, decides): (&[_], _) = match self {
             Self::List(..) | Self::Request(..) => (&["pairing.list"], false),
+            Self::Watch if by_key => (&["pairing.list", "pairing.approve", "pairing.reject"], true),
+            Self::Watch => (&["pairing.list"], false),
             Self::Approve(..) => (&["pairing.list", "pairing.approve"], true),
             Self::Reject(..) => (&["pairing.list", "pairing.reject"], true),
             Self::Allowed(_, _, AllowedCommand::List) => (&["pairing.allowed"], false),
@@ -263,6 +267,7 @@ impl RawPairing {
                 let at = options.place(channel)?;
                 (PairingCommand::List(at.channel, at.account), at.json)
             }
+            Self::Watch(RawAll { json }) => (PairingCommand::Watch, json),
             Self::Approve(RawApprove {
                 channel,
                 code,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::devices::RawDevices;
+use super::devices::{RawAll, RawDevices};
 use super::gateway::RawGateway;
 use super::node::RawNode;
 use super::nodes::RawNodes;
@@ -73,6 +73,8 @@ pub(super) enum RawCommand {
 pub(super) enum RawPairing {
     /// List pending requests, of all channels when none is named
     List(RawList),
+    /// Show senders that ask as they come, and decide about them by a key
+    Watch(RawAll),
     /// Let the sender with this code in
     Approve(RawApprove),
     /// End a request without letting the sender in

@@ -111,10 +111,13 @@ impl Backend {
                     params["scopes"] = json!(scopes);
                 }
                 let rotated: TokenRotated = remote.call("device.token.rotate", &params)?;
+                if let Some(token) = rotated.token {
+                    // It is this machine's own.
+                    remote.keep(role, token, rotated.scopes.clone(), rotated.rotated_at_ms);
+                }
                 Ok(Rotated {
                     scopes: rotated.scopes,
                     at: Timestamp::from_millis(rotated.rotated_at_ms),
-                    // Ours alone would come with the answer, and this is no connection that keeps one.
                     token: None,
                 })
             }

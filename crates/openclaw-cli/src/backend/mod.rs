@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use pairing_core::{Approver, Limits, Pairing, Timestamp};
 
-pub(crate) use senders::{InChannel, Waiting, waiting_of, written};
+pub(crate) use senders::{InChannel, Waiting, written};
 
 use crate::remote::Remote;
 

@@ -259,7 +259,7 @@ pub(crate) fn written(entry: &AllowEntry) -> &str {
 }
 
 /// A request as an event brings it.
-pub(crate) fn waiting_of(request: DmRequest) -> Waiting {
+fn waiting_of(request: DmRequest) -> Waiting {
     Waiting {
         expires_at: request.expires_at_ms.map(Timestamp::from_millis),
         request: PendingRequest {

@@ -71,7 +71,7 @@ impl Call {
         Ok(Exit::Done)
     }
 
-    fn pending_row(&self, request: &DeviceRequest, width: usize) -> [String; 7] {
+    pub(crate) fn pending_row(&self, request: &DeviceRequest, width: usize) -> [String; 7] {
         let now = self.backend.now();
         let name = text::said(request.info.display_name.as_deref());
         let mut asks = text::ask(&request.ask);

@@ -12,6 +12,7 @@ use crate::args::DevicesCommand;
 use crate::backend::Backend;
 use crate::console::Screen;
 use crate::subject::find;
+use crate::watch::{self, Source};
 use crate::{Exit, Failure};
 
 /// Where it is carried out, and how to answer.
@@ -22,12 +23,16 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn run(
-        &self,
+        mut self,
         command: &DevicesCommand,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         match command {
             DevicesCommand::List => self.list(screen),
+            DevicesCommand::Watch => {
+                let source = Source::follow(&mut self.backend)?;
+                watch::run(&watch::Devices(&self), source, self.json, screen)
+            }
             DevicesCommand::Approve(None) => self.preview(screen),
             DevicesCommand::Approve(Some(request)) => self.approve(request, screen),
             DevicesCommand::Reject(request) => self.reject(request, screen),

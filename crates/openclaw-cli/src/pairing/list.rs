@@ -124,7 +124,7 @@ impl Call {
         Ok(())
     }
 
-    pub(super) fn row(&self, waiting: &Waiting) -> [String; 6] {
+    pub(crate) fn row(&self, waiting: &Waiting) -> [String; 6] {
         let now = self.backend.now();
         let Waiting {
             request,

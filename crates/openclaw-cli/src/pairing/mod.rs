@@ -13,6 +13,7 @@ use pairing_core::{Account, AccountId, ChannelId, DmPolicy, escape};
 use crate::args::PairingCommand;
 use crate::backend::{Backend, Files};
 use crate::console::Screen;
+use crate::watch::{self, Source};
 use crate::{Exit, Failure};
 
 /// Where it is carried out, and how to answer.
@@ -24,13 +25,17 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn run(
-        &self,
+        mut self,
         command: &PairingCommand,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         match command {
             PairingCommand::List(channel, account) => {
                 self.list(channel.as_ref(), account.as_ref(), screen)
+            }
+            PairingCommand::Watch => {
+                let source = Source::follow(&mut self.backend)?;
+                watch::run(&watch::Senders(&self), source, self.json, screen)
             }
             PairingCommand::Approve(channel, account, code) => {
                 self.approve(channel.as_ref(), account.as_ref(), *code, screen)

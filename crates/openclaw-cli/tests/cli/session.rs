@@ -257,6 +257,7 @@ impl Session {
             columns: self.columns,
             color_stdout: false,
             color_stderr: false,
+            keys: None,
         };
         let exit = run(args.map(OsString::from), &environment, &mut console);
         Ran {
