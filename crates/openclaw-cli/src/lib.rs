@@ -180,10 +180,17 @@ fn execute(
         } => gateway::run(command, target, json, state(), environment, screen),
         Command::Node(options) => node::run(options, state(), environment, screen),
         Command::Setup(options) => {
-            let state = state()?;
-            let config = Config::load(state.config(), |name| (environment.var)(name))?;
-            let service = (environment.open)(&state);
-            setup::run(&options, &config, &service, &approver(environment), screen)
+            let target = args::TargetOptions {
+                local: options.local,
+                ..args::TargetOptions::default()
+            };
+            let mut place = Place::new(Ok(state()?), target, environment);
+            place.load()?;
+            let config = place.config.clone().unwrap_or_default();
+            // What is wrong with the address is said before anything else.
+            let phone = setup::Phone::new(&options, &config)?;
+            let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;
+            setup::run(&options, &phone, &backend, screen)
         }
         Command::Pairing {
             command,

@@ -1,8 +1,10 @@
 //! Where a command is carried out: which gateway answers, and what to do where none does.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use gateway_client::Fingerprint;
 use openclaw_config::{AuthMode, Config};
 use pairing_core::escape;
 use pairing_fs::{NoStateDir, StateDir};
@@ -153,16 +155,18 @@ impl<'a> Place<'a> {
     }
 
     fn target(&self, config: &Config, screen: &mut Screen<'_, '_>) -> Result<Target, Failure> {
-        let mut read = |path: Option<&std::path::PathBuf>| {
-            path.map(|path| secret_file::read(path, screen)).transpose()
-        };
+        let mut read =
+            |path: Option<&PathBuf>| path.map(|path| secret_file::read(path, screen)).transpose();
         let given = Shared {
             token: read(self.target.token_file.as_ref())?,
             password: read(self.target.password_file.as_ref())?,
         };
-        let target = target(&self.target, given, config, |name| {
+        let mut target = target(&self.target, given, config, |name| {
             (self.environment.var)(name)
         })?;
+        if target.is_local && target.url.is_encrypted() && target.fingerprint.is_none() {
+            target.fingerprint = self.own_certificate(config);
+        }
         self.with_kept_secret(target, config)
     }
 
@@ -187,6 +191,28 @@ impl<'a> Place<'a> {
             // It has answered: what is on this machine is not what was asked about.
             Err(failure) if elsewhere && failure.is_refusal() => Err(failure),
             Err(failure) => Ok(Looked::Unusable(failure)),
+        }
+    }
+
+    /// The certificate that the gateway of this machine shows, where its files can be read: it need not be
+    /// for this address, nor made by anybody who is trusted.
+    fn own_certificate(&self, config: &Config) -> Option<Fingerprint> {
+        let state = self.state.as_ref().ok()?;
+        let tls = &config.gateway.tls;
+        let made = state.root().join("tls");
+        let (certificate, key) = match (&tls.cert_path, &tls.key_path) {
+            (Some(certificate), Some(key)) => (self.expand(certificate), self.expand(key)),
+            _ => (made.join("cert.pem"), made.join("key.pem")),
+        };
+        let tls = openclaw_gateway::Tls::load(&certificate, &key).ok()?;
+        Fingerprint::parse(&tls.fingerprint().to_string()).ok()
+    }
+
+    fn expand(&self, path: &str) -> PathBuf {
+        let home = (self.environment.var)("HOME").map(PathBuf::from);
+        match (path.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => path.into(),
         }
     }
 

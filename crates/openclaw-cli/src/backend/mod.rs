@@ -5,12 +5,14 @@
 mod devices;
 mod nodes;
 mod senders;
+mod setup;
 
 use std::time::Duration;
 
 use pairing_core::{Approver, Limits, Pairing, Timestamp};
 
 pub(crate) use senders::{InChannel, Waiting, written};
+pub(crate) use setup::SetupIssued;
 
 use crate::remote::Remote;
 
