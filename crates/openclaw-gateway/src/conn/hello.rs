@@ -67,10 +67,11 @@ pub(super) async fn register(
     session.outbox.send(response(request, Ok(hello)));
     shared.sessions.insert(session.clone());
     if let Who::Device(device) = &session.who {
+        let place = Place(shared, &session);
         if !still_holds(shared, device.clone()).await {
-            shared.sessions.remove(&session);
             return Err(Refusal::Unavailable.into());
         }
+        std::mem::forget(place);
         shared.pairing.devices().touch(device);
     }
     tracing::info!(
@@ -79,6 +80,16 @@ pub(super) async fn register(
         client = %pairing_core::escape(&session.client.id).limit(64), "connected"
     );
     Ok(session)
+}
+
+/// A place in the registry that is given back when this is dropped, also where the wait for the store
+/// is given up.
+struct Place<'a>(&'a Shared, &'a Arc<Session>);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.sessions.remove(self.1);
+    }
 }
 
 async fn still_holds(shared: &Arc<Shared>, device: AuthenticatedDevice) -> bool {
