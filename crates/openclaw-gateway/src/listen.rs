@@ -21,6 +21,9 @@ use crate::sockets::Permit;
 /// For the TLS handshake, and for the head of each request, where `limits.handshake` is not shorter.
 const HEAD: Duration = Duration::from_secs(10);
 
+/// For the answer that is under way when the gateway stops.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
+
 /// The longest head of a request, in bytes.
 const HEAD_BYTES: usize = 8192;
 
@@ -119,7 +122,7 @@ async fn serve(
         served = connection.as_mut() => served,
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
-            timeout(HEAD, connection).await.unwrap_or(Ok(()))
+            timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = served {

@@ -6,11 +6,17 @@ use serde_json::{Value, json};
 
 use crate::access::answer;
 use crate::refusals::{connect, refused};
-use crate::support::{Device, Running, TOKEN, node_params, operator_params, start, start_with};
+use crate::support::{
+    Device, Running, TOKEN, node_params, operator_params, settings, start, start_with,
+};
+
+/// Guesses here are not slowed.
+const SWIFT: &str = "limits: { loopbackDelayMs: 0 }";
 
 /// A gateway with `gateway.auth` of one's own.
 async fn start_asking(auth: &str) -> Running {
-    let config = Config::parse(&format!("{{ gateway: {{ auth: {{ {auth} }} }} }}")).unwrap();
+    let config =
+        Config::parse(&format!("{{ gateway: {{ auth: {{ {auth} }}, {SWIFT} }} }}")).unwrap();
     let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
     start_with(settings, |builder| builder).await
 }
@@ -41,7 +47,7 @@ fn unauthorized(message: &str, code: &str, reason: &str, can_retry: bool, step: 
 
 #[tokio::test]
 async fn what_is_wrong_with_a_secret_is_said_by_code() {
-    let token = start().await;
+    let token = start_with(settings(SWIFT), |builder| builder).await;
     let password = start_asking("mode: 'password', password: 'sesame'").await;
     let token_missing = unauthorized(
         "gateway token missing (provide gateway auth token)",
