@@ -4,12 +4,14 @@ use pairing_core::{Account, Created, DmPolicy, Refusal, Requested, Sender, escap
 
 use super::{Call, Place};
 use crate::args::Asking;
+use crate::backend::Files;
 use crate::console::Screen;
 use crate::{Exit, Failure, json, text};
 
 impl Call {
     pub(super) fn request(
         &self,
+        files: &Files,
         account: &Account,
         asking: &Asking,
         screen: &mut Screen<'_, '_>,
@@ -20,10 +22,10 @@ impl Call {
         });
         let requested = account.request_or_reuse(sender)?;
         if self.json {
-            self.answer(account, asking, &requested, screen)?;
+            self.answer(files, account, asking, &requested, screen)?;
         }
         let place = Place(account.channel().id(), account.id());
-        let now = self.service.now();
+        let now = files.service.now();
         match requested {
             Requested::Created(Created { reply, .. }) => {
                 if !self.json {
@@ -49,7 +51,7 @@ impl Call {
             Requested::Full => {
                 screen.note(format_args!(
                     "full: {} are pending for {place}, which is the most; no reply is sent",
-                    text::count(self.service.limits().max_pending as u64, "request"),
+                    text::count(files.service.limits().max_pending as u64, "request"),
                 ));
                 screen.hint(&format!(
                     "approve or reject one of `openclaw pairing list {}`",
@@ -76,6 +78,7 @@ impl Call {
 
     fn answer(
         &self,
+        files: &Files,
         account: &Account,
         asking: &Asking,
         requested: &Requested,
@@ -101,7 +104,7 @@ impl Call {
                 .as_ref()
                 .map_or(asking.sender.as_str(), |id| id.as_str()),
             code: request.map(|request| request.code),
-            expires_at: request.and_then(|request| request.expires_at(self.service.limits())),
+            expires_at: request.and_then(|request| request.expires_at(files.service.limits())),
             reply,
         })?;
         Ok(())

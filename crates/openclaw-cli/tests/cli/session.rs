@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openclaw_cli::{Console, Environment, Exit, run};
-use pairing_core::{Channels, Limits, ManualClock, Pairing, Timestamp};
+use openclaw_cli::{Console, Environment, Exit, Var, run};
+use pairing_core::{Channels, Clock, Entropy, Limits, ManualClock, Pairing, Timestamp};
 use pairing_fs::{FsStore, Probe, StateDir, discovered_channels};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 /// Three minutes after the requests of the recorded install were made.
 const NOW: &str = "2026-11-22T13:31:00.000Z";
@@ -230,15 +231,23 @@ impl Session {
     fn run_for(&self, args: &[&str], reader: Reader) -> Ran {
         let state = self.state();
         let args = ["openclaw"].into_iter().chain(args.iter().copied());
-        let var = |name: &str| match name {
+        let var: Var = Arc::new(move |name: &str| match name {
             "OPENCLAW_STATE_DIR" => Some(state.clone().into_os_string()),
             "USER" => Some("ann".into()),
             _ => None,
-        };
+        });
         let open = |state: &StateDir| self.open(state);
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let entropy: Arc<dyn Entropy> = self.entropy.clone();
         let environment = Environment {
             var: &var,
             open: &open,
+            clock: &clock,
+            entropy: &entropy,
+            probe: false,
+            stop: &|| Box::pin(std::future::pending()),
+            stdin: &|_| Ok(Zeroizing::default()),
+            spinner: None,
         };
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let mut console = Console {
@@ -248,6 +257,7 @@ impl Session {
             columns: self.columns,
             color_stdout: false,
             color_stderr: false,
+            keys: None,
         };
         let exit = run(args.map(OsString::from), &environment, &mut console);
         Ran {

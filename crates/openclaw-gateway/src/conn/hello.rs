@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gateway_protocol::hello::{AuthMethod, HelloAuth, HelloOk, Policy, ServerInfo};
 use gateway_protocol::{ConnectParams, Refusal};
 use pairing_core::device::AuthenticatedDevice;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::admit::{Admitted, Denied};
 use super::response;
@@ -14,7 +15,8 @@ use crate::settings::Settings;
 use crate::shared::{Chain, Shared, VERSION};
 
 /// Registers the session, then looks again whether what admitted it still holds: whoever revoked it
-/// before has been seen, whoever does after sees the session.
+/// before has been seen, whoever does after sees the session. With it comes `hello-ok`, to be sent
+/// before anything else.
 pub(super) async fn register(
     request: &str,
     version: u32,
@@ -23,7 +25,7 @@ pub(super) async fn register(
     arrival: &Arrival,
     shared: &Arc<Shared>,
     settings: &Settings,
-) -> Result<Arc<Session>, Denied> {
+) -> Result<(Registered, Utf8Bytes), Denied> {
     let Admitted {
         who,
         method,
@@ -64,14 +66,12 @@ pub(super) async fn register(
             tick_interval_ms: u64::try_from(limits.tick_interval.as_millis()).unwrap_or(u64::MAX),
         },
     };
-    session.outbox.send(response(request, Ok(hello)));
-    shared.sessions.insert(session.clone());
+    let hello = response(request, Ok(hello));
+    let registered = Registered::new(session.clone(), shared.clone());
     if let Who::Device(device) = &session.who {
-        let place = Place(shared, &session);
         if !still_holds(shared, device.clone()).await {
             return Err(Refusal::Unavailable.into());
         }
-        std::mem::forget(place);
         shared.pairing.devices().touch(device);
     }
     tracing::info!(
@@ -79,16 +79,26 @@ pub(super) async fn register(
         device = session.device().map(|device| tracing::field::display(device.id())),
         client = %pairing_core::escape(&session.client.id).limit(64), "connected"
     );
-    Ok(session)
+    Ok((registered, hello))
 }
 
-/// A place in the registry that is given back when this is dropped, also where the wait for the store
-/// is given up.
-struct Place<'a>(&'a Shared, &'a Arc<Session>);
+/// A session in the registry, for as long as this lives.
+pub(super) struct Registered {
+    pub(super) session: Arc<Session>,
+    shared: Arc<Shared>,
+}
 
-impl Drop for Place<'_> {
+impl Registered {
+    fn new(session: Arc<Session>, shared: Arc<Shared>) -> Self {
+        shared.sessions.insert(session.clone());
+        Self { session, shared }
+    }
+}
+
+impl Drop for Registered {
     fn drop(&mut self) {
-        self.0.sessions.remove(self.1);
+        self.shared.sessions.remove(&self.session);
+        self.shared.invokes.forget(self.session.number);
     }
 }
 
