@@ -7,5 +7,17 @@
     reason = "tests"
 )]
 
+mod access;
+mod credentials;
+mod frames;
 mod handshake;
+mod hello;
+mod http;
+mod lockout;
+mod proof;
+mod recorded;
+mod refusals;
+mod setup_codes;
+mod sockets;
 mod support;
+mod tls;
