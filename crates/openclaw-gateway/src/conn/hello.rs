@@ -65,12 +65,23 @@ pub(super) async fn register(
         },
     };
     session.outbox.send(response(request, Ok(hello)));
-    shared.sessions.insert(session.clone());
+    if !shared.sessions.insert(session.clone()) {
+        return Err(Refusal::Unavailable.into());
+    }
+    let unconfirmed = Unconfirmed {
+        shared,
+        session: &session,
+    };
+    let holds = match &session.who {
+        Who::Device(device) => still_holds(shared, device.clone()).await,
+        // It may have come by a secret that is none any more.
+        Who::Operator(_) => settings.secret.is_same(&shared.settings.load().secret),
+    };
+    if !holds {
+        return Err(Refusal::Unavailable.into());
+    }
+    std::mem::forget(unconfirmed);
     if let Who::Device(device) = &session.who {
-        if !still_holds(shared, device.clone()).await {
-            shared.sessions.remove(&session);
-            return Err(Refusal::Unavailable.into());
-        }
         shared.pairing.devices().touch(device);
     }
     tracing::info!(
@@ -79,6 +90,20 @@ pub(super) async fn register(
         client = %pairing_core::escape(&session.client.id).limit(64), "connected"
     );
     Ok(session)
+}
+
+/// A session that is registered and has not been confirmed: taken out again when dropped, also where
+/// the time for the handshake runs out meanwhile.
+struct Unconfirmed<'s> {
+    shared: &'s Shared,
+    session: &'s Session,
+}
+
+impl Drop for Unconfirmed<'_> {
+    fn drop(&mut self) {
+        self.shared.sessions.remove(self.session);
+        self.shared.invokes.forget(self.session.number);
+    }
 }
 
 async fn still_holds(shared: &Arc<Shared>, device: AuthenticatedDevice) -> bool {
