@@ -78,7 +78,11 @@ async fn write<S: Socket>(
                     }
                 }
             }
-            Next::End(end) => return Some(end),
+            Next::End(end) => {
+                // What was fed last has not left the sink yet.
+                let flushed = timeout(FAREWELL, unless_cut(session, sink.flush())).await;
+                return flushed.ok().flatten().and_then(|all| all.then_some(end));
+            }
         }
     }
 }

@@ -7,5 +7,18 @@
     reason = "tests"
 )]
 
+mod devices;
+mod dm;
+mod elsewhere;
+mod events;
 mod handshake;
+mod invoke;
+mod methods;
+mod nodes;
+mod reloading;
+mod serving;
+mod sessions;
+mod stopping;
 mod support;
+mod talk;
+mod weather;
