@@ -100,6 +100,8 @@ pub(crate) enum Failure {
     Connect {
         url: String,
         source: Box<ConnectError>,
+        /// Was it shown a secret that it shares with its owner?
+        showed: bool,
     },
     /// The connection or the answer is at fault.
     #[error("cannot have the gateway do `{method}`")]
@@ -273,7 +275,7 @@ impl Failure {
             Self::Picture { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("name a file that does not exist yet".to_owned())
             }
-            Self::Connect { source, .. } => gateway::advice_of(source),
+            Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
             Self::Call { source, .. } => gateway::advice_of_call(source),

@@ -68,6 +68,7 @@ pub(crate) fn run(
         url: target.url,
         device,
         json: options.json,
+        showed: !target.shared.is_empty(),
         waiting: None,
         environment,
         screen,
@@ -119,6 +120,8 @@ struct Telling<'t, 's, 'c> {
     url: GatewayUrl,
     device: String,
     json: bool,
+    /// Is the gateway shown a secret that it shares with its owner?
+    showed: bool,
     /// Turns for as long as the owner has not approved.
     waiting: Option<Box<dyn std::any::Any>>,
     environment: &'t Environment<'t>,
@@ -177,7 +180,7 @@ impl Telling<'_, '_, '_> {
                 });
                 self.say(line, event)?;
                 if let Disconnect::Failed(error) = &why
-                    && let Some(advice) = failure::advice_of(error)
+                    && let Some(advice) = failure::advice_of(error, self.showed)
                 {
                     self.screen.hint(&advice);
                 }
@@ -186,6 +189,7 @@ impl Telling<'_, '_, '_> {
             LinkEvent::GaveUp(source) => Err(Failure::Connect {
                 url: self.url.as_str().to_owned(),
                 source: Box::new(source),
+                showed: self.showed,
             }),
             _ => Ok(()),
         }

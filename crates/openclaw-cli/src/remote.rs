@@ -83,6 +83,7 @@ impl Remote {
         let (client, events) = opened.map_err(|source| Failure::Connect {
             url: target.url.as_str().to_owned(),
             source: Box::new(source),
+            showed: !target.shared.is_empty(),
         })?;
         Ok(Self {
             client,

@@ -8,6 +8,10 @@ use pairing_core::{DeviceError, escape};
 use super::Failure;
 use crate::Exit;
 
+/// About a secret that is not the gateway's.
+const WRONG: &str = "the secret is another gateway's, or an old one: `openclaw gateway token` on the gateway's \
+                     machine says where its own is";
+
 pub(super) fn refused(method: &'static str, error: ErrorShape, proven: bool) -> Failure {
     let of = |error| {
         if method.starts_with("node.") {
@@ -48,7 +52,7 @@ pub(super) fn exit_of_serve(error: &ServeError) -> Exit {
 }
 
 /// What to do about a connection that there is not.
-pub(crate) fn advice_of(error: &ConnectError) -> Option<String> {
+pub(crate) fn advice_of(error: &ConnectError, showed: bool) -> Option<String> {
     let ConnectError::Refused(refused) = error else {
         return error.advice();
     };
@@ -57,10 +61,9 @@ pub(crate) fn advice_of(error: &ConnectError) -> Option<String> {
             "give it with `--token-file` or `--password-file`, or set OPENCLAW_GATEWAY_TOKEN; \
              `openclaw gateway token` on the gateway's machine says where it is"
         }
-        "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH" => {
-            "this is another gateway's secret, or an old one: `openclaw gateway token` on the \
-             gateway's machine says where its own is"
-        }
+        "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH" => WRONG,
+        // A wrong secret is as good as none.
+        "DEVICE_IDENTITY_REQUIRED" if showed => WRONG,
         "DEVICE_IDENTITY_REQUIRED" => {
             "give the gateway's secret with `--token-file`; from another machine, a command that \
              decides, such as `openclaw devices approve <request>`, asks for this machine to be paired"
@@ -69,7 +72,6 @@ pub(crate) fn advice_of(error: &ConnectError) -> Option<String> {
     };
     Some(told.to_owned())
 }
-
 pub(super) fn advice_of_call(error: &CallError) -> Option<String> {
     match error {
         CallError::Timeout(_) => Some(
