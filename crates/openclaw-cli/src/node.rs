@@ -136,7 +136,7 @@ impl Telling<'_, '_, '_> {
         );
         let line = format!("Connecting to {url} as node {device}");
         let event = json!({ "event": "connecting", "url": self.url, "nodeId": self.device });
-        self.say(line, event)
+        self.say(&line, &event)
     }
 
     fn tell(&mut self, event: LinkEvent) -> Result<(), Failure> {
@@ -151,7 +151,7 @@ impl Telling<'_, '_, '_> {
                     "version": hello.server.version,
                     "connId": hello.server.conn_id,
                 });
-                self.say(line, event)
+                self.say(&line, &event)
             }
             LinkEvent::PairingRequired {
                 request_id, reason, ..
@@ -165,7 +165,7 @@ impl Telling<'_, '_, '_> {
                     "requestId": request_id,
                     "reason": reason,
                 });
-                self.say(line, event)?;
+                self.say(&line, &event)?;
                 let spinner = self.environment.spinner;
                 self.waiting = spinner.map(|spinner| spinner("waiting for approval"));
                 Ok(())
@@ -178,7 +178,7 @@ impl Telling<'_, '_, '_> {
                     "why": why.to_string(),
                     "retryInMs": u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX),
                 });
-                self.say(line, event)?;
+                self.say(&line, &event)?;
                 if let Disconnect::Failed(error) = &why
                     && let Some(advice) = failure::advice_of(error, self.showed)
                 {
@@ -195,9 +195,9 @@ impl Telling<'_, '_, '_> {
         }
     }
 
-    fn say(&mut self, line: String, event: Value) -> Result<(), Failure> {
+    fn say(&mut self, line: &str, event: &Value) -> Result<(), Failure> {
         if self.json {
-            self.screen.json_line(&event)?;
+            self.screen.json_line(event)?;
         } else {
             self.screen.line(line)?;
         }

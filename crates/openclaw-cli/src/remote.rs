@@ -241,11 +241,9 @@ async fn patiently<T>(spinner: Option<Spinner>, what: &str, future: impl Future<
     let Some(spinner) = spinner else {
         return future.await;
     };
-    match tokio::time::timeout(SHORT, &mut future).await {
-        Ok(ready) => ready,
-        Err(_) => {
-            let _shown = spinner(what);
-            future.await
-        }
+    if let Ok(ready) = tokio::time::timeout(SHORT, &mut future).await {
+        return ready;
     }
+    let _shown = spinner(what);
+    future.await
 }
