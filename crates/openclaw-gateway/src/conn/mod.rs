@@ -21,10 +21,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::edge::Arrival;
-use crate::sessions::Session;
 use crate::settings::Settings;
 use crate::shared::{Chain, Shared, event};
 use crate::sockets::Permit;
+use hello::Registered;
 use outbox::{End, frame};
 use stepped::Stepped;
 
@@ -60,7 +60,8 @@ pub(crate) async fn drive(
         Err(End::new(close::POLICY, "handshake timeout"))
     });
     match greeted {
-        Ok(session) => {
+        Ok(registered) => {
+            let session = &registered.session;
             permit.let_in();
             shared.metrics.handshake("ok");
             let _counted = shared.metrics.connected(match session.role() {
@@ -71,9 +72,7 @@ pub(crate) async fn drive(
             let socket = ws.into_inner().into_inner();
             let config = self::config(limits.max_payload);
             let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-            session::run(ws, &session, &shared).await;
-            shared.sessions.remove(&session);
-            shared.invokes.forget(session.number);
+            session::run(ws, session, &shared).await;
         }
         Err(end) => farewell(ws, &end).await,
     }
@@ -82,20 +81,20 @@ pub(crate) async fn drive(
 fn config(most: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         // The default is 128 KiB for each connection, idle or not; larger frames still arrive.
-        .read_buffer_size(4096)
+        .read_buffer_size(2048)
         .write_buffer_size(4096)
         .max_message_size(Some(most))
         .max_frame_size(Some(most))
 }
 
 /// Challenge, `connect`, the answer. A connection that comes in is in the registry afterwards, with its
-/// `hello-ok` queued; one that does not has had its answer.
+/// `hello-ok` sent; one that does not has had its answer.
 async fn greet<S: Socket>(
     ws: &mut WebSocketStream<S>,
     arrival: &Arrival,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
-) -> Result<Arc<Session>, End> {
+) -> Result<Registered, End> {
     let gone = || End::new(close::NORMAL, "");
     let nonce = shared.id().map_err(|error| {
         tracing::error!(error = %Chain(&error), "no challenge could be drawn");
@@ -124,7 +123,10 @@ async fn greet<S: Socket>(
         Err(Refusal::NotConnect.into())
     };
     match admitted {
-        Ok(session) => Ok(session),
+        Ok((registered, hello)) => match ws.send(Message::Text(hello)).await {
+            Ok(()) => Ok(registered),
+            Err(_) => Err(gone()),
+        },
         Err(denied) => {
             let refusal = denied.refusal;
             shared.metrics.handshake(refusal.label());
@@ -160,7 +162,7 @@ async fn enter(
     arrival: &Arrival,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
-) -> Result<Arc<Session>, admit::Denied> {
+) -> Result<(Registered, Utf8Bytes), admit::Denied> {
     let params = ConnectParams::parse(request.params.as_deref()).map_err(Refusal::Params)?;
     let version = params.version().ok_or(Refusal::Protocol)?;
     let params = Arc::new(params);

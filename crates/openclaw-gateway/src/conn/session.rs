@@ -10,6 +10,8 @@ use gateway_protocol::{ErrorShape, FrameError, Request, close};
 use tokio::pin;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::outbox::{End, Next};
@@ -18,6 +20,9 @@ use crate::breaker::{Breaker, Verdict};
 use crate::methods::{Answer, Call, Reply};
 use crate::sessions::Session;
 use crate::shared::Shared;
+
+/// The longest frame that is sent, in bytes.
+const PART: usize = 4096;
 
 /// Answers and tells until one side ends it.
 pub(super) async fn run<S: Socket>(
@@ -61,7 +66,7 @@ async fn write<S: Socket>(
         match outbox.next(written) {
             Next::Send(frame) => {
                 written = frame.len();
-                if !unless_cut(session, sink.feed(Message::Text(frame))).await? {
+                if !unless_cut(session, feed(sink, frame)).await? {
                     return None;
                 }
             }
@@ -81,6 +86,26 @@ async fn write<S: Socket>(
             Next::End(end) => return Some(end),
         }
     }
+}
+
+/// Writes a message, a long one in parts: the library keeps a buffer as large as the largest frame that
+/// it ever wrote, for each connection.
+async fn feed<S: Socket>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    message: Utf8Bytes,
+) -> Result<(), Error> {
+    if message.len() <= PART {
+        return sink.feed(Message::Text(message)).await;
+    }
+    let mut rest = Bytes::from(message);
+    let mut code = Data::Text;
+    while !rest.is_empty() {
+        let part = rest.split_to(rest.len().min(PART));
+        let part = Frame::message(part, OpCode::Data(code), rest.is_empty());
+        sink.feed(Message::Frame(part)).await?;
+        code = Data::Continue;
+    }
+    Ok(())
 }
 
 /// Waits for a write, unless the connection is cut off while the client does not read: `None` where the
