@@ -53,8 +53,14 @@ pub(super) fn exit_of_serve(error: &ServeError) -> Exit {
 
 /// What to do about a connection that there is not.
 pub(crate) fn advice_of(error: &ConnectError, showed: bool) -> Option<String> {
-    let ConnectError::Refused(refused) = error else {
-        return error.advice();
+    let refused = match error {
+        ConnectError::Refused(refused) => refused,
+        ConnectError::Tls(_) => {
+            let told = "if the gateway made its certificate itself, pin that with `--tls-fingerprint`: \
+                        the gateway says it when it starts, and setup codes carry it";
+            return Some(told.to_owned());
+        }
+        _ => return error.advice(),
     };
     let told = match refused.code() {
         "AUTH_TOKEN_MISSING" | "AUTH_PASSWORD_MISSING" => {

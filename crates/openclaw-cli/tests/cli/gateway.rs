@@ -291,3 +291,34 @@ fn t19_a_key_decides_about_what_was_chosen() {
     assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
     assert!(ran.stdout.contains("Rejected imessage"), "{}", ran.stdout);
 }
+
+#[test]
+fn t102_a_certificate_that_was_named_is_the_only_one() {
+    let mut session = masked(Session::new());
+    let (live, fingerprint) = Live::encrypted(&mut session);
+    let named = live.named(&session).replace("ws://", "wss://");
+    session.mask(r"(00:){31}00", "[another]");
+    session.mask(
+        r"([0-9A-F]{2}:){31}[0-9A-F]{2}|[0-9a-f]{64}",
+        "[fingerprint]",
+    );
+    let wrong = "00:".repeat(31) + "00";
+    session.person(&format!(
+        "devices list {named} --tls-fingerprint {fingerprint}"
+    ));
+    session.person(&format!("devices list {named} --tls-fingerprint {wrong}"));
+    session.person(&format!("devices list {named}"));
+    // The gateway of this machine is known by its own files.
+    session.looks = true;
+    session.write_in(
+        ".",
+        "openclaw.json",
+        "{ gateway: { tls: { enabled: true } } }",
+    );
+    session.vars = vec![
+        ("OPENCLAW_GATEWAY_PORT", live.port.to_string()),
+        ("OPENCLAW_GATEWAY_TOKEN", TOKEN.to_owned()),
+    ];
+    session.person("devices list");
+    session.finish("gateway-tls");
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use openclaw_config::Config;
-use openclaw_gateway::{Gateway, Overrides, Settings};
+use openclaw_gateway::{Fingerprint, Gateway, Overrides, Settings, Tls};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -22,6 +22,18 @@ pub(crate) struct Live {
 impl Live {
     /// On the state of a session, by its clock.
     pub(crate) fn on(session: &mut Session) -> Self {
+        Self::with(session, None)
+    }
+
+    /// The same behind a certificate that was made for it.
+    pub(crate) fn encrypted(session: &mut Session) -> (Self, Fingerprint) {
+        let dir = session.state().join("tls");
+        let tls = Tls::self_made(&dir, session.service().now()).unwrap();
+        let fingerprint = tls.fingerprint();
+        (Self::with(session, Some(tls)), fingerprint)
+    }
+
+    fn with(session: &mut Session, tls: Option<Tls>) -> Self {
         let text = format!("{{ gateway: {{ auth: {{ token: {TOKEN:?} }} }} }}");
         let config = Config::parse(&text).unwrap();
         let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
@@ -38,6 +50,10 @@ impl Live {
                 };
                 let builder = Gateway::builder(service, settings).listener(listener);
                 let builder = builder.entropy(Arc::new(entropy)).shutdown(stopped);
+                let builder = match tls {
+                    Some(tls) => builder.tls(tls),
+                    None => builder,
+                };
                 builder.build().run().await;
             });
         });
