@@ -83,6 +83,7 @@ impl Remote {
         let (client, events) = opened.map_err(|source| Failure::Connect {
             url: target.url.as_str().to_owned(),
             source: Box::new(source),
+            showed: !target.shared.is_empty(),
         })?;
         Ok(Self {
             client,
@@ -240,11 +241,9 @@ async fn patiently<T>(spinner: Option<Spinner>, what: &str, future: impl Future<
     let Some(spinner) = spinner else {
         return future.await;
     };
-    match tokio::time::timeout(SHORT, &mut future).await {
-        Ok(ready) => ready,
-        Err(_) => {
-            let _shown = spinner(what);
-            future.await
-        }
+    if let Ok(ready) = tokio::time::timeout(SHORT, &mut future).await {
+        return ready;
     }
+    let _shown = spinner(what);
+    future.await
 }

@@ -223,13 +223,12 @@ impl Files {
         named: Option<&ChannelId>,
         account: Option<&AccountId>,
     ) -> Result<Vec<Result<InChannel, Failure>>, Failure> {
-        let channels = match named {
-            Some(id) => vec![self.channel(id)?],
-            None => {
-                let known = self.service.channels().iter();
-                let known = known.map(|rules| self.channel(rules.id()));
-                known.collect::<Result<_, _>>()?
-            }
+        let channels = if let Some(id) = named {
+            vec![self.channel(id)?]
+        } else {
+            let known = self.service.channels().iter();
+            let known = known.map(|rules| self.channel(rules.id()));
+            known.collect::<Result<_, _>>()?
         };
         let read = |channel: Channel| {
             let pending = match account {
