@@ -143,7 +143,7 @@ fn t100_secrets_that_are_none() {
     session.person(&format!("devices list --url ws://127.0.0.1:{}", live.port));
     fs::remove_file(&token).unwrap();
     session.person(&format!("devices list {named}"));
-    for text in ["", "  \n", "a\nb\n"] {
+    for text in ["", "  \n", "a\nb\n", "[REDACTED]\n"] {
         fs::write(&token, text).unwrap();
         set_mode(&token, 0o600);
         session.person(&format!("devices list {named}"));
@@ -321,4 +321,23 @@ fn t102_a_certificate_that_was_named_is_the_only_one() {
     ];
     session.person("devices list");
     session.finish("gateway-tls");
+}
+
+#[test]
+fn t84_no_secret_is_taken_from_the_command_line() {
+    let session = Session::new();
+    for command in [
+        "devices list",
+        "nodes list",
+        "pairing list",
+        "gateway run",
+        "node run",
+    ] {
+        for option in ["--token", "--password"] {
+            let line = format!("{command} {option} hunter2");
+            let ran = session.run(&line.split(' ').collect::<Vec<_>>());
+            assert_eq!(ran.exit, Exit::Usage, "{line}");
+            assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+        }
+    }
 }
