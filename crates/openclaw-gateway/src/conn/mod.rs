@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_protocol::event::{CHALLENGE, Challenge};
-use gateway_protocol::{ConnectParams, FrameError, Refusal, Request, Response, close};
+use gateway_protocol::{ConnectParams, Refusal, Request, Response, close};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -21,6 +22,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::edge::Arrival;
+use crate::listen::stopped;
 use crate::settings::Settings;
 use crate::shared::{Chain, Shared, event};
 use crate::sockets::Permit;
@@ -37,31 +39,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 const FAREWELL: Duration = Duration::from_secs(1);
 const FAREWELL_BYTES: u64 = 1 << 20;
 
+/// The gateway stops before a connection is in.
+const STOPPING: End = End {
+    code: close::GOING_AWAY,
+    reason: "gateway stopping",
+    at_once: false,
+};
+
 /// Drives a socket that has been upgraded, until it ends.
 pub(crate) async fn drive(
     socket: impl Socket,
     arrival: Arrival,
     shared: Arc<Shared>,
     mut permit: Permit,
+    stop: watch::Receiver<bool>,
 ) {
     let settings = shared.settings.load_full();
     let limits = &settings.limits;
     let config = config(limits.pre_auth_bytes);
     let mut ws =
         WebSocketStream::from_raw_socket(Stepped::new(socket), Role::Server, Some(config)).await;
-    let greeted = timeout(
-        limits.handshake,
-        greet(&mut ws, &arrival, &shared, &settings),
-    )
-    .await;
-    let greeted = greeted.unwrap_or_else(|_| {
-        tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
-        shared.metrics.handshake("timeout");
-        Err(End::new(close::POLICY, "handshake timeout"))
-    });
+    let mut stopping = stop.clone();
+    let greeted = tokio::select! {
+        greeted = timeout(
+            limits.handshake,
+            greet(&mut ws, &arrival, &shared, &settings),
+        ) => greeted.unwrap_or_else(|_| {
+            tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
+            shared.metrics.handshake("timeout");
+            Err(End::new(close::POLICY, "handshake timeout"))
+        }),
+        () = stopped(&mut stopping) => Err(STOPPING),
+    };
     match greeted {
         Ok(registered) => {
             let session = &registered.session;
+            if *stop.borrow() {
+                // Registered after everybody who was there had been told.
+                session.outbox.end(STOPPING);
+            }
             permit.let_in();
             shared.metrics.handshake("ok");
             let _counted = shared.metrics.connected(match session.role() {
@@ -111,9 +127,7 @@ async fn greet<S: Socket>(
         Ok(request) => request,
         Err(error) => {
             shared.metrics.handshake("not-connect");
-            if let FrameError::NotRequest { id: Some(id), .. } = error {
-                refuse(ws, &id, &Refusal::NotConnect).await;
-            }
+            tracing::info!(address = %arrival.address, error = %Chain(&error), "no request came first");
             return Err(End::new(close::POLICY, "invalid request frame"));
         }
     };

@@ -7,5 +7,30 @@
     reason = "tests"
 )]
 
+mod access;
+mod credentials;
+mod devices;
+mod dm;
+mod elsewhere;
+mod events;
+mod frames;
 mod handshake;
+mod hello;
+mod http;
+mod invoke;
+mod lockout;
+mod methods;
+mod nodes;
+mod proof;
+mod recorded;
+mod refusals;
+mod reloading;
+mod serving;
+mod sessions;
+mod setup_codes;
+mod sockets;
+mod stopping;
 mod support;
+mod talk;
+mod tls;
+mod weather;
