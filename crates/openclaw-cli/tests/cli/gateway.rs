@@ -341,3 +341,36 @@ fn t84_no_secret_is_taken_from_the_command_line() {
         }
     }
 }
+
+#[test]
+fn t91_the_gateway_elsewhere_that_is_configured() {
+    let mut session = unnumbered(Session::recorded_devices());
+    let live = Live::on(&mut session);
+    session.looks = true;
+    let configure = |session: &Session, port: u16, token: &str| {
+        let config = format!(
+            "{{ gateway: {{ mode: \"remote\", remote: {{ url: \"ws://127.0.0.1:{port}\", token: {token:?} }} }} }}"
+        );
+        session.write_in(".", "openclaw.json", config);
+    };
+    configure(&session, live.port, TOKEN);
+    session.person("devices rename Phone Tablet");
+    // It answers, and says no: that is no reason to decide elsewhere.
+    configure(&session, live.port, "hunter2");
+    session.person("devices rename Tablet Phone");
+    session.person("devices rename Tablet Phone --local");
+    // Nobody answers: that is said, and where it goes then.
+    configure(&session, 1, TOKEN);
+    session.person("devices rename Phone Tablet");
+    session.finish("gateway-elsewhere");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_told() {
+    let mut session = Session::recorded_devices();
+    session.looks = true;
+    session.write_in(".", "openclaw.json", "{ gateway: { port: 70000 } }");
+    session.person("devices rename Phone Tablet");
+    session.person("gateway status");
+    session.finish("gateway-config");
+}
