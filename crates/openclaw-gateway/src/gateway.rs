@@ -151,6 +151,10 @@ impl Gateway {
         Handle(self.shared.clone())
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// Runs until the shutdown signal; then everybody is told, what is under way ends within
     /// `limits.drain`, and what is to be written down is. Needs tokio's I/O and time, and threads for
     /// blocking work.

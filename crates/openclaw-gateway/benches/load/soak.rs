@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Socket, connect, knock, next};
+use crate::client::{Socket, knock, next};
 use crate::server::{Server, TOKEN};
 
 /// Paired nodes that stay, at most.

@@ -230,7 +230,8 @@ async fn farewell<S: Socket>(mut ws: WebSocketStream<S>, end: &End) {
         reason: Utf8Bytes::from_static(end.reason),
     };
     let words = async {
-        ws.close(Some(close)).await.ok()?;
+        // Where the client has said it first, what is left to be sent is the answer to that.
+        let _ = ws.close(Some(close)).await;
         ws.flush().await.ok()?;
         let mut rest = ws.get_mut().take(FAREWELL_BYTES);
         tokio::io::copy(&mut rest, &mut tokio::io::sink())

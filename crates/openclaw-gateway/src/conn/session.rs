@@ -37,9 +37,11 @@ pub(super) async fn run<S: Socket>(
         tokio::select! {
             end = &mut writing => end,
             end = read(&mut stream, session, shared) => {
-                session.outbox.end(end);
-                // What is queued goes before the end; who does not take it does not get it.
-                timeout(FAREWELL, &mut writing).await.unwrap_or(None)
+                session.outbox.end(end.clone());
+                // What is queued goes before the end; who does not take it does not get it, and who has
+                // said that it is over gets no more than the answer to that.
+                let written = timeout(FAREWELL, &mut writing).await;
+                written.map_or(None, |written| written.or(Some(end)))
             }
         }
     };

@@ -4,8 +4,9 @@ use futures_util::SinkExt as _;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 
 use crate::refusals::connect;
 use crate::support::{Raw, operator_params, settings, start, start_with};
@@ -186,6 +187,35 @@ async fn what_is_no_websocket_frame_ends_the_connection() {
             let end = raw.answer().await;
             assert!(end["close"].is_number(), "{bytes:02x?}: {end}");
         }
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_close_is_answered_whatever_came_before_it() {
+    let gateway = start().await;
+    for is_in in [false, true] {
+        let mut raw = gateway.raw().await;
+        if is_in {
+            raw.connect(operator_params()).await;
+            for id in ["2", "3"] {
+                let text = padded("health", id, &json!({}), 100);
+                raw.0.feed(Message::text(text)).await.unwrap();
+            }
+        } else {
+            raw.challenge().await;
+        }
+        let close = CloseFrame {
+            code: CloseCode::Normal,
+            reason: "".into(),
+        };
+        raw.0.feed(Message::Close(Some(close))).await.unwrap();
+        raw.0.flush().await.unwrap();
+        let mut end = raw.answer().await;
+        while end["type"] == "res" {
+            end = raw.answer().await;
+        }
+        assert_eq!(end["close"], 1000, "{end}");
     }
     gateway.stop().await;
 }
