@@ -143,7 +143,7 @@ fn t100_secrets_that_are_none() {
     session.person(&format!("devices list --url ws://127.0.0.1:{}", live.port));
     fs::remove_file(&token).unwrap();
     session.person(&format!("devices list {named}"));
-    for text in ["", "  \n", "a\nb\n"] {
+    for text in ["", "  \n", "a\nb\n", "[REDACTED]\n"] {
         fs::write(&token, text).unwrap();
         set_mode(&token, 0o600);
         session.person(&format!("devices list {named}"));
@@ -321,4 +321,56 @@ fn t102_a_certificate_that_was_named_is_the_only_one() {
     ];
     session.person("devices list");
     session.finish("gateway-tls");
+}
+
+#[test]
+fn t84_no_secret_is_taken_from_the_command_line() {
+    let session = Session::new();
+    for command in [
+        "devices list",
+        "nodes list",
+        "pairing list",
+        "gateway run",
+        "node run",
+    ] {
+        for option in ["--token", "--password"] {
+            let line = format!("{command} {option} hunter2");
+            let ran = session.run(&line.split(' ').collect::<Vec<_>>());
+            assert_eq!(ran.exit, Exit::Usage, "{line}");
+            assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn t91_the_gateway_elsewhere_that_is_configured() {
+    let mut session = unnumbered(Session::recorded_devices());
+    let live = Live::on(&mut session);
+    session.looks = true;
+    let configure = |session: &Session, port: u16, token: &str| {
+        let config = format!(
+            "{{ gateway: {{ mode: \"remote\", remote: {{ url: \"ws://127.0.0.1:{port}\", token: {token:?} }} }} }}"
+        );
+        session.write_in(".", "openclaw.json", config);
+    };
+    configure(&session, live.port, TOKEN);
+    session.person("devices rename Phone Tablet");
+    // It answers, and says no: that is no reason to decide elsewhere.
+    configure(&session, live.port, "hunter2");
+    session.person("devices rename Tablet Phone");
+    session.person("devices rename Tablet Phone --local");
+    // Nobody answers: that is said, and where it goes then.
+    configure(&session, 1, TOKEN);
+    session.person("devices rename Phone Tablet");
+    session.finish("gateway-elsewhere");
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_is_told() {
+    let mut session = Session::recorded_devices();
+    session.looks = true;
+    session.write_in(".", "openclaw.json", "{ gateway: { port: 70000 } }");
+    session.person("devices rename Phone Tablet");
+    session.person("gateway status");
+    session.finish("gateway-config");
 }
