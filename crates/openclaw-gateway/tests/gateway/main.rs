@@ -10,6 +10,7 @@
 mod devices;
 mod dm;
 mod elsewhere;
+mod embedding;
 mod events;
 mod handshake;
 mod invoke;
@@ -19,6 +20,7 @@ mod reloading;
 mod serving;
 mod sessions;
 mod stopping;
+mod stores;
 mod support;
 mod talk;
 mod weather;
