@@ -15,7 +15,7 @@ fn owner() -> Approver {
 }
 
 /// Whatever happened before, everybody who may has been told of it once they are told of this.
-async fn mark(gateway: &Running) {
+fn mark(gateway: &Running) {
     gateway.stranger("signal", "default", "+15550001111");
 }
 
@@ -141,7 +141,7 @@ async fn events_reach_only_those_entitled() {
     let mut keeper = gateway.operator_device(&own, KEEPER).await;
     let mut reader = gateway.asks(&["operator.read", "operator.write"]).await;
     let mut node = gateway.node_device(&node, &[]).await;
-    mark(&gateway).await;
+    mark(&gateway);
     for session in [&mut admin, &mut keeper] {
         session.event("pairing.requested").await;
     }

@@ -194,11 +194,13 @@ async fn a_handshake_that_runs_out_of_time_at_its_end_leaves_no_session() {
     gateway.stop().await;
 }
 
+/// Somebody decides at the terminal.
+type Decide = fn(&Running, &Device, &Approver, pairing_core::device::Role);
+
 #[tokio::test]
 async fn t9_whoever_decides_outside_the_gateway_ends_sessions_too() {
     let owner = Approver::terminal("ann");
     let node = pairing_core::device::Role::Node;
-    type Decide = fn(&Running, &Device, &Approver, pairing_core::device::Role);
     let decisions: [Decide; 3] = [
         |gateway, device, owner, role| {
             let devices = gateway.pairing.devices();

@@ -44,7 +44,7 @@ pub(crate) struct Odd {
 }
 
 impl Odd {
-    fn check(&self, group: &Group) -> Result<(), StoreError> {
+    fn check(&self, group: &Group<'_>) -> Result<(), StoreError> {
         match group {
             Group::Channel(channel) if self.torn == Some(channel.as_str()) => {
                 Err(StoreError::Unreadable {
