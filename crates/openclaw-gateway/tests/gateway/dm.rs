@@ -1,15 +1,9 @@
 //! `pairing.*`: who may talk to the bot.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use pairing_core::store::{
-    Batch, Changes, Group, Page, PageRequest, PairingStore, Position, Range, Read, StoreError,
-};
-use pairing_core::{Key, MemoryStore, PairingBuilder};
 use serde_json::json;
 
-use crate::support::{settings, start, start_on};
+use crate::stores::{Odd, over};
+use crate::support::start;
 use crate::talk::shown;
 
 #[tokio::test]
@@ -158,51 +152,13 @@ async fn t58_whoever_guesses_codes_over_the_wire_is_locked_out_and_nobody_else()
     gateway.stop().await;
 }
 
-/// A store of which one channel cannot be read.
-struct Torn(MemoryStore);
-
-impl Torn {
-    fn check(&self, group: &Group) -> Result<(), StoreError> {
-        match group {
-            Group::Channel(channel) if channel.as_str() == "discord" => {
-                Err(StoreError::Unreadable {
-                    resource: "/secret/path/discord-pairing.json".to_owned(),
-                    source: "torn".into(),
-                })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-impl PairingStore for Torn {
-    fn read(&self, key: &Key) -> Result<Read, StoreError> {
-        self.check(&key.group())?;
-        self.0.read(key)
-    }
-
-    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
-        self.check(&range.group())?;
-        self.0.range(range, page)
-    }
-
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.0.commit(batch)
-    }
-
-    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
-        self.0.changes(after, timeout)
-    }
-}
-
 #[tokio::test]
 async fn a_channel_that_cannot_be_read_hides_no_other_and_no_path_is_told() {
-    let spare = start().await;
-    let (clock, entropy) = (spare.clock.clone(), spare.entropy.clone());
-    spare.stop().await;
-    let store = Arc::new(Torn(MemoryStore::new()));
-    let pairing = PairingBuilder::new(store, clock.clone(), entropy.clone()).build();
-    let gateway = start_on(pairing, clock, entropy, settings(""), |builder| builder).await;
+    let gateway = over(Odd {
+        torn: Some("discord"),
+        ..Odd::default()
+    })
+    .await;
     let mut admin = gateway.admin().await;
     gateway.stranger("telegram", "default", "111");
     let list = admin.call("pairing.list", json!({})).await.unwrap();

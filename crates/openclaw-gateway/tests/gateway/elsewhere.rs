@@ -5,42 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pairing_core::device::{RequestId, Role};
-use pairing_core::store::{
-    Batch, Changes, Page, PageRequest, PairingStore, Position, Range, Read, StoreError,
-};
-use pairing_core::{Approver, Channels, Key, Pairing, PairingBuilder};
+use pairing_core::{Approver, Channels, Pairing, PairingBuilder};
 use pairing_fs::{FsStore, StateDir, SystemClock, SystemEntropy};
 use serde_json::json;
 
+use crate::stores::Probe;
 use crate::support::{Counting, Running, settings, start, start_on};
 use crate::talk::revoked;
-
-/// Counts what is read.
-struct Probe {
-    inner: FsStore,
-    reads: Arc<AtomicUsize>,
-    ranges: Arc<AtomicUsize>,
-}
-
-impl PairingStore for Probe {
-    fn read(&self, key: &Key) -> Result<Read, StoreError> {
-        self.reads.fetch_add(1, Ordering::SeqCst);
-        self.inner.read(key)
-    }
-
-    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
-        self.ranges.fetch_add(1, Ordering::SeqCst);
-        self.inner.range(range, page)
-    }
-
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.inner.commit(batch)
-    }
-
-    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
-        self.inner.changes(after, timeout)
-    }
-}
 
 struct Shared {
     gateway: Running,
@@ -63,8 +34,7 @@ async fn shared() -> Shared {
     let spare = start().await;
     let clock = spare.clock.clone();
     spare.stop().await;
-    clock.0.set(pairing_core::Clock::now(&SystemClock));
-    let pairing = PairingBuilder::new(store, clock.clone(), SystemEntropy).build();
+    let pairing = PairingBuilder::new(store, SystemClock, SystemEntropy).build();
     let entropy = Counting::default();
     let gateway = start_on(pairing, clock, entropy, settings(""), |builder| builder).await;
     Shared {

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::format_push_string,
     reason = "tests"
 )]
 
@@ -12,6 +13,7 @@ mod credentials;
 mod devices;
 mod dm;
 mod elsewhere;
+mod embedding;
 mod events;
 mod frames;
 mod handshake;
@@ -30,6 +32,7 @@ mod sessions;
 mod setup_codes;
 mod sockets;
 mod stopping;
+mod stores;
 mod support;
 mod talk;
 mod tls;

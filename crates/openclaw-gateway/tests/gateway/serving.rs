@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gateway_client::{Client, Connect, ConnectError, Events};
-use openclaw_config::{Bind, Secret};
+use openclaw_config::Bind;
 use openclaw_gateway::{Announcement, ServeError, ServeOptions, TokenPlace, serve};
 use pairing_core::{GatewayUrl, ScopeSet};
 use pairing_fs::StateDir;
@@ -170,8 +170,10 @@ async fn the_environment_and_a_token_file_win_over_the_configuration() {
     served.admin("from-the-environment").await.unwrap();
     assert!(served.admin("from-the-file").await.is_err());
     served.stop().await;
+    let file = dir.path().join("given");
+    std::fs::write(&file, "given\n").unwrap();
     let given = ServeOptions {
-        token: Some(Secret::new("given".to_owned())),
+        token: Some(openclaw_gateway::read_token(&file).unwrap()),
         ..with_vars
     };
     let served = try_serve(given).await.unwrap();

@@ -1,16 +1,15 @@
 //! Sessions end with the right that they stand on, and nothing else ends them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use pairing_core::store::{
-    Batch, Change, Changes, Page, PageRequest, PairingStore, Position, Range, Read, StoreError,
-};
-use pairing_core::{Approver, Key, MemoryStore, PairingBuilder};
+use pairing_conformance::Faulty;
+use pairing_core::{Approver, MemoryStore};
 use serde_json::json;
 
-use crate::support::{Device, Running, operator_params, settings, start, start_on};
+use crate::stores::{blind, over, over_with};
+use crate::support::{Device, Running, operator_params, settings, start};
 use crate::talk::{Talk, node_of, revoked};
 
 const KEEPER: &[&str] = &["operator.pairing", "operator.read"];
@@ -24,7 +23,7 @@ async fn is_ended(mut session: Talk) {
 #[tokio::test]
 async fn t9_revoking_ends_every_session_of_the_role_before_the_reply() {
     for method in ["device.token.revoke", "device.token.rotate"] {
-        let gateway = start().await;
+        let gateway = over(blind()).await;
         let device = gateway.device();
         let one = gateway.operator_device(&device, KEEPER).await;
         let two = gateway.operator_device(&device, KEEPER).await;
@@ -46,7 +45,7 @@ async fn t9_revoking_ends_every_session_of_the_role_before_the_reply() {
 
 #[tokio::test]
 async fn t9_removing_ends_all_sessions_of_the_device_before_the_reply() {
-    let gateway = start().await;
+    let gateway = over(blind()).await;
     let (device, other) = (gateway.device(), gateway.device());
     let operator = gateway.operator_device(&device, KEEPER).await;
     let node = gateway.node_device(&device, &[]).await;
@@ -154,80 +153,54 @@ async fn the_newest_connection_of_a_node_is_asked_and_then_the_one_before() {
     gateway.stop().await;
 }
 
-/// A store in which the device is forgotten as soon as its connection has been decided about.
-#[derive(Default)]
-struct Treacherous {
-    inner: MemoryStore,
-    is_armed: AtomicBool,
-}
-
-impl Treacherous {
-    fn forget(&self, key: &Key) {
-        let changes = vec![Change::Delete(key.clone())];
-        let batch = Batch {
-            conditions: Vec::new(),
-            changes,
-        };
-        self.inner.commit(&batch).unwrap();
-    }
-}
-
-impl PairingStore for Treacherous {
-    fn read(&self, key: &Key) -> Result<Read, StoreError> {
-        let read = self.inner.read(key)?;
-        let is_device = matches!(key, Key::Device { .. }) && read.record.is_some();
-        if is_device && self.is_armed.swap(false, Ordering::SeqCst) {
-            // The decision rests on what was there; the commit that rests on it is none.
-            self.forget(key);
-        }
-        Ok(read)
-    }
-
-    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
-        self.inner.range(range, page)
-    }
-
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        if batch.changes.is_empty() {
-            return Ok(());
-        }
-        self.inner.commit(batch)
-    }
-
-    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
-        self.inner.changes(after, timeout)
-    }
-}
-
 #[tokio::test]
 async fn t10_a_device_that_is_removed_while_it_comes_in_is_not_let_in() {
-    let store = Arc::new(Treacherous::default());
+    let store = Arc::new(blind());
     let gateway = over(store.clone()).await;
     let device = gateway.device();
     drop(gateway.node_device(&device, &[]).await);
-    // A connect that changes nothing: what it rests on is looked at once, and once more at the end.
-    store.is_armed.store(true, Ordering::SeqCst);
+    // A connect that changes nothing: the device is read, gone once it has been, and looked for again.
+    store.forgets_in.store(1, Ordering::SeqCst);
     let mut raw = gateway.raw().await;
     let answer = raw.connect_as(&device, &gateway, node_of(&[])).await;
-    assert_eq!(answer["ok"], false, "{answer}");
-    assert!(!store.is_armed.load(Ordering::SeqCst));
+    assert_eq!(answer["error"]["code"], "UNAVAILABLE", "{answer}");
     assert!(raw.next().await["close"].is_u64());
     gateway.stop().await;
 }
 
-async fn over(store: Arc<Treacherous>) -> Running {
-    let spare = start().await;
-    let (clock, entropy) = (spare.clock.clone(), spare.entropy.clone());
-    spare.stop().await;
-    let pairing = PairingBuilder::new(store, clock.clone(), entropy.clone()).build();
-    start_on(pairing, clock, entropy, settings(""), |builder| builder).await
+#[tokio::test]
+async fn a_handshake_that_runs_out_of_time_at_its_end_leaves_no_session() {
+    let store = Arc::new(blind());
+    let mut settings = settings("");
+    settings.limits.handshake = Duration::from_millis(100);
+    let gateway = over_with(store.clone(), settings).await;
+    let device = gateway.device();
+    drop(gateway.node_device(&device, &[]).await);
+    let mut admin = gateway.admin().await;
+    while admin.call("status", json!({})).await.unwrap()["connections"] != 1 {
+        admin.event("presence").await;
+    }
+    // Decided about, and stuck where it is confirmed.
+    let mut raw = gateway.raw().await;
+    store.stuck_after(1);
+    let nonce = raw.challenge().await;
+    let mut params = node_of(&[]);
+    params["device"] = device.claim(&nonce, gateway.pairing.now(), &params);
+    raw.request("connect", params).await;
+    let close = raw.next().await;
+    assert_eq!(close["reason"], "handshake timeout", "{close}");
+    assert_eq!(gateway.handle.connections(), 1);
+    store.stuck_after(usize::MAX);
+    gateway.stop().await;
 }
+
+/// Somebody decides at the terminal.
+type Decide = fn(&Running, &Device, &Approver, pairing_core::device::Role);
 
 #[tokio::test]
 async fn t9_whoever_decides_outside_the_gateway_ends_sessions_too() {
     let owner = Approver::terminal("ann");
     let node = pairing_core::device::Role::Node;
-    type Decide = fn(&Running, &Device, &Approver, pairing_core::device::Role);
     let decisions: [Decide; 3] = [
         |gateway, device, owner, role| {
             let devices = gateway.pairing.devices();
@@ -261,13 +234,8 @@ async fn t9_whoever_decides_outside_the_gateway_ends_sessions_too() {
 
 #[tokio::test]
 async fn what_cannot_be_read_when_it_changes_is_looked_at_again() {
-    use pairing_conformance::Faulty;
     let store = Arc::new(Faulty::new(MemoryStore::new()));
-    let spare = start().await;
-    let (clock, entropy) = (spare.clock.clone(), spare.entropy.clone());
-    spare.stop().await;
-    let pairing = PairingBuilder::new(store.clone(), clock.clone(), entropy.clone()).build();
-    let gateway = start_on(pairing, clock, entropy, settings(""), |builder| builder).await;
+    let gateway = over(store.clone()).await;
     let device = gateway.device();
     let mut session = gateway.node_device(&device, &[]).await;
     // Two reads for the decision itself, none for whoever follows it.

@@ -136,14 +136,13 @@ impl Running {
     pub(crate) async fn operator_device(&self, device: &Device, scopes: &[&str]) -> Talk {
         let mut params = operator_params();
         params["scopes"] = json!(scopes);
-        let token = match device.token("operator") {
-            Some(token) => token,
-            None => {
-                let first = self.paired(device, params.clone()).await;
-                let token = first.hello["auth"]["deviceToken"].as_str().unwrap();
-                device.keep("operator", token);
-                token.to_owned()
-            }
+        let token = if let Some(token) = device.token("operator") {
+            token
+        } else {
+            let first = self.paired(device, params.clone()).await;
+            let token = first.hello["auth"]["deviceToken"].as_str().unwrap();
+            device.keep("operator", token);
+            token.to_owned()
         };
         params["auth"] = json!({ "token": token });
         self.enter(device, params).await
