@@ -10,6 +10,7 @@
 mod access;
 mod credentials;
 mod frames;
+mod guesses;
 mod handshake;
 mod hello;
 mod http;
