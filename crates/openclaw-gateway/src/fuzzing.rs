@@ -153,11 +153,12 @@ async fn hear<S: conn::Socket>(socket: &mut WebSocketStream<S>) -> Result<Option
                 return Ok(Some(Heard::Closed(frame.map(|frame| frame.code.into()))));
             }
             Some(Ok(other)) => return Err(format!("heard {other:?}").into()),
-            None | Some(Err(tungstenite::Error::ConnectionClosed)) => return Ok(None),
             // Who has hung up is not told how it ends.
-            Some(Err(tungstenite::Error::Protocol(
-                ProtocolError::ResetWithoutClosingHandshake,
-            ))) => return Ok(None),
+            None
+            | Some(Err(
+                tungstenite::Error::ConnectionClosed
+                | tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
+            )) => return Ok(None),
             Some(Err(error)) => return Err(error.into()),
         }
     }

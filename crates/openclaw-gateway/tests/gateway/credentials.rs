@@ -13,10 +13,10 @@ use crate::support::{
 /// Guesses here are not slowed.
 const SWIFT: &str = "limits: { loopbackDelayMs: 0 }";
 
-/// A gateway with `gateway.auth` of one's own.
-async fn start_asking(auth: &str) -> Running {
-    let config =
-        Config::parse(&format!("{{ gateway: {{ auth: {{ {auth} }}, {SWIFT} }} }}")).unwrap();
+/// A gateway with `gateway.auth` of one's own, and more of `gateway`.
+pub(crate) async fn start_asking(auth: &str, more: &str) -> Running {
+    let text = format!("{{ gateway: {{ auth: {{ {auth} }}, {more} }} }}");
+    let config = Config::parse(&text).unwrap();
     let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
     start_with(settings, |builder| builder).await
 }
@@ -48,7 +48,7 @@ fn unauthorized(message: &str, code: &str, reason: &str, can_retry: bool, step: 
 #[tokio::test]
 async fn what_is_wrong_with_a_secret_is_said_by_code() {
     let token = start_with(settings(SWIFT), |builder| builder).await;
-    let password = start_asking("mode: 'password', password: 'sesame'").await;
+    let password = start_asking("mode: 'password', password: 'sesame'", SWIFT).await;
     let token_missing = unauthorized(
         "gateway token missing (provide gateway auth token)",
         "AUTH_TOKEN_MISSING",
@@ -244,7 +244,7 @@ async fn a_device_token_is_good_in_either_field_for_its_device_and_its_scopes() 
 
 #[tokio::test]
 async fn a_password_is_as_good_as_a_token() {
-    let gateway = start_asking("mode: 'password', password: 'sesame'").await;
+    let gateway = start_asking("mode: 'password', password: 'sesame'", SWIFT).await;
     let mut params = operator_params();
     params["maxProtocol"] = json!(4);
     params["auth"] = json!({ "password": "sesame" });
@@ -267,7 +267,7 @@ async fn a_password_is_as_good_as_a_token() {
 /// Nothing is asked for; but pairing is not given up with it, nor is what pages may do.
 #[tokio::test]
 async fn an_open_gateway_still_pairs() {
-    let gateway = start_asking("mode: 'none'").await;
+    let gateway = start_asking("mode: 'none'", SWIFT).await;
     let mut params = operator_params();
     params["maxProtocol"] = json!(4);
     params.as_object_mut().unwrap().remove("auth");

@@ -16,6 +16,7 @@ mod elsewhere;
 mod embedding;
 mod events;
 mod frames;
+mod guesses;
 mod handshake;
 mod hello;
 mod http;

@@ -4,9 +4,7 @@ use pairing_core::device::RequestId;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{
-    Device, Raw, Running, TOKEN, node_params, operator_params, settings, start, start_with,
-};
+use crate::support::{Device, Raw, Running, TOKEN, node_params, operator_params, start};
 
 /// The error of the answer to the request "1", and the close frame behind it.
 pub(crate) async fn refused(raw: &mut Raw) -> (Value, Value) {
@@ -247,14 +245,13 @@ async fn the_newest_common_version_is_spoken() {
         params["maxProtocol"] = json!(newest);
         let mut raw = gateway.raw().await;
         let answer = raw.connect(params).await;
-        match spoken {
-            Some(version) => assert_eq!(answer["payload"]["protocol"], version),
-            None => {
-                assert_eq!(answer["error"]["message"], "protocol mismatch");
-                assert_eq!(answer["error"]["details"]["expectedProtocol"], 4);
-                assert_eq!(raw.next().await["close"], 1002);
-            }
+        if let Some(version) = spoken {
+            assert_eq!(answer["payload"]["protocol"], version);
+            continue;
         }
+        assert_eq!(answer["error"]["message"], "protocol mismatch");
+        assert_eq!(answer["error"]["details"]["expectedProtocol"], 4);
+        assert_eq!(raw.next().await["close"], 1002);
     }
     gateway.stop().await;
 }
@@ -262,7 +259,7 @@ async fn the_newest_common_version_is_spoken() {
 /// A name of a role or scope that there is not is refused, not granted or dropped.
 #[tokio::test]
 async fn t25_roles_and_scopes_that_do_not_exist_are_refused() {
-    let gateway = start_with(settings(""), |builder| builder).await;
+    let gateway = start().await;
     for role in ["Operator", "operator ", "admin", "*"] {
         let mut params = operator_params();
         params["role"] = json!(role);
