@@ -76,6 +76,11 @@ impl Talk {
         frame
     }
 
+    /// Has an event of this name come already?
+    pub(crate) fn has_event(&self, name: &str) -> bool {
+        self.events.iter().any(|event| event["event"] == name)
+    }
+
     /// What the next event of this name carries; others are passed over.
     pub(crate) async fn event(&mut self, name: &str) -> Value {
         loop {
