@@ -9,6 +9,7 @@
 
 mod connect;
 mod error;
+mod fingerprint;
 mod frame;
 mod params;
 mod refusal;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use connect::{ClientInfo, ConnectAuth, ConnectParams, DeviceClaim};
 pub use error::{ErrorCode, ErrorShape};
+pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use frame::{Event, FrameError, Request, RequestFrame, Response, ServerFrame, StateVersion};
 pub use params::{Empty, Text, read_params};
 pub use refusal::{AuthFailure, PairingDetails, Refusal};

@@ -33,6 +33,7 @@ pub use fresh::{
     FreshError, Prepared, TokenFileError, TokenPlace, prepare, read_token, token_path,
 };
 pub use gateway::{Gateway, GatewayBuilder, Handle};
+pub use gateway_protocol::{Fingerprint, ParseFingerprintError};
 pub use instance::{Instance, InstanceError};
 pub use limits::GatewayLimits;
 pub use lockout::{Class, Locked, Lockouts, Subject};
@@ -43,4 +44,4 @@ pub use secret::{SecretError, SecretFailure, Shared, SharedSecret};
 pub use serve::{Announcement, ServeError, ServeOptions, Var, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles};
 pub use sockets::{Full, Permit, Waiting};
-pub use tls::{Fingerprint, ParseFingerprintError, Tls, TlsError};
+pub use tls::{Tls, TlsError};

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_protocol::Fingerprint;
 use pairing_core::{StoreError, Timestamp};
 use pairing_fs::owned;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
-use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -25,17 +25,6 @@ pub struct Tls {
     config: Arc<ServerConfig>,
     fingerprint: Fingerprint,
 }
-
-/// The SHA-256 of a certificate, by which clients know it again.
-///
-/// Shown as 64 lower-case hexadecimal digits, as setup codes carry it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Fingerprint([u8; 32]);
-
-/// The text is no fingerprint.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a fingerprint has 64 digits of 0-9 and a-f")]
-pub struct ParseFingerprintError;
 
 /// There is no encryption to be had.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +104,7 @@ impl Tls {
     /// Reads a certificate, with those that lead to its issuer, and its key.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let (certificates, private) = (certificates(certificate)?, private_key(key)?);
-        let fingerprint = certificates.first().map(Fingerprint::of);
+        let fingerprint = certificates.first().map(|leaf| Fingerprint::of(leaf));
         let fingerprint = fingerprint.ok_or_else(|| TlsError::NoCertificate {
             path: certificate.to_owned(),
         })?;
@@ -166,34 +155,6 @@ impl fmt::Debug for Tls {
         f.debug_struct("Tls")
             .field("fingerprint", &self.fingerprint)
             .finish_non_exhaustive()
-    }
-}
-
-impl Fingerprint {
-    /// The fingerprint of a certificate.
-    pub fn of(certificate: &CertificateDer<'_>) -> Self {
-        Self(Sha256::digest(certificate).into())
-    }
-
-    /// Reads what it is shown as, also in upper case, with colons or spaces, and after `sha256:`, as
-    /// other programs show it.
-    pub fn parse(text: &str) -> Result<Self, ParseFingerprintError> {
-        let text = text.trim().to_ascii_lowercase();
-        let text = text.strip_prefix("sha256:").unwrap_or(&text);
-        let digits = text.chars().filter(|c| !matches!(c, ':' | ' '));
-        let digits = digits.map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()));
-        let digits: Option<Vec<u8>> = digits.take(65).collect();
-        let digits = digits.ok_or(ParseFingerprintError)?;
-        let (pairs, odd) = digits.as_chunks::<2>();
-        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-        let bytes = bytes.try_into().ok().filter(|_| odd.is_empty());
-        bytes.map(Self).ok_or(ParseFingerprintError)
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
