@@ -2,6 +2,7 @@
 
 mod bind;
 mod breaker;
+pub mod channels;
 mod conn;
 mod edge;
 mod feed;

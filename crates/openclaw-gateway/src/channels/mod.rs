@@ -1,0 +1,239 @@
+//! Channels: chats by which people write to the bot.
+//!
+//! An [`Adapter`] carries messages of one account of one chat system, and decides nothing. What it takes in
+//! it gives to its [`Inbox`], and the gate stands behind that: an adapter cannot go around it.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use pairing_core::{AccountId, ChannelId, Timestamp};
+use tokio::sync::{mpsc, watch};
+
+/// A future that an object-safe trait gives.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One account of one chat system.
+///
+/// What must hold:
+/// - [`run`](Self::run) ends soon after `stop` says so, and otherwise only for good reason (a token that is
+///   none): it rides out whatever passes.
+/// - A message is delivered once, also across restarts, and with what is known to be true of it: who sent
+///   it is who the chat system says sent it.
+/// - No secret is in an error, a log line or `Debug`.
+pub trait Adapter: Send + Sync + fmt::Debug + 'static {
+    /// The chat system.
+    fn channel(&self) -> &ChannelId;
+
+    /// The account.
+    fn account(&self) -> &AccountId;
+
+    /// What it can do beside sending text.
+    fn can(&self) -> Abilities;
+
+    /// Takes messages in until told to stop.
+    fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> Later<'static, ()>;
+
+    /// Sends something; says how to refer to it.
+    fn send<'a>(
+        &'a self,
+        to: &'a Target,
+        what: &'a Outgoing,
+    ) -> Later<'a, Result<MessageId, SendError>>;
+
+    /// Takes back what was sent, where it [`can`](Self::can).
+    fn delete<'a>(
+        &'a self,
+        from: &'a Target,
+        message: &'a MessageId,
+    ) -> Later<'a, Result<(), SendError>>;
+
+    /// Puts something else in place of what was sent, where it has buttons; they go with it.
+    fn replace<'a>(
+        &'a self,
+        at: &'a Target,
+        message: &'a MessageId,
+        text: &'a str,
+    ) -> Later<'a, Result<(), SendError>>;
+}
+
+/// What an adapter can do beside sending text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Pictures.
+    pub pictures: bool,
+    /// Buttons under a message.
+    pub buttons: bool,
+    /// Taking back what it sent.
+    pub deletion: bool,
+}
+
+/// Where something is sent: a chat, as the channel names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The chat.
+    pub chat: String,
+    /// The thread in it, where there are such.
+    pub thread: Option<String>,
+}
+
+/// What an adapter calls a message that it sent.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct MessageId(pub String);
+
+/// Something to be sent. Text is plain: nothing in it is markup.
+#[derive(Clone)]
+pub struct Outgoing {
+    /// What to say; under a picture, where there is one.
+    pub text: String,
+    /// A picture, PNG.
+    pub picture: Option<Vec<u8>>,
+    /// Buttons, side by side.
+    pub buttons: Vec<Button>,
+    /// May hold a secret: not to be previewed, forwarded or logged, where that can be said.
+    pub is_secret: bool,
+}
+
+/// A button under a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Button {
+    /// What is on it.
+    pub label: String,
+    /// What comes back when it is pressed: at most 64 bytes.
+    pub data: String,
+}
+
+/// Nothing was sent.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The person cannot be written to: they have blocked the bot, or never spoken to it.
+    #[error("the chat cannot be written to: {reason}")]
+    Chat {
+        /// What the chat system says, escaped.
+        reason: String,
+    },
+    /// The adapter cannot do that at all.
+    #[error("the channel cannot do that")]
+    Unable,
+    /// It did not work out now.
+    #[error("the chat system cannot be reached: {reason}")]
+    Unavailable {
+        /// Why, without secrets.
+        reason: String,
+    },
+}
+
+/// Something that came in.
+#[derive(Debug, Clone)]
+pub enum Incoming {
+    /// A message.
+    Message(Inbound),
+    /// Somebody pressed a button.
+    Pressed(Pressed),
+}
+
+/// A message, before anybody has looked whether it may come in.
+#[derive(Clone)]
+pub struct Inbound {
+    /// The message's id in its chat.
+    pub id: String,
+    /// Who sent it, by the id that the chat system vouches for.
+    pub sender: String,
+    /// Where an answer goes.
+    pub chat: Target,
+    /// Said to one, or to many?
+    pub is_direct: bool,
+    /// What was said.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+    /// Did this account send it itself?
+    pub from_me: bool,
+    /// Did another bot send it?
+    pub from_bot: bool,
+    /// Was it said before the adapter was there to hear it: history, a backlog that is replayed?
+    pub historical: bool,
+    /// Does the chat system vouch for the sender? Signatures are checked before.
+    pub authenticated: bool,
+    /// Names and the like, for the owner to recognise the sender by.
+    pub meta: Vec<(String, String)>,
+}
+
+/// A button that was pressed.
+#[derive(Debug, Clone)]
+pub struct Pressed {
+    /// By whom, as for a message.
+    pub sender: String,
+    /// Under which message.
+    pub message: MessageId,
+    /// Where that is.
+    pub chat: Target,
+    /// What the button holds.
+    pub data: String,
+}
+
+/// Where an adapter puts what came in. It waits where more comes than can be handled.
+#[derive(Debug, Clone)]
+pub struct Inbox(mpsc::Sender<Incoming>);
+
+/// Tells an adapter to stop.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Inbox {
+    /// An inbox of so many places, and what is put in.
+    pub fn new(places: usize) -> (Self, mpsc::Receiver<Incoming>) {
+        let (sender, receiver) = mpsc::channel(places);
+        (Self(sender), receiver)
+    }
+
+    /// Puts something in. False once nobody looks any more.
+    pub async fn put(&self, incoming: Incoming) -> bool {
+        self.0.send(incoming).await.is_ok()
+    }
+}
+
+impl Stop {
+    /// A stop, and what says so.
+    pub fn new() -> (watch::Sender<bool>, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (sender, Self(receiver))
+    }
+
+    /// Waits until it is time.
+    pub async fn wait(&mut self) {
+        // Whoever could still say so is gone: the same.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+impl Outgoing {
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            picture: None,
+            buttons: Vec::new(),
+            is_secret: false,
+        }
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is said is nobody else's business, and may hold a code.
+        f.debug_struct("Outgoing").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound")
+            .field("id", &self.id)
+            .field("sender", &self.sender)
+            .field("is_direct", &self.is_direct)
+            .finish_non_exhaustive()
+    }
+}
