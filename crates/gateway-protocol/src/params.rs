@@ -41,7 +41,8 @@ pub(crate) fn concise(error: &serde_json::Error) -> String {
     let text = full
         .rsplit_once(" at line ")
         .map_or(&*full, |(text, _)| text);
-    let echoes = text.starts_with("invalid type") || text.starts_with("invalid value");
+    let echoes = ["invalid type", "invalid value", "unknown variant"];
+    let echoes = echoes.iter().any(|start| text.starts_with(start));
     if let (true, Some((_, expected))) = (echoes, text.rsplit_once("expected ")) {
         return format!("expected {expected}");
     }

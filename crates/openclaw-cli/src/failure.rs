@@ -100,6 +100,8 @@ pub(crate) enum Failure {
     Connect {
         url: String,
         source: Box<ConnectError>,
+        /// Was it shown a secret that it shares with its owner?
+        showed: bool,
     },
     /// The connection or the answer is at fault.
     #[error("cannot have the gateway do `{method}`")]
@@ -161,7 +163,12 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Channel(_) | Self::Account(_) => Exit::Usage,
+            Self::Usage(_)
+            | Self::Channel(_)
+            | Self::Account(_)
+            | Self::AskedElsewhere
+            | Self::LogFilter { .. }
+            | Self::SetupCode(_) => Exit::Usage,
             Self::State(_)
             | Self::Config(_)
             | Self::ConfiguredUrl { .. }
@@ -173,10 +180,11 @@ impl Failure {
             | Self::NoSecret { .. }
             | Self::Identity(_)
             | Self::Runtime(_)
+            | Self::TokenFile(_)
             | Self::Entropy(_)
             | Self::Picture { .. }
             | Self::Output(_) => Exit::State,
-            Self::List(ListError(error)) => of_store(error),
+            Self::List(ListError(error)) | Self::Store(error) => of_store(error),
             Self::Decision(error) => match error {
                 DecisionError::Code(_) => Exit::Usage,
                 DecisionError::Store(error) => of_store(error),
@@ -200,9 +208,6 @@ impl Failure {
             },
             Self::Connect { source, .. } => gateway::exit_of(source),
             Self::Serve(error) => gateway::exit_of_serve(error),
-            Self::Store(error) => of_store(error),
-            Self::TokenFile(_) => Exit::State,
-            Self::AskedElsewhere | Self::LogFilter { .. } | Self::SetupCode(_) => Exit::Usage,
             Self::InNoChannel(_)
             | Self::InSeveralChannels(_)
             | Self::Answer { .. }
@@ -273,12 +278,11 @@ impl Failure {
             Self::Picture { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("name a file that does not exist yet".to_owned())
             }
-            Self::Connect { source, .. } => gateway::advice_of(source),
+            Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
             Self::Call { source, .. } => gateway::advice_of_call(source),
             Self::Serve(error) => error.advice(),
-            Self::Store(error) => error.advice(),
             Self::TokenFile(error) => Some(error.advice().to_owned()),
             Self::LogFilter { .. } => Some(
                 "write error, warn, info, debug or trace, or a list such as info,openclaw_gateway=debug"
@@ -299,7 +303,7 @@ impl Failure {
             Self::SecretFile { .. } | Self::NoSecret { .. } => Some(
                 "`openclaw gateway token` on the gateway's machine says where it is".to_owned(),
             ),
-            Self::Identity(IdentityError::Store(error)) => error.advice(),
+            Self::Store(error) | Self::Identity(IdentityError::Store(error)) => error.advice(),
             Self::ConfiguredUrl { .. }
             | Self::ConfiguredGateway { .. }
             | Self::ConfiguredFingerprint { .. }

@@ -68,6 +68,7 @@ pub(crate) fn run(
         url: target.url,
         device,
         json: options.json,
+        showed: !target.shared.is_empty(),
         waiting: None,
         environment,
         screen,
@@ -119,6 +120,8 @@ struct Telling<'t, 's, 'c> {
     url: GatewayUrl,
     device: String,
     json: bool,
+    /// Is the gateway shown a secret that it shares with its owner?
+    showed: bool,
     /// Turns for as long as the owner has not approved.
     waiting: Option<Box<dyn std::any::Any>>,
     environment: &'t Environment<'t>,
@@ -133,7 +136,7 @@ impl Telling<'_, '_, '_> {
         );
         let line = format!("Connecting to {url} as node {device}");
         let event = json!({ "event": "connecting", "url": self.url, "nodeId": self.device });
-        self.say(line, event)
+        self.say(&line, &event)
     }
 
     fn tell(&mut self, event: LinkEvent) -> Result<(), Failure> {
@@ -148,7 +151,7 @@ impl Telling<'_, '_, '_> {
                     "version": hello.server.version,
                     "connId": hello.server.conn_id,
                 });
-                self.say(line, event)
+                self.say(&line, &event)
             }
             LinkEvent::PairingRequired {
                 request_id, reason, ..
@@ -162,7 +165,7 @@ impl Telling<'_, '_, '_> {
                     "requestId": request_id,
                     "reason": reason,
                 });
-                self.say(line, event)?;
+                self.say(&line, &event)?;
                 let spinner = self.environment.spinner;
                 self.waiting = spinner.map(|spinner| spinner("waiting for approval"));
                 Ok(())
@@ -175,9 +178,9 @@ impl Telling<'_, '_, '_> {
                     "why": why.to_string(),
                     "retryInMs": u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX),
                 });
-                self.say(line, event)?;
+                self.say(&line, &event)?;
                 if let Disconnect::Failed(error) = &why
-                    && let Some(advice) = failure::advice_of(error)
+                    && let Some(advice) = failure::advice_of(error, self.showed)
                 {
                     self.screen.hint(&advice);
                 }
@@ -186,14 +189,15 @@ impl Telling<'_, '_, '_> {
             LinkEvent::GaveUp(source) => Err(Failure::Connect {
                 url: self.url.as_str().to_owned(),
                 source: Box::new(source),
+                showed: self.showed,
             }),
             _ => Ok(()),
         }
     }
 
-    fn say(&mut self, line: String, event: Value) -> Result<(), Failure> {
+    fn say(&mut self, line: &str, event: &Value) -> Result<(), Failure> {
         if self.json {
-            self.screen.json_line(&event)?;
+            self.screen.json_line(event)?;
         } else {
             self.screen.line(line)?;
         }

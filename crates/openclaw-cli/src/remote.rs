@@ -58,31 +58,37 @@ impl Remote {
         environment: &Environment<'_>,
     ) -> Result<Self, Failure> {
         let runtime = runtime()?;
-        let mut connect = connect_to(&target).timeout(timeout);
-        if let Some(client) = client("cli", "cli", None) {
-            connect = connect.client(client);
-        }
+        let own = match state.filter(|_| names_itself(&target)) {
+            Some(state) => identity(state, purpose, environment)?,
+            None => None,
+        };
         let scopes = purpose.scopes.iter();
         let scopes = scopes.filter_map(|scope| Scope::parse(scope).ok());
         let scopes: ScopeSet = scopes.collect();
-        let keeper = match (state, names_itself(&target)) {
-            (Some(state), true) => identity(state, purpose, environment)?,
-            _ => None,
+        let (connect, keeper) = match own {
+            None => (connect_to(&target).scopes(scopes), None),
+            Some(own) => {
+                let connect = if own.asks {
+                    connect_to(&target).scopes(scopes)
+                } else {
+                    // With its token alone, and for what that is good for: nothing that could be asked for
+                    // is left, whatever has become of the pairing.
+                    connect_alone(&target)
+                };
+                let keeper = Arc::new(own.keeper.clone());
+                (connect.identity(own.identity, keeper), Some(own.keeper))
+            }
         };
-        let keeper = keeper.map(|(identity, keeper)| {
-            let identity = Arc::new(identity);
-            connect = connect.clone().identity(identity, Arc::new(keeper.clone()));
-            keeper
-        });
-        // What only looks asks for no more than it was given.
-        if keeper.is_none() || purpose.decides {
-            connect = connect.scopes(scopes);
+        let mut connect = connect.timeout(timeout);
+        if let Some(client) = client("cli", "cli", None) {
+            connect = connect.client(client);
         }
         let waiting = format!("connecting to {}", target.url.as_str());
         let opened = runtime.block_on(patiently(environment.spinner, &waiting, connect.open()));
         let (client, events) = opened.map_err(|source| Failure::Connect {
             url: target.url.as_str().to_owned(),
             source: Box::new(source),
+            showed: !target.shared.is_empty(),
         })?;
         Ok(Self {
             client,
@@ -166,17 +172,23 @@ impl Remote {
 
 /// A connection to a gateway, with all that is shown to it but a device.
 pub(crate) fn connect_to(target: &Target) -> Connect {
-    let mut connect = Connect::to(target.url.clone());
+    let mut connect = connect_alone(target);
     if let Some(token) = target.shared.token.clone() {
         connect = connect.token(token);
     }
     if let Some(password) = target.shared.password.clone() {
         connect = connect.password(password);
     }
-    if let Some(fingerprint) = target.fingerprint {
-        connect = connect.fingerprint(fingerprint);
-    }
     connect
+}
+
+/// The same without the secret that it shares with its owner.
+fn connect_alone(target: &Target) -> Connect {
+    let connect = Connect::to(target.url.clone());
+    match target.fingerprint {
+        Some(fingerprint) => connect.fingerprint(fingerprint),
+        None => connect,
+    }
 }
 
 /// On its own machine, the secret that the gateway shares with its owner is enough: naming a device would
@@ -186,14 +198,21 @@ fn names_itself(target: &Target) -> bool {
     target.origin != Origin::Local && !by_secret
 }
 
-/// The machine's own identity, where this command may show it.
-///
-/// A command that decides makes one where there is none; one that looks takes what has been paired already.
+/// The machine's own identity, where a command may show it.
+struct Own {
+    identity: Arc<Identity>,
+    keeper: Keeper,
+    /// May it ask the owner for more than it has?
+    asks: bool,
+}
+
+/// A command that decides makes an identity where there is none, and asks for what it lacks; one that looks
+/// takes what has been paired already.
 fn identity(
     state: &StateDir,
     purpose: &Purpose,
     environment: &Environment<'_>,
-) -> Result<Option<(Identity, Keeper)>, Failure> {
+) -> Result<Option<Own>, Failure> {
     let dir = IdentityDir::new(state);
     let identity = if purpose.decides {
         let now = environment.clock.now();
@@ -209,8 +228,22 @@ fn identity(
         device: identity.id(),
         clock: Arc::clone(environment.clock),
     };
-    let may = purpose.decides || matches!(keeper.load(Role::Operator), Ok(Some(_)));
-    Ok(may.then_some((identity, keeper)))
+    // Admin is for what only admin may decide: whether it takes that, the gateway will say.
+    let needed = purpose
+        .scopes
+        .iter()
+        .filter(|scope| **scope != Scope::ADMIN);
+    let held = keeper.load(Role::Operator).ok().flatten();
+    let is_enough = held.as_ref().is_some_and(|held| {
+        let mut needed = needed;
+        needed.all(|scope| held.scopes.allows(scope))
+    });
+    let own = Own {
+        identity: Arc::new(identity),
+        keeper,
+        asks: purpose.decides && !is_enough,
+    };
+    Ok((own.asks || held.is_some()).then_some(own))
 }
 
 /// A runtime on this thread: commands are one call after the other.
@@ -240,11 +273,9 @@ async fn patiently<T>(spinner: Option<Spinner>, what: &str, future: impl Future<
     let Some(spinner) = spinner else {
         return future.await;
     };
-    match tokio::time::timeout(SHORT, &mut future).await {
-        Ok(ready) => ready,
-        Err(_) => {
-            let _shown = spinner(what);
-            future.await
-        }
+    if let Ok(ready) = tokio::time::timeout(SHORT, &mut future).await {
+        return ready;
     }
+    let _shown = spinner(what);
+    future.await
 }

@@ -47,6 +47,10 @@ pub(crate) fn load(path: &Path) -> Result<Secret, Failure> {
         Err(wrong("it is too long for a secret"))
     } else if secret.contains(char::is_control) {
         Err(wrong("it has several lines, or holds control characters"))
+    } else if openclaw_config::Secret::parse(secret).is_none() {
+        Err(wrong(
+            "it is what some program put in place of the real one",
+        ))
     } else {
         Ok(secret.into())
     }

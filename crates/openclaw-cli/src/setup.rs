@@ -90,8 +90,7 @@ pub(crate) fn run(
     }
     let left = text::left(issued_at, expires_at);
     screen.remark(format_args!(
-        "For {left}, until {}, one device may ask with it to be let in, and to",
-        expires_at
+        "For {left}, until {expires_at}, one device may ask with it to be let in, and to"
     ))?;
     for right in text::rights(&asks, None) {
         screen.remark(format_args!("  {right}"))?;

@@ -1,5 +1,6 @@
 //! Changes of the store, whoever made them: told to those entitled, and sessions ended by them.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +10,9 @@ use gateway_protocol::device::PendingDevice;
 use gateway_protocol::dm::DmRequest;
 use gateway_protocol::event::{self, Decision, DeviceResolved, DmResolved, NodeResolved};
 use gateway_protocol::node::PendingNode;
-use pairing_core::device::{DeviceRequest, NodeRequest, RequestId};
+use pairing_core::device::{
+    AuthenticatedDevice, Device, DeviceRequest, Node, NodeRequest, RequestId,
+};
 use pairing_core::store::{Changed, Group, PendingRequest, Position};
 use pairing_core::{
     AccountId, Approver, ChannelId, DeviceId, Key, Pairing, SenderId, StoreError, Timestamp,
@@ -37,6 +40,8 @@ struct Stale {
     devices: bool,
     nodes: bool,
     channels: BTreeSet<ChannelId>,
+    /// Devices whose sessions may have ended.
+    sessions: BTreeSet<DeviceId>,
 }
 
 /// Follows the store until told to stop. Blocks: it has a thread of its own.
@@ -47,7 +52,9 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool) {
         seen: Seen::default(),
         stale: Stale::default(),
     };
-    let mut position = None;
+    // From here on nothing is missed: what is read now is at least as new.
+    let present = feed.shared.pairing.changes(None, WAIT);
+    let mut position = present.ok().map(|changes| changes.position);
     feed.everything_is_stale();
     // What waits already is no news.
     feed.read_anew(false);
@@ -70,11 +77,10 @@ impl Feed<'_> {
             Ok(changes) => {
                 match changes.changed {
                     Changed::Keys(keys) => keys.iter().for_each(|key| self.note(key)),
-                    Changed::Everything if after.is_none() => {}
-                    Changed::Everything => {
-                        self.everything_is_stale();
-                        self.recheck_all();
-                    }
+                    Changed::Everything => self.everything_is_stale(),
+                }
+                if after.is_none() {
+                    self.everything_is_stale();
                 }
                 self.shared.note_store(&pairing.probe());
                 Some(changes.position)
@@ -94,7 +100,7 @@ impl Feed<'_> {
 
     fn note(&mut self, key: &Key) {
         if let Key::Device { device } = key {
-            self.recheck(*device);
+            self.stale.sessions.insert(*device);
         }
         match key.group() {
             Group::Channel(channel) => {
@@ -112,41 +118,57 @@ impl Feed<'_> {
             devices: true,
             nodes: true,
             channels: channels.map(|rules| rules.id().clone()).collect(),
+            sessions: self.connected(),
         };
     }
 
-    /// Ends the sessions of a device that do not hold any more.
-    fn recheck(&self, device: DeviceId) {
-        let devices = self.shared.pairing.devices();
-        let ended = self.shared.sessions.end_of_device(device, None, |session| {
-            session.device().is_some_and(|proof| {
-                // What cannot be read now ends nothing: it is looked at again when it changes.
-                matches!(devices.still_holds(proof), Ok(false))
-            })
-        });
-        if ended {
-            tracing::info!(%device, "its sessions have ended: its rights have changed");
-        }
-    }
-
-    fn recheck_all(&self) {
+    fn connected(&self) -> BTreeSet<DeviceId> {
         let all = self.shared.sessions.all();
         let devices = all.iter().filter_map(|session| session.device());
-        let devices: BTreeSet<_> = devices
-            .map(pairing_core::device::AuthenticatedDevice::id)
-            .collect();
-        for device in devices {
-            self.recheck(device);
+        devices.map(AuthenticatedDevice::id).collect()
+    }
+
+    /// Ends the sessions of a device that do not hold any more. What cannot be read now ends nothing:
+    /// it is looked at again.
+    fn recheck(&mut self, device: DeviceId) {
+        let devices = self.shared.pairing.devices();
+        let failed = Cell::new(false);
+        let ended = self.shared.sessions.end_of_device(device, None, |session| {
+            let holds = session.device().map(|proof| devices.still_holds(proof));
+            failed.set(failed.get() || matches!(holds, Some(Err(_))));
+            matches!(holds, Some(Ok(false)))
+        });
+        if failed.get() {
+            self.stale.sessions.insert(device);
         }
+        note_ended(device, ended);
+    }
+
+    /// Ends the sessions of roles that were rotated since: one that came by the shared secret stands on
+    /// no token that would tell.
+    fn end_rotated(&self, device: &Device) {
+        let sessions = &self.shared.sessions;
+        let ended = sessions.end_of_device(device.id, None, |session| {
+            let approved = device.standing(session.role());
+            let token = approved.and_then(|approved| approved.token.as_ref());
+            token
+                .and_then(|token| token.rotated_at)
+                .is_some_and(|at| at > session.connected_at)
+        });
+        note_ended(device.id, ended);
     }
 
     /// Reads what is stale. What cannot be read stays stale, and is tried again.
     fn read_anew(&mut self, tell: bool) {
         let stale = std::mem::take(&mut self.stale);
         let pairing = self.shared.pairing.clone();
+        for device in stale.sessions {
+            self.recheck(device);
+        }
         if stale.devices {
             match pairing.devices().list(&self.viewer) {
                 Ok(list) => {
+                    list.paired.iter().for_each(|d| self.end_rotated(d));
                     let now = list
                         .pending
                         .into_iter()
@@ -227,12 +249,16 @@ impl Feed<'_> {
             .unwrap_or_default()
             .paired;
         let device = paired.iter().find(|device| device.id == gone.device);
-        let is_approved = device.is_some_and(|device| {
-            let mut roles = gone.ask.roles.iter();
-            device.approved_at >= gone.asked_at
-                && roles.all(|role| device.standing(*role).is_some())
-        });
-        if is_approved {
+        let is_approved = |device: &Device| {
+            let grants = device.roles.values().map(|role| role.grant.as_ref());
+            // Where it is not written down, by another program, the time has to do.
+            let is_newer = device.approved_at > gone.asked_at;
+            grants.into_iter().any(|grant| match grant {
+                Some(grant) => grant.requested_at == Some(gone.asked_at),
+                None => is_newer,
+            })
+        };
+        if device.is_some_and(is_approved) {
             Decision::Approved
         } else if gone.is_expired(&pairing.limits().devices, now) {
             Decision::Expired
@@ -296,7 +322,11 @@ impl Feed<'_> {
             .unwrap_or_default()
             .paired;
         let node = paired.iter().find(|node| node.id == gone.node);
-        if node.is_some_and(|node| node.approved_at >= gone.asked_at) {
+        let is_approved = |node: &Node| match &node.grant {
+            Some(grant) => grant.requested_at == Some(gone.asked_at),
+            None => node.approved_at > gone.asked_at,
+        };
+        if node.is_some_and(is_approved) {
             Decision::Approved
         } else if gone.is_expired(&pairing.limits().devices, now) {
             Decision::Expired
@@ -413,6 +443,12 @@ impl Feed<'_> {
 
     fn now(&self) -> i64 {
         Timestamp::as_millis(self.shared.pairing.now())
+    }
+}
+
+fn note_ended(device: DeviceId, ended: bool) {
+    if ended {
+        tracing::info!(%device, "its sessions have ended: its rights have changed");
     }
 }
 

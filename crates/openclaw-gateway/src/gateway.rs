@@ -17,6 +17,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
+use pairing_core::device::Role;
+
 use crate::conn::outbox::End;
 use crate::feed;
 use crate::invokes::Invokes;
@@ -273,8 +275,10 @@ async fn write_down(shared: &Arc<Shared>) {
     }
 }
 
-/// Tells everybody, and waits until they are gone, as long as that may take.
+/// Tells everybody, and waits until what is under way is answered and they are gone, as long as that
+/// may take. Nodes go last: operators may still wait for what they do.
 async fn say_goodbye(shared: &Shared) {
+    shared.sessions.close();
     let shutdown = Shutdown {
         reason: "gateway stopping".to_owned(),
         restart_expected_ms: None,
@@ -283,24 +287,35 @@ async fn say_goodbye(shared: &Shared) {
         .sessions
         .broadcast(&frame(event::SHUTDOWN, &shutdown), |_| true);
     let drain = shared.settings.load().limits.drain;
-    let end = End::new(close::GOING_AWAY, "gateway stopping");
-    let gone = async {
+    let all_gone = async {
         loop {
-            let empty = shared.sessions.empty.notified();
-            tokio::pin!(empty);
-            empty.as_mut().enable();
-            for session in shared.sessions.all() {
-                session.outbox.end(end.clone());
-            }
-            if shared.sessions.count() == 0 {
+            let gone = shared.sessions.gone.notified();
+            tokio::pin!(gone);
+            gone.as_mut().enable();
+            let all = shared.sessions.all();
+            if all.is_empty() {
                 return;
             }
-            empty.await;
+            let is_operator = |session: &Arc<Session>| session.role() == Role::Operator;
+            let operators_left = all.iter().any(is_operator);
+            for session in all {
+                if is_operator(&session) || !operators_left {
+                    session.leave();
+                }
+            }
+            gone.await;
         }
     };
-    if timeout(drain, gone).await.is_err() {
-        let left = shared.sessions.count();
-        tracing::warn!(left, "connections did not end in time");
+    if timeout(drain, all_gone).await.is_err() {
+        let left = shared.sessions.all();
+        tracing::warn!(left = left.len(), "connections did not end in time");
+        for session in left {
+            session.outbox.end(End {
+                code: close::GOING_AWAY,
+                reason: "gateway stopping",
+                at_once: true,
+            });
+        }
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gateway_protocol::hello::{AuthMethod, Presence};
 use gateway_protocol::{ConnectParams, close};
 use pairing_core::device::{AuthenticatedDevice, Role};
 use pairing_core::{Approver, DeviceId, Scope, ScopeSet, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::conn::outbox::{End, Outbox};
@@ -27,8 +27,24 @@ pub(crate) struct Session {
     pub(crate) address: IpAddr,
     pub(crate) connected_at: Timestamp,
     pub(crate) outbox: Outbox,
+    /// Turns at the store.
+    pub(crate) at_store: Semaphore,
     /// Its right has ended: it asks for nothing more.
     ended: AtomicBool,
+    /// Calls under way by which it may end its own right: it is to have their answers.
+    deciding: AtomicUsize,
+    /// The gateway stops: nothing more is read from it.
+    leaving: Notify,
+}
+
+/// A call under way by which a session may end its own right; over when dropped.
+#[derive(Debug)]
+pub(crate) struct Deciding(Arc<Session>);
+
+impl Drop for Deciding {
+    fn drop(&mut self) {
+        self.0.deciding.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// Who it is, as far as has been proven.
@@ -56,6 +72,9 @@ pub(crate) struct Client {
     pub(crate) permissions: std::collections::BTreeMap<String, bool>,
 }
 
+/// Calls of one client that are at the store at once; the rest wait for their turn.
+const AT_STORE: usize = 4;
+
 /// Its right was taken away.
 const REVOKED: &str = "access was revoked or changed: connect again";
 
@@ -77,7 +96,10 @@ impl Session {
             address,
             connected_at,
             outbox: Outbox::new(limit),
+            at_store: Semaphore::new(AT_STORE),
             ended: AtomicBool::new(false),
+            deciding: AtomicUsize::new(0),
+            leaving: Notify::new(),
         }
     }
 
@@ -145,25 +167,43 @@ impl Session {
 
     /// Does what it may do still hold, and is it there?
     pub(crate) fn is_live(&self) -> bool {
-        !self.ended.load(Ordering::Acquire)
+        !self.ended.load(Ordering::SeqCst)
     }
 
-    /// Ends its right: nothing more is done for it. The connection is closed at once, or after the
-    /// answer that is under way, by whoever gives that answer.
-    fn revoke(&self, at_once: bool) {
-        self.ended.store(true, Ordering::Release);
-        if at_once {
+    /// Begins a call by which it may end its own right.
+    pub(crate) fn decides(self: &Arc<Self>) -> Deciding {
+        self.deciding.fetch_add(1, Ordering::SeqCst);
+        Deciding(self.clone())
+    }
+
+    /// Ends its right: nothing more is done for it. The connection is closed at once; or, where it may
+    /// have ended that right itself, after its answers, by whoever gives the last of these.
+    fn revoke(&self, may_be_own: bool) {
+        // Whoever gives the answer counts down first and looks at this then: one of the two sees the
+        // other.
+        self.ended.store(true, Ordering::SeqCst);
+        if !may_be_own || self.deciding.load(Ordering::SeqCst) == 0 {
             self.outbox.end(End {
                 code: close::POLICY,
                 reason: REVOKED,
-                at_once,
+                at_once: true,
             });
         }
     }
 
+    /// Lets it go once the calls under way are answered: nothing more is read.
+    pub(crate) fn leave(&self) {
+        self.leaving.notify_one();
+    }
+
+    /// Waits until it is let go.
+    pub(crate) async fn left(&self) {
+        self.leaving.notified().await;
+    }
+
     /// Closes a connection whose right has ended, after what is queued.
     pub(crate) fn close_if_revoked(&self) {
-        if !self.is_live() {
+        if !self.is_live() && self.deciding.load(Ordering::SeqCst) == 0 {
             self.outbox.end(End {
                 code: close::POLICY,
                 reason: REVOKED,
@@ -249,8 +289,8 @@ pub(crate) struct Sessions {
     version: AtomicU64,
     /// Somebody came or went.
     pub(crate) changed: Notify,
-    /// Nobody is left.
-    pub(crate) empty: Notify,
+    /// Somebody went.
+    pub(crate) gone: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -258,6 +298,8 @@ struct Inner {
     all: HashMap<u64, Arc<Session>>,
     /// The sessions of a device, oldest first.
     devices: HashMap<DeviceId, Vec<u64>>,
+    /// The gateway stops: nobody comes in any more.
+    closed: bool,
 }
 
 impl Sessions {
@@ -275,8 +317,12 @@ impl Sessions {
         self.inner().all.len()
     }
 
-    pub(crate) fn insert(&self, session: Arc<Session>) {
+    /// Takes a session in; false where nobody is taken in any more.
+    pub(crate) fn insert(&self, session: Arc<Session>) -> bool {
         let mut inner = self.inner();
+        if inner.closed {
+            return false;
+        }
         if let Some(device) = session.device() {
             inner
                 .devices
@@ -287,6 +333,12 @@ impl Sessions {
         inner.all.insert(session.number, session);
         drop(inner);
         self.has_changed();
+        true
+    }
+
+    /// Takes nobody in any more.
+    pub(crate) fn close(&self) {
+        self.inner().closed = true;
     }
 
     pub(crate) fn remove(&self, session: &Session) {
@@ -302,12 +354,9 @@ impl Sessions {
                 inner.devices.remove(&device);
             }
         }
-        let is_empty = inner.all.is_empty();
         drop(inner);
         self.has_changed();
-        if is_empty {
-            self.empty.notify_waiters();
-        }
+        self.gone.notify_waiters();
     }
 
     /// The sessions of a device, oldest first.
@@ -334,7 +383,8 @@ impl Sessions {
     }
 
     /// Ends the sessions of a device that do not hold any more, at once; that of the caller, if it is
-    /// one, after its answer. Says whether any ended.
+    /// one, after its answer. Without a caller, nobody knows whose decision it was: a session that is
+    /// just deciding gets its answer. Says whether any ended.
     pub(crate) fn end_of_device(
         &self,
         id: DeviceId,
@@ -343,10 +393,11 @@ impl Sessions {
     ) -> bool {
         let mut any = false;
         for session in self.of_device(id) {
-            if session.is_live() && has_ended(&session) {
-                let own = caller.is_some_and(|caller| caller.number == session.number);
-                session.revoke(!own);
-                any = true;
+            let may_be_own = caller.is_none_or(|caller| caller.number == session.number);
+            let is_live = session.is_live();
+            if (is_live || !may_be_own) && has_ended(&session) {
+                session.revoke(may_be_own);
+                any |= is_live;
             }
         }
         any

@@ -76,11 +76,16 @@ impl Shared {
 
     /// The gateway, and everybody; or for who may not know that, only the viewer.
     pub(crate) fn presence(&self, viewer: &Session) -> Vec<Presence> {
+        let all = if viewer.may_see_presence() {
+            self.sessions.all()
+        } else {
+            Vec::new()
+        };
+        let shown = all.iter().rev().take(MOST_PRESENT);
+        let is_shown = shown.clone().any(|session| session.number == viewer.number);
         let mut presence = vec![self.own_presence()];
-        if viewer.may_see_presence() {
-            presence.extend(self.everybody());
-        }
-        if !presence.iter().skip(1).any(|entry| is_of(entry, viewer)) {
+        presence.extend(shown.map(|session| session.presence()));
+        if !is_shown {
             presence.push(viewer.presence());
         }
         presence
@@ -128,13 +133,6 @@ impl Shared {
             }
         }
     }
-}
-
-fn is_of(entry: &Presence, session: &Session) -> bool {
-    entry.ts == session.connected_at.as_millis()
-        && entry.device_id.as_deref() == session.device().map(|d| d.id().to_string()).as_deref()
-        && entry.mode == session.client.mode
-        && entry.instance_id.is_some()
 }
 
 /// The version that this gateway says it is.

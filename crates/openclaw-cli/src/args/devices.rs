@@ -28,7 +28,6 @@ impl DevicesCommand {
     /// the owner has all of them.
     pub(crate) fn purpose(&self, by_key: bool) -> Purpose {
         let (needs, decides): (&[_], _) = match self {
-            Self::List | Self::Approve(None) => (&["device.pair.list"], false),
             Self::Watch if by_key => (
                 &[
                     "device.pair.list",
@@ -37,11 +36,10 @@ impl DevicesCommand {
                 ],
                 true,
             ),
-            Self::Watch => (&["device.pair.list"], false),
+            Self::List | Self::Watch | Self::Approve(None) => (&["device.pair.list"], false),
             Self::Clear(clear) if !clear.yes => (&["device.pair.list"], false),
             Self::Approve(Some(_)) => (&["device.pair.list", "device.pair.approve"], true),
             Self::Reject(_) => (&["device.pair.list", "device.pair.reject"], true),
-            Self::Remove(_) => (&["device.pair.list", "device.pair.remove"], true),
             Self::Clear(clear) if clear.pending => (
                 &[
                     "device.pair.list",
@@ -50,7 +48,7 @@ impl DevicesCommand {
                 ],
                 true,
             ),
-            Self::Clear(_) => (&["device.pair.list", "device.pair.remove"], true),
+            Self::Remove(_) | Self::Clear(_) => (&["device.pair.list", "device.pair.remove"], true),
             Self::Rename(..) => (&["device.pair.list", "device.pair.rename"], true),
             Self::Rotate(..) => (&["device.pair.list", "device.token.rotate"], true),
             Self::Revoke(..) => (&["device.pair.list", "device.token.revoke"], true),

@@ -99,8 +99,11 @@ pub(super) struct RawLog {
     /// How the log is written
     #[arg(long, value_name = "FORMAT", value_enum, default_value = "human")]
     log: LogFormat,
-    /// What is logged: error, warn, info, debug, trace, or a filter; so does OPENCLAW_LOG
-    #[arg(long, value_name = "LEVEL")]
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        help = "What is logged: error, warn, info, debug, trace, or a filter; so does OPENCLAW_LOG"
+    )]
     log_level: Option<String>,
 }
 

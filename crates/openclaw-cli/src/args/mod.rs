@@ -38,6 +38,7 @@ use raw::{
 };
 
 /// What a command line asks for.
+#[expect(clippy::large_enum_variant, reason = "there is one")]
 pub(crate) enum Parsed {
     /// A command.
     Run(Invocation),
@@ -95,9 +96,8 @@ impl PairingCommand {
     /// What it needs of a gateway.
     pub(crate) fn purpose(&self, by_key: bool) -> Purpose {
         let (needs, decides): (&[_], _) = match self {
-            Self::List(..) | Self::Request(..) => (&["pairing.list"], false),
             Self::Watch if by_key => (&["pairing.list", "pairing.approve", "pairing.reject"], true),
-            Self::Watch => (&["pairing.list"], false),
+            Self::List(..) | Self::Watch | Self::Request(..) => (&["pairing.list"], false),
             Self::Approve(..) => (&["pairing.list", "pairing.approve"], true),
             Self::Reject(..) => (&["pairing.list", "pairing.reject"], true),
             Self::Allowed(_, _, AllowedCommand::List) => (&["pairing.allowed"], false),

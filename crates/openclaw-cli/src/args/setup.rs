@@ -10,6 +10,10 @@ use super::{Command, UsageError};
 use crate::remote::Purpose;
 
 /// A setup code that is asked for, and how it is shown.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each flag that goes by itself"
+)]
 pub(crate) struct SetupOptions {
     pub(crate) url: Option<GatewayUrl>,
     pub(crate) profile: SetupProfile,

@@ -8,6 +8,10 @@ use pairing_core::{DeviceError, escape};
 use super::Failure;
 use crate::Exit;
 
+/// About a secret that is not the gateway's.
+const WRONG: &str = "the secret is another gateway's, or an old one: `openclaw gateway token` on the gateway's \
+                     machine says where its own is";
+
 pub(super) fn refused(method: &'static str, error: ErrorShape, proven: bool) -> Failure {
     let of = |error| {
         if method.starts_with("node.") {
@@ -48,19 +52,24 @@ pub(super) fn exit_of_serve(error: &ServeError) -> Exit {
 }
 
 /// What to do about a connection that there is not.
-pub(crate) fn advice_of(error: &ConnectError) -> Option<String> {
-    let ConnectError::Refused(refused) = error else {
-        return error.advice();
+pub(crate) fn advice_of(error: &ConnectError, showed: bool) -> Option<String> {
+    let refused = match error {
+        ConnectError::Refused(refused) => refused,
+        ConnectError::Tls(_) => {
+            let told = "if the gateway made its certificate itself, pin that with `--tls-fingerprint`: \
+                        the gateway says it when it starts, and setup codes carry it";
+            return Some(told.to_owned());
+        }
+        _ => return error.advice(),
     };
     let told = match refused.code() {
         "AUTH_TOKEN_MISSING" | "AUTH_PASSWORD_MISSING" => {
             "give it with `--token-file` or `--password-file`, or set OPENCLAW_GATEWAY_TOKEN; \
              `openclaw gateway token` on the gateway's machine says where it is"
         }
-        "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH" => {
-            "this is another gateway's secret, or an old one: `openclaw gateway token` on the \
-             gateway's machine says where its own is"
-        }
+        "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH" => WRONG,
+        // A wrong secret is as good as none.
+        "DEVICE_IDENTITY_REQUIRED" if showed => WRONG,
         "DEVICE_IDENTITY_REQUIRED" => {
             "give the gateway's secret with `--token-file`; from another machine, a command that \
              decides, such as `openclaw devices approve <request>`, asks for this machine to be paired"
@@ -69,7 +78,6 @@ pub(crate) fn advice_of(error: &ConnectError) -> Option<String> {
     };
     Some(told.to_owned())
 }
-
 pub(super) fn advice_of_call(error: &CallError) -> Option<String> {
     match error {
         CallError::Timeout(_) => Some(

@@ -129,18 +129,15 @@ fn none(
         return Ok(Exit::Refused);
     }
     let url = escape(url).limit(usize::MAX).to_string();
-    match holder {
-        Some(Holder { pid, port, .. }) => {
-            let port = port.map_or_else(String::new, |port| format!(", on port {port}"));
-            screen.line(format_args!(
-                "No gateway answers at {url}, but process {pid} runs one on this state directory{port}"
-            ))?;
-            screen.hint("its log says more; does `gateway.port` say the same port?");
-        }
-        None => {
-            screen.line(format_args!("No gateway answers at {url}"))?;
-            screen.hint("start one with `openclaw gateway run`");
-        }
+    if let Some(Holder { pid, port, .. }) = holder {
+        let port = port.map_or_else(String::new, |port| format!(", on port {port}"));
+        screen.line(format_args!(
+            "No gateway answers at {url}, but process {pid} runs one on this state directory{port}"
+        ))?;
+        screen.hint("its log says more; does `gateway.port` say the same port?");
+    } else {
+        screen.line(format_args!("No gateway answers at {url}"))?;
+        screen.hint("start one with `openclaw gateway run`");
     }
     Ok(Exit::Refused)
 }

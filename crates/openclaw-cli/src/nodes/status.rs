@@ -126,7 +126,7 @@ fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
     let connected = match (node.connected, since) {
         (false, _) => "no".to_owned(),
         (true, None) => "yes".to_owned(),
-        (true, Some(since)) => format!("since {}", text::ago(now, since)),
+        (true, Some(since)) => text::ago(now, since),
     };
     let said = [&node.platform, &node.device_family];
     let said = said.into_iter().flatten();

@@ -22,7 +22,7 @@ impl Call {
         });
         let requested = account.request_or_reuse(sender)?;
         if self.json {
-            self.answer(files, account, asking, &requested, screen)?;
+            answer(files, account, asking, &requested, screen)?;
         }
         let place = Place(account.channel().id(), account.id());
         let now = files.service.now();
@@ -75,38 +75,37 @@ impl Call {
         }
         Ok(Exit::Done)
     }
+}
 
-    fn answer(
-        &self,
-        files: &Files,
-        account: &Account,
-        asking: &Asking,
-        requested: &Requested,
-        screen: &mut Screen<'_, '_>,
-    ) -> Result<(), Failure> {
-        let (status, request, reply) = match requested {
-            Requested::Created(created) => (
-                "created",
-                Some(&created.request),
-                Some(created.reply.as_str()),
-            ),
-            Requested::Pending(request) => ("pending", Some(request), None),
-            Requested::Full => ("full", None, None),
-            Requested::Allowed(_) => ("allowed", None, None),
-            _ => ("not-offered", None, None),
-        };
-        let sender = account.channel().rules().sender(&asking.sender);
-        screen.json(&json::Asked {
-            channel: account.channel().id(),
-            account: account.id(),
-            status,
-            id: sender
-                .as_ref()
-                .map_or(asking.sender.as_str(), |id| id.as_str()),
-            code: request.map(|request| request.code),
-            expires_at: request.and_then(|request| request.expires_at(files.service.limits())),
-            reply,
-        })?;
-        Ok(())
-    }
+fn answer(
+    files: &Files,
+    account: &Account,
+    asking: &Asking,
+    requested: &Requested,
+    screen: &mut Screen<'_, '_>,
+) -> Result<(), Failure> {
+    let (status, request, reply) = match requested {
+        Requested::Created(created) => (
+            "created",
+            Some(&created.request),
+            Some(created.reply.as_str()),
+        ),
+        Requested::Pending(request) => ("pending", Some(request), None),
+        Requested::Full => ("full", None, None),
+        Requested::Allowed(_) => ("allowed", None, None),
+        _ => ("not-offered", None, None),
+    };
+    let sender = account.channel().rules().sender(&asking.sender);
+    screen.json(&json::Asked {
+        channel: account.channel().id(),
+        account: account.id(),
+        status,
+        id: sender
+            .as_ref()
+            .map_or(asking.sender.as_str(), |id| id.as_str()),
+        code: request.map(|request| request.code),
+        expires_at: request.and_then(|request| request.expires_at(files.service.limits())),
+        reply,
+    })?;
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Senders that wait.
 
 use gateway_protocol::dm::DmRequest;
-use pairing_core::{Limits, escape};
+use pairing_core::{Limits, Timestamp, escape};
 use serde_json::json;
 
 use super::{Item, Watched};
@@ -73,7 +73,7 @@ impl Senders<'_> {
         let [code, sender, account, meta, requested, expires] = self.0.row(&waiting);
         let request = &waiting.request;
         let mut json = json!(DmRequest::new(request, &Limits::default()));
-        json["expiresAtMs"] = json!(waiting.expires_at.map(|at| at.as_millis()));
+        json["expiresAtMs"] = json!(waiting.expires_at.map(Timestamp::as_millis));
         Item {
             id: format!(
                 "{}/{}/{}/{}",

@@ -23,7 +23,8 @@ pub(crate) const CLIENTS: usize = 8;
 pub(crate) struct Server {
     child: Child,
     pub(crate) port: u16,
-    pub(crate) state: TempDir,
+    /// Its state directory, gone when this is.
+    _state: TempDir,
     /// Paired operators, with their device tokens.
     pub(crate) devices: Vec<(Arc<Identity>, String)>,
 }
@@ -46,7 +47,7 @@ impl Server {
         Self {
             child,
             port: line.trim().parse().expect("the port that it listens on"),
-            state,
+            _state: state,
             devices,
         }
     }

@@ -68,10 +68,16 @@ pub(super) async fn register(
     };
     let hello = response(request, Ok(hello));
     let registered = Registered::new(session.clone(), shared.clone());
+    let registered = registered.ok_or(Refusal::Unavailable)?;
+    let holds = match &session.who {
+        Who::Device(device) => still_holds(shared, device.clone()).await,
+        // It may have come by a secret that is none any more.
+        Who::Operator(_) => settings.secret.is_same(&shared.settings.load().secret),
+    };
+    if !holds {
+        return Err(Refusal::Unavailable.into());
+    }
     if let Who::Device(device) = &session.who {
-        if !still_holds(shared, device.clone()).await {
-            return Err(Refusal::Unavailable.into());
-        }
         shared.pairing.devices().touch(device);
     }
     tracing::info!(
@@ -89,9 +95,10 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    fn new(session: Arc<Session>, shared: Arc<Shared>) -> Self {
-        shared.sessions.insert(session.clone());
-        Self { session, shared }
+    /// `None` where the gateway takes no more.
+    fn new(session: Arc<Session>, shared: Arc<Shared>) -> Option<Self> {
+        let is_taken = shared.sessions.insert(session.clone());
+        is_taken.then_some(Self { session, shared })
     }
 }
 

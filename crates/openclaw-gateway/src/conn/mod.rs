@@ -233,6 +233,15 @@ async fn farewell<S: Socket>(mut ws: WebSocketStream<S>, end: &End) {
         // Where the client has said it first, what is left to be sent is the answer to that.
         let _ = ws.close(Some(close)).await;
         ws.flush().await.ok()?;
+        loop {
+            match ws.next().await {
+                Some(Ok(_)) => {}
+                // The client has answered the close: whoever was the server hangs up first.
+                None => return None,
+                // What it sent is no message; it may be the rest of one that was too large.
+                Some(Err(_)) => break,
+            }
+        }
         let mut rest = ws.get_mut().take(FAREWELL_BYTES);
         tokio::io::copy(&mut rest, &mut tokio::io::sink())
             .await

@@ -18,7 +18,7 @@ use super::outbox::{End, Next};
 use super::{FAREWELL, Socket, farewell, response};
 use crate::breaker::{Breaker, Verdict};
 use crate::methods::{Answer, Call, Reply};
-use crate::sessions::Session;
+use crate::sessions::{Deciding, Session};
 use crate::shared::Shared;
 
 /// The longest frame that is sent, in bytes.
@@ -85,7 +85,11 @@ async fn write<S: Socket>(
                     }
                 }
             }
-            Next::End(end) => return Some(end),
+            Next::End(end) => {
+                // What was fed last has not left the sink yet.
+                let flushed = timeout(FAREWELL, unless_cut(session, sink.flush())).await;
+                return flushed.ok().flatten().and_then(|all| all.then_some(end));
+            }
         }
     }
 }
@@ -132,18 +136,26 @@ async fn read<S: Socket>(
     shared: &Arc<Shared>,
 ) -> End {
     let mut breaker = Breaker::default();
-    let mut calls: FuturesUnordered<BoxFuture<'_, (String, Reply)>> = FuturesUnordered::new();
+    let mut calls: FuturesUnordered<BoxFuture<'_, Answered>> = FuturesUnordered::new();
+    let mut is_leaving = false;
     loop {
         let at_once = shared.settings.load().limits.in_flight_calls;
         let next = tokio::select! {
             biased;
             Some(answered) = calls.next(), if !calls.is_empty() => Either::Left(answered),
-            message = stream.next(), if calls.len() < at_once => Either::Right(message),
+            () = session.left(), if !is_leaving => {
+                is_leaving = true;
+                continue;
+            }
+            message = stream.next(), if !is_leaving && calls.len() < at_once => {
+                Either::Right(message)
+            }
+            else => return End::new(close::GOING_AWAY, "gateway stopping"),
         };
         let message = match next {
             Either::Right(message) => message,
-            Either::Left((id, answer)) => {
-                if let Some(end) = finish(&id, answer, session, shared, &mut breaker) {
+            Either::Left((id, (answer, deciding))) => {
+                if let Some(end) = finish(&id, answer, deciding, session, shared, &mut breaker) {
                     return end;
                 }
                 continue;
@@ -181,7 +193,7 @@ async fn read<S: Socket>(
         };
         match begun {
             Answer::Now(answer) => {
-                if let Some(end) = finish(&id, answer, session, shared, &mut breaker) {
+                if let Some(end) = finish(&id, answer, None, session, shared, &mut breaker) {
                     return end;
                 }
             }
@@ -190,16 +202,21 @@ async fn read<S: Socket>(
     }
 }
 
+/// The answer to a request, by its id.
+type Answered = (String, (Reply, Option<Deciding>));
+
 /// Sends an answer. A refused one counts; one after which the caller's own right has ended is the last.
 fn finish(
     id: &str,
     answer: Reply,
+    deciding: Option<Deciding>,
     session: &Session,
     shared: &Shared,
     breaker: &mut Breaker,
 ) -> Option<End> {
     let frame: Utf8Bytes = response(id, answer.as_ref());
     session.outbox.send(frame);
+    drop(deciding);
     session.close_if_revoked();
     let error = answer.err()?;
     if error.code != gateway_protocol::ErrorCode::InvalidRequest {

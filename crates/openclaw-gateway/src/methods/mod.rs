@@ -22,7 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::sessions::Session;
+use crate::sessions::{Deciding, Session};
 use crate::shared::{Chain, Shared};
 
 /// What a call came to.
@@ -44,16 +44,18 @@ enum Run {
     Now(fn(&Call) -> Reply),
     /// Where waiting is allowed: it asks the store.
     Blocking(fn(&Call) -> Reply),
+    /// The same, and it may end the caller's own right.
+    Deciding(fn(&Call) -> Reply),
     /// It waits for somebody else.
     Later(Arc<dyn Fn(Call) -> Waiting + Send + Sync>),
 }
 
 type Waiting = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// An answer, or the wait for it.
+/// An answer, or the wait for it. What comes with it is to be kept until the answer is queued.
 pub(crate) enum Answer {
     Now(Reply),
-    Later(Waiting),
+    Later(Pin<Box<dyn Future<Output = (Reply, Option<Deciding>)> + Send>>),
 }
 
 #[derive(Clone)]
@@ -101,17 +103,19 @@ impl Methods {
             ("node.event", Access::Node, invoke::event),
             ("skills.bins", Access::Node, system::bins),
         ];
-        let blocking: [Row; 22] = [
+        let deciding: [Row; 4] = [
+            ("device.pair.approve", PAIRING, devices::approve),
+            ("device.pair.remove", PAIRING, devices::remove),
+            ("device.token.rotate", PAIRING, devices::rotate),
+            ("device.token.revoke", PAIRING, devices::revoke),
+        ];
+        let blocking: [Row; 18] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
-            ("device.pair.approve", PAIRING, devices::approve),
             ("device.pair.reject", PAIRING, devices::reject),
-            ("device.pair.remove", PAIRING, devices::remove),
             ("device.pair.rename", PAIRING, devices::rename),
             ("device.pair.setupCode", PAIRING, devices::setup_code),
-            ("device.token.rotate", PAIRING, devices::rotate),
-            ("device.token.revoke", PAIRING, devices::revoke),
             ("node.pair.request", PAIRING, nodes::request),
             ("node.pair.list", PAIRING, nodes::pair_list),
             ("node.pair.approve", PAIRING, nodes::approve),
@@ -131,6 +135,9 @@ impl Methods {
         }
         for (name, access, run) in blocking {
             methods.add(name, access, Run::Blocking(run), name);
+        }
+        for (name, access, run) in deciding {
+            methods.add(name, access, Run::Deciding(run), name);
         }
         let name = "node.invoke";
         methods.add(name, WRITE, later(invoke::invoke), name);
@@ -213,11 +220,16 @@ impl Call {
             method,
             params,
         };
+        let decides = matches!(run, Run::Deciding(_));
         match run {
             Run::Now(run) => Answer::Now(counted(&call.shared, run(&call))),
-            Run::Blocking(run) => Answer::Later(Box::pin({
+            Run::Blocking(run) | Run::Deciding(run) => Answer::Later(Box::pin({
                 let run = *run;
                 async move {
+                    // One client that asks much at once does not keep others from the store.
+                    let session = call.session.clone();
+                    let _turn = session.at_store.acquire().await;
+                    let deciding = decides.then(|| call.session.decides());
                     let ran = tokio::task::spawn_blocking(move || {
                         // Its right may have ended while it waited for its turn.
                         if !call.session.is_live() {
@@ -225,13 +237,16 @@ impl Call {
                         }
                         counted(&call.shared, run(&call))
                     });
-                    ran.await
-                        .unwrap_or_else(|_| Err(ErrorShape::unavailable("the request failed")))
+                    let ran = ran.await;
+                    let failed = |_| Err(ErrorShape::unavailable("the request failed"));
+                    (ran.unwrap_or_else(failed), deciding)
                 }
             })),
             Run::Later(run) => {
                 let (shared, reply) = (shared.clone(), run(call));
-                Answer::Later(Box::pin(async move { counted(&shared, reply.await) }))
+                Answer::Later(Box::pin(
+                    async move { (counted(&shared, reply.await), None) },
+                ))
             }
         }
     }

@@ -1,0 +1,192 @@
+//! `pairing.*`: who may talk to the bot.
+
+use serde_json::json;
+
+use crate::stores::{Odd, over};
+use crate::support::start;
+use crate::talk::shown;
+
+#[tokio::test]
+async fn strangers_are_listed_approved_rejected_allowed_and_revoked() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let one = gateway.stranger("telegram", "default", "111");
+    gateway.pass(1);
+    let two = gateway.stranger("telegram", "work", "222");
+    gateway.pass(1);
+    gateway.stranger("discord", "default", "333");
+    let lower = one.to_lowercase();
+    let typed = format!("{}-{}", &lower[..4], &lower[4..]);
+    let calls = [
+        ("pairing.list", json!({})),
+        ("pairing.list", json!({ "channel": "discord" })),
+        ("pairing.list", json!({ "accountId": "work" })),
+        ("pairing.list", json!({ "channel": "no-such" })),
+        // Somebody types.
+        (
+            "pairing.approve",
+            json!({ "channel": "telegram", "code": typed }),
+        ),
+        (
+            "pairing.approve",
+            json!({ "channel": "telegram", "code": one }),
+        ),
+        (
+            "pairing.approve",
+            json!({ "channel": "telegram", "code": two, "accountId": "default" }),
+        ),
+        (
+            "pairing.approve",
+            json!({ "channel": "telegram", "code": two, "accountId": "work" }),
+        ),
+        (
+            "pairing.reject",
+            json!({ "channel": "discord", "request": "333" }),
+        ),
+        (
+            "pairing.reject",
+            json!({ "channel": "discord", "request": "333" }),
+        ),
+        ("pairing.allowed", json!({ "channel": "telegram" })),
+        (
+            "pairing.allowed",
+            json!({ "channel": "telegram", "accountId": "work" }),
+        ),
+        (
+            "pairing.allow",
+            json!({ "channel": "telegram", "entry": "tg:444" }),
+        ),
+        (
+            "pairing.allow",
+            json!({ "channel": "telegram", "entry": "444" }),
+        ),
+        (
+            "pairing.allow",
+            json!({ "channel": "telegram", "entry": "*" }),
+        ),
+        (
+            "pairing.revoke",
+            json!({ "channel": "telegram", "entry": "111" }),
+        ),
+        (
+            "pairing.revoke",
+            json!({ "channel": "telegram", "entry": "111" }),
+        ),
+        ("pairing.allowed", json!({ "channel": "telegram" })),
+        (
+            "pairing.allowed",
+            json!({ "channel": "telegram", "accountId": "../x" }),
+        ),
+        ("pairing.list", json!({})),
+    ];
+    let mut told = String::new();
+    for (method, params) in calls {
+        let answer = match admin.call(method, params).await {
+            Ok(answer) => shown(&answer),
+            Err(error) => shown(&error),
+        };
+        told += &format!("{method}: {answer}\n");
+    }
+    insta::assert_snapshot!("strangers", told);
+    let telegram = gateway.pairing.channel("telegram").unwrap();
+    let work = telegram.account("work").unwrap();
+    assert!(work.is_allowed("222").unwrap() && !work.is_allowed("111").unwrap());
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_cannot_even_wait_is_seen() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    for sender in ["1", "2", "3"] {
+        gateway.stranger("telegram", "default", sender);
+    }
+    let account = gateway
+        .pairing
+        .channel("telegram")
+        .unwrap()
+        .account("default")
+        .unwrap();
+    account.request_or_reuse("4").unwrap();
+    let list = admin
+        .call("pairing.list", json!({ "channel": "telegram" }))
+        .await
+        .unwrap();
+    assert_eq!(list["requests"].as_array().unwrap().len(), 3);
+    assert_eq!(list["turnedAway"][0]["count"], 1);
+    assert_eq!(list["turnedAway"][0]["recent"][0]["id"], "4");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t58_whoever_guesses_codes_over_the_wire_is_locked_out_and_nobody_else() {
+    let gateway = start().await;
+    let mut guesser = gateway.asks(&["operator.pairing"]).await;
+    let code = gateway.stranger("telegram", "default", "111");
+    let other = gateway.stranger("discord", "default", "222");
+    let wrong = json!({ "channel": "telegram", "code": "AAAAAAAA" });
+    for _ in 0..10 {
+        let error = guesser
+            .call("pairing.approve", wrong.clone())
+            .await
+            .unwrap_err();
+        assert_eq!(error["code"], "INVALID_REQUEST", "{error}");
+    }
+    let right = json!({ "channel": "telegram", "code": code });
+    let error = guesser
+        .call("pairing.approve", right.clone())
+        .await
+        .unwrap_err();
+    assert_eq!(error["code"], "UNAVAILABLE");
+    assert_eq!(error["details"]["code"], "LOCKED_OUT");
+    let until = error["details"]["untilMs"].as_i64().unwrap();
+    assert_eq!(until - gateway.pairing.now().as_millis(), 900_000);
+    // The other channel, and somebody else.
+    let elsewhere = json!({ "channel": "discord", "code": other });
+    guesser.call("pairing.approve", elsewhere).await.unwrap();
+    let device = gateway.device();
+    let mut second = gateway
+        .operator_device(&device, &["operator.pairing"])
+        .await;
+    second.call("pairing.approve", right).await.unwrap();
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_channel_that_cannot_be_read_hides_no_other_and_no_path_is_told() {
+    let gateway = over(Odd {
+        torn: Some("discord"),
+        ..Odd::default()
+    })
+    .await;
+    let mut admin = gateway.admin().await;
+    gateway.stranger("telegram", "default", "111");
+    let list = admin.call("pairing.list", json!({})).await.unwrap();
+    assert_eq!(list["requests"][0]["id"], "111");
+    assert_eq!(list["problems"], json!(["discord: cannot be read"]));
+    for (method, params) in [
+        ("pairing.list", json!({ "channel": "discord" })),
+        ("pairing.allowed", json!({ "channel": "discord" })),
+        (
+            "pairing.approve",
+            json!({ "channel": "discord", "code": "AAAAAAAA" }),
+        ),
+        (
+            "pairing.allow",
+            json!({ "channel": "discord", "entry": "1" }),
+        ),
+    ] {
+        let error = admin.call(method, params).await.unwrap_err();
+        assert_eq!(
+            error,
+            json!({
+                "code": "UNAVAILABLE",
+                "message": "the gateway cannot read or write its state",
+                "details": { "code": "STORE_UNAVAILABLE" },
+                "retryable": true,
+            }),
+            "{method}"
+        );
+    }
+    gateway.stop().await;
+}

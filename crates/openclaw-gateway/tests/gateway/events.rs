@@ -1,0 +1,275 @@
+//! Events: what is told, and to whom.
+
+use std::time::Duration;
+
+use pairing_core::Approver;
+use serde_json::{Value, json};
+
+use crate::support::{NEVER, Running, settings, start, start_with};
+use crate::talk::{Talk, node_of, shown};
+
+const KEEPER: &[&str] = &["operator.pairing", "operator.read"];
+
+fn owner() -> Approver {
+    Approver::terminal("ann")
+}
+
+/// Whatever happened before, everybody who may has been told of it once they are told of this.
+fn mark(gateway: &Running) {
+    gateway.stranger("signal", "default", "+15550001111");
+}
+
+async fn marked(session: &mut Talk) -> Vec<String> {
+    let mut names = session.events_until("pairing.requested").await;
+    names.retain(|name| name != "presence" && name != "tick");
+    names
+}
+
+async fn resolved(session: &mut Talk) -> Value {
+    session.event("device.pair.resolved").await["decision"].clone()
+}
+
+#[tokio::test]
+async fn a_device_that_asks_and_what_becomes_of_it_are_told() {
+    let gateway = start().await;
+    let device = gateway.device();
+    let mut admin = gateway.admin().await;
+    let request = gateway.node_asks(&device, &["ping"]).await;
+    let mut told = shown(&admin.event("device.pair.requested").await);
+    gateway.pass(1);
+    gateway.approve(&request);
+    let event = admin.event("device.pair.resolved").await;
+    told += &shown(&event);
+    insta::assert_snapshot!("device-events", told);
+    assert_eq!(event["requestId"], request.as_str());
+
+    // More commands: another request, rejected.
+    let mut node = gateway.node_device(&device, &["ping", "more"]).await;
+    let more = admin.event("device.pair.requested").await["requestId"].clone();
+    gateway.pass(1);
+    let params = json!({ "requestId": more });
+    admin.call("device.pair.reject", params).await.unwrap();
+    assert_eq!(resolved(&mut admin).await, "rejected");
+    node.call("skills.bins", json!({})).await.unwrap();
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_request_that_asks_for_more_supersedes_the_one_before() {
+    let gateway = start().await;
+    let device = gateway.device();
+    gateway.operator_device(&device, &["operator.read"]).await;
+    let mut admin = gateway.admin().await;
+    let first = gateway
+        .operator_asks(&device, &["operator.read", "operator.write"])
+        .await;
+    assert_eq!(
+        admin.event("device.pair.requested").await["requestId"],
+        first.as_str()
+    );
+    let second = gateway.operator_asks(&device, &["operator.admin"]).await;
+    assert_ne!(first, second);
+    let event = admin.event("device.pair.resolved").await;
+    assert_eq!(
+        (&event["requestId"], &event["decision"]),
+        (&json!(first), &json!("superseded"))
+    );
+    assert_eq!(
+        admin.event("device.pair.requested").await["requestId"],
+        second.as_str()
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_nobody_decides_in_time_is_told_to_have_expired() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    gateway.node_asks(&gateway.device(), &[]).await;
+    admin.event("device.pair.requested").await;
+    admin
+        .call("node.pair.request", json!({ "nodeId": "mac" }))
+        .await
+        .unwrap();
+    admin.event("node.pair.requested").await;
+    gateway.pass(301);
+    let mut decisions = vec![
+        admin.event("device.pair.resolved").await["decision"].clone(),
+        admin.event("node.pair.resolved").await["decision"].clone(),
+    ];
+    gateway.stranger("telegram", "default", "111");
+    admin.event("pairing.requested").await;
+    gateway.pass(3601);
+    decisions.push(admin.event("pairing.resolved").await["decision"].clone());
+    assert_eq!(decisions, ["expired", "expired", "expired"]);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn legacy_nodes_and_senders_are_told_of() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let mut told = String::new();
+    for method in ["node.pair.approve", "node.pair.reject"] {
+        gateway.pass(1);
+        let node = json!({ "nodeId": method });
+        let asked = admin.call("node.pair.request", node).await.unwrap();
+        told += &shown(&admin.event("node.pair.requested").await);
+        gateway.pass(1);
+        let request = json!({ "requestId": asked["request"]["requestId"] });
+        admin.call(method, request).await.unwrap();
+        told += &shown(&admin.event("node.pair.resolved").await);
+    }
+    let telegram = gateway.pairing.channel("telegram").unwrap();
+    let code = gateway.stranger("telegram", "default", "111");
+    told += &shown(&admin.event("pairing.requested").await);
+    telegram.approve(&code, &owner()).unwrap();
+    told += &shown(&admin.event("pairing.resolved").await);
+    gateway.stranger("telegram", "work", "222");
+    admin.event("pairing.requested").await;
+    telegram.reject("222", &owner()).unwrap();
+    told += &shown(&admin.event("pairing.resolved").await);
+    insta::assert_snapshot!("other-events", told);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn events_reach_only_those_entitled() {
+    let gateway = start().await;
+    let (own, node) = (gateway.device(), gateway.device());
+    let mut admin = gateway.admin().await;
+    let mut keeper = gateway.operator_device(&own, KEEPER).await;
+    let mut reader = gateway.asks(&["operator.read", "operator.write"]).await;
+    let mut node = gateway.node_device(&node, &[]).await;
+    mark(&gateway);
+    for session in [&mut admin, &mut keeper] {
+        session.event("pairing.requested").await;
+    }
+    let foreign = gateway.device();
+    let request = gateway.node_asks(&foreign, &[]).await;
+    gateway.approve(&request);
+    admin.event("device.pair.resolved").await;
+    admin
+        .call("node.pair.request", json!({ "nodeId": "mac" }))
+        .await
+        .unwrap();
+    admin.event("node.pair.requested").await;
+    gateway.operator_asks(&own, &["operator.admin"]).await;
+    gateway.stranger("telegram", "default", "111");
+    assert_eq!(marked(&mut admin).await, ["device.pair.requested"]);
+    // Its own, and nothing of the others.
+    assert_eq!(marked(&mut keeper).await, ["device.pair.requested"]);
+    // Those who may not know of anything are told when the gateway stops.
+    gateway.stop().await;
+    for session in [&mut reader, &mut node] {
+        let mut names = session.events_until("shutdown").await;
+        names.retain(|name| name != "presence" && name != "tick");
+        assert!(names.is_empty(), "{names:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_is_not_told_who_is_there() {
+    let gateway = start().await;
+    let device = gateway.device();
+    let mut reader = gateway.asks(&["operator.read"]).await;
+    let mut node = gateway.node_device(&device, &[]).await;
+    let other = gateway.admin().await;
+    let ids = |presence: &Value| -> Vec<String> {
+        let all = presence.as_array().unwrap().iter();
+        all.map(|entry| entry["mode"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(
+        ids(&node.hello["snapshot"]["presence"]),
+        ["gateway", "node"]
+    );
+    assert_eq!(
+        ids(&reader.hello["snapshot"]["presence"]),
+        ["gateway", "cli"]
+    );
+    let mut seen = Vec::new();
+    while seen.len() != 4 {
+        seen = ids(&reader.event("presence").await["presence"]);
+    }
+    assert_eq!(seen, ["gateway", "cli", "node", "cli"]);
+    drop(other);
+    while seen.len() != 3 {
+        seen = ids(&reader.event("presence").await["presence"]);
+    }
+    gateway.stop().await;
+    assert_eq!(node.events_until("shutdown").await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn presence_counts_up_and_says_which_version_it_is() {
+    let gateway = start().await;
+    let mut reader = gateway.asks(&["operator.read"]).await;
+    let before = reader.hello["snapshot"]["stateVersion"]["presence"]
+        .as_u64()
+        .unwrap();
+    let event = loop {
+        let event = reader.any_event().await;
+        if event["event"] == "presence" {
+            break event;
+        }
+    };
+    assert!(event["stateVersion"]["presence"].as_u64().unwrap() > before);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn everybody_hears_that_the_gateway_is_alive() {
+    let mut settings = settings("");
+    settings.limits.tick_interval = Duration::from_millis(20);
+    let gateway = start_with(settings, |builder| builder).await;
+    let mut node = gateway.node_device(&gateway.device(), &[]).await;
+    let mut nobody = gateway.asks(&[]).await;
+    assert_eq!(node.hello["policy"]["tickIntervalMs"], 20);
+    for session in [&mut node, &mut nobody] {
+        for _ in 0..3 {
+            let tick = session.event("tick").await;
+            assert_eq!(tick, json!({ "ts": gateway.pairing.now().as_millis() }));
+        }
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t88_a_node_that_stays_keeps_its_request_alive() {
+    let gateway = start().await;
+    let device = gateway.device();
+    drop(gateway.node_device(&device, &["ping"]).await);
+    let mut admin = gateway.admin().await;
+    let mut node = gateway.enter(&device, node_of(&["ping", "more"])).await;
+    let request = admin.event("device.pair.requested").await["requestId"].clone();
+    for _ in 0..3 {
+        gateway.pass(200);
+        a_minute_of_upkeep(&gateway).await;
+    }
+    let list = admin.call("device.pair.list", json!({})).await.unwrap();
+    assert_eq!(list["pending"][0]["requestId"], request);
+    node.call("skills.bins", json!({})).await.unwrap();
+    gateway.stop().await;
+}
+
+/// Until the gateway has done what it does once a minute.
+async fn a_minute_of_upkeep(gateway: &Running) {
+    let pairing = gateway.pairing.clone();
+    let mut position = pairing.changes(None, NEVER).unwrap().position;
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(61)).await;
+    tokio::time::resume();
+    let held = move || {
+        let is_held = || {
+            let list = pairing.devices().list(&owner()).unwrap();
+            list.pending[0].refreshed_at == pairing.now()
+        };
+        while !is_held() {
+            let changes = pairing.changes(Some(position), NEVER).unwrap();
+            assert_ne!(changes.position, position);
+            position = changes.position;
+        }
+    };
+    tokio::task::spawn_blocking(held).await.unwrap();
+}
