@@ -244,3 +244,30 @@ impl Drop for Waiting<'_> {
         self.shared.pending().calls.remove(self.id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hello() -> HelloOk {
+        let hello = serde_json::json!({
+            "type": "hello-ok", "protocol": 4,
+            "server": { "version": "1", "connId": "c" },
+            "features": { "methods": [], "events": [] },
+            "snapshot": { "presence": [], "health": {}, "uptimeMs": 1,
+                "stateVersion": { "presence": 1, "health": 1 } },
+            "auth": { "role": "operator", "scopes": [] },
+            "policy": { "maxPayload": 1000, "maxBufferedBytes": 1000, "tickIntervalMs": 1000 },
+        });
+        serde_json::from_value(hello).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_are_given_up_leave_nothing_behind() {
+        let (client, _events, shared, mut outgoing) = Client::new(hello());
+        let called = client.call::<_, ()>("x", ()).await;
+        assert!(matches!(called, Err(CallError::Timeout(_))), "{called:?}");
+        assert!(outgoing.recv().await.is_some());
+        assert!(shared.pending().calls.is_empty());
+    }
+}

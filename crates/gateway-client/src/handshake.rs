@@ -212,6 +212,8 @@ async fn receive(socket: &mut Socket) -> Result<ServerFrame, ConnectError> {
 async fn close_code(socket: &mut Socket) -> Option<u16> {
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Close(frame) = message {
+            // The library has its answer ready.
+            let _ = socket.flush().await;
             return Some(closed(frame.as_ref()).code);
         }
     }

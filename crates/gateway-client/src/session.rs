@@ -77,9 +77,8 @@ async fn read(mut stream: SplitStream<Socket>, shared: &Shared, patience: Durati
             Message::Text(text) => ServerFrame::parse(text.as_bytes()),
             Message::Binary(bytes) => ServerFrame::parse(bytes),
             Message::Close(frame) => {
-                // The library answers it as it is polled on.
-                let rest = async { while let Some(Ok(_)) = stream.next().await {} };
-                let _ = timeout(CLOSE_WAIT, rest).await;
+                // The library sends its answer when it is polled once more.
+                let _ = timeout(Duration::ZERO, stream.next()).await;
                 return closed(frame.as_ref());
             }
             _ => continue,

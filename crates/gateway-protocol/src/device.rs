@@ -406,3 +406,31 @@ impl From<DeviceDescription> for DeviceInfo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// An answer to `device.pair.list`, recorded from OpenClaw 2026.2.17.
+    const RECORDED: &str = include_str!("recorded/device-pair-list.json");
+
+    #[test]
+    fn the_shape_is_that_of_a_recorded_answer() {
+        let recorded: Value = serde_json::from_str(RECORDED).unwrap();
+        let read: DevicePairList = serde_json::from_str(RECORDED).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), recorded);
+    }
+
+    #[test]
+    fn what_is_shown_survives_the_way_back() {
+        let read: DevicePairList = serde_json::from_str(RECORDED).unwrap();
+        let list = DeviceList {
+            pending: read.pending.iter().cloned().map(Into::into).collect(),
+            paired: read.paired.iter().cloned().map(Into::into).collect(),
+            ..DeviceList::default()
+        };
+        assert_eq!(DevicePairList::from(&list), read);
+    }
+}

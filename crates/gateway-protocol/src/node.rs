@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use pairing_core::device::{Node, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken};
+use pairing_core::device::{
+    Node, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken, TokenHash,
+};
 use pairing_core::{NodeList, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -214,6 +216,22 @@ impl From<PendingNode> for NodeRequest {
     }
 }
 
+impl From<PairedNode> for Node {
+    /// What the wire tells of a node: who approved it is not part of it, nor what its token is recognised
+    /// by.
+    fn from(paired: PairedNode) -> Self {
+        Self {
+            id: paired.node_id,
+            info: paired.info.into(),
+            token: TokenHash::UNKNOWN,
+            created_at: Timestamp::from_millis(paired.created_at_ms),
+            approved_at: Timestamp::from_millis(paired.approved_at_ms),
+            last_connected_at: paired.last_connected_at_ms.map(Timestamp::from_millis),
+            grant: None,
+        }
+    }
+}
+
 impl From<NodeDescription> for NodeInfo {
     fn from(info: NodeDescription) -> Self {
         Self {
@@ -334,5 +352,33 @@ impl From<NodeRequestParams> for NodeInfo {
             permissions: params.permissions,
             remote_ip: text(params.remote_ip),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    /// An answer to `node.pair.list`, recorded from OpenClaw 2026.2.17.
+    const RECORDED: &str = include_str!("recorded/node-pair-list.json");
+
+    #[test]
+    fn the_shape_is_that_of_a_recorded_answer() {
+        let recorded: Value = serde_json::from_str(RECORDED).unwrap();
+        let read: NodePairList = serde_json::from_str(RECORDED).unwrap();
+        assert_eq!(serde_json::to_value(read).unwrap(), recorded);
+    }
+
+    #[test]
+    fn what_is_shown_survives_the_way_back() {
+        let read: NodePairList = serde_json::from_str(RECORDED).unwrap();
+        let list = NodeList {
+            pending: read.pending.iter().cloned().map(Into::into).collect(),
+            paired: read.paired.iter().cloned().map(Into::into).collect(),
+            ..NodeList::default()
+        };
+        assert_eq!(NodePairList::from(&list), read);
     }
 }

@@ -27,6 +27,39 @@ pub struct Console<'a> {
     pub color_stdout: bool,
     /// May errors and remarks be coloured?
     pub color_stderr: bool,
+    /// Reads a key as soon as it is pressed, where a person may.
+    pub keys: Option<Keys>,
+}
+
+/// Waits for a key. Called from a thread of its own.
+pub type Keys = Box<dyn FnMut() -> io::Result<Key> + Send>;
+
+/// A key that was pressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    /// The arrow that points up.
+    Up,
+    /// The arrow that points down.
+    Down,
+    /// A character.
+    Char(char),
+    /// One that means nothing here.
+    Other,
+}
+
+impl<'a> Console<'a> {
+    /// For a program: no tables, no colours, no keys.
+    pub fn new(stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Self {
+        Self {
+            stdout,
+            stderr,
+            tables: false,
+            columns: None,
+            color_stdout: false,
+            color_stderr: false,
+            keys: None,
+        }
+    }
 }
 
 impl fmt::Debug for Console<'_> {
@@ -71,6 +104,21 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.console.tables
     }
 
+    /// May a person decide by a key?
+    pub(crate) fn has_keys(&self) -> bool {
+        self.console.keys.is_some()
+    }
+
+    /// The keyboard, for whoever asks first.
+    pub(crate) fn take_keys(&mut self) -> Option<Keys> {
+        self.console.keys.take()
+    }
+
+    /// Begins anew on an empty screen.
+    pub(crate) fn clear(&mut self) -> io::Result<()> {
+        write!(self.console.stdout, "\x1b[2J\x1b[H")
+    }
+
     /// Does a line of so many characters fit, as far as is known?
     pub(crate) fn fits(&self, characters: usize) -> bool {
         let columns = self.console.columns.filter(|columns| *columns > 0);
@@ -80,6 +128,11 @@ impl<'s, 'c> Screen<'s, 'c> {
     /// May the answer be coloured?
     pub(crate) fn may_color(&self) -> bool {
         self.console.color_stdout && !self.plain
+    }
+
+    /// May errors and remarks be coloured?
+    pub(crate) fn may_color_remarks(&self) -> bool {
+        self.console.color_stderr && !self.plain
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
@@ -105,6 +158,16 @@ impl<'s, 'c> Screen<'s, 'c> {
     /// The answer as JSON.
     pub(crate) fn json(&mut self, answer: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string_pretty(answer)?;
+        self.json_text(&text)
+    }
+
+    /// An event as JSON, in one line.
+    pub(crate) fn json_line(&mut self, event: &impl Serialize) -> io::Result<()> {
+        let text = serde_json::to_string(event)?;
+        self.json_text(&text)
+    }
+
+    fn json_text(&mut self, text: &str) -> io::Result<()> {
         // Control characters that JSON leaves as they are would still reach the terminal. They occur
         // in strings only, where an escape means the same.
         for c in text.chars() {
@@ -218,13 +281,13 @@ impl<'s, 'c> Screen<'s, 'c> {
     }
 
     fn marked(&mut self, mark: &str, style: Style, text: &str) {
-        let mark = paint(self.console.color_stderr && !self.plain, style, mark);
+        let mark = paint(self.may_color_remarks(), style, mark);
         self.note(format_args!("{mark} {}", escape(text).limit(LONGEST)));
     }
 }
 
 /// What happened, and why: each cause once.
-fn chain(failure: &Failure) -> String {
+pub(crate) fn chain(failure: &Failure) -> String {
     let mut text = failure.to_string();
     let mut cause = failure.source();
     while let Some(error) = cause {

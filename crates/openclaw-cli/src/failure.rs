@@ -1,14 +1,21 @@
 //! Why a command did not do what it was asked to: exit code and advice.
 
+mod gateway;
+
+pub(crate) use gateway::advice_of;
+
 use std::io;
 
+use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
+use gateway_protocol::ErrorShape;
 use openclaw_config::LoadError;
-use pairing_core::device::{GatewayUrlError, Role};
+use openclaw_gateway::{ServeError, TokenFileError};
+use pairing_core::device::{GatewayUrlError, Role, SetupCodeError};
 use pairing_core::{
-    AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, ListError, NameError,
-    RequestError, SenderError, StoreError,
+    AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, ListError,
+    NameError, RequestError, SenderError, StoreError, escape,
 };
-use pairing_fs::NoStateDir;
+use pairing_fs::{IdentityError, NoStateDir};
 
 use crate::Exit;
 use crate::args::UsageError;
@@ -79,6 +86,72 @@ pub(crate) enum Failure {
         key: &'static str,
         source: GatewayUrlError,
     },
+    #[error("{key} is no address of a gateway")]
+    ConfiguredGateway {
+        key: &'static str,
+        source: GatewayUrlError,
+    },
+    #[error("{key} pins no certificate")]
+    ConfiguredFingerprint {
+        key: &'static str,
+        source: ParseFingerprintError,
+    },
+    #[error("cannot connect to the gateway at {url}")]
+    Connect {
+        url: String,
+        source: Box<ConnectError>,
+        /// Was it shown a secret that it shares with its owner?
+        showed: bool,
+    },
+    /// The connection or the answer is at fault.
+    #[error("cannot have the gateway do `{method}`")]
+    Call {
+        method: &'static str,
+        source: Box<CallError>,
+    },
+    #[error("the connection to the gateway at {url} ended: {closed}")]
+    Ended { url: String, closed: Closed },
+    /// The gateway said no.
+    #[error("the gateway refuses `{method}`: {}", escape(&.error.message).limit(400))]
+    Answer {
+        method: &'static str,
+        error: Box<ErrorShape>,
+        /// Was the machine of the gateway, or this machine's own key, enough to be believed?
+        proven: bool,
+    },
+    #[error("the gateway has no `{method}`")]
+    Lacks { method: &'static str },
+    #[error("a sender asks through its channel: there is no asking through a gateway")]
+    AskedElsewhere,
+    #[error("cannot read the secret in {path}")]
+    SecretFile { path: String, source: io::Error },
+    #[error("there is no secret in {path}: {reason}")]
+    NoSecret { path: String, reason: &'static str },
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    TokenFile(#[from] TokenFileError),
+    #[error("{filter:?} is no filter of a log")]
+    LogFilter {
+        filter: String,
+        source: tracing_subscriber::filter::ParseError,
+    },
+    #[error("the gateway's token is set {at}")]
+    TokenIsSet { at: String },
+    #[error("the gateway asks for no secret: gateway.auth.mode is \"none\"")]
+    NoSecretAsked,
+    #[error("the gateway has no token yet")]
+    NoTokenYet,
+    #[error("cannot make a token")]
+    Entropy(#[from] EntropyError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("no node can pair with this setup code")]
+    SetupCode(#[from] SetupCodeError),
+    #[error("cannot wait for anything")]
+    Runtime(#[source] io::Error),
     #[error("setup codes are turned off: plugins.entries.device-pair.enabled is false")]
     SetupDisabled,
     #[error("cannot write {path}")]
@@ -90,13 +163,28 @@ pub(crate) enum Failure {
 impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Channel(_) | Self::Account(_) => Exit::Usage,
+            Self::Usage(_)
+            | Self::Channel(_)
+            | Self::Account(_)
+            | Self::AskedElsewhere
+            | Self::LogFilter { .. }
+            | Self::SetupCode(_) => Exit::Usage,
             Self::State(_)
             | Self::Config(_)
             | Self::ConfiguredUrl { .. }
+            | Self::ConfiguredGateway { .. }
+            | Self::ConfiguredFingerprint { .. }
+            | Self::Call { .. }
+            | Self::Ended { .. }
+            | Self::SecretFile { .. }
+            | Self::NoSecret { .. }
+            | Self::Identity(_)
+            | Self::Runtime(_)
+            | Self::TokenFile(_)
+            | Self::Entropy(_)
             | Self::Picture { .. }
             | Self::Output(_) => Exit::State,
-            Self::List(ListError(error)) => of_store(error),
+            Self::List(ListError(error)) | Self::Store(error) => of_store(error),
             Self::Decision(error) => match error {
                 DecisionError::Code(_) => Exit::Usage,
                 DecisionError::Store(error) => of_store(error),
@@ -118,8 +206,15 @@ impl Failure {
                 DeviceError::Entropy(_) => Exit::State,
                 _ => Exit::Refused,
             },
+            Self::Connect { source, .. } => gateway::exit_of(source),
+            Self::Serve(error) => gateway::exit_of_serve(error),
             Self::InNoChannel(_)
             | Self::InSeveralChannels(_)
+            | Self::Answer { .. }
+            | Self::Lacks { .. }
+            | Self::TokenIsSet { .. }
+            | Self::NoSecretAsked
+            | Self::NoTokenYet
             | Self::NothingToReject(_)
             | Self::NotAllowed { .. }
             | Self::Subject(_)
@@ -183,11 +278,53 @@ impl Failure {
             Self::Picture { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("name a file that does not exist yet".to_owned())
             }
+            Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
+            Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
+            Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
+            Self::Call { source, .. } => gateway::advice_of_call(source),
+            Self::Serve(error) => error.advice(),
+            Self::TokenFile(error) => Some(error.advice().to_owned()),
+            Self::LogFilter { .. } => Some(
+                "write error, warn, info, debug or trace, or a list such as info,openclaw_gateway=debug"
+                    .to_owned(),
+            ),
+            Self::TokenIsSet { .. } => Some("change it there".to_owned()),
+            Self::NoSecretAsked => Some(
+                "without one it listens on this machine only; set gateway.auth.token for others"
+                    .to_owned(),
+            ),
+            Self::NoTokenYet => Some("`openclaw gateway run` makes one".to_owned()),
+            Self::SetupCode(_) => {
+                Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())
+            }
+            Self::AskedElsewhere => Some(
+                "leave out `--url`, and run it where the channel's adapter runs".to_owned(),
+            ),
+            Self::SecretFile { .. } | Self::NoSecret { .. } => Some(
+                "`openclaw gateway token` on the gateway's machine says where it is".to_owned(),
+            ),
+            Self::Store(error) | Self::Identity(IdentityError::Store(error)) => error.advice(),
             Self::ConfiguredUrl { .. }
+            | Self::ConfiguredGateway { .. }
+            | Self::ConfiguredFingerprint { .. }
+            | Self::Ended { .. }
+            | Self::Identity(_)
+            | Self::Runtime(_)
+            | Self::Entropy(_)
             | Self::Picture { .. }
             | Self::Account(_)
             | Self::Output(_) => None,
         }
+    }
+
+    /// What the gateway said no with, as the same refusal on files.
+    pub(crate) fn refused(method: &'static str, error: ErrorShape, proven: bool) -> Self {
+        gateway::refused(method, error, proven)
+    }
+
+    /// Did a gateway answer, and say no?
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Connect { source, .. } if matches!(**source, ConnectError::Refused(_)))
     }
 
     /// Has whoever read the answer stopped reading?

@@ -1,5 +1,6 @@
 //! Answers for programs. Times are RFC 3339, text is as it is stored.
 
+use gateway_protocol::device::PendingDevice;
 use pairing_core::device::{Device, GatewayUrl, Node, NodeId, RequestId, Role};
 use pairing_core::store::PendingRequest;
 use pairing_core::{
@@ -7,8 +8,6 @@ use pairing_core::{
 };
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
-
-use crate::wire::PendingDevice;
 
 /// `list`, one channel.
 #[derive(Serialize)]

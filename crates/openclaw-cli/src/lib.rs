@@ -5,40 +5,73 @@
 //! decided here.
 
 mod args;
+mod backend;
 mod console;
 mod devices;
 mod doctor;
 mod failure;
+mod gateway;
 mod json;
+mod keeper;
+mod log;
+mod node;
 mod nodes;
 mod pairing;
+mod place;
 pub mod qr;
+mod remote;
+mod secret_file;
 mod setup;
+mod spinner;
 mod subject;
+mod target;
 mod text;
-mod wire;
+mod watch;
 
 use std::ffi::OsString;
+use std::io;
+use std::pin::Pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use openclaw_config::Config;
-use pairing_core::{Approver, Pairing};
+use pairing_core::{Approver, Clock, Entropy, Pairing};
 use pairing_fs::StateDir;
+use zeroize::Zeroizing;
 
-pub use console::Console;
+pub use console::{Console, Key, Keys};
+pub use openclaw_gateway::Var;
+pub use remote::Spinner;
+pub use spinner::spinner;
 
 use args::{Command, Invocation, Parsed};
 use console::Screen;
 use failure::Failure;
+use place::Place;
 
 /// What the program is given beside its arguments.
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
     /// The environment's variables.
-    pub var: &'a dyn Fn(&str) -> Option<OsString>,
+    pub var: &'a Var,
     /// Opens the service on a state directory; called once a command needs it.
     pub open: &'a dyn Fn(&StateDir) -> Pairing,
+    /// The time, for what no service tells the time of.
+    pub clock: &'a Arc<dyn Clock>,
+    /// Randomness: for an identity, and for how long to wait before trying again.
+    pub entropy: &'a Arc<dyn Entropy>,
+    /// Is the configured gateway looked for?
+    pub probe: bool,
+    /// Waits until the program is told to stop.
+    pub stop: &'a dyn Fn() -> Stop,
+    /// Reads standard input, at most so many bytes of it.
+    pub stdin: &'a dyn Fn(u64) -> io::Result<Zeroizing<String>>,
+    /// Shows that a command waits; `None` where nobody looks at standard error.
+    pub spinner: Option<Spinner>,
 }
+
+/// Ready once the program has been told to stop.
+pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// How the program ended, as its exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -104,7 +137,7 @@ fn execute(
     } = invocation;
     let state = || match state_dir {
         Some(dir) => Ok(StateDir::at(dir)),
-        None => StateDir::from_env(environment.var),
+        None => StateDir::from_env(|name| (environment.var)(name)),
     };
     match command {
         Command::Completions(shell) => {
@@ -113,7 +146,7 @@ fn execute(
         }
         Command::Doctor(options) => {
             let state = state()?;
-            let config = Config::load(state.config(), environment.var);
+            let config = Config::load(state.config(), |name| (environment.var)(name));
             doctor::run(
                 options,
                 &state,
@@ -122,42 +155,63 @@ fn execute(
                 screen,
             )
         }
-        Command::Devices { command, json } => {
-            let call = devices::Call {
-                service: (environment.open)(&state()?),
-                approver: approver(environment),
-                json,
-            };
-            call.run(&command, screen)
+        Command::Devices {
+            command,
+            target,
+            json,
+        } => {
+            let place = Place::of(state(), target, environment, screen);
+            let backend = place.backend(command.purpose(screen.has_keys()), screen)?;
+            devices::Call { backend, json }.run(&command, screen)
         }
-        Command::Nodes { command, json } => {
-            let call = nodes::Call {
-                service: (environment.open)(&state()?),
-                approver: approver(environment),
-                json,
-            };
-            call.run(&command, screen)
+        Command::Nodes {
+            command,
+            target,
+            json,
+        } => {
+            let place = Place::of(state(), target, environment, screen);
+            let backend = place.backend(command.purpose(), screen)?;
+            nodes::Call { backend, json }.run(&command, screen)
         }
+        Command::Gateway {
+            command,
+            target,
+            json,
+        } => gateway::run(command, target, json, state(), environment, screen),
+        Command::Node(options) => node::run(options, state(), environment, screen),
         Command::Setup(options) => {
-            let state = state()?;
-            let config = Config::load(state.config(), environment.var)?;
-            let service = (environment.open)(&state);
-            setup::run(&options, &config, &service, &approver(environment), screen)
-        }
-        Command::Pairing { command, json } => {
-            let state = state()?;
-            let config = match Config::load(state.config(), environment.var) {
-                Ok(config) => config,
-                Err(error) if command.needs_config() => return Err(error.into()),
-                Err(error) => {
-                    screen.warning(&error.into());
-                    Config::default()
-                }
+            let target = args::TargetOptions {
+                local: options.local,
+                ..args::TargetOptions::default()
             };
+            let mut place = Place::new(Ok(state()?), target, environment);
+            place.load()?;
+            let config = place.config.clone().unwrap_or_default();
+            // What is wrong with the address is said before anything else.
+            let phone = setup::Phone::new(&options, &config)?;
+            let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;
+            setup::run(&options, &phone, &backend, screen)
+        }
+        Command::Pairing {
+            command,
+            target,
+            json,
+        } => {
+            if command.needs_config() && target.url.is_some() {
+                return Err(Failure::AskedElsewhere);
+            }
+            let mut place = Place::new(state(), target, environment);
+            match place.load() {
+                Err(error) if command.needs_config() => return Err(error),
+                Err(error) => screen.warning(&error),
+                Ok(()) => {}
+            }
+            // A sender asks on files: there is nothing to ask a gateway for.
+            place.target.local |= command.needs_config();
+            let backend = place.backend(command.purpose(screen.has_keys()), screen)?;
             let call = pairing::Call {
-                service: (environment.open)(&state),
-                config,
-                approver: approver(environment),
+                backend,
+                config: place.config.unwrap_or_default(),
                 json,
             };
             call.run(&command, screen)

@@ -1,20 +1,35 @@
 //! The `openclaw` command.
 
-use std::io::{self, BufWriter, IsTerminal as _};
+use std::io::{self, BufWriter, IsTerminal as _, Read as _, stdin};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
-use openclaw_cli::{Console, Environment, run};
+use console::Term;
+use openclaw_cli::{Console, Environment, Key, Keys, Stop, Var, run};
+use pairing_core::{Clock, Entropy};
+use pairing_fs::{SystemClock, SystemEntropy};
+use rustix::termios::OptionalActions;
+use zeroize::Zeroizing;
 
 fn main() -> ExitCode {
-    let (stdout, stderr) = (io::stdout(), io::stderr());
+    let (stdout, mut stderr) = (io::stdout(), io::stderr());
     let colors = (
         AutoStream::choice(&stdout) != ColorChoice::Never,
         AutoStream::choice(&stderr) != ColorChoice::Never,
     );
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let var: Var = Arc::new(|name| std::env::var_os(name));
     let environment = Environment {
-        var: &|name| std::env::var_os(name),
+        var: &var,
         open: &pairing_fs::open,
+        clock: &clock,
+        entropy: &entropy,
+        probe: true,
+        stop: &stop,
+        stdin: &read_stdin,
+        spinner: stderr.is_terminal().then_some(openclaw_cli::spinner),
     };
     let mut console = Console {
         tables: stdout.is_terminal(),
@@ -23,8 +38,70 @@ fn main() -> ExitCode {
             .map(|size| size.ws_col),
         color_stdout: colors.0,
         color_stderr: colors.1,
+        keys: (stdin().is_terminal() && stdout.is_terminal()).then(keys),
         stdout: &mut BufWriter::new(stdout.lock()),
-        stderr: &mut stderr.lock(),
+        // Not locked: a spinner turns on a thread of its own.
+        stderr: &mut stderr,
     };
-    run(std::env::args_os(), &environment, &mut console).into()
+    let before = rustix::termios::tcgetattr(io::stdin());
+    let exit = run(std::env::args_os(), &environment, &mut console);
+    if let Ok(before) = before {
+        // A key may still be waited for, on a terminal that shows none.
+        let _ = rustix::termios::tcsetattr(io::stdin(), OptionalActions::Now, &before);
+    }
+    exit.into()
+}
+
+/// Single keys of the terminal.
+fn keys() -> Keys {
+    let terminal = Term::stdout();
+    Box::new(move || {
+        Ok(match terminal.read_key()? {
+            console::Key::ArrowUp => Key::Up,
+            console::Key::ArrowDown => Key::Down,
+            console::Key::Char(c) => Key::Char(c),
+            _ => Key::Other,
+        })
+    })
+}
+
+/// SIGINT or SIGTERM, heard from now on.
+#[cfg(unix)]
+fn stop() -> Stop {
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+    // One that cannot be heard ends the program by itself.
+    async fn heard(signal: io::Result<Signal>) {
+        match signal {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    }
+    let (interrupt, terminate) = (
+        heard(signal(SignalKind::interrupt())),
+        heard(signal(SignalKind::terminate())),
+    );
+    Box::pin(async move {
+        tokio::select! {
+            () = interrupt => {}
+            () = terminate => {}
+        }
+    })
+}
+
+/// Ctrl-C.
+#[cfg(not(unix))]
+fn stop() -> Stop {
+    Box::pin(async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
+}
+
+fn read_stdin(most: u64) -> io::Result<Zeroizing<String>> {
+    let mut text = Zeroizing::new(String::new());
+    io::stdin().lock().take(most).read_to_string(&mut text)?;
+    Ok(text)
 }

@@ -4,53 +4,60 @@ use std::fs::{self, File};
 use std::path::Path;
 
 use openclaw_config::{Bind, Config};
-use pairing_core::device::{GatewayUrl, SetupCode};
-use pairing_core::{Approver, Pairing, escape};
+use pairing_core::device::GatewayUrl;
+use pairing_core::escape;
 
 use crate::args::SetupOptions;
+use crate::backend::{Backend, SetupIssued};
 use crate::console::Screen;
 use crate::qr::{self, QrError};
 use crate::{Exit, Failure, json, text};
 
 /// An address for a phone, and how it was found.
-struct Target {
+pub(crate) struct Phone {
     url: GatewayUrl,
     source: &'static str,
     tls_fingerprint: Option<String>,
+}
+
+impl Phone {
+    /// The address, if setup codes may be issued at all.
+    pub(crate) fn new(options: &SetupOptions, config: &Config) -> Result<Self, Failure> {
+        if config.device_pair.enabled {
+            target(options, config)
+        } else {
+            Err(Failure::SetupDisabled)
+        }
+    }
 }
 
 /// Issues a setup code and shows it. What can be wrong with the address or the file is found out before
 /// that; a code that then cannot be shown is known to nobody, and ends by itself.
 pub(crate) fn run(
     options: &SetupOptions,
-    config: &Config,
-    service: &Pairing,
-    approver: &Approver,
+    target: &Phone,
+    backend: &Backend,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
-    if !config.device_pair.enabled {
-        return Err(Failure::SetupDisabled);
-    }
-    let target = target(options, config)?;
     let picture = options.png.as_deref().map(Picture::create).transpose()?;
-    let devices = service.devices();
-    let issued = devices.issue_pairing_token(options.profile, None, approver);
-    let (token, issued) = match issued {
+    let issued = backend.issue(
+        &target.url,
+        options.profile,
+        target.tls_fingerprint.as_deref(),
+    );
+    let SetupIssued {
+        code,
+        issued_at,
+        expires_at,
+    } = match issued {
         Ok(issued) => issued,
-        Err(error) => {
+        Err(failure) => {
             if let Some(picture) = picture {
                 picture.abandon();
             }
-            return Err(error.into());
+            return Err(failure);
         }
     };
-    let code = SetupCode {
-        url: target.url.clone(),
-        token,
-        expires_at: Some(issued.expires_at),
-        tls_fingerprint: target.tls_fingerprint.clone(),
-    };
-    let code = code.encode();
     if let Some(picture) = picture {
         picture.draw(&code)?;
     }
@@ -62,7 +69,7 @@ pub(crate) fn run(
             url_source: target.source,
             roles: asks.roles.iter().copied().collect(),
             scopes: asks.scopes,
-            expires_at_ms: issued.expires_at.as_millis(),
+            expires_at_ms: expires_at.as_millis(),
         })?;
         return Ok(Exit::Done);
     }
@@ -81,10 +88,9 @@ pub(crate) fn run(
     if target.url.is_loopback() {
         screen.caution("that address leads nowhere but to this machine");
     }
-    let left = text::left(issued.issued_at, issued.expires_at);
+    let left = text::left(issued_at, expires_at);
     screen.remark(format_args!(
-        "For {left}, until {}, one device may ask with it to be let in, and to",
-        issued.expires_at
+        "For {left}, until {expires_at}, one device may ask with it to be let in, and to"
     ))?;
     for right in text::rights(&asks, None) {
         screen.remark(format_args!("  {right}"))?;
@@ -114,8 +120,8 @@ fn draw(code: &str, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
 }
 
 /// The address that was named, or else the configured one.
-fn target(options: &SetupOptions, config: &Config) -> Result<Target, Failure> {
-    let named = |url, source| Target {
+fn target(options: &SetupOptions, config: &Config) -> Result<Phone, Failure> {
+    let named = |url, source| Phone {
         url,
         source,
         tls_fingerprint: None,
@@ -133,7 +139,7 @@ fn target(options: &SetupOptions, config: &Config) -> Result<Target, Failure> {
     }
     let gateway = &config.gateway;
     if let Some(text) = &gateway.remote.url {
-        return Ok(Target {
+        return Ok(Phone {
             tls_fingerprint: gateway.remote.tls_fingerprint.clone(),
             ..configured(text, "gateway.remote.url")?
         });

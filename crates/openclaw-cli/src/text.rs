@@ -20,7 +20,7 @@ pub(crate) fn left(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// A length of time to its largest unit, cut off.
-fn span(length: Duration) -> String {
+pub(crate) fn span(length: Duration) -> String {
     match length.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds / 60),
@@ -78,7 +78,7 @@ fn node(commands: &BTreeSet<String>) -> String {
 }
 
 /// A command's name, escaped, and in quotes where it could be taken for more than a name.
-fn command(name: &str) -> String {
+pub(crate) fn command(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
     if name.chars().all(is_plain) {
         name.to_owned()

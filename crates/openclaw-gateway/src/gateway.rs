@@ -151,6 +151,10 @@ impl Gateway {
         Handle(self.shared.clone())
     }
 
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
     /// Runs until the shutdown signal; then everybody is told, what is under way ends within
     /// `limits.drain`, and what is to be written down is. Needs tokio's I/O and time, and threads for
     /// blocking work.
@@ -226,7 +230,8 @@ async fn tick(shared: Arc<Shared>) {
     }
 }
 
-/// Tells who is there, at most once a second: a crowd that comes at once is one piece of news.
+/// Tells who is there, at most once a second, and less often the more there are to be told: a crowd
+/// that comes at once is one piece of news.
 async fn presence(shared: Arc<Shared>) {
     loop {
         shared.sessions.changed.notified().await;
@@ -238,7 +243,10 @@ async fn presence(shared: Arc<Shared>) {
             let frame = event_with(event::PRESENCE, &changed, version);
             shared.sessions.broadcast(&frame, Session::may_see_presence);
         }
-        sleep(Duration::from_secs(1)).await;
+        let crowd =
+            Duration::from_millis(10) * u32::try_from(shared.sessions.count()).unwrap_or(u32::MAX);
+        let most = shared.settings.load().limits.tick_interval;
+        sleep((Duration::from_secs(1) + crowd).min(most)).await;
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -10,6 +11,8 @@ use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+use tokio::sync::watch;
+use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
 use crate::conn;
@@ -27,12 +30,24 @@ pub(crate) struct Peer {
     pub(crate) address: IpAddr,
     /// Its place among those that wait to be let in.
     pub(crate) permit: Mutex<Option<Permit>>,
+    /// Says when the gateway stops.
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 /// Answers one request.
-pub(crate) fn answer(request: Request<Incoming>, peer: &Peer, shared: &Arc<Shared>) -> Answer {
-    let settings = shared.settings.load();
-    let arrival = match settings.door.judge(peer.address, request.headers()) {
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    peer: &Peer,
+    shared: &Arc<Shared>,
+) -> Answer {
+    if request.uri().authority().is_some() || request.uri().scheme().is_some() {
+        // It names a host of its own, beside the one in the headers that is judged.
+        shared.metrics.refused("door");
+        return text(StatusCode::BAD_REQUEST, "this is no proxy: ask for a path");
+    }
+    let judged = shared.settings.load();
+    let judged = judged.door.judge(peer.address, request.headers());
+    let arrival = match judged {
         Ok(arrival) => arrival,
         Err(turned) => {
             shared.metrics.refused("door");
@@ -55,11 +70,16 @@ pub(crate) fn answer(request: Request<Incoming>, peer: &Peer, shared: &Arc<Share
             StatusCode::SERVICE_UNAVAILABLE,
             json!({ "ok": false, "reason": "the store cannot be read or written" }).to_string(),
         ),
-        "/metrics" if may_measure(&arrival, request.headers(), shared) => metrics(shared),
-        "/metrics" => text(
-            StatusCode::UNAUTHORIZED,
-            "from elsewhere, metrics take the gateway's secret: Authorization: Bearer …",
-        ),
+        "/metrics" => match may_measure(&arrival, request.headers(), shared) {
+            Ok(()) => metrics(shared),
+            Err(delay) => {
+                sleep(delay.unwrap_or_default()).await;
+                text(
+                    StatusCode::UNAUTHORIZED,
+                    "from elsewhere, metrics take the gateway's secret: Authorization: Bearer …",
+                )
+            }
+        },
         _ => text(
             StatusCode::NOT_FOUND,
             "this is a gateway of OpenClaw: connect by WebSocket",
@@ -95,41 +115,39 @@ fn upgrade(
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     }
     let upgraded = hyper::upgrade::on(&mut request);
-    let shared = shared.clone();
+    let (shared, stop) = (shared.clone(), peer.stop.clone());
     tokio::spawn(async move {
         match upgraded.await {
-            Ok(socket) => conn::drive(TokioIo::new(socket), arrival, shared, permit).await,
+            Ok(socket) => conn::drive(TokioIo::new(socket), arrival, shared, permit, stop).await,
             Err(error) => tracing::debug!(error = %Chain(&error), "a connection was not upgraded"),
         }
     });
     response
 }
 
-/// Metrics name nobody, but say how busy the owner is: for this machine, or by the secret.
-fn may_measure(arrival: &Arrival, headers: &HeaderMap, shared: &Shared) -> bool {
+/// Metrics name nobody, but say how busy the owner is: for this machine, or by the secret. An error is
+/// how long the answer waits, as it does to guesses out of this machine.
+fn may_measure(
+    arrival: &Arrival,
+    headers: &HeaderMap,
+    shared: &Shared,
+) -> Result<(), Option<Duration>> {
     if arrival.is_local() {
-        return true;
+        return Ok(());
     }
     let (now, subject) = (shared.pairing.now(), Subject::secret(arrival.address));
+    let asked = &shared.settings.load().secret;
     let bearer = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let Some(secret) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
-        return shared.settings.load().secret.is_open();
+        return asked.is_open().then_some(()).ok_or(None);
     };
-    if shared.lockouts.check(subject, now).is_err() {
-        return false;
+    shared.lockouts.check(subject, now).map_err(|_| None)?;
+    match asked.check(Some(secret), Some(secret)) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(shared.lockouts.failed(subject, now)),
     }
-    let is_good = shared
-        .settings
-        .load()
-        .secret
-        .check(Some(secret), Some(secret))
-        .is_ok();
-    if !is_good {
-        shared.lockouts.failed(subject, now);
-    }
-    is_good
 }
 
 fn metrics(shared: &Shared) -> Answer {

@@ -6,6 +6,8 @@ mod conn;
 mod edge;
 mod feed;
 mod fresh;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gateway;
 mod http;
 mod instance;

@@ -18,8 +18,11 @@ use crate::http::{self, Peer};
 use crate::shared::{Chain, Shared};
 use crate::sockets::Permit;
 
-/// For the TLS handshake, and for the head of each request.
+/// For the TLS handshake, and for the head of each request, where `limits.handshake` is not shorter.
 const HEAD: Duration = Duration::from_secs(10);
+
+/// For the answer that is under way when the gateway stops.
+const LAST_ANSWER: Duration = Duration::from_secs(1);
 
 /// The longest head of a request, in bytes.
 const HEAD_BYTES: usize = 8192;
@@ -58,7 +61,7 @@ pub(crate) async fn accept(
 }
 
 /// Waits until it is time to stop; the guard of the value is not held.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Whoever could still say so is gone: the same.
     let _ = stop.wait_for(|stop| *stop).await;
 }
@@ -80,9 +83,10 @@ async fn take_in(
     };
     // Frames are small, and somebody waits for each.
     let _ = socket.set_nodelay(true);
+    let patience = shared.settings.load().limits.handshake.min(HEAD);
     match tls {
         None => serve(socket, peer, permit, shared, stop).await,
-        Some(tls) => match timeout(HEAD, tls.accept(socket)).await {
+        Some(tls) => match timeout(patience, tls.accept(socket)).await {
             Ok(Ok(socket)) => serve(socket, peer, permit, shared, stop).await,
             Ok(Err(error)) => tracing::debug!(%peer, error = %Chain(&error), "no TLS handshake"),
             Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
@@ -100,14 +104,16 @@ async fn serve(
     let peer = Arc::new(Peer {
         address,
         permit: Mutex::new(Some(permit)),
+        stop: stop.clone(),
     });
+    let patience = shared.settings.load().limits.handshake.min(HEAD);
     let service = service_fn(|request| {
         let (peer, shared) = (peer.clone(), shared.clone());
-        async move { Ok::<_, Infallible>(http::answer(request, &peer, &shared)) }
+        async move { Ok::<_, Infallible>(http::answer(request, &peer, &shared).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
+        .header_read_timeout(patience)
         .max_buf_size(HEAD_BYTES)
         .serve_connection(TokioIo::new(socket), service)
         .with_upgrades();
@@ -116,7 +122,7 @@ async fn serve(
         served = connection.as_mut() => served,
         () = stopped(&mut stop) => {
             connection.as_mut().graceful_shutdown();
-            timeout(HEAD, connection).await.unwrap_or(Ok(()))
+            timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = served {

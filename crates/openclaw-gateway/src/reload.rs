@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use openclaw_config::{Config, LoadError};
 
 /// So long must nothing happen before the file is read: editors write in several steps,
@@ -60,7 +60,11 @@ impl Reload {
             let path = path.to_owned();
             move |source| ReloadError { path, source }
         };
-        let watcher = notify::recommended_watcher(move |_| {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Reading the file is an event, too.
+            if event.is_ok_and(|event| event.kind.is_access()) {
+                return;
+            }
             // Nobody listens any more once this is dropped.
             let _ = stirred.send(());
         });

@@ -9,7 +9,7 @@ use gateway_protocol::hello::{AuthMethod, Presence};
 use gateway_protocol::{ConnectParams, close};
 use pairing_core::device::{AuthenticatedDevice, Role};
 use pairing_core::{Approver, DeviceId, Scope, ScopeSet, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::conn::outbox::{End, Outbox};
@@ -27,6 +27,8 @@ pub(crate) struct Session {
     pub(crate) address: IpAddr,
     pub(crate) connected_at: Timestamp,
     pub(crate) outbox: Outbox,
+    /// Turns at the store.
+    pub(crate) at_store: Semaphore,
     /// Its right has ended: it asks for nothing more.
     ended: AtomicBool,
     /// Calls under way by which it may end its own right: it is to have their answers.
@@ -70,6 +72,9 @@ pub(crate) struct Client {
     pub(crate) permissions: std::collections::BTreeMap<String, bool>,
 }
 
+/// Calls of one client that are at the store at once; the rest wait for their turn.
+const AT_STORE: usize = 4;
+
 /// Its right was taken away.
 const REVOKED: &str = "access was revoked or changed: connect again";
 
@@ -91,6 +96,7 @@ impl Session {
             address,
             connected_at,
             outbox: Outbox::new(limit),
+            at_store: Semaphore::new(AT_STORE),
             ended: AtomicBool::new(false),
             deciding: AtomicUsize::new(0),
             leaving: Notify::new(),

@@ -39,7 +39,7 @@ pub(crate) struct Shared {
 }
 
 /// Shown of who is connected: the newest.
-const MOST_PRESENT: usize = 1000;
+const MOST_PRESENT: usize = 100;
 
 impl Shared {
     /// A new id: a version 4 UUID.

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use pairing_core::StoreError;
+use zeroize::Zeroize as _;
 
-use crate::disk::Disk;
+use crate::disk::{Disk, Publication};
 
 /// Makes a directory and those above it, mode 0700 whatever the umask. One that is there stays as it is.
 pub fn create_dir(dir: &Path) -> Result<(), StoreError> {
@@ -18,6 +19,19 @@ pub fn create_dir(dir: &Path) -> Result<(), StoreError> {
 /// processes that make it one succeeds.
 pub fn create_file(path: &Path, text: &str) -> Result<bool, StoreError> {
     Disk::default().publish_new(path, text)
+}
+
+/// Makes a file that holds `text`, mode 0600 whatever the umask, in place of the one that is there.
+///
+/// At any time the file is either the old one or the new one, also after the power has failed.
+pub fn replace_file(path: &Path, text: &str) -> Result<(), StoreError> {
+    let mut publication = [Publication {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }];
+    let published = Disk::default().publish(&publication);
+    publication[0].text.zeroize();
+    published
 }
 
 #[cfg(test)]
@@ -37,6 +51,8 @@ mod tests {
         assert!(create_file(&file, "one").unwrap());
         assert!(!create_file(&file, "two").unwrap());
         assert_eq!(fs::read_to_string(&file).unwrap(), "one");
+        replace_file(&file, "three").unwrap();
+        assert_eq!(fs::read_to_string(&file).unwrap(), "three");
         for (path, mode) in [(file.as_path(), 0o600), (&dir.path().join("a"), 0o700)] {
             let found = fs::metadata(path).unwrap().permissions().mode();
             assert_eq!(found & 0o777, mode);

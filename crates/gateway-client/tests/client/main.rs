@@ -1,1 +1,17 @@
-//! The client against scripted gateways.
+//! The client against scripted gateways, over real sockets.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the lints know tests by their attribute, and helpers have none"
+)]
+
+mod calls;
+mod credentials;
+mod gateway;
+mod handshake;
+mod link;
+mod node;
+mod recorded;
+mod tls;

@@ -4,13 +4,15 @@ use clap::{Args, Subcommand};
 use pairing_core::device::Role;
 use pairing_core::{Scope, ScopeSet};
 
-use super::{Command, UsageError};
+use super::{Command, TargetOptions, UsageError};
+use crate::remote::Purpose;
 
 /// The commands of `openclaw devices`.
 ///
 /// Which request or device a text means depends on those that there are; it stays text.
 pub(crate) enum DevicesCommand {
     List,
+    Watch,
     /// Without a request: only a look at the newest.
     Approve(Option<String>),
     Reject(String),
@@ -19,6 +21,49 @@ pub(crate) enum DevicesCommand {
     Rename(String, String),
     Rotate(String, Role, Option<ScopeSet>),
     Revoke(String, Role),
+}
+
+impl DevicesCommand {
+    /// What it needs of a gateway. What may be approved or ended is bounded by the scopes of who decides:
+    /// the owner has all of them.
+    pub(crate) fn purpose(&self, by_key: bool) -> Purpose {
+        let (needs, decides): (&[_], _) = match self {
+            Self::Watch if by_key => (
+                &[
+                    "device.pair.list",
+                    "device.pair.approve",
+                    "device.pair.reject",
+                ],
+                true,
+            ),
+            Self::List | Self::Watch | Self::Approve(None) => (&["device.pair.list"], false),
+            Self::Clear(clear) if !clear.yes => (&["device.pair.list"], false),
+            Self::Approve(Some(_)) => (&["device.pair.list", "device.pair.approve"], true),
+            Self::Reject(_) => (&["device.pair.list", "device.pair.reject"], true),
+            Self::Clear(clear) if clear.pending => (
+                &[
+                    "device.pair.list",
+                    "device.pair.reject",
+                    "device.pair.remove",
+                ],
+                true,
+            ),
+            Self::Remove(_) | Self::Clear(_) => (&["device.pair.list", "device.pair.remove"], true),
+            Self::Rename(..) => (&["device.pair.list", "device.pair.rename"], true),
+            Self::Rotate(..) => (&["device.pair.list", "device.token.rotate"], true),
+            Self::Revoke(..) => (&["device.pair.list", "device.token.revoke"], true),
+        };
+        let scopes: &[_] = if decides {
+            &[Scope::ADMIN, Scope::PAIRING]
+        } else {
+            &[Scope::PAIRING]
+        };
+        Purpose {
+            scopes,
+            needs,
+            decides,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +76,8 @@ pub(crate) struct Clear {
 pub(super) enum RawDevices {
     /// List the devices that wait, and those that are paired
     List(RawAll),
+    /// Show devices that ask as they come, and decide about them by a key
+    Watch(RawAll),
     /// Let a device in; without a request, show what the newest would grant
     Approve(RawDeviceApprove),
     /// End a request without letting the device in
@@ -136,9 +183,10 @@ pub(super) struct RawRevoke {
 }
 
 impl RawDevices {
-    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+    pub(super) fn meaning(self, target: TargetOptions) -> Result<Command, UsageError> {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (DevicesCommand::List, json),
+            Self::Watch(RawAll { json }) => (DevicesCommand::Watch, json),
             Self::Approve(RawDeviceApprove { request, json }) => {
                 (DevicesCommand::Approve(request), json)
             }
@@ -167,7 +215,11 @@ impl RawDevices {
                 (DevicesCommand::Revoke(device, role_of(role)?), json)
             }
         };
-        Ok(Command::Devices { command, json })
+        Ok(Command::Devices {
+            command,
+            target,
+            json,
+        })
     }
 }
 

@@ -2,9 +2,12 @@
 //! where a type can hold it.
 
 mod devices;
+mod gateway;
+mod node;
 mod nodes;
 mod raw;
 mod setup;
+mod target;
 
 use std::ffi::OsString;
 use std::io;
@@ -13,22 +16,29 @@ use std::path::PathBuf;
 use clap::builder::StyledStr;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
+use gateway_client::ParseFingerprintError;
 use pairing_core::device::GatewayUrlError;
 use pairing_core::{
     AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError,
-    ParseScopeError,
+    ParseScopeError, Scope,
 };
 
 pub(crate) use devices::{Clear, DevicesCommand};
+pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
+pub(crate) use node::{NodeOptions, Pair};
 pub(crate) use nodes::NodesCommand;
 pub(crate) use setup::SetupOptions;
+pub(crate) use target::TargetOptions;
 
+use crate::remote::Purpose;
+use devices::RawAll;
 use raw::{
     Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawCommand, RawDoctor, RawList,
     RawOptions, RawPairing, RawReject, RawRequest,
 };
 
 /// What a command line asks for.
+#[expect(clippy::large_enum_variant, reason = "there is one")]
 pub(crate) enum Parsed {
     /// A command.
     Run(Invocation),
@@ -44,9 +54,27 @@ pub(crate) struct Invocation {
 }
 
 pub(crate) enum Command {
-    Pairing { command: PairingCommand, json: bool },
-    Devices { command: DevicesCommand, json: bool },
-    Nodes { command: NodesCommand, json: bool },
+    Pairing {
+        command: PairingCommand,
+        target: TargetOptions,
+        json: bool,
+    },
+    Devices {
+        command: DevicesCommand,
+        target: TargetOptions,
+        json: bool,
+    },
+    Nodes {
+        command: NodesCommand,
+        target: TargetOptions,
+        json: bool,
+    },
+    Gateway {
+        command: GatewayCommand,
+        target: TargetOptions,
+        json: bool,
+    },
+    Node(NodeOptions),
     Setup(SetupOptions),
     Doctor(DoctorOptions),
     Completions(Shell),
@@ -57,6 +85,7 @@ pub(crate) enum Command {
 /// Whether a text can be a sender is for the channel's rules to say; those stay text.
 pub(crate) enum PairingCommand {
     List(Option<ChannelId>, Option<AccountId>),
+    Watch,
     Approve(Option<ChannelId>, Option<AccountId>, PairingCode),
     Reject(Option<ChannelId>, Option<AccountId>, String),
     Allowed(ChannelId, AccountId, AllowedCommand),
@@ -64,6 +93,24 @@ pub(crate) enum PairingCommand {
 }
 
 impl PairingCommand {
+    /// What it needs of a gateway.
+    pub(crate) fn purpose(&self, by_key: bool) -> Purpose {
+        let (needs, decides): (&[_], _) = match self {
+            Self::Watch if by_key => (&["pairing.list", "pairing.approve", "pairing.reject"], true),
+            Self::List(..) | Self::Watch | Self::Request(..) => (&["pairing.list"], false),
+            Self::Approve(..) => (&["pairing.list", "pairing.approve"], true),
+            Self::Reject(..) => (&["pairing.list", "pairing.reject"], true),
+            Self::Allowed(_, _, AllowedCommand::List) => (&["pairing.allowed"], false),
+            Self::Allowed(_, _, AllowedCommand::Add(_)) => (&["pairing.allow"], true),
+            Self::Allowed(_, _, AllowedCommand::Remove(_)) => (&["pairing.revoke"], true),
+        };
+        Purpose {
+            scopes: &[Scope::PAIRING],
+            needs,
+            decides,
+        }
+    }
+
     /// Would it decide wrongly under another configuration than the owner's?
     pub(crate) fn needs_config(&self) -> bool {
         matches!(self, Self::Request(..))
@@ -117,13 +164,34 @@ pub(crate) enum UsageError {
     },
     #[error("no phone could use this URL")]
     Url(#[from] GatewayUrlError),
+    #[error("no gateway is at this URL")]
+    Gateway(#[source] GatewayUrlError),
+    #[error("{text:?} pins no certificate")]
+    Fingerprint {
+        text: String,
+        source: ParseFingerprintError,
+    },
+    #[error("{0:?} is no length of time between 1 ms and an hour")]
+    Time(String),
+    #[error("a gateway does not listen on {0:?}")]
+    Bind(String),
+    #[error("`--local` and `--url` name two places")]
+    TwoPlaces,
 }
 
 impl UsageError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             // These say it themselves.
-            Self::Form(_) | Self::Url(_) => None,
+            Self::Form(_) | Self::Url(_) | Self::Gateway(_) => None,
+            Self::Fingerprint { .. } => {
+                Some("the gateway's log says it at the start, and setup codes carry it".to_owned())
+            }
+            Self::Time(_) => Some("write milliseconds, or seconds as 10s".to_owned()),
+            Self::Bind(_) => Some(
+                "write loopback, lan, tailnet, auto, or one of this machine's addresses".to_owned(),
+            ),
+            Self::TwoPlaces => Some("leave out one of them".to_owned()),
             Self::Channel(_) => {
                 let channels = Channels::builtin();
                 let known: Vec<_> = channels.iter().map(|rules| rules.id().as_str()).collect();
@@ -167,9 +235,11 @@ pub(crate) fn completions(shell: Shell, out: &mut dyn io::Write) -> io::Result<(
 impl Raw {
     fn meaning(self) -> Result<Invocation, UsageError> {
         let command = match self.command {
-            RawCommand::Pairing { command } => command.meaning()?,
-            RawCommand::Devices { command } => command.meaning()?,
-            RawCommand::Nodes { command } => command.meaning(),
+            RawCommand::Pairing { place, command } => command.meaning(place.meaning()?)?,
+            RawCommand::Devices { place, command } => command.meaning(place.meaning()?)?,
+            RawCommand::Nodes { place, command } => command.meaning(place.meaning()?),
+            RawCommand::Gateway { command } => command.meaning()?,
+            RawCommand::Node { command } => command.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::Doctor(RawDoctor {
                 fix,
@@ -191,12 +261,13 @@ impl Raw {
 }
 
 impl RawPairing {
-    fn meaning(self) -> Result<Command, UsageError> {
+    fn meaning(self, target: TargetOptions) -> Result<Command, UsageError> {
         let (command, json) = match self {
             Self::List(RawList { channel, options }) => {
                 let at = options.place(channel)?;
                 (PairingCommand::List(at.channel, at.account), at.json)
             }
+            Self::Watch(RawAll { json }) => (PairingCommand::Watch, json),
             Self::Approve(RawApprove {
                 channel,
                 code,
@@ -240,7 +311,11 @@ impl RawPairing {
                 (PairingCommand::Request(channel, account, asking), json)
             }
         };
-        Ok(Command::Pairing { command, json })
+        Ok(Command::Pairing {
+            command,
+            target,
+            json,
+        })
     }
 }
 

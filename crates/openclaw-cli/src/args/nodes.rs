@@ -2,8 +2,11 @@
 
 use clap::{Args, Subcommand};
 
-use super::Command;
+use pairing_core::Scope;
+
 use super::devices::{RawAll, RawDeviceRequest};
+use super::{Command, TargetOptions};
+use crate::remote::Purpose;
 
 /// The commands of `openclaw nodes`.
 ///
@@ -16,6 +19,30 @@ pub(crate) enum NodesCommand {
     Reject(String),
     Rename(String, String),
     Remove(String),
+}
+
+impl NodesCommand {
+    /// What it needs of a gateway.
+    pub(crate) fn purpose(&self) -> Purpose {
+        let (needs, decides): (&[_], _) = match self {
+            Self::List | Self::Pending => (&["node.pair.list"], false),
+            Self::Status => (&["node.list"], false),
+            Self::Approve(_) => (&["node.pair.list", "node.pair.approve"], true),
+            Self::Reject(_) => (&["node.pair.list", "node.pair.reject"], true),
+            Self::Rename(..) => (&["node.pair.list", "node.rename"], true),
+            Self::Remove(_) => (&["node.pair.list", "node.pair.remove"], true),
+        };
+        let scopes: &[_] = match self {
+            Self::Status => &[Scope::READ],
+            _ if decides => &[Scope::ADMIN, Scope::PAIRING],
+            _ => &[Scope::PAIRING],
+        };
+        Purpose {
+            scopes,
+            needs,
+            decides,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,7 +95,7 @@ pub(super) struct RawNode {
 }
 
 impl RawNodes {
-    pub(super) fn meaning(self) -> Command {
+    pub(super) fn meaning(self, target: TargetOptions) -> Command {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (NodesCommand::List, json),
             Self::Status(RawAll { json }) => (NodesCommand::Status, json),
@@ -88,6 +115,10 @@ impl RawNodes {
                 json,
             ),
         };
-        Command::Nodes { command, json }
+        Command::Nodes {
+            command,
+            target,
+            json,
+        }
     }
 }

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use super::devices::RawDevices;
+use super::devices::{RawAll, RawDevices};
+use super::gateway::RawGateway;
+use super::node::RawNode;
 use super::nodes::RawNodes;
 use super::setup::RawQr;
+use super::target::RawPlace;
 
 /// OpenClaw's owner approval: who may talk to the bot, and which devices may join
 #[derive(Debug, Parser)]
@@ -26,18 +29,34 @@ pub(super) struct Raw {
 pub(super) enum RawCommand {
     /// Decide who may talk to the bot in direct messages
     Pairing {
+        #[command(flatten)]
+        place: RawPlace,
         #[command(subcommand)]
         command: RawPairing,
     },
     /// Decide which devices may join the gateway
     Devices {
+        #[command(flatten)]
+        place: RawPlace,
         #[command(subcommand)]
         command: RawDevices,
     },
     /// Decide about nodes that pair by request, without a key of their own
     Nodes {
+        #[command(flatten)]
+        place: RawPlace,
         #[command(subcommand)]
         command: RawNodes,
+    },
+    /// Run the gateway, and look at it
+    Gateway {
+        #[command(subcommand)]
+        command: RawGateway,
+    },
+    /// Be a node of a gateway
+    Node {
+        #[command(subcommand)]
+        command: RawNode,
     },
     /// Make a setup code, with which a phone finds the gateway and asks to join
     Qr(RawQr),
@@ -54,6 +73,8 @@ pub(super) enum RawCommand {
 pub(super) enum RawPairing {
     /// List pending requests, of all channels when none is named
     List(RawList),
+    /// Show senders that ask as they come, and decide about them by a key
+    Watch(RawAll),
     /// Let the sender with this code in
     Approve(RawApprove),
     /// End a request without letting the sender in

@@ -3,11 +3,17 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pairing_core::Scope;
 use pairing_core::device::{GatewayUrl, SetupProfile};
 
 use super::{Command, UsageError};
+use crate::remote::Purpose;
 
 /// A setup code that is asked for, and how it is shown.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each flag that goes by itself"
+)]
 pub(crate) struct SetupOptions {
     pub(crate) url: Option<GatewayUrl>,
     pub(crate) profile: SetupProfile,
@@ -15,6 +21,17 @@ pub(crate) struct SetupOptions {
     pub(crate) ascii: bool,
     pub(crate) png: Option<PathBuf>,
     pub(crate) json: bool,
+    /// On the files, gateway or not.
+    pub(crate) local: bool,
+}
+
+impl SetupOptions {
+    /// What it needs of a gateway.
+    pub(crate) const PURPOSE: Purpose = Purpose {
+        scopes: &[Scope::ADMIN, Scope::PAIRING],
+        needs: &["device.pair.setupCode"],
+        decides: true,
+    };
 }
 
 #[derive(Debug, Args)]
@@ -47,6 +64,9 @@ pub(super) struct RawQr {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Go to the state directory, whether a gateway runs or not
+    #[arg(long)]
+    local: bool,
 }
 
 impl RawQr {
@@ -60,6 +80,7 @@ impl RawQr {
             png,
             no_ascii,
             json,
+            local,
         } = self;
         let url = url.map(|url| GatewayUrl::parse(&url)).transpose()?;
         Ok(Command::Setup(SetupOptions {
@@ -73,6 +94,7 @@ impl RawQr {
             ascii: !no_ascii,
             png,
             json,
+            local,
         }))
     }
 }

@@ -29,17 +29,17 @@ impl Call {
         };
         // Requests first: removing a device ends its own, too.
         for request in pending {
-            match self.devices().reject(&request.id, &self.approver) {
+            match self.backend.reject_device(request) {
                 Ok(rejected) => cleared.rejected.push(rejected.id),
-                Err(DeviceError::UnknownRequest) => {}
-                Err(error) => return Err(error.into()),
+                Err(Failure::Device(DeviceError::UnknownRequest)) => {}
+                Err(error) => return Err(error),
             }
         }
         for device in &list.paired {
-            match self.devices().remove(device.id, &self.approver) {
+            match self.backend.remove_device(device) {
                 Ok(removed) => cleared.removed.push(removed.id),
-                Err(DeviceError::UnknownDevice) => {}
-                Err(error) => return Err(error.into()),
+                Err(Failure::Device(DeviceError::UnknownDevice)) => {}
+                Err(error) => return Err(error),
             }
         }
         if self.json {

@@ -1,12 +1,12 @@
 //! `openclaw devices approve`, `reject`, `remove` and `rename`.
 
+use gateway_protocol::device::{DeviceApproved, DeviceRejected, DeviceRemoved};
 use pairing_core::device::{Ask, Device, DeviceRequest, Role};
 
 use super::Call;
 use super::list::origin;
 use crate::console::Screen;
 use crate::subject::label;
-use crate::wire::{DeviceApproved, DeviceRejected, DeviceRemoved};
 use crate::{Exit, Failure, json, text};
 
 impl Call {
@@ -46,7 +46,7 @@ impl Call {
         known: Option<&Device>,
         screen: &mut Screen<'_, '_>,
     ) -> Result<(), Failure> {
-        let now = self.service.now();
+        let now = self.backend.now();
         screen.line(format_args!("Newest request: {}", request.id))?;
         screen.line(format_args!("  Device:   {}", request.device))?;
         let facts = [
@@ -59,11 +59,14 @@ impl Call {
                 screen.line(format_args!("  {:<9} {said}", format!("{fact}:")))?;
             }
         }
-        let (asked, left) = (
-            text::ago(now, request.asked_at),
-            text::left(now, self.expires_at(request)),
-        );
-        screen.line(format_args!("  Asked:    {asked}, expires in {left}"))?;
+        let asked = text::ago(now, request.asked_at);
+        match self.expires_at(request) {
+            Some(at) => {
+                let left = text::left(now, at);
+                screen.line(format_args!("  Asked:    {asked}, expires in {left}"))?;
+            }
+            None => screen.line(format_args!("  Asked:    {asked}"))?,
+        }
         screen.line("Approving it would let it")?;
         let before = known.and_then(|known| known.standing(Role::Node));
         let before = before.and_then(|node| node.commands.as_ref());
@@ -80,7 +83,7 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "approve")?;
-        let device = self.devices().approve(&request.id, &self.approver)?;
+        let device = self.backend.approve_device(request)?;
         if self.json {
             screen.json(&DeviceApproved {
                 request_id: request.id.clone(),
@@ -101,7 +104,7 @@ impl Call {
     pub(super) fn reject(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "reject")?;
-        let rejected = self.devices().reject(&request.id, &self.approver)?;
+        let rejected = self.backend.reject_device(request)?;
         if self.json {
             screen.json(&DeviceRejected {
                 request_id: rejected.id,
@@ -116,7 +119,7 @@ impl Call {
     pub(super) fn remove(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, Some("remove"))?;
-        let removed = self.devices().remove(device.id, &self.approver)?;
+        let removed = self.backend.remove_device(device)?;
         if self.json {
             screen.json(&DeviceRemoved {
                 device_id: removed.id,
@@ -135,7 +138,7 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, Some("rename"))?;
-        let renamed = self.devices().rename(device.id, name, &self.approver)?;
+        let renamed = self.backend.rename_device(device, name)?;
         if self.json {
             screen.json(&json::DeviceRenamed {
                 device_id: renamed.id,

@@ -1,11 +1,14 @@
 //! `openclaw devices list`.
 
+use gateway_protocol::device::DevicePairList;
 use pairing_core::device::{Device, DeviceRequest};
 
+use pairing_core::Timestamp;
+
 use super::Call;
+use crate::backend::Backend;
 use crate::console::{Rows, Screen};
 use crate::subject::{self, enough};
-use crate::wire::DevicePairList;
 use crate::{Exit, Failure, text};
 
 impl Call {
@@ -68,8 +71,8 @@ impl Call {
         Ok(Exit::Done)
     }
 
-    fn pending_row(&self, request: &DeviceRequest, width: usize) -> [String; 7] {
-        let now = self.service.now();
+    pub(crate) fn pending_row(&self, request: &DeviceRequest, width: usize) -> [String; 7] {
+        let now = self.backend.now();
         let name = text::said(request.info.display_name.as_deref());
         let mut asks = text::ask(&request.ask);
         if request.is_repair {
@@ -82,12 +85,13 @@ impl Call {
             asks,
             origin(request),
             text::ago(now, request.asked_at),
-            text::left(now, self.expires_at(request)),
+            self.expires_at(request)
+                .map_or_else(String::new, |at| text::left(now, at)),
         ]
     }
 
     fn paired_row(&self, device: &Device, width: usize) -> [String; 7] {
-        let now = self.service.now();
+        let now = self.backend.now();
         let last = device.roles.values().max_by_key(|role| role.approved_at);
         let grant = last.and_then(|role| role.grant.as_ref());
         let tokens = device.roles.values().filter_map(|role| role.token.as_ref());
@@ -103,9 +107,12 @@ impl Call {
         ]
     }
 
-    /// When a request ends, unless the device asks again.
-    pub(super) fn expires_at(&self, request: &DeviceRequest) -> pairing_core::Timestamp {
-        request.refreshed_at + self.service.limits().devices.request_lifetime
+    /// When a request ends, unless the device asks again; `None` where it has asked again and the gateway
+    /// does not tell when.
+    pub(super) fn expires_at(&self, request: &DeviceRequest) -> Option<Timestamp> {
+        let at = request.refreshed_at + self.backend.request_lifetime();
+        let told = matches!(self.backend, Backend::Files(_)) || at > self.backend.now();
+        told.then_some(at)
     }
 }
 

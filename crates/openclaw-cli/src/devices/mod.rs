@@ -6,28 +6,33 @@ mod list;
 mod tokens;
 
 use pairing_core::device::{Device, DeviceRequest};
-use pairing_core::{Approver, DeviceList, Devices, NodeList, Pairing};
+use pairing_core::{DeviceList, NodeList};
 
 use crate::args::DevicesCommand;
+use crate::backend::Backend;
 use crate::console::Screen;
 use crate::subject::find;
+use crate::watch::{self, Source};
 use crate::{Exit, Failure};
 
-/// A call of the service, and how to answer.
+/// Where it is carried out, and how to answer.
 pub(crate) struct Call {
-    pub(crate) service: Pairing,
-    pub(crate) approver: Approver,
+    pub(crate) backend: Backend,
     pub(crate) json: bool,
 }
 
 impl Call {
     pub(crate) fn run(
-        &self,
+        mut self,
         command: &DevicesCommand,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         match command {
             DevicesCommand::List => self.list(screen),
+            DevicesCommand::Watch => {
+                let source = Source::follow(&mut self.backend)?;
+                watch::run(&watch::Devices(&self), source, self.json, screen)
+            }
             DevicesCommand::Approve(None) => self.preview(screen),
             DevicesCommand::Approve(Some(request)) => self.approve(request, screen),
             DevicesCommand::Reject(request) => self.reject(request, screen),
@@ -41,20 +46,16 @@ impl Call {
         }
     }
 
-    fn devices(&self) -> Devices {
-        self.service.devices()
-    }
-
     /// What there is, with a warning for what cannot be understood.
     fn read(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
-        let list = self.devices().list(&self.approver)?;
+        let list = self.backend.devices()?;
         screen.problems(&list.problems);
         Ok(list)
     }
 
     /// The paired part of it, whether the rest can be read or not.
     fn read_paired(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
-        let list = self.devices().paired(&self.approver)?;
+        let list = self.backend.paired_devices()?;
         screen.problems(&list.problems);
         Ok(list)
     }
@@ -96,7 +97,6 @@ impl Call {
 
     /// The legacy nodes; none where they cannot be read.
     fn legacy(&self) -> NodeList {
-        let nodes = self.service.nodes().list(&self.approver);
-        nodes.unwrap_or_default()
+        self.backend.nodes().unwrap_or_default()
     }
 }

@@ -1,12 +1,12 @@
 //! `openclaw devices rotate` and `revoke`.
 
+use gateway_protocol::device::{TokenRevoked, TokenRotated};
 use pairing_core::device::{Device, Role};
 use pairing_core::{DeviceError, ScopeSet};
 
 use super::Call;
 use crate::console::Screen;
 use crate::subject::label;
-use crate::wire::{TokenRevoked, TokenRotated};
 use crate::{Exit, Failure, text};
 
 impl Call {
@@ -20,8 +20,8 @@ impl Call {
         let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, None)?;
         let rotated = self
-            .devices()
-            .rotate(device.id, role, scopes, &self.approver)
+            .backend
+            .rotate_token(device, role, scopes)
             .map_err(|error| refused(error, device, role, scopes))?;
         if self.json {
             screen.json(&TokenRotated {
@@ -29,6 +29,7 @@ impl Call {
                 role,
                 scopes: rotated.scopes,
                 rotated_at_ms: rotated.at.as_millis(),
+                token: None,
             })?;
         } else {
             let scopes = match role {
@@ -53,8 +54,8 @@ impl Call {
         let list = self.read_paired(screen)?;
         let device = self.device(typed, &list, None)?;
         let at = self
-            .devices()
-            .revoke(device.id, role, &self.approver)
+            .backend
+            .revoke_role(device, role)
             .map_err(|error| refused(error, device, role, None))?;
         if self.json {
             screen.json(&TokenRevoked {
@@ -71,9 +72,9 @@ impl Call {
 }
 
 /// The service tells everybody the same; the owner may know which it was.
-fn refused(error: DeviceError, device: &Device, role: Role, scopes: Option<&ScopeSet>) -> Failure {
-    if !matches!(error, DeviceError::UnknownRole) {
-        return error.into();
+fn refused(error: Failure, device: &Device, role: Role, scopes: Option<&ScopeSet>) -> Failure {
+    if !matches!(error, Failure::Device(DeviceError::UnknownRole)) {
+        return error;
     }
     let label = label(device);
     match (device.standing(role), device.roles.get(&role), scopes) {
@@ -89,6 +90,6 @@ fn refused(error: DeviceError, device: &Device, role: Role, scopes: Option<&Scop
             device: label,
             role,
         },
-        _ => error.into(),
+        _ => error,
     }
 }

@@ -1,10 +1,13 @@
 //! `openclaw nodes approve`, `reject`, `rename` and `remove`.
 
+use gateway_protocol::node::{NodeApproved, NodeRejected, NodeRenamed};
+use pairing_core::device::Node;
+use pairing_core::escape;
+
 use super::Call;
 use super::list::commands;
 use crate::console::Screen;
 use crate::subject::label;
-use crate::wire::{ApprovedNode, NodeApproved, NodeRejected, NodeRenamed};
 use crate::{Exit, Failure, json};
 
 impl Call {
@@ -15,24 +18,25 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "approve")?;
-        let approved = self
-            .nodes()
-            .approve(&request.id, &self.approver)
-            .map_err(Failure::Node)?;
-        let (node, token) = (&approved.node, &approved.token);
+        let approved = self.backend.approve_node(request)?;
         if self.json {
             screen.json(&NodeApproved {
                 request_id: request.id.clone(),
-                node: ApprovedNode::new(node, token),
+                node: approved,
             })?;
             return Ok(Exit::Done);
         }
+        let (node, token) = (Node::from(approved.node), approved.token);
+        let node = &node;
         screen.line(format_args!("Approved node {}", label(node)))?;
         let commands = commands(&node.info);
         if !commands.is_empty() {
             screen.line(format_args!("  carries out: {commands}"))?;
         }
-        screen.line(format_args!("Token: {}", token.expose()))?;
+        screen.line(format_args!(
+            "Token: {}",
+            escape(token.expose()).limit(usize::MAX)
+        ))?;
         screen.remark("Put it into the node now: it is shown this once, and not kept in clear.")?;
         Ok(Exit::Done)
     }
@@ -40,10 +44,7 @@ impl Call {
     pub(super) fn reject(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "reject")?;
-        let rejected = self
-            .nodes()
-            .reject(&request.id, &self.approver)
-            .map_err(Failure::Node)?;
+        let rejected = self.backend.reject_node(request)?;
         if self.json {
             screen.json(&NodeRejected {
                 request_id: rejected.id,
@@ -63,10 +64,7 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let node = self.node(typed, &list, "rename")?;
-        let renamed = self
-            .nodes()
-            .rename(&node.id, name, &self.approver)
-            .map_err(Failure::Node)?;
+        let renamed = self.backend.rename_node(node, name)?;
         if self.json {
             screen.json(&NodeRenamed {
                 node_id: renamed.id,
@@ -81,10 +79,7 @@ impl Call {
     pub(super) fn remove(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let node = self.node(typed, &list, "remove")?;
-        let removed = self
-            .nodes()
-            .remove(&node.id, &self.approver)
-            .map_err(Failure::Node)?;
+        let removed = self.backend.remove_node(node)?;
         if self.json {
             screen.json(&json::NodeRemoved {
                 node_id: removed.id,

@@ -1,12 +1,13 @@
 //! `openclaw nodes list` and `pending`.
 
+use gateway_protocol::node::NodePairList;
 use pairing_core::device::{Node, NodeInfo, NodeRequest};
 use pairing_core::{NodeList, escape};
 
 use super::Call;
+use crate::backend::Backend;
 use crate::console::{Rows, Screen};
 use crate::subject::{self, enough};
-use crate::wire::NodePairList;
 use crate::{Exit, Failure, text};
 
 impl Call {
@@ -75,8 +76,10 @@ impl Call {
     }
 
     fn pending_row(&self, request: &NodeRequest, width: usize) -> [String; 7] {
-        let lifetime = self.service.limits().devices.request_lifetime;
-        let ends = request.refreshed_at + lifetime;
+        let now = self.backend.now();
+        let ends = request.refreshed_at + self.backend.request_lifetime();
+        // Where it has asked again, a gateway does not tell when.
+        let told = matches!(self.backend, Backend::Files(_)) || ends > now;
         let from = request.info.remote_ip.as_deref();
         [
             subject::start(request.id.as_str(), width),
@@ -85,12 +88,16 @@ impl Call {
             platform(&request.info),
             commands(&request.info),
             from.map_or_else(|| "this machine".to_owned(), |from| text::said(Some(from))),
-            text::left(self.service.now(), ends),
+            if told {
+                text::left(now, ends)
+            } else {
+                String::new()
+            },
         ]
     }
 
     fn paired_row(&self, node: &Node) -> [String; 7] {
-        let now = self.service.now();
+        let now = self.backend.now();
         let grant = node.grant.as_ref();
         [
             escape(node.id.as_str()).to_string(),

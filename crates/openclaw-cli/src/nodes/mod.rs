@@ -5,17 +5,17 @@ mod list;
 mod status;
 
 use pairing_core::device::{Node, NodeRequest};
-use pairing_core::{Approver, DeviceList, NodeList, Nodes, Pairing};
+use pairing_core::{DeviceList, NodeList};
 
 use crate::args::NodesCommand;
+use crate::backend::Backend;
 use crate::console::Screen;
 use crate::subject::find;
 use crate::{Exit, Failure};
 
-/// A call of the service, and how to answer.
+/// Where it is carried out, and how to answer.
 pub(crate) struct Call {
-    pub(crate) service: Pairing,
-    pub(crate) approver: Approver,
+    pub(crate) backend: Backend,
     pub(crate) json: bool,
 }
 
@@ -36,13 +36,9 @@ impl Call {
         }
     }
 
-    fn nodes(&self) -> Nodes {
-        self.service.nodes()
-    }
-
     /// What there is, with a warning for what cannot be understood.
     fn read(&self, screen: &mut Screen<'_, '_>) -> Result<NodeList, Failure> {
-        let list = self.nodes().list(&self.approver)?;
+        let list = self.backend.nodes()?;
         screen.problems(&list.problems);
         Ok(list)
     }
@@ -78,7 +74,6 @@ impl Call {
 
     /// The devices; none where they cannot be read.
     fn devices(&self) -> DeviceList {
-        let devices = self.service.devices().list(&self.approver);
-        devices.unwrap_or_default()
+        self.backend.devices().unwrap_or_default()
     }
 }

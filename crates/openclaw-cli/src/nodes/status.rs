@@ -1,25 +1,62 @@
 //! `openclaw nodes status`: whatever is paired as a node, by a key or in the legacy store.
 
+use gateway_protocol::Empty;
+use gateway_protocol::invoke::{NodeEntries, NodeEntry};
 use pairing_core::device::{Device, Node, Role};
-use pairing_core::{Timestamp, escape};
+use pairing_core::{DeviceId, Timestamp, escape};
 
 use super::Call;
 use super::list::{commands, platform};
+use crate::backend::Backend;
 use crate::console::{Rows, Screen};
 use crate::{Exit, Failure, json, text};
 
 impl Call {
-    /// Shows what the state says. Who is connected only the gateway knows.
     pub(super) fn status(&self, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        match &self.backend {
+            Backend::Files(_) => self.of_state(screen),
+            Backend::Gateway(remote) => {
+                self.of_gateway(&remote.call("node.list", &Empty {})?, screen)
+            }
+        }
+    }
+
+    /// Shows what the gateway knows: who is connected, too.
+    fn of_gateway(&self, list: &NodeEntries, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        if self.json {
+            screen.json(list)?;
+            return Ok(Exit::Done);
+        }
+        if list.nodes.is_empty() {
+            screen.remark("No node is paired.")?;
+            return Ok(Exit::Done);
+        }
+        let whole = !screen.has_tables();
+        let now = self.backend.now();
+        let rows = Rows {
+            header: ["Node", "Name", "Platform", "Connected", "Commands", "From"],
+            cells: list
+                .nodes
+                .iter()
+                .map(|node| of_entry(node, now, whole))
+                .collect(),
+            breakable: &[0, 1, 2, 3, 4, 5],
+        };
+        screen.rows("node", rows)?;
+        Ok(Exit::Done)
+    }
+
+    /// Shows what the state says. Who is connected only the gateway knows.
+    fn of_state(&self, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let legacy = self.read(screen)?;
-        let devices = self.service.devices().list(&self.approver)?;
+        let devices = self.backend.devices()?;
         screen.problems(&devices.problems);
         let standing = |device: &&Device| device.standing(Role::Node).is_some();
         let devices: Vec<_> = devices.paired.iter().filter(standing).collect();
         if self.json {
             let nodes = devices.iter().map(|device| (*device).into());
             screen.json(&json::NodeStatus {
-                ts: self.service.now().as_millis(),
+                ts: self.backend.now().as_millis(),
                 nodes: nodes.chain(legacy.paired.iter().map(Into::into)).collect(),
             })?;
             return Ok(Exit::Done);
@@ -73,6 +110,38 @@ impl Call {
     }
 
     fn seen(&self, at: Option<Timestamp>) -> String {
-        at.map_or_else(String::new, |at| text::ago(self.service.now(), at))
+        at.map_or_else(String::new, |at| text::ago(self.backend.now(), at))
     }
+}
+
+fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
+    // A device's id is long, and its beginning is enough.
+    let is_device = DeviceId::parse(&node.node_id).is_ok();
+    let id = if whole || !is_device {
+        escape(&node.node_id).to_string()
+    } else {
+        crate::subject::start(&node.node_id, 12)
+    };
+    let since = node.connected_at_ms.map(Timestamp::from_millis);
+    let connected = match (node.connected, since) {
+        (false, _) => "no".to_owned(),
+        (true, None) => "yes".to_owned(),
+        (true, Some(since)) => text::ago(now, since),
+    };
+    let said = [&node.platform, &node.device_family];
+    let said = said.into_iter().flatten();
+    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    let commands: Vec<_> = node
+        .commands
+        .iter()
+        .map(|name| text::command(name))
+        .collect();
+    [
+        id,
+        text::said(node.display_name.as_deref()),
+        said.join(", "),
+        connected,
+        commands.join(", "),
+        text::said(node.remote_ip.as_deref()),
+    ]
 }

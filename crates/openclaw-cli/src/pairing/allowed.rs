@@ -1,46 +1,50 @@
 //! `openclaw pairing allowed`.
 
+use std::sync::Arc;
+
 use pairing_core::store::AllowEntry;
-use pairing_core::{Account, AllowlistError, escape};
+use pairing_core::{AccountId, AllowlistError, ChannelId, ChannelRules, escape};
 
 use super::{Call, Place};
 use crate::args::AllowedCommand;
+use crate::backend::written;
 use crate::console::{Rows, Screen};
 use crate::{Exit, Failure, json, text};
 
 impl Call {
     pub(super) fn allowed(
         &self,
-        account: &Account,
+        channel: &ChannelId,
+        account: &AccountId,
         command: &AllowedCommand,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
+        let list = List {
+            rules: self.backend.rules(channel)?,
+            account,
+        };
         match command {
-            AllowedCommand::List => self.list_allowed(account, screen),
-            AllowedCommand::Add(entry) => self.add(account, entry, screen),
-            AllowedCommand::Remove(entry) => self.remove(account, entry, screen),
+            AllowedCommand::List => self.list_allowed(&list, screen),
+            AllowedCommand::Add(entry) => self.add(&list, entry, screen),
+            AllowedCommand::Remove(entry) => self.remove(&list, entry, screen),
         }
     }
 
-    fn list_allowed(
-        &self,
-        account: &Account,
-        screen: &mut Screen<'_, '_>,
-    ) -> Result<Exit, Failure> {
-        let allowed = account.allowed()?;
-        let channel = account.channel();
+    fn list_allowed(&self, list: &List<'_>, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
+        let (channel, account) = (list.rules.id(), list.account);
+        let allowed = self.backend.allowed(channel, account)?;
         screen.problems(&allowed.problems);
         if self.json {
             screen.json(&json::Allowlist {
-                channel: channel.id(),
-                account: account.id(),
+                channel,
+                account,
                 allow_from: allowed.entries.iter().map(written).collect(),
             })?;
         } else if allowed.entries.is_empty() {
-            let place = Place(channel.id(), account.id());
+            let place = Place(channel, account);
             screen.remark(format_args!("Nobody is on the allowlist of {place}."))?;
         } else {
-            let header = [channel.rules().id_label(), "Allowed by", "Allowed"];
+            let header = [list.rules.id_label(), "Allowed by", "Allowed"];
             let rows = Rows {
                 header,
                 breakable: &[0, 1],
@@ -50,13 +54,13 @@ impl Call {
                     .map(|entry| self.entry_row(entry))
                     .collect(),
             };
-            screen.rows(channel.id().as_str(), rows)?;
+            screen.rows(channel.as_str(), rows)?;
         }
         Ok(Exit::Done)
     }
 
     fn entry_row(&self, entry: &AllowEntry) -> [String; 3] {
-        let now = self.service.now();
+        let now = self.backend.now();
         let by = entry
             .grant
             .as_ref()
@@ -71,17 +75,18 @@ impl Call {
 
     fn add(
         &self,
-        account: &Account,
+        list: &List<'_>,
         entry: &str,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
-        let added = account.allow(entry, &self.approver)?;
-        let spelled = spelling(account, entry)?;
+        let (channel, account) = (list.rules.id(), list.account);
+        let added = self.backend.allow(channel, account, entry)?;
+        let spelled = list.spelling(entry)?;
         if self.json {
             let status = if added { "added" } else { "present" };
-            listed(account, status, &spelled, screen)?;
+            list.answer(status, &spelled, screen)?;
         } else {
-            let place = Place(account.channel().id(), account.id());
+            let place = Place(channel, account);
             let spelled = escape(&spelled);
             if added {
                 screen.line(format_args!("Allowed {place}: {spelled}"))?;
@@ -94,54 +99,58 @@ impl Call {
 
     fn remove(
         &self,
-        account: &Account,
+        list: &List<'_>,
         entry: &str,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
-        let place = Place(account.channel().id(), account.id());
-        let Some(removed) = account.revoke(entry, &self.approver)? else {
-            let mut see = format!("openclaw pairing allowed list {}", account.channel().id());
-            if !account.id().is_default() {
-                see = format!("{see} --account {}", account.id());
+        let (channel, account) = (list.rules.id(), list.account);
+        let place = Place(channel, account);
+        let Some(removed) = self.backend.disallow(channel, account, entry)? else {
+            let mut see = format!("openclaw pairing allowed list {channel}");
+            if !account.is_default() {
+                see = format!("{see} --account {account}");
             }
             return Err(Failure::NotAllowed {
-                entry: spelling(account, entry)?,
+                entry: list.spelling(entry)?,
                 list: place.to_string(),
                 see,
             });
         };
         if self.json {
-            listed(account, "removed", written(&removed), screen)?;
+            list.answer("removed", &removed, screen)?;
         } else {
-            let entry = escape(written(&removed));
+            let entry = escape(&removed);
             screen.line(format_args!("Removed {place}: {entry}"))?;
         }
         Ok(Exit::Done)
     }
 }
 
-fn listed(
-    account: &Account,
-    status: &'static str,
-    entry: &str,
-    screen: &mut Screen<'_, '_>,
-) -> Result<(), Failure> {
-    screen.json(&json::Listed {
-        channel: account.channel().id(),
-        account: account.id(),
-        status,
-        entry,
-    })?;
-    Ok(())
+/// Whose list it is.
+struct List<'a> {
+    rules: Arc<ChannelRules>,
+    account: &'a AccountId,
 }
 
-/// The entry as it is stored.
-fn written(entry: &AllowEntry) -> &str {
-    entry.written.as_deref().unwrap_or(entry.entry.as_str())
-}
+impl List<'_> {
+    /// The entry in its one spelling.
+    fn spelling(&self, entry: &str) -> Result<String, Failure> {
+        let sender = self.rules.sender(entry).map_err(AllowlistError::from)?;
+        Ok(sender.as_str().to_owned())
+    }
 
-/// The entry in its one spelling.
-fn spelling(account: &Account, entry: &str) -> Result<String, Failure> {
-    let sender = account.channel().rules().sender(entry);
-    Ok(sender.map_err(AllowlistError::from)?.as_str().to_owned())
+    fn answer(
+        &self,
+        status: &'static str,
+        entry: &str,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<(), Failure> {
+        screen.json(&json::Listed {
+            channel: self.rules.id(),
+            account: self.account,
+            status,
+            entry,
+        })?;
+        Ok(())
+    }
 }

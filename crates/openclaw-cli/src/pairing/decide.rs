@@ -1,10 +1,11 @@
 //! `openclaw pairing approve` and `reject`.
 
 use pairing_core::store::PendingRequest;
-use pairing_core::{AccountId, Channel, ChannelId, DecisionError, PairingCode, escape};
+use pairing_core::{AccountId, ChannelId, ChannelRules, DecisionError, PairingCode, escape};
 
 use super::{Call, Place};
 use crate::args::UsageError;
+use crate::backend::Waiting;
 use crate::console::Screen;
 use crate::{Exit, Failure, json, text};
 
@@ -17,19 +18,13 @@ impl Call {
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         let channel = match channel {
-            Some(id) => self.channel(id)?,
+            Some(id) => id.clone(),
             None => self.holding(account, code.as_str(), "code", screen, |_, request| {
                 request.code == code
             })?,
         };
-        let approved = match account {
-            Some(account) => channel
-                .account(account.as_str())?
-                .approve(code.as_str(), &self.approver)?,
-            None => channel.approve(code.as_str(), &self.approver)?,
-        };
-        let request = &approved.request;
-        let exit = self.decided("approved", request, screen)?;
+        let request = self.backend.approve_sender(&channel, account, code)?;
+        let exit = self.decided("approved", &request, screen)?;
         self.mind_policy(&request.channel, &request.account, screen);
         Ok(exit)
     }
@@ -42,34 +37,30 @@ impl Call {
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         let by_code = PairingCode::parse(subject);
-        if let (None, Err(error)) = (channel, &by_code) {
-            let mut rules = self.service.channels().iter();
-            if !rules.any(|rules| rules.sender(subject).is_ok()) {
-                return Err(UsageError::from(error.clone()).into());
-            }
+        if let (None, Err(error)) = (channel, &by_code)
+            && !self.backend.may_be_sender(subject)
+        {
+            return Err(UsageError::from(error.clone()).into());
         }
         let channel = match channel {
-            Some(id) => self.channel(id)?,
+            Some(id) => id.clone(),
             None => self.holding(
                 account,
                 subject,
                 "code or sender",
                 screen,
-                |channel, request| {
-                    let by_sender = channel.rules().sender(subject);
+                |rules, request| {
+                    let by_sender = rules.sender(subject);
                     by_code == Ok(request.code) || by_sender.is_ok_and(|id| id == request.sender)
                 },
             )?,
         };
-        let rejected = match account {
-            Some(account) => channel
-                .account(account.as_str())?
-                .reject(subject, &self.approver),
-            None => channel.reject(subject, &self.approver),
-        };
-        let rejected = rejected.map_err(|error| match error {
-            DecisionError::NotFound { channel } => Failure::NothingToReject(channel),
-            error => error.into(),
+        let rejected = self.backend.reject_sender(&channel, account, subject);
+        let rejected = rejected.map_err(|failure| match failure {
+            Failure::Decision(DecisionError::NotFound { channel }) => {
+                Failure::NothingToReject(channel)
+            }
+            failure => failure,
         })?;
         self.decided("rejected", &rejected, screen)
     }
@@ -81,45 +72,48 @@ impl Call {
         typed: &str,
         noun: &'static str,
         screen: &mut Screen<'_, '_>,
-        matches: impl Fn(&Channel, &PendingRequest) -> bool,
-    ) -> Result<Channel, Failure> {
+        matches: impl Fn(&ChannelRules, &PendingRequest) -> bool,
+    ) -> Result<ChannelId, Failure> {
         let mut found = Vec::new();
         let mut unread = Vec::new();
-        for channel in self.channels(None)? {
-            match channel.pending() {
-                Ok(pending) => {
-                    let mut requests = pending.requests;
-                    requests.retain(|request| matches(&channel, request));
-                    if !requests.is_empty() {
-                        found.push((channel, requests));
+        for channel in self.backend.waiting(None, None)? {
+            match channel {
+                Ok(mut channel) => {
+                    let rules = channel.rules.clone();
+                    channel
+                        .requests
+                        .retain(|waiting| matches(&rules, &waiting.request));
+                    if !channel.requests.is_empty() {
+                        found.push(channel);
                     }
                 }
-                Err(error) => unread.push(error),
+                Err(failure) => unread.push(failure),
             }
         }
         if found.len() > 1
             && let Some(account) = account
         {
-            found.retain(|(_, requests)| requests.iter().any(|r| r.account == *account));
+            let of_account = |waiting: &Waiting| waiting.request.account == *account;
+            found.retain(|channel| channel.requests.iter().any(of_account));
         }
         match (found.pop(), found.is_empty()) {
-            (Some((channel, _)), true) => {
+            (Some(channel), true) => {
                 // The rest was searched; the owner learns what was not.
-                for error in unread {
-                    screen.warning(&error.into());
+                for failure in unread {
+                    screen.warning(&failure);
                 }
-                Ok(channel)
+                Ok(channel.id().clone())
             }
-            (Some((last, _)), false) => {
-                let channels = found.iter().map(|(channel, _)| channel).chain([&last]);
+            (Some(last), false) => {
+                let channels = found.iter().chain([&last]);
                 let channels = channels.map(|channel| channel.id().clone()).collect();
                 Err(Failure::InSeveralChannels(channels))
             }
             (None, _) => Err(match unread.into_iter().next() {
-                Some(error) => error.into(),
-                None => match self.service.channel(typed) {
-                    Ok(channel) => UsageError::LoneChannel(channel.id().clone()).into(),
-                    Err(_) => Failure::InNoChannel(noun),
+                Some(failure) => failure,
+                None => match self.backend.known_channel(typed) {
+                    Some(channel) => UsageError::LoneChannel(channel).into(),
+                    None => Failure::InNoChannel(noun),
                 },
             }),
         }

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use pairing_core::store::{PendingRequest, TurnedAway};
-use pairing_core::{AccountId, Channel, ChannelId, Pending, escape};
+use pairing_core::store::TurnedAway;
+use pairing_core::{AccountId, ChannelId, escape};
 
 use super::{Call, Place};
+use crate::backend::{InChannel, Waiting};
 use crate::console::{Rows, Screen};
 use crate::{Exit, Failure, json, text};
 
-/// What waits in a channel.
-struct Waiting {
-    channel: Channel,
-    pending: Pending,
+/// What waits in a channel, and who could not even wait.
+struct Read {
+    channel: InChannel,
     turned_away: Vec<TurnedAway>,
 }
 
@@ -26,9 +26,9 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let mut exit = Exit::Done;
         let mut waiting = Vec::new();
-        for channel in self.channels(channel)? {
-            match read(channel, account, screen, &mut exit) {
-                Ok(read) => waiting.push(read),
+        for channel in self.backend.waiting(channel, account)? {
+            match channel {
+                Ok(channel) => waiting.push(self.read(channel, account, screen, &mut exit)),
                 Err(failure) => {
                     screen.failure(&failure);
                     exit = failure.exit();
@@ -53,8 +53,9 @@ impl Call {
             let id = waiting.channel.id();
             let default = AccountId::default();
             let named = channel.map(|_| account.unwrap_or(&default));
-            let requests = waiting.pending.requests.iter();
-            let accounts: BTreeSet<_> = requests.map(|r| &r.account).chain(named).collect();
+            let requests = waiting.channel.requests.iter();
+            let accounts = requests.map(|waiting| &waiting.request.account);
+            let accounts: BTreeSet<_> = accounts.chain(named).collect();
             for account in accounts {
                 self.mind_policy(id, account, screen);
             }
@@ -62,26 +63,47 @@ impl Call {
         Ok(exit)
     }
 
+    /// Tells what is wrong with a channel. That it cannot be told who was turned away does not hide what
+    /// is pending.
+    fn read(
+        &self,
+        channel: InChannel,
+        account: Option<&AccountId>,
+        screen: &mut Screen<'_, '_>,
+        exit: &mut Exit,
+    ) -> Read {
+        screen.problems(&channel.problems);
+        let turned_away = self.backend.turned_away(&channel);
+        let mut turned_away = turned_away.unwrap_or_else(|failure| {
+            screen.failure(&failure);
+            *exit = failure.exit();
+            Vec::new()
+        });
+        turned_away.retain(|turned| account.is_none_or(|account| turned.account == *account));
+        Read {
+            channel,
+            turned_away,
+        }
+    }
+
     fn show(
         &self,
-        waiting: &[Waiting],
+        waiting: &[Read],
         named: Option<&ChannelId>,
         screen: &mut Screen<'_, '_>,
     ) -> Result<(), Failure> {
-        let some = waiting.iter().filter(|w| !w.pending.requests.is_empty());
+        let some = waiting.iter().map(|read| &read.channel);
+        let some = some.filter(|channel| !channel.requests.is_empty());
         let mut nothing = true;
-        for Waiting {
-            channel, pending, ..
-        } in some
-        {
+        for channel in some {
             if named.is_none() {
                 screen.title(channel.id())?;
             }
-            let rows = pending.requests.iter().map(|request| self.row(request));
+            let rows = channel.requests.iter().map(|waiting| self.row(waiting));
             let rows = Rows {
                 header: [
                     "Code",
-                    channel.rules().id_label(),
+                    channel.rules.id_label(),
                     "Account",
                     "Meta",
                     "Requested",
@@ -102,9 +124,12 @@ impl Call {
         Ok(())
     }
 
-    fn row(&self, request: &PendingRequest) -> [String; 6] {
-        let now = self.service.now();
-        let expires_at = request.expires_at(self.service.limits());
+    pub(crate) fn row(&self, waiting: &Waiting) -> [String; 6] {
+        let now = self.backend.now();
+        let Waiting {
+            request,
+            expires_at,
+        } = waiting;
         [
             request.code.as_str().to_owned(),
             escape(request.sender.as_str()).to_string(),
@@ -118,8 +143,8 @@ impl Call {
     }
 
     /// Who was turned away is for the owner to know, and no part of the answer for programs.
-    fn remarks(&self, waiting: &Waiting, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
-        let now = self.service.now();
+    fn remarks(&self, waiting: &Read, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+        let now = self.backend.now();
         for turned in &waiting.turned_away {
             let Some(last) = turned.recent.last() else {
                 continue;
@@ -138,7 +163,7 @@ impl Call {
             let remark = format!(
                 "{}: turned away{times} at the cap of {} {since}{}: {}",
                 Place(&turned.channel, &turned.account),
-                self.service.limits().max_pending,
+                self.backend.max_pending(),
                 text::ago(now, last.at),
                 senders.join(", "),
             );
@@ -152,35 +177,10 @@ impl Call {
     }
 }
 
-/// Reads a channel. That it cannot be told who was turned away does not hide what is pending.
-fn read(
-    channel: Channel,
-    account: Option<&AccountId>,
-    screen: &mut Screen<'_, '_>,
-    exit: &mut Exit,
-) -> Result<Waiting, Failure> {
-    let pending = match account {
-        Some(account) => channel.account(account.as_str())?.pending()?,
-        None => channel.pending()?,
-    };
-    screen.problems(&pending.problems);
-    let mut turned_away = channel.turned_away().unwrap_or_else(|error| {
-        let failure = Failure::from(error);
-        screen.failure(&failure);
-        *exit = failure.exit();
-        Vec::new()
-    });
-    turned_away.retain(|turned| account.is_none_or(|account| turned.account == *account));
-    Ok(Waiting {
-        channel,
-        pending,
-        turned_away,
-    })
-}
-
-fn of_channel(waiting: &Waiting) -> json::Requests<'_> {
+fn of_channel(read: &Read) -> json::Requests<'_> {
+    let requests = read.channel.requests.iter();
     json::Requests {
-        channel: waiting.channel.id(),
-        requests: waiting.pending.requests.iter().map(Into::into).collect(),
+        channel: read.channel.id(),
+        requests: requests.map(|waiting| (&waiting.request).into()).collect(),
     }
 }

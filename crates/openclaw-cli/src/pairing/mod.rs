@@ -8,29 +8,34 @@ mod request;
 use std::fmt;
 
 use openclaw_config::Config;
-use pairing_core::{Account, AccountId, Approver, Channel, ChannelId, DmPolicy, Pairing, escape};
+use pairing_core::{Account, AccountId, ChannelId, DmPolicy, escape};
 
 use crate::args::PairingCommand;
+use crate::backend::{Backend, Files};
 use crate::console::Screen;
+use crate::watch::{self, Source};
 use crate::{Exit, Failure};
 
-/// A call of the service, and how to answer.
+/// Where it is carried out, and how to answer.
 pub(crate) struct Call {
-    pub(crate) service: Pairing,
+    pub(crate) backend: Backend,
     pub(crate) config: Config,
-    pub(crate) approver: Approver,
     pub(crate) json: bool,
 }
 
 impl Call {
     pub(crate) fn run(
-        &self,
+        mut self,
         command: &PairingCommand,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         match command {
             PairingCommand::List(channel, account) => {
                 self.list(channel.as_ref(), account.as_ref(), screen)
+            }
+            PairingCommand::Watch => {
+                let source = Source::follow(&mut self.backend)?;
+                watch::run(&watch::Senders(&self), source, self.json, screen)
             }
             PairingCommand::Approve(channel, account, code) => {
                 self.approve(channel.as_ref(), account.as_ref(), *code, screen)
@@ -39,28 +44,40 @@ impl Call {
                 self.reject(channel.as_ref(), account.as_ref(), request, screen)
             }
             PairingCommand::Allowed(channel, account, command) => {
-                let exit = self.allowed(&self.account(channel, account)?, command, screen)?;
+                let exit = self.allowed(channel, account, command, screen)?;
                 self.mind_policy(channel, account, screen);
                 Ok(exit)
             }
             PairingCommand::Request(channel, account, asking) => {
-                self.request(&self.account(channel, account)?, asking, screen)
+                let Backend::Files(files) = &self.backend else {
+                    return Err(Failure::AskedElsewhere);
+                };
+                self.request(
+                    files,
+                    &self.account(files, channel, account)?,
+                    asking,
+                    screen,
+                )
             }
         }
     }
 
-    fn channel(&self, id: &ChannelId) -> Result<Channel, Failure> {
-        Ok(self.service.channel(id.as_str())?)
-    }
-
-    fn account(&self, channel: &ChannelId, account: &AccountId) -> Result<Account, Failure> {
-        let account = self.channel(channel)?.account(account.as_str())?;
+    fn account(
+        &self,
+        files: &Files,
+        channel: &ChannelId,
+        account: &AccountId,
+    ) -> Result<Account, Failure> {
+        let account = files.channel(channel)?.account(account.as_str())?;
         let access = self.config.access(account.channel().rules(), account.id());
         Ok(account.with_access(access))
     }
 
-    /// Warns where approvals do not count.
+    /// Warns where approvals do not count, as far as the configuration of this machine tells.
     fn mind_policy(&self, channel: &ChannelId, account: &AccountId, screen: &mut Screen<'_, '_>) {
+        if !self.backend.is_here() {
+            return;
+        }
         let policy = self.config.dm_policy(channel, account);
         if policy != DmPolicy::Pairing {
             let place = Place(channel, account);
@@ -69,15 +86,6 @@ impl Call {
                 "approvals do not count for {place}: its dmPolicy is {policy}, not pairing"
             ));
         }
-    }
-
-    /// The channel that was named, or else all of them.
-    fn channels(&self, named: Option<&ChannelId>) -> Result<Vec<Channel>, Failure> {
-        if let Some(id) = named {
-            return Ok(vec![self.channel(id)?]);
-        }
-        let known = self.service.channels().iter();
-        known.map(|rules| self.channel(rules.id())).collect()
     }
 }
 

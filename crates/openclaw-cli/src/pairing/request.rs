@@ -4,12 +4,14 @@ use pairing_core::{Account, Created, DmPolicy, Refusal, Requested, Sender, escap
 
 use super::{Call, Place};
 use crate::args::Asking;
+use crate::backend::Files;
 use crate::console::Screen;
 use crate::{Exit, Failure, json, text};
 
 impl Call {
     pub(super) fn request(
         &self,
+        files: &Files,
         account: &Account,
         asking: &Asking,
         screen: &mut Screen<'_, '_>,
@@ -20,10 +22,10 @@ impl Call {
         });
         let requested = account.request_or_reuse(sender)?;
         if self.json {
-            self.answer(account, asking, &requested, screen)?;
+            answer(files, account, asking, &requested, screen)?;
         }
         let place = Place(account.channel().id(), account.id());
-        let now = self.service.now();
+        let now = files.service.now();
         match requested {
             Requested::Created(Created { reply, .. }) => {
                 if !self.json {
@@ -49,7 +51,7 @@ impl Call {
             Requested::Full => {
                 screen.note(format_args!(
                     "full: {} are pending for {place}, which is the most; no reply is sent",
-                    text::count(self.service.limits().max_pending as u64, "request"),
+                    text::count(files.service.limits().max_pending as u64, "request"),
                 ));
                 screen.hint(&format!(
                     "approve or reject one of `openclaw pairing list {}`",
@@ -73,37 +75,37 @@ impl Call {
         }
         Ok(Exit::Done)
     }
+}
 
-    fn answer(
-        &self,
-        account: &Account,
-        asking: &Asking,
-        requested: &Requested,
-        screen: &mut Screen<'_, '_>,
-    ) -> Result<(), Failure> {
-        let (status, request, reply) = match requested {
-            Requested::Created(created) => (
-                "created",
-                Some(&created.request),
-                Some(created.reply.as_str()),
-            ),
-            Requested::Pending(request) => ("pending", Some(request), None),
-            Requested::Full => ("full", None, None),
-            Requested::Allowed(_) => ("allowed", None, None),
-            _ => ("not-offered", None, None),
-        };
-        let sender = account.channel().rules().sender(&asking.sender);
-        screen.json(&json::Asked {
-            channel: account.channel().id(),
-            account: account.id(),
-            status,
-            id: sender
-                .as_ref()
-                .map_or(asking.sender.as_str(), |id| id.as_str()),
-            code: request.map(|request| request.code),
-            expires_at: request.and_then(|request| request.expires_at(self.service.limits())),
-            reply,
-        })?;
-        Ok(())
-    }
+fn answer(
+    files: &Files,
+    account: &Account,
+    asking: &Asking,
+    requested: &Requested,
+    screen: &mut Screen<'_, '_>,
+) -> Result<(), Failure> {
+    let (status, request, reply) = match requested {
+        Requested::Created(created) => (
+            "created",
+            Some(&created.request),
+            Some(created.reply.as_str()),
+        ),
+        Requested::Pending(request) => ("pending", Some(request), None),
+        Requested::Full => ("full", None, None),
+        Requested::Allowed(_) => ("allowed", None, None),
+        _ => ("not-offered", None, None),
+    };
+    let sender = account.channel().rules().sender(&asking.sender);
+    screen.json(&json::Asked {
+        channel: account.channel().id(),
+        account: account.id(),
+        status,
+        id: sender
+            .as_ref()
+            .map_or(asking.sender.as_str(), |id| id.as_str()),
+        code: request.map(|request| request.code),
+        expires_at: request.and_then(|request| request.expires_at(files.service.limits())),
+        reply,
+    })?;
+    Ok(())
 }

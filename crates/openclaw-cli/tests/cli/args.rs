@@ -11,6 +11,7 @@ fn help() {
     session.person("--version");
     session.person("pairing --help");
     session.person("pairing list --help");
+    session.person("pairing watch --help");
     session.person("pairing approve --help");
     session.person("pairing reject --help");
     session.person("pairing allowed --help");
@@ -21,6 +22,7 @@ fn help() {
     for command in [
         "devices",
         "devices list",
+        "devices watch",
         "devices approve",
         "devices reject",
         "devices remove",
@@ -36,6 +38,13 @@ fn help() {
         "nodes reject",
         "nodes rename",
         "nodes remove",
+        "gateway",
+        "gateway run",
+        "gateway status",
+        "gateway health",
+        "gateway token",
+        "node",
+        "node run",
         "qr",
     ] {
         session.person(&format!("{command} --help"));
@@ -62,6 +71,10 @@ fn usage() {
     session.person("pairing request telegram");
     session.person("doctor --set-aside");
     session.person("completions tcsh");
+    session.person("gateway");
+    session.person("gateway run --bind everywhere");
+    session.person("gateway run --log xml");
+    session.person("node run --host a --url ws://127.0.0.1:1");
     session.finish("usage");
 }
 

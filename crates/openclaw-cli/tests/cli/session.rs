@@ -3,16 +3,18 @@
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openclaw_cli::{Console, Environment, Exit, run};
-use pairing_core::{Channels, Limits, ManualClock, Pairing, Timestamp};
+use openclaw_cli::{Console, Environment, Exit, Key, Keys, Var, run};
+use pairing_core::{Channels, Clock, Entropy, Limits, ManualClock, Pairing, Timestamp};
 use pairing_fs::{FsStore, Probe, StateDir, discovered_channels};
 use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 use tempfile::TempDir;
+use zeroize::Zeroizing;
 
 /// Three minutes after the requests of the recorded install were made.
 const NOW: &str = "2026-11-22T13:31:00.000Z";
@@ -31,7 +33,13 @@ pub(crate) struct Session {
     probe: Option<Arc<dyn Probe>>,
     lock_wait: Duration,
     transcript: String,
-    masks: Vec<(&'static str, &'static str)>,
+    masks: Vec<(String, &'static str)>,
+    /// Is the configured gateway looked for?
+    pub(crate) looks: bool,
+    /// Variables beside the usual ones.
+    pub(crate) vars: Vec<(&'static str, String)>,
+    /// Keys that the person will press.
+    keys: Mutex<Option<Keys>>,
 }
 
 /// What a command did.
@@ -61,6 +69,9 @@ impl Session {
             lock_wait: Duration::from_secs(60),
             transcript: String::new(),
             masks: Vec::new(),
+            looks: false,
+            vars: Vec::new(),
+            keys: Mutex::new(None),
         }
     }
 
@@ -171,8 +182,29 @@ impl Session {
 
     /// Leaves something out of the comparison that is never the same.
     pub(crate) fn masked(mut self, pattern: &'static str, by: &'static str) -> Self {
-        self.masks.push((pattern, by));
+        self.mask(pattern, by);
         self
+    }
+
+    /// Leaves something out of the comparison that is never the same.
+    pub(crate) fn mask(&mut self, pattern: impl Into<String>, by: &'static str) {
+        self.masks.push((pattern.into(), by));
+    }
+
+    /// Has the person press these keys, one each time that they are asked, and then none.
+    pub(crate) fn press(&self, keys: &'static str) {
+        let mut keys = keys.chars();
+        let next = move || {
+            keys.next()
+                .map(Key::Char)
+                .ok_or(io::ErrorKind::UnexpectedEof.into())
+        };
+        *self.keys.lock().unwrap() = Some(Box::new(next));
+    }
+
+    /// The randomness that commands are given.
+    pub(crate) fn entropy(&self) -> Arc<Mutex<ChaCha8Rng>> {
+        self.entropy.clone()
     }
 
     /// Runs one command as a person sees it.
@@ -195,7 +227,7 @@ impl Session {
     pub(crate) fn finish(self, name: &str) {
         let mut settings = settings();
         for (pattern, by) in self.masks {
-            settings.add_filter(pattern, by);
+            settings.add_filter(&pattern, by);
         }
         settings.bind(|| insta::assert_snapshot!(name, self.transcript));
     }
@@ -230,15 +262,27 @@ impl Session {
     fn run_for(&self, args: &[&str], reader: Reader) -> Ran {
         let state = self.state();
         let args = ["openclaw"].into_iter().chain(args.iter().copied());
-        let var = |name: &str| match name {
+        let vars = self.vars.clone();
+        let var: Var = Arc::new(move |name: &str| match name {
             "OPENCLAW_STATE_DIR" => Some(state.clone().into_os_string()),
             "USER" => Some("ann".into()),
-            _ => None,
-        };
+            name => {
+                let found = vars.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| value.into())
+            }
+        });
         let open = |state: &StateDir| self.open(state);
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let entropy: Arc<dyn Entropy> = self.entropy.clone();
         let environment = Environment {
             var: &var,
             open: &open,
+            clock: &clock,
+            entropy: &entropy,
+            probe: self.looks,
+            stop: &|| Box::pin(std::future::pending()),
+            stdin: &|_| Ok(Zeroizing::default()),
+            spinner: None,
         };
         let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
         let mut console = Console {
@@ -248,6 +292,7 @@ impl Session {
             columns: self.columns,
             color_stdout: false,
             color_stderr: false,
+            keys: self.keys.lock().unwrap().take(),
         };
         let exit = run(args.map(OsString::from), &environment, &mut console);
         Ran {

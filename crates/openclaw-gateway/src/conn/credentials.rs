@@ -132,7 +132,7 @@ impl Door<'_> {
             tries.extend(any_token.as_ref().map(|token| by_pairing(token, true)));
         }
 
-        let (mut failed, mut locked) = (None, None);
+        let (mut decided, mut failed, mut locked) = (None, None, None);
         for one in tries {
             let open = one.subject.map_or(Ok(()), |subject| {
                 self.shared
@@ -145,60 +145,87 @@ impl Door<'_> {
             }
             match self.connect(&connecting, one.credential, one.method) {
                 Ok(admitted) => {
-                    if let Some(subject) = one.subject {
-                        self.shared.lockouts.succeeded(subject);
-                    }
-                    if let (Err(NotShown::Failure(failure)), false) =
-                        (&secret, one.in_place_of_token)
-                    {
-                        // Beside a token that is good, a guess at the secret is still a guess.
-                        self.count(*failure);
-                    }
-                    return Ok(admitted);
+                    decided = Some((Ok(admitted), one));
+                    break;
                 }
-                Err(Attempt::Denied(denied)) => return Err(denied),
+                Err(Attempt::Denied(denied)) => {
+                    decided = Some((Err(denied), one));
+                    break;
+                }
                 Err(Attempt::Credential(error)) => failed = Some(error),
             }
         }
-        Err(match (failed, locked) {
-            (None, Some(locked)) => limited(locked).into(),
-            (failed, _) => self.none_is_good(&secret, failed, of_device, of_pairing),
-        })
+
+        // Whatever comes beside it, a guess at the secret is a guess; a good token in its place is none.
+        let in_place = decided.as_ref().is_some_and(|(_, by)| by.in_place_of_token);
+        let guessed = match secret {
+            Err(NotShown::Failure(SecretFailure::TokenMismatch)) if in_place => None,
+            Err(NotShown::Failure(failure)) => self.count(failure),
+            _ => None,
+        };
+        match (decided, failed) {
+            (Some((decided, by)), _) => {
+                if let (Ok(_), Some(subject)) = (&decided, by.subject) {
+                    self.shared.lockouts.succeeded(subject);
+                }
+                decided
+            }
+            (None, Some(CredentialError::Downgrade)) => Err(Denied {
+                refusal: Refusal::Proof(ProofError::Signature),
+                delay: guessed,
+            }),
+            (None, failed) => {
+                let locked = locked.filter(|_| failed.is_none());
+                let denied = self.none_is_good(&secret, locked, of_device, of_pairing);
+                Err(Denied {
+                    delay: guessed.max(denied.delay),
+                    ..denied
+                })
+            }
+        }
     }
 
-    /// What is wrong, once nothing was good: said of the most specific thing that was shown, and counted.
+    /// What is wrong, once nothing was good: said of the most specific thing that was shown, and counted
+    /// for everything that was.
     fn none_is_good(
         &self,
         secret: &Result<Given, NotShown>,
-        failed: Option<CredentialError>,
+        locked: Option<Locked>,
         of_device: Subject,
         of_pairing: Subject,
     ) -> Denied {
-        let guessed = match secret {
-            Err(NotShown::Failure(failure)) => self.count(*failure),
-            _ => None,
-        };
-        if failed == Some(CredentialError::Downgrade) {
-            return Refusal::Proof(ProofError::Signature).into();
-        }
         let shown = self.shown();
-        let (failure, subject) = if shown.device_token.is_some() {
-            (AuthFailure::DeviceTokenMismatch, Some(of_device))
-        } else if shown.pairing_token.is_some() {
-            (AuthFailure::PairingTokenInvalid, Some(of_pairing))
-        } else {
-            match secret {
-                // What was not looked at as a secret was looked at as a device's token.
-                Err(NotShown::Locked(locked)) => (limited(*locked), Some(of_device)),
-                Err(NotShown::Failure(failure)) => (of_secret(*failure), None),
-                Ok(_) => (AuthFailure::DeviceTokenMismatch, None),
-            }
+        // In the place of the token it was a guess at the token, and counted as one, where that was
+        // looked at.
+        let was_other = match secret {
+            Err(NotShown::Failure(SecretFailure::TokenMismatch)) | Ok(_) => false,
+            Err(_) => shown.token.is_some(),
         };
         let now = self.shared.pairing.now();
-        let counted = subject.and_then(|subject| self.shared.lockouts.failed(subject, now));
+        let count = |was_shown, subject| {
+            let counted = was_shown || was_other;
+            counted.then(|| self.shared.lockouts.failed(subject, now))
+        };
+        let delays = [
+            count(shown.device_token.is_some(), of_device),
+            count(shown.pairing_token.is_some(), of_pairing),
+        ];
+        let failure = if let Some(locked) = locked {
+            limited(locked)
+        } else if shown.device_token.is_some() {
+            AuthFailure::DeviceTokenMismatch
+        } else if shown.pairing_token.is_some() {
+            AuthFailure::PairingTokenInvalid
+        } else {
+            match secret {
+                Err(NotShown::Locked(locked)) => limited(*locked),
+                Err(NotShown::Failure(failure)) => of_secret(*failure),
+                Ok(_) => AuthFailure::DeviceTokenMismatch,
+            }
+        };
         Denied {
             refusal: Refusal::Auth(failure),
-            delay: guessed.max(counted),
+            delay: delays.into_iter().flatten().flatten().max(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use gateway_protocol::hello::{AuthMethod, HelloAuth, HelloOk, Policy, ServerInfo};
 use gateway_protocol::{ConnectParams, Refusal};
 use pairing_core::device::AuthenticatedDevice;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::admit::{Admitted, Denied};
 use super::response;
@@ -14,7 +15,8 @@ use crate::settings::Settings;
 use crate::shared::{Chain, Shared, VERSION};
 
 /// Registers the session, then looks again whether what admitted it still holds: whoever revoked it
-/// before has been seen, whoever does after sees the session.
+/// before has been seen, whoever does after sees the session. With it comes `hello-ok`, to be sent
+/// before anything else.
 pub(super) async fn register(
     request: &str,
     version: u32,
@@ -23,7 +25,7 @@ pub(super) async fn register(
     arrival: &Arrival,
     shared: &Arc<Shared>,
     settings: &Settings,
-) -> Result<Arc<Session>, Denied> {
+) -> Result<(Registered, Utf8Bytes), Denied> {
     let Admitted {
         who,
         method,
@@ -64,14 +66,9 @@ pub(super) async fn register(
             tick_interval_ms: u64::try_from(limits.tick_interval.as_millis()).unwrap_or(u64::MAX),
         },
     };
-    session.outbox.send(response(request, Ok(hello)));
-    if !shared.sessions.insert(session.clone()) {
-        return Err(Refusal::Unavailable.into());
-    }
-    let unconfirmed = Unconfirmed {
-        shared,
-        session: &session,
-    };
+    let hello = response(request, Ok(hello));
+    let registered = Registered::new(session.clone(), shared.clone());
+    let registered = registered.ok_or(Refusal::Unavailable)?;
     let holds = match &session.who {
         Who::Device(device) => still_holds(shared, device.clone()).await,
         // It may have come by a secret that is none any more.
@@ -80,7 +77,6 @@ pub(super) async fn register(
     if !holds {
         return Err(Refusal::Unavailable.into());
     }
-    std::mem::forget(unconfirmed);
     if let Who::Device(device) = &session.who {
         shared.pairing.devices().touch(device);
     }
@@ -89,19 +85,26 @@ pub(super) async fn register(
         device = session.device().map(|device| tracing::field::display(device.id())),
         client = %pairing_core::escape(&session.client.id).limit(64), "connected"
     );
-    Ok(session)
+    Ok((registered, hello))
 }
 
-/// A session that is registered and has not been confirmed: taken out again when dropped, also where
-/// the time for the handshake runs out meanwhile.
-struct Unconfirmed<'s> {
-    shared: &'s Shared,
-    session: &'s Session,
+/// A session in the registry, for as long as this lives.
+pub(super) struct Registered {
+    pub(super) session: Arc<Session>,
+    shared: Arc<Shared>,
 }
 
-impl Drop for Unconfirmed<'_> {
+impl Registered {
+    /// `None` where the gateway takes no more.
+    fn new(session: Arc<Session>, shared: Arc<Shared>) -> Option<Self> {
+        let is_taken = shared.sessions.insert(session.clone());
+        is_taken.then_some(Self { session, shared })
+    }
+}
+
+impl Drop for Registered {
     fn drop(&mut self) {
-        self.shared.sessions.remove(self.session);
+        self.shared.sessions.remove(&self.session);
         self.shared.invokes.forget(self.session.number);
     }
 }

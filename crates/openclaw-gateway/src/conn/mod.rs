@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_protocol::event::{CHALLENGE, Challenge};
-use gateway_protocol::{ConnectParams, FrameError, Refusal, Request, Response, close};
+use gateway_protocol::{ConnectParams, Refusal, Request, Response, close};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -21,10 +22,11 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::edge::Arrival;
-use crate::sessions::Session;
+use crate::listen::stopped;
 use crate::settings::Settings;
 use crate::shared::{Chain, Shared, event};
 use crate::sockets::Permit;
+use hello::Registered;
 use outbox::{End, frame};
 use stepped::Stepped;
 
@@ -37,30 +39,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 const FAREWELL: Duration = Duration::from_secs(1);
 const FAREWELL_BYTES: u64 = 1 << 20;
 
+/// The gateway stops before a connection is in.
+const STOPPING: End = End {
+    code: close::GOING_AWAY,
+    reason: "gateway stopping",
+    at_once: false,
+};
+
 /// Drives a socket that has been upgraded, until it ends.
 pub(crate) async fn drive(
     socket: impl Socket,
     arrival: Arrival,
     shared: Arc<Shared>,
     mut permit: Permit,
+    stop: watch::Receiver<bool>,
 ) {
     let settings = shared.settings.load_full();
     let limits = &settings.limits;
     let config = config(limits.pre_auth_bytes);
     let mut ws =
         WebSocketStream::from_raw_socket(Stepped::new(socket), Role::Server, Some(config)).await;
-    let greeted = timeout(
-        limits.handshake,
-        greet(&mut ws, &arrival, &shared, &settings),
-    )
-    .await;
-    let greeted = greeted.unwrap_or_else(|_| {
-        tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
-        shared.metrics.handshake("timeout");
-        Err(End::new(close::POLICY, "handshake timeout"))
-    });
+    let mut stopping = stop.clone();
+    let greeted = tokio::select! {
+        greeted = timeout(
+            limits.handshake,
+            greet(&mut ws, &arrival, &shared, &settings),
+        ) => greeted.unwrap_or_else(|_| {
+            tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
+            shared.metrics.handshake("timeout");
+            Err(End::new(close::POLICY, "handshake timeout"))
+        }),
+        () = stopped(&mut stopping) => Err(STOPPING),
+    };
     match greeted {
-        Ok(session) => {
+        Ok(registered) => {
+            let session = &registered.session;
+            if *stop.borrow() {
+                // Registered after everybody who was there had been told.
+                session.outbox.end(STOPPING);
+            }
             permit.let_in();
             shared.metrics.handshake("ok");
             let _counted = shared.metrics.connected(match session.role() {
@@ -71,9 +88,7 @@ pub(crate) async fn drive(
             let socket = ws.into_inner().into_inner();
             let config = self::config(limits.max_payload);
             let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-            session::run(ws, &session, &shared).await;
-            shared.sessions.remove(&session);
-            shared.invokes.forget(session.number);
+            session::run(ws, session, &shared).await;
         }
         Err(end) => farewell(ws, &end).await,
     }
@@ -82,20 +97,20 @@ pub(crate) async fn drive(
 fn config(most: usize) -> WebSocketConfig {
     WebSocketConfig::default()
         // The default is 128 KiB for each connection, idle or not; larger frames still arrive.
-        .read_buffer_size(4096)
+        .read_buffer_size(2048)
         .write_buffer_size(4096)
         .max_message_size(Some(most))
         .max_frame_size(Some(most))
 }
 
 /// Challenge, `connect`, the answer. A connection that comes in is in the registry afterwards, with its
-/// `hello-ok` queued; one that does not has had its answer.
+/// `hello-ok` sent; one that does not has had its answer.
 async fn greet<S: Socket>(
     ws: &mut WebSocketStream<S>,
     arrival: &Arrival,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
-) -> Result<Arc<Session>, End> {
+) -> Result<Registered, End> {
     let gone = || End::new(close::NORMAL, "");
     let nonce = shared.id().map_err(|error| {
         tracing::error!(error = %Chain(&error), "no challenge could be drawn");
@@ -112,9 +127,7 @@ async fn greet<S: Socket>(
         Ok(request) => request,
         Err(error) => {
             shared.metrics.handshake("not-connect");
-            if let FrameError::NotRequest { id: Some(id), .. } = error {
-                refuse(ws, &id, &Refusal::NotConnect).await;
-            }
+            tracing::info!(address = %arrival.address, error = %Chain(&error), "no request came first");
             return Err(End::new(close::POLICY, "invalid request frame"));
         }
     };
@@ -124,7 +137,10 @@ async fn greet<S: Socket>(
         Err(Refusal::NotConnect.into())
     };
     match admitted {
-        Ok(session) => Ok(session),
+        Ok((registered, hello)) => match ws.send(Message::Text(hello)).await {
+            Ok(()) => Ok(registered),
+            Err(_) => Err(gone()),
+        },
         Err(denied) => {
             let refusal = denied.refusal;
             shared.metrics.handshake(refusal.label());
@@ -160,7 +176,7 @@ async fn enter(
     arrival: &Arrival,
     shared: &Arc<Shared>,
     settings: &Arc<Settings>,
-) -> Result<Arc<Session>, admit::Denied> {
+) -> Result<(Registered, Utf8Bytes), admit::Denied> {
     let params = ConnectParams::parse(request.params.as_deref()).map_err(Refusal::Params)?;
     let version = params.version().ok_or(Refusal::Protocol)?;
     let params = Arc::new(params);
@@ -214,8 +230,18 @@ async fn farewell<S: Socket>(mut ws: WebSocketStream<S>, end: &End) {
         reason: Utf8Bytes::from_static(end.reason),
     };
     let words = async {
-        ws.close(Some(close)).await.ok()?;
+        // Where the client has said it first, what is left to be sent is the answer to that.
+        let _ = ws.close(Some(close)).await;
         ws.flush().await.ok()?;
+        loop {
+            match ws.next().await {
+                Some(Ok(_)) => {}
+                // The client has answered the close: whoever was the server hangs up first.
+                None => return None,
+                // What it sent is no message; it may be the rest of one that was too large.
+                Some(Err(_)) => break,
+            }
+        }
         let mut rest = ws.get_mut().take(FAREWELL_BYTES);
         tokio::io::copy(&mut rest, &mut tokio::io::sink())
             .await

@@ -10,6 +10,8 @@ use gateway_protocol::{ErrorShape, FrameError, Request, close};
 use tokio::pin;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::outbox::{End, Next};
@@ -18,6 +20,9 @@ use crate::breaker::{Breaker, Verdict};
 use crate::methods::{Answer, Call, Reply};
 use crate::sessions::{Deciding, Session};
 use crate::shared::Shared;
+
+/// The longest frame that is sent, in bytes.
+const PART: usize = 4096;
 
 /// Answers and tells until one side ends it.
 pub(super) async fn run<S: Socket>(
@@ -32,9 +37,11 @@ pub(super) async fn run<S: Socket>(
         tokio::select! {
             end = &mut writing => end,
             end = read(&mut stream, session, shared) => {
-                session.outbox.end(end);
-                // What is queued goes before the end; who does not take it does not get it.
-                timeout(FAREWELL, &mut writing).await.unwrap_or(None)
+                session.outbox.end(end.clone());
+                // What is queued goes before the end; who does not take it does not get it, and who has
+                // said that it is over gets no more than the answer to that.
+                let written = timeout(FAREWELL, &mut writing).await;
+                written.map_or(None, |written| written.or(Some(end)))
             }
         }
     };
@@ -61,7 +68,7 @@ async fn write<S: Socket>(
         match outbox.next(written) {
             Next::Send(frame) => {
                 written = frame.len();
-                if !unless_cut(session, sink.feed(Message::Text(frame))).await? {
+                if !unless_cut(session, feed(sink, frame)).await? {
                     return None;
                 }
             }
@@ -85,6 +92,26 @@ async fn write<S: Socket>(
             }
         }
     }
+}
+
+/// Writes a message, a long one in parts: the library keeps a buffer as large as the largest frame that
+/// it ever wrote, for each connection.
+async fn feed<S: Socket>(
+    sink: &mut SplitSink<WebSocketStream<S>, Message>,
+    message: Utf8Bytes,
+) -> Result<(), Error> {
+    if message.len() <= PART {
+        return sink.feed(Message::Text(message)).await;
+    }
+    let mut rest = Bytes::from(message);
+    let mut code = Data::Text;
+    while !rest.is_empty() {
+        let part = rest.split_to(rest.len().min(PART));
+        let part = Frame::message(part, OpCode::Data(code), rest.is_empty());
+        sink.feed(Message::Frame(part)).await?;
+        code = Data::Continue;
+    }
+    Ok(())
 }
 
 /// Waits for a write, unless the connection is cut off while the client does not read: `None` where the

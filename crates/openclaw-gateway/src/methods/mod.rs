@@ -226,6 +226,9 @@ impl Call {
             Run::Blocking(run) | Run::Deciding(run) => Answer::Later(Box::pin({
                 let run = *run;
                 async move {
+                    // One client that asks much at once does not keep others from the store.
+                    let session = call.session.clone();
+                    let _turn = session.at_store.acquire().await;
                     let deciding = decides.then(|| call.session.decides());
                     let ran = tokio::task::spawn_blocking(move || {
                         // Its right may have ended while it waited for its turn.

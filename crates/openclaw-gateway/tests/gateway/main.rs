@@ -8,22 +8,35 @@
     reason = "tests"
 )]
 
+mod access;
+mod credentials;
 mod devices;
 mod dm;
 mod elsewhere;
 mod embedding;
 mod events;
+mod frames;
+mod guesses;
 mod handshake;
+mod hello;
+mod http;
 mod invoke;
+mod lockout;
 mod methods;
 mod nodes;
+mod proof;
+mod recorded;
+mod refusals;
 mod reloading;
 mod serving;
 mod sessions;
+mod setup_codes;
 mod shown;
+mod sockets;
 mod stopping;
 mod stores;
 mod support;
 mod talk;
+mod tls;
 mod tokens;
 mod weather;

@@ -10,7 +10,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_client::{Client, Connect, Events, HeldToken, KeepError, TokenKeeper};
 use openclaw_config::Config;
 use openclaw_gateway::{Gateway, GatewayBuilder, Handle, Overrides, Settings};
-use pairing_core::device::{Identity, Role, SignedFields};
+use pairing_core::device::{Identity, PayloadVersion, Role, SignedFields};
 use pairing_core::{
     Approver, Clock, Entropy, EntropyError, GatewayUrl, ManualClock, MemoryStore, Pairing,
     PairingBuilder, Scope, Timestamp,
@@ -135,10 +135,14 @@ impl Running {
         headers: &[(&str, &str)],
     ) -> Result<Raw, tokio_tungstenite::tungstenite::Error> {
         let socket = TcpStream::connect(self.address).await.unwrap();
+        let own = self.address.to_string();
+        let is_host = |name: &str| name.eq_ignore_ascii_case("host");
+        let host = headers.iter().find(|(name, _)| is_host(name));
+        let host = host.map_or(own.as_str(), |(_, host)| *host);
         let mut request = tokio_tungstenite::tungstenite::ClientRequestBuilder::new(
-            format!("ws://{}/", self.address).parse().unwrap(),
+            format!("ws://{host}/").parse().unwrap(),
         );
-        for (name, value) in headers {
+        for (name, value) in headers.iter().filter(|(name, _)| !is_host(name)) {
             request = request.with_header(*name, *value);
         }
         let (ws, _) = client_async(request, socket).await?;
@@ -229,6 +233,17 @@ impl Device {
 
     /// The `device` of a raw `connect`, signed v3.
     pub(crate) fn claim(&self, nonce: &str, at: Timestamp, params: &Value) -> Value {
+        self.claim_by(PayloadVersion::V3, nonce, at, params)
+    }
+
+    /// The same, signed by either layout.
+    pub(crate) fn claim_by(
+        &self,
+        version: PayloadVersion,
+        nonce: &str,
+        at: Timestamp,
+        params: &Value,
+    ) -> Value {
         let text = |pointer: &str| params.pointer(pointer).and_then(Value::as_str);
         let scopes: Vec<String> = params["scopes"]
             .as_array()
@@ -252,7 +267,6 @@ impl Device {
             platform: text("/client/platform"),
             device_family: text("/client/deviceFamily"),
         };
-        let version = pairing_core::device::PayloadVersion::V3;
         let signature = self.identity.sign(&fields, version).unwrap();
         json!({
             "id": self.identity.id(),
@@ -290,6 +304,10 @@ pub(crate) struct Raw(pub(crate) WebSocketStream<TcpStream>);
 impl Raw {
     pub(crate) async fn send(&mut self, text: impl Into<String>) {
         self.0.send(Message::text(text.into())).await.unwrap();
+    }
+
+    pub(crate) async fn message(&mut self, message: Message) {
+        self.0.send(message).await.unwrap();
     }
 
     pub(crate) async fn request(&mut self, method: &str, params: Value) {

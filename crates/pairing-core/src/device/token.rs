@@ -93,6 +93,9 @@ pub struct TokenHash([u8; 32]);
 pub struct ParseTokenHashError;
 
 impl TokenHash {
+    /// Stands where a hash is not known: no token that anybody can find has it.
+    pub const UNKNOWN: Self = Self([0; 32]);
+
     const PREFIX: &str = "sha256:";
 
     /// The hash of a token.

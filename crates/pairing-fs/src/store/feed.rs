@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use pairing_core::store::{Changed, Changes, Position};
 use pairing_core::{ChannelRules, Key, StoreError};
@@ -142,7 +142,11 @@ impl Inner {
                 continue;
             }
             let feed = Arc::downgrade(&self.feed);
-            let watcher = notify::recommended_watcher(move |_| {
+            let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+                // Looking at the files is an event, too, and would go on for ever.
+                if event.is_ok_and(|event| event.kind.is_access()) {
+                    return;
+                }
                 if let Some(feed) = feed.upgrade() {
                     feed.state().stirred = true;
                     feed.woken.notify_all();

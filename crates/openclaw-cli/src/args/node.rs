@@ -1,0 +1,145 @@
+//! `openclaw node`: this machine as a node.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use pairing_core::device::GatewayUrl;
+
+use super::gateway::{LogOptions, RawLog};
+use super::target::{TargetOptions, fingerprint, gateway_url};
+use super::{Command, UsageError};
+
+/// A node that is to run.
+#[derive(Debug)]
+pub(crate) struct NodeOptions {
+    /// Where to: the address that was named, or else that of the setup code.
+    pub(crate) target: TargetOptions,
+    pub(crate) display_name: Option<String>,
+    pub(crate) pair: Option<Pair>,
+    pub(crate) log: LogOptions,
+    pub(crate) json: bool,
+}
+
+/// Where a setup code comes from.
+#[derive(Clone)]
+pub(crate) enum Pair {
+    /// The command line; it is good for minutes, and asks only.
+    Code(String),
+    Stdin,
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for Pair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Code(_) => "Code(…)",
+            Self::Stdin => "Stdin",
+            Self::File(_) => "File",
+        })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawNode {
+    /// Run a small node: it pairs, stays connected, and answers device.info and device.status
+    Run(RawNodeRun),
+}
+
+#[derive(Args)]
+pub(super) struct RawNodeRun {
+    /// The gateway's host
+    #[arg(long, conflicts_with = "url")]
+    host: Option<String>,
+    /// The gateway's port
+    #[arg(long, conflicts_with = "url")]
+    port: Option<u16>,
+    /// Encrypt the connection
+    #[arg(long, conflicts_with = "url")]
+    tls: bool,
+    /// The gateway's address, instead of host and port
+    #[arg(long)]
+    url: Option<String>,
+    /// SHA-256 of the gateway's certificate: no other is believed
+    #[arg(long, value_name = "SHA256")]
+    tls_fingerprint: Option<String>,
+    /// File with the gateway's token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// File with the gateway's password
+    #[arg(long, value_name = "FILE")]
+    password_file: Option<PathBuf>,
+    /// Setup code to pair with, or - to read it from standard input, where no other program sees it
+    #[arg(long, value_name = "CODE", allow_hyphen_values = true)]
+    pair: Option<String>,
+    /// File with the setup code
+    #[arg(long, value_name = "FILE", conflicts_with = "pair")]
+    pair_file: Option<PathBuf>,
+    /// What the node is called
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    #[command(flatten)]
+    log: RawLog,
+    /// Print a JSON object for each event
+    #[arg(long)]
+    json: bool,
+}
+
+impl std::fmt::Debug for RawNodeRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A setup code is a secret for as long as it lasts.
+        f.debug_struct("RawNodeRun").finish_non_exhaustive()
+    }
+}
+
+impl RawNode {
+    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+        let Self::Run(RawNodeRun {
+            host,
+            port,
+            tls,
+            url,
+            tls_fingerprint,
+            token_file,
+            password_file,
+            pair,
+            pair_file,
+            display_name,
+            log,
+            json,
+        }) = self;
+        let url = match (url, host, port) {
+            (Some(url), _, _) => Some(gateway_url(&url)?),
+            (None, None, None) => None,
+            (None, host, port) => Some(address(host.as_deref(), port, tls)?),
+        };
+        let code = pair.map(|code| match code.as_str() {
+            "-" => Pair::Stdin,
+            _ => Pair::Code(code),
+        });
+        Ok(Command::Node(NodeOptions {
+            target: TargetOptions {
+                url,
+                token_file,
+                password_file,
+                fingerprint: tls_fingerprint.map(fingerprint).transpose()?,
+                ..TargetOptions::default()
+            },
+            display_name,
+            pair: code.or(pair_file.map(Pair::File)),
+            log: log.meaning(),
+            json,
+        }))
+    }
+}
+
+fn address(host: Option<&str>, port: Option<u16>, tls: bool) -> Result<GatewayUrl, UsageError> {
+    let scheme = if tls { "wss" } else { "ws" };
+    let host = host.unwrap_or("127.0.0.1");
+    let port = port.unwrap_or(openclaw_config::Gateway::PORT);
+    let is_bare_v6 = host.contains(':') && !host.starts_with('[');
+    gateway_url(&if is_bare_v6 {
+        format!("{scheme}://[{host}]:{port}")
+    } else {
+        format!("{scheme}://{host}:{port}")
+    })
+}

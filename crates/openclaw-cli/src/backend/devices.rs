@@ -1,0 +1,140 @@
+//! Devices, on files or through a gateway.
+
+use gateway_protocol::Empty;
+use gateway_protocol::device::{
+    DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed, TokenRevoked,
+    TokenRotated,
+};
+use pairing_core::device::{Device, DeviceRequest, Role, Rotated};
+use pairing_core::{DeviceList, ScopeSet, Timestamp};
+use serde_json::json;
+
+use super::Backend;
+use crate::Failure;
+
+impl Backend {
+    /// What waits and what is paired.
+    pub(crate) fn devices(&self) -> Result<DeviceList, Failure> {
+        match self {
+            Self::Files(files) => Ok(files.service.devices().list(&files.approver)?),
+            Self::Gateway(remote) => {
+                let list: DevicePairList = remote.call("device.pair.list", &Empty {})?;
+                Ok(DeviceList {
+                    pending: list.pending.into_iter().map(Into::into).collect(),
+                    paired: list.paired.into_iter().map(Into::into).collect(),
+                    problems: Vec::new(),
+                })
+            }
+        }
+    }
+
+    /// The paired part of it, whether the rest can be read or not.
+    pub(crate) fn paired_devices(&self) -> Result<DeviceList, Failure> {
+        match self {
+            Self::Files(files) => Ok(files.service.devices().paired(&files.approver)?),
+            Self::Gateway(_) => self.devices(),
+        }
+    }
+
+    pub(crate) fn approve_device(&self, request: &DeviceRequest) -> Result<Device, Failure> {
+        match self {
+            Self::Files(files) => {
+                let devices = files.service.devices();
+                Ok(devices.approve(&request.id, &files.approver)?)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "requestId": request.id });
+                let approved: DeviceApproved = remote.call("device.pair.approve", &params)?;
+                Ok(approved.device.into())
+            }
+        }
+    }
+
+    pub(crate) fn reject_device(&self, request: &DeviceRequest) -> Result<DeviceRequest, Failure> {
+        match self {
+            Self::Files(files) => {
+                let devices = files.service.devices();
+                Ok(devices.reject(&request.id, &files.approver)?)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "requestId": request.id });
+                let _: DeviceRejected = remote.call("device.pair.reject", &params)?;
+                Ok(request.clone())
+            }
+        }
+    }
+
+    pub(crate) fn remove_device(&self, device: &Device) -> Result<Device, Failure> {
+        match self {
+            Self::Files(files) => {
+                let devices = files.service.devices();
+                Ok(devices.remove(device.id, &files.approver)?)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "deviceId": device.id });
+                let _: DeviceRemoved = remote.call("device.pair.remove", &params)?;
+                Ok(device.clone())
+            }
+        }
+    }
+
+    pub(crate) fn rename_device(&self, device: &Device, name: &str) -> Result<Device, Failure> {
+        match self {
+            Self::Files(files) => {
+                let devices = files.service.devices();
+                Ok(devices.rename(device.id, name, &files.approver)?)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "deviceId": device.id, "displayName": name });
+                let renamed: DeviceRenamed = remote.call("device.pair.rename", &params)?;
+                let mut device = device.clone();
+                device.info.display_name = renamed.display_name;
+                Ok(device)
+            }
+        }
+    }
+
+    pub(crate) fn rotate_token(
+        &self,
+        device: &Device,
+        role: Role,
+        scopes: Option<&ScopeSet>,
+    ) -> Result<Rotated, Failure> {
+        match self {
+            Self::Files(files) => {
+                let devices = files.service.devices();
+                Ok(devices.rotate(device.id, role, scopes, &files.approver)?)
+            }
+            Self::Gateway(remote) => {
+                let mut params = json!({ "deviceId": device.id, "role": role });
+                if let Some(scopes) = scopes {
+                    params["scopes"] = json!(scopes);
+                }
+                let rotated: TokenRotated = remote.call("device.token.rotate", &params)?;
+                if let Some(token) = rotated.token {
+                    // It is this machine's own.
+                    remote.keep(role, token, rotated.scopes.clone(), rotated.rotated_at_ms);
+                }
+                Ok(Rotated {
+                    scopes: rotated.scopes,
+                    at: Timestamp::from_millis(rotated.rotated_at_ms),
+                    token: None,
+                })
+            }
+        }
+    }
+
+    pub(crate) fn revoke_role(&self, device: &Device, role: Role) -> Result<Timestamp, Failure> {
+        match self {
+            Self::Files(files) => {
+                let devices = files.service.devices();
+                Ok(devices.revoke(device.id, role, &files.approver)?)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "deviceId": device.id, "role": role });
+                let revoked: TokenRevoked = remote.call("device.token.revoke", &params)?;
+                Ok(Timestamp::from_millis(revoked.revoked_at_ms))
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Legacy nodes, on files or through a gateway.
+
+use gateway_protocol::Empty;
+use gateway_protocol::node::{ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenamed};
+use pairing_core::NodeList;
+use pairing_core::device::{Node, NodeRequest};
+use serde_json::json;
+
+use super::Backend;
+use crate::Failure;
+
+impl Backend {
+    /// What waits and what is paired.
+    pub(crate) fn nodes(&self) -> Result<NodeList, Failure> {
+        match self {
+            Self::Files(files) => Ok(files.service.nodes().list(&files.approver)?),
+            Self::Gateway(remote) => {
+                let list: NodePairList = remote.call("node.pair.list", &Empty {})?;
+                Ok(NodeList {
+                    pending: list.pending.into_iter().map(Into::into).collect(),
+                    paired: list.paired.into_iter().map(Into::into).collect(),
+                    problems: Vec::new(),
+                })
+            }
+        }
+    }
+
+    /// The node as it is shown, with its token: the one time.
+    pub(crate) fn approve_node(&self, request: &NodeRequest) -> Result<ApprovedNode, Failure> {
+        match self {
+            Self::Files(files) => {
+                let nodes = files.service.nodes();
+                let approved = nodes.approve(&request.id, &files.approver);
+                let approved = approved.map_err(Failure::Node)?;
+                Ok(ApprovedNode::new(&approved.node, &approved.token))
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "requestId": request.id });
+                let approved: NodeApproved = remote.call("node.pair.approve", &params)?;
+                Ok(approved.node)
+            }
+        }
+    }
+
+    pub(crate) fn reject_node(&self, request: &NodeRequest) -> Result<NodeRequest, Failure> {
+        match self {
+            Self::Files(files) => {
+                let nodes = files.service.nodes();
+                let rejected = nodes.reject(&request.id, &files.approver);
+                rejected.map_err(Failure::Node)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "requestId": request.id });
+                let _: NodeRejected = remote.call("node.pair.reject", &params)?;
+                Ok(request.clone())
+            }
+        }
+    }
+
+    pub(crate) fn rename_node(&self, node: &Node, name: &str) -> Result<Node, Failure> {
+        match self {
+            Self::Files(files) => {
+                let nodes = files.service.nodes();
+                let renamed = nodes.rename(&node.id, name, &files.approver);
+                renamed.map_err(Failure::Node)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "nodeId": node.id, "displayName": name });
+                let renamed: NodeRenamed = remote.call("node.rename", &params)?;
+                let mut node = node.clone();
+                node.info.display_name = renamed.display_name;
+                Ok(node)
+            }
+        }
+    }
+
+    pub(crate) fn remove_node(&self, node: &Node) -> Result<Node, Failure> {
+        match self {
+            Self::Files(files) => {
+                let nodes = files.service.nodes();
+                let removed = nodes.remove(&node.id, &files.approver);
+                removed.map_err(Failure::Node)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "nodeId": node.id });
+                let _: serde_json::Value = remote.call("node.pair.remove", &params)?;
+                Ok(node.clone())
+            }
+        }
+    }
+}

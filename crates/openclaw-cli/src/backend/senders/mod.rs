@@ -1,0 +1,258 @@
+//! Senders of direct messages, on files or through a gateway.
+
+mod told;
+
+use std::sync::Arc;
+
+use gateway_protocol::dm::{DmAllowed, DmDecided, DmListed, DmRequests, Listed};
+use pairing_core::store::{AllowEntry, PendingRequest, TurnedAway};
+use pairing_core::{
+    AccountId, Allowed, Channel, ChannelId, ChannelRules, Channels, PairingCode, Problem, Timestamp,
+};
+use serde_json::json;
+
+use super::{Backend, Files};
+use crate::Failure;
+use told::{allow_entry, by_channel, decided_request, none_pending, problems, rules_of, with};
+
+/// A sender who waits, and until when.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub(crate) request: PendingRequest,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// What waits in a channel.
+#[derive(Debug)]
+pub(crate) struct InChannel {
+    pub(crate) rules: Arc<ChannelRules>,
+    pub(crate) requests: Vec<Waiting>,
+    pub(crate) problems: Vec<Problem>,
+    /// `None` where it is still to be read.
+    turned_away: Option<Vec<TurnedAway>>,
+}
+
+impl InChannel {
+    pub(crate) fn id(&self) -> &ChannelId {
+        self.rules.id()
+    }
+}
+
+impl Backend {
+    /// What waits, by channel: in that which was named, or in all that are known. A channel that cannot be
+    /// read hides no other.
+    pub(crate) fn waiting(
+        &self,
+        channel: Option<&ChannelId>,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Result<InChannel, Failure>>, Failure> {
+        match self {
+            Self::Files(files) => files.waiting(channel, account),
+            Self::Gateway(remote) => {
+                let mut params = json!({});
+                if let Some(channel) = channel {
+                    params["channel"] = json!(channel);
+                }
+                let list: DmRequests = remote.call("pairing.list", &with(params, account))?;
+                Ok(by_channel(list, channel).into_iter().map(Ok).collect())
+            }
+        }
+    }
+
+    /// Who could not even wait.
+    pub(crate) fn turned_away(&self, channel: &InChannel) -> Result<Vec<TurnedAway>, Failure> {
+        match (self, &channel.turned_away) {
+            (Self::Files(files), None) => Ok(files.channel(channel.id())?.turned_away()?),
+            (_, known) => Ok(known.clone().unwrap_or_default()),
+        }
+    }
+
+    /// The rules of a channel.
+    pub(crate) fn rules(&self, channel: &ChannelId) -> Result<Arc<ChannelRules>, Failure> {
+        match self {
+            Self::Files(files) => {
+                let known = files.service.channel(channel.as_str())?;
+                let rules = files.service.channels().get(known.id());
+                Ok(rules.cloned().unwrap_or_else(|| rules_of(channel)))
+            }
+            Self::Gateway(_) => Ok(rules_of(channel)),
+        }
+    }
+
+    /// Could this be a sender of any channel?
+    pub(crate) fn may_be_sender(&self, text: &str) -> bool {
+        let could = |channels: &Channels| channels.iter().any(|rules| rules.sender(text).is_ok());
+        match self {
+            Self::Files(files) => could(files.service.channels()),
+            Self::Gateway(_) => could(&Channels::builtin()),
+        }
+    }
+
+    /// The channel of this name, if it is one that is known.
+    pub(crate) fn known_channel(&self, name: &str) -> Option<ChannelId> {
+        let id = ChannelId::parse(name).ok()?;
+        let known = match self {
+            Self::Files(files) => files.service.channels().get(&id).is_some(),
+            Self::Gateway(_) => Channels::builtin().get(&id).is_some(),
+        };
+        known.then_some(id)
+    }
+
+    pub(crate) fn approve_sender(
+        &self,
+        channel: &ChannelId,
+        account: Option<&AccountId>,
+        code: PairingCode,
+    ) -> Result<PendingRequest, Failure> {
+        match self {
+            Self::Files(files) => {
+                let (channel, by) = (files.channel(channel)?, &files.approver);
+                let approved = match account {
+                    Some(id) => channel.account(id.as_str())?.approve(code.as_str(), by)?,
+                    None => channel.approve(code.as_str(), by)?,
+                };
+                Ok(approved.request)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "channel": channel, "code": code });
+                let decided = remote.call("pairing.approve", &with(params, account));
+                let decided: DmDecided =
+                    decided.map_err(|failure| none_pending(failure, channel))?;
+                Ok(decided_request(decided))
+            }
+        }
+    }
+
+    pub(crate) fn reject_sender(
+        &self,
+        channel: &ChannelId,
+        account: Option<&AccountId>,
+        subject: &str,
+    ) -> Result<PendingRequest, Failure> {
+        match self {
+            Self::Files(files) => {
+                let (channel, by) = (files.channel(channel)?, &files.approver);
+                Ok(match account {
+                    Some(id) => channel.account(id.as_str())?.reject(subject, by)?,
+                    None => channel.reject(subject, by)?,
+                })
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "channel": channel, "request": subject });
+                let decided = remote.call("pairing.reject", &with(params, account));
+                let decided: DmDecided =
+                    decided.map_err(|failure| none_pending(failure, channel))?;
+                Ok(decided_request(decided))
+            }
+        }
+    }
+
+    pub(crate) fn allowed(
+        &self,
+        channel: &ChannelId,
+        account: &AccountId,
+    ) -> Result<Allowed, Failure> {
+        match self {
+            Self::Files(files) => {
+                let account = files.channel(channel)?.account(account.as_str())?;
+                Ok(account.allowed()?)
+            }
+            Self::Gateway(remote) => {
+                let params = with(json!({ "channel": channel }), Some(account));
+                let allowed: DmAllowed = remote.call("pairing.allowed", &params)?;
+                let entry = |entry| allow_entry(entry, channel, account);
+                Ok(Allowed {
+                    entries: allowed.entries.into_iter().map(entry).collect(),
+                    problems: problems(allowed.problems, channel),
+                })
+            }
+        }
+    }
+
+    /// Lets a sender in who need not have asked. `false` where they were in already.
+    pub(crate) fn allow(
+        &self,
+        channel: &ChannelId,
+        account: &AccountId,
+        entry: &str,
+    ) -> Result<bool, Failure> {
+        match self {
+            Self::Files(files) => {
+                let account = files.channel(channel)?.account(account.as_str())?;
+                Ok(account.allow(entry, &files.approver)?)
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "channel": channel, "entry": entry });
+                let listed: DmListed =
+                    remote.call("pairing.allow", &with(params, Some(account)))?;
+                Ok(listed.status == Listed::Added)
+            }
+        }
+    }
+
+    /// Takes a sender off the list, and says how the entry was written. `None` where they were not on it.
+    pub(crate) fn disallow(
+        &self,
+        channel: &ChannelId,
+        account: &AccountId,
+        entry: &str,
+    ) -> Result<Option<String>, Failure> {
+        match self {
+            Self::Files(files) => {
+                let account = files.channel(channel)?.account(account.as_str())?;
+                let removed = account.revoke(entry, &files.approver)?;
+                Ok(removed.map(|entry| written(&entry).to_owned()))
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "channel": channel, "entry": entry });
+                let listed: DmListed =
+                    remote.call("pairing.revoke", &with(params, Some(account)))?;
+                Ok((listed.status == Listed::Removed).then_some(listed.entry))
+            }
+        }
+    }
+}
+
+impl Files {
+    pub(crate) fn channel(&self, id: &ChannelId) -> Result<Channel, Failure> {
+        Ok(self.service.channel(id.as_str())?)
+    }
+
+    fn waiting(
+        &self,
+        named: Option<&ChannelId>,
+        account: Option<&AccountId>,
+    ) -> Result<Vec<Result<InChannel, Failure>>, Failure> {
+        let channels = if let Some(id) = named {
+            vec![self.channel(id)?]
+        } else {
+            let known = self.service.channels().iter();
+            let known = known.map(|rules| self.channel(rules.id()));
+            known.collect::<Result<_, _>>()?
+        };
+        let read = |channel: Channel| {
+            let pending = match account {
+                Some(account) => channel.account(account.as_str())?.pending()?,
+                None => channel.pending()?,
+            };
+            let limits = self.service.limits();
+            let waiting = |request: PendingRequest| Waiting {
+                expires_at: request.expires_at(limits),
+                request,
+            };
+            let rules = self.service.channels().get(channel.id()).cloned();
+            Ok(InChannel {
+                rules: rules.unwrap_or_else(|| rules_of(channel.id())),
+                requests: pending.requests.into_iter().map(waiting).collect(),
+                problems: pending.problems,
+                turned_away: None,
+            })
+        };
+        Ok(channels.into_iter().map(read).collect())
+    }
+}
+
+/// The entry as it is stored.
+pub(crate) fn written(entry: &AllowEntry) -> &str {
+    entry.written.as_deref().unwrap_or(entry.entry.as_str())
+}

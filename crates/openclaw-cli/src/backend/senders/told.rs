@@ -1,0 +1,162 @@
+//! What a gateway tells of senders, in the core's terms.
+
+use std::sync::Arc;
+
+use gateway_protocol::dm::{DmDecided, DmEntry, DmRequest, DmRequests, DmTurnedAway};
+use pairing_core::store::{AllowEntry, Grant, PendingRequest, SeenSender, TurnedAway};
+use pairing_core::{
+    AccountId, ChannelId, ChannelRules, Channels, DecisionError, Metadata, Problem, SenderId,
+    Timestamp, Via,
+};
+use serde_json::{Value, json};
+
+use super::{InChannel, Waiting};
+use crate::Failure;
+
+/// A request as an event brings it.
+fn waiting_of(request: DmRequest) -> Waiting {
+    Waiting {
+        expires_at: request.expires_at_ms.map(Timestamp::from_millis),
+        request: PendingRequest {
+            channel: request.channel,
+            account: request.account_id,
+            sender: request.id,
+            code: request.code,
+            created_at: request.created_at_ms.map(Timestamp::from_millis),
+            last_seen_at: request.last_seen_at_ms.map(Timestamp::from_millis),
+            meta: request.meta.into_iter().collect(),
+        },
+    }
+}
+
+pub(super) fn rules_of(channel: &ChannelId) -> Arc<ChannelRules> {
+    let known = Channels::builtin().get(channel).cloned();
+    known.unwrap_or_else(|| Arc::new(ChannelRules::new(channel.clone())))
+}
+
+pub(super) fn with(mut params: Value, account: Option<&AccountId>) -> Value {
+    if let Some(account) = account {
+        params["accountId"] = json!(account);
+    }
+    params
+}
+
+/// Those there are, in the order of the built-in channels and then by name.
+pub(super) fn by_channel(list: DmRequests, named: Option<&ChannelId>) -> Vec<InChannel> {
+    let builtin = Channels::builtin();
+    let mut ids: Vec<ChannelId> = match named {
+        Some(id) => vec![id.clone()],
+        None => builtin.iter().map(|rules| rules.id().clone()).collect(),
+    };
+    let mut others: Vec<_> = list
+        .requests
+        .iter()
+        .map(|request| &request.channel)
+        .collect();
+    others.extend(list.turned_away.iter().map(|turned| &turned.channel));
+    others.retain(|id| !ids.contains(id));
+    others.sort_unstable();
+    others.dedup();
+    let others: Vec<_> = others.into_iter().cloned().collect();
+    if named.is_none() {
+        ids.extend(others);
+    }
+    let mut channels: Vec<_> = ids
+        .iter()
+        .map(|id| InChannel {
+            rules: rules_of(id),
+            requests: Vec::new(),
+            problems: Vec::new(),
+            turned_away: Some(Vec::new()),
+        })
+        .collect();
+    for request in list.requests {
+        if let Some(channel) = channels.iter_mut().find(|c| *c.id() == request.channel) {
+            channel.requests.push(waiting_of(request));
+        }
+    }
+    for turned in list.turned_away {
+        if let Some(channel) = channels.iter_mut().find(|c| *c.id() == turned.channel) {
+            let turned_away = channel.turned_away.get_or_insert_default();
+            turned_away.push(turned_away_of(turned));
+        }
+    }
+    // Which channel a problem is in, its text says.
+    if let Some((first, id)) = channels.first_mut().zip(ids.first()) {
+        first.problems = problems(list.problems, id);
+    }
+    channels
+}
+
+/// What the gateway says where there is no such request, as the same on files.
+pub(super) fn none_pending(failure: Failure, channel: &ChannelId) -> Failure {
+    match failure {
+        Failure::Answer { error, .. } if error.message.starts_with("no pending") => {
+            DecisionError::NotFound {
+                channel: channel.clone(),
+            }
+            .into()
+        }
+        failure => failure,
+    }
+}
+
+pub(super) fn problems(texts: Vec<String>, channel: &ChannelId) -> Vec<Problem> {
+    let problem = |text: String| match text.split_once(": ") {
+        Some((resource, detail)) => Problem {
+            resource: resource.to_owned(),
+            detail: detail.to_owned(),
+        },
+        None => Problem {
+            resource: channel.to_string(),
+            detail: text,
+        },
+    };
+    texts.into_iter().map(problem).collect()
+}
+
+fn turned_away_of(turned: DmTurnedAway) -> TurnedAway {
+    TurnedAway {
+        channel: turned.channel,
+        account: turned.account_id,
+        count: turned.count,
+        since: Timestamp::from_millis(turned.since_ms),
+        recent: turned
+            .recent
+            .into_iter()
+            .map(|seen| SeenSender {
+                sender: seen.id,
+                at: Timestamp::from_millis(seen.at_ms),
+            })
+            .collect(),
+    }
+}
+
+pub(super) fn decided_request(decided: DmDecided) -> PendingRequest {
+    let sender: SenderId = decided.id;
+    PendingRequest {
+        channel: decided.channel,
+        account: decided.account_id,
+        sender,
+        code: decided.code,
+        created_at: None,
+        last_seen_at: None,
+        meta: Metadata::default(),
+    }
+}
+
+pub(super) fn allow_entry(entry: DmEntry, channel: &ChannelId, account: &AccountId) -> AllowEntry {
+    let grant = entry.granted_by.zip(entry.granted_at_ms);
+    AllowEntry {
+        channel: channel.clone(),
+        account: account.clone(),
+        entry: entry.id,
+        written: entry.written,
+        grant: grant.map(|(by, at)| Grant {
+            by,
+            via: entry.granted_via.unwrap_or(Via::Gateway),
+            at: Timestamp::from_millis(at),
+            requested_at: None,
+        }),
+    }
+}

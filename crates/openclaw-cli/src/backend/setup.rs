@@ -1,0 +1,63 @@
+//! Setup codes, issued on files or by a gateway.
+
+use pairing_core::Timestamp;
+use pairing_core::device::{GatewayUrl, SetupCode, SetupProfile};
+use serde::Deserialize;
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::Backend;
+use crate::Failure;
+
+/// A setup code, which holds a secret.
+pub(crate) struct SetupIssued {
+    pub(crate) code: Zeroizing<String>,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// The answer to `device.pair.setupCode`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Answer {
+    setup_code: Zeroizing<String>,
+    expires_at_ms: i64,
+}
+
+impl Backend {
+    /// Issues a setup code for this address. A gateway adds its own certificate's fingerprint.
+    pub(crate) fn issue(
+        &self,
+        url: &GatewayUrl,
+        profile: SetupProfile,
+        tls_fingerprint: Option<&str>,
+    ) -> Result<SetupIssued, Failure> {
+        match self {
+            Self::Files(files) => {
+                let devices = files.service.devices();
+                let (token, issued) =
+                    devices.issue_pairing_token(profile, None, &files.approver)?;
+                let code = SetupCode {
+                    url: url.clone(),
+                    token,
+                    expires_at: Some(issued.expires_at),
+                    tls_fingerprint: tls_fingerprint.map(str::to_owned),
+                };
+                Ok(SetupIssued {
+                    code: code.encode(),
+                    issued_at: issued.issued_at,
+                    expires_at: issued.expires_at,
+                })
+            }
+            Self::Gateway(remote) => {
+                let params = json!({ "url": url, "profile": profile });
+                let answer: Answer = remote.call("device.pair.setupCode", &params)?;
+                Ok(SetupIssued {
+                    code: answer.setup_code,
+                    issued_at: remote.now(),
+                    expires_at: Timestamp::from_millis(answer.expires_at_ms),
+                })
+            }
+        }
+    }
+}

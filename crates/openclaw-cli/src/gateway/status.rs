@@ -1,0 +1,245 @@
+//! `openclaw gateway status` and `health`. Neither makes anything.
+
+use std::fs;
+
+use gateway_protocol::Empty;
+use gateway_protocol::device::DevicePairList;
+use gateway_protocol::dm::DmRequests;
+use gateway_protocol::node::NodePairList;
+use pairing_core::{Timestamp, escape};
+use pairing_fs::StateDir;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::console::Screen;
+use crate::place::Place;
+use crate::remote::{Purpose, Remote};
+use crate::{Exit, Failure, text};
+
+/// What the gateway of a state directory says of itself, in its lock's file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Holder {
+    pid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<u16>,
+    started_at: Timestamp,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status {
+    running: bool,
+    url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    uptime_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connections: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    well: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<Waiting>,
+    /// Which process it is, where it runs on this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    process: Option<Holder>,
+}
+
+/// How many wait for the owner.
+#[derive(Default, Serialize)]
+struct Waiting {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    devices: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    senders: Option<usize>,
+}
+
+/// Asks one question: 0 for a gateway that is well, 1 for any other.
+pub(super) fn health(
+    place: &Place<'_>,
+    purpose: Purpose,
+    json: bool,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    let remote = place.gateway(purpose, screen)?;
+    let health: Value = remote.call("health", &Empty {})?;
+    // Gateways of other programs say more, and need not say this.
+    let well = health["ok"].as_bool().unwrap_or(true);
+    if json {
+        screen.json(&health)?;
+    } else if well {
+        screen.line("The gateway is well.")?;
+    } else {
+        screen.line("The gateway runs, but cannot read or write its state.")?;
+        screen.hint("its log says why; `openclaw doctor` looks at the state");
+    }
+    Ok(if well { Exit::Done } else { Exit::Refused })
+}
+
+/// Says whether a gateway runs, and how it is: 0 for one that answers, 1 for none.
+pub(super) fn status(
+    place: &Place<'_>,
+    purpose: Purpose,
+    state: Option<&StateDir>,
+    json: bool,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    let named = place.target.url.is_some();
+    let holder = state.filter(|_| !named).and_then(holder);
+    let remote = match place.gateway(purpose, screen) {
+        Ok(remote) => remote,
+        Err(failure @ Failure::Connect { .. }) if !named && !failure.is_refusal() => {
+            return none(&failure, holder, json, screen);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let status = of(&remote, holder)?;
+    if json {
+        screen.json(&status)?;
+        return Ok(Exit::Done);
+    }
+    show(&status, screen)?;
+    Ok(Exit::Done)
+}
+
+/// No gateway answers.
+fn none(
+    failure: &Failure,
+    holder: Option<Holder>,
+    json: bool,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    let Failure::Connect { url, .. } = failure else {
+        return Ok(Exit::Refused);
+    };
+    if json {
+        screen.json(&Status {
+            running: false,
+            url: url.clone(),
+            version: None,
+            uptime_ms: None,
+            connections: None,
+            well: None,
+            waiting: None,
+            process: holder,
+        })?;
+        return Ok(Exit::Refused);
+    }
+    let url = escape(url).limit(usize::MAX).to_string();
+    if let Some(Holder { pid, port, .. }) = holder {
+        let port = port.map_or_else(String::new, |port| format!(", on port {port}"));
+        screen.line(format_args!(
+            "No gateway answers at {url}, but process {pid} runs one on this state directory{port}"
+        ))?;
+        screen.hint("its log says more; does `gateway.port` say the same port?");
+    } else {
+        screen.line(format_args!("No gateway answers at {url}"))?;
+        screen.hint("start one with `openclaw gateway run`");
+    }
+    Ok(Exit::Refused)
+}
+
+fn of(remote: &Remote, process: Option<Holder>) -> Result<Status, Failure> {
+    let hello = remote.hello();
+    let status: Value = match remote.lacks(&["status"]) {
+        None => remote.call("status", &Empty {})?,
+        Some(_) => Value::Null,
+    };
+    let has = |method| remote.lacks(&[method]).is_none();
+    let mut waiting = Waiting::default();
+    // Whoever may not see them is not told: the rest is worth something, too.
+    if has("device.pair.list") {
+        let list = remote.call::<DevicePairList>("device.pair.list", &Empty {});
+        waiting.devices = list.ok().map(|list| list.pending.len());
+    }
+    if has("node.pair.list") {
+        let list = remote.call::<NodePairList>("node.pair.list", &Empty {});
+        waiting.nodes = list.ok().map(|list| list.pending.len());
+    }
+    if has("pairing.list") {
+        let list = remote.call::<DmRequests>("pairing.list", &Empty {});
+        waiting.senders = list.ok().map(|list| list.requests.len());
+    }
+    Ok(Status {
+        running: true,
+        url: remote.target.url.as_str().to_owned(),
+        version: Some(hello.server.version.clone()),
+        uptime_ms: Some(hello.snapshot.uptime_ms),
+        connections: status["connections"].as_u64(),
+        well: hello.snapshot.health["ok"].as_bool(),
+        waiting: Some(waiting),
+        process,
+    })
+}
+
+fn show(status: &Status, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+    let mut facts = vec![("Gateway", escape(&status.url).limit(usize::MAX).to_string())];
+    if let Some(version) = &status.version {
+        facts.push(("Version", escape(version).to_string()));
+    }
+    if let Some(Holder { pid, .. }) = &status.process {
+        facts.push(("Process", pid.to_string()));
+    }
+    if let Some(uptime) = status.uptime_ms {
+        let since = std::time::Duration::from_millis(uptime);
+        facts.push(("Running", format!("for {}", text::span(since))));
+    }
+    if let Some(connections) = status.connections {
+        // This command's own is one of them.
+        let others = connections.saturating_sub(1);
+        facts.push(("Connected", text::count(others, "client")));
+    }
+    if status.well == Some(false) {
+        facts.push(("State", "cannot be read or written".to_owned()));
+    }
+    if let Some(waiting) = &status.waiting {
+        let counts = [
+            (waiting.devices, "device"),
+            (waiting.nodes, "node"),
+            (waiting.senders, "sender"),
+        ];
+        let counts: Vec<_> = counts
+            .iter()
+            .filter_map(|(count, noun)| Some(text::count((*count)? as u64, noun)))
+            .collect();
+        facts.push(("Waiting", counts.join(", ")));
+    }
+    for (fact, said) in facts {
+        if screen.has_tables() {
+            screen.line(format_args!("{:<10} {said}", format!("{fact}:")))?;
+        } else {
+            let fact = fact.to_ascii_lowercase();
+            screen.line(format_args!("{fact}\t{said}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// The process that says that it is the gateway, if it is still there. No lock is tried for that: whoever
+/// starts at this moment would not get it.
+fn holder(state: &StateDir) -> Option<Holder> {
+    let text = fs::read_to_string(state.root().join(".gateway.oslock")).ok()?;
+    let holder: Holder = serde_json::from_str(&text).ok()?;
+    is_alive(holder.pid).then_some(holder)
+}
+
+#[cfg(unix)]
+fn is_alive(pid: u32) -> bool {
+    let pid = i32::try_from(pid)
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
+    let Some(pid) = pid else { return false };
+    match rustix::process::test_kill_process(pid) {
+        Ok(()) => true,
+        // It is somebody else's.
+        Err(error) => error == rustix::io::Errno::PERM,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_alive(_: u32) -> bool {
+    true
+}

@@ -1,0 +1,245 @@
+//! Where a command is carried out: which gateway answers, and what to do where none does.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gateway_client::Fingerprint;
+use openclaw_config::{AuthMode, Config};
+use pairing_core::escape;
+use pairing_fs::{NoStateDir, StateDir};
+
+use crate::args::TargetOptions;
+use crate::backend::{Backend, Files};
+use crate::console::Screen;
+use crate::remote::{Purpose, Remote};
+use crate::target::{Origin, Shared, Target, target};
+use crate::{Environment, Failure, approver, secret_file};
+
+/// How long a gateway that was named may take, unless told otherwise.
+const NAMED: Duration = Duration::from_secs(10);
+
+/// The same for one that may be there or not.
+const LOOKED_FOR: Duration = Duration::from_secs(3);
+
+/// How long this machine may take to say that nobody listens.
+const KNOCK: Duration = Duration::from_millis(500);
+
+/// What the choice rests on.
+pub(crate) struct Place<'a> {
+    state: Result<StateDir, NoStateDir>,
+    pub(crate) target: TargetOptions,
+    /// `None` where there is none, or where it cannot be read.
+    pub(crate) config: Option<Config>,
+    environment: &'a Environment<'a>,
+}
+
+enum Looked {
+    There(Box<Remote>),
+    Nobody,
+    /// Something is there, and this is wrong with it.
+    Unusable(Failure),
+}
+
+impl<'a> Place<'a> {
+    pub(crate) fn new(
+        state: Result<StateDir, NoStateDir>,
+        target: TargetOptions,
+        environment: &'a Environment<'a>,
+    ) -> Self {
+        Self {
+            state,
+            target,
+            config: None,
+            environment,
+        }
+    }
+
+    /// The same with the configuration, where it is asked for a gateway; that it cannot be read is a
+    /// warning.
+    pub(crate) fn of(
+        state: Result<StateDir, NoStateDir>,
+        target: TargetOptions,
+        environment: &'a Environment<'a>,
+        screen: &mut Screen<'_, '_>,
+    ) -> Self {
+        let mut place = Self::new(state, target, environment);
+        if place.asks_gateway()
+            && let Err(failure) = place.load()
+        {
+            screen.warning(&failure);
+        }
+        place
+    }
+
+    /// Reads the configuration.
+    pub(crate) fn load(&mut self) -> Result<(), Failure> {
+        if let Ok(state) = &self.state {
+            self.config = Some(Config::load(state.config(), |name| {
+                (self.environment.var)(name)
+            })?);
+        }
+        Ok(())
+    }
+
+    /// The gateway that was named; else the configured one if it answers and can do what is needed; else
+    /// the files. Which, is said on standard error.
+    pub(crate) fn backend(
+        &self,
+        purpose: Purpose,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Backend, Failure> {
+        if !self.asks_gateway() {
+            return self.files();
+        }
+        let config = match &self.config {
+            Some(config) => config.clone(),
+            None if self.target.url.is_some() => Config::default(),
+            // Where a gateway would be, cannot be told.
+            None => return self.files(),
+        };
+        let target = self.target(&config, screen)?;
+        if target.origin == Origin::Named {
+            let remote = self.open(target, purpose, NAMED)?;
+            return match remote.lacks(purpose.needs) {
+                Some(method) => Err(Failure::Lacks { method }),
+                None => Ok(Backend::Gateway(Box::new(remote))),
+            };
+        }
+        let url = target.url.as_str().to_owned();
+        match self.look(target, purpose, &config)? {
+            Looked::There(remote) => {
+                screen.note(format_args!("Through the gateway at {url}."));
+                return Ok(Backend::Gateway(remote));
+            }
+            Looked::Nobody => {}
+            Looked::Unusable(failure) => screen.warning(&failure),
+        }
+        let files = self.files()?;
+        let state = self.state.as_ref().map(|state| state.root().display());
+        let state = state.map_or_else(|_| String::new(), |state| state.to_string());
+        screen.note(format_args!(
+            "No gateway to use at {url}: on the files in {}.",
+            escape(&state).limit(usize::MAX)
+        ));
+        Ok(files)
+    }
+
+    /// Where the gateway is, for a node that connects to it by itself.
+    pub(crate) fn gateway_target(&self, screen: &mut Screen<'_, '_>) -> Result<Target, Failure> {
+        self.target(&self.config.clone().unwrap_or_default(), screen)
+    }
+
+    /// The gateway itself, for commands that are about nothing else.
+    pub(crate) fn gateway(
+        &self,
+        purpose: Purpose,
+        screen: &mut Screen<'_, '_>,
+    ) -> Result<Remote, Failure> {
+        let config = self.config.clone().unwrap_or_default();
+        let target = self.target(&config, screen)?;
+        self.open(target, purpose, NAMED)
+    }
+
+    fn asks_gateway(&self) -> bool {
+        let looks = self.environment.probe && !self.target.local;
+        looks || self.target.url.is_some()
+    }
+
+    fn files(&self) -> Result<Backend, Failure> {
+        let state = self.state.as_ref().map_err(Clone::clone)?;
+        Ok(Backend::Files(Files {
+            service: (self.environment.open)(state),
+            approver: approver(self.environment),
+        }))
+    }
+
+    fn target(&self, config: &Config, screen: &mut Screen<'_, '_>) -> Result<Target, Failure> {
+        let mut read =
+            |path: Option<&PathBuf>| path.map(|path| secret_file::read(path, screen)).transpose();
+        let given = Shared {
+            token: read(self.target.token_file.as_ref())?,
+            password: read(self.target.password_file.as_ref())?,
+        };
+        let mut target = target(&self.target, given, config, |name| {
+            (self.environment.var)(name)
+        })?;
+        if target.is_local && target.url.is_encrypted() && target.fingerprint.is_none() {
+            target.fingerprint = self.own_certificate(config);
+        }
+        self.with_kept_secret(target, config)
+    }
+
+    fn open(&self, target: Target, purpose: Purpose, usual: Duration) -> Result<Remote, Failure> {
+        let timeout = self.target.timeout.unwrap_or(usual);
+        let state = self.state.as_ref().ok();
+        Remote::open(target, &purpose, state, timeout, self.environment)
+    }
+
+    /// Looks whether the configured gateway is there.
+    fn look(&self, target: Target, purpose: Purpose, config: &Config) -> Result<Looked, Failure> {
+        let elsewhere = target.origin == Origin::Configured;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.gateway.port));
+        if !elsewhere && TcpStream::connect_timeout(&address, KNOCK).is_err() {
+            return Ok(Looked::Nobody);
+        }
+        match self.open(target, purpose, LOOKED_FOR) {
+            Ok(remote) => Ok(match remote.lacks(purpose.needs) {
+                Some(method) => Looked::Unusable(Failure::Lacks { method }),
+                None => Looked::There(Box::new(remote)),
+            }),
+            // It has answered: what is on this machine is not what was asked about.
+            Err(failure) if elsewhere && failure.is_refusal() => Err(failure),
+            Err(failure) => Ok(Looked::Unusable(failure)),
+        }
+    }
+
+    /// The certificate that the gateway of this machine shows, where its files can be read: it need not be
+    /// for this address, nor made by anybody who is trusted.
+    fn own_certificate(&self, config: &Config) -> Option<Fingerprint> {
+        let state = self.state.as_ref().ok()?;
+        let tls = &config.gateway.tls;
+        let made = state.root().join("tls");
+        let (certificate, key) = match (&tls.cert_path, &tls.key_path) {
+            (Some(certificate), Some(key)) => (self.expand(certificate), self.expand(key)),
+            _ => (made.join("cert.pem"), made.join("key.pem")),
+        };
+        let tls = openclaw_gateway::Tls::load(&certificate, &key).ok()?;
+        Fingerprint::parse(&tls.fingerprint().to_string()).ok()
+    }
+
+    fn expand(&self, path: &str) -> PathBuf {
+        let home = (self.environment.var)("HOME").map(PathBuf::from);
+        match (path.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => path.into(),
+        }
+    }
+
+    /// The same with the secret that the gateway of this machine made for itself, where it is that one's
+    /// and no other is configured.
+    fn with_kept_secret(&self, target: Target, config: &Config) -> Result<Target, Failure> {
+        let wants_token = matches!(config.gateway.auth.mode, None | Some(AuthMode::Token));
+        let path = match &self.state {
+            Ok(state) if target.is_local && target.shared.is_empty() && wants_token => {
+                state.root().join("gateway-token")
+            }
+            _ => return Ok(target),
+        };
+        let token = match secret_file::load(&path) {
+            Err(Failure::SecretFile { source, .. })
+                if source.kind() == std::io::ErrorKind::NotFound =>
+            {
+                None
+            }
+            read => Some(read?),
+        };
+        Ok(Target {
+            shared: Shared {
+                token,
+                password: None,
+            },
+            ..target
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! Senders that wait.
+
+use gateway_protocol::dm::DmRequest;
+use pairing_core::{Limits, Timestamp, escape};
+use serde_json::json;
+
+use super::{Item, Watched};
+use crate::Failure;
+use crate::backend::Waiting;
+use crate::console::Screen;
+use crate::pairing::Call;
+
+pub(crate) struct Senders<'c>(pub(crate) &'c Call);
+
+impl Watched<7> for Senders<'_> {
+    type Subject = Waiting;
+
+    const TITLE: &'static str = "Senders that wait";
+    const NOBODY: &'static str = "No sender waits.";
+    const HEADER: [&'static str; 7] = [
+        "Code",
+        "Channel",
+        "Sender",
+        "Account",
+        "Meta",
+        "Requested",
+        "Expires in",
+    ];
+    const BREAKABLE: &'static [usize] = &[2, 3, 4];
+
+    fn waiting(&self, screen: &mut Screen<'_, '_>) -> Result<Vec<Item<Waiting, 7>>, Failure> {
+        let mut items = Vec::new();
+        for channel in self.0.backend.waiting(None, None)? {
+            match channel {
+                Ok(channel) => {
+                    screen.problems(&channel.problems);
+                    items.extend(
+                        channel
+                            .requests
+                            .into_iter()
+                            .map(|waiting| self.item(waiting)),
+                    );
+                }
+                // It hides no other.
+                Err(failure) => screen.warning(&failure),
+            }
+        }
+        Ok(items)
+    }
+
+    fn decide(&self, waiting: &Waiting, approve: bool) -> Result<String, Failure> {
+        let request = &waiting.request;
+        let (channel, account) = (&request.channel, Some(&request.account));
+        let did = if approve {
+            self.0
+                .backend
+                .approve_sender(channel, account, request.code)?;
+            "Approved"
+        } else {
+            let code = request.code.as_str();
+            self.0.backend.reject_sender(channel, account, code)?;
+            "Rejected"
+        };
+        Ok(format!(
+            "{did} {channel}: {}",
+            escape(request.sender.as_str())
+        ))
+    }
+}
+
+impl Senders<'_> {
+    fn item(&self, waiting: Waiting) -> Item<Waiting, 7> {
+        let [code, sender, account, meta, requested, expires] = self.0.row(&waiting);
+        let request = &waiting.request;
+        let mut json = json!(DmRequest::new(request, &Limits::default()));
+        json["expiresAtMs"] = json!(waiting.expires_at.map(Timestamp::as_millis));
+        Item {
+            id: format!(
+                "{}/{}/{}/{}",
+                request.channel,
+                request.account,
+                request.sender.as_str(),
+                request.code.as_str()
+            ),
+            cells: [
+                code,
+                request.channel.to_string(),
+                sender,
+                account,
+                meta,
+                requested,
+                expires,
+            ],
+            rights: vec!["talk to the bot in direct messages".to_owned()],
+            json,
+            subject: waiting,
+        }
+    }
+}

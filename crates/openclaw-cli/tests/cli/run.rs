@@ -1,0 +1,256 @@
+//! Programs that run on: the gateway and a node, as processes.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+
+use crate::session::{Session, private_dir, set_mode};
+
+/// A process that is told to stop when the test is over.
+struct Running {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Running {
+    fn start(state: &Path, args: &str) -> Self {
+        let mut child = openclaw(state, args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        Self { child, lines }
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.lines.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+
+    /// Tells it to stop, and says how it ended.
+    fn stop(mut self) -> Option<i32> {
+        let pid = i32::try_from(self.child.id()).unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already, or the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn openclaw(state: &Path, args: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_openclaw"));
+    command
+        .env_clear()
+        .env("OPENCLAW_STATE_DIR", state)
+        .args(args.split_whitespace())
+        .stdin(Stdio::null());
+    command
+}
+
+fn output(state: &Path, args: &str) -> (Option<i32>, String, String) {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = openclaw(state, args).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (status.code(), text(stdout), text(stderr))
+}
+
+/// A gateway on a port of its own, and that port.
+fn gateway(state: &Path) -> (Running, String) {
+    let mut gateway = Running::start(state, "gateway run --port 0 --log-level off");
+    let listening = gateway.line();
+    let port = listening.rsplit(':').next().unwrap().to_owned();
+    assert!(
+        listening.starts_with("Listening on ws://127.0.0.1:"),
+        "{listening}"
+    );
+    (gateway, port)
+}
+
+#[test]
+fn a_gateway_runs_until_it_is_told_to_stop() {
+    let session = Session::new();
+    let state = session.state();
+    let (mut gateway, port) = gateway(&state);
+    let token = gateway.line();
+    let config = state.join("openclaw.json");
+    assert_eq!(
+        token,
+        format!(
+            "The token is in {}, at gateway.auth.token",
+            config.display()
+        )
+    );
+
+    let (code, said, _) = output(&state, "gateway token");
+    assert_eq!((code, said), (Some(0), format!("{token}\n")));
+    let (code, shown, _) = output(&state, "gateway token --show");
+    assert_eq!(code, Some(0));
+    assert!(fs::read_to_string(&config).unwrap().contains(shown.trim()));
+    let (code, _, stderr) = output(&state, "gateway token --new");
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("is set in"), "{stderr}");
+
+    fs::write(state.join("token"), &shown).unwrap();
+    set_mode(&state.join("token"), 0o600);
+    let named = format!(
+        "--url ws://127.0.0.1:{port} --token-file {}",
+        state.join("token").display()
+    );
+    let (code, said, stderr) = output(&state, &format!("gateway health {named}"));
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "The gateway is well.\n"),
+        "{stderr}"
+    );
+    let (code, said, stderr) = output(&state, &format!("gateway status {named} --json"));
+    assert_eq!(code, Some(0), "{stderr}");
+    let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(
+        (&status["running"], &status["connections"]),
+        (&true.into(), &1.into())
+    );
+    assert_eq!(status["waiting"]["devices"], 0);
+
+    // Only one on a directory; and a port has room for one.
+    let (code, _, stderr) = output(&state, "gateway run --port 0");
+    assert_eq!(code, Some(1), "{stderr}");
+    let pid = gateway.child.id();
+    assert!(
+        stderr.contains(&format!("process {pid} on port {port}")),
+        "{stderr}"
+    );
+    let other = Session::new();
+    let (code, _, stderr) = output(&other.state(), &format!("gateway run --port {port}"));
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(
+        stderr.contains(&format!("cannot listen on 127.0.0.1:{port}")),
+        "{stderr}"
+    );
+
+    assert_eq!(gateway.stop(), Some(0));
+}
+
+#[test]
+fn a_gateway_that_may_not_listen_there() {
+    let session = Session::new();
+    session.write_in(
+        ".",
+        "openclaw.json",
+        r#"{ gateway: { auth: { mode: "none" } } }"#,
+    );
+    let (code, _, stderr) = output(&session.state(), "gateway run --port 0 --bind lan");
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("asks for no secret"), "{stderr}");
+    for (args, said) in [
+        ("--bind nowhere", "does not listen on"),
+        ("--bind custom", "does not listen on"),
+        ("--log-level =", "no filter of a log"),
+        ("--port 65536", "65536"),
+    ] {
+        let (code, _, stderr) = output(&session.state(), &format!("gateway run {args}"));
+        assert_eq!(code, Some(2), "{args}: {stderr}");
+        assert!(stderr.contains(said), "{args}: {stderr}");
+    }
+    let (code, _, stderr) = output(&session.state(), "gateway run --token-file /nowhere/token");
+    assert_eq!(code, Some(3), "{stderr}");
+    assert!(stderr.contains("cannot read /nowhere/token"), "{stderr}");
+}
+
+#[test]
+fn a_token_of_its_own() {
+    let session = Session::new();
+    session.write_in(".", "openclaw.json", "{}");
+    let state = session.state();
+    let shown = || output(&state, "gateway token --show").1;
+    let (code, _, stderr) = output(&state, "gateway token");
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(stderr.contains("no token yet"), "{stderr}");
+    assert_eq!(output(&state, "gateway token --new").0, Some(0));
+    let first = shown();
+    assert_eq!(first.trim().len(), 43);
+    let (code, said, _) = output(&state, "gateway token --new");
+    assert_eq!(code, Some(0));
+    assert!(
+        !said.contains(shown().trim()),
+        "it is shown only if asked for"
+    );
+    assert_ne!(shown(), first);
+    assert_eq!(
+        fs::read_to_string(state.join("openclaw.json")).unwrap(),
+        "{}"
+    );
+}
+
+#[test]
+fn a_node_asks_is_approved_and_comes_back() {
+    let session = Session::new();
+    let (state, of_node) = (session.state(), session.state().join("node"));
+    let (gateway, port) = gateway(&state);
+    private_dir(&of_node);
+    let token = output(&state, "gateway token --show").1;
+    fs::write(of_node.join("token"), token).unwrap();
+    set_mode(&of_node.join("token"), 0o600);
+    let run = format!(
+        "node run --host 127.0.0.1 --port {port} --display-name Desk --token-file {} --json",
+        of_node.join("token").display()
+    );
+    let event =
+        |node: &mut Running| -> serde_json::Value { serde_json::from_str(&node.line()).unwrap() };
+    let mut node = Running::start(&of_node, &run);
+    assert_eq!(event(&mut node)["event"], "connecting");
+    let required = event(&mut node);
+    assert_eq!(required["event"], "pairing-required");
+    let request = required["requestId"].as_str().unwrap();
+    assert_eq!(node.stop(), Some(0));
+
+    let (code, said, stderr) = output(&state, &format!("devices approve {request} --local"));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(
+        said.contains("(Desk)") && said.contains("device.info"),
+        "{said}"
+    );
+    let mut node = Running::start(&of_node, &run);
+    assert_eq!(event(&mut node)["event"], "connecting");
+    assert_eq!(event(&mut node)["event"], "connected");
+    let listed = output(&state, "devices list --local").1;
+    assert!(listed.contains("device.status"), "{listed}");
+    assert_eq!(
+        output(&state, "devices revoke --device Desk --role node --local").0,
+        Some(0)
+    );
+    assert_eq!(event(&mut node)["event"], "disconnected");
+    assert_eq!(node.stop(), Some(0));
+    assert_eq!(gateway.stop(), Some(0));
+}
+
+#[test]
+fn setup_codes_that_are_none() {
+    let session = Session::new();
+    let state = session.state();
+    for (args, code) in [
+        ("--pair nonsense", 2),
+        ("--pair -", 2),
+        ("--pair-file /nowhere/code", 3),
+        ("--pair a --pair-file b", 2),
+        ("--url ws://127.0.0.1:1 --port 1", 2),
+        ("--host gateway.example.org", 2),
+    ] {
+        let (found, _, stderr) = output(&state, &format!("node run {args}"));
+        assert_eq!(found, Some(code), "{args}: {stderr}");
+        assert!(!stderr.contains("nonsense"), "{stderr}");
+    }
+    assert!(!state.exists(), "nothing is made before the code is read");
+}
