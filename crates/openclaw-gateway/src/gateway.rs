@@ -28,7 +28,7 @@ use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
 use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
-use crate::shared::{Chain, Shared, event as frame, event_with};
+use crate::shared::{Chain, Shared, event as frame, event_with, without_addresses};
 use crate::sockets::Waiting;
 use crate::tls::Tls;
 
@@ -238,10 +238,18 @@ async fn presence(shared: Arc<Shared>) {
         if shared.sessions.any(Session::may_see_presence) {
             let mut presence = vec![shared.own_presence()];
             presence.extend(shared.everybody());
-            let changed = PresenceChanged { presence };
+            let mut changed = PresenceChanged { presence };
             let version = Some(shared.state_version());
-            let frame = event_with(event::PRESENCE, &changed, version);
-            shared.sessions.broadcast(&frame, Session::may_see_presence);
+            let whole = event_with(event::PRESENCE, &changed, version);
+            without_addresses(&mut changed.presence);
+            let part = event_with(event::PRESENCE, &changed, version);
+            let sees = |whole: bool| {
+                move |session: &Session| {
+                    session.may_see_presence() && session.may_see_nodes() == whole
+                }
+            };
+            shared.sessions.broadcast(&whole, sees(true));
+            shared.sessions.broadcast(&part, sees(false));
         }
         let crowd =
             Duration::from_millis(10) * u32::try_from(shared.sessions.count()).unwrap_or(u32::MAX);
