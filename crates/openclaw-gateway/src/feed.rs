@@ -18,6 +18,8 @@ use pairing_core::{
     AccountId, Approver, ChannelId, DeviceId, Key, Pairing, SenderId, StoreError, Timestamp,
 };
 
+use tokio::sync::oneshot;
+
 use crate::sessions::Session;
 use crate::shared::{Chain, Shared, event as frame};
 
@@ -44,8 +46,9 @@ struct Stale {
     sessions: BTreeSet<DeviceId>,
 }
 
-/// Follows the store until told to stop. Blocks: it has a thread of its own.
-pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool) {
+/// Follows the store until told to stop; tells when everything from then on is news. Blocks: it has a
+/// thread of its own.
+pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Sender<()>) {
     let mut feed = Feed {
         shared,
         viewer: Approver::operator("gateway", pairing_core::ScopeSet::admin()),
@@ -58,6 +61,8 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool) {
     feed.everything_is_stale();
     // What waits already is no news.
     feed.read_anew(false);
+    // Nobody waits for it any more where the gateway ends already.
+    let _ = ready.send(());
     while !stop.load(Ordering::Relaxed) {
         position = feed.step(position);
     }

@@ -13,7 +13,7 @@ use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
 use pairing_core::{Devices, Entropy, Pairing};
 use pairing_fs::SystemEntropy;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -28,7 +28,7 @@ use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
 use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
-use crate::shared::{Chain, Shared, event as frame, event_with};
+use crate::shared::{Chain, Shared, event as frame, event_with, without_addresses};
 use crate::sockets::Waiting;
 use crate::tls::Tls;
 
@@ -165,6 +165,9 @@ impl Gateway {
             tls,
             shutdown,
         } = self;
+        // Before anybody can ask: whoever does is news.
+        let (feed, ready) = FeedThread::start(&shared);
+        let _ = ready.await;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for listener in listeners {
@@ -179,7 +182,6 @@ impl Gateway {
         tasks.spawn(tick(shared.clone()));
         tasks.spawn(presence(shared.clone()));
         tasks.spawn(upkeep(shared.clone()));
-        let feed = FeedThread::start(&shared);
 
         shutdown.await;
 
@@ -197,14 +199,16 @@ impl Gateway {
 struct FeedThread(Arc<AtomicBool>);
 
 impl FeedThread {
-    fn start(shared: &Arc<Shared>) -> Self {
+    /// Starts it; what comes with it tells, or is dropped, when it follows.
+    fn start(shared: &Arc<Shared>) -> (Self, oneshot::Receiver<()>) {
+        let (tell, ready) = oneshot::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (shared.clone(), stop.clone());
         let thread = std::thread::Builder::new().name("pairing-feed".to_owned());
-        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped)) {
+        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped, tell)) {
             tracing::error!(error = %Chain(&error), "changes of the store are not followed");
         }
-        Self(stop)
+        (Self(stop), ready)
     }
 }
 
@@ -234,10 +238,18 @@ async fn presence(shared: Arc<Shared>) {
         if shared.sessions.any(Session::may_see_presence) {
             let mut presence = vec![shared.own_presence()];
             presence.extend(shared.everybody());
-            let changed = PresenceChanged { presence };
+            let mut changed = PresenceChanged { presence };
             let version = Some(shared.state_version());
-            let frame = event_with(event::PRESENCE, &changed, version);
-            shared.sessions.broadcast(&frame, Session::may_see_presence);
+            let whole = event_with(event::PRESENCE, &changed, version);
+            without_addresses(&mut changed.presence);
+            let part = event_with(event::PRESENCE, &changed, version);
+            let sees = |whole: bool| {
+                move |session: &Session| {
+                    session.may_see_presence() && session.may_see_nodes() == whole
+                }
+            };
+            shared.sessions.broadcast(&whole, sees(true));
+            shared.sessions.broadcast(&part, sees(false));
         }
         let crowd =
             Duration::from_millis(10) * u32::try_from(shared.sessions.count()).unwrap_or(u32::MAX);

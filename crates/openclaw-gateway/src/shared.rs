@@ -85,6 +85,10 @@ impl Shared {
         let is_shown = shown.clone().any(|session| session.number == viewer.number);
         let mut presence = vec![self.own_presence()];
         presence.extend(shown.map(|session| session.presence()));
+        // Where somebody connects from is for those who decide about them.
+        if !viewer.may_see_nodes() {
+            without_addresses(&mut presence);
+        }
         if !is_shown {
             presence.push(viewer.presence());
         }
@@ -132,6 +136,13 @@ impl Shared {
                 Err(error) => tracing::error!(error = %Chain(error), "the store fails"),
             }
         }
+    }
+}
+
+/// Leaves out where everybody connects from.
+pub(crate) fn without_addresses(presence: &mut [Presence]) {
+    for entry in presence {
+        entry.ip = None;
     }
 }
 
