@@ -154,7 +154,7 @@ impl Gate {
                         error = %Chain(&*error), "nobody can be let in"
                     );
                 }
-                return "failed";
+                "failed"
             }
         }
     }

@@ -157,6 +157,10 @@ pub enum Incoming {
 
 /// A message, before anybody has looked whether it may come in.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct Inbound {
     /// The message's id in its chat.
     pub id: String,
