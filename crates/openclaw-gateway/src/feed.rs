@@ -202,7 +202,10 @@ impl Feed<'_> {
                 continue;
             };
             match channel.pending() {
-                Ok(pending) => self.senders(&id, pending.requests, tell),
+                Ok(pending) => {
+                    self.senders(&id, pending.requests, tell);
+                    self.shared.channels.decided.notify_one();
+                }
                 Err(error) => self.later(&error.0, |stale| {
                     stale.channels.insert(id.clone());
                 }),

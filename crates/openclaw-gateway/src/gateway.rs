@@ -19,6 +19,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use pairing_core::device::Role;
 
+use crate::channels::{Adapter, Channels, Gate, Message, OwnerCommands, Stop, run as run_adapter};
 use crate::conn::outbox::End;
 use crate::feed;
 use crate::invokes::Invokes;
@@ -49,6 +50,7 @@ pub struct GatewayBuilder {
     entropy: Box<dyn Entropy>,
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
+    channels: Channels,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -92,6 +94,29 @@ impl GatewayBuilder {
         self
     }
 
+    /// Runs this adapter. It takes the place of one for the same account.
+    pub fn adapter(mut self, adapter: Arc<dyn Adapter>) -> Self {
+        self.channels.adapters.add(adapter);
+        self
+    }
+
+    /// Hands over what people write who may, beside telling operators. The messages of a chat come one
+    /// after the other; one that takes long holds up a few other chats, too.
+    pub fn on_message<F>(mut self, handle: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.channels.on_message = Some(Box::new(move |message| Box::pin(handle(message))));
+        self
+    }
+
+    /// What owners may say in chats.
+    pub fn owner_commands(self, commands: Arc<dyn OwnerCommands>) -> Self {
+        // Those that came first stay.
+        let _ = self.channels.commands.set(commands);
+        self
+    }
+
     /// Counts in these metrics, which the store may share.
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
@@ -106,7 +131,10 @@ impl GatewayBuilder {
     }
 
     /// The gateway.
-    pub fn build(self) -> Gateway {
+    pub fn build(mut self) -> Gateway {
+        if !self.channels.adapters.is_empty() {
+            self.methods.add_send();
+        }
         let limits = &self.settings.limits;
         let shared = Shared {
             sessions: Sessions::default(),
@@ -118,6 +146,7 @@ impl GatewayBuilder {
             settings: ArcSwap::from_pointee(self.settings),
             methods: self.methods,
             metrics: self.metrics,
+            channels: self.channels,
             entropy: self.entropy,
             started: Instant::now(),
             store_is_well: AtomicBool::new(true),
@@ -142,6 +171,7 @@ impl Gateway {
             entropy: Box::new(SystemEntropy),
             listeners: Vec::new(),
             tls: None,
+            channels: Channels::default(),
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -182,16 +212,52 @@ impl Gateway {
         tasks.spawn(tick(shared.clone()));
         tasks.spawn(presence(shared.clone()));
         tasks.spawn(upkeep(shared.clone()));
+        let mut chats = start_channels(&shared, &stopped);
 
         shutdown.await;
 
         tracing::info!("shutting down");
         // Listeners close with their tasks; connections that are only just coming in are let go.
         stop.send_replace(true);
-        say_goodbye(&shared).await;
+        // Each of them sees to it that it ends in time.
+        let channels_end = async { while chats.join_next().await.is_some() {} };
+        tokio::join!(say_goodbye(&shared), channels_end);
         tasks.shutdown().await;
         drop(feed);
         write_down(&shared).await;
+    }
+}
+
+/// Runs the adapters, each behind its gate.
+fn start_channels(shared: &Arc<Shared>, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
+    let (mut tasks, mut gates) = (JoinSet::new(), Vec::new());
+    for adapter in shared.channels.adapters.iter().cloned() {
+        match Gate::new(shared.clone(), adapter.clone()) {
+            Ok(gate) => {
+                let gate = Arc::new(gate);
+                gates.push(gate.clone());
+                tasks.spawn(run_adapter(adapter, gate, Stop::from(stopped.clone())));
+            }
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a channel cannot be run");
+            }
+        }
+    }
+    tasks.spawn(settle(shared.clone(), gates, Stop::from(stopped.clone())));
+    tasks
+}
+
+/// Hands over what strangers said who have been approved since.
+async fn settle(shared: Arc<Shared>, gates: Vec<Arc<Gate>>, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.wait() => return,
+            () = shared.channels.decided.notified() => {}
+        }
+        for gate in &gates {
+            gate.settle().await;
+        }
     }
 }
 
@@ -351,6 +417,7 @@ impl Handle {
                 }
             }
         }
+        shared.channels.reloaded.send_replace(());
         tracing::info!("the configuration has been read anew");
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::channels::Channels;
 use crate::conn::outbox::frame;
 use crate::invokes::Invokes;
 use crate::lockout::Lockouts;
@@ -30,6 +31,7 @@ pub(crate) struct Shared {
     pub(crate) invokes: Invokes,
     pub(crate) methods: Methods,
     pub(crate) metrics: Metrics,
+    pub(crate) channels: Channels,
     pub(crate) entropy: Box<dyn Entropy>,
     /// What setup codes say of the certificate.
     pub(crate) tls_fingerprint: Option<String>,

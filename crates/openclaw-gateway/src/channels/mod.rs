@@ -3,6 +3,17 @@
 //! An [`Adapter`] carries messages of one account of one chat system, and decides nothing. What it takes in
 //! it gives to its [`Inbox`], and the gate stands behind that: an adapter cannot go around it.
 
+mod adapters;
+mod backoff;
+mod gate;
+mod held;
+mod message;
+mod owners;
+mod rules;
+mod run;
+mod sends;
+mod sift;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +21,16 @@ use std::sync::Arc;
 
 use pairing_core::{AccountId, ChannelId, Timestamp};
 use tokio::sync::{mpsc, watch};
+
+pub use adapters::Adapters;
+pub use message::{By, Message};
+pub use owners::{OwnerCommands, OwnerSpoke, Owners};
+
+pub(crate) use adapters::configured;
+pub(crate) use gate::{Channels, Gate};
+pub(crate) use run::run;
+pub(crate) use sends::{Begun, digest};
+pub(crate) use sift::{MAX_ID, MAX_TEXT, is_target};
 
 /// A future that an object-safe trait gives.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -136,6 +157,10 @@ pub enum Incoming {
 
 /// A message, before anybody has looked whether it may come in.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
 pub struct Inbound {
     /// The message's id in its chat.
     pub id: String,
@@ -206,6 +231,12 @@ impl Stop {
     pub async fn wait(&mut self) {
         // Whoever could still say so is gone: the same.
         let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+impl From<watch::Receiver<bool>> for Stop {
+    fn from(told: watch::Receiver<bool>) -> Self {
+        Self(told)
     }
 }
 
