@@ -13,6 +13,7 @@ mod rules;
 mod run;
 mod sends;
 mod sift;
+pub mod telegram;
 
 use std::fmt;
 use std::future::Future;
@@ -203,6 +204,10 @@ pub struct Pressed {
 #[derive(Debug, Clone)]
 pub struct Inbox(mpsc::Sender<Incoming>);
 
+/// A place in an inbox that is free: what is put there does not wait.
+#[derive(Debug)]
+pub struct Place(mpsc::OwnedPermit<Incoming>);
+
 /// Tells an adapter to stop.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Receiver<bool>);
@@ -217,6 +222,19 @@ impl Inbox {
     /// Puts something in. False once nobody looks any more.
     pub async fn put(&self, incoming: Incoming) -> bool {
         self.0.send(incoming).await.is_ok()
+    }
+
+    /// Waits for a free place, for who has something to do between knowing that there is one and putting
+    /// something in. None once nobody looks any more.
+    pub async fn place(&self) -> Option<Place> {
+        self.0.clone().reserve_owned().await.ok().map(Place)
+    }
+}
+
+impl Place {
+    /// Puts something in.
+    pub fn put(self, incoming: Incoming) {
+        self.0.send(incoming);
     }
 }
 
