@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod channels;
 mod credentials;
 mod devices;
 mod dm;
