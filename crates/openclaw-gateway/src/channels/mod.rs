@@ -138,6 +138,7 @@ pub enum Incoming {
 
 /// A message, before anybody has looked whether it may come in.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Inbound {
     /// The message's id in its chat.
     pub id: String,

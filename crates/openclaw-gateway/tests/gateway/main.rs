@@ -36,5 +36,6 @@ mod stopping;
 mod stores;
 mod support;
 mod talk;
+mod telegram;
 mod tls;
 mod weather;
