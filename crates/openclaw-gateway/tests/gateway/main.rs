@@ -38,6 +38,7 @@ mod stopping;
 mod stores;
 mod support;
 mod talk;
+mod telegram;
 mod tls;
 mod tokens;
 mod weather;

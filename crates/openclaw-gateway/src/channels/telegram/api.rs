@@ -147,7 +147,9 @@ fn opened(http: &Http, answer: &Answer) -> Result<Box<RawValue>, CallError> {
     let status = answer.status.as_u16();
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(&answer.bytes) else {
         return Err(if answer.status == StatusCode::OK {
-            CallError::Malformed { what: "JSON of the Bot API" }
+            CallError::Malformed {
+                what: "JSON of the Bot API",
+            }
         } else {
             CallError::Elsewhere { status }
         });

@@ -124,9 +124,12 @@ impl Http {
             .body(Full::from(body.bytes))
             .map_err(|_| HttpError::Request)?;
         let answer = self.client.request(request).await;
-        let answer = answer.map_err(|error| match error.is_connect() {
-            true => HttpError::Connect,
-            false => HttpError::Lost,
+        let answer = answer.map_err(|error| {
+            if error.is_connect() {
+                HttpError::Connect
+            } else {
+                HttpError::Lost
+            }
         })?;
         let status = answer.status();
         let bytes = Limited::new(answer.into_body(), LONGEST).collect().await;

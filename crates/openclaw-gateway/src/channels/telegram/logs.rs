@@ -29,7 +29,10 @@ impl Logs {
     }
 
     pub(crate) fn count(&self, what: &str) -> usize {
-        self.text().lines().filter(|line| line.contains(what)).count()
+        self.text()
+            .lines()
+            .filter(|line| line.contains(what))
+            .count()
     }
 }
 

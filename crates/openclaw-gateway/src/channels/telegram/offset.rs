@@ -123,7 +123,10 @@ mod tests {
             assert_eq!(Taken::read(&file, "7"), taken(last));
         }
         let text = fs::read_to_string(&file).unwrap();
-        assert!(text.contains("\"lastUpdateId\": 9223372036854775807"), "{text}");
+        assert!(
+            text.contains("\"lastUpdateId\": 9223372036854775807"),
+            "{text}"
+        );
         assert!(file.ends_with("telegram/update-offset-default.json"));
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&file), 0o600);
@@ -136,7 +139,12 @@ mod tests {
         let file = dir.path().join("offset.json");
         taken(5).write(&file, "7").unwrap();
         assert_eq!(Taken::read(&file, "8"), Taken::default());
-        for broken in ["", "{", "[]", r#"{"version":3,"lastUpdateId":1,"botId":"7"}"#] {
+        for broken in [
+            "",
+            "{",
+            "[]",
+            r#"{"version":3,"lastUpdateId":1,"botId":"7"}"#,
+        ] {
             fs::write(&file, broken).unwrap();
             assert_eq!(Taken::read(&file, "7"), Taken::default());
         }

@@ -127,7 +127,7 @@ impl Poll {
                 continue;
             }
             any = true;
-            if let Some(query) = update.query {
+            if let Some(query) = &update.query {
                 self.answer(query);
             }
             let Some(what) = update.what else {
@@ -183,7 +183,7 @@ impl Poll {
     }
 
     /// Lets go the button of who pressed it. It changes nothing if that fails.
-    fn answer(&mut self, query: String) {
+    fn answer(&mut self, query: &str) {
         let params = json!({ "callback_query_id": query });
         self.errand("answerCallbackQuery", params);
     }

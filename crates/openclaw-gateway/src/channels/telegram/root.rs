@@ -95,7 +95,10 @@ mod tests {
         for (text, kept) in [
             ("https://api.telegram.org", "https://api.telegram.org"),
             (" HTTPS://Bots.example/ ", "HTTPS://Bots.example"),
-            ("https://bots.example:8443/api//", "https://bots.example:8443/api"),
+            (
+                "https://bots.example:8443/api//",
+                "https://bots.example:8443/api",
+            ),
             ("http://127.0.0.1:8081", "http://127.0.0.1:8081"),
             ("http://localhost:8081/", "http://localhost:8081"),
             ("http://[::1]:8081", "http://[::1]:8081"),
@@ -112,8 +115,16 @@ mod tests {
 
     #[test]
     fn a_token_never_leaves_the_local_network_in_clear() {
-        for text in ["http://api.telegram.org", "http://8.8.8.8", "http://bots:8081"] {
-            assert_eq!(ApiRoot::parse(text), Err(ApiRootError::Unencrypted), "{text}");
+        for text in [
+            "http://api.telegram.org",
+            "http://8.8.8.8",
+            "http://bots:8081",
+        ] {
+            assert_eq!(
+                ApiRoot::parse(text),
+                Err(ApiRootError::Unencrypted),
+                "{text}"
+            );
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::{Button, MessageId, Outgoing, SendError, Target};
@@ -32,7 +32,11 @@ pub(super) async fn send(
         return Err(SendError::Unable);
     }
     let is_caption = what.picture.is_some() && units(&what.text) <= CAPTION;
-    let texts = if is_caption { Vec::new() } else { split(&what.text, TEXT) };
+    let texts = if is_caption {
+        Vec::new()
+    } else {
+        split(&what.text, TEXT)
+    };
     if what.picture.is_none() && texts.is_empty() {
         return Err(SendError::Unable);
     }
@@ -145,7 +149,10 @@ struct Chat {
 impl Chat {
     fn of(target: &Target) -> Result<Self, SendError> {
         let no = |what: &str| SendError::Chat {
-            reason: format!("{} is no {what} of Telegram", pairing_core::escape(what_is(target, what))),
+            reason: format!(
+                "{} is no {what} of Telegram",
+                pairing_core::escape(what_is(target, what))
+            ),
         };
         let id = match (target.chat.parse::<i64>(), target.chat.strip_prefix('@')) {
             (Ok(id), _) => id.into(),
@@ -194,11 +201,7 @@ fn keyboard(buttons: &[Button]) -> Value {
     json!({ "inline_keyboard": [row] })
 }
 
-async fn made(
-    bot: &Telegram,
-    method: &str,
-    body: impl Fn() -> Body,
-) -> Result<i64, SendError> {
+async fn made(bot: &Telegram, method: &str, body: impl Fn() -> Body) -> Result<i64, SendError> {
     let result = patient(bot, method, body).await.map_err(of_call)?;
     api::message_id(&result).map_err(of_call)
 }
@@ -215,7 +218,12 @@ async fn patient(
     let until = Instant::now() + bot.pace.patience;
     loop {
         let called = api::call(&bot.http, method, body(), bot.pace.call).await;
-        let Err(CallError::Refused { status: 429, retry_after, .. }) = &called else {
+        let Err(CallError::Refused {
+            status: 429,
+            retry_after,
+            ..
+        }) = &called
+        else {
             return called;
         };
         let wait = retry_after.unwrap_or(Duration::from_secs(1)).max(SHORTEST);
@@ -232,7 +240,11 @@ fn says(error: &CallError, what: &str) -> bool {
 
 fn of_call(error: CallError) -> SendError {
     match error {
-        CallError::Refused { status: 400 | 403, description, .. } => SendError::Chat {
+        CallError::Refused {
+            status: 400 | 403,
+            description,
+            ..
+        } => SendError::Chat {
             reason: description,
         },
         error => SendError::Unavailable {

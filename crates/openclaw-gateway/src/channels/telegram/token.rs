@@ -83,7 +83,9 @@ impl BotToken {
             return Ok(None);
         };
         let token = variable.to_str().and_then(Self::parse);
-        token.map(Some).ok_or(BotTokenError::Shape { place: VARIABLE })
+        token
+            .map(Some)
+            .ok_or(BotTokenError::Shape { place: VARIABLE })
     }
 
     /// The bot's number, which is no secret.
@@ -161,8 +163,8 @@ mod tests {
         assert_eq!((token.expose(), token.bot()), (TOKEN, "123456"));
         assert_eq!(format!("{token:?}"), "BotToken(…)");
         for wrong in [
-            "", ":", "123", "123:", ":x", "a:b", "1:a/b", "1:a?b", "1:a b", "1:a%41", "1:é", "1:a:b",
-            "../1:x",
+            "", ":", "123", "123:", ":x", "a:b", "1:a/b", "1:a?b", "1:a b", "1:a%41", "1:é",
+            "1:a:b", "../1:x",
         ] {
             assert!(BotToken::parse(wrong).is_none(), "{wrong}");
         }
@@ -222,7 +224,11 @@ mod tests {
             let found = logs.during(|| find("default", &config, None));
             assert_eq!(found.unwrap().unwrap(), TOKEN);
             let said = logs.text();
-            assert_eq!(said.contains("the token file is open to others"), is_said, "{said}");
+            assert_eq!(
+                said.contains("the token file is open to others"),
+                is_said,
+                "{said}"
+            );
             assert!(!said.contains("secret_part"));
         }
     }

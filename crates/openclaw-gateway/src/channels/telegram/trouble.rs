@@ -51,7 +51,10 @@ impl Troubles {
     pub(super) fn over(&mut self) {
         if !self.said.is_empty() {
             self.said.clear();
-            tracing::info!(account = self.account.as_str(), "telegram: updates come again");
+            tracing::info!(
+                account = self.account.as_str(),
+                "telegram: updates come again"
+            );
         }
     }
 

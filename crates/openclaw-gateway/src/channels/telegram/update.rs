@@ -73,7 +73,7 @@ fn update(text: &str, context: Context) -> Option<Update> {
 #[derive(Deserialize)]
 struct Body {
     #[serde(default)]
-    message: Option<Message>,
+    message: Option<Heard>,
     #[serde(default)]
     callback_query: Option<CallbackQuery>,
 }
@@ -107,7 +107,7 @@ struct Chat {
 }
 
 #[derive(Deserialize)]
-struct Message {
+struct Heard {
     message_id: i64,
     #[serde(default)]
     date: i64,
@@ -131,6 +131,10 @@ struct Message {
 /// What else may be in a message, of which only matters that it is there.
 #[derive(Deserialize)]
 #[serde(transparent)]
+#[expect(
+    clippy::zero_sized_map_values,
+    reason = "serde collects the rest of an object in a map"
+)]
 struct Marks(std::collections::HashMap<String, IgnoredAny>);
 
 impl Marks {
@@ -202,7 +206,7 @@ impl Body {
     }
 }
 
-impl Message {
+impl Heard {
     fn inbound(self, context: Context) -> Option<Inbound> {
         let from = self.from?;
         let is_speech = self.text.is_some() || self.caption.is_some() || self.marks.is_sent();

@@ -2,13 +2,15 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const CONTEXT: Context = Context {
-    me: 7,
-    since: Timestamp::from_millis(1_000_000),
-};
+fn context() -> Context {
+    Context {
+        me: 7,
+        since: Timestamp::from_millis(1_000_000),
+    }
+}
 
 fn parsed(updates: &Value) -> Vec<Update> {
-    parse(&updates.to_string(), CONTEXT).unwrap()
+    parse(&updates.to_string(), context()).unwrap()
 }
 
 fn message(more: Value) -> Value {
@@ -145,7 +147,7 @@ fn ids_are_exact_however_large() {
     }
     for id in ["1e3", "1.0", "18446744073709551616", "\"5\"", "null", "[5]"] {
         let text = message(json!({})).to_string().replace("555", id);
-        let updates = parse(&text, CONTEXT).unwrap();
+        let updates = parse(&text, context()).unwrap();
         assert_eq!(updates[0].id, 1);
         assert!(updates[0].what.is_none(), "{id}");
     }
@@ -163,7 +165,10 @@ fn a_button() {
     let Some(Incoming::Pressed(pressed)) = update.what else {
         panic!()
     };
-    assert_eq!((pressed.sender.as_str(), pressed.data.as_str()), ("555", "yes"));
+    assert_eq!(
+        (pressed.sender.as_str(), pressed.data.as_str()),
+        ("555", "yes")
+    );
     assert_eq!(pressed.message, MessageId("9".to_owned()));
     assert_eq!(pressed.chat.chat, "555");
 }
@@ -199,12 +204,21 @@ fn one_that_is_broken_does_not_hide_the_others() {
 
 #[test]
 fn no_list_of_updates() {
-    for text in ["", "{}", "null", "[", "[null]", "[{}]", "true", "[{\"update_id\":1e99}]"] {
-        assert_eq!(parse(text, CONTEXT).unwrap_err(), Malformed, "{text}");
+    for text in [
+        "",
+        "{}",
+        "null",
+        "[",
+        "[null]",
+        "[{}]",
+        "true",
+        "[{\"update_id\":1e99}]",
+    ] {
+        assert_eq!(parse(text, context()).unwrap_err(), Malformed, "{text}");
     }
-    assert!(parse("[]", CONTEXT).unwrap().is_empty());
+    assert!(parse("[]", context()).unwrap().is_empty());
     let deep = format!("[{}{}]", "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(parse(&deep, CONTEXT).unwrap_err(), Malformed);
+    assert_eq!(parse(&deep, context()).unwrap_err(), Malformed);
 }
 
 #[test]
