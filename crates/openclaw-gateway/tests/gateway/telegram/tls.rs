@@ -46,6 +46,10 @@ async fn a_server_is_believed_by_its_certificate_alone() {
     }
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the process that started this one reads it"
+)]
 async fn send_to(root: &str) {
     let rig = Rig::new().await;
     let adapter = rig.adapter_at(root, BOT_TOKEN);
