@@ -2,7 +2,9 @@
 
 use std::fmt::{Debug, Write as _};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use tokio::sync::Notify;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
@@ -10,7 +12,13 @@ use tracing::{Event, Metadata, Subscriber};
 
 /// Every event of a thread, at any level and of any crate.
 #[derive(Clone, Default)]
-pub(crate) struct Logs(Arc<Mutex<String>>);
+pub(crate) struct Logs(Arc<Said>);
+
+#[derive(Default)]
+struct Said {
+    text: Mutex<String>,
+    more: Notify,
+}
 
 #[allow(dead_code, reason = "each of the two places needs some")]
 impl Logs {
@@ -25,7 +33,25 @@ impl Logs {
 
     /// A line for each.
     pub(crate) fn text(&self) -> String {
-        self.0.lock().unwrap().clone()
+        self.0.text.lock().unwrap().clone()
+    }
+
+    /// Waits for so many lines with that in them.
+    pub(crate) async fn until(&self, what: &str, count: usize) {
+        const NEVER: Duration = Duration::from_secs(20);
+        let wait = async {
+            loop {
+                let more = self.0.more.notified();
+                tokio::pin!(more);
+                more.as_mut().enable();
+                if self.count(what) >= count {
+                    return;
+                }
+                more.await;
+            }
+        };
+        let found = tokio::time::timeout(NEVER, wait).await;
+        assert!(found.is_ok(), "never logged: {what} in {}", self.text());
     }
 
     pub(crate) fn count(&self, what: &str) -> usize {
@@ -52,7 +78,8 @@ impl Subscriber for Logs {
     fn event(&self, event: &Event<'_>) {
         let mut line = event.metadata().level().to_string();
         event.record(&mut Line(&mut line));
-        self.0.lock().unwrap().push_str(&(line + "\n"));
+        self.0.text.lock().unwrap().push_str(&(line + "\n"));
+        self.0.more.notify_waiters();
     }
 
     fn enter(&self, _: &Id) {}

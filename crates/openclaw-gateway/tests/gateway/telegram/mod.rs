@@ -4,6 +4,7 @@ mod polling;
 mod secrecy;
 mod sending;
 pub(crate) mod server;
+mod tls;
 mod trouble;
 
 #[path = "../../../src/channels/telegram/logs.rs"]

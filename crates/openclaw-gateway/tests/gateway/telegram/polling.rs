@@ -303,9 +303,7 @@ async fn a_server_that_knows_no_commands_is_a_log_line() {
         assert_eq!(bot.text().await, text);
     }
     rig.api.called("setMyCommands").await;
-    while logs.count("method=\"setMyCommands\"") == 0 {
-        tokio::task::yield_now().await;
-    }
+    logs.until("method=\"setMyCommands\"", 1).await;
     assert_eq!(
         logs.count("ERROR") + logs.count("WARN"),
         0,

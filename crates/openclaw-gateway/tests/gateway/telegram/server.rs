@@ -328,15 +328,12 @@ async fn handle(
         return Err(HungUp);
     };
     let method = path.strip_prefix(&format!("/bot{BOT_TOKEN}/"));
-    let answer = match method {
-        Some(method) => {
-            let call = call(method, &kind, &body.to_bytes());
-            shared.answer(call).await.ok_or(HungUp)?
-        }
-        None => {
-            let body = json!({ "ok": false, "error_code": 401, "description": "Unauthorized" });
-            (401, body.to_string())
-        }
+    let answer = if let Some(method) = method {
+        let call = call(method, &kind, &body.to_bytes());
+        shared.answer(call).await.ok_or(HungUp)?
+    } else {
+        let body = json!({ "ok": false, "error_code": 401, "description": "Unauthorized" });
+        (401, body.to_string())
     };
     let response = Response::builder()
         .status(answer.0)

@@ -155,9 +155,7 @@ async fn where_nobody_is_it_goes_on_trying_until_told_to_stop() {
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let root = format!("http://{}", socket.local_addr().unwrap());
     let bot = Bot::run(rig.adapter_at(&root, BOT_TOKEN), 1);
-    while logs.count("still no updates") < 5 {
-        tokio::task::yield_now().await;
-    }
+    logs.until("still no updates", 5).await;
     assert_eq!(logs.count("WARN"), 1, "{}", logs.text());
     bot.stop().await;
 }
