@@ -74,7 +74,8 @@ async fn features_are_what_there_is() {
             "node.pair.resolved",
             "pairing.requested",
             "pairing.resolved",
-            "node.invoke.request"
+            "node.invoke.request",
+            "message.inbound"
         ])
     );
     gateway.stop().await;

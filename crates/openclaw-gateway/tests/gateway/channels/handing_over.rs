@@ -10,10 +10,12 @@ async fn whoever_approves_the_first_message_is_handed_over_once() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram("handOverFirst: true"), &[&fake]).await;
     let mut admin = gateway.admin().await;
+    gateway.allows("default", "8");
     for (sender, by_wire) in [("1", true), ("2", false)] {
         fake.says(direct(sender, "first")).await;
         fake.next().await;
         fake.says(direct(sender, "second")).await;
+        all_of(sender, &fake, "8", &mut admin).await;
         let waiting = gateway.waiting("default");
         let code = waiting[0].code.as_str();
         if by_wire {

@@ -75,13 +75,9 @@ impl Running {
 /// Whoever says it has to be let in.
 async fn all_of(chat: &str, fake: &Fake, speaker: &str, operator: &mut Talk) {
     fake.says(in_chat(chat, direct(speaker, "marker"))).await;
-    loop {
-        let event = operator.event("message.inbound").await;
-        if event["text"] == "marker" && event["chat"] == chat {
-            return;
-        }
-        panic!("nobody but the marker was to be let in: {event}");
-    }
+    let event = heard(operator).await;
+    let is_marker = event["text"] == "marker" && event["chat"] == chat;
+    assert!(is_marker, "nobody but the marker was to be let in: {event}");
 }
 
 /// The next message that operators hear of.

@@ -52,12 +52,15 @@ async fn t67_a_stranger_is_told_once_where_they_wrote_by_whom_they_wrote_to() {
     gateway.stop().await;
 }
 
+/// What metrics call it, and what is wrong with the message.
+type Case = (&'static str, fn(&mut Inbound));
+
 #[tokio::test]
 async fn t64_t65_who_is_not_somebody_else_who_writes_now_gets_nothing() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram("allowFrom: [1]"), &[&fake]).await;
     let mut operator = gateway.asks(&["operator.read"]).await;
-    let cases: [(&str, fn(&mut Inbound)); 5] = [
+    let cases: [Case; 5] = [
         ("from-me", |message| message.from_me = true),
         ("from-bot", |message| message.from_bot = true),
         ("historical", |message| message.historical = true),
