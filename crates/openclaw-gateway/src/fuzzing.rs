@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{self, Message};
 
+pub use crate::channels::commands::{Notify, PairCommand};
 use crate::conn;
 use crate::edge::{Arrival, Origin};
 use crate::{Gateway, Overrides, Settings};

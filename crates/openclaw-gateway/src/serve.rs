@@ -137,6 +137,7 @@ pub async fn serve(
     let pairing = open(&state, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
+        .pair_commands(Some(&state))
         .shutdown(shutdown);
     let fingerprint = tls.as_ref().map(Tls::fingerprint);
     if let Some(tls) = tls {

@@ -3,6 +3,12 @@
 //! An [`Adapter`] carries messages of one account of one chat system, and decides nothing. What it takes in
 //! it gives to its [`Inbox`], and the gate stands behind that: an adapter cannot go around it.
 
+mod adapters;
+pub(crate) mod commands;
+mod gate;
+pub(crate) mod news;
+mod owners;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,6 +16,11 @@ use std::sync::Arc;
 
 use pairing_core::{AccountId, ChannelId, Timestamp};
 use tokio::sync::{mpsc, watch};
+
+pub use adapters::Adapters;
+pub use owners::{OwnerCommands, OwnerSpoke, Owners};
+
+pub(crate) use gate::Channels;
 
 /// A future that an object-safe trait gives.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -206,6 +217,12 @@ impl Stop {
     pub async fn wait(&mut self) {
         // Whoever could still say so is gone: the same.
         let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+impl From<watch::Receiver<bool>> for Stop {
+    fn from(receiver: watch::Receiver<bool>) -> Self {
+        Self(receiver)
     }
 }
 
