@@ -210,6 +210,7 @@ fn execute(
             let backend = place.backend(command.purpose(screen.has_keys()), screen)?;
             let call = pairing::Call {
                 backend,
+                state: place.state.ok(),
                 config: place.config.unwrap_or_default(),
                 json,
             };

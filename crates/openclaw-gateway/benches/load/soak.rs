@@ -127,7 +127,7 @@ async fn devices(port: u16, expected: Arc<Expected>, until: Instant, mut turn: u
         assert_eq!(answer["ok"], true, "{answer}");
         expected.count(|done| done.paired += 1);
         let may_stay = expected.kept.lock().unwrap().len() < KEPT;
-        if may_stay && turn % 8 == 0 {
+        if may_stay && turn.is_multiple_of(8) {
             expected.kept.lock().unwrap().insert(id);
             continue;
         }

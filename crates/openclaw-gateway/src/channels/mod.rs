@@ -5,6 +5,7 @@
 
 mod adapters;
 pub(crate) mod commands;
+mod first_owner;
 mod gate;
 pub(crate) mod news;
 mod owners;
@@ -18,8 +19,10 @@ use pairing_core::{AccountId, ChannelId, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 pub use adapters::Adapters;
+pub use first_owner::{FirstOwnerError, make_owner, may_make_owner, owners_path};
 pub use owners::{OwnerCommands, OwnerSpoke, Owners};
 
+pub(crate) use first_owner::with_first_owner;
 pub(crate) use gate::Channels;
 
 /// A future that an object-safe trait gives.
@@ -56,17 +59,21 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// Takes back what was sent, where it [`can`](Self::can).
     fn delete<'a>(
         &'a self,
-        from: &'a Target,
-        message: &'a MessageId,
-    ) -> Later<'a, Result<(), SendError>>;
+        _from: &'a Target,
+        _message: &'a MessageId,
+    ) -> Later<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
 
     /// Puts something else in place of what was sent, where it has buttons; they go with it.
     fn replace<'a>(
         &'a self,
-        at: &'a Target,
-        message: &'a MessageId,
-        text: &'a str,
-    ) -> Later<'a, Result<(), SendError>>;
+        _at: &'a Target,
+        _message: &'a MessageId,
+        _text: &'a str,
+    ) -> Later<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
 }
 
 /// What an adapter can do beside sending text.
@@ -147,6 +154,10 @@ pub enum Incoming {
 
 /// A message, before anybody has looked whether it may come in.
 #[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own, which the gate looks at by itself"
+)]
 pub struct Inbound {
     /// The message's id in its chat.
     pub id: String,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_protocol::event::Decision;
-use pairing_core::ApproverId;
+use pairing_core::{ApproverId, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::sleep;
 
@@ -36,29 +36,26 @@ impl Commands {
     /// stop. What came about while nobody was looking is caught up with.
     pub(crate) async fn run(self, mut stop: Stop) {
         let mut news = self.0.shared.news.subscribe();
-        let follow = async {
-            let mut missed = true;
-            loop {
-                self.look(missed).await;
-                let next = tokio::select! {
-                    next = news.recv() => next,
-                    () = sleep(EVERY) => {
-                        missed = false;
-                        continue;
-                    }
-                };
-                missed = matches!(next, Err(RecvError::Lagged(_)));
-                match next {
-                    Ok(news) => self.hear(news).await,
-                    // What was missed can be seen.
-                    Err(RecvError::Lagged(_)) => {}
-                    Err(RecvError::Closed) => return,
+        let mut missed = true;
+        loop {
+            // What has been begun is brought to its end: what was said is to be remembered.
+            self.look(missed).await;
+            let next = tokio::select! {
+                biased;
+                () = stop.wait() => return,
+                next = news.recv() => next,
+                () = sleep(EVERY) => {
+                    missed = false;
+                    continue;
                 }
+            };
+            missed = matches!(next, Err(RecvError::Lagged(_)));
+            match next {
+                Ok(news) => self.hear(news).await,
+                // What was missed can be seen.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
             }
-        };
-        tokio::select! {
-            () = follow => {}
-            () = stop.wait() => {}
         }
     }
 
@@ -85,7 +82,8 @@ impl Commands {
         let (about, text) = match decision {
             Decision::Approved | Decision::Rejected => {
                 let (by, approved) = (asking.clone(), decision == Decision::Approved);
-                let by = self.at_store(move |commands| commands.granted_by(&by).filter(|_| approved));
+                let by =
+                    self.at_store(move |commands| commands.granted_by(&by).filter(|_| approved));
                 let by = by.await.flatten();
                 (asking.about(), asking.decided(approved, by.as_ref()))
             }
@@ -112,18 +110,24 @@ impl Commands {
         let pairing = self.pairing();
         match asking {
             Asking::Device(request) => {
-                let viewer = pairing_core::Approver::operator("gateway", pairing_core::ScopeSet::admin());
+                let viewer =
+                    pairing_core::Approver::operator("gateway", pairing_core::ScopeSet::admin());
                 let paired = pairing.devices().paired(&viewer).ok()?.paired;
-                let device = paired.into_iter().find(|device| device.id == request.device)?;
+                let device = paired
+                    .into_iter()
+                    .find(|device| device.id == request.device)?;
                 let grants = device.roles.into_values().filter_map(|role| role.grant);
-                let mut grants = grants.filter(|grant| grant.requested_at == Some(request.asked_at));
+                let mut grants =
+                    grants.filter(|grant| grant.requested_at == Some(request.asked_at));
                 grants.next().map(|grant| grant.by)
             }
             Asking::Sender(request) => {
                 let account = pairing.channel(request.channel.as_str()).ok()?;
                 let account = account.account(request.account.as_str()).ok()?;
                 let entries = account.allowed().ok()?.entries;
-                let entry = entries.into_iter().find(|entry| entry.entry == request.sender)?;
+                let entry = entries
+                    .into_iter()
+                    .find(|entry| entry.entry == request.sender)?;
                 entry.grant.map(|grant| grant.by)
             }
         }
@@ -138,7 +142,10 @@ impl Commands {
             Asking::Sender(_) => asking.about().to_string(),
         };
         let told = &notices.notified_request_ids;
-        let new = waiting.iter().rev().filter(|asking| !told.contains_key(&key(asking)));
+        let new = waiting
+            .iter()
+            .rev()
+            .filter(|asking| !told.contains_key(&key(asking)));
         let new: Vec<_> = new.take(AT_ONCE).filter(|_| !places.is_empty()).collect();
         let (mut delivered, mut served) = (Vec::new(), Vec::new());
         for asking in new {
@@ -147,8 +154,9 @@ impl Commands {
                 let once = place.subscriber.as_ref().filter(|of| of.mode == Mode::Once);
                 let is_over = once.is_some_and(|once| served.contains(once));
                 // The next one, and none that waited before.
-                let asked_at = asking.asked_at().map(|at| at.as_millis());
-                let is_next = once.is_none_or(|once| asked_at.is_some_and(|at| at >= once.added_at_ms));
+                let asked_at = asking.asked_at().map(Timestamp::as_millis);
+                let is_next =
+                    once.is_none_or(|once| asked_at.is_some_and(|at| at >= once.added_at_ms));
                 if is_over || !is_next || !self.tell_of(asking, place).await {
                     continue;
                 }
@@ -162,10 +170,14 @@ impl Commands {
         let waits: HashSet<_> = waiting.iter().map(key).collect();
         let now = self.pairing().now().as_millis();
         let change = |notices: &mut Notices| {
-            notices.notified_request_ids.retain(|id, _| waits.contains(id));
+            notices
+                .notified_request_ids
+                .retain(|id, _| waits.contains(id));
             let told = delivered.into_iter().map(|id| (id, now));
             notices.notified_request_ids.extend(told);
-            notices.subscribers.retain(|subscriber| !served.contains(subscriber));
+            notices
+                .subscribers
+                .retain(|subscriber| !served.contains(subscriber));
         };
         // What is not written down is told again after a restart.
         let _ = self.0.notices.change(change).await;
@@ -177,7 +189,8 @@ impl Commands {
         match tell(&*place.adapter, &place.chat, &what).await {
             Ok(message) => {
                 let title = asking.title();
-                self.remember_at(&*place.adapter, &place.chat, about, title, message).await;
+                self.remember_at(&*place.adapter, &place.chat, about, title, message)
+                    .await;
                 true
             }
             Err(error) => {

@@ -1,6 +1,6 @@
 //! What waits for an owner, and how it is told apart and shown.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use pairing_core::device::{DeviceRequest, RequestId, TokenHash};
 use pairing_core::store::PendingRequest;
@@ -44,9 +44,12 @@ impl Asking {
                     hash.update(part);
                     hash.update([0]);
                 }
-                let half = hash.finalize();
-                let half = half.iter().take(16);
-                About::Sender(half.map(|byte| format!("{byte:02x}")).collect())
+                let whole = hash.finalize();
+                let mut half = String::with_capacity(32);
+                for byte in whole.iter().take(16) {
+                    let _ = write!(half, "{byte:02x}");
+                }
+                About::Sender(half)
             }
         }
     }
@@ -58,7 +61,8 @@ impl Asking {
                 let id = request.device.to_string();
                 let id = id.get(..12).unwrap_or(&id);
                 let name = request.info.display_name.as_deref();
-                let name = name.map(|name| format!("\"{}\"", escape(name).to_string().replace('"', "'")));
+                let name =
+                    name.map(|name| format!("\"{}\"", escape(name).to_string().replace('"', "'")));
                 let platform = Some(words::platform(&request.info)).filter(|text| !text.is_empty());
                 let said: Vec<_> = name.into_iter().chain(platform).collect();
                 if said.is_empty() {
@@ -68,7 +72,11 @@ impl Asking {
                 }
             }
             Self::Sender(request) => {
-                let mut title = format!("{} sender {}", request.channel, escape(request.sender.as_str()));
+                let mut title = format!(
+                    "{} sender {}",
+                    request.channel,
+                    escape(request.sender.as_str())
+                );
                 if !request.account.is_default() {
                     title = format!("{title} of account {}", escape(request.account.as_str()));
                 }
@@ -96,7 +104,11 @@ impl Asking {
     pub(super) fn decided(&self, approved: bool, by: Option<&ApproverId>) -> String {
         let by = by.map_or_else(String::new, |by| format!(" by {by}"));
         if approved {
-            format!("Approved{by}: {}, which may now\n{}", self.title(), self.rights())
+            format!(
+                "Approved{by}: {}, which may now\n{}",
+                self.title(),
+                self.rights()
+            )
         } else {
             format!("Rejected{by}: {}.", self.title())
         }
@@ -130,8 +142,14 @@ impl Asking {
             Some(_) => "It came with a setup code.",
             None => "It came without a setup code.",
         };
-        let known = request.is_repair.then(|| "This device is known.".to_owned());
-        ip.into_iter().chain(origin).chain([code.to_owned()]).chain(known).collect()
+        let known = request
+            .is_repair
+            .then(|| "This device is known.".to_owned());
+        ip.into_iter()
+            .chain(origin)
+            .chain([code.to_owned()])
+            .chain(known)
+            .collect()
     }
 }
 
@@ -143,7 +161,11 @@ impl Commands {
         let mut failed = None;
         let mut all: Vec<Asking> = Vec::new();
         match pairing.devices().list(&viewer) {
-            Ok(list) => all.extend(list.pending.into_iter().map(|r| Asking::Device(Box::new(r)))),
+            Ok(list) => all.extend(
+                list.pending
+                    .into_iter()
+                    .map(|r| Asking::Device(Box::new(r))),
+            ),
             Err(error) => failed = Some(error.0),
         }
         for rules in pairing.channels().iter() {
@@ -153,7 +175,12 @@ impl Commands {
             // A channel that cannot be read hides no other.
             match channel.pending() {
                 Ok(pending) => {
-                    all.extend(pending.requests.into_iter().map(|r| Asking::Sender(Box::new(r))));
+                    all.extend(
+                        pending
+                            .requests
+                            .into_iter()
+                            .map(|r| Asking::Sender(Box::new(r))),
+                    );
                 }
                 Err(error) => failed = Some(error.0),
             }
@@ -193,8 +220,12 @@ impl TryFrom<String> for About {
     fn try_from(text: String) -> Result<Self, Self::Error> {
         let (kind, id) = text.split_once(':').ok_or(ParseAboutError)?;
         match kind {
-            "device" => RequestId::parse(id).map(Self::Device).map_err(|_| ParseAboutError),
-            "code" => TokenHash::parse(id).map(Self::Code).map_err(|_| ParseAboutError),
+            "device" => RequestId::parse(id)
+                .map(Self::Device)
+                .map_err(|_| ParseAboutError),
+            "code" => TokenHash::parse(id)
+                .map(Self::Code)
+                .map_err(|_| ParseAboutError),
             "sender" if id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()) => {
                 Ok(Self::Sender(id.to_owned()))
             }

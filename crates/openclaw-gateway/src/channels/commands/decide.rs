@@ -3,7 +3,7 @@
 use pairing_core::{Approver, DecisionError, DeviceError, PairingCode};
 
 use super::asking::{About, Asking};
-use super::{Commands, approver, chat_key, STORE_FAILED, fit, store_failed};
+use super::{Commands, STORE_FAILED, approver, chat_key, fit, store_failed};
 use crate::channels::{OwnerSpoke, Pressed};
 use crate::words;
 
@@ -62,7 +62,9 @@ impl Commands {
     pub(super) async fn preview(&self) -> String {
         let shown = self.at_store(|commands| {
             let (all, _) = commands.waiting();
-            let newest = all.iter().find(|asking| matches!(asking, Asking::Device(_)));
+            let newest = all
+                .iter()
+                .find(|asking| matches!(asking, Asking::Device(_)));
             match newest {
                 Some(newest) => format!(
                     "{}\n\nNothing has been decided. If it is the one you mean:\n/pair approve {}",
@@ -76,7 +78,12 @@ impl Commands {
     }
 
     /// `/pair approve <id>` and `/pair reject <id>`: that request and no other.
-    pub(super) async fn decide_typed(&self, owner: &OwnerSpoke, typed: &str, approve: bool) -> String {
+    pub(super) async fn decide_typed(
+        &self,
+        owner: &OwnerSpoke,
+        typed: &str,
+        approve: bool,
+    ) -> String {
         let (typed, approver) = (typed.to_owned(), approver(owner));
         let decided = self.at_store(move |commands| {
             let (all, failed) = commands.waiting();
@@ -127,7 +134,9 @@ impl Commands {
         // All messages about it; and this one, whether it is known or not.
         self.settle(&about, &text, Some((owner, pressed))).await;
         let text = fit(&text);
-        let replaced = owner.adapter.replace(&pressed.chat, &pressed.message, &text);
+        let replaced = owner
+            .adapter
+            .replace(&pressed.chat, &pressed.message, &text);
         if let Err(error) = replaced.await {
             tracing::warn!(%error, "a message cannot show what was decided");
         }
@@ -154,10 +163,14 @@ impl Commands {
                 let done = if approve {
                     devices.approve(&request.id, approver).map(|device| {
                         // What it was approved for may be less than what a session of it holds.
-                        self.0.shared.sessions.end_of_device(device.id, None, |session| {
-                            let holds = session.device().map(|proof| devices.still_holds(proof));
-                            !matches!(holds, Some(Ok(true)))
-                        });
+                        self.0
+                            .shared
+                            .sessions
+                            .end_of_device(device.id, None, |session| {
+                                let holds =
+                                    session.device().map(|proof| devices.still_holds(proof));
+                                !matches!(holds, Some(Ok(true)))
+                            });
                     })
                 } else {
                     devices.reject(&request.id, approver).map(drop)
@@ -170,7 +183,9 @@ impl Commands {
             }
             Asking::Sender(request) => {
                 let account = self.pairing().channel(request.channel.as_str());
-                let account = account.ok().and_then(|c| c.account(request.account.as_str()).ok());
+                let account = account
+                    .ok()
+                    .and_then(|c| c.account(request.account.as_str()).ok());
                 let Some(account) = account else {
                     return Decided::Gone;
                 };
@@ -205,9 +220,14 @@ impl Commands {
                 Asking::Device(request) => words::ask(&request.ask),
                 Asking::Sender(_) => "to talk to the bot".to_owned(),
             };
-            let when = asking.asked_at().map(|at| format!(", {}", words::ago(now, at)));
+            let when = asking
+                .asked_at()
+                .map(|at| format!(", {}", words::ago(now, at)));
             let (title, when) = (asking.title(), when.unwrap_or_default());
-            format!("{title}{when}\n  asks: {what}\n  /pair approve {}", asking.name())
+            format!(
+                "{title}{when}\n  asks: {what}\n  /pair approve {}",
+                asking.name()
+            )
         });
         let shown: Vec<_> = shown.collect();
         let more = all.len().saturating_sub(LISTED);
@@ -239,7 +259,8 @@ impl Asking {
         match self {
             Self::Device(request) => {
                 let start = request.id.as_str().get(..typed.len());
-                typed.len() >= FEWEST && start.is_some_and(|start| start.eq_ignore_ascii_case(typed))
+                typed.len() >= FEWEST
+                    && start.is_some_and(|start| start.eq_ignore_ascii_case(typed))
             }
             Self::Sender(request) => PairingCode::parse(typed) == Ok(request.code),
         }

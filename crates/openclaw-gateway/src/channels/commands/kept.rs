@@ -57,7 +57,10 @@ where
     }
 
     /// Changes the value, and writes it down if that made it another one.
-    pub(super) async fn change<R>(&self, change: impl FnOnce(&mut T) -> R) -> (R, Result<(), Forgotten>) {
+    pub(super) async fn change<R>(
+        &self,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> (R, Result<(), Forgotten>) {
         let mut value = self.value.lock().await;
         let before = value.clone();
         let outcome = change(&mut value);
@@ -77,7 +80,10 @@ where
             Ok(Err(failed)) => Chain(&failed).to_string(),
             Err(failed) => failed.to_string(),
         };
-        tracing::error!(error = failed, "what chats are told of cannot be written down");
+        tracing::error!(
+            error = failed,
+            "what chats are told of cannot be written down"
+        );
         (outcome, Err(Forgotten))
     }
 }
@@ -101,6 +107,8 @@ fn read<T: DeserializeOwned + Default>(path: &PathBuf) -> io::Result<T> {
 
 impl<T> fmt::Debug for Kept<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("Kept")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
     }
 }

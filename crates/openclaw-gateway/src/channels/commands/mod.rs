@@ -30,7 +30,8 @@ use tokio::time::timeout;
 pub use parse::{Notify, PairCommand};
 
 use super::{
-    Adapter, Later, MessageId, Outgoing, OwnerCommands, OwnerSpoke, Owners, Pressed, SendError, Target,
+    Adapter, Later, MessageId, Outgoing, OwnerCommands, OwnerSpoke, Owners, Pressed, SendError,
+    Target,
 };
 use crate::shared::{Chain, Shared};
 use crate::{Interfaces, Reach, ReachError};
@@ -149,7 +150,12 @@ impl Commands {
     }
 
     fn adapter(&self, channel: &ChannelId, account: &AccountId) -> Option<Arc<dyn Adapter>> {
-        self.0.shared.channels.adapters.get(channel, account).cloned()
+        self.0
+            .shared
+            .channels
+            .adapters
+            .get(channel, account)
+            .cloned()
     }
 
     fn pairing(&self) -> &Pairing {
@@ -164,7 +170,12 @@ impl Commands {
             Interfaces::default()
         });
         let certificate = shared.tls_fingerprint.as_deref();
-        Reach::of_gateway(&shared.settings.load(), shared.port, certificate, &interfaces)
+        Reach::of_gateway(
+            &shared.settings.load(),
+            shared.port,
+            certificate,
+            &interfaces,
+        )
     }
 
     /// Asks the store, where waiting is allowed. `None` where that broke down.
@@ -188,21 +199,22 @@ impl Commands {
 }
 
 /// Sends, and does not wait for ever.
-async fn tell(
-    adapter: &dyn Adapter,
-    to: &Target,
-    what: &Outgoing,
-) -> Result<MessageId, SendError> {
+async fn tell(adapter: &dyn Adapter, to: &Target, what: &Outgoing) -> Result<MessageId, SendError> {
     let late = |_| SendError::Unavailable {
         reason: "it takes too long".to_owned(),
     };
-    timeout(PATIENCE, adapter.send(to, what)).await.map_err(late)?
+    timeout(PATIENCE, adapter.send(to, what))
+        .await
+        .map_err(late)?
 }
 
 /// Cuts what is too long for a message.
 fn fit(text: &str) -> String {
     match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…\n(more than fits here)", text.get(..end).unwrap_or_default()),
+        Some((end, _)) => format!(
+            "{}…\n(more than fits here)",
+            text.get(..end).unwrap_or_default()
+        ),
         None => text.to_owned(),
     }
 }

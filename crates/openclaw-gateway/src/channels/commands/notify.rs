@@ -60,7 +60,8 @@ impl Subscriber {
         let channel = Some(owner.channel.clone()).filter(|channel| channel.as_str() != "telegram");
         Self {
             to: owner.chat.chat.clone(),
-            account_id: Some(owner.account.as_str().to_owned()).filter(|_| !owner.account.is_default()),
+            account_id: Some(owner.account.as_str().to_owned())
+                .filter(|_| !owner.account.is_default()),
             message_thread_id: owner.chat.thread.clone().map(Value::String),
             mode,
             added_at_ms,
@@ -101,7 +102,14 @@ impl Subscriber {
     }
 
     pub(super) fn is_same_chat(&self, other: &Self) -> bool {
-        let place = |of: &Self| (of.channel(), of.account(), of.chat().to_owned(), of.thread());
+        let place = |of: &Self| {
+            (
+                of.channel(),
+                of.account(),
+                of.chat().to_owned(),
+                of.thread(),
+            )
+        };
         place(self) == place(other)
     }
 }
@@ -117,12 +125,17 @@ impl Commands {
                 Notify::On => Some(Mode::Persistent),
                 Notify::Once => Some(Mode::Once),
             };
-            notices.subscribers.retain(|other| !other.is_same_chat(&own));
+            notices
+                .subscribers
+                .retain(|other| !other.is_same_chat(&own));
             if let Some(mode) = mode {
                 if notices.subscribers.len() >= MOST {
                     return false;
                 }
-                notices.subscribers.push(Subscriber { mode, ..own.clone() });
+                notices.subscribers.push(Subscriber {
+                    mode,
+                    ..own.clone()
+                });
             }
             true
         };
@@ -141,7 +154,10 @@ impl Commands {
     pub(super) async fn notices_here(&self, owner: &OwnerSpoke) -> String {
         let own = Subscriber::of(owner, Mode::Persistent, 0);
         let notices = self.0.notices.get().await;
-        let here = notices.subscribers.iter().find(|other| other.is_same_chat(&own));
+        let here = notices
+            .subscribers
+            .iter()
+            .find(|other| other.is_same_chat(&own));
         let here = match here.map(|found| found.mode) {
             Some(Mode::Persistent) => "This chat is told of every request.",
             Some(Mode::Once) => "This chat is told of the next request.",

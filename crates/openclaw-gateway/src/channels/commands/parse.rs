@@ -125,7 +125,10 @@ mod tests {
             ("/pair@bot qr full", setup(SetupProfile::Full, true)),
             ("/pair qr node", setup(SetupProfile::Node, true)),
             ("/pair approve", PairCommand::ApproveOwn),
-            ("/pair approve Ab-1", PairCommand::Approve("Ab-1".to_owned())),
+            (
+                "/pair approve Ab-1",
+                PairCommand::Approve("Ab-1".to_owned()),
+            ),
             ("/pair reject Ab-1", PairCommand::Reject("Ab-1".to_owned())),
             ("/pair pending", PairCommand::Pending),
             ("/pair status", PairCommand::Status),
@@ -142,7 +145,11 @@ mod tests {
 
     #[test]
     fn t20_the_latest_is_only_shown() {
-        for text in ["/pair approve latest", "/pair approve LATEST", "/pair approve --latest"] {
+        for text in [
+            "/pair approve latest",
+            "/pair approve LATEST",
+            "/pair approve --latest",
+        ] {
             assert_eq!(parse(text), Some(PairCommand::Preview));
         }
     }
@@ -166,7 +173,17 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_none() {
-        for text in ["", " ", "pair", "/pairs", "/pairing", "hello /pair", "/pair@", "/pair@a@b", "/pair@b-c"] {
+        for text in [
+            "",
+            " ",
+            "pair",
+            "/pairs",
+            "/pairing",
+            "hello /pair",
+            "/pair@",
+            "/pair@a@b",
+            "/pair@b-c",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -38,7 +38,8 @@ pub(super) struct Message {
     chat: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     thread: Option<String>,
-    message: String,
+    #[serde(rename = "messageId")]
+    id: String,
     /// How often it could not be taken back.
     #[serde(default)]
     failures: u32,
@@ -59,7 +60,7 @@ impl Message {
             chat: self.chat.clone(),
             thread: self.thread.clone(),
         };
-        (chat, MessageId(self.message.clone()))
+        (chat, MessageId(self.id.clone()))
     }
 }
 
@@ -72,7 +73,8 @@ impl Commands {
         title: String,
         message: MessageId,
     ) {
-        self.remember_at(&*owner.adapter, &owner.chat, about, title, message).await;
+        self.remember_at(&*owner.adapter, &owner.chat, about, title, message)
+            .await;
     }
 
     pub(super) async fn remember_at(
@@ -93,7 +95,7 @@ impl Commands {
             account_id: adapter.account().clone(),
             chat: chat.chat.clone(),
             thread: chat.thread.clone(),
-            message: message.0,
+            id: message.0,
             failures: 0,
         };
         let remember = |sent: &mut Sent| {
@@ -107,7 +109,12 @@ impl Commands {
 
     /// Shows under all messages about a request what became of it; but not under the one that is pressed,
     /// which whoever asked for this replaces.
-    pub(super) async fn settle(&self, about: &About, text: &str, but: Option<(&OwnerSpoke, &Pressed)>) {
+    pub(super) async fn settle(
+        &self,
+        about: &About,
+        text: &str,
+        but: Option<(&OwnerSpoke, &Pressed)>,
+    ) {
         if let Ok(mut settled) = self.0.settled.lock() {
             settled.push_back((about.clone(), text.to_owned()));
             if settled.len() > SETTLED {
@@ -136,21 +143,29 @@ impl Commands {
     pub(super) async fn what_became_of(&self, about: &About) -> String {
         let known = self.0.settled.lock().ok().and_then(|settled| {
             let mut known = settled.iter().rev();
-            known.find(|(of, _)| of == about).map(|(_, text)| text.clone())
+            known
+                .find(|(of, _)| of == about)
+                .map(|(_, text)| text.clone())
         });
         if let Some(known) = known {
             return known;
         }
         let sent = self.0.sent.get().await;
         let titled = sent.messages.iter().find(|message| message.about == *about);
-        titled.map_or_else(|| GONE.to_owned(), |message| format!("{}: {GONE}", message.title))
+        titled.map_or_else(
+            || GONE.to_owned(),
+            |message| format!("{}: {GONE}", message.title),
+        )
     }
 
     /// Notices about what does not wait any more, though nobody has told: it was decided while the
     /// gateway did not run.
     pub(super) async fn settle_gone(&self, waits: impl Fn(&About) -> bool) {
         let sent = self.0.sent.get().await;
-        let notices = sent.messages.iter().filter(|message| !matches!(message.about, About::Code(_)));
+        let notices = sent
+            .messages
+            .iter()
+            .filter(|message| !matches!(message.about, About::Code(_)));
         for message in notices.filter(|message| !waits(&message.about)) {
             let text = self.what_became_of(&message.about).await;
             self.settle(&message.about, &text, None).await;
@@ -172,7 +187,9 @@ impl Commands {
             let mut live = live.iter().filter(|token| token.device.is_none());
             live.any(|token| matches!(about, About::Code(hash) if *hash == token.hash))
         };
-        let over = self.take(|message| is_code(message) && !is_usable(&message.about)).await;
+        let over = self
+            .take(|message| is_code(message) && !is_usable(&message.about))
+            .await;
         for mut message in over {
             let (chat, id) = message.at();
             let deleted = match self.adapter(&message.channel, &message.account_id) {

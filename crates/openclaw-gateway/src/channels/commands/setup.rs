@@ -7,7 +7,7 @@ use pairing_core::{DeviceError, Timestamp};
 use zeroize::Zeroizing;
 
 use super::asking::About;
-use super::{Commands, approver, chat_key, STORE_FAILED, store_failed, tell};
+use super::{Commands, STORE_FAILED, approver, chat_key, store_failed, tell};
 use crate::channels::{MessageId, Outgoing, OwnerSpoke, SendError};
 use crate::{Reach, qr, words};
 
@@ -28,7 +28,12 @@ impl Commands {
     ) -> Option<String> {
         let reach = match self.reach() {
             Ok(reach) => reach,
-            Err(error) => return Some(format!("No setup code: {error}. To do: {}.", error.advice())),
+            Err(error) => {
+                return Some(format!(
+                    "No setup code: {error}. To do: {}.",
+                    error.advice()
+                ));
+            }
         };
         let issued = match self.issue(owner, profile, &reach).await {
             Ok(issued) => issued,
@@ -42,7 +47,8 @@ impl Commands {
         };
         match sent {
             Ok(message) => {
-                self.remember(owner, About::Code(issued.hash), String::new(), message).await;
+                self.remember(owner, About::Code(issued.hash), String::new(), message)
+                    .await;
                 None
             }
             Err(error) => {
@@ -97,7 +103,11 @@ impl Commands {
     ) -> String {
         let left = words::left(self.pairing().now(), issued.expires_at);
         let rights = words::rights(&profile.ask(), None);
-        let how = if drawn { "scan the code" } else { "paste the setup code" };
+        let how = if drawn {
+            "scan the code"
+        } else {
+            "paste the setup code"
+        };
         let goes = if owner.adapter.can().deletion {
             "It is deleted here once it was used or is over."
         } else {

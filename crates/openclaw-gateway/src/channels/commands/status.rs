@@ -3,7 +3,7 @@
 use pairing_core::escape;
 
 use super::asking::Asking;
-use super::{Commands, approver, chat_key, STORE_FAILED, store_failed};
+use super::{Commands, STORE_FAILED, approver, chat_key, store_failed};
 use crate::channels::OwnerSpoke;
 use crate::words;
 
@@ -19,19 +19,24 @@ impl Commands {
         let chat = chat_key(owner);
         let counted = self.at_store(move |commands| {
             let devices = commands.pairing().devices();
-            let viewer = pairing_core::Approver::operator("gateway", pairing_core::ScopeSet::admin());
+            let viewer =
+                pairing_core::Approver::operator("gateway", pairing_core::ScopeSet::admin());
             let (tokens, paired) = match (devices.pairing_tokens(), devices.paired(&viewer)) {
                 (Ok(tokens), Ok(list)) => (tokens, list.paired.len()),
                 (Err(error), _) | (_, Err(error)) => return store_failed(&error.0),
             };
             let now = commands.pairing().now();
-            let own = tokens.iter().filter(|token| token.chat.as_ref() == Some(&chat));
+            let own = tokens
+                .iter()
+                .filter(|token| token.chat.as_ref() == Some(&chat));
             let unused: Vec<_> = own.filter(|token| token.device.is_none()).collect();
             let last = unused.iter().map(|token| token.expires_at).max();
-            let last = last.map_or_else(String::new, |at| format!(", for {}", words::left(now, at)));
+            let last =
+                last.map_or_else(String::new, |at| format!(", for {}", words::left(now, at)));
             let (waiting, failed) = commands.waiting();
-            let (asking, senders): (Vec<_>, Vec<_>) =
-                waiting.iter().partition(|asking| matches!(asking, Asking::Device(_)));
+            let (asking, senders): (Vec<_>, Vec<_>) = waiting
+                .iter()
+                .partition(|asking| matches!(asking, Asking::Device(_)));
             let failed = failed.map_or("", |_| " Not everything could be read.");
             format!(
                 "Unused setup codes of this chat: {}{last}.\n\

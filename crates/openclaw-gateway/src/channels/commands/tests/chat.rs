@@ -19,7 +19,8 @@ use tokio::time::timeout;
 
 use crate::channels::commands::Commands;
 use crate::channels::{
-    Abilities, Adapter, Inbox, Later, MessageId, Outgoing, OwnerSpoke, Pressed, SendError, Stop, Target,
+    Abilities, Adapter, Inbox, Later, MessageId, Outgoing, OwnerSpoke, Pressed, SendError, Stop,
+    Target,
 };
 use crate::shared::Shared;
 use crate::{Gateway, Interfaces, Overrides, Settings};
@@ -40,7 +41,11 @@ pub(super) struct Shown {
 impl Shown {
     /// What its buttons hold.
     pub(super) fn buttons(&self) -> Vec<String> {
-        self.what.buttons.iter().map(|button| button.data.clone()).collect()
+        self.what
+            .buttons
+            .iter()
+            .map(|button| button.data.clone())
+            .collect()
     }
 }
 
@@ -86,7 +91,10 @@ impl Chats {
         };
         match timeout(NEVER, looked).await {
             Ok(found) => found,
-            Err(_) => panic!("{:#?}", self.all().iter().map(|s| &s.text).collect::<Vec<_>>()),
+            Err(late) => panic!(
+                "{late}: {:#?}",
+                self.all().iter().map(|s| &s.text).collect::<Vec<_>>()
+            ),
         }
     }
 
@@ -112,13 +120,23 @@ impl Adapter for Chats {
         Box::pin(async move { stop.wait().await })
     }
 
-    fn send<'a>(&'a self, to: &'a Target, what: &'a Outgoing) -> Later<'a, Result<MessageId, SendError>> {
+    fn send<'a>(
+        &'a self,
+        to: &'a Target,
+        what: &'a Outgoing,
+    ) -> Later<'a, Result<MessageId, SendError>> {
         let mut shown = self.shown.lock().unwrap();
         let number = shown.len();
-        let fails = self.fails_from.lock().unwrap().is_some_and(|from| number >= from);
+        let fails = self
+            .fails_from
+            .lock()
+            .unwrap()
+            .is_some_and(|from| number >= from);
         let sent = if fails {
             *self.fails_from.lock().unwrap() = None;
-            Err(SendError::Unavailable { reason: "rain".to_owned() })
+            Err(SendError::Unavailable {
+                reason: "rain".to_owned(),
+            })
         } else {
             shown.push(Shown {
                 chat: to.chat.clone(),
@@ -133,7 +151,11 @@ impl Adapter for Chats {
         Box::pin(async { sent })
     }
 
-    fn delete<'a>(&'a self, _: &'a Target, message: &'a MessageId) -> Later<'a, Result<(), SendError>> {
+    fn delete<'a>(
+        &'a self,
+        _: &'a Target,
+        message: &'a MessageId,
+    ) -> Later<'a, Result<(), SendError>> {
         self.shown.lock().unwrap()[Self::at(message)].deleted = true;
         self.changed.notify_waiters();
         Box::pin(async { Ok(()) })
@@ -208,9 +230,7 @@ impl World {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let text = format!(
-            "{{ gateway: {{ auth: {{ token: 'secret' }}, {gateway} }}, {more} }}"
-        );
+        let text = format!("{{ gateway: {{ auth: {{ token: 'secret' }}, {gateway} }}, {more} }}");
         let text = text.replace("PORT", &port.to_string());
         let config = Config::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
@@ -344,14 +364,21 @@ impl World {
 
     pub(super) fn is_allowed(&self, sender: &str) -> bool {
         let channel = self.pairing.channel("telegram").unwrap();
-        channel.account("default").unwrap().is_allowed(sender).unwrap()
+        channel
+            .account("default")
+            .unwrap()
+            .is_allowed(sender)
+            .unwrap()
     }
 
     /// Requests of devices that wait.
     pub(super) fn waiting(&self) -> Vec<String> {
         let owner = pairing_core::Approver::terminal("ann");
         let pending = self.pairing.devices().list(&owner).unwrap().pending;
-        pending.iter().map(|request| request.id.as_str().to_owned()).collect()
+        pending
+            .iter()
+            .map(|request| request.id.as_str().to_owned())
+            .collect()
     }
 }
 
@@ -391,14 +418,18 @@ impl Phone {
 
     /// Connects with what was pasted; it has to ask.
     pub(super) async fn asks(&self, code: &SetupCode) -> String {
-        let connect = self.connect(&code.url).pairing_token(code.token.expose().to_owned().into());
+        let connect = self
+            .connect(&code.url)
+            .pairing_token(code.token.expose().to_owned().into());
         let refused = connect.open().await.unwrap_err();
         refused.request_id().expect("it has to ask").to_owned()
     }
 
     /// Connects again, once it was let in.
     pub(super) async fn comes(&self, code: &SetupCode) -> (Client, Events) {
-        let connect = self.connect(&code.url).pairing_token(code.token.expose().to_owned().into());
+        let connect = self
+            .connect(&code.url)
+            .pairing_token(code.token.expose().to_owned().into());
         connect.open().await.unwrap()
     }
 }

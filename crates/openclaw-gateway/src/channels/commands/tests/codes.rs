@@ -41,7 +41,11 @@ async fn t51_without_pictures_it_is_drawn() {
     let shown = world.says("/pair qr").await;
     assert!(shown[1].text.contains('▀') && !shown[1].text.contains('\u{1b}'));
     assert!(shown[1].text.lines().all(|line| line.chars().count() <= 80));
-    assert!(shown[0].text.contains("Delete it here"), "{}", shown[0].text);
+    assert!(
+        shown[0].text.contains("Delete it here"),
+        "{}",
+        shown[0].text
+    );
     world.stop().await;
 }
 
@@ -49,7 +53,9 @@ async fn t51_without_pictures_it_is_drawn() {
 async fn t48_t49_t50_nothing_is_issued_without_an_address() {
     let owner = "commands: { ownerAllowFrom: ['telegram:1'] },";
     let url = |url: &str| {
-        format!("{owner} plugins: {{ entries: {{ 'device-pair': {{ config: {{ publicUrl: '{url}' }} }} }} }}")
+        format!(
+            "{owner} plugins: {{ entries: {{ 'device-pair': {{ config: {{ publicUrl: '{url}' }} }} }} }}"
+        )
     };
     let off = format!("{owner} plugins: {{ entries: {{ 'device-pair': {{ enabled: false }} }} }}");
     for (gateway, more, said) in [
@@ -57,13 +63,20 @@ async fn t48_t49_t50_nothing_is_issued_without_an_address() {
         ("bind: 'lan'", owner, "gateway.bind"),
         ("", off.as_str(), "device-pair.enabled is false"),
         ("", &url("ws://gateway.example.org"), "no phone could use"),
-        ("", &url("wss://gateway.example.org:70000"), "no phone could use"),
+        (
+            "",
+            &url("wss://gateway.example.org:70000"),
+            "no phone could use",
+        ),
         ("", &url("ws://0.0.0.0:1"), "no phone could use"),
     ] {
         let world = World::with((gateway, more), EVERYTHING, None).await;
         for text in ["/pair", "/pair qr"] {
             let answer = world.answer(text).await;
-            assert!(answer.starts_with("No setup code") && answer.contains(said), "{answer}");
+            assert!(
+                answer.starts_with("No setup code") && answer.contains(said),
+                "{answer}"
+            );
         }
         assert_eq!(issued(&world), 0);
         let status = world.answer("/pair status").await;
@@ -78,7 +91,13 @@ async fn t49_a_code_that_was_not_delivered_does_not_count() {
     for fails_from in [0, 2] {
         *world.chats.fails_from.lock().unwrap() = Some(fails_from);
         let answers = world.says("/pair").await;
-        assert!(answers.last().unwrap().text.contains("could not be delivered"));
+        assert!(
+            answers
+                .last()
+                .unwrap()
+                .text
+                .contains("could not be delivered")
+        );
         assert_eq!(issued(&world), 0);
     }
     world.stop().await;
@@ -90,7 +109,10 @@ async fn t47_a_used_code_is_deleted_from_the_chat() {
     let code = world.code().await;
     assert!(!world.chats.all()[1].deleted);
     Phone::new(1).asks(&code).await;
-    world.chats.until(|shown| shown[1].deleted.then_some(())).await;
+    world
+        .chats
+        .until(|shown| shown[1].deleted.then_some(()))
+        .await;
     assert!(!world.chats.all()[0].deleted);
     world.stop().await;
 }
@@ -102,11 +124,17 @@ async fn t47_a_code_that_is_over_is_deleted_also_after_a_restart() {
     let mut world = World::with(("", LOCAL), EVERYTHING, files).await;
     let code = world.code().await;
     let kept = std::fs::read_to_string(dir.path().join("chat-messages.json")).unwrap();
-    assert!(!kept.contains(code.token.expose()) && kept.contains("sha256:"), "{kept}");
+    assert!(
+        !kept.contains(code.token.expose()) && kept.contains("sha256:"),
+        "{kept}"
+    );
     world.pause().await;
     world.clock.advance(Duration::from_secs(601));
     world.resume();
-    world.chats.until(|shown| shown[1].deleted.then_some(())).await;
+    world
+        .chats
+        .until(|shown| shown[1].deleted.then_some(()))
+        .await;
     world.stop().await;
 }
 
@@ -120,11 +148,23 @@ async fn cleanup_ends_what_this_chat_has_not_used() {
     let said = world.answer("/pair cleanup").await;
     assert!(said.contains("1 unused setup code of this chat"), "{said}");
     let tokens = world.pairing.devices().pairing_tokens().unwrap();
-    let left: Vec<_> = tokens.iter().filter_map(|token| token.chat.as_deref()).collect();
-    assert_eq!((left.len(), left.contains(&"telegram/default/5")), (2, true));
+    let left: Vec<_> = tokens
+        .iter()
+        .filter_map(|token| token.chat.as_deref())
+        .collect();
+    assert_eq!(
+        (left.len(), left.contains(&"telegram/default/5")),
+        (2, true)
+    );
     assert!(world.chats.all()[3].deleted && !world.chats.all()[5].deleted);
     let status = world.answer("/pair status").await;
-    assert!(status.contains("Unused setup codes of this chat: 0."), "{status}");
-    assert!(status.contains("Waiting: 1 device and 0 senders."), "{status}");
+    assert!(
+        status.contains("Unused setup codes of this chat: 0."),
+        "{status}"
+    );
+    assert!(
+        status.contains("Waiting: 1 device and 0 senders."),
+        "{status}"
+    );
     world.stop().await;
 }
