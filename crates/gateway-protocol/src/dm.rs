@@ -98,6 +98,9 @@ pub struct ApproveParams {
     /// The account it came in through; needed only where two carry the same code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
+    /// Is the sender to be told?
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notify: bool,
 }
 
 /// The parameters of `pairing.reject`.
@@ -125,6 +128,12 @@ pub struct DmDecided {
     pub id: SenderId,
     /// The code of the request that was answered.
     pub code: PairingCode,
+    /// Has the sender been told? `None` where that was not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notified: Option<bool>,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_notified: Option<String>,
 }
 
 /// The parameters of `pairing.allowed`.
@@ -274,6 +283,8 @@ impl From<&PendingRequest> for DmDecided {
             account_id: request.account.clone(),
             id: request.sender.clone(),
             code: request.code,
+            notified: None,
+            not_notified: None,
         }
     }
 }

@@ -9,6 +9,7 @@ use std::io;
 use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
 use openclaw_config::LoadError;
+use openclaw_gateway::channels::FirstOwnerError;
 use openclaw_gateway::{ServeError, TokenFileError};
 use pairing_core::device::{GatewayUrlError, Role, SetupCodeError};
 use pairing_core::{
@@ -121,6 +122,10 @@ pub(crate) enum Failure {
     },
     #[error("the gateway has no `{method}`")]
     Lacks { method: &'static str },
+    #[error("the first owner is made on the gateway's own machine")]
+    OwnerElsewhere,
+    #[error("nobody was made an owner")]
+    FirstOwner(#[from] FirstOwnerError),
     #[error("a sender asks through its channel: there is no asking through a gateway")]
     AskedElsewhere,
     #[error("cannot read the secret in {path}")]
@@ -167,6 +172,7 @@ impl Failure {
             | Self::Channel(_)
             | Self::Account(_)
             | Self::AskedElsewhere
+            | Self::OwnerElsewhere
             | Self::LogFilter { .. }
             | Self::SetupCode(_) => Exit::Usage,
             Self::State(_)
@@ -205,6 +211,10 @@ impl Failure {
                 DeviceError::Store(error) => of_store(error),
                 DeviceError::Entropy(_) => Exit::State,
                 _ => Exit::Refused,
+            },
+            Self::FirstOwner(error) => match error {
+                FirstOwnerError::Present => Exit::Refused,
+                _ => Exit::State,
             },
             Self::Connect { source, .. } => gateway::exit_of(source),
             Self::Serve(error) => gateway::exit_of_serve(error),
@@ -297,6 +307,8 @@ impl Failure {
             Self::SetupCode(_) => {
                 Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())
             }
+            Self::OwnerElsewhere => Some("leave out `--url`, and run it there".to_owned()),
+            Self::FirstOwner(error) => Some(error.advice().to_owned()),
             Self::AskedElsewhere => Some(
                 "leave out `--url`, and run it where the channel's adapter runs".to_owned(),
             ),

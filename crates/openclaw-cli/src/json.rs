@@ -54,6 +54,9 @@ pub(crate) struct Decided<'a> {
     pub(crate) status: &'static str,
     pub(crate) id: &'a SenderId,
     pub(crate) code: PairingCode,
+    /// Has the sender been told, where that was asked for?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) notified: Option<bool>,
 }
 
 /// `allowed add` and `allowed remove`.

@@ -18,14 +18,12 @@ mod node;
 mod nodes;
 mod pairing;
 mod place;
-pub mod qr;
 mod remote;
 mod secret_file;
 mod setup;
 mod spinner;
 mod subject;
 mod target;
-mod text;
 mod watch;
 
 use std::ffi::OsString;
@@ -35,12 +33,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use openclaw_config::Config;
+use openclaw_gateway::words as text;
 use pairing_core::{Approver, Clock, Entropy, Pairing};
 use pairing_fs::StateDir;
 use zeroize::Zeroizing;
 
 pub use console::{Console, Key, Keys};
-pub use openclaw_gateway::Var;
+pub use openclaw_gateway::{Var, qr};
 pub use remote::Spinner;
 pub use spinner::spinner;
 
@@ -188,7 +187,7 @@ fn execute(
             place.load()?;
             let config = place.config.clone().unwrap_or_default();
             // What is wrong with the address is said before anything else.
-            let phone = setup::Phone::new(&options, &config)?;
+            let phone = setup::reach(&options, &config)?;
             let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;
             setup::run(&options, &phone, &backend, screen)
         }
@@ -211,6 +210,7 @@ fn execute(
             let backend = place.backend(command.purpose(screen.has_keys()), screen)?;
             let call = pairing::Call {
                 backend,
+                state: place.state.ok(),
                 config: place.config.unwrap_or_default(),
                 json,
             };

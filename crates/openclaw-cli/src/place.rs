@@ -27,7 +27,7 @@ const KNOCK: Duration = Duration::from_millis(500);
 
 /// What the choice rests on.
 pub(crate) struct Place<'a> {
-    state: Result<StateDir, NoStateDir>,
+    pub(crate) state: Result<StateDir, NoStateDir>,
     pub(crate) target: TargetOptions,
     /// `None` where there is none, or where it cannot be read.
     pub(crate) config: Option<Config>,

@@ -3,39 +3,34 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use openclaw_config::{Bind, Config};
-use pairing_core::device::GatewayUrl;
+use openclaw_config::Config;
+use openclaw_gateway::qr::{self, QrError};
+use openclaw_gateway::{Reach, ReachError};
 use pairing_core::escape;
 
 use crate::args::SetupOptions;
 use crate::backend::{Backend, SetupIssued};
 use crate::console::Screen;
-use crate::qr::{self, QrError};
 use crate::{Exit, Failure, json, text};
 
-/// An address for a phone, and how it was found.
-pub(crate) struct Phone {
-    url: GatewayUrl,
-    source: &'static str,
-    tls_fingerprint: Option<String>,
-}
-
-impl Phone {
-    /// The address, if setup codes may be issued at all.
-    pub(crate) fn new(options: &SetupOptions, config: &Config) -> Result<Self, Failure> {
-        if config.device_pair.enabled {
-            target(options, config)
-        } else {
-            Err(Failure::SetupDisabled)
-        }
-    }
+/// The address that was named, or else the configured one, if setup codes may be issued at all.
+pub(crate) fn reach(options: &SetupOptions, config: &Config) -> Result<Reach, Failure> {
+    let configured = match (&options.url, config.device_pair.enabled) {
+        (Some(url), true) => return Ok(Reach::at(url.clone(), "--url")),
+        _ => Reach::configured(config),
+    };
+    configured.map_err(|error| match error {
+        ReachError::Disabled => Failure::SetupDisabled,
+        ReachError::Configured { key, source } => Failure::ConfiguredUrl { key, source },
+        _ => Failure::NoUrl,
+    })
 }
 
 /// Issues a setup code and shows it. What can be wrong with the address or the file is found out before
 /// that; a code that then cannot be shown is known to nobody, and ends by itself.
 pub(crate) fn run(
     options: &SetupOptions,
-    target: &Phone,
+    target: &Reach,
     backend: &Backend,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
@@ -117,44 +112,6 @@ fn draw(code: &str, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
         Err(error) => screen.caution(&format!("{error}: paste the setup code")),
     }
     Ok(())
-}
-
-/// The address that was named, or else the configured one.
-fn target(options: &SetupOptions, config: &Config) -> Result<Phone, Failure> {
-    let named = |url, source| Phone {
-        url,
-        source,
-        tls_fingerprint: None,
-    };
-    if let Some(url) = &options.url {
-        return Ok(named(url.clone(), "--url"));
-    }
-    let configured = |text: &str, key| {
-        let url = GatewayUrl::parse(text);
-        let url = url.map_err(|source| Failure::ConfiguredUrl { key, source })?;
-        Ok(named(url, key))
-    };
-    if let Some(text) = &config.device_pair.public_url {
-        return configured(text, "plugins.entries.device-pair.config.publicUrl");
-    }
-    let gateway = &config.gateway;
-    if let Some(text) = &gateway.remote.url {
-        return Ok(Phone {
-            tls_fingerprint: gateway.remote.tls_fingerprint.clone(),
-            ..configured(text, "gateway.remote.url")?
-        });
-    }
-    if let Bind::Custom(host) = &gateway.bind {
-        let scheme = if gateway.tls.enabled { "wss" } else { "ws" };
-        let host = if host.contains(':') {
-            format!("[{host}]")
-        } else {
-            host.clone()
-        };
-        let text = format!("{scheme}://{host}:{}", gateway.port);
-        return configured(&text, "gateway.customBindHost");
-    }
-    Err(Failure::NoUrl)
 }
 
 /// A new file that only its owner may read: what is drawn in it is a secret.

@@ -53,6 +53,8 @@ pub struct Config {
     pub device_pair: DevicePair,
     /// Owners in chats: who may give the bot commands, as it is written (`telegram:12345`).
     pub owner_allow_from: Vec<String>,
+    /// Are owners told of every request in their chats?
+    pub notify_owners: bool,
     channels: Channels,
     slips: Vec<Slip>,
     places: BTreeMap<String, Option<Position>>,
@@ -119,7 +121,7 @@ impl Config {
         })?;
         let root = Root {
             cursor: &mut outline.cursor(),
-            sections: &["gateway", "channels", "plugins", "commands"],
+            sections: &["gateway", "channels", "plugins", "commands", "pairing"],
         };
         // The first time over looks at what comes after the value, too.
         let root = json5::from_str::<IgnoredAny>(text)
@@ -233,6 +235,9 @@ impl Config {
             .senders("ownerAllowFrom", reader)
             .unwrap_or_default();
         commands.finish(reader);
+        let mut pairing = root.child("pairing", reader);
+        let notify_owners = pairing.flag("notify", reader).unwrap_or(false);
+        pairing.finish(reader);
         root.finish(reader);
         reader.slips.sort_by_key(|slip| slip.at);
         Self {
@@ -240,6 +245,7 @@ impl Config {
             channels,
             device_pair,
             owner_allow_from,
+            notify_owners,
             slips: std::mem::take(&mut reader.slips),
             places: std::mem::take(&mut reader.asked),
         }
@@ -268,6 +274,7 @@ impl fmt::Debug for Config {
             .field("gateway", &self.gateway)
             .field("device_pair", &self.device_pair)
             .field("owner_allow_from", &self.owner_allow_from)
+            .field("notify_owners", &self.notify_owners)
             .field("channels", &self.channels)
             .field("slips", &self.slips)
             .finish_non_exhaustive()

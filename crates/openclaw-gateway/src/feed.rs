@@ -20,6 +20,7 @@ use pairing_core::{
 
 use tokio::sync::oneshot;
 
+use crate::channels::news::News;
 use crate::sessions::Session;
 use crate::shared::{Chain, Shared, event as frame};
 
@@ -236,6 +237,7 @@ impl Feed<'_> {
             .filter(|(id, _)| !before.contains_key(*id))
         {
             self.shared.metrics.requested("device");
+            self.news(News::Asks);
             self.tell(
                 event::DEVICE_REQUESTED,
                 &PendingDevice::from(new),
@@ -277,6 +279,7 @@ impl Feed<'_> {
 
     fn device_resolved(&self, gone: &DeviceRequest, decision: Decision) {
         self.shared.metrics.decided("device", label(decision));
+        self.news(News::Device(Box::new(gone.clone()), decision));
         let resolved = DeviceResolved {
             request_id: gone.id.clone(),
             device_id: gone.device,
@@ -385,6 +388,7 @@ impl Feed<'_> {
                 .filter(|(place, new)| !goes_on(&before, place, new))
             {
                 self.shared.metrics.requested("dm");
+                self.news(News::Asks);
                 let request = DmRequest::new(new, self.shared.pairing.limits());
                 self.tell(event::DM_REQUESTED, &request, Session::may_see_senders);
             }
@@ -405,6 +409,7 @@ impl Feed<'_> {
 
     fn sender_resolved(&self, gone: &PendingRequest, decision: Decision) {
         self.shared.metrics.decided("dm", label(decision));
+        self.news(News::Sender(Box::new(gone.clone()), decision));
         let resolved = DmResolved {
             channel: gone.channel.clone(),
             account_id: gone.account.clone(),
@@ -447,6 +452,11 @@ impl Feed<'_> {
 
     fn tell(&self, name: &str, payload: &impl serde::Serialize, to: impl Fn(&Session) -> bool) {
         self.shared.sessions.broadcast(&frame(name, payload), to);
+    }
+
+    /// Tells the gateway itself. Nobody has to listen.
+    fn news(&self, news: News) {
+        let _ = self.shared.news.send(news);
     }
 
     fn now(&self) -> i64 {

@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{self, Message};
 
 use crate::channels::Incoming;
+pub use crate::channels::commands::{Notify, PairCommand};
 use crate::channels::telegram::update;
 use crate::conn;
 use crate::edge::{Arrival, Origin};

@@ -11,15 +11,18 @@ use arc_swap::ArcSwap;
 use gateway_protocol::close;
 use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
 use pairing_core::{Devices, Entropy, Pairing};
-use pairing_fs::SystemEntropy;
+use pairing_fs::{StateDir, SystemEntropy};
 use tokio::net::TcpListener;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use pairing_core::device::Role;
 
-use crate::channels::{Adapter, Channels, Gate, Message, OwnerCommands, Stop, run as run_adapter};
+use crate::channels::commands::Commands;
+use crate::channels::{
+    Adapter, Channels, Gate, Message, OwnerCommands, Stop, news, run as run_adapter,
+};
 use crate::conn::outbox::End;
 use crate::feed;
 use crate::invokes::Invokes;
@@ -38,8 +41,12 @@ pub struct Gateway {
     shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
+    pair_commands: Option<PairCommands>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
+
+/// Where `/pair` keeps what outlives the process, if anywhere.
+type PairCommands = Option<StateDir>;
 
 /// Puts a [`Gateway`] together.
 pub struct GatewayBuilder {
@@ -51,6 +58,7 @@ pub struct GatewayBuilder {
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
     channels: Channels,
+    pair_commands: Option<PairCommands>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -117,6 +125,16 @@ impl GatewayBuilder {
         self
     }
 
+    /// Lets owners decide in their chats: `/pair`, and notices with buttons where the configuration or an
+    /// owner asks for them. Which chats are told, and what is to be taken out of chats again, is kept in
+    /// the state directory; without one it is forgotten when the gateway ends.
+    pub fn pair_commands(self, state: Option<&StateDir>) -> Self {
+        Self {
+            pair_commands: Some(state.cloned()),
+            ..self
+        }
+    }
+
     /// Counts in these metrics, which the store may share.
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
@@ -136,6 +154,8 @@ impl GatewayBuilder {
             self.methods.add_send();
         }
         let limits = &self.settings.limits;
+        let listened = self.listeners.first().and_then(|on| on.local_addr().ok());
+        let port = listened.map_or(self.settings.port, |address| address.port());
         let shared = Shared {
             sessions: Sessions::default(),
             lockouts: Lockouts::new(limits),
@@ -146,8 +166,10 @@ impl GatewayBuilder {
             settings: ArcSwap::from_pointee(self.settings),
             methods: self.methods,
             metrics: self.metrics,
-            channels: self.channels,
             entropy: self.entropy,
+            news: broadcast::channel(news::WAITING).0,
+            channels: self.channels,
+            port,
             started: Instant::now(),
             store_is_well: AtomicBool::new(true),
         };
@@ -155,6 +177,7 @@ impl GatewayBuilder {
             shared: Arc::new(shared),
             listeners: self.listeners,
             tls: self.tls,
+            pair_commands: self.pair_commands,
             shutdown: self.shutdown,
         }
     }
@@ -172,6 +195,7 @@ impl Gateway {
             listeners: Vec::new(),
             tls: None,
             channels: Channels::default(),
+            pair_commands: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -193,6 +217,7 @@ impl Gateway {
             shared,
             listeners,
             tls,
+            pair_commands,
             shutdown,
         } = self;
         // Before anybody can ask: whoever does is news.
@@ -212,6 +237,12 @@ impl Gateway {
         tasks.spawn(tick(shared.clone()));
         tasks.spawn(presence(shared.clone()));
         tasks.spawn(upkeep(shared.clone()));
+        if let Some(state) = pair_commands {
+            let commands = Commands::new(shared.clone(), state.as_ref());
+            // Those of the embedder's own stay.
+            let _ = shared.channels.commands.set(commands.handle());
+            tasks.spawn(commands.run(Stop::from(stopped.clone())));
+        }
         let mut chats = start_channels(&shared, &stopped);
 
         shutdown.await;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openclaw_config::{Bind, Config, LoadError, Secret};
@@ -12,6 +12,7 @@ use pairing_core::{Channels, Clock as _, Pairing, PairingBuilder};
 use pairing_fs::{AuditLog, FsStore, StateDir, SystemClock, SystemEntropy, discovered_channels};
 use tokio::net::TcpListener;
 
+use crate::channels::{owners_path, with_first_owner};
 use crate::shared::Chain;
 use crate::{
     BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
@@ -127,7 +128,8 @@ pub async fn serve(
         bind,
         home: var("HOME").map(PathBuf::from),
     };
-    let settings = Settings::from_config(&prepared.config, &overrides)?;
+    let config = with_first_owner(prepared.config, &state);
+    let settings = Settings::from_config(&config, &overrides)?;
     let tls = settings.tls.as_ref().map(|files| load_tls(files, &state));
     let tls = tls.transpose()?;
     let interfaces = Interfaces::of_this_machine().map_err(ServeError::Interfaces)?;
@@ -138,6 +140,7 @@ pub async fn serve(
     let pairing = open(&state, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
+        .pair_commands(Some(&state))
         .shutdown(shutdown);
     for adapter in adapters {
         builder = builder.adapter(adapter);
@@ -157,7 +160,7 @@ pub async fn serve(
         instance.listens_on(address.port());
     }
     let gateway = builder.build();
-    let reload = follow(&state, var, overrides, gateway.handle());
+    let reload = follow(&state, &var, overrides, gateway.handle());
     announce(&Announcement {
         addresses,
         token: prepared.token,
@@ -186,10 +189,9 @@ fn open(state: &StateDir, metrics: Metrics) -> Pairing {
         .build()
 }
 
-/// Goes by every new configuration that can be gone by.
-fn follow(state: &StateDir, var: Var, overrides: Overrides, handle: Handle) -> Option<Reload> {
-    let load = move |path: &std::path::Path| Config::load(path, |name| var(name));
-    let tell = move |loaded: Result<Config, LoadError>| match loaded {
+/// Goes by every new configuration that can be gone by, and by the first owner once there is one.
+fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> Vec<Reload> {
+    let go_by = Arc::new(move |loaded: Result<Config, LoadError>| match loaded {
         Ok(config) => match Settings::from_config(&config, &overrides) {
             Ok(settings) => handle.reload(settings),
             Err(error) => tracing::error!(
@@ -200,14 +202,23 @@ fn follow(state: &StateDir, var: Var, overrides: Overrides, handle: Handle) -> O
         Err(error) => tracing::error!(
             error = %Chain(&error), "the new configuration cannot be read, the one before goes on"
         ),
+    });
+    let watch = |path: &Path| {
+        let (state, var, go_by) = (state.clone(), var.clone(), go_by.clone());
+        let load = move |_: &Path| {
+            let config = Config::load(state.config(), |name| var(name))?;
+            Ok(with_first_owner(config, &state))
+        };
+        Reload::watch(path, load, move |loaded| go_by(loaded))
+            .inspect_err(|error| {
+                tracing::warn!(error = %Chain(error), advice = error.advice(), "not followed");
+            })
+            .ok()
     };
-    match Reload::watch(state.config(), load, tell) {
-        Ok(reload) => Some(reload),
-        Err(error) => {
-            tracing::warn!(error = %Chain(&error), advice = error.advice(), "not followed");
-            None
-        }
-    }
+    [watch(state.config()), watch(&owners_path(state))]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 impl std::fmt::Debug for ServeOptions {

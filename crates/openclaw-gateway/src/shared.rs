@@ -9,9 +9,11 @@ use gateway_protocol::{Event, StateVersion};
 use pairing_core::{Entropy, EntropyError, Pairing, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::channels::Channels;
+use crate::channels::news::News;
 use crate::conn::outbox::frame;
 use crate::invokes::Invokes;
 use crate::lockout::Lockouts;
@@ -31,8 +33,12 @@ pub(crate) struct Shared {
     pub(crate) invokes: Invokes,
     pub(crate) methods: Methods,
     pub(crate) metrics: Metrics,
-    pub(crate) channels: Channels,
     pub(crate) entropy: Box<dyn Entropy>,
+    /// Told of requests by the feed.
+    pub(crate) news: broadcast::Sender<News>,
+    pub(crate) channels: Channels,
+    /// The port that it listens on.
+    pub(crate) port: u16,
     /// What setup codes say of the certificate.
     pub(crate) tls_fingerprint: Option<String>,
     pub(crate) started: Instant,

@@ -86,7 +86,7 @@ pub(crate) enum Command {
 pub(crate) enum PairingCommand {
     List(Option<ChannelId>, Option<AccountId>),
     Watch,
-    Approve(Option<ChannelId>, Option<AccountId>, PairingCode),
+    Approve(Option<ChannelId>, Option<AccountId>, Approving),
     Reject(Option<ChannelId>, Option<AccountId>, String),
     Allowed(ChannelId, AccountId, AllowedCommand),
     Request(ChannelId, AccountId, Asking),
@@ -121,6 +121,16 @@ pub(crate) enum AllowedCommand {
     List,
     Add(String),
     Remove(String),
+}
+
+/// Whom to let in, and what goes with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Approving {
+    pub(crate) code: PairingCode,
+    /// Is the sender told?
+    pub(crate) notify: bool,
+    /// Are they made the first owner?
+    pub(crate) make_owner: bool,
 }
 
 /// Who asks.
@@ -271,6 +281,8 @@ impl RawPairing {
             Self::Approve(RawApprove {
                 channel,
                 code,
+                notify,
+                make_owner,
                 options,
             }) => {
                 let at = options.place(channel)?;
@@ -278,8 +290,13 @@ impl RawPairing {
                     let lone = known_channel(&code).filter(|_| at.channel.is_none());
                     lone.map_or(wrong.into(), UsageError::LoneChannel)
                 })?;
+                let approving = Approving {
+                    code,
+                    notify,
+                    make_owner,
+                };
                 (
-                    PairingCommand::Approve(at.channel, at.account, code),
+                    PairingCommand::Approve(at.channel, at.account, approving),
                     at.json,
                 )
             }

@@ -133,6 +133,12 @@ pub(super) struct RawApprove {
     /// The code that the sender received
     #[arg(required = true)]
     pub(super) code: String,
+    /// Tell the sender, through the gateway
+    #[arg(long)]
+    pub(super) notify: bool,
+    /// Make them the first owner too, who may give the bot commands and decide as you do
+    #[arg(long)]
+    pub(super) make_owner: bool,
     #[command(flatten)]
     pub(super) options: RawOptions,
 }

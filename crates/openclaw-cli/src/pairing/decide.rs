@@ -1,32 +1,94 @@
 //! `openclaw pairing approve` and `reject`.
 
+use std::path::PathBuf;
+
+use openclaw_config::Config;
+use openclaw_gateway::channels;
 use pairing_core::store::PendingRequest;
-use pairing_core::{AccountId, ChannelId, ChannelRules, DecisionError, PairingCode, escape};
+use pairing_core::{
+    AccountId, ChannelId, ChannelRules, Channels, DecisionError, PairingCode, escape,
+};
+use pairing_fs::StateDir;
 
 use super::{Call, Place};
-use crate::args::UsageError;
+use crate::args::{Approving, UsageError};
 use crate::backend::Waiting;
 use crate::console::Screen;
 use crate::{Exit, Failure, json, text};
+
+/// The place where the first owner is written down.
+struct FirstOwner<'c> {
+    state: &'c StateDir,
+    config: &'c Config,
+}
+
+impl FirstOwner<'_> {
+    fn make(&self, request: &PendingRequest) -> Result<(), Failure> {
+        let (known, channel) = (Channels::builtin(), &request.channel);
+        channels::make_owner(self.state, self.config, &known, channel, &request.sender)?;
+        Ok(())
+    }
+
+    fn path(&self) -> PathBuf {
+        channels::owners_path(self.state)
+    }
+}
 
 impl Call {
     pub(super) fn approve(
         &self,
         channel: Option<&ChannelId>,
         account: Option<&AccountId>,
-        code: PairingCode,
+        approving: Approving,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
+        let Approving {
+            code,
+            notify,
+            make_owner,
+        } = approving;
+        // Whether there can be a first owner is found out before anything is decided.
+        let owner = make_owner.then(|| self.first_owner()).transpose()?;
         let channel = match channel {
             Some(id) => id.clone(),
             None => self.holding(account, code.as_str(), "code", screen, |_, request| {
                 request.code == code
             })?,
         };
-        let request = self.backend.approve_sender(&channel, account, code)?;
-        let exit = self.decided("approved", &request, screen)?;
+        let (request, told) = self
+            .backend
+            .approve_sender(&channel, account, code, notify)?;
+        let notified = told.as_ref().map(Result::is_ok);
+        let exit = self.decided("approved", &request, notified, screen)?;
+        match told {
+            Some(Ok(())) => screen.note("The sender has been told."),
+            Some(Err(why)) => screen.caution(&format!(
+                "the sender has not been told: {}",
+                escape(&why).limit(300)
+            )),
+            None => {}
+        }
+        if let Some(owner) = owner {
+            owner.make(&request)?;
+            screen.note(format_args!(
+                "{}:{} is the first owner now, by {}.",
+                request.channel,
+                escape(request.sender.as_str()),
+                owner.path().display()
+            ));
+        }
         self.mind_policy(&request.channel, &request.account, screen);
         Ok(exit)
+    }
+
+    fn first_owner(&self) -> Result<FirstOwner<'_>, Failure> {
+        let state = self.state.as_ref().filter(|_| self.backend.is_here());
+        let owner = FirstOwner {
+            state: state.ok_or(Failure::OwnerElsewhere)?,
+            config: &self.config,
+        };
+        channels::may_make_owner(owner.state, owner.config, &Channels::builtin())?;
+        Ok(owner)
     }
 
     pub(super) fn reject(
@@ -62,7 +124,7 @@ impl Call {
             }
             failure => failure,
         })?;
-        self.decided("rejected", &rejected, screen)
+        self.decided("rejected", &rejected, None, screen)
     }
 
     /// The one channel with a pending request that matches; those of the account come first.
@@ -123,6 +185,7 @@ impl Call {
         &self,
         status: &'static str,
         request: &PendingRequest,
+        notified: Option<bool>,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         let PendingRequest {
@@ -140,6 +203,7 @@ impl Call {
                 status,
                 id: sender,
                 code: *code,
+                notified,
             })?;
         } else {
             let known = match text::meta(meta) {

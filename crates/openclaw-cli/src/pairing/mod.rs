@@ -9,6 +9,7 @@ use std::fmt;
 
 use openclaw_config::Config;
 use pairing_core::{Account, AccountId, ChannelId, DmPolicy, escape};
+use pairing_fs::StateDir;
 
 use crate::args::PairingCommand;
 use crate::backend::{Backend, Files};
@@ -20,6 +21,8 @@ use crate::{Exit, Failure};
 pub(crate) struct Call {
     pub(crate) backend: Backend,
     pub(crate) config: Config,
+    /// Where the first owner would be written down.
+    pub(crate) state: Option<StateDir>,
     pub(crate) json: bool,
 }
 
@@ -37,8 +40,8 @@ impl Call {
                 let source = Source::follow(&mut self.backend)?;
                 watch::run(&watch::Senders(&self), source, self.json, screen)
             }
-            PairingCommand::Approve(channel, account, code) => {
-                self.approve(channel.as_ref(), account.as_ref(), *code, screen)
+            PairingCommand::Approve(channel, account, approving) => {
+                self.approve(channel.as_ref(), account.as_ref(), *approving, screen)
             }
             PairingCommand::Reject(channel, account, request) => {
                 self.reject(channel.as_ref(), account.as_ref(), request, screen)

@@ -54,7 +54,7 @@ impl Watched<7> for Senders<'_> {
         let did = if approve {
             self.0
                 .backend
-                .approve_sender(channel, account, request.code)?;
+                .approve_sender(channel, account, request.code, false)?;
             "Approved"
         } else {
             let code = request.code.as_str();

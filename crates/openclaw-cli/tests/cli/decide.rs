@@ -95,3 +95,33 @@ fn a_channel_that_cannot_be_searched() {
     session.person("pairing approve M8NGT2AA");
     session.finish("approve-unread");
 }
+
+#[test]
+fn t67_without_a_gateway_nobody_can_tell_the_sender() {
+    let mut session = Session::recorded();
+    session.person("pairing approve telegram M8NGT2AA --notify");
+    session.pipe("pairing approve R8M42HK4 --notify --json");
+    session.finish("approve-notify");
+}
+
+#[test]
+fn t38_the_first_owner_is_made_by_saying_so_and_once() {
+    let mut session = Session::recorded();
+    session.write_in(
+        ".",
+        "openclaw.json",
+        "{ commands: { ownerAllowFrom: ['discord:1'] } }",
+    );
+    session.person("pairing approve telegram M8NGT2AA --make-owner");
+    session.write_in(".", "openclaw.json", "{}");
+    session.person("pairing approve umksKDC8 --account work");
+    let owners = session.state().join("owners.json");
+    assert!(!owners.exists());
+    session.person("pairing approve telegram M8NGT2AA --make-owner");
+    let made = std::fs::read_to_string(&owners).unwrap();
+    assert!(made.contains("\"telegram:"), "{made}");
+    session.pipe("pairing approve R8M42HK4 --make-owner --json");
+    assert_eq!(std::fs::read_to_string(&owners).unwrap(), made);
+    session.person("pairing list");
+    session.finish("make-owner");
+}

@@ -71,9 +71,10 @@ fn meaning(config: &Config) -> String {
         gateway,
         device_pair,
         owner_allow_from,
+        notify_owners,
         ..
     } = config;
-    format!("{gateway:?} {device_pair:?} {owner_allow_from:?} {accounts:?}")
+    format!("{gateway:?} {device_pair:?} {owner_allow_from:?} {notify_owners} {accounts:?}")
 }
 
 #[test]

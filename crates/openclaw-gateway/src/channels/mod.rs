@@ -5,9 +5,12 @@
 
 mod adapters;
 mod backoff;
+pub(crate) mod commands;
+mod first_owner;
 mod gate;
 mod held;
 mod message;
+pub(crate) mod news;
 mod owners;
 mod rules;
 mod run;
@@ -24,10 +27,12 @@ use pairing_core::{AccountId, ChannelId, Timestamp};
 use tokio::sync::{mpsc, watch};
 
 pub use adapters::Adapters;
+pub use first_owner::{FirstOwnerError, make_owner, may_make_owner, owners_path};
 pub use message::{By, Message};
 pub use owners::{OwnerCommands, OwnerSpoke, Owners};
 
 pub(crate) use adapters::configured;
+pub(crate) use first_owner::with_first_owner;
 pub(crate) use gate::{Channels, Gate};
 pub(crate) use run::run;
 pub(crate) use sends::{Begun, digest};
@@ -67,17 +72,21 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// Takes back what was sent, where it [`can`](Self::can).
     fn delete<'a>(
         &'a self,
-        from: &'a Target,
-        message: &'a MessageId,
-    ) -> Later<'a, Result<(), SendError>>;
+        _from: &'a Target,
+        _message: &'a MessageId,
+    ) -> Later<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
 
     /// Puts something else in place of what was sent, where it has buttons; they go with it.
     fn replace<'a>(
         &'a self,
-        at: &'a Target,
-        message: &'a MessageId,
-        text: &'a str,
-    ) -> Later<'a, Result<(), SendError>>;
+        _at: &'a Target,
+        _message: &'a MessageId,
+        _text: &'a str,
+    ) -> Later<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
 }
 
 /// What an adapter can do beside sending text.

@@ -1,6 +1,7 @@
 //! `pairing.*`: who may talk to the bot.
 
 use std::cmp::Reverse;
+use std::time::Duration;
 
 use gateway_protocol::dm::{
     AllowedParams, ApproveParams, DmAllowed, DmDecided, DmListed, DmRequest, DmRequests,
@@ -9,7 +10,10 @@ use gateway_protocol::dm::{
 use gateway_protocol::{ErrorShape, Text};
 use pairing_core::{Account, AccountId, AllowlistError, Channel, ChannelError};
 
+use tokio::time::timeout;
+
 use super::{Call, Reply, of_decision, of_list, shown, store_failed};
+use crate::channels::{Outgoing, Target};
 use crate::shared::Chain;
 
 pub(super) fn list(call: &Call) -> Reply {
@@ -62,15 +66,50 @@ fn read(
     Ok(())
 }
 
-pub(super) fn approve(call: &Call) -> Reply {
+/// Approves, and tells the sender where that is asked for: through the account that they wrote to. That it
+/// did not work is said, and undoes nothing.
+pub(super) async fn approve(call: Call) -> Reply {
     let params: ApproveParams = call.params()?;
+    let notify = params.notify;
+    let mut decided = call
+        .at_store(move |call| approve_now(call, &params))
+        .await?;
+    if notify {
+        let told = tell(&call, &decided).await;
+        decided.notified = Some(told.is_ok());
+        decided.not_notified = told.err();
+    }
+    call.reply(&decided)
+}
+
+fn approve_now(call: &Call, params: &ApproveParams) -> Result<DmDecided, ErrorShape> {
     let (channel, approver) = (channel(call, &params.channel)?, call.approver());
     let approved = match &params.account_id {
         Some(name) => account(&channel, Some(name))?.approve(&params.code, &approver),
         None => channel.approve(&params.code, &approver),
     };
     let approved = approved.map_err(of_decision)?;
-    call.reply(&DmDecided::from(&approved.request))
+    Ok(DmDecided::from(&approved.request))
+}
+
+/// How long a chat system may take; the caller waits for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+async fn tell(call: &Call, decided: &DmDecided) -> Result<(), String> {
+    let adapters = &call.shared.channels.adapters;
+    let Some(adapter) = adapters.get(&decided.channel, &decided.account_id) else {
+        return Err("the gateway does not run this account".to_owned());
+    };
+    let chat = Target {
+        chat: decided.id.as_str().to_owned(),
+        thread: None,
+    };
+    let what = Outgoing::text("OpenClaw: access approved. Send a message to start.");
+    match timeout(PATIENCE, adapter.send(&chat, &what)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(Chain(&error).to_string()),
+        Err(_) => Err("the chat system takes too long".to_owned()),
+    }
 }
 
 pub(super) fn reject(call: &Call) -> Reply {

@@ -111,7 +111,7 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 18] = [
+        let blocking: [Row; 17] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
@@ -125,7 +125,6 @@ impl Methods {
             ("node.pair.verify", PAIRING, nodes::verify),
             ("node.rename", PAIRING, nodes::rename),
             ("pairing.list", PAIRING, dm::list),
-            ("pairing.approve", PAIRING, dm::approve),
             ("pairing.reject", PAIRING, dm::reject),
             ("pairing.allowed", PAIRING, dm::allowed),
             ("pairing.allow", PAIRING, dm::allow),
@@ -143,6 +142,8 @@ impl Methods {
         }
         let name = "node.invoke";
         methods.add(name, WRITE, later(invoke::invoke), name);
+        let name = "pairing.approve";
+        methods.add(name, PAIRING, later(dm::approve), name);
         methods
     }
 
@@ -264,6 +265,26 @@ impl Call {
     /// The parameters, read strictly: what does not fit is an answer that names the field.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, ErrorShape> {
         read_params(&self.method, self.params.as_deref())
+    }
+
+    /// Asks the store, where waiting is allowed.
+    async fn at_store<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Self) -> Result<T, ErrorShape> + Send + 'static,
+    ) -> Result<T, ErrorShape> {
+        let call = self.clone();
+        // One client that asks much at once does not keep others from the store.
+        let _turn = self.session.at_store.acquire().await;
+        let ran = tokio::task::spawn_blocking(move || {
+            // Its right may have ended while it waited for its turn.
+            if call.session.is_live() {
+                ask(&call)
+            } else {
+                Err(ErrorShape::unavailable("access was revoked"))
+            }
+        });
+        let failed = |_| Err(ErrorShape::unavailable("the request failed"));
+        ran.await.unwrap_or_else(failed)
     }
 
     /// The service.

@@ -98,12 +98,14 @@ impl Backend {
         known.then_some(id)
     }
 
+    /// Lets a sender in, and tells them where that is asked for: whether that worked, or why not.
     pub(crate) fn approve_sender(
         &self,
         channel: &ChannelId,
         account: Option<&AccountId>,
         code: PairingCode,
-    ) -> Result<PendingRequest, Failure> {
+        notify: bool,
+    ) -> Result<(PendingRequest, Option<Result<(), String>>), Failure> {
         match self {
             Self::Files(files) => {
                 let (channel, by) = (files.channel(channel)?, &files.approver);
@@ -111,14 +113,24 @@ impl Backend {
                     Some(id) => channel.account(id.as_str())?.approve(code.as_str(), by)?,
                     None => channel.approve(code.as_str(), by)?,
                 };
-                Ok(approved.request)
+                let nobody = "no gateway runs that could";
+                let told = notify.then(|| Err(nobody.to_owned()));
+                Ok((approved.request, told))
             }
             Self::Gateway(remote) => {
-                let params = json!({ "channel": channel, "code": code });
+                let mut params = json!({ "channel": channel, "code": code });
+                if notify {
+                    params["notify"] = json!(true);
+                }
                 let decided = remote.call("pairing.approve", &with(params, account));
                 let decided: DmDecided =
                     decided.map_err(|failure| none_pending(failure, channel))?;
-                Ok(decided_request(decided))
+                let told = notify.then(|| match (decided.notified, &decided.not_notified) {
+                    (Some(true), _) => Ok(()),
+                    (_, Some(why)) => Err(why.clone()),
+                    (_, None) => Err("the gateway has not said that it did".to_owned()),
+                });
+                Ok((decided_request(decided), told))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Words for people.
+//! Words for people, on a terminal as in a chat. What came from outside is escaped.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use pairing_core::device::{Ask, Device, DeviceInfo, Role};
 use pairing_core::{Metadata, Scope, ScopeSet, Timestamp, escape};
 
 /// `3 min ago`; what lies in the future by a clock that is behind is `just now`.
-pub(crate) fn ago(now: Timestamp, at: Timestamp) -> String {
+pub fn ago(now: Timestamp, at: Timestamp) -> String {
     match now.since(at) {
         Some(age) if age >= Duration::from_secs(1) => format!("{} ago", span(age)),
         _ => "just now".to_owned(),
@@ -15,12 +15,12 @@ pub(crate) fn ago(now: Timestamp, at: Timestamp) -> String {
 }
 
 /// The time left until `at`.
-pub(crate) fn left(now: Timestamp, at: Timestamp) -> String {
+pub fn left(now: Timestamp, at: Timestamp) -> String {
     span(at.since(now).unwrap_or_default())
 }
 
 /// A length of time to its largest unit, cut off.
-pub(crate) fn span(length: Duration) -> String {
+pub fn span(length: Duration) -> String {
     match length.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3600 => format!("{} min", seconds / 60),
@@ -30,7 +30,7 @@ pub(crate) fn span(length: Duration) -> String {
 }
 
 /// `username=ann, name=Ann`.
-pub(crate) fn meta(meta: &Metadata) -> String {
+pub fn meta(meta: &Metadata) -> String {
     let pairs: Vec<_> = meta
         .iter()
         .map(|(key, value)| format!("{}={}", escape(key), escape(value)))
@@ -39,13 +39,13 @@ pub(crate) fn meta(meta: &Metadata) -> String {
 }
 
 /// `1 sender`, `2 senders`.
-pub(crate) fn count(number: u64, noun: &str) -> String {
+pub fn count(number: u64, noun: &str) -> String {
     let s = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{s}")
 }
 
 /// `operator (read, write), node`: what is asked for, for a table.
-pub(crate) fn ask(ask: &Ask) -> String {
+pub fn ask(ask: &Ask) -> String {
     let roles = ask.roles.iter().map(|role| match role {
         Role::Operator => format!("operator ({})", scopes(&ask.scopes)),
         Role::Node => node(&ask.commands),
@@ -54,7 +54,7 @@ pub(crate) fn ask(ask: &Ask) -> String {
 }
 
 /// `operator (read, write), node (revoked)`: what was approved, for a table.
-pub(crate) fn approved(device: &Device) -> String {
+pub fn approved(device: &Device) -> String {
     let roles = device.roles.iter().map(|(role, approved)| match role {
         role if approved.is_revoked() => format!("{role} (revoked)"),
         Role::Operator => format!("operator ({})", scopes(&approved.scopes)),
@@ -78,7 +78,7 @@ fn node(commands: &BTreeSet<String>) -> String {
 }
 
 /// A command's name, escaped, and in quotes where it could be taken for more than a name.
-pub(crate) fn command(name: &str) -> String {
+pub fn command(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
     if name.chars().all(is_plain) {
         name.to_owned()
@@ -88,7 +88,7 @@ pub(crate) fn command(name: &str) -> String {
 }
 
 /// `read, write`.
-pub(crate) fn scopes(scopes: &ScopeSet) -> String {
+pub fn scopes(scopes: &ScopeSet) -> String {
     let names = scopes.iter().map(Scope::as_str);
     let names: Vec<_> = names
         .map(|name| name.strip_prefix("operator.").unwrap_or(name))
@@ -102,7 +102,7 @@ pub(crate) fn scopes(scopes: &ScopeSet) -> String {
 
 /// What a role, its scopes and its commands let a device do, one line each; marked where a node could not
 /// be asked that `before`.
-pub(crate) fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
+pub fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut lines = Vec::new();
     if ask.roles.contains(&Role::Operator) && ask.scopes.is_empty() {
         lines.push("as operator: connect, and nothing else (no scopes)".to_owned());
@@ -131,7 +131,7 @@ pub(crate) fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String
 }
 
 /// `iOS 26.1, iPhone`, escaped.
-pub(crate) fn platform(info: &DeviceInfo) -> String {
+pub fn platform(info: &DeviceInfo) -> String {
     let said = [&info.platform, &info.device_family];
     let said = said.into_iter().flatten();
     let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
@@ -139,7 +139,7 @@ pub(crate) fn platform(info: &DeviceInfo) -> String {
 }
 
 /// What a text from outside says, escaped; empty where there is none.
-pub(crate) fn said(text: Option<&str>) -> String {
+pub fn said(text: Option<&str>) -> String {
     text.map_or_else(String::new, |text| escape(text).to_string())
 }
 

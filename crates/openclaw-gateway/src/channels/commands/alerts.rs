@@ -1,0 +1,295 @@
+//! Owners are told of requests, and messages follow what becomes of them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_protocol::event::Decision;
+use pairing_core::{ApproverId, Timestamp};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::sleep;
+
+use super::asking::{About, Asking};
+use super::decide::{GONE, button, described};
+use super::notify::{Mode, Notices, Subscriber};
+use super::{Commands, LONGEST, tell};
+use crate::channels::news::News;
+use crate::channels::{Adapter, Button, Outgoing, Owners, Stop, Target};
+
+/// How long it takes at most until what no news tells of is seen: that a code is over, that a chat can be
+/// written to again.
+pub(super) const EVERY: Duration = Duration::from_secs(15);
+
+/// So many requests are told at a time.
+const AT_ONCE: usize = 20;
+
+/// A chat that is told.
+struct Place {
+    adapter: Arc<dyn Adapter>,
+    chat: Target,
+    /// It has asked by `/pair notify`.
+    subscriber: Option<Subscriber>,
+}
+
+impl Commands {
+    /// Tells owners of requests, shows what was decided, and deletes codes that are over, until told to
+    /// stop. What came about while nobody was looking is caught up with.
+    pub(crate) async fn run(self, mut stop: Stop) {
+        let mut news = self.0.shared.news.subscribe();
+        let mut missed = true;
+        loop {
+            // What has been begun is brought to its end: what was said is to be remembered.
+            self.look(missed).await;
+            let next = tokio::select! {
+                biased;
+                () = stop.wait() => return,
+                next = news.recv() => next,
+                () = sleep(EVERY) => {
+                    missed = false;
+                    continue;
+                }
+            };
+            missed = matches!(next, Err(RecvError::Lagged(_)));
+            match next {
+                Ok(news) => self.hear(news).await,
+                // What was missed can be seen.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Looks at what waits and what is over; where news may have been `missed`, also at what waits no more.
+    pub(super) async fn look(&self, missed: bool) {
+        self.delete_codes().await;
+        let Some((waiting, failed)) = self.at_store(Self::waiting).await else {
+            return;
+        };
+        self.alert(&waiting).await;
+        // Where something could not be read, nothing is known to be gone.
+        if missed && failed.is_none() {
+            let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
+            self.settle_gone(|about| waits.contains(about)).await;
+        }
+    }
+
+    async fn hear(&self, news: News) {
+        let (asking, decision) = match news {
+            News::Asks => return,
+            News::Device(request, decision) => (Asking::Device(request), decision),
+            News::Sender(request, decision) => (Asking::Sender(request), decision),
+        };
+        let (about, text) = match decision {
+            Decision::Approved | Decision::Rejected => {
+                let (by, approved) = (asking.clone(), decision == Decision::Approved);
+                let by =
+                    self.at_store(move |commands| commands.granted_by(&by).filter(|_| approved));
+                let by = by.await.flatten();
+                (asking.about(), asking.decided(approved, by.as_ref()))
+            }
+            Decision::Expired => (asking.about(), format!("Expired: {}.", asking.title())),
+            Decision::Superseded => {
+                let text = format!("Replaced: {} asks for something else now.", asking.title());
+                (asking.about(), text)
+            }
+            _ => (asking.about(), format!("{}: {GONE}", asking.title())),
+        };
+        // Whoever pressed a button has said so already, and by whom.
+        if !self.is_settled(&about) {
+            self.settle(&about, &text, None).await;
+        }
+    }
+
+    fn is_settled(&self, about: &About) -> bool {
+        let settled = self.0.settled.lock();
+        settled.is_ok_and(|settled| settled.iter().any(|(of, _)| of == about))
+    }
+
+    /// Who approved it, as it is written down.
+    fn granted_by(&self, asking: &Asking) -> Option<ApproverId> {
+        let pairing = self.pairing();
+        match asking {
+            Asking::Device(request) => {
+                let viewer =
+                    pairing_core::Approver::operator("gateway", pairing_core::ScopeSet::admin());
+                let paired = pairing.devices().paired(&viewer).ok()?.paired;
+                let device = paired
+                    .into_iter()
+                    .find(|device| device.id == request.device)?;
+                let grants = device.roles.into_values().filter_map(|role| role.grant);
+                let mut grants =
+                    grants.filter(|grant| grant.requested_at == Some(request.asked_at));
+                grants.next().map(|grant| grant.by)
+            }
+            Asking::Sender(request) => {
+                let account = pairing.channel(request.channel.as_str()).ok()?;
+                let account = account.account(request.account.as_str()).ok()?;
+                let entries = account.allowed().ok()?.entries;
+                let entry = entries
+                    .into_iter()
+                    .find(|entry| entry.entry == request.sender)?;
+                entry.grant.map(|grant| grant.by)
+            }
+        }
+    }
+
+    /// Tells of what has not been told yet.
+    async fn alert(&self, waiting: &[Asking]) {
+        let notices = self.0.notices.get().await;
+        let places = self.places(&notices);
+        let key = |asking: &Asking| match asking {
+            Asking::Device(request) => request.id.as_str().to_owned(),
+            Asking::Sender(_) => asking.about().to_string(),
+        };
+        let told = &notices.notified_request_ids;
+        let new = waiting
+            .iter()
+            .rev()
+            .filter(|asking| !told.contains_key(&key(asking)));
+        let new: Vec<_> = new.take(AT_ONCE).filter(|_| !places.is_empty()).collect();
+        let (mut delivered, mut served) = (Vec::new(), Vec::new());
+        for asking in new {
+            let mut any = false;
+            for place in &places {
+                let once = place.subscriber.as_ref().filter(|of| of.mode == Mode::Once);
+                let is_over = once.is_some_and(|once| served.contains(once));
+                // The next one, and none that waited before.
+                let asked_at = asking.asked_at().map(Timestamp::as_millis);
+                let is_next =
+                    once.is_none_or(|once| asked_at.is_some_and(|at| at >= once.added_at_ms));
+                if is_over || !is_next || !self.tell_of(asking, place).await {
+                    continue;
+                }
+                any = true;
+                served.extend(once.cloned());
+            }
+            if any {
+                delivered.push(key(asking));
+            }
+        }
+        let waits: HashSet<_> = waiting.iter().map(key).collect();
+        let now = self.pairing().now().as_millis();
+        let change = |notices: &mut Notices| {
+            notices
+                .notified_request_ids
+                .retain(|id, _| waits.contains(id));
+            let told = delivered.into_iter().map(|id| (id, now));
+            notices.notified_request_ids.extend(told);
+            notices
+                .subscribers
+                .retain(|subscriber| !served.contains(subscriber));
+        };
+        // What is not written down is told again after a restart.
+        let _ = self.0.notices.change(change).await;
+    }
+
+    async fn tell_of(&self, asking: &Asking, place: &Place) -> bool {
+        let about = asking.about();
+        let what = notice(asking, &about, place.adapter.can().buttons);
+        match tell(&*place.adapter, &place.chat, &what).await {
+            Ok(message) => {
+                let title = asking.title();
+                self.remember_at(&*place.adapter, &place.chat, about, title, message)
+                    .await;
+                true
+            }
+            Err(error) => {
+                tracing::warn!(channel = %place.adapter.channel(), %error, "an owner cannot be told");
+                false
+            }
+        }
+    }
+
+    /// Chats of owners that are to be told: of all of them if the configuration says so, and those that
+    /// have asked for it. Each once.
+    fn places(&self, notices: &Notices) -> Vec<Place> {
+        let settings = self.0.shared.settings.load();
+        let config = &settings.config;
+        let mut places: Vec<Place> = Vec::new();
+        if config.notify_owners {
+            let adapters = &self.0.shared.channels.adapters;
+            let mut adapters: Vec<_> = adapters.iter().cloned().collect();
+            adapters.sort_by_key(|adapter| !adapter.account().is_default());
+            for adapter in adapters {
+                let Some(rules) = self.pairing().channels().get(adapter.channel()) else {
+                    continue;
+                };
+                for chat in Owners::of(config, rules, adapter.account()).targets() {
+                    add(&mut places, adapter.clone(), chat, None);
+                }
+            }
+        }
+        for subscriber in &notices.subscribers {
+            let place = subscriber.channel().zip(subscriber.account());
+            let Some((channel, account)) = place else {
+                continue;
+            };
+            let adapter = self.adapter(&channel, &account);
+            let rules = self.pairing().channels().get(&channel);
+            let by = rules.and_then(|rules| rules.sender(subscriber.by()).ok());
+            // Whoever is an owner no more is told nothing more.
+            let is_owner = by.is_some_and(|by| self.is_owner(&channel, &account, &by));
+            if let Some(adapter) = adapter.filter(|_| is_owner) {
+                let chat = Target {
+                    chat: subscriber.chat().to_owned(),
+                    thread: subscriber.thread(),
+                };
+                add(&mut places, adapter, chat, Some(subscriber.clone()));
+            }
+        }
+        places
+    }
+}
+
+fn add(
+    places: &mut Vec<Place>,
+    adapter: Arc<dyn Adapter>,
+    chat: Target,
+    subscriber: Option<Subscriber>,
+) {
+    let is_same = |place: &Place| {
+        place.adapter.channel() == adapter.channel() && place.chat.chat == chat.chat
+    };
+    if !places.iter().any(is_same) {
+        places.push(Place {
+            adapter,
+            chat,
+            subscriber,
+        });
+    }
+}
+
+/// What is said about a request. Buttons are under it only where all that they would grant is in it.
+fn notice(asking: &Asking, about: &About, has_buttons: bool) -> Outgoing {
+    let text = format!("New request: {}\nId: {}", described(asking), asking.name());
+    let is_whole = text.chars().count() <= LONGEST;
+    let data = button(true, about).zip(button(false, about));
+    let (text, data) = match data.filter(|_| is_whole && has_buttons) {
+        Some(data) => (text, Some(data)),
+        None if is_whole => {
+            let name = asking.name();
+            let text = format!("{text}\n\nDecide with /pair approve {name} or /pair reject {name}");
+            (text, None)
+        }
+        None => {
+            let title = asking.title();
+            let text = format!(
+                "New request: {title}\nIt asks for more than fits here: see `openclaw devices list` on the \
+                 gateway's machine.\nId: {}",
+                asking.name()
+            );
+            (text, None)
+        }
+    };
+    let buttons = data.map(|(approve, reject)| {
+        let button = |label: &str, data| Button {
+            label: label.to_owned(),
+            data,
+        };
+        vec![button("Approve", approve), button("Reject", reject)]
+    });
+    Outgoing {
+        buttons: buttons.unwrap_or_default(),
+        ..Outgoing::text(text)
+    }
+}

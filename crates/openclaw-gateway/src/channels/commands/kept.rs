@@ -1,0 +1,114 @@
+//! A small file of our own, beside the records: read once, written whole at each change.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use pairing_core::StoreError;
+use pairing_fs::owned;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+
+use crate::shared::Chain;
+
+/// A value, and the file that outlives the process. A file that cannot be read is left as it is: the value
+/// is then kept in memory only, and so it is where there is no state directory.
+pub(super) struct Kept<T> {
+    path: Option<PathBuf>,
+    value: Mutex<T>,
+}
+
+/// Largest file that is read, in bytes.
+const MOST: u64 = 1 << 20;
+
+/// What was changed is not written down, and forgotten with the process.
+#[derive(Debug, thiserror::Error)]
+#[error("it is forgotten when the gateway ends")]
+pub(super) struct Forgotten;
+
+impl<T> Kept<T>
+where
+    T: Serialize + DeserializeOwned + Default + Clone + PartialEq + Send + 'static,
+{
+    /// Reads the file. A missing one is an empty one.
+    pub(super) fn open(path: Option<PathBuf>) -> Self {
+        let mut kept = Self {
+            path,
+            value: Mutex::default(),
+        };
+        if let Some(path) = &kept.path {
+            match read(path) {
+                Ok(value) => kept.value = Mutex::new(value),
+                Err(error) => {
+                    let path = path.display();
+                    tracing::warn!(%path, error = %Chain(&error), "cannot be read, and is left alone");
+                    kept.path = None;
+                }
+            }
+        }
+        kept
+    }
+
+    /// A copy of the value.
+    pub(super) async fn get(&self) -> T {
+        self.value.lock().await.clone()
+    }
+
+    /// Changes the value, and writes it down if that made it another one.
+    pub(super) async fn change<R>(
+        &self,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> (R, Result<(), Forgotten>) {
+        let mut value = self.value.lock().await;
+        let before = value.clone();
+        let outcome = change(&mut value);
+        if *value == before {
+            return (outcome, Ok(()));
+        }
+        let Some(path) = self.path.clone() else {
+            return (outcome, Err(Forgotten));
+        };
+        let text = serde_json::to_string_pretty(&*value);
+        let written = tokio::task::spawn_blocking(move || {
+            let text = text.map_err(io::Error::other).map_err(Failed::Form)?;
+            owned::replace_file(&path, &format!("{text}\n")).map_err(Failed::Store)
+        });
+        let failed = match written.await {
+            Ok(Ok(())) => return (outcome, Ok(())),
+            Ok(Err(failed)) => Chain(&failed).to_string(),
+            Err(failed) => failed.to_string(),
+        };
+        tracing::error!(
+            error = failed,
+            "what chats are told of cannot be written down"
+        );
+        (outcome, Err(Forgotten))
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("it cannot be written as JSON")]
+    Form(#[source] io::Error),
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+fn read<T: DeserializeOwned + Default>(path: &PathBuf) -> io::Result<T> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(T::default()),
+        Ok(found) if found.len() > MOST => return Err(io::Error::other("it is too large")),
+        found => found?,
+    };
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+impl<T> fmt::Debug for Kept<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept")
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,137 @@
+//! Decisions are about exactly what was meant.
+
+use pairing_core::Approver;
+use pairing_core::device::RequestId;
+
+use super::chat::{Phone, World};
+
+#[tokio::test]
+async fn t19_t20_without_an_id_only_what_came_with_this_chats_code() {
+    let world = World::new().await;
+    let (own, other) = (world.code().await, world.code_in("5").await);
+    let none = world.answer("/pair approve").await;
+    assert!(
+        none.starts_with("Nothing that waits came with a setup code of this chat"),
+        "{none}"
+    );
+    // Somebody else's request is newer, and there with no code or with another chat's.
+    let other = Phone::new(2).asks(&other).await;
+    let none = world.answer("/pair approve").await;
+    assert!(
+        none.starts_with("Nothing that waits") && none.contains(&other),
+        "{none}"
+    );
+    let mine = Phone::new(1).asks(&own).await;
+    let latest = world.answer("/pair approve latest").await;
+    assert!(latest.contains("Nothing has been decided"), "{latest}");
+    assert_eq!(world.waiting().len(), 2);
+    let said = world.answer("/pair approve").await;
+    assert!(said.starts_with("Approved by telegram:1"), "{said}");
+    assert_eq!(world.waiting(), [other]);
+    let again = world.answer(&format!("/pair approve {mine}")).await;
+    assert!(
+        again.starts_with("No request with this id waits"),
+        "{again}"
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn t19_several_of_this_chat_are_listed() {
+    let world = World::new().await;
+    let mut requests = Vec::new();
+    for seed in [1, 2] {
+        requests.push(Phone::new(seed).asks(&world.code().await).await);
+    }
+    let said = world.answer("/pair approve").await;
+    assert!(said.starts_with("Several came"), "{said}");
+    assert!(
+        requests
+            .iter()
+            .all(|id| said.contains(&format!("/pair approve {id}"))),
+        "{said}"
+    );
+    assert_eq!(world.waiting().len(), 2);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_id_or_its_beginning_decides_exactly_that() {
+    let world = World::new().await;
+    let mut requests = Vec::new();
+    for seed in [1, 2, 3] {
+        requests.push(Phone::new(seed).asks(&world.code().await).await);
+    }
+    let said = world
+        .answer(&format!(
+            "/pair approve {}",
+            &requests[1][..8].to_uppercase()
+        ))
+        .await;
+    assert!(said.starts_with("Approved"), "{said}");
+    let said = world.answer(&format!("/pair reject {}", requests[0])).await;
+    assert!(
+        said.starts_with("Rejected by telegram:1: device "),
+        "{said}"
+    );
+    for typed in [&requests[2][..3], "ffffffff", "****", "\u{202e}abc"] {
+        let said = world.answer(&format!("/pair approve {typed}")).await;
+        assert!(said.starts_with("No request with this id waits"), "{said}");
+    }
+    assert_eq!(world.waiting(), [requests[2].clone()]);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn senders_are_decided_by_their_code() {
+    let world = World::new().await;
+    let (ann, bob) = (world.stranger("2"), world.stranger("3"));
+    let pending = world.answer("/pair pending").await;
+    assert!(
+        pending.contains("telegram sender 2") && pending.contains(&ann),
+        "{pending}"
+    );
+    let said = world
+        .answer(&format!("/pair approve {}", ann.to_lowercase()))
+        .await;
+    assert!(said.contains("talk to the bot directly"), "{said}");
+    let said = world.answer(&format!("/pair reject {bob}")).await;
+    assert!(said.starts_with("Rejected"), "{said}");
+    assert!(world.is_allowed("2") && !world.is_allowed("3"));
+    assert_eq!(world.answer("/pair pending").await, "Nobody waits.");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn t70_names_are_shown_as_what_they_are() {
+    let world = World::new().await;
+    let channel = world.pairing.channel("telegram").unwrap();
+    let sender = pairing_core::Sender::new("9").with("name", "Ann\n/pair approve x\u{202e}");
+    channel
+        .account("default")
+        .unwrap()
+        .request_or_reuse(sender)
+        .unwrap();
+    let pending = world.answer("/pair pending").await;
+    assert!(
+        pending.contains("name=Ann\\u{a}/pair approve x\\u{202e}"),
+        "{pending}"
+    );
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_decided_elsewhere_is_seen_here() {
+    let world = World::new().await;
+    let code = world.code().await;
+    let phone = Phone::new(1);
+    let request = RequestId::parse(&phone.asks(&code).await).unwrap();
+    let owner = Approver::terminal("ann");
+    world.pairing.devices().approve(&request, &owner).unwrap();
+    let said = world.answer("/pair approve").await;
+    assert!(said.starts_with("Nothing that waits"), "{said}");
+    phone.comes(&code).await;
+    let status = world.answer("/pair status").await;
+    assert!(status.contains("Paired: 1 device."), "{status}");
+    world.stop().await;
+}

@@ -1,0 +1,19 @@
+//! What the gateway itself is told of requests, as they come and go, whoever decides about them.
+
+use gateway_protocol::event::Decision;
+use pairing_core::device::DeviceRequest;
+use pairing_core::store::PendingRequest;
+
+/// One piece of news.
+#[derive(Debug, Clone)]
+pub(crate) enum News {
+    /// Somebody asks, or a code has been used.
+    Asks,
+    /// A request of a device has ended so.
+    Device(Box<DeviceRequest>, Decision),
+    /// A request of a sender has.
+    Sender(Box<PendingRequest>, Decision),
+}
+
+/// So much may wait to be heard. Whoever misses some looks for itself.
+pub(crate) const WAITING: usize = 64;

@@ -1,0 +1,143 @@
+//! Where a phone finds the gateway: what setup codes carry.
+
+use std::net::IpAddr;
+
+use openclaw_config::{Bind, Config};
+use pairing_core::device::{GatewayUrl, GatewayUrlError};
+
+use crate::{Interfaces, Settings};
+
+const PUBLIC_URL: &str = "plugins.entries.device-pair.config.publicUrl";
+
+/// An address at which a phone finds the gateway, and how it was found. It is a valid one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Reach {
+    /// The address.
+    pub url: GatewayUrl,
+    /// The key or flag that it comes from.
+    pub source: &'static str,
+    /// The certificate that the gateway shows there, where a phone has to know it.
+    pub tls_fingerprint: Option<String>,
+}
+
+/// No setup code can be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReachError {
+    /// They are turned off.
+    #[error("plugins.entries.device-pair.enabled is false")]
+    Disabled,
+    /// The configuration names no address, or none that another machine reaches.
+    #[error("no address is known at which a phone reaches the gateway")]
+    Unknown,
+    /// What it names is no address for a phone.
+    #[error("{key} is an address that no phone could use")]
+    Configured {
+        /// Where it is named.
+        key: &'static str,
+        /// What is wrong with it.
+        source: GatewayUrlError,
+    },
+}
+
+impl ReachError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Disabled => "set it to true in openclaw.json",
+            Self::Unknown => {
+                "set plugins.entries.device-pair.config.publicUrl to the address by which phones come \
+                 (wss://…), or gateway.bind to \"lan\" or \"tailnet\", in openclaw.json"
+            }
+            Self::Configured { .. } => "write it as wss://host or wss://host:port",
+        }
+    }
+}
+
+impl Reach {
+    /// An address that was named.
+    pub fn at(url: GatewayUrl, source: &'static str) -> Self {
+        Self {
+            url,
+            source,
+            tls_fingerprint: None,
+        }
+    }
+
+    /// What the configuration names, for whoever is not the gateway: the public address, the remote
+    /// gateway, or the host it is bound to.
+    pub fn configured(config: &Config) -> Result<Self, ReachError> {
+        if let Some(public) = Self::public(config)? {
+            return Ok(public);
+        }
+        let gateway = &config.gateway;
+        if let Some(text) = &gateway.remote.url {
+            return Ok(Self {
+                tls_fingerprint: gateway.remote.tls_fingerprint.clone(),
+                ..Self::parse(text, "gateway.remote.url")?
+            });
+        }
+        if let Bind::Custom(host) = &gateway.bind {
+            let bare = host.trim().trim_matches(['[', ']']);
+            let text = address(bare, gateway.port, gateway.tls.enabled);
+            return Self::parse(&text, "gateway.customBindHost");
+        }
+        Err(ReachError::Unknown)
+    }
+
+    /// Where a gateway that listens on `port` is found: at its public address, or else at the one of this
+    /// machine that it is bound to, where its own certificate has to be known.
+    pub fn of_gateway(
+        settings: &Settings,
+        port: u16,
+        certificate: Option<&str>,
+        interfaces: &Interfaces,
+    ) -> Result<Self, ReachError> {
+        if let Some(public) = Self::public(&settings.config)? {
+            // What stands before the gateway there shows a certificate of its own.
+            return Ok(public);
+        }
+        let (found, key) = match &settings.bind {
+            Bind::Lan => (interfaces.lan_address(), "gateway.bind"),
+            Bind::Tailnet => (interfaces.tailnet(), "gateway.bind"),
+            Bind::Custom(host) => {
+                let bare = host.trim().trim_matches(['[', ']']);
+                let named = bare.parse::<IpAddr>().ok();
+                let everywhere = named.filter(IpAddr::is_unspecified);
+                let found = everywhere.map_or(named, |_| interfaces.lan_address());
+                (found, "gateway.customBindHost")
+            }
+            _ => (None, "gateway.bind"),
+        };
+        let found = found.filter(|address| !address.is_loopback());
+        let host = found.ok_or(ReachError::Unknown)?.to_string();
+        Ok(Self {
+            tls_fingerprint: certificate.map(str::to_owned),
+            ..Self::parse(&address(&host, port, certificate.is_some()), key)?
+        })
+    }
+
+    fn public(config: &Config) -> Result<Option<Self>, ReachError> {
+        if !config.device_pair.enabled {
+            return Err(ReachError::Disabled);
+        }
+        let named = config.device_pair.public_url.as_deref();
+        named.map(|text| Self::parse(text, PUBLIC_URL)).transpose()
+    }
+
+    fn parse(text: &str, key: &'static str) -> Result<Self, ReachError> {
+        let url = GatewayUrl::parse(text);
+        let url = url.map_err(|source| ReachError::Configured { key, source })?;
+        Ok(Self::at(url, key))
+    }
+}
+
+fn address(host: &str, port: u16, encrypted: bool) -> String {
+    let scheme = if encrypted { "wss" } else { "ws" };
+    if host.contains(':') {
+        format!("{scheme}://[{host}]:{port}")
+    } else {
+        format!("{scheme}://{host}:{port}")
+    }
+}

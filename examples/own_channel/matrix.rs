@@ -1,0 +1,154 @@
+//! Matrix, over its client API. An adapter carries messages and decides nothing.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::{Request, body::Bytes};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use openclaw_gateway::channels::{
+    Abilities, Adapter, Inbound, Inbox, Incoming, Later, MessageId, Outgoing, SendError, Stop,
+    Target,
+};
+use pairing_core::{AccountId, ChannelId, Entropy as _, Timestamp};
+use pairing_fs::SystemEntropy;
+use serde_json::{Value, json};
+
+pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+/// One account of a Matrix server.
+pub(crate) struct Matrix {
+    pub(crate) channel: ChannelId,
+    pub(crate) account: AccountId,
+    /// `https://matrix.example.org`
+    pub(crate) server: String,
+    /// `@bot:example.org`
+    pub(crate) user: String,
+    pub(crate) token: String,
+    pub(crate) http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+impl Matrix {
+    async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value, Failure> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}/_matrix/client/v3{path}", self.server))
+            .header("authorization", format!("Bearer {}", self.token))
+            .body(Full::from(body.to_string()))?;
+        let answer = self.http.request(request).await?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), 16 << 20).collect().await?;
+        if !status.is_success() {
+            return Err(format!("the server says {status}").into());
+        }
+        Ok(serde_json::from_slice(&body.to_bytes())?)
+    }
+
+    /// Takes in what came after `since`, which is where to go on then.
+    async fn sync(&self, since: &mut Option<String>, inbox: &Inbox) -> Result<(), Failure> {
+        let after = since.as_deref().map(encode);
+        let after = after.map_or_else(String::new, |after| format!("&since={after}"));
+        let path = format!("/sync?timeout=30000{after}");
+        let news = self.call("GET", &path, &Value::Null).await?;
+        for (room, found) in news["rooms"]["join"].as_object().into_iter().flatten() {
+            let path = format!("/rooms/{}/joined_members", encode(room));
+            let members = self.call("GET", &path, &Value::Null).await?;
+            let members = members["joined"]
+                .as_object()
+                .map_or(0, |joined| joined.len());
+            let events = found["timeline"]["events"].as_array();
+            for event in events.into_iter().flatten() {
+                let content = &event["content"];
+                let is_edit = content["m.relates_to"]["rel_type"] == "m.replace";
+                if event["type"] != "m.room.message" || content["msgtype"] != "m.text" || is_edit {
+                    continue;
+                }
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let message = Inbound {
+                    id: text(&event["event_id"]),
+                    sender: text(&event["sender"]),
+                    chat: Target {
+                        chat: room.clone(),
+                        thread: None,
+                    },
+                    is_direct: members == 2,
+                    text: text(&content["body"]),
+                    at: Timestamp::from_millis(event["origin_server_ts"].as_i64().unwrap_or(0)),
+                    from_me: event["sender"] == self.user.as_str(),
+                    from_bot: false,
+                    // What there was before the first look is history.
+                    historical: since.is_none(),
+                    // The server vouches for its users, and for others by their servers' signatures.
+                    authenticated: true,
+                    meta: Vec::new(),
+                };
+                inbox.put(Incoming::Message(message)).await;
+            }
+        }
+        *since = news["next_batch"].as_str().map(str::to_owned);
+        Ok(())
+    }
+}
+
+impl Adapter for Matrix {
+    fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> Later<'static, ()> {
+        Box::pin(async move {
+            let mut since = None;
+            loop {
+                // A real adapter keeps `since` in a file, and waits longer each time.
+                let step = async {
+                    if self.sync(&mut since, &inbox).await.is_err() {
+                        tokio::time::sleep(Duration::from_secs(5)).await;
+                    }
+                };
+                tokio::select! { () = step => {}, () = stop.wait() => return }
+            }
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        to: &'a Target,
+        what: &'a Outgoing,
+    ) -> Later<'a, Result<MessageId, SendError>> {
+        Box::pin(async {
+            let failed = |reason: String| SendError::Unavailable { reason };
+            let mut number = [0; 8];
+            let drawn = SystemEntropy.fill(&mut number);
+            drawn.map_err(|error| failed(error.to_string()))?;
+            // The server takes the same number for the same message.
+            let (room, number) = (encode(&to.chat), u64::from_le_bytes(number));
+            let path = format!("/rooms/{room}/send/m.room.message/{number}");
+            let body = json!({ "msgtype": "m.text", "body": what.text });
+            let sent = self.call("PUT", &path, &body).await;
+            let sent = sent.map_err(|error| failed(error.to_string()))?;
+            let id = sent["event_id"].as_str().unwrap_or_default();
+            Ok(MessageId(id.to_owned()))
+        })
+    }
+}
+
+fn encode(text: &str) -> String {
+    let bytes = text.bytes();
+    bytes.map(|byte| format!("%{byte:02X}")).collect()
+}
+
+impl std::fmt::Debug for Matrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Matrix").finish_non_exhaustive()
+    }
+}
