@@ -135,7 +135,7 @@ pub async fn serve(
     let interfaces = Interfaces::of_this_machine().map_err(ServeError::Interfaces)?;
     let wanted = addresses(&settings.bind, settings.port, &settings.secret, &interfaces)?;
 
-    let adapters = crate::channels::configured(&settings.config, &state);
+    let adapters = crate::channels::configured(&settings.config, &state, &|name| var(name));
     let metrics = Metrics::new();
     let pairing = open(&state, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)

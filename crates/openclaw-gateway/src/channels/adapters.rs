@@ -1,13 +1,16 @@
 //! The adapters of a gateway: one for each account.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::sync::Arc;
 
 use openclaw_config::{Account, Config};
 use pairing_core::{AccountId, ChannelId};
-use pairing_fs::StateDir;
+use pairing_fs::{StateDir, SystemClock};
 
 use super::Adapter;
+use super::telegram::Telegram;
+use crate::shared::Chain;
 
 /// The adapters of a gateway, by account. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +40,6 @@ impl Adapters {
 }
 
 /// What an adapter is made of.
-#[expect(dead_code, reason = "no chat system is built in yet")]
 pub(crate) struct Wanted<'c> {
     /// The account.
     pub(crate) account: AccountId,
@@ -45,33 +47,60 @@ pub(crate) struct Wanted<'c> {
     pub(crate) settings: Account,
     /// The state directory, for what has to survive a restart.
     pub(crate) state: &'c StateDir,
+    /// The environment's variables.
+    pub(crate) var: &'c dyn Fn(&str) -> Option<OsString>,
 }
 
-/// Makes the adapter of an account, unless it is not set up: there is no token.
+/// Makes the adapter of an account, unless it is not set up: there is no token, or none that can be used.
 type Make = fn(&Wanted<'_>) -> Option<Arc<dyn Adapter>>;
 
 /// The chat systems that are built in.
-const BUILTIN: [(&str, Make); 0] = [];
+const BUILTIN: [(&str, Make); 1] = [("telegram", telegram)];
 
 /// The adapters that the configuration names. Those of accounts that are turned off are among them: they
-/// wait to be turned on.
-pub(crate) fn configured(config: &Config, state: &StateDir) -> Vec<Arc<dyn Adapter>> {
+/// wait to be turned on. One that cannot be made is told of, and keeps nothing else from running.
+pub(crate) fn configured(
+    config: &Config,
+    state: &StateDir,
+    var: &dyn Fn(&str) -> Option<OsString>,
+) -> Vec<Arc<dyn Adapter>> {
     let mut adapters = Vec::new();
-    for channel in config.channels() {
-        let builtin = BUILTIN.iter().find(|(name, _)| *name == channel.as_str());
-        let Some((_, make)) = builtin else {
+    for (name, make) in BUILTIN {
+        let Ok(channel) = ChannelId::parse(name) else {
             continue;
         };
-        let named = config.accounts(channel).cloned();
+        let named = config.accounts(&channel).cloned();
         let accounts: BTreeSet<_> = named.chain([AccountId::default()]).collect();
         adapters.extend(accounts.into_iter().filter_map(|account| {
-            let settings = config.account(channel, &account);
+            let settings = config.account(&channel, &account);
             make(&Wanted {
                 account,
                 settings,
                 state,
+                var,
             })
         }));
     }
     adapters
+}
+
+fn telegram(wanted: &Wanted<'_>) -> Option<Arc<dyn Adapter>> {
+    let account = wanted.account.clone();
+    let made = Telegram::configured(
+        account.clone(),
+        &wanted.settings,
+        wanted.var,
+        wanted.state,
+        Arc::new(SystemClock),
+    );
+    match made {
+        Ok(bot) => Some(Arc::new(bot?)),
+        Err(error) => {
+            tracing::error!(
+                channel = "telegram", %account, error = %Chain(&error), advice = error.advice(),
+                "the bot is not run"
+            );
+            None
+        }
+    }
 }
