@@ -133,7 +133,7 @@ pub async fn serve(
     let interfaces = Interfaces::of_this_machine().map_err(ServeError::Interfaces)?;
     let wanted = addresses(&settings.bind, settings.port, &settings.secret, &interfaces)?;
 
-    let adapters = crate::channels::configured(&settings.config, &state);
+    let adapters = crate::channels::configured(&settings.config, &state, &var);
     let metrics = Metrics::new();
     let pairing = open(&state, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)

@@ -8,6 +8,7 @@ use pairing_core::{AccountId, ChannelId};
 use pairing_fs::StateDir;
 
 use super::Adapter;
+use crate::serve::Var;
 
 /// The adapters of a gateway, by account. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +46,8 @@ pub(crate) struct Wanted<'c> {
     pub(crate) settings: Account,
     /// The state directory, for what has to survive a restart.
     pub(crate) state: &'c StateDir,
+    /// The environment's variables, one of which may hold the token.
+    pub(crate) var: &'c Var,
 }
 
 /// Makes the adapter of an account, unless it is not set up: there is no token.
@@ -55,7 +58,7 @@ const BUILTIN: [(&str, Make); 0] = [];
 
 /// The adapters that the configuration names. Those of accounts that are turned off are among them: they
 /// wait to be turned on.
-pub(crate) fn configured(config: &Config, state: &StateDir) -> Vec<Arc<dyn Adapter>> {
+pub(crate) fn configured(config: &Config, state: &StateDir, var: &Var) -> Vec<Arc<dyn Adapter>> {
     let mut adapters = Vec::new();
     for channel in config.channels() {
         let builtin = BUILTIN.iter().find(|(name, _)| *name == channel.as_str());
@@ -70,6 +73,7 @@ pub(crate) fn configured(config: &Config, state: &StateDir) -> Vec<Arc<dyn Adapt
                 account,
                 settings,
                 state,
+                var,
             })
         }));
     }
