@@ -44,8 +44,9 @@ struct Stale {
     sessions: BTreeSet<DeviceId>,
 }
 
-/// Follows the store until told to stop. Blocks: it has a thread of its own.
-pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool) {
+/// Follows the store until told to stop. Blocks: it has a thread of its own. Whatever happens once it is
+/// `ready` is told.
+pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: impl FnOnce()) {
     let mut feed = Feed {
         shared,
         viewer: Approver::operator("gateway", pairing_core::ScopeSet::admin()),
@@ -58,6 +59,7 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool) {
     feed.everything_is_stale();
     // What waits already is no news.
     feed.read_anew(false);
+    ready();
     while !stop.load(Ordering::Relaxed) {
         position = feed.step(position);
     }

@@ -209,8 +209,8 @@ impl Gateway {
         tasks.spawn(tick(shared.clone()));
         tasks.spawn(presence(shared.clone()));
         tasks.spawn(upkeep(shared.clone()));
-        let mut chats = start_channels(&shared, &stopped);
-        let feed = FeedThread::start(&shared);
+        let (feed, followed) = FeedThread::start(&shared);
+        let mut chats = start_channels(&shared, &followed, &stopped);
 
         shutdown.await;
 
@@ -226,15 +226,29 @@ impl Gateway {
     }
 }
 
-/// Runs the adapters, each behind its gate.
-fn start_channels(shared: &Arc<Shared>, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
+/// Runs the adapters, each behind its gate. They begin once the store is followed: whoever has written
+/// while there was no gateway comes in at once, and the owner is to be told.
+fn start_channels(
+    shared: &Arc<Shared>,
+    followed: &watch::Receiver<bool>,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
     let (mut tasks, mut gates) = (JoinSet::new(), Vec::new());
     for adapter in shared.channels.adapters.iter().cloned() {
         match Gate::new(shared.clone(), adapter.clone()) {
             Ok(gate) => {
                 let gate = Arc::new(gate);
                 gates.push(gate.clone());
-                tasks.spawn(run_adapter(adapter, gate, Stop::from(stopped.clone())));
+                let (mut followed, stop) = (followed.clone(), Stop::from(stopped.clone()));
+                let mut stopped = stop.clone();
+                tasks.spawn(async move {
+                    tokio::select! {
+                        biased;
+                        () = stopped.wait() => return,
+                        _ = followed.wait_for(|followed| *followed) => {}
+                    }
+                    run_adapter(adapter, gate, stop).await;
+                });
             }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "a channel cannot be run");
@@ -263,14 +277,21 @@ async fn settle(shared: Arc<Shared>, gates: Vec<Arc<Gate>>, mut stop: Stop) {
 struct FeedThread(Arc<AtomicBool>);
 
 impl FeedThread {
-    fn start(shared: &Arc<Shared>) -> Self {
+    /// Starts it; the other is true once nothing goes unseen any more, or gone if it cannot be started.
+    fn start(shared: &Arc<Shared>) -> (Self, watch::Receiver<bool>) {
+        let (tell, followed) = watch::channel(false);
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (shared.clone(), stop.clone());
         let thread = std::thread::Builder::new().name("pairing-feed".to_owned());
-        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped)) {
+        let follow = move || {
+            feed::follow(&shared, &stopped, || {
+                tell.send_replace(true);
+            });
+        };
+        if let Err(error) = thread.spawn(follow) {
             tracing::error!(error = %Chain(&error), "changes of the store are not followed");
         }
-        Self(stop)
+        (Self(stop), followed)
     }
 }
 
