@@ -259,7 +259,8 @@ impl Gateway {
     }
 }
 
-/// Runs the adapters, each behind its gate.
+/// Runs the adapters, each behind its gate. They begin once the store is followed: whoever has written
+/// while there was no gateway comes in at once, and the owner is to be told.
 fn start_channels(shared: &Arc<Shared>, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
     let (mut tasks, mut gates) = (JoinSet::new(), Vec::new());
     for adapter in shared.channels.adapters.iter().cloned() {
@@ -267,7 +268,8 @@ fn start_channels(shared: &Arc<Shared>, stopped: &watch::Receiver<bool>) -> Join
             Ok(gate) => {
                 let gate = Arc::new(gate);
                 gates.push(gate.clone());
-                tasks.spawn(run_adapter(adapter, gate, Stop::from(stopped.clone())));
+                let stop = Stop::from(stopped.clone());
+                tasks.spawn(run_adapter(adapter, gate, stop));
             }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "a channel cannot be run");

@@ -268,25 +268,24 @@ impl Gate {
 
     /// Looks whether those who wait have been approved since, whoever did it and wherever.
     pub(crate) async fn settle(&self) {
-        let rules = self.rules();
-        if !rules.hand_over_first {
-            self.held.clear();
-        }
         for (sender, code) in self.held.waiting() {
-            if rules.is_blocked(&sender) {
-                self.held.forget(&sender, code);
-                continue;
-            }
-            let (asking, asked) = (rules.clone(), sender.clone());
+            let (rules, asked) = (self.rules(), sender.clone());
             let looking = blocking(move || {
-                let admission = asking.account.admit(asked.as_str()).ok()?;
+                let admission = rules.account.admit(asked.as_str()).ok()?;
                 match admission {
                     Admission::Approved(by) => Some(Some(by)),
-                    Admission::Refused(_) if waits(&asking.account, &asked, code)? => None,
+                    Admission::Refused(_) if waits(&rules.account, &asked, code)? => None,
                     Admission::Refused(_) => Some(None),
                 }
             });
-            match looking.await.flatten() {
+            let settled = looking.await.flatten();
+            // What was configured before the approval counts.
+            let rules = self.rules();
+            if !rules.hand_over_first || rules.is_blocked(&sender) {
+                self.held.forget(&sender, code);
+                continue;
+            }
+            match settled {
                 Some(Some(by)) => {
                     if let Some(first) = self.held.take(&sender) {
                         self.hand_over(by, first).await;

@@ -57,11 +57,6 @@ impl Held {
         }
     }
 
-    /// Forgets all of them.
-    pub(super) fn clear(&self) {
-        self.inner().clear();
-    }
-
     fn inner(&self) -> MutexGuard<'_, HashMap<SenderId, First>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -77,6 +77,16 @@ impl Fake {
         self.count.load(Ordering::SeqCst)
     }
 
+    /// Waits until it has been started so often.
+    pub(crate) async fn ran(&self, times: usize) {
+        let running = async {
+            while self.runs.load(Ordering::SeqCst) < times {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(NEVER, running).await.unwrap();
+    }
+
     /// Waits until it runs, or does not any more.
     pub(crate) async fn running(&self, is_running: bool) {
         let mut inbox = self.inbox.subscribe();

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use openclaw_gateway::Metrics;
 use pairing_core::{Channels, MemoryStore, PairingBuilder, PairingStore};
 use pairing_fs::{FsStore, StateDir};
+use tokio::time::timeout;
 
 use super::fake::{Fake, direct, in_chat, in_group};
 use super::{adding, all_of, behind, heard, telegram};
-use crate::support::{Counting, Hands, Running, start, start_on};
+use crate::support::{Counting, Hands, NEVER, Running, start, start_on};
 
 /// Nobody writes from there but the marker.
 const CHAT: &str = "900";
@@ -27,7 +28,7 @@ async fn over(
     .await
 }
 
-/// Does a message come to this outcome? Says what was waiting then, too.
+/// What a message comes to.
 async fn outcome(gateway: &Running, fake: &Fake, is_direct: bool, sender: &str) -> &'static str {
     let all = [
         "direct",
@@ -45,14 +46,17 @@ async fn outcome(gateway: &Running, fake: &Fake, is_direct: bool, sender: &str) 
         in_group(sender, "hello")
     };
     fake.says(in_chat(CHAT, message)).await;
-    loop {
-        let after = counts();
-        let changed = (0..all.len()).find(|&n| after[n] > before[n]);
-        if let Some(changed) = changed {
-            return all[changed];
+    let counted = async {
+        loop {
+            let after = counts();
+            let changed = (0..all.len()).find(|&n| after[n] > before[n]);
+            if let Some(changed) = changed {
+                return all[changed];
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    timeout(NEVER, counted).await.unwrap()
 }
 
 #[tokio::test]

@@ -43,13 +43,9 @@ async fn one_that_gave_up_is_tried_again_with_another_configuration() {
     let tired = Arc::new(tired);
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram(""), &[&fake, &tired]).await;
-    while tired.runs.load(Ordering::SeqCst) < 1 {
-        tokio::task::yield_now().await;
-    }
+    tired.ran(1).await;
     gateway.handle.reload(telegram(""));
-    while tired.runs.load(Ordering::SeqCst) < 2 {
-        tokio::task::yield_now().await;
-    }
+    tired.ran(2).await;
     fake.running(true).await;
     gateway.stop().await;
 }
