@@ -1,6 +1,5 @@
 //! Matrix, over its client API. An adapter carries messages and decides nothing.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use pairing_core::{AccountId, ChannelId, Entropy as _, Timestamp};
 use pairing_fs::SystemEntropy;
 use serde_json::{Map, Value, json};
 
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// One account of a Matrix server.
 pub(crate) struct Matrix {
@@ -124,7 +123,6 @@ impl Adapter for Matrix {
             let mut number = [0; 8];
             let drawn = SystemEntropy.fill(&mut number);
             drawn.map_err(|error| failed(error.to_string()))?;
-            // The server takes the same number for the same message.
             let (room, number) = (encode(&to.chat), u64::from_le_bytes(number));
             let path = format!("/rooms/{room}/send/m.room.message/{number}");
             let body = json!({ "msgtype": "m.text", "body": what.text });
