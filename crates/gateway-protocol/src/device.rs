@@ -122,6 +122,9 @@ pub struct PairedDevice {
     /// The scopes as an operator.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scopes: ScopeSet,
+    /// What it has been approved for as a node.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub commands: BTreeSet<String>,
     /// When it was made, in milliseconds.
     pub created_at_ms: i64,
     /// When it was last approved.
@@ -276,6 +279,10 @@ impl From<&Device> for PairedDevice {
             role: roles.first().copied(),
             roles,
             scopes: operator.map_or_else(ScopeSet::default, |operator| operator.scopes.clone()),
+            commands: device
+                .standing(Role::Node)
+                .and_then(|node| node.commands.clone())
+                .unwrap_or_default(),
             created_at_ms: device.created_at.as_millis(),
             approved_at_ms: device.approved_at.as_millis(),
             tokens: tokens.collect(),
@@ -357,6 +364,10 @@ impl From<PairedDevice> for Device {
                 token.role,
                 approved(scopes, approved_at, Some(token.into())),
             );
+        }
+        let commands = Some(paired.commands).filter(|commands| !commands.is_empty());
+        if let (Some(node), Some(commands)) = (roles.get_mut(&Role::Node), commands) {
+            node.commands = Some(commands);
         }
         Self {
             id: paired.device_id,

@@ -28,6 +28,8 @@ pub const DM_REQUESTED: &str = "pairing.requested";
 pub const DM_RESOLVED: &str = "pairing.resolved";
 /// A node is asked to do something: [`InvokeRequest`](crate::invoke::InvokeRequest).
 pub const INVOKE_REQUEST: &str = "node.invoke.request";
+/// Somebody who may has written to the bot: [`MessageInbound`](crate::message::MessageInbound).
+pub const MESSAGE_INBOUND: &str = "message.inbound";
 
 /// `connect.challenge`.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -20,6 +20,7 @@ pub mod dm;
 pub mod event;
 pub mod hello;
 pub mod invoke;
+pub mod message;
 pub mod node;
 
 use std::ops::RangeInclusive;

@@ -1,10 +1,11 @@
 //! `channels`: who may write to which bot.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use pairing_core::{AccountId, ChannelId, DmPolicy};
 
-use crate::read::{Reader, Section};
+use crate::read::{Reader, Section, TextOrFlag};
 use crate::{Secret, slip};
 
 /// What is set for a channel as a whole, or for one account of it. `None` is not set.
@@ -17,6 +18,14 @@ pub struct Account {
     pub dm_policy: Option<DmPolicy>,
     /// Who gets in by configuration, as it is written.
     pub allow_from: Option<Vec<String>>,
+    /// Who is never answered, as it is written; whatever else lets them in.
+    pub block_from: Option<Vec<String>>,
+    /// What a stranger who has asked is told.
+    pub pairing_reply: Option<PairingReply>,
+    /// How long a stranger who asks again is not listened to; twice as long each time.
+    pub pairing_backoff: Option<Duration>,
+    /// Is the message by which a stranger asked handed over once they are approved?
+    pub hand_over_first: Option<bool>,
     /// The bot's token.
     pub bot_token: Option<Secret>,
     /// The file that holds the bot's token.
@@ -25,7 +34,32 @@ pub struct Account {
     pub api_root: Option<String>,
 }
 
+/// What a stranger who has asked is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PairingReply {
+    /// The channel's own text.
+    #[default]
+    Standard,
+    /// A text of the owner's, in which `{code}`, `{id}` and `{channel}` stand for what they say.
+    Own(String),
+    /// Nothing: nobody can tell that there is a bot.
+    Silent,
+}
+
+impl PairingReply {
+    /// The longest text of the owner's, in characters: no channel has to split it.
+    pub const MAX_CHARS: usize = 2000;
+}
+
 impl Account {
+    /// The pause after a stranger's request, unless it is set.
+    pub const PAIRING_BACKOFF: Duration = Duration::from_secs(60);
+
+    /// How long a stranger who asks again is not listened to.
+    pub fn pairing_backoff(&self) -> Duration {
+        self.pairing_backoff.unwrap_or(Self::PAIRING_BACKOFF)
+    }
+
     /// Does it run? Yes, unless it was told not to.
     pub fn is_enabled(&self) -> bool {
         self.enabled != Some(false)
@@ -56,6 +90,11 @@ impl Channel {
         if !id.is_default() || own.bot_token.is_some() || own.token_file.is_some() {
             (all.bot_token, all.token_file) = (None, None);
         }
+        // Who is blocked is blocked everywhere in the channel.
+        let block_from = match (own.block_from, all.block_from) {
+            (Some(own), Some(all)) => Some(all.into_iter().chain(own).collect()),
+            (own, all) => own.or(all),
+        };
         let off = own.enabled == Some(false) || all.enabled == Some(false);
         Account {
             enabled: if off {
@@ -65,6 +104,10 @@ impl Channel {
             },
             dm_policy: own.dm_policy.or(all.dm_policy),
             allow_from: own.allow_from.or(all.allow_from),
+            block_from,
+            pairing_reply: own.pairing_reply.or(all.pairing_reply),
+            pairing_backoff: own.pairing_backoff.or(all.pairing_backoff),
+            hand_over_first: own.hand_over_first.or(all.hand_over_first),
             bot_token: own.bot_token.or(all.bot_token),
             token_file: own.token_file.or(all.token_file),
             api_root: own.api_root.or(all.api_root),
@@ -136,8 +179,32 @@ fn account(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Account {
         enabled: at.flag("enabled", reader),
         dm_policy: at.choice("dmPolicy", &POLICIES, reader),
         allow_from: at.senders("allowFrom", reader),
+        block_from: at.senders("blockFrom", reader),
+        pairing_reply: reply(at, reader),
+        pairing_backoff: at
+            .count("pairingBackoffSeconds", 0..=3600, reader)
+            .map(Duration::from_secs),
+        hand_over_first: at.flag("handOverFirst", reader),
         bot_token: at.secret("botToken", reader),
         token_file: at.text("tokenFile", reader),
         api_root: at.text("apiRoot", reader),
+    }
+}
+
+/// A text, or whether there is a reply at all.
+fn reply(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Option<PairingReply> {
+    match at.text_or_flag("pairingReply", reader)? {
+        TextOrFlag::Flag(true) => Some(PairingReply::Standard),
+        TextOrFlag::Flag(false) => Some(PairingReply::Silent),
+        TextOrFlag::Text(text) if text.trim().is_empty() => None,
+        TextOrFlag::Text(text) => {
+            let (found, most) = (text.chars().count(), PairingReply::MAX_CHARS);
+            if found > most {
+                let detail = format!("has at most {most} characters, this has {found}");
+                at.fault("pairingReply", &detail, reader);
+                return None;
+            }
+            Some(PairingReply::Own(text))
+        }
     }
 }

@@ -28,7 +28,7 @@ use pairing_core::{Access, AccountId, ChannelId, ChannelRules, DmPolicy, escape}
 use serde::de::{DeserializeSeed as _, IgnoredAny};
 use zeroize::Zeroizing;
 
-pub use channels::Account;
+pub use channels::{Account, PairingReply};
 pub use error::{ConfigError, Fault, LoadError, Position};
 pub use gateway::{Auth, AuthMode, AutoApprove, Bind, ControlUi, Gateway, Mode, Remote, Tls};
 pub use limits::GatewayLimits;

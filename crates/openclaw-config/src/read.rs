@@ -42,6 +42,12 @@ struct Found<'n> {
     node: &'n Node,
 }
 
+/// What may be said in words, or merely be on or off.
+pub(crate) enum TextOrFlag {
+    Text(String),
+    Flag(bool),
+}
+
 impl<'t> Reader<'t> {
     pub(crate) fn new(text: &'t str, var: &'t dyn Fn(&str) -> Option<OsString>) -> Self {
         Self {
@@ -183,6 +189,21 @@ impl<'n> Section<'n> {
     pub(crate) fn text(&mut self, key: &'static str, reader: &mut Reader<'_>) -> Option<String> {
         let text = self.find(key, reader)?.text(reader)?;
         Some(text.to_string()).filter(|text| !text.trim().is_empty())
+    }
+
+    /// A text, or true or false.
+    pub(crate) fn text_or_flag(
+        &mut self,
+        key: &'static str,
+        reader: &mut Reader<'_>,
+    ) -> Option<TextOrFlag> {
+        let found = self.find(key, reader)?;
+        match &found.node.value {
+            Value::Text(text) => return Some(TextOrFlag::Text(text.to_string())),
+            Value::Bool(flag) => return Some(TextOrFlag::Flag(*flag)),
+            _ => reader.wrong_kind(&found, "a text, true or false"),
+        }
+        None
     }
 
     pub(crate) fn secret(&mut self, key: &'static str, reader: &mut Reader<'_>) -> Option<Secret> {

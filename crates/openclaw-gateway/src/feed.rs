@@ -18,6 +18,8 @@ use pairing_core::{
     AccountId, Approver, ChannelId, DeviceId, Key, Pairing, SenderId, StoreError, Timestamp,
 };
 
+use tokio::sync::oneshot;
+
 use crate::channels::news::News;
 use crate::sessions::Session;
 use crate::shared::{Chain, Shared, event as frame};
@@ -45,8 +47,9 @@ struct Stale {
     sessions: BTreeSet<DeviceId>,
 }
 
-/// Follows the store until told to stop. Blocks: it has a thread of its own.
-pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool) {
+/// Follows the store until told to stop; tells when everything from then on is news. Blocks: it has a
+/// thread of its own.
+pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Sender<()>) {
     let mut feed = Feed {
         shared,
         viewer: Approver::operator("gateway", pairing_core::ScopeSet::admin()),
@@ -59,6 +62,8 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool) {
     feed.everything_is_stale();
     // What waits already is no news.
     feed.read_anew(false);
+    // Nobody waits for it any more where the gateway ends already.
+    let _ = ready.send(());
     while !stop.load(Ordering::Relaxed) {
         position = feed.step(position);
     }
@@ -198,7 +203,10 @@ impl Feed<'_> {
                 continue;
             };
             match channel.pending() {
-                Ok(pending) => self.senders(&id, pending.requests, tell),
+                Ok(pending) => {
+                    self.senders(&id, pending.requests, tell);
+                    self.shared.channels.decided.notify_one();
+                }
                 Err(error) => self.later(&error.0, |stale| {
                     stale.channels.insert(id.clone());
                 }),

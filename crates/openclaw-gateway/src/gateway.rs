@@ -13,14 +13,16 @@ use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
 use pairing_core::{Devices, Entropy, Pairing};
 use pairing_fs::{StateDir, SystemEntropy};
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use pairing_core::device::Role;
 
 use crate::channels::commands::Commands;
-use crate::channels::{Adapter, Channels, Stop, news};
+use crate::channels::{
+    Adapter, Channels, Gate, Message, OwnerCommands, Stop, news, run as run_adapter,
+};
 use crate::conn::outbox::End;
 use crate::feed;
 use crate::invokes::Invokes;
@@ -30,7 +32,7 @@ use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
 use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
-use crate::shared::{Chain, Shared, event as frame, event_with};
+use crate::shared::{Chain, Shared, event as frame, event_with, without_addresses};
 use crate::sockets::Waiting;
 use crate::tls::Tls;
 
@@ -116,6 +118,23 @@ impl GatewayBuilder {
         }
     }
 
+    /// Hands over what people write who may, beside telling operators. The messages of a chat come one
+    /// after the other; one that takes long holds up a few other chats, too.
+    pub fn on_message<F>(mut self, handle: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.channels.on_message = Some(Box::new(move |message| Box::pin(handle(message))));
+        self
+    }
+
+    /// What owners may say in chats, instead of `/pair`.
+    pub fn owner_commands(self, commands: Arc<dyn OwnerCommands>) -> Self {
+        // Those that came first stay.
+        let _ = self.channels.commands.set(commands);
+        self
+    }
+
     /// Counts in these metrics, which the store may share.
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
@@ -130,7 +149,10 @@ impl GatewayBuilder {
     }
 
     /// The gateway.
-    pub fn build(self) -> Gateway {
+    pub fn build(mut self) -> Gateway {
+        if !self.channels.adapters.is_empty() {
+            self.methods.add_send();
+        }
         let limits = &self.settings.limits;
         let listened = self.listeners.first().and_then(|on| on.local_addr().ok());
         let port = listened.map_or(self.settings.port, |address| address.port());
@@ -144,9 +166,9 @@ impl GatewayBuilder {
             settings: ArcSwap::from_pointee(self.settings),
             methods: self.methods,
             metrics: self.metrics,
+            channels: self.channels,
             entropy: self.entropy,
             news: broadcast::channel(news::WAITING).0,
-            channels: self.channels,
             port,
             started: Instant::now(),
             store_is_well: AtomicBool::new(true),
@@ -198,6 +220,9 @@ impl Gateway {
             pair_commands,
             shutdown,
         } = self;
+        // Before anybody can ask: whoever does is news.
+        let (feed, ready) = FeedThread::start(&shared);
+        let _ = ready.await;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
         for listener in listeners {
@@ -218,17 +243,52 @@ impl Gateway {
             let _ = shared.channels.commands.set(commands.handle());
             tasks.spawn(commands.run(Stop::from(stopped.clone())));
         }
-        let feed = FeedThread::start(&shared);
+        let mut chats = start_channels(&shared, &stopped);
 
         shutdown.await;
 
         tracing::info!("shutting down");
         // Listeners close with their tasks; connections that are only just coming in are let go.
         stop.send_replace(true);
-        say_goodbye(&shared).await;
+        // Each of them sees to it that it ends in time.
+        let channels_end = async { while chats.join_next().await.is_some() {} };
+        tokio::join!(say_goodbye(&shared), channels_end);
         tasks.shutdown().await;
         drop(feed);
         write_down(&shared).await;
+    }
+}
+
+/// Runs the adapters, each behind its gate.
+fn start_channels(shared: &Arc<Shared>, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
+    let (mut tasks, mut gates) = (JoinSet::new(), Vec::new());
+    for adapter in shared.channels.adapters.iter().cloned() {
+        match Gate::new(shared.clone(), adapter.clone()) {
+            Ok(gate) => {
+                let gate = Arc::new(gate);
+                gates.push(gate.clone());
+                tasks.spawn(run_adapter(adapter, gate, Stop::from(stopped.clone())));
+            }
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a channel cannot be run");
+            }
+        }
+    }
+    tasks.spawn(settle(shared.clone(), gates, Stop::from(stopped.clone())));
+    tasks
+}
+
+/// Hands over what strangers said who have been approved since.
+async fn settle(shared: Arc<Shared>, gates: Vec<Arc<Gate>>, mut stop: Stop) {
+    loop {
+        tokio::select! {
+            biased;
+            () = stop.wait() => return,
+            () = shared.channels.decided.notified() => {}
+        }
+        for gate in &gates {
+            gate.settle().await;
+        }
     }
 }
 
@@ -236,14 +296,16 @@ impl Gateway {
 struct FeedThread(Arc<AtomicBool>);
 
 impl FeedThread {
-    fn start(shared: &Arc<Shared>) -> Self {
+    /// Starts it; what comes with it tells, or is dropped, when it follows.
+    fn start(shared: &Arc<Shared>) -> (Self, oneshot::Receiver<()>) {
+        let (tell, ready) = oneshot::channel();
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (shared.clone(), stop.clone());
         let thread = std::thread::Builder::new().name("pairing-feed".to_owned());
-        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped)) {
+        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped, tell)) {
             tracing::error!(error = %Chain(&error), "changes of the store are not followed");
         }
-        Self(stop)
+        (Self(stop), ready)
     }
 }
 
@@ -273,10 +335,18 @@ async fn presence(shared: Arc<Shared>) {
         if shared.sessions.any(Session::may_see_presence) {
             let mut presence = vec![shared.own_presence()];
             presence.extend(shared.everybody());
-            let changed = PresenceChanged { presence };
+            let mut changed = PresenceChanged { presence };
             let version = Some(shared.state_version());
-            let frame = event_with(event::PRESENCE, &changed, version);
-            shared.sessions.broadcast(&frame, Session::may_see_presence);
+            let whole = event_with(event::PRESENCE, &changed, version);
+            without_addresses(&mut changed.presence);
+            let part = event_with(event::PRESENCE, &changed, version);
+            let sees = |whole: bool| {
+                move |session: &Session| {
+                    session.may_see_presence() && session.may_see_nodes() == whole
+                }
+            };
+            shared.sessions.broadcast(&whole, sees(true));
+            shared.sessions.broadcast(&part, sees(false));
         }
         let crowd =
             Duration::from_millis(10) * u32::try_from(shared.sessions.count()).unwrap_or(u32::MAX);
@@ -378,6 +448,7 @@ impl Handle {
                 }
             }
         }
+        shared.channels.reloaded.send_replace(());
         tracing::info!("the configuration has been read anew");
     }
 

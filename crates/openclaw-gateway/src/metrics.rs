@@ -29,6 +29,7 @@ struct Counted {
     decisions: Family<Labels<2>, Counter>,
     refusals: Family<Labels<1>, Counter>,
     calls: Family<Labels<2>, Counter>,
+    messages: Family<Labels<1>, Counter>,
     store: Family<Labels<1>, Histogram, fn() -> Histogram>,
 }
 
@@ -82,6 +83,12 @@ impl Metrics {
             "Calls that were answered, by method and whether they succeeded",
             calls.clone(),
         );
+        let messages = Family::default();
+        registry.register(
+            "messages",
+            "Messages of chats that came in, by what became of them",
+            messages.clone(),
+        );
         let buckets: fn() -> Histogram = || {
             Histogram::new([
                 0.000_01, 0.000_1, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0,
@@ -101,6 +108,7 @@ impl Metrics {
             decisions,
             refusals,
             calls,
+            messages,
             store,
         }))
     }
@@ -145,6 +153,11 @@ impl Metrics {
             ("ok", if ok { "true" } else { "false" }),
         ];
         self.0.calls.get_or_create(&labels).inc();
+    }
+
+    /// A message came in through a channel: it was handed on, or a short word for why not.
+    pub fn message(&self, outcome: &'static str) {
+        self.0.messages.get_or_create(&[("outcome", outcome)]).inc();
     }
 
     /// All of it, in the format of [`CONTENT_TYPE`](Self::CONTENT_TYPE).
@@ -252,6 +265,7 @@ mod tests {
         metrics.requested("device");
         metrics.decided("device", "approved");
         metrics.refused("untrusted-proxy");
+        metrics.message("from-me");
         metrics.called("health", true);
         metrics.clone().called("health", false);
         assert_eq!(
@@ -263,6 +277,7 @@ mod tests {
                 r#"openclaw_connections{role="operator"} 0"#,
                 r#"openclaw_decisions_total{kind="device",decision="approved"} 1"#,
                 r#"openclaw_handshakes_total{outcome="ok"} 2"#,
+                r#"openclaw_messages_total{outcome="from-me"} 1"#,
                 r#"openclaw_pairing_requests_total{kind="device"} 1"#,
                 r#"openclaw_refusals_total{reason="untrusted-proxy"} 1"#,
             ]

@@ -155,6 +155,11 @@ impl Session {
         self.scopes().allows(Scope::PAIRING)
     }
 
+    /// May it read what people write to the bot?
+    pub(crate) fn may_read_messages(&self) -> bool {
+        self.role() == Role::Operator && self.scopes().allows("operator.read")
+    }
+
     /// May it know who is connected?
     pub(crate) fn may_see_presence(&self) -> bool {
         self.scopes().allows("operator.read")

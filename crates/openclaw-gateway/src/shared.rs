@@ -33,10 +33,10 @@ pub(crate) struct Shared {
     pub(crate) invokes: Invokes,
     pub(crate) methods: Methods,
     pub(crate) metrics: Metrics,
+    pub(crate) channels: Channels,
     pub(crate) entropy: Box<dyn Entropy>,
     /// Told of requests by the feed.
     pub(crate) news: broadcast::Sender<News>,
-    pub(crate) channels: Channels,
     /// The port that it listens on.
     pub(crate) port: u16,
     /// What setup codes say of the certificate.
@@ -93,6 +93,10 @@ impl Shared {
         let is_shown = shown.clone().any(|session| session.number == viewer.number);
         let mut presence = vec![self.own_presence()];
         presence.extend(shown.map(|session| session.presence()));
+        // Where somebody connects from is for those who decide about them.
+        if !viewer.may_see_nodes() {
+            without_addresses(&mut presence);
+        }
         if !is_shown {
             presence.push(viewer.presence());
         }
@@ -140,6 +144,13 @@ impl Shared {
                 Err(error) => tracing::error!(error = %Chain(error), "the store fails"),
             }
         }
+    }
+}
+
+/// Leaves out where everybody connects from.
+pub(crate) fn without_addresses(presence: &mut [Presence]) {
+    for entry in presence {
+        entry.ip = None;
     }
 }
 

@@ -52,6 +52,8 @@ const BAD: &[&str] = &[
     "{ gateway: { bind: 'custom' } }",
     "{ gateway: { auth: { mode: 'trusted' } } }",
     "{ channels: { telegram: { dmPolicy: 'everybody\u{1b}[2J' } } }",
+    "{ channels: { telegram: { pairingReply: 7 } } }",
+    "{ channels: { telegram: { pairingBackoffSeconds: 3601 } } }",
     // Numbers that other programs would round.
     "{ channels: { discord: { allowFrom: [123456789012345678] } } }",
     "{ channels: { discord: { allowFrom: ['1', 1.5, 1e3, NaN] } } }",

@@ -58,7 +58,14 @@ fn meaning(config: &Config) -> String {
         let policy = config.dm_policy(&telegram, &account);
         let settings = config.account(&telegram, &account);
         let allow_from = settings.allow_from.clone().unwrap_or_default();
-        (settings.is_enabled(), policy, allow_from)
+        let block_from = settings.block_from.clone().unwrap_or_default();
+        let stranger = (
+            settings.pairing_reply.clone().unwrap_or_default(),
+            settings.pairing_backoff(),
+            settings.hand_over_first.unwrap_or(false),
+        );
+        let enabled = settings.is_enabled();
+        format!("{enabled} {policy:?} {allow_from:?} {block_from:?} {stranger:?}")
     });
     let Config {
         gateway,
@@ -86,6 +93,14 @@ fn defaults_are_as_documented() {
         ("gateway.port", "1"),
         ("gateway.nodes.pairing.autoApproveLocal", "false"),
         ("channels.<channel>.dmPolicy", "'open'"),
+        ("channels.<channel>.blockFrom", "[1]"),
+        ("channels.<channel>.pairingReply", "false"),
+        ("channels.<channel>.pairingReply", "'Your code is {code}.'"),
+        ("channels.<channel>.pairingBackoffSeconds", "0"),
+        (
+            "channels.<channel>.accounts.<account>.handOverFirst",
+            "true",
+        ),
         ("channels.<channel>.accounts.<account>.enabled", "false"),
     ] {
         assert_ne!(meaning(&only(key, value)), usual, "{key}");

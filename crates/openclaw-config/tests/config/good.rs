@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use openclaw_config::{Bind, Config, Gateway, LoadError, Mode};
+use openclaw_config::{Bind, Config, Gateway, LoadError, Mode, PairingReply};
 use pairing_core::{AccountId, Basis, ChannelId, Channels, DmPolicy};
 
 use crate::{parse, vars};
@@ -83,6 +83,39 @@ fn accounts_fall_back_to_their_channel() {
     );
     let names: Vec<_> = config.accounts(&telegram).map(AccountId::as_str).collect();
     assert_eq!(names, ["home", "work"]);
+}
+
+#[test]
+fn what_strangers_get_falls_back_and_who_is_blocked_adds_up() {
+    let config = parse(FULL);
+    let telegram = ChannelId::parse("telegram").unwrap();
+    let account = |name: &str| config.account(&telegram, &AccountId::parse(name).unwrap());
+    let own = PairingReply::Own("Ask Ann for {code}.".to_owned());
+    for (name, blocked, reply, seconds, hands_over) in [
+        ("default", &["tg:3", "4"][..], own.clone(), 0, true),
+        (
+            "work",
+            &["tg:3", "4", "5"],
+            PairingReply::Silent,
+            3600,
+            false,
+        ),
+        ("home", &["tg:3", "4"], own, 0, true),
+    ] {
+        let set = account(name);
+        assert_eq!(set.block_from.clone().unwrap(), blocked, "{name}");
+        assert_eq!(set.pairing_reply.clone(), Some(reply), "{name}");
+        assert_eq!(set.pairing_backoff().as_secs(), seconds, "{name}");
+        assert_eq!(set.hand_over_first, Some(hands_over), "{name}");
+    }
+    let too_long = "ä".repeat(PairingReply::MAX_CHARS + 1);
+    let text = format!("{{ channels: {{ telegram: {{ pairingReply: '{too_long}' }} }} }}");
+    let error = Config::parse(&text).unwrap_err().to_string();
+    assert!(
+        error.contains("has at most 2000 characters, this has 2001"),
+        "{error}"
+    );
+    assert!(!error.contains('ä'));
 }
 
 #[test]

@@ -1,13 +1,384 @@
-//! What the gateway has of channels.
+//! The gate: what becomes of everything that an adapter takes in.
+//!
+//! It stands between every adapter and the rest of the program. Whoever may not talk to the bot costs a
+//! lookup, and at most a request and one reply; nothing else of theirs is looked at or kept, but where the
+//! owner wants a stranger's first message handed over later.
 
+use std::fmt;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use super::{Adapters, OwnerCommands};
+use gateway_protocol::event::MESSAGE_INBOUND;
+use pairing_core::{
+    Account, Admission, AdmitError, ApprovedSender, Channel, ChannelError, Created, DmPolicy,
+    GroupSender, PairingCode, RequestError, Requested, Sender, SenderId,
+};
+use tokio::sync::{Notify, watch};
+
+use super::backoff::Backoff;
+use super::held::Held;
+use super::rules::{Present, Rules};
+use super::sends::Sends;
+use super::sift::{Letter, is_target};
+use super::{
+    Adapter, Adapters, By, Inbound, Incoming, Later, Message, Outgoing, OwnerCommands, OwnerSpoke,
+    Pressed, Target,
+};
+use crate::sessions::Session;
+use crate::shared::{Chain, Shared, event};
 
 /// What the gateway has of channels.
 #[derive(Default)]
 pub(crate) struct Channels {
     pub(crate) adapters: Adapters,
+    /// The embedder's handler.
+    pub(crate) on_message: Option<OnMessage>,
     /// What owners may say.
     pub(crate) commands: OnceLock<Arc<dyn OwnerCommands>>,
+    /// What was sent lately.
+    pub(crate) sends: Sends,
+    /// Requests may have been decided.
+    pub(crate) decided: Notify,
+    /// The configuration is another one.
+    pub(crate) reloaded: watch::Sender<()>,
 }
+
+/// The embedder's handler of messages.
+pub(crate) type OnMessage = Box<dyn Fn(Message) -> Later<'static, ()> + Send + Sync>;
+
+/// The gate before one account.
+pub(crate) struct Gate {
+    shared: Arc<Shared>,
+    adapter: Arc<dyn Adapter>,
+    channel: Channel,
+    account: Account,
+    rules: Present,
+    backoff: Backoff,
+    held: Held,
+    /// Could the store be asked when that was last tried?
+    store_is_well: AtomicBool,
+}
+
+/// What was decided about a message.
+enum Verdict {
+    Direct(ApprovedSender),
+    Group(GroupSender),
+    /// A stranger's request was made.
+    Asked(Box<Created>),
+    /// Nothing is done, and why.
+    Nothing(&'static str),
+    /// The store failed, which admits nobody.
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Gate {
+    /// The gate before an adapter. An error where nobody knows the rules of its channel.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        adapter: Arc<dyn Adapter>,
+    ) -> Result<Self, ChannelError> {
+        let channel = shared.pairing.channel(adapter.channel().as_str())?;
+        let account = channel.account(adapter.account().as_str())?;
+        Ok(Self {
+            shared,
+            adapter,
+            channel,
+            account,
+            rules: Present::default(),
+            backoff: Backoff::default(),
+            held: Held::default(),
+            store_is_well: AtomicBool::new(true),
+        })
+    }
+
+    /// Does the account run, by the present configuration?
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.rules().is_enabled
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// Does what is to be done about something that came in.
+    pub(crate) async fn take(&self, incoming: Incoming) {
+        let outcome = match incoming {
+            Incoming::Message(message) => self.message(message).await,
+            Incoming::Pressed(pressed) => self.pressed(&pressed).await,
+        };
+        self.count(outcome);
+    }
+
+    /// What became of it, in a word.
+    async fn message(&self, inbound: Inbound) -> &'static str {
+        let rules = self.rules();
+        if !rules.is_enabled {
+            return "disabled";
+        }
+        let letter = match Letter::new(self.channel.rules(), inbound) {
+            Ok(letter) => letter,
+            Err(dropped) => return dropped.label(),
+        };
+        if rules.is_blocked(&letter.sender) {
+            return "blocked";
+        }
+        let is_spoken_to = letter.is_direct && rules.policy != DmPolicy::Disabled;
+        if is_spoken_to && let Some(commands) = self.commands_for(&rules, &letter.sender) {
+            let owner = self.owner(&letter.sender, &letter.chat);
+            if commands.message(&owner, &letter.text).await {
+                return "command";
+            }
+        }
+        match self.decide(rules.clone(), &letter).await {
+            Verdict::Group(by) => {
+                self.deliver(By::Group(by), letter).await;
+                "group"
+            }
+            Verdict::Direct(by) => {
+                self.backoff.forget(by.sender());
+                // What they said first comes first.
+                let first = self.held.take(by.sender());
+                if let Some(first) = first.filter(|_| rules.hand_over_first) {
+                    self.hand_over(by.clone(), first).await;
+                }
+                self.deliver(By::Direct(by), letter).await;
+                "direct"
+            }
+            Verdict::Asked(created) => self.reply(&rules, *created, letter).await,
+            Verdict::Nothing(why) => why,
+            Verdict::Failed(error) => {
+                if self.store_is_well.swap(false, Ordering::Relaxed) {
+                    tracing::error!(
+                        channel = %self.channel.id(), account = self.account.id().as_str(),
+                        error = %Chain(&*error), "nobody can be let in"
+                    );
+                }
+                "failed"
+            }
+        }
+    }
+
+    /// Decides where waiting is allowed: it asks the store.
+    async fn decide(&self, rules: Arc<Rules>, letter: &Letter) -> Verdict {
+        let sender = letter.sender.clone();
+        if !letter.is_direct {
+            return match rules.account.admit_in_group(sender.as_str()) {
+                Ok(Some(by)) => Verdict::Group(by),
+                Ok(None) => Verdict::Nothing("group-stranger"),
+                Err(error) => of_admission(error),
+            };
+        }
+        let now = self.shared.pairing.now();
+        let is_waiting = self.backoff.is_waiting(&sender, now);
+        let mut asking = Sender::new(sender.as_str());
+        for (key, value) in letter.meta.iter() {
+            asking = asking.with(key, value);
+        }
+        let (pause, asked) = (rules.backoff, sender);
+        let deciding = blocking(move || {
+            match rules.account.admit(asked.as_str()) {
+                Ok(Admission::Approved(by)) => return Ok(Requested::Allowed(by)),
+                Ok(Admission::Refused(refusal)) if refusal.policy != DmPolicy::Pairing => {
+                    return Err(Verdict::Nothing("policy"));
+                }
+                Ok(Admission::Refused(_)) if is_waiting => return Err(Verdict::Nothing("backoff")),
+                Ok(Admission::Refused(_)) => {}
+                Err(error) => return Err(of_admission(error)),
+            }
+            rules.account.request_or_reuse(asking).map_err(of_request)
+        });
+        let requested = match deciding.await {
+            Some(Ok(requested)) => requested,
+            Some(Err(verdict)) => return verdict,
+            None => return Verdict::Nothing("failed"),
+        };
+        if !self.store_is_well.swap(true, Ordering::Relaxed) {
+            tracing::info!(channel = %self.channel.id(), "people can be let in again");
+        }
+        match requested {
+            Requested::Allowed(by) => Verdict::Direct(by),
+            Requested::Created(created) => {
+                self.backoff.asked(&letter.sender, pause, now);
+                Verdict::Asked(Box::new(created))
+            }
+            Requested::Pending(_) => {
+                self.backoff.waits(&letter.sender, pause, now);
+                Verdict::Nothing("waiting")
+            }
+            Requested::Full => {
+                self.backoff.asked(&letter.sender, pause, now);
+                Verdict::Nothing("turned-away")
+            }
+            _ => Verdict::Nothing("policy"),
+        }
+    }
+
+    /// Tells a stranger who has just asked, once, where they asked.
+    async fn reply(&self, rules: &Rules, created: Created, letter: Letter) -> &'static str {
+        let (code, sender, chat) = (
+            created.request.code,
+            letter.sender.clone(),
+            letter.chat.clone(),
+        );
+        if rules.hand_over_first {
+            self.held.keep(code, letter);
+            // It may have been decided already, unseen.
+            self.shared.channels.decided.notify_one();
+        }
+        let Some(text) = rules.reply(created.reply, &sender, code) else {
+            return "silent";
+        };
+        let what = Outgoing {
+            is_secret: true,
+            ..Outgoing::text(text)
+        };
+        match self.adapter.send(&chat, &what).await {
+            Ok(_) => "asked",
+            Err(error) => {
+                tracing::warn!(
+                    channel = %self.channel.id(), account = self.account.id().as_str(),
+                    error = %Chain(&error), "a stranger could not be told their code"
+                );
+                "asked-untold"
+            }
+        }
+    }
+
+    /// What became of a button, in a word.
+    async fn pressed(&self, pressed: &Pressed) -> &'static str {
+        let rules = self.rules();
+        let Ok(sender) = self.channel.rules().sender(&pressed.sender) else {
+            return "no-sender";
+        };
+        if !is_target(&pressed.chat) {
+            return "malformed";
+        }
+        let is_open = rules.is_enabled && rules.policy != DmPolicy::Disabled;
+        if !is_open || rules.is_blocked(&sender) {
+            return "blocked";
+        }
+        let Some(commands) = self.commands_for(&rules, &sender) else {
+            return "not-owner";
+        };
+        let owner = self.owner(&sender, &pressed.chat);
+        commands.pressed(&owner, pressed).await;
+        "pressed"
+    }
+
+    /// Looks whether those who wait have been approved since, whoever did it and wherever.
+    pub(crate) async fn settle(&self) {
+        let rules = self.rules();
+        if !rules.hand_over_first {
+            self.held.clear();
+        }
+        for (sender, code) in self.held.waiting() {
+            if rules.is_blocked(&sender) {
+                self.held.forget(&sender, code);
+                continue;
+            }
+            let (asking, asked) = (rules.clone(), sender.clone());
+            let looking = blocking(move || {
+                let admission = asking.account.admit(asked.as_str()).ok()?;
+                match admission {
+                    Admission::Approved(by) => Some(Some(by)),
+                    Admission::Refused(_) if waits(&asking.account, &asked, code)? => None,
+                    Admission::Refused(_) => Some(None),
+                }
+            });
+            match looking.await.flatten() {
+                Some(Some(by)) => {
+                    if let Some(first) = self.held.take(&sender) {
+                        self.hand_over(by, first).await;
+                    }
+                }
+                Some(None) => self.held.forget(&sender, code),
+                // It waits still, or that cannot be read now.
+                None => {}
+            }
+        }
+    }
+
+    async fn hand_over(&self, by: ApprovedSender, first: Letter) {
+        self.count("handed-over");
+        self.deliver(By::Direct(by), first).await;
+    }
+
+    /// Tells operators and the embedder's handler. Takes the proof that the sender may talk to the bot.
+    async fn deliver(&self, by: By, letter: Letter) {
+        let message = Message::new(&self.adapter, by, letter);
+        let frame = event(MESSAGE_INBOUND, &message.event());
+        let sessions = &self.shared.sessions;
+        sessions.broadcast(&frame, Session::may_read_messages);
+        if let Some(on_message) = &self.shared.channels.on_message {
+            on_message(message).await;
+        }
+    }
+
+    fn commands_for(&self, rules: &Rules, sender: &SenderId) -> Option<&Arc<dyn OwnerCommands>> {
+        let is_owner = rules.owners.is_owner(sender);
+        is_owner
+            .then(|| self.shared.channels.commands.get())
+            .flatten()
+    }
+
+    fn owner(&self, sender: &SenderId, chat: &Target) -> OwnerSpoke {
+        OwnerSpoke {
+            channel: self.channel.id().clone(),
+            account: self.account.id().clone(),
+            sender: sender.clone(),
+            chat: chat.clone(),
+            adapter: self.adapter.clone(),
+        }
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        let settings = self.shared.settings.load_full();
+        let read = |config: &_| Rules::new(config, &self.channel, &self.account);
+        self.rules.get(&settings, read)
+    }
+
+    fn count(&self, outcome: &'static str) {
+        self.shared.metrics.message(outcome);
+    }
+}
+
+/// Does this request still wait? `None` where that cannot be read.
+fn waits(account: &Account, sender: &SenderId, code: PairingCode) -> Option<bool> {
+    let pending = account.pending().ok()?.requests;
+    let mut pending = pending.iter();
+    Some(pending.any(|request| request.sender == *sender && request.code == code))
+}
+
+/// Runs where waiting is allowed. `None` where it panicked.
+fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Option<T>> {
+    let running = tokio::task::spawn_blocking(run);
+    async move { running.await.ok() }
+}
+
+fn of_admission(error: AdmitError) -> Verdict {
+    match error {
+        AdmitError::Sender(_) => Verdict::Nothing("no-sender"),
+        error => Verdict::Failed(error.into()),
+    }
+}
+
+fn of_request(error: RequestError) -> Verdict {
+    match error {
+        RequestError::Sender(_) => Verdict::Nothing("no-sender"),
+        error => Verdict::Failed(error.into()),
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,11 +4,19 @@
 //! it gives to its [`Inbox`], and the gate stands behind that: an adapter cannot go around it.
 
 mod adapters;
+mod backoff;
 pub(crate) mod commands;
 mod first_owner;
 mod gate;
+mod held;
+mod message;
 pub(crate) mod news;
 mod owners;
+mod rules;
+mod run;
+mod sends;
+mod sift;
+pub mod telegram;
 
 use std::fmt;
 use std::future::Future;
@@ -20,10 +28,15 @@ use tokio::sync::{mpsc, watch};
 
 pub use adapters::Adapters;
 pub use first_owner::{FirstOwnerError, make_owner, may_make_owner, owners_path};
+pub use message::{By, Message};
 pub use owners::{OwnerCommands, OwnerSpoke, Owners};
 
+pub(crate) use adapters::configured;
 pub(crate) use first_owner::with_first_owner;
-pub(crate) use gate::Channels;
+pub(crate) use gate::{Channels, Gate};
+pub(crate) use run::run;
+pub(crate) use sends::{Begun, digest};
+pub(crate) use sift::{MAX_ID, MAX_TEXT, is_target};
 
 /// A future that an object-safe trait gives.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -156,7 +169,7 @@ pub enum Incoming {
 #[derive(Clone)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "each is a fact of its own, which the gate looks at by itself"
+    reason = "facts that do not depend on each other"
 )]
 pub struct Inbound {
     /// The message's id in its chat.
@@ -200,6 +213,10 @@ pub struct Pressed {
 #[derive(Debug, Clone)]
 pub struct Inbox(mpsc::Sender<Incoming>);
 
+/// A place in an inbox that is free: what is put there does not wait.
+#[derive(Debug)]
+pub struct Place(mpsc::OwnedPermit<Incoming>);
+
 /// Tells an adapter to stop.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Receiver<bool>);
@@ -214,6 +231,19 @@ impl Inbox {
     /// Puts something in. False once nobody looks any more.
     pub async fn put(&self, incoming: Incoming) -> bool {
         self.0.send(incoming).await.is_ok()
+    }
+
+    /// Waits for a free place, for who has something to do between knowing that there is one and putting
+    /// something in. None once nobody looks any more.
+    pub async fn place(&self) -> Option<Place> {
+        self.0.clone().reserve_owned().await.ok().map(Place)
+    }
+}
+
+impl Place {
+    /// Puts something in.
+    pub fn put(self, incoming: Incoming) {
+        self.0.send(incoming);
     }
 }
 
@@ -232,8 +262,8 @@ impl Stop {
 }
 
 impl From<watch::Receiver<bool>> for Stop {
-    fn from(receiver: watch::Receiver<bool>) -> Self {
-        Self(receiver)
+    fn from(told: watch::Receiver<bool>) -> Self {
+        Self(told)
     }
 }
 

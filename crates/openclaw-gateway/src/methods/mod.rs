@@ -3,6 +3,7 @@
 mod devices;
 mod dm;
 mod invoke;
+mod messages;
 mod nodes;
 mod system;
 
@@ -71,7 +72,7 @@ struct Method {
 pub(crate) struct Methods(BTreeMap<String, Method>);
 
 /// The events that there are.
-const EVENTS: [&str; 11] = [
+const EVENTS: [&str; 12] = [
     event::CHALLENGE,
     event::TICK,
     event::PRESENCE,
@@ -83,6 +84,7 @@ const EVENTS: [&str; 11] = [
     event::DM_REQUESTED,
     event::DM_RESOLVED,
     event::INVOKE_REQUEST,
+    event::MESSAGE_INBOUND,
 ];
 
 const READ: Access = Access::Operator("operator.read");
@@ -155,6 +157,14 @@ impl Methods {
         F: Future<Output = Reply> + Send + 'static,
     {
         self.add(name, access, later(run), "custom");
+    }
+
+    /// Adds `send`, unless there is one: where there are channels to send by.
+    pub(crate) fn add_send(&mut self) {
+        let name = "send";
+        if !self.0.contains_key(name) {
+            self.add(name, WRITE, later(messages::send), name);
+        }
     }
 
     fn add(&mut self, name: &str, access: Access, run: Run, label: &'static str) {

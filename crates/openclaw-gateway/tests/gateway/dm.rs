@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
+use crate::shown::shown;
 use crate::stores::{Odd, over};
 use crate::support::start;
-use crate::talk::shown;
 
 #[tokio::test]
 async fn strangers_are_listed_approved_rejected_allowed_and_revoked() {

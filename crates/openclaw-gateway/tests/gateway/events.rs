@@ -5,8 +5,9 @@ use std::time::Duration;
 use pairing_core::Approver;
 use serde_json::{Value, json};
 
+use crate::shown::shown;
 use crate::support::{NEVER, Running, settings, start, start_with};
-use crate::talk::{Talk, node_of, shown};
+use crate::talk::{Talk, node_of};
 
 const KEEPER: &[&str] = &["operator.pairing", "operator.read"];
 
@@ -147,6 +148,7 @@ async fn events_reach_only_those_entitled() {
     }
     let foreign = gateway.device();
     let request = gateway.node_asks(&foreign, &[]).await;
+    admin.event("device.pair.requested").await;
     gateway.approve(&request);
     admin.event("device.pair.resolved").await;
     admin

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::shown::shown;
 use crate::support::{Device, start};
-use crate::talk::{Talk, shown};
+use crate::talk::Talk;
 
 fn ask(device: &Device, command: &str) -> Value {
     json!({ "nodeId": device.id(), "command": command, "idempotencyKey": "k" })

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod channels;
 mod credentials;
 mod devices;
 mod dm;
@@ -31,10 +32,13 @@ mod reloading;
 mod serving;
 mod sessions;
 mod setup_codes;
+mod shown;
 mod sockets;
 mod stopping;
 mod stores;
 mod support;
 mod talk;
+mod telegram;
 mod tls;
+mod tokens;
 mod weather;

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use crate::shown::shown;
 use crate::support::start;
-use crate::talk::{ADMIN, Talk, shown};
+use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
 const OPERATORS: [(&str, &str); 29] = [
@@ -73,7 +74,8 @@ async fn features_are_what_there_is() {
             "node.pair.resolved",
             "pairing.requested",
             "pairing.resolved",
-            "node.invoke.request"
+            "node.invoke.request",
+            "message.inbound"
         ])
     );
     gateway.stop().await;

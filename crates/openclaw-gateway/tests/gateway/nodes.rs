@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::shown::shown;
 use crate::support::{Running, node_params, start};
-use crate::talk::{node_of, shown};
+use crate::talk::node_of;
 
 async fn told(gateway: &Running, calls: &[(&str, Value)]) -> String {
     let mut admin = gateway.admin().await;

@@ -1,7 +1,7 @@
 //! Stores that do what no test could wait for.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pairing_core::store::{
@@ -39,6 +39,11 @@ pub(crate) struct Odd {
     pub(crate) is_blind: bool,
     /// So many reads of devices from now, one forgets the device that it has just read.
     pub(crate) forgets_in: AtomicUsize,
+    /// Once something has been written, devices cannot be read until this is set anew.
+    pub(crate) fails_after_write: AtomicBool,
+    pub(crate) fails: AtomicBool,
+    /// How often one could not.
+    pub(crate) failed: AtomicUsize,
     /// So many reads of devices from now, they wait until this is set anew; 0 for never.
     pub(crate) stuck_in: AtomicUsize,
 }
@@ -60,6 +65,11 @@ impl Odd {
     pub(crate) fn stuck_after(&self, good: usize) {
         self.stuck_in
             .store(good.saturating_add(1), Ordering::SeqCst);
+    }
+
+    /// Devices can be read again.
+    pub(crate) fn mend(&self) {
+        self.fails.store(false, Ordering::SeqCst);
     }
 
     fn may_be_stuck(&self) {
@@ -89,6 +99,13 @@ impl PairingStore for Odd {
         let read = self.inner.read(key)?;
         if matches!(key, Key::Device { .. }) && read.record.is_some() {
             self.may_be_stuck();
+            if self.fails.load(Ordering::SeqCst) {
+                self.failed.fetch_add(1, Ordering::SeqCst);
+                return Err(StoreError::Unreadable {
+                    resource: "a device".to_owned(),
+                    source: "torn".into(),
+                });
+            }
             let left = self.forgets_in.load(Ordering::SeqCst);
             self.forgets_in
                 .store(left.saturating_sub(1), Ordering::SeqCst);
@@ -108,6 +125,10 @@ impl PairingStore for Odd {
         if batch.changes.is_empty() {
             // What changes nothing rests on what was read.
             return Ok(());
+        }
+        if self.fails_after_write.swap(false, Ordering::SeqCst) {
+            // Before anybody is told of it.
+            self.fails.store(true, Ordering::SeqCst);
         }
         self.inner.commit(batch)
     }

@@ -3,8 +3,7 @@
 use super::connect::{Connected, Scene};
 use super::standing::UpgradeReason;
 use super::{
-    Ask, Credential, DeviceId, DeviceLimits, DeviceRequest, PairingToken, RequestId, Silence,
-    TokenHash,
+    Ask, Credential, DeviceId, DeviceLimits, DeviceRequest, PairingToken, RequestId, TokenHash,
 };
 use crate::dm::Decision;
 use crate::store::Change;
@@ -107,7 +106,7 @@ fn ask(
             info: connecting.info.clone(),
             ask: wanted,
             origin: connecting.origin.clone(),
-            silent: connecting.silence != Silence::Ask,
+            silent: connecting.silence.is_for(connecting.role),
             is_repair: known.device.is_some(),
             asked_at: now,
             refreshed_at: now,

@@ -148,15 +148,16 @@ fn may_pass_silently(scene: &Scene<'_>, device: Option<&Device>, reason: Upgrade
     let connecting = scene.connecting;
     let by_secret = matches!(scene.credential, Credential::Shared);
     let is_first = device.is_none();
+    if !connecting.silence.is_for(connecting.role) {
+        return false;
+    }
     match connecting.silence {
         Silence::Loopback => {
             let more =
                 reason == UpgradeReason::ScopeUpgrade && device.is_some_and(Device::is_silent);
-            by_secret && connecting.role == Role::Operator && (is_first || more)
+            by_secret && (is_first || more)
         }
-        Silence::Network => {
-            by_secret && is_first && connecting.role == Role::Node && connecting.scopes.is_empty()
-        }
+        Silence::Network => by_secret && is_first && connecting.scopes.is_empty(),
         Silence::Ask => false,
     }
 }

@@ -138,6 +138,16 @@ pub enum Silence {
     Network,
 }
 
+impl Silence {
+    /// Is that way open to this role?
+    pub(super) fn is_for(self, role: Role) -> bool {
+        matches!(
+            (self, role),
+            (Self::Loopback, Role::Operator) | (Self::Network, Role::Node)
+        )
+    }
+}
+
 /// Whom the owner lets in without being asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AutoApprove {

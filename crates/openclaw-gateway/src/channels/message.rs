@@ -1,0 +1,105 @@
+//! A message that may be answered.
+
+use std::fmt;
+use std::sync::Arc;
+
+use gateway_protocol::message::MessageInbound;
+use pairing_core::{
+    AccountId, ApprovedSender, ChannelId, GroupSender, Metadata, SenderId, Timestamp,
+};
+
+use super::sift::Letter;
+use super::{Adapter, MessageId, Outgoing, SendError, Target};
+
+/// A message of somebody who may talk to the bot.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Message {
+    /// Who sent it, and the proof that they may.
+    pub by: By,
+    /// The chat system.
+    pub channel: ChannelId,
+    /// The account that was written to.
+    pub account: AccountId,
+    /// The message's id in its chat.
+    pub id: String,
+    /// Where an answer goes.
+    pub chat: Target,
+    /// What was said.
+    pub text: String,
+    /// Was more said than anybody reads? It has been cut, then.
+    pub is_cut: bool,
+    /// When.
+    pub at: Timestamp,
+    /// Names and the like, as the channel gave them.
+    pub meta: Metadata,
+    adapter: Arc<dyn Adapter>,
+}
+
+/// Who may talk to the bot, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum By {
+    /// In a chat with the bot alone.
+    Direct(ApprovedSender),
+    /// In a group: by the configuration, never by pairing.
+    Group(GroupSender),
+}
+
+impl Message {
+    pub(super) fn new(adapter: &Arc<dyn Adapter>, by: By, letter: Letter) -> Self {
+        Self {
+            by,
+            channel: adapter.channel().clone(),
+            account: adapter.account().clone(),
+            id: letter.id,
+            chat: letter.chat,
+            text: letter.text,
+            is_cut: letter.is_cut,
+            at: letter.at,
+            meta: letter.meta,
+            adapter: adapter.clone(),
+        }
+    }
+
+    /// Who sent it.
+    pub fn sender(&self) -> &SenderId {
+        match &self.by {
+            By::Direct(sender) => sender.sender(),
+            By::Group(sender) => sender.sender(),
+        }
+    }
+
+    /// Answers in the chat that it came from, by the account that it came to.
+    pub async fn reply(&self, text: impl Into<String>) -> Result<MessageId, SendError> {
+        let what = Outgoing::text(text);
+        self.adapter.send(&self.chat, &what).await
+    }
+
+    /// The event that tells operators.
+    pub(super) fn event(&self) -> MessageInbound {
+        let meta = self.meta.iter();
+        MessageInbound {
+            channel: self.channel.clone(),
+            account_id: self.account.clone(),
+            id: self.id.clone(),
+            sender: self.sender().clone(),
+            chat: self.chat.chat.clone(),
+            thread: self.chat.thread.clone(),
+            is_direct: matches!(self.by, By::Direct(_)),
+            text: self.text.clone(),
+            truncated: self.is_cut,
+            at_ms: self.at.as_millis(),
+            meta: meta.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        }
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What was said is nobody else's business.
+        f.debug_struct("Message")
+            .field("by", &self.by)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,222 @@
+//! Taking updates in, by long polling.
+//!
+//! An update counts as taken once there is a place for it in the inbox, and that is noted on the disk before
+//! it is put there: a crash in between loses that one update, and none comes twice. Better a message that
+//! has to be repeated than a command that is carried out twice.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::super::{Inbox, Place, Stop};
+use super::Telegram;
+use super::api::{self, CallError, Me};
+use super::backoff::Backoff;
+use super::offset::Taken;
+use super::trouble::Troubles;
+use super::update::{self, Context, Update};
+
+/// So many pressed buttons are answered at a time.
+const ANSWERS: usize = 32;
+
+/// There is no more to do: it is time to stop, nobody listens, or the token is none.
+struct Over;
+
+pub(super) async fn run(bot: Arc<Telegram>, inbox: Inbox, stop: Stop) {
+    let backoff = Backoff::new(Arc::clone(&bot.entropy), bot.pace.backoff);
+    let mut poll = Poll {
+        troubles: Troubles::new(&bot.account),
+        taken: Taken::default(),
+        backoff,
+        errands: JoinSet::new(),
+        bot,
+        inbox,
+        stop,
+    };
+    // What is still being said to the server ends with it.
+    let Err(Over) = poll.forever().await;
+}
+
+struct Poll {
+    bot: Arc<Telegram>,
+    inbox: Inbox,
+    stop: Stop,
+    troubles: Troubles,
+    backoff: Backoff,
+    taken: Taken,
+    errands: JoinSet<()>,
+}
+
+enum Never {}
+
+impl Poll {
+    async fn forever(&mut self) -> Result<Never, Over> {
+        let since = self.bot.clock.now().as_millis();
+        let back = i64::try_from(self.bot.pace.history.as_millis()).unwrap_or(i64::MAX);
+        let since = pairing_core::Timestamp::from_millis(since.saturating_sub(back));
+        let me = self.myself().await?;
+        tracing::info!(
+            account = self.bot.account.as_str(),
+            bot = %pairing_core::escape(&me.username),
+            "telegram: polling"
+        );
+        let context = Context { me: me.id, since };
+        self.taken = Taken::read(&self.bot.offsets, self.bot.http.bot());
+        let mut is_first = true;
+        loop {
+            let started = Instant::now();
+            let Some(updates) = self.poll(context).await? else {
+                continue;
+            };
+            if std::mem::take(&mut is_first) {
+                self.tell_commands();
+            }
+            if !self.take_in(updates).await? {
+                // A server may answer at once, and with nothing, or with what was taken already.
+                let earliest = started + self.bot.pace.gap;
+                self.unless_over(sleep_until(earliest)).await?;
+            }
+        }
+    }
+
+    /// Who the bot is, as soon as the server says.
+    async fn myself(&mut self) -> Result<Me, Over> {
+        loop {
+            let bot = Arc::clone(&self.bot);
+            let asked = api::get_me(&bot.http, bot.pace.call);
+            match self.unless_over(asked).await? {
+                Ok(me) => return Ok(me),
+                Err(error) => self.ride_out(&error).await?,
+            }
+        }
+    }
+
+    /// One poll; nothing where it failed, and the time to wait for that is over.
+    async fn poll(&mut self, context: Context) -> Result<Option<Vec<Update>>, Over> {
+        let bot = Arc::clone(&self.bot);
+        let asked = api::get_updates(&bot.http, self.taken.offset(), bot.pace.poll, bot.pace.call);
+        let answer = self.unless_over(asked).await?;
+        let read = answer.and_then(|result| {
+            update::parse(result.get(), context).map_err(|update::Malformed| CallError::Malformed {
+                what: "list of updates",
+            })
+        });
+        match read {
+            Ok(updates) => {
+                self.backoff.reset();
+                self.troubles.over();
+                Ok(Some(updates))
+            }
+            Err(error) => {
+                self.ride_out(&error).await?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Was any of them new?
+    async fn take_in(&mut self, updates: Vec<Update>) -> Result<bool, Over> {
+        let mut any = false;
+        let mut to_note = false;
+        for update in updates {
+            if self.taken.has(update.id) {
+                continue;
+            }
+            any = true;
+            if let Some(query) = &update.query {
+                self.answer(query);
+            }
+            let Some(what) = update.what else {
+                self.taken.take(update.id);
+                to_note = true;
+                continue;
+            };
+            let place = self.place().await?;
+            self.taken.take(update.id);
+            self.note().await;
+            to_note = false;
+            place.put(what);
+        }
+        if to_note {
+            self.note().await;
+        }
+        Ok(any)
+    }
+
+    async fn place(&mut self) -> Result<Place, Over> {
+        let inbox = self.inbox.clone();
+        self.unless_over(inbox.place()).await?.ok_or(Over)
+    }
+
+    async fn note(&mut self) {
+        let (taken, bot) = (self.taken, Arc::clone(&self.bot));
+        let write = move || taken.write(&bot.offsets, bot.http.bot());
+        // It waits for the disk, which the runtime must not.
+        match tokio::task::spawn_blocking(write).await {
+            Ok(Ok(())) => self.troubles.noted(),
+            Ok(Err(error)) => self.troubles.not_noted(&error),
+            Err(_) => {}
+        }
+    }
+
+    /// Waits for what cannot be changed here; the end where the token is none.
+    async fn ride_out(&mut self, error: &CallError) -> Result<(), Over> {
+        if error.is_wrong_token() {
+            self.troubles.wrong_token(error);
+            return Err(Over);
+        }
+        let wait = self.backoff.failed(error.retry_after());
+        self.troubles.met(error, wait);
+        self.unless_over(sleep(wait)).await
+    }
+
+    async fn unless_over<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Over> {
+        tokio::select! {
+            biased;
+            () = self.stop.wait() => Err(Over),
+            done = work => Ok(done),
+        }
+    }
+
+    /// Lets go the button of who pressed it. It changes nothing if that fails.
+    fn answer(&mut self, query: &str) {
+        let params = json!({ "callback_query_id": query });
+        self.errand("answerCallbackQuery", params);
+    }
+
+    /// So that apps complete them. Not every server can.
+    fn tell_commands(&mut self) {
+        let commands: Vec<_> = self
+            .bot
+            .commands
+            .iter()
+            .map(|(name, what)| json!({ "command": name, "description": what }))
+            .collect();
+        if !commands.is_empty() {
+            let scope = json!({ "type": "all_private_chats" });
+            let params = json!({ "commands": commands, "scope": scope });
+            self.errand("setMyCommands", params);
+        }
+    }
+
+    fn errand(&mut self, method: &'static str, params: serde_json::Value) {
+        while self.errands.try_join_next().is_some() {}
+        if self.errands.len() >= ANSWERS {
+            return;
+        }
+        let bot = Arc::clone(&self.bot);
+        self.errands.spawn(async move {
+            let within: Duration = bot.pace.call;
+            if let Err(error) = api::done(&bot.http, method, &params, within).await {
+                tracing::info!(
+                    account = bot.account.as_str(), method, error = %error,
+                    "telegram: the server did not do something that it need not do"
+                );
+            }
+        });
+    }
+}

@@ -1,0 +1,133 @@
+//! `send`: what an agent says in a chat.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_protocol::ErrorShape;
+use gateway_protocol::message::{MessageSent, SendParams};
+use pairing_core::{AccountId, ChannelId, escape};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{Call, Reply};
+use crate::channels::{
+    Adapter, Begun, MAX_ID, MAX_TEXT, MessageId, Outgoing, SendError, Target, digest, is_target,
+};
+
+/// How long a caller waits; the message may still be on its way then.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Sends a message by the adapter of its account. Said twice under the same key, it is sent once.
+pub(super) async fn send(call: Call) -> Reply {
+    let params: SendParams = call.params()?;
+    let adapter = adapter(&call, &params)?;
+    let to = Target {
+        chat: params.to.into(),
+        thread: params.thread.map(Into::into),
+    };
+    if !is_target(&to) {
+        return Err(refused("to", "can be no chat"));
+    }
+    if params.message.len() > MAX_TEXT {
+        let detail = format!("has at most {MAX_TEXT} bytes");
+        return Err(refused("message", &detail));
+    }
+    if params.idempotency_key.len() > MAX_ID {
+        let detail = format!("has at most {MAX_ID} bytes");
+        return Err(refused("idempotencyKey", &detail));
+    }
+    let (channel, account) = (adapter.channel().clone(), adapter.account().clone());
+    let message_id = sent(&call, adapter, &to, params.message.into(), {
+        let caller = call.approver().id().as_str().to_owned();
+        (caller, params.idempotency_key.into())
+    });
+    let message_id = message_id.await?;
+    call.reply(&MessageSent {
+        channel,
+        account_id: account,
+        to: to.chat,
+        message_id: message_id.0,
+    })
+}
+
+async fn sent(
+    call: &Call,
+    adapter: Arc<dyn Adapter>,
+    to: &Target,
+    text: String,
+    key: (String, String),
+) -> Result<MessageId, ErrorShape> {
+    let shared = call.shared.clone();
+    let account = adapter.account().as_str();
+    let what = digest(adapter.channel().as_str(), account, to, &text);
+    let now = shared.pairing.now();
+    let mut outcome = match shared.channels.sends.begin(key.clone(), what, now) {
+        Begun::Other => {
+            return Err(refused("idempotencyKey", "was used for another message"));
+        }
+        Begun::Known(outcome) => outcome,
+        Begun::New(tell, outcome) => {
+            let to = to.clone();
+            // Goes on when the caller has gone: whoever asks again is to hear what became of it.
+            tokio::spawn(async move {
+                let sent = adapter.send(&to, &Outgoing::text(text)).await;
+                if sent.is_err() {
+                    shared.channels.sends.forget(&key);
+                }
+                tell.send_replace(Some(sent.map_err(Arc::new)));
+            });
+            outcome
+        }
+    };
+    let waiting = outcome.wait_for(Option::is_some);
+    match timeout(WAIT, waiting).await {
+        Ok(Ok(outcome)) => match &*outcome {
+            Some(Ok(id)) => Ok(id.clone()),
+            Some(Err(error)) => Err(of_send(error)),
+            None => Err(ErrorShape::unavailable("the request failed")),
+        },
+        Ok(Err(_)) => Err(ErrorShape::unavailable("the request failed")),
+        Err(_) => Err(ErrorShape::unavailable(
+            "the message is still on its way: ask again with the same idempotencyKey",
+        )
+        .with_details(json!({ "code": "TIMEOUT" }))),
+    }
+}
+
+fn adapter(call: &Call, params: &SendParams) -> Result<Arc<dyn Adapter>, ErrorShape> {
+    let invalid = |error: pairing_core::NameError| ErrorShape::invalid(error.to_string());
+    let channel = ChannelId::parse(&params.channel).map_err(invalid)?;
+    let account = params.account_id.as_deref().map(AccountId::parse);
+    let account = account.transpose().map_err(invalid)?.unwrap_or_default();
+    let shared = &call.shared;
+    let adapter = shared.channels.adapters.get(&channel, &account);
+    let adapter = adapter.ok_or_else(|| {
+        let message = format!("no {channel} account {} runs here", account.as_str());
+        failed("NO_ADAPTER", message)
+    })?;
+    let config = &shared.settings.load().config;
+    if !config.account(&channel, &account).is_enabled() {
+        let message = format!("the {channel} account {} is turned off", account.as_str());
+        return Err(failed("DISABLED", message));
+    }
+    Ok(adapter.clone())
+}
+
+fn of_send(error: &SendError) -> ErrorShape {
+    let message = escape(&error.to_string()).limit(300).to_string();
+    match error {
+        SendError::Chat { .. } => failed("CHAT", message),
+        SendError::Unable => failed("UNABLE", message),
+        SendError::Unavailable { .. } => {
+            ErrorShape::unavailable(message).with_details(json!({ "code": "CHANNEL_UNAVAILABLE" }))
+        }
+    }
+}
+
+fn failed(code: &str, message: String) -> ErrorShape {
+    ErrorShape::invalid(message).with_details(json!({ "code": code }))
+}
+
+fn refused(field: &str, detail: &str) -> ErrorShape {
+    ErrorShape::invalid(format!("invalid send params: at {field}: {detail}"))
+}

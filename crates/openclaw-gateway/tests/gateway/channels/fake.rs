@@ -1,0 +1,189 @@
+//! A chat system that is nothing but an adapter: what comes in is put in by the test, what goes out is
+//! kept for it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use openclaw_gateway::channels::{
+    Abilities, Adapter, Inbound, Inbox, Incoming, Later, MessageId, Outgoing, SendError, Stop,
+    Target,
+};
+use pairing_core::{AccountId, ChannelId, Timestamp};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::timeout;
+
+use crate::support::NEVER;
+
+/// What sending comes to.
+type Sending = dyn Fn(&Target) -> Result<(), SendError> + Send + Sync;
+
+pub(crate) struct Fake {
+    channel: ChannelId,
+    account: AccountId,
+    /// Where to put what comes in, while it runs.
+    inbox: watch::Sender<Option<Inbox>>,
+    sent: mpsc::UnboundedSender<(Target, String)>,
+    received: tokio::sync::Mutex<mpsc::UnboundedReceiver<(Target, String)>>,
+    count: AtomicUsize,
+    pub(crate) runs: AtomicUsize,
+    pub(crate) sending: Mutex<Box<Sending>>,
+    /// Sending waits for this, if it is there.
+    pub(crate) held: Mutex<Option<Arc<Notify>>>,
+    /// Gives up at once.
+    pub(crate) gives_up: bool,
+}
+
+impl Fake {
+    pub(crate) fn new(channel: &str, account: &str) -> Arc<Self> {
+        Arc::new(Self::made(channel, account))
+    }
+
+    pub(crate) fn made(channel: &str, account: &str) -> Self {
+        let (sent, received) = mpsc::unbounded_channel();
+        Self {
+            channel: ChannelId::parse(channel).unwrap(),
+            account: AccountId::parse(account).unwrap(),
+            inbox: watch::channel(None).0,
+            sent,
+            received: received.into(),
+            count: AtomicUsize::new(0),
+            runs: AtomicUsize::new(0),
+            sending: Mutex::new(Box::new(|_| Ok(()))),
+            held: Mutex::default(),
+            gives_up: false,
+        }
+    }
+
+    /// Puts something in once it runs.
+    pub(crate) async fn put(&self, incoming: Incoming) {
+        let mut inbox = self.inbox.subscribe();
+        let waiting = inbox.wait_for(Option::is_some);
+        let found = timeout(NEVER, waiting).await.unwrap().unwrap().clone();
+        assert!(found.unwrap().put(incoming).await);
+    }
+
+    pub(crate) async fn says(&self, message: Inbound) {
+        self.put(Incoming::Message(message)).await;
+    }
+
+    /// The next thing that was sent.
+    pub(crate) async fn next(&self) -> (Target, String) {
+        let mut received = self.received.lock().await;
+        timeout(NEVER, received.recv()).await.unwrap().unwrap()
+    }
+
+    /// How much was sent in all.
+    pub(crate) fn sent(&self) -> usize {
+        self.count.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it runs, or does not any more.
+    pub(crate) async fn running(&self, is_running: bool) {
+        let mut inbox = self.inbox.subscribe();
+        let waiting = inbox.wait_for(|inbox| inbox.is_some() == is_running);
+        timeout(NEVER, waiting).await.unwrap().unwrap();
+    }
+}
+
+impl Adapter for Fake {
+    fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> Later<'static, ()> {
+        Box::pin(async move {
+            self.runs.fetch_add(1, Ordering::SeqCst);
+            if self.gives_up {
+                return;
+            }
+            self.inbox.send_replace(Some(inbox));
+            stop.wait().await;
+            self.inbox.send_replace(None);
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        to: &'a Target,
+        what: &'a Outgoing,
+    ) -> Later<'a, Result<MessageId, SendError>> {
+        Box::pin(async move {
+            let held = self.held.lock().unwrap().clone();
+            if let Some(held) = held {
+                held.notified().await;
+            }
+            (self.sending.lock().unwrap())(to)?;
+            let number = self.count.fetch_add(1, Ordering::SeqCst) + 1;
+            let _ = self.sent.send((to.clone(), what.text.clone()));
+            Ok(MessageId(format!("m{number}")))
+        })
+    }
+
+    fn delete<'a>(&'a self, _: &'a Target, _: &'a MessageId) -> Later<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a MessageId,
+        _: &'a str,
+    ) -> Later<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
+}
+
+impl std::fmt::Debug for Fake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fake").finish_non_exhaustive()
+    }
+}
+
+/// A direct message, in the chat that is named as the sender is.
+pub(crate) fn direct(sender: &str, text: &str) -> Inbound {
+    Inbound {
+        id: "1".to_owned(),
+        sender: sender.to_owned(),
+        chat: Target {
+            chat: sender.to_owned(),
+            thread: None,
+        },
+        is_direct: true,
+        text: text.to_owned(),
+        at: Timestamp::from_millis(1_795_353_726_000),
+        from_me: false,
+        from_bot: false,
+        historical: false,
+        authenticated: true,
+        meta: vec![("username".to_owned(), "zoe".to_owned())],
+    }
+}
+
+/// The same in a group.
+pub(crate) fn in_group(sender: &str, text: &str) -> Inbound {
+    Inbound {
+        is_direct: false,
+        chat: Target {
+            chat: "-100".to_owned(),
+            thread: Some("7".to_owned()),
+        },
+        ..direct(sender, text)
+    }
+}
+
+/// The same in another chat.
+pub(crate) fn in_chat(chat: &str, message: Inbound) -> Inbound {
+    let chat = Target {
+        chat: chat.to_owned(),
+        thread: None,
+    };
+    Inbound { chat, ..message }
+}
