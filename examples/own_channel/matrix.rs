@@ -1,6 +1,5 @@
 //! Matrix, over its client API. An adapter carries messages and decides nothing.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,17 +13,15 @@ use openclaw_gateway::channels::{
 };
 use pairing_core::{AccountId, ChannelId, Entropy as _, Timestamp};
 use pairing_fs::SystemEntropy;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// One account of a Matrix server.
 pub(crate) struct Matrix {
     pub(crate) channel: ChannelId,
     pub(crate) account: AccountId,
-    /// `https://matrix.example.org`
     pub(crate) server: String,
-    /// `@bot:example.org`
     pub(crate) user: String,
     pub(crate) token: String,
     pub(crate) http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
@@ -38,34 +35,30 @@ impl Matrix {
             .header("authorization", format!("Bearer {}", self.token))
             .body(Full::from(body.to_string()))?;
         let answer = self.http.request(request).await?;
-        let status = answer.status();
-        let body = Limited::new(answer.into_body(), 16 << 20).collect().await?;
-        if !status.is_success() {
-            return Err(format!("the server says {status}").into());
+        if !answer.status().is_success() {
+            return Err(format!("the server says {}", answer.status()).into());
         }
+        let body = Limited::new(answer.into_body(), 16 << 20).collect().await?;
         Ok(serde_json::from_slice(&body.to_bytes())?)
     }
 
     /// Takes in what came after `since`, which is where to go on then.
     async fn sync(&self, since: &mut Option<String>, inbox: &Inbox) -> Result<(), Failure> {
-        let after = since.as_deref().map(encode);
-        let after = after.map_or_else(String::new, |after| format!("&since={after}"));
-        let path = format!("/sync?timeout=30000{after}");
+        let after = since
+            .iter()
+            .map(|since| format!("&since={}", encode(since)));
+        let path = format!("/sync?timeout=30000{}", after.collect::<String>());
         let news = self.call("GET", &path, &Value::Null).await?;
         for (room, found) in news["rooms"]["join"].as_object().into_iter().flatten() {
             let path = format!("/rooms/{}/joined_members", encode(room));
             let members = self.call("GET", &path, &Value::Null).await?;
-            let members = members["joined"]
-                .as_object()
-                .map_or(0, |joined| joined.len());
-            let events = found["timeline"]["events"].as_array();
-            for event in events.into_iter().flatten() {
+            let members = members["joined"].as_object().map_or(0, Map::len);
+            for event in found["timeline"]["events"].as_array().into_iter().flatten() {
                 let content = &event["content"];
                 let is_edit = content["m.relates_to"]["rel_type"] == "m.replace";
                 if event["type"] != "m.room.message" || content["msgtype"] != "m.text" || is_edit {
                     continue;
                 }
-                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let message = Inbound {
                     id: text(&event["event_id"]),
                     sender: text(&event["sender"]),
@@ -130,21 +123,23 @@ impl Adapter for Matrix {
             let mut number = [0; 8];
             let drawn = SystemEntropy.fill(&mut number);
             drawn.map_err(|error| failed(error.to_string()))?;
-            // The server takes the same number for the same message.
             let (room, number) = (encode(&to.chat), u64::from_le_bytes(number));
             let path = format!("/rooms/{room}/send/m.room.message/{number}");
             let body = json!({ "msgtype": "m.text", "body": what.text });
             let sent = self.call("PUT", &path, &body).await;
             let sent = sent.map_err(|error| failed(error.to_string()))?;
-            let id = sent["event_id"].as_str().unwrap_or_default();
-            Ok(MessageId(id.to_owned()))
+            Ok(MessageId(text(&sent["event_id"])))
         })
     }
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
 fn encode(text: &str) -> String {
-    let bytes = text.bytes();
-    bytes.map(|byte| format!("%{byte:02X}")).collect()
+    let bytes = text.bytes().map(|byte| format!("%{byte:02X}"));
+    bytes.collect()
 }
 
 impl std::fmt::Debug for Matrix {

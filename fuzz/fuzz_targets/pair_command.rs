@@ -6,7 +6,9 @@ use openclaw_gateway::fuzzing::PairCommand;
 
 fuzz_target!(|text: &str| {
     let first = text.split_whitespace().next().unwrap_or_default();
-    let begins = first.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("/pair"));
+    let begins = first
+        .get(..5)
+        .is_some_and(|start| start.eq_ignore_ascii_case("/pair"));
     let parsed = PairCommand::parse(text);
     assert!(parsed.is_none() || begins);
     match &parsed {

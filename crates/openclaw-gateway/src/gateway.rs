@@ -118,7 +118,7 @@ impl GatewayBuilder {
         self
     }
 
-    /// What owners may say in chats.
+    /// What owners may say in chats, instead of `/pair`.
     pub fn owner_commands(self, commands: Arc<dyn OwnerCommands>) -> Self {
         // Those that came first stay.
         let _ = self.channels.commands.set(commands);
