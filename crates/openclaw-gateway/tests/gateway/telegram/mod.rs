@@ -6,6 +6,7 @@ mod sending;
 pub(crate) mod server;
 mod tls;
 mod trouble;
+mod whole;
 
 #[path = "../../../src/channels/telegram/logs.rs"]
 mod logs;
