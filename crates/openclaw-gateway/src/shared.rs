@@ -6,7 +6,8 @@ use std::time::Instant;
 use arc_swap::ArcSwap;
 use gateway_protocol::hello::{Presence, Snapshot};
 use gateway_protocol::{Event, StateVersion};
-use pairing_core::{Entropy, EntropyError, Pairing, StoreError};
+use pairing_core::device::Role;
+use pairing_core::{DeviceId, Entropy, EntropyError, Pairing, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -133,6 +134,25 @@ impl Shared {
             presence: self.sessions.version(),
             health: u64::from(!self.store_is_well.load(Ordering::Relaxed)),
         }
+    }
+
+    /// Ends the sessions that a decision about a device has ended: with a role, all of that; without, what
+    /// does not hold any more, or cannot be told to. At once, but for the caller's own.
+    pub(crate) fn end_sessions(
+        &self,
+        device: DeviceId,
+        role: Option<Role>,
+        caller: Option<&Session>,
+    ) {
+        let devices = self.pairing.devices();
+        self.sessions.end_of_device(device, caller, |session| {
+            if let Some(role) = role {
+                session.role() == role
+            } else {
+                let holds = session.device().map(|proof| devices.still_holds(proof));
+                !matches!(holds, Some(Ok(true)))
+            }
+        });
     }
 
     /// Notes what the store has come to.

@@ -144,16 +144,7 @@ impl Call {
     /// Ends what a decision about a device has ended: with a role, all of it; without, what does not
     /// hold any more. At once, but for the caller's own connection, which gets its answer first.
     fn end_sessions(&self, device: DeviceId, role: Option<Role>) {
-        let devices = self.pairing().devices();
-        let sessions = &self.shared.sessions;
-        sessions.end_of_device(device, Some(&self.session), |session| {
-            if let Some(role) = role {
-                session.role() == role
-            } else {
-                let holds = session.device().map(|device| devices.still_holds(device));
-                !matches!(holds, Some(Ok(true)))
-            }
-        });
+        self.shared.end_sessions(device, role, Some(&self.session));
     }
 }
 

@@ -163,14 +163,7 @@ impl Commands {
                 let done = if approve {
                     devices.approve(&request.id, approver).map(|device| {
                         // What it was approved for may be less than what a session of it holds.
-                        self.0
-                            .shared
-                            .sessions
-                            .end_of_device(device.id, None, |session| {
-                                let holds =
-                                    session.device().map(|proof| devices.still_holds(proof));
-                                !matches!(holds, Some(Ok(true)))
-                            });
+                        self.0.shared.end_sessions(device.id, None, None);
                     })
                 } else {
                     devices.reject(&request.id, approver).map(drop)
