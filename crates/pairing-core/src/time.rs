@@ -47,6 +47,13 @@ impl Timestamp {
             .ok_or(ParseTimestampError)
     }
 
+    /// How long ago `earlier` was by a clock that may differ from this one by `skew`: what lies that far in
+    /// the future is of this moment. `None` where it lies further.
+    pub fn since_about(self, earlier: Self, skew: Duration) -> Option<Duration> {
+        let ahead = earlier.since(self).is_some_and(|ahead| ahead <= skew);
+        self.since(earlier).or(ahead.then_some(Duration::ZERO))
+    }
+
     /// How long ago `earlier` was, or `None` where it lies in the future.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         u64::try_from(self.0 - earlier.0)
@@ -148,6 +155,15 @@ impl<C: Clock + ?Sized> Clock for std::sync::Arc<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn clocks_may_be_a_little_apart() {
+        let now = Timestamp::from_millis(1_000);
+        let about = |at| now.since_about(Timestamp::from_millis(at), Duration::from_millis(50));
+        assert_eq!(about(900), Some(Duration::from_millis(100)));
+        assert_eq!(about(1_050), Some(Duration::ZERO));
+        assert_eq!(about(1_051), None);
+    }
 
     #[test]
     fn text_of_a_real_install_round_trips() {

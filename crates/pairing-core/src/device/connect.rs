@@ -58,7 +58,8 @@ pub(crate) fn authenticate(
                 let ours = token
                     .device
                     .is_none_or(|bound| bound == connecting.device());
-                let in_time = now < token.expires_at && token.issued_at <= now;
+                let issued = now.since_about(token.issued_at, limits.clock_skew);
+                let in_time = issued.is_some() && now < token.expires_at;
                 ours && in_time && token.profile.ask().roles.contains(&connecting.role)
             });
             token.map(|_| None).ok_or(CredentialError::PairingToken)

@@ -24,6 +24,8 @@ pub struct DeviceLimits {
     pub claim_lifetime: Duration,
     /// After how long without use a device token ends; never unless set.
     pub token_idle: Option<Duration>,
+    /// How far the clocks of those who share the state may be apart: not at all, unless set.
+    pub clock_skew: Duration,
 }
 
 impl Default for DeviceLimits {
@@ -37,14 +39,15 @@ impl Default for DeviceLimits {
             pairing_token_lifetime: Duration::from_secs(600),
             claim_lifetime: Duration::from_secs(600),
             token_idle: None,
+            clock_skew: Duration::ZERO,
         }
     }
 }
 
 impl DeviceLimits {
-    /// Is a request over that was last asked then, or in the future?
+    /// Is a request over that was last asked then, or in the future (beyond the skew of clocks)?
     pub(super) fn is_over(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
-        let age = now.since(refreshed_at);
+        let age = now.since_about(refreshed_at, self.clock_skew);
         age.is_none_or(|age| age >= self.request_lifetime)
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn wrong_code(
         .iter()
         .copied()
         .filter(|at| {
-            now.since(*at)
+            now.since_about(*at, limits.clock_skew)
                 .is_some_and(|age| age < limits.attempts_window)
         })
         .collect();

@@ -35,6 +35,9 @@ pub struct Limits {
     pub attempts_window: Duration,
     /// How long a locked-out approver is refused: 15 minutes.
     pub lockout: Duration,
+    /// How far the clocks of those who share the state may be apart: not at all, unless set. What another
+    /// wrote that lies so far in the future counts as written now, and not as expired.
+    pub clock_skew: Duration,
     /// What goes for devices.
     pub devices: DeviceLimits,
 }
@@ -48,8 +51,18 @@ impl Default for Limits {
             max_attempts: 10,
             attempts_window: Duration::from_secs(300),
             lockout: Duration::from_secs(900),
+            clock_skew: Duration::ZERO,
             devices: DeviceLimits::default(),
         }
+    }
+}
+
+impl Limits {
+    /// The same where the clocks of those who share the state may be so far apart.
+    pub fn with_clock_skew(mut self, skew: Duration) -> Self {
+        self.clock_skew = skew;
+        self.devices.clock_skew = skew;
+        self
     }
 }
 
@@ -59,9 +72,12 @@ impl PendingRequest {
         self.created_at.map(|at| at + limits.code_lifetime)
     }
 
-    /// Is it over? So it is, too, where the time it was made lies in the future, is missing or unreadable.
+    /// Is it over? So it is, too, where the time it was made lies in the future (beyond the skew of
+    /// clocks), is missing or unreadable.
     pub fn is_expired(&self, limits: &Limits, now: Timestamp) -> bool {
-        let age = self.created_at.and_then(|at| now.since(at));
+        let age = self
+            .created_at
+            .and_then(|at| now.since_about(at, limits.clock_skew));
         age.is_none_or(|age| age >= limits.code_lifetime)
     }
 }

@@ -41,6 +41,14 @@ pub enum StoreError {
         /// Why.
         source: BoxError,
     },
+    /// Whoever keeps the state does not answer, or has too few of its machines to.
+    #[error("cannot reach {resource}")]
+    Unreachable {
+        /// What was asked.
+        resource: String,
+        /// Why.
+        source: BoxError,
+    },
     /// The batch cannot be stored by this store, whatever the state.
     #[error("the store refuses the change: {reason}")]
     Refused {
@@ -64,6 +72,10 @@ impl StoreError {
             Self::Unwritable { .. } => {
                 Some("check free space and permissions, then try again".to_owned())
             }
+            Self::Unreachable { .. } => Some(
+                "check that most of its members run and can be reached from here, then try again"
+                    .to_owned(),
+            ),
             Self::Refused { .. } => None,
         }
     }

@@ -103,6 +103,37 @@ impl Key {
         }
     }
 
+    /// The ranges that the key lies in: for stores that keep a version of each range beside the records.
+    pub fn ranges(&self) -> Vec<Range> {
+        match self {
+            Self::Request {
+                channel, account, ..
+            } => [None, Some(account)]
+                .map(|account| Range::Requests {
+                    channel: channel.clone(),
+                    account: account.cloned(),
+                })
+                .into(),
+            Self::Allow {
+                channel, account, ..
+            } => [None, Some(account)]
+                .map(|account| Range::Allowed {
+                    channel: channel.clone(),
+                    account: account.cloned(),
+                })
+                .into(),
+            Self::TurnedAway { channel, .. } => vec![Range::TurnedAway {
+                channel: channel.clone(),
+            }],
+            Self::DeviceRequest { .. } => vec![Range::DeviceRequests],
+            Self::Device { .. } => vec![Range::Devices],
+            Self::PairingToken { .. } => vec![Range::PairingTokens],
+            Self::NodeRequest { .. } => vec![Range::NodeRequests],
+            Self::Node { .. } => vec![Range::Nodes],
+            Self::Code { .. } | Self::Attempts { .. } => Vec::new(),
+        }
+    }
+
     /// The key as text, for stores that keep records under text keys.
     ///
     /// - Different keys have different texts.
@@ -304,6 +335,7 @@ mod tests {
                     account: account.map(|a| AccountId::parse(a).unwrap()),
                 };
                 prop_assert_eq!(range.contains(&key), key.path().starts_with(&range.prefix()));
+                prop_assert_eq!(range.contains(&key), key.ranges().contains(&range));
             }
         }
 

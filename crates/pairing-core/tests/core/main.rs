@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod clocks;
 mod conformance;
 mod devices;
 mod model;

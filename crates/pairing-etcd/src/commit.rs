@@ -1,0 +1,263 @@
+//! One batch, one transaction; and when its answer is lost, what became of it.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp, TxnOpResponse};
+use pairing_core::StoreError;
+use pairing_core::store::{Batch, Change, Condition};
+use tokio::sync::Mutex;
+
+use crate::cluster::{CallError, Cluster, Kind};
+use crate::follow::{signed, unsigned};
+use crate::layout::Layout;
+use crate::stored;
+
+/// How many operations and comparisons a transaction may hold, and those in it together with it, unless
+/// the cluster was told otherwise.
+const MAX_OPERATIONS: usize = 128;
+
+/// How many operations go into one of several parts; there may be as many parts.
+const PART: usize = MAX_OPERATIONS / 2;
+
+/// How long the cluster remembers an operation, in seconds: many times as long as anybody asks for it.
+const REMEMBER_FOR: i64 = 120;
+
+/// For how long one lease is used for new operations.
+const USE_LEASE_FOR: Duration = Duration::from_secs(60);
+
+/// What an operation says that was given up, so that it cannot happen any more.
+const GIVEN_UP: &str = "given up";
+
+/// Gives every commit of this process a name that no other has: a lease's, and a number.
+#[derive(Debug, Default)]
+pub(crate) struct Operations {
+    lease: Mutex<Option<Lease>>,
+    count: AtomicU64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    id: i64,
+    granted: Instant,
+}
+
+/// What a transaction came to.
+enum Outcome {
+    Committed {
+        revision: u64,
+    },
+    Conflict,
+    /// The lease it was to be remembered under is gone; nothing has happened.
+    NoLease,
+}
+
+/// Commits the batch; gives the revision, or `None` where it writes nothing.
+pub(crate) async fn commit(
+    cluster: &Cluster,
+    layout: &Layout,
+    operations: &Operations,
+    batch: &Batch,
+    patience: Duration,
+) -> Result<Option<u64>, StoreError> {
+    let conditions: Vec<_> = batch
+        .conditions
+        .iter()
+        .map(|c| compare(layout, c))
+        .collect();
+    if batch.changes.is_empty() {
+        return check(cluster, conditions, patience).await.map(|()| None);
+    }
+    let changes = changes(layout, &batch.changes)?;
+    loop {
+        let lease = operations.lease(cluster, patience).await?;
+        let number = operations.count.fetch_add(1, Ordering::Relaxed);
+        let id = layout.operation(&format!("{:x}-{number:x}", lease.id));
+        match run(cluster, patience, &conditions, &changes, &id, lease).await? {
+            Outcome::Committed { revision } => return Ok(Some(revision)),
+            Outcome::Conflict => return Err(StoreError::Conflict),
+            Outcome::NoLease => operations.forget(lease).await,
+        }
+    }
+}
+
+/// Do the conditions hold now?
+async fn check(
+    cluster: &Cluster,
+    conditions: Vec<Compare>,
+    patience: Duration,
+) -> Result<(), StoreError> {
+    let txn = &Txn::new().when(conditions);
+    let answer = cluster
+        .call(patience, |mut client, _| {
+            let txn = txn.clone();
+            async move { client.txn(txn).await }
+        })
+        .await
+        .map_err(|error| unreachable(cluster, error))?;
+    if answer.succeeded() {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict)
+    }
+}
+
+/// Asks until it is known what became of the operation `id`: it happens at most once, however often it is
+/// sent, for it rests on its own name being free.
+async fn run(
+    cluster: &Cluster,
+    patience: Duration,
+    conditions: &[Compare],
+    changes: &[TxnOp],
+    id: &str,
+    lease: Lease,
+) -> Result<Outcome, StoreError> {
+    let is_free = Compare::create_revision(id, CompareOp::Equal, 0);
+    let note = TxnOp::put(id, "", Some(PutOptions::new().with_lease(lease.id)));
+    let mut conditions = conditions.to_vec();
+    conditions.push(is_free.clone());
+    let mut writes = changes.to_vec();
+    writes.push(note);
+    let happen = Txn::new()
+        .when(conditions.clone())
+        .and_then(parts(writes, conditions.len())?);
+    // Who asks again shuts the door behind those that are still on their way.
+    let give_up = TxnOp::put(id, GIVEN_UP, Some(PutOptions::new().with_lease(lease.id)));
+    let shut = TxnOp::txn(Txn::new().when([is_free]).and_then([give_up]));
+    let first = &happen.clone().or_else([TxnOp::get(id, None)]);
+    let again = &happen.or_else([TxnOp::get(id, None), shut]);
+    let answer = cluster
+        .call(patience, |mut client, attempt| {
+            let txn = if attempt == 0 { first } else { again }.clone();
+            async move { client.txn(txn).await }
+        })
+        .await;
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(CallError::Refused {
+            kind: Kind::NoLease,
+            ..
+        }) => return Ok(Outcome::NoLease),
+        Err(CallError::Refused {
+            kind: Kind::TooLarge,
+            ..
+        }) => return Err(too_large()),
+        Err(error) => {
+            return Err(StoreError::Unwritable {
+                resource: cluster.name(),
+                source: error.into(),
+            });
+        }
+    };
+    if answer.succeeded() {
+        let revision = answer
+            .header()
+            .map_or(0, etcd_client::ResponseHeader::revision);
+        return Ok(Outcome::Committed {
+            revision: unsigned(revision),
+        });
+    }
+    // A name that is taken and not given up is an earlier try that came through.
+    let earlier = answer.op_responses().into_iter().find_map(|op| match op {
+        TxnOpResponse::Get(found) => found.kvs().first().cloned(),
+        _ => None,
+    });
+    Ok(match earlier {
+        Some(kv) if kv.value() != GIVEN_UP.as_bytes() => Outcome::Committed {
+            revision: unsigned(kv.create_revision()),
+        },
+        _ => Outcome::Conflict,
+    })
+}
+
+fn compare(layout: &Layout, condition: &Condition) -> Compare {
+    let (key, version) = match condition {
+        Condition::Record(key, version) => (layout.record(key), version),
+        Condition::Range(range, version) => (layout.range(range), version),
+    };
+    // What is not there has revision 0, as `Version::ABSENT` has it.
+    Compare::mod_revision(key, CompareOp::Equal, signed(version.number()))
+}
+
+/// What is written: the records, a new version for each range that one of them lies in, and the head. A
+/// comparison over a range would not see deletions.
+fn changes(layout: &Layout, changes: &[Change]) -> Result<Vec<TxnOp>, StoreError> {
+    let mut operations = Vec::with_capacity(changes.len() + 4);
+    let mut ranges = BTreeSet::new();
+    for change in changes {
+        let key = change.key();
+        ranges.extend(key.ranges().iter().map(|range| layout.range(range)));
+        operations.push(match change {
+            Change::Put(record) => {
+                let value = stored::encode(record).map_err(|error| StoreError::Unwritable {
+                    resource: layout.shown(&key.path()),
+                    source: error.into(),
+                })?;
+                TxnOp::put(layout.record(&key), value, None)
+            }
+            Change::Delete(_) => TxnOp::delete(layout.record(&key), None),
+        });
+    }
+    operations.extend(ranges.into_iter().map(|range| TxnOp::put(range, "", None)));
+    operations.push(TxnOp::put(layout.head(), "", None));
+    Ok(operations)
+}
+
+/// The operations, in transactions of their own where they are too many for one.
+fn parts(operations: Vec<TxnOp>, comparisons: usize) -> Result<Vec<TxnOp>, StoreError> {
+    if operations.len() <= MAX_OPERATIONS && comparisons <= MAX_OPERATIONS {
+        return Ok(operations);
+    }
+    if operations.len() > PART * PART || comparisons > PART {
+        return Err(too_large());
+    }
+    let parts = operations.chunks(PART);
+    Ok(parts
+        .map(|part| TxnOp::txn(Txn::new().and_then(part)))
+        .collect())
+}
+
+fn too_large() -> StoreError {
+    StoreError::Refused {
+        reason: "more at once than the cluster takes".to_owned(),
+    }
+}
+
+pub(crate) fn unreachable(cluster: &Cluster, error: CallError) -> StoreError {
+    StoreError::Unreachable {
+        resource: cluster.name(),
+        source: error.into(),
+    }
+}
+
+impl Operations {
+    async fn lease(&self, cluster: &Cluster, patience: Duration) -> Result<Lease, StoreError> {
+        let mut held = self.lease.lock().await;
+        if let Some(lease) = *held
+            && lease.granted.elapsed() < USE_LEASE_FOR
+        {
+            return Ok(lease);
+        }
+        let granted = Instant::now();
+        let answer = cluster
+            .call(patience, |mut client, _| async move {
+                client.lease_grant(REMEMBER_FOR, None).await
+            })
+            .await
+            .map_err(|error| unreachable(cluster, error))?;
+        let lease = Lease {
+            id: answer.id(),
+            granted,
+        };
+        *held = Some(lease);
+        Ok(lease)
+    }
+
+    async fn forget(&self, lease: Lease) {
+        let mut held = self.lease.lock().await;
+        if held.is_some_and(|held| held.id == lease.id) {
+            *held = None;
+        }
+    }
+}

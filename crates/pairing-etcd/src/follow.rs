@@ -1,0 +1,297 @@
+//! Keeps the view: a list, then a watch from where the list ended; and a majority asked, again and again,
+//! whether there is more.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use etcd_client::{Error, EventType, GetOptions, WatchOptions, WatchStream};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+use crate::cluster::{CallError, Cluster};
+use crate::layout::Layout;
+use crate::mirror::{Event, Mirror};
+use crate::view::View;
+
+/// The pause between two questions whether there is more.
+const ASK_EVERY: Duration = Duration::from_millis(200);
+
+/// How long a question may take until the cluster counts as down.
+const ASK_FOR: Duration = Duration::from_secs(2);
+
+/// How long a watch may lag behind what a majority holds, until another is made.
+const LAG: Duration = Duration::from_millis(500);
+
+/// The pause before a list or a watch is tried once more.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Keys on one page of a list.
+const PAGE: i64 = 2_000;
+
+/// What keeps a view.
+pub(crate) struct Follower {
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) layout: Layout,
+    pub(crate) view: Arc<View>,
+    /// Told when the watch lags behind.
+    pub(crate) lagging: Notify,
+    pub(crate) grace: Duration,
+}
+
+/// Why a watch came to its end.
+enum End {
+    /// It broke: another goes on from there.
+    Broken,
+    /// What it would go on from is gone.
+    Compacted,
+    /// The cluster was set back to a time before what is known.
+    SetBack,
+}
+
+impl Follower {
+    /// Keeps the view until the runtime ends.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        let mut is_other_history = false;
+        loop {
+            match self.list().await {
+                Ok(mirror) => {
+                    tracing::debug!(records = mirror.len(), "the state was listed");
+                    self.view.replace(mirror, is_other_history);
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the state cannot be listed");
+                    sleep(pause_after(&error)).await;
+                    continue;
+                }
+            }
+            is_other_history = loop {
+                match self.watch().await {
+                    End::Broken => sleep(PAUSE).await,
+                    End::Compacted => break false,
+                    End::SetBack => break true,
+                }
+            };
+            tracing::warn!("the history of the cluster is not known any more: listing its state");
+        }
+    }
+
+    /// All of the state, as it was at one revision.
+    async fn list(&self) -> Result<Mirror, CallError> {
+        let prefix = self.layout.state();
+        let mut mirror: Option<Mirror> = None;
+        let mut start = prefix.clone().into_bytes();
+        loop {
+            let revision = mirror.as_ref().map_or(0, |m| signed(m.revision()));
+            let options = GetOptions::new()
+                .with_range(end_of(&prefix))
+                .with_limit(PAGE)
+                .with_revision(revision);
+            let (cluster, from) = (&self.cluster, &start);
+            let page = cluster
+                .call(cluster.patience, |mut client, _| {
+                    let (from, options) = (from.clone(), options.clone());
+                    async move { client.get(from, Some(options)).await }
+                })
+                .await?;
+            let at = unsigned(
+                page.header()
+                    .map_or(0, etcd_client::ResponseHeader::revision),
+            );
+            let mirror = mirror.get_or_insert_with(|| Mirror::new(self.layout.clone(), at));
+            for kv in page.kvs() {
+                mirror.load(Event {
+                    key: kv.key(),
+                    value: Some(kv.value()),
+                    revision: unsigned(kv.mod_revision()),
+                });
+            }
+            match page.kvs().last() {
+                Some(last) if page.more() => {
+                    // The least key behind it.
+                    start = [last.key(), b"\0"].concat();
+                }
+                _ => break,
+            }
+        }
+        Ok(mirror.unwrap_or_else(|| Mirror::new(self.layout.clone(), 0)))
+    }
+
+    /// Follows one watch from where the mirror stands.
+    async fn watch(&self) -> End {
+        let (member, opened) = match timeout(ASK_FOR, self.open()).await {
+            Ok(Ok((member, stream))) => (member, Ok(stream)),
+            Ok(Err(error)) => (None, Err(error.to_string())),
+            Err(_) => (None, Err("no answer".to_owned())),
+        };
+        let mut stream = match opened {
+            Ok(stream) => stream,
+            Err(error) => {
+                tracing::debug!(%error, "the state cannot be watched");
+                return End::Broken;
+            }
+        };
+        loop {
+            let message = tokio::select! {
+                message = stream.message() => message,
+                () = self.lagging.notified() => {
+                    tracing::debug!("a watch lags behind");
+                    if let Some(member) = member {
+                        self.cluster.turn_from(member);
+                    }
+                    // Which of both it is, the next list or watch tells.
+                    return if self.is_set_back().await { End::SetBack } else { End::Broken };
+                }
+            };
+            match message {
+                Ok(Some(message)) if message.compact_revision() > 0 => return End::Compacted,
+                Ok(Some(message)) if !message.canceled() => {
+                    self.view.apply(message.events().iter().filter_map(event));
+                }
+                Ok(_) => return End::Broken,
+                Err(error) => {
+                    tracing::debug!(%error, "a watch broke");
+                    if let Some(member) = member {
+                        self.cluster.turn_from(member);
+                    }
+                    return End::Broken;
+                }
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<(Option<usize>, WatchStream), Error> {
+        let (member, mut client) = self.cluster.preferred().await?;
+        let prefix = self.layout.state();
+        let options = WatchOptions::new()
+            .with_range(end_of(&prefix))
+            .with_start_revision(signed(self.view.revision() + 1));
+        let opened = client.watch(prefix, Some(options)).await;
+        if opened.is_err() {
+            self.cluster.turn_from(member);
+        }
+        Ok((Some(member), opened?))
+    }
+
+    /// Asks a majority, again and again, whether there is more than the mirror knows.
+    pub(crate) async fn confirm(self: Arc<Self>) {
+        let mut trouble: Option<Trouble> = None;
+        loop {
+            let (asked, known) = (Instant::now(), self.view.head());
+            match self.head(ASK_FOR).await {
+                Ok(head) => {
+                    let knows = head >= known && self.catches_up(head, asked).await;
+                    if knows && let Some(trouble) = trouble.take() {
+                        let for_ms = trouble.since.elapsed().as_millis();
+                        tracing::info!(for_ms, "the cluster answers again");
+                    }
+                    if !knows && self.view.revision() > 0 {
+                        self.lagging.notify_one();
+                    }
+                }
+                Err(error) => {
+                    self.view.down();
+                    let trouble = trouble.get_or_insert_with(|| Trouble::new(&error, self.grace));
+                    trouble.tell_when_over(self.view.confirmed(), self.grace);
+                    sleep(pause_after(&error)).await;
+                }
+            }
+            sleep(ASK_EVERY).await;
+        }
+    }
+
+    /// Waits a little for the mirror to know what a majority held.
+    async fn catches_up(&self, head: u64, asked: Instant) -> bool {
+        let catching_up = async {
+            loop {
+                let moved = self.view.moved();
+                if self.view.confirm(head, asked) {
+                    break;
+                }
+                moved.await;
+            }
+        };
+        timeout(LAG, catching_up).await.is_ok()
+    }
+
+    /// The revision of the latest commit, as a majority has it.
+    async fn head(&self, patience: Duration) -> Result<u64, CallError> {
+        let key = &self.layout.head();
+        let head = self
+            .cluster
+            .call(patience, |mut client, _| {
+                let key = key.clone();
+                async move { client.get(key, None).await }
+            })
+            .await?;
+        Ok(head
+            .kvs()
+            .first()
+            .map_or(0, |kv| unsigned(kv.mod_revision())))
+    }
+
+    async fn is_set_back(&self) -> bool {
+        let known = self.view.head();
+        self.head(ASK_FOR).await.is_ok_and(|head| head < known)
+    }
+}
+
+/// A time without an answer, told once as it begins and once as the grace is over.
+struct Trouble {
+    since: Instant,
+    is_over: bool,
+}
+
+impl Trouble {
+    fn new(error: &CallError, grace: Duration) -> Self {
+        tracing::error!(
+            %error, grace_seconds = grace.as_secs(),
+            "the cluster cannot be used: nothing new is granted, and who was approved is served from memory for a while"
+        );
+        Self {
+            since: Instant::now(),
+            is_over: false,
+        }
+    }
+
+    fn tell_when_over(&mut self, confirmed: Option<Instant>, grace: Duration) {
+        let is_over = confirmed.is_none_or(|at| at.elapsed() > grace);
+        if is_over && !std::mem::replace(&mut self.is_over, true) {
+            tracing::error!("the cluster has not answered for too long: everybody is refused");
+        }
+    }
+}
+
+/// A cluster that says no will say so again, and checking a password is work for it.
+fn pause_after(error: &CallError) -> Duration {
+    match error {
+        CallError::NoAnswer { .. } => PAUSE,
+        CallError::Refused { .. } => Duration::from_secs(2),
+    }
+}
+
+fn event(event: &etcd_client::Event) -> Option<Event<'_>> {
+    let kv = event.kv()?;
+    Some(Event {
+        key: kv.key(),
+        value: (event.event_type() == EventType::Put).then(|| kv.value()),
+        revision: unsigned(kv.mod_revision()),
+    })
+}
+
+/// The key behind all that start with `prefix`, which ends in a slash.
+pub(crate) fn end_of(prefix: &str) -> Vec<u8> {
+    let mut end = prefix.as_bytes().to_vec();
+    if let Some(last) = end.last_mut() {
+        *last += 1;
+    }
+    end
+}
+
+/// Revisions count up from 0, in the cluster as `i64`.
+pub(crate) fn unsigned(revision: i64) -> u64 {
+    u64::try_from(revision).unwrap_or_default()
+}
+
+pub(crate) fn signed(revision: u64) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,34 @@
+//! OpenClaw pairing state on an etcd cluster, for several gateways that share one truth.
+//!
+//! [`EtcdStore`] implements [`pairing_core::PairingStore`] over the v3 interface of etcd 3.4 or newer. It is
+//! built with the feature `client`, which needs `protoc`; without it only [`Settings`] are here.
+
+#![cfg_attr(
+    not(feature = "client"),
+    allow(
+        dead_code,
+        reason = "what keeps the state in memory is built and tested without a cluster, too"
+    )
+)]
+
+#[doc(hidden)]
+pub mod fuzzing;
+mod layout;
+mod mirror;
+mod settings;
+mod stored;
+
+#[cfg(feature = "client")]
+mod cluster;
+#[cfg(feature = "client")]
+mod commit;
+#[cfg(feature = "client")]
+mod follow;
+#[cfg(feature = "client")]
+mod store;
+#[cfg(feature = "client")]
+mod view;
+
+pub use settings::{Settings, SettingsError, Tls};
+#[cfg(feature = "client")]
+pub use store::EtcdStore;

@@ -1,0 +1,324 @@
+//! [`EtcdStore`]: the four operations of a store, on a cluster.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::sync::{Arc, Once, mpsc};
+use std::time::{Duration, Instant};
+
+use etcd_client::{GetOptions, Txn, TxnOp, TxnOpResponse};
+use pairing_core::store::{
+    Batch, Changed, Changes, Cursor, Page, PageRequest, Position, Read, Version,
+};
+use pairing_core::{Key, PairingStore, Range, StoreError};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
+
+use crate::cluster::{CallError, Cluster};
+use crate::commit::{self, Operations};
+use crate::follow::{Follower, end_of, unsigned};
+use crate::layout::{Layout, Place};
+use crate::mirror::{self, Kept};
+use crate::settings::Settings;
+use crate::view::{Currency, View};
+
+/// How long an operation tries while it is known that the cluster does not answer.
+const WHILE_DOWN: Duration = Duration::from_millis(250);
+
+/// How long a commit waits until this process sees it itself; reads go to the cluster until then.
+const SEE_OWN: Duration = Duration::from_millis(500);
+
+/// A [`PairingStore`](pairing_core::PairingStore) on an etcd cluster.
+///
+/// - A batch is one transaction: it happens whole or not at all, once, on condition that all it rests on is
+///   unchanged, deletions included. A lost answer is asked for until it is known what became of it.
+/// - Reads are answered from memory while a majority of the members has confirmed within the last second
+///   that nothing is newer, otherwise by the cluster; without a majority they fail. Only allowlist entries
+///   are then read from memory for a bounded time ([`Settings::grace`]), so that senders who were approved
+///   are not turned away by a short outage.
+/// - A record is under a key of its own, so that a change costs the same however many others there are.
+///   All of them are kept in memory by who follows: about 400 bytes for an allowlist entry.
+/// - It decides nothing and expires nothing, and goes by no clock but for how old its view is.
+///
+/// Making one asks nobody. Shared between threads; cheap to clone. It has a thread of its own for the
+/// connections, which ends with the last clone.
+#[derive(Clone)]
+pub struct EtcdStore {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    /// Always there until dropped.
+    runtime: Option<Runtime>,
+    follower: Arc<Follower>,
+    following: Once,
+    operations: Operations,
+}
+
+impl EtcdStore {
+    /// For a process that goes on: follows the cluster from now on.
+    ///
+    /// Fails where the operating system grants no thread.
+    pub fn open(settings: &Settings) -> io::Result<Self> {
+        let store = Self::direct(settings)?;
+        store.inner.follow();
+        Ok(store)
+    }
+
+    /// For a command that runs once: every read asks the cluster, and nothing is kept in memory. Waiting for
+    /// changes makes it follow.
+    pub fn direct(settings: &Settings) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("pairing-etcd")
+            .enable_all()
+            .build()?;
+        let follower = Follower {
+            cluster: Cluster::new(settings),
+            layout: Layout::new(&settings.prefix),
+            view: Arc::new(View::new(settings.grace)),
+            lagging: Notify::new(),
+            grace: settings.grace,
+        };
+        Ok(Self {
+            inner: Arc::new(Inner {
+                runtime: Some(runtime),
+                follower: Arc::new(follower),
+                following: Once::new(),
+                operations: Operations::default(),
+            }),
+        })
+    }
+}
+
+impl Inner {
+    fn follow(&self) {
+        self.following.call_once(|| {
+            if let Some(runtime) = &self.runtime {
+                runtime.spawn(self.follower.clone().follow());
+                runtime.spawn(self.follower.clone().confirm());
+            }
+        });
+    }
+
+    /// Runs on the store's own thread, and waits; so it may be called from wherever one may block.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (sender, answer) = mpsc::sync_channel(1);
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(async move {
+                // Whoever waits, waits to the end.
+                let _ = sender.send(work.await);
+            });
+        }
+        answer.recv().unwrap_or_else(|gone| {
+            Err(StoreError::Unreachable {
+                resource: self.follower.cluster.name(),
+                source: gone.into(),
+            })
+        })
+    }
+
+    fn patience(&self, is_down: bool) -> Duration {
+        let patience = self.follower.cluster.patience;
+        if is_down {
+            patience.min(WHILE_DOWN)
+        } else {
+            patience
+        }
+    }
+
+    fn ask(&self, key: &Key, patience: Duration) -> Result<Read, StoreError> {
+        let (follower, path) = (self.follower.clone(), key.path());
+        self.wait(async move {
+            let key = &follower.layout.records(&path);
+            let found = follower
+                .cluster
+                .call(patience, |mut client, _| {
+                    let key = key.clone();
+                    async move { client.get(key, None).await }
+                })
+                .await
+                .map_err(|error| commit::unreachable(&follower.cluster, error))?;
+            let kept = found.kvs().first();
+            let kept = kept.map(|kv| Kept::new(&path, kv.value(), unsigned(kv.mod_revision())));
+            mirror::read(kept.as_ref(), &path, &follower.layout)
+        })
+    }
+
+    fn ask_range(
+        &self,
+        range: &Range,
+        page: &PageRequest,
+        patience: Duration,
+    ) -> Result<Page, StoreError> {
+        let follower = self.follower.clone();
+        let (range, page) = (range.clone(), page.clone());
+        self.wait(async move {
+            let layout = &follower.layout;
+            let records = layout.records(&range.prefix());
+            let start = match &page.after {
+                // The least key behind it.
+                Some(cursor) => layout.records(cursor.as_str()) + "\0",
+                None => records.clone(),
+            };
+            let limit = page.limit.clamp(1, MOST);
+            let options = GetOptions::new()
+                .with_range(end_of(&records))
+                .with_limit(i64::try_from(limit + 1).unwrap_or(i64::MAX));
+            // Both as they are at one revision.
+            let txn = &Txn::new().and_then([
+                TxnOp::get(layout.range(&range), None),
+                TxnOp::get(start, Some(options)),
+            ]);
+            let answer = follower
+                .cluster
+                .call(patience, |mut client, _| {
+                    let txn = txn.clone();
+                    async move { client.txn(txn).await }
+                })
+                .await
+                .map_err(|error| commit::unreachable(&follower.cluster, error))?;
+            let answers = answer.op_responses();
+            let [TxnOpResponse::Get(version), TxnOpResponse::Get(found)] = &answers[..] else {
+                return Err(StoreError::Unreadable {
+                    resource: follower.cluster.name(),
+                    source: "an answer to another question".into(),
+                });
+            };
+            let version = version.kvs().first();
+            let version = version.map_or(0, |kv| unsigned(kv.mod_revision()));
+            let kept: Vec<_> = found
+                .kvs()
+                .iter()
+                .filter_map(|kv| match layout.place(kv.key()) {
+                    Some(Place::Record(path)) => {
+                        let revision = unsigned(kv.mod_revision());
+                        Some((path, Kept::new(path, kv.value(), revision)))
+                    }
+                    _ => None,
+                })
+                .collect();
+            let rest = kept.iter().map(|(path, kept)| (*path, kept));
+            let mut page = mirror::collect(rest, Version::new(version), limit, layout);
+            if found.more() && page.next.is_none() {
+                // All there was of it made no sense.
+                page.next = kept.last().map(|(path, _)| Cursor::new(*path));
+            }
+            Ok(page)
+        })
+    }
+}
+
+/// The most records on a page that the cluster is asked for, so that an answer stays small.
+const MOST: usize = 2_000;
+
+impl PairingStore for EtcdStore {
+    fn read(&self, key: &Key) -> Result<Read, StoreError> {
+        let view = &self.inner.follower.view;
+        let in_memory = || view.read(|mirror| mirror.read(key));
+        let currency = view.currency(Instant::now());
+        let is_down = match currency {
+            Currency::Current => match in_memory() {
+                Some(read) => return read,
+                None => false,
+            },
+            Currency::Grace { is_down } | Currency::Stale { is_down } => is_down,
+        };
+        let may_be_old =
+            matches!(currency, Currency::Grace { .. }) && matches!(key, Key::Allow { .. });
+        if may_be_old
+            && is_down
+            && let Some(read) = in_memory()
+        {
+            return read;
+        }
+        match self.inner.ask(key, self.inner.patience(is_down)) {
+            // The grace may be over by now.
+            Err(StoreError::Unreachable { .. })
+                if may_be_old
+                    && !matches!(view.currency(Instant::now()), Currency::Stale { .. }) =>
+            {
+                in_memory().unwrap_or_else(|| self.inner.ask(key, WHILE_DOWN))
+            }
+            answer => answer,
+        }
+    }
+
+    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
+        let view = &self.inner.follower.view;
+        let is_down = match view.currency(Instant::now()) {
+            Currency::Current => match view.read(|mirror| mirror.range(range, page)) {
+                Some(page) => return Ok(page),
+                None => false,
+            },
+            Currency::Grace { is_down } | Currency::Stale { is_down } => is_down,
+        };
+        self.inner
+            .ask_range(range, page, self.inner.patience(is_down))
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        let inner = self.inner.clone();
+        let batch = batch.clone();
+        let revision = self.inner.wait(async move {
+            let follower = &inner.follower;
+            let (cluster, layout) = (&follower.cluster, &follower.layout);
+            commit::commit(cluster, layout, &inner.operations, &batch).await
+        })?;
+        if let Some(revision) = revision {
+            let view = &self.inner.follower.view;
+            view.committed(revision);
+            view.wait_for(revision, SEE_OWN);
+        }
+        Ok(())
+    }
+
+    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
+        self.inner.follow();
+        let view = &self.inner.follower.view;
+        let after = after.map(Position::number);
+        // The first list comes before there can be changes.
+        view.wait_beyond(None, self.inner.follower.cluster.patience);
+        view.wait_beyond(after, timeout);
+        let is_down = match view.currency(Instant::now()) {
+            Currency::Current => false,
+            Currency::Grace { is_down } | Currency::Stale { is_down } => is_down,
+        };
+        let changes = view.read(|mirror| match after {
+            Some(after) => mirror.changes_after(after),
+            None => Changes {
+                position: Position::new(mirror.revision()),
+                changed: Changed::Keys(Vec::new()),
+            },
+        });
+        let told =
+            changes.filter(|changes| !is_down || changes.changed != Changed::Keys(Vec::new()));
+        told.ok_or_else(|| {
+            let error = CallError::NoAnswer {
+                waited: timeout,
+                last: "nobody knows what changed".to_owned(),
+            };
+            commit::unreachable(&self.inner.follower.cluster, error)
+        })
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Waits for nobody: the last clone may go where one must not block.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl fmt::Debug for EtcdStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EtcdStore")
+            .field("cluster", &self.inner.follower.cluster.name())
+            .finish_non_exhaustive()
+    }
+}

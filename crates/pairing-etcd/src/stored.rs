@@ -1,0 +1,77 @@
+//! Records as values: the JSON of a [`Record`].
+
+use pairing_core::Record;
+
+/// The value of a record.
+pub(crate) fn encode(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
+    serde_json::to_vec(record)
+}
+
+/// Why a value is not the record it should be; in words that repeat nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("not a record, at line {line} column {column} of its value")]
+    Malformed { line: usize, column: usize },
+    #[error("a record that belongs under another key")]
+    Misplaced,
+}
+
+/// The record that belongs under `path`.
+pub(crate) fn decode(path: &str, value: &[u8]) -> Result<Record, DecodeError> {
+    let record: Record = serde_json::from_slice(value).map_err(|error| DecodeError::Malformed {
+        line: error.line(),
+        column: error.column(),
+    })?;
+    if record.key().path() == path {
+        Ok(record)
+    } else {
+        Err(DecodeError::Misplaced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pairing_core::store::AllowEntry;
+    use pairing_core::{AccountId, ChannelId, Channels};
+
+    use super::*;
+
+    fn allow() -> Record {
+        let channel = ChannelId::parse("telegram").unwrap();
+        let entry = Channels::builtin()
+            .get(&channel)
+            .unwrap()
+            .sender("12345")
+            .unwrap();
+        Record::Allow(AllowEntry {
+            account: AccountId::parse("default").unwrap(),
+            channel,
+            entry,
+            written: None,
+            grant: None,
+        })
+    }
+
+    #[test]
+    fn a_record_comes_back() {
+        let value = encode(&allow()).unwrap();
+        let expected =
+            r#"{"kind":"allow","channel":"telegram","account":"default","entry":"12345"}"#;
+        assert_eq!(std::str::from_utf8(&value).unwrap(), expected);
+        assert_eq!(decode("allow/telegram/default/12345", &value), Ok(allow()));
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_counts_for_nobody() {
+        let value = encode(&allow()).unwrap();
+        let elsewhere = decode("allow/telegram/work/12345", &value);
+        assert_eq!(elsewhere, Err(DecodeError::Misplaced));
+    }
+
+    #[test]
+    fn a_fault_repeats_nothing() {
+        let error = decode("allow/x/y/z", b"{\"kind\":\"allow\",\"secret\":1}").unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert!(matches!(error, DecodeError::Malformed { line: 1, .. }));
+    }
+}

@@ -1,0 +1,200 @@
+//! What is known of the cluster's state, how current that is, and who waits for it to change.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+use crate::mirror::{Event, Mirror};
+
+/// How long ago a view may have been confirmed by a majority and still count as current: what a read
+/// answers is at most so much older than what the cluster holds.
+pub(crate) const CURRENT: Duration = Duration::from_secs(1);
+
+/// The mirror, shared between who keeps it and who reads it.
+#[derive(Debug)]
+pub(crate) struct View {
+    mirror: RwLock<Option<Mirror>>,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// The same for who may not block.
+    moved: Notify,
+    grace: Duration,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The revision of the mirror; 0 while there is none.
+    revision: u64,
+    /// The revision of the latest commit that it knows.
+    head: u64,
+    /// Counts lists: a mirror made anew may have any revision.
+    lists: u64,
+    /// The latest revision that was committed through this view.
+    committed: u64,
+    /// When a majority last said that there was nothing newer.
+    confirmed: Option<Instant>,
+    /// Does the cluster not answer?
+    is_down: bool,
+}
+
+/// What reads may rest on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Currency {
+    /// The mirror: it was confirmed a moment ago.
+    Current,
+    /// The cluster; or the mirror, for who was approved, while that does not answer.
+    Grace {
+        /// Was it tried in vain already?
+        is_down: bool,
+    },
+    /// The cluster alone.
+    Stale {
+        /// Was it tried in vain already?
+        is_down: bool,
+    },
+}
+
+impl View {
+    pub(crate) fn new(grace: Duration) -> Self {
+        Self {
+            mirror: RwLock::new(None),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            moved: Notify::new(),
+            grace,
+        }
+    }
+
+    /// Reads the mirror, where there is one.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&Mirror) -> T) -> Option<T> {
+        self.mirror().as_ref().map(read)
+    }
+
+    pub(crate) fn currency(&self, now: Instant) -> Currency {
+        let state = self.state();
+        let is_down = state.is_down;
+        let Some(confirmed) = state.confirmed else {
+            return Currency::Stale { is_down };
+        };
+        // What this process wrote itself it must see.
+        if state.revision < state.committed {
+            return Currency::Stale { is_down };
+        }
+        let age = now.saturating_duration_since(confirmed);
+        if age <= CURRENT {
+            Currency::Current
+        } else if age <= self.grace {
+            Currency::Grace { is_down }
+        } else {
+            Currency::Stale { is_down }
+        }
+    }
+
+    /// When a majority last confirmed the mirror.
+    pub(crate) fn confirmed(&self) -> Option<Instant> {
+        self.state().confirmed
+    }
+
+    /// Puts a mirror made anew in the place of what there was; of another history, where the cluster has
+    /// been set back.
+    pub(crate) fn replace(&self, mirror: Mirror, is_other_history: bool) {
+        let (revision, head) = (mirror.revision(), mirror.head());
+        *self.mirror.write().unwrap_or_else(PoisonError::into_inner) = Some(mirror);
+        let mut state = self.state();
+        state.lists += 1;
+        (state.revision, state.head) = (revision, head);
+        if is_other_history {
+            state.committed = 0;
+        }
+        drop(state);
+        self.tell();
+    }
+
+    /// Takes in what changed, as one.
+    pub(crate) fn apply<'e>(&self, events: impl IntoIterator<Item = Event<'e>>) {
+        let mut mirror = self.mirror.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(mirror) = mirror.as_mut() else {
+            return;
+        };
+        mirror.apply(events);
+        let mut state = self.state();
+        (state.revision, state.head) = (mirror.revision(), mirror.head());
+        drop(state);
+        self.tell();
+    }
+
+    /// Notes that a majority held nothing newer than `head` at some time after `asked`. False where the
+    /// mirror does not know that much yet.
+    pub(crate) fn confirm(&self, head: u64, asked: Instant) -> bool {
+        let mut state = self.state();
+        state.is_down = false;
+        let knows = state.lists > 0 && state.head >= head;
+        if knows {
+            state.confirmed = Some(asked);
+        }
+        knows
+    }
+
+    /// Ends when the mirror next changes.
+    pub(crate) fn moved(&self) -> Notified<'_> {
+        self.moved.notified()
+    }
+
+    fn tell(&self) {
+        self.changed.notify_all();
+        self.moved.notify_waiters();
+    }
+
+    /// The revision of the latest commit that the mirror knows.
+    pub(crate) fn head(&self) -> u64 {
+        self.state().head
+    }
+
+    /// The revision of the mirror; 0 while there is none.
+    pub(crate) fn revision(&self) -> u64 {
+        self.state().revision
+    }
+
+    /// Notes that the cluster does not answer; gives whether that is news.
+    pub(crate) fn down(&self) -> bool {
+        !std::mem::replace(&mut self.state().is_down, true)
+    }
+
+    /// Notes a commit of this process, so that reads rest on nothing older.
+    pub(crate) fn committed(&self, revision: u64) {
+        let mut state = self.state();
+        state.committed = state.committed.max(revision);
+    }
+
+    /// Waits until the mirror knows a revision, where there is a mirror; not for longer than `timeout`.
+    pub(crate) fn wait_for(&self, revision: u64, timeout: Duration) {
+        self.wait(timeout, |state| {
+            state.lists > 0 && state.revision < revision
+        });
+    }
+
+    /// Waits until there is a mirror of another revision than `revision`.
+    pub(crate) fn wait_beyond(&self, revision: Option<u64>, timeout: Duration) {
+        self.wait(timeout, |state| {
+            state.lists == 0 || revision == Some(state.revision)
+        });
+    }
+
+    fn wait(&self, timeout: Duration, while_: impl Fn(&State) -> bool) {
+        let waited = self
+            .changed
+            .wait_timeout_while(self.state(), timeout, |state| while_(state));
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn mirror(&self) -> RwLockReadGuard<'_, Option<Mirror>> {
+        // Nothing in here panics between two halves of a change.
+        self.mirror.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
