@@ -220,17 +220,10 @@ impl PairingStore for EtcdStore {
         let view = &self.inner.follower.view;
         let in_memory = || view.read(|mirror| mirror.read(key));
         let currency = view.currency(Instant::now());
-        let is_down = match currency {
-            Currency::Current => match in_memory() {
-                Some(read) => return read,
-                None => false,
-            },
-            Currency::Grace { is_down } | Currency::Stale { is_down } => is_down,
-        };
+        let is_down = currency.is_down();
         let may_be_old =
             matches!(currency, Currency::Grace { .. }) && matches!(key, Key::Allow { .. });
-        if may_be_old
-            && is_down
+        if (currency == Currency::Current || (may_be_old && is_down))
             && let Some(read) = in_memory()
         {
             return read;
@@ -249,24 +242,25 @@ impl PairingStore for EtcdStore {
 
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         let view = &self.inner.follower.view;
-        let is_down = match view.currency(Instant::now()) {
-            Currency::Current => match view.read(|mirror| mirror.range(range, page)) {
-                Some(page) => return Ok(page),
-                None => false,
-            },
-            Currency::Grace { is_down } | Currency::Stale { is_down } => is_down,
-        };
-        self.inner
-            .ask_range(range, page, self.inner.patience(is_down))
+        let currency = view.currency(Instant::now());
+        if currency == Currency::Current
+            && let Some(page) = view.read(|mirror| mirror.range(range, page))
+        {
+            return Ok(page);
+        }
+        let patience = self.inner.patience(currency.is_down());
+        self.inner.ask_range(range, page, patience)
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         let inner = self.inner.clone();
         let batch = batch.clone();
+        let is_down = inner.follower.view.currency(Instant::now()).is_down();
+        let patience = inner.patience(is_down);
         let revision = self.inner.wait(async move {
             let follower = &inner.follower;
             let (cluster, layout) = (&follower.cluster, &follower.layout);
-            commit::commit(cluster, layout, &inner.operations, &batch).await
+            commit::commit(cluster, layout, &inner.operations, &batch, patience).await
         })?;
         if let Some(revision) = revision {
             let view = &self.inner.follower.view;
@@ -283,10 +277,7 @@ impl PairingStore for EtcdStore {
         // The first list comes before there can be changes.
         view.wait_beyond(None, self.inner.follower.cluster.patience);
         view.wait_beyond(after, timeout);
-        let is_down = match view.currency(Instant::now()) {
-            Currency::Current => false,
-            Currency::Grace { is_down } | Currency::Stale { is_down } => is_down,
-        };
+        let is_down = view.currency(Instant::now()).is_down();
         let changes = view.read(|mirror| match after {
             Some(after) => mirror.changes_after(after),
             None => Changes {

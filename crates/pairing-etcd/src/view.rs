@@ -56,6 +56,16 @@ pub(crate) enum Currency {
     },
 }
 
+impl Currency {
+    /// Was the cluster asked in vain?
+    pub(crate) fn is_down(self) -> bool {
+        match self {
+            Self::Current => false,
+            Self::Grace { is_down } | Self::Stale { is_down } => is_down,
+        }
+    }
+}
+
 impl View {
     pub(crate) fn new(grace: Duration) -> Self {
         Self {
