@@ -8,7 +8,9 @@
 )]
 
 mod conformance;
+mod getting_in;
 mod members;
+mod model;
 mod proxy;
 mod support;
 mod weather;
