@@ -91,7 +91,10 @@ fn both_sides_show_a_certificate() {
     let authority = Authority::new();
     let members = encrypted(&authority, dir.path());
     let (certificate, key) = authority.certify("gateway");
-    let identity = Some((certificate.into_bytes(), Zeroizing::new(key.clone().into_bytes())));
+    let identity = Some((
+        certificate.into_bytes(),
+        Zeroizing::new(key.clone().into_bytes()),
+    ));
     let tls = Tls {
         authorities: Some(authority.pem()),
         identity: identity.clone(),
@@ -118,7 +121,10 @@ fn both_sides_show_a_certificate() {
         },
     ] {
         let said = refused(members.settings().tls(tls));
-        assert!(!said.contains("PRIVATE") && !said.contains(&key[40..80]), "{said}");
+        assert!(
+            !said.contains("PRIVATE") && !said.contains(&key[40..80]),
+            "{said}"
+        );
     }
 }
 

@@ -1,5 +1,7 @@
 //! Members of etcd, started on free ports of this machine and gone with the test's process.
 
+#![allow(dead_code, reason = "tests and benchmarks use different parts of it")]
+
 use std::io::{BufRead as _, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
@@ -34,8 +36,16 @@ struct Running {
     pid: Pid,
 }
 
+/// Where a member runs.
+pub(crate) struct Site {
+    /// What its command begins with, to run it elsewhere than here.
+    pub(crate) run: Vec<String>,
+    /// Its address.
+    pub(crate) host: String,
+}
+
 /// Starts a member, says its process id, and ends it when standard input ends.
-const KEEPER: &str = r#"etcd "$@" & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; wait"#;
+const KEEPER: &str = r#""$@" & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null; wait"#;
 
 impl Members {
     /// So many members, as soon as they serve.
@@ -45,14 +55,28 @@ impl Members {
 
     /// The same with more arguments for each, over a scheme.
     pub(crate) fn start_with(count: usize, scheme: &str, more: &[&str]) -> Self {
+        let here = || Site {
+            run: Vec::new(),
+            host: "127.0.0.1".to_owned(),
+        };
+        Self::begin((0..count).map(|_| here()).collect(), scheme, more)
+    }
+
+    /// One on each site.
+    pub(crate) fn start_on(sites: Vec<Site>) -> Self {
+        Self::begin(sites, "http", &[])
+    }
+
+    fn begin(sites: Vec<Site>, scheme: &str, more: &[&str]) -> Self {
+        let count = sites.len();
         let ports = free_ports(2 * count);
         let (client_ports, peer_ports) = ports.split_at(count);
-        let peer = |at: usize| format!("http://127.0.0.1:{}", peer_ports[at]);
+        let peer = |at: usize| format!("http://{}:{}", sites[at].host, peer_ports[at]);
         let all: Vec<_> = (0..count).map(|at| format!("n{at}={}", peer(at))).collect();
         let mut members: Vec<_> = (0..count)
             .map(|at| {
                 let data = tempfile::tempdir().unwrap();
-                let endpoint = format!("{scheme}://127.0.0.1:{}", client_ports[at]);
+                let endpoint = format!("{scheme}://{}:{}", sites[at].host, client_ports[at]);
                 let options = [
                     ("--name", format!("n{at}")),
                     ("--data-dir", data.path().display().to_string()),
@@ -64,12 +88,13 @@ impl Members {
                     ("--heartbeat-interval", "50".to_owned()),
                     ("--election-timeout", "500".to_owned()),
                 ];
+                let command = sites[at].run.iter().cloned().chain(["etcd".to_owned()]);
                 let options = options
                     .into_iter()
                     .flat_map(|(name, value)| [name.to_owned(), value]);
                 let more = more.iter().map(|text| (*text).to_owned());
                 Member {
-                    arguments: options.chain(more).collect(),
+                    arguments: command.chain(options).chain(more).collect(),
                     endpoint,
                     running: None,
                     _data: data,
