@@ -7,6 +7,7 @@
 //! allowed (root, with `ip`); elsewhere they are on loopback, and nobody is cut off.
 #![allow(
     missing_docs,
+    dead_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -21,6 +22,7 @@ mod history;
 mod hosts;
 #[path = "../../tests/etcd/members.rs"]
 mod members;
+mod phone;
 mod worker;
 
 use std::process::{Child, Command};

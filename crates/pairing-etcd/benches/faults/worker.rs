@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pairing_core::device::{
-    Challenge, Connecting, Credential, DeviceInfo, Identity, PayloadVersion, Role,
-    SIGNATURE_TOLERANCE, SecretToken, SignedFields,
-};
+use pairing_core::device::{Credential, Role, SecretToken};
 use pairing_core::{
     Account, Approver, Channels, Clock, ConnectError, Connection, DecisionError, DeviceError,
     Limits, Pairing, RequestError, Requested, Timestamp,
@@ -22,6 +18,7 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::PREFIX;
 use crate::history::{Came, Event, What, now};
+use crate::phone::{connecting, identity};
 
 /// How long approved senders are served while there is no majority; short, so that it is met.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
@@ -233,7 +230,7 @@ impl Worker {
 
     fn pair_device(&self, number: u64) -> Result<Option<SecretToken>, ()> {
         let devices = self.pairing.devices();
-        let connecting = self.connecting(number);
+        let connecting = connecting(&self.pairing, number);
         let Ok(Connection::Asked(asked)) = devices.connect(&connecting, Credential::Shared) else {
             return Err(());
         };
@@ -266,7 +263,7 @@ impl Worker {
         let Some((number, token)) = self.some_device() else {
             return;
         };
-        let connecting = self.connecting(number);
+        let connecting = connecting(&self.pairing, number);
         let begin = now();
         let came = match self
             .pairing
@@ -293,44 +290,6 @@ impl Worker {
         };
         self.note(What::RevokeDevice, &number.to_string(), begin, came);
     }
-
-    /// A proven connection of a device, as node.
-    fn connecting(&self, number: u64) -> Connecting {
-        let identity = identity(number);
-        let (id, key) = (identity.id().to_string(), identity.key().to_base64url());
-        let now = self.pairing.now();
-        let fields = SignedFields {
-            device_id: &id,
-            client_id: "node-host",
-            client_mode: "node",
-            role: "node",
-            scopes: &[],
-            signed_at: now.as_millis(),
-            token: "",
-            nonce: "nonce",
-            platform: Some("linux"),
-            device_family: None,
-        };
-        let challenge = Challenge {
-            nonce: "nonce",
-            now,
-            tolerance: SIGNATURE_TOLERANCE,
-            v3_only: false,
-        };
-        let signature = identity.sign(&fields, PayloadVersion::V3).unwrap();
-        let proof = fields.verify(&key, &signature, &challenge).unwrap();
-        let info = DeviceInfo {
-            platform: Some("linux".to_owned()),
-            ..DeviceInfo::default()
-        };
-        // One address each: what is limited by address is another test's.
-        let [_, b, c, d] = u32::try_from(number % (1 << 24)).unwrap().to_be_bytes();
-        Connecting::new(proof, info, IpAddr::from([10, b, c, d])).unwrap()
-    }
-}
-
-fn identity(number: u64) -> Identity {
-    Identity::generate(&pairing_conformance::seeded(number)).unwrap()
 }
 
 /// A sender at an account, as one name.
