@@ -8,8 +8,8 @@ use pairing_core::{Key, Range};
 /// <prefix>/state/record/<Key::path>     a record
 /// <prefix>/state/range/<Range::prefix>  put with every change of the range; its revision is the version
 /// <prefix>/state/head                   put with every change of anything
+/// <prefix>/state/gateway/<name>         what a gateway says of itself, for as long as it lives
 /// <prefix>/operation/<id>               a commit that happened, for as long as somebody may ask
-/// <prefix>/gateway/<name>               what a gateway says of itself, for as long as it lives
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -25,11 +25,14 @@ pub(crate) enum Place<'k> {
     Range(&'k str),
     /// The latest change.
     Head,
+    /// What a gateway says, by its name.
+    Gateway(&'k str),
 }
 
 const RECORD: &str = "record/";
 const RANGE: &str = "range/";
 const HEAD: &str = "head";
+const GATEWAY: &str = "gateway/";
 
 impl Layout {
     pub(crate) fn new(prefix: &str) -> Self {
@@ -64,9 +67,8 @@ impl Layout {
         format!("{}/operation/{id}", self.prefix)
     }
 
-    /// What all that gateways say of themselves starts with.
-    pub(crate) fn gateways(&self) -> String {
-        format!("{}/gateway/", self.prefix)
+    pub(crate) fn gateway(&self, name: &str) -> String {
+        format!("{}/state/{GATEWAY}{name}", self.prefix)
     }
 
     /// What a key is about; `None` for one that is not of the state, or not known.
@@ -78,7 +80,9 @@ impl Layout {
             return Some(Place::Head);
         }
         let record = rest.strip_prefix(RECORD).map(Place::Record);
-        record.or_else(|| rest.strip_prefix(RANGE).map(Place::Range))
+        record
+            .or_else(|| rest.strip_prefix(RANGE).map(Place::Range))
+            .or_else(|| rest.strip_prefix(GATEWAY).map(Place::Gateway))
     }
 
     /// A record's name for an error or a log: without the code, where it is one.
@@ -121,6 +125,11 @@ mod tests {
             Some(Place::Record("request/telegram/"))
         );
         assert_eq!(layout.place(layout.head().as_bytes()), Some(Place::Head));
+        let gateway = layout.gateway("a/b");
+        assert_eq!(
+            layout.place(gateway.as_bytes()),
+            Some(Place::Gateway("a/b"))
+        );
         for other in [
             "home/operation/1",
             "home/state/else",

@@ -23,12 +23,16 @@ mod cluster;
 #[cfg(feature = "client")]
 mod commit;
 #[cfg(feature = "client")]
+mod directory;
+#[cfg(feature = "client")]
 mod follow;
 #[cfg(feature = "client")]
 mod store;
 #[cfg(feature = "client")]
 mod view;
 
+#[cfg(feature = "client")]
+pub use directory::{Contents, Directory};
 pub use settings::{Settings, SettingsError, Tls};
 #[cfg(feature = "client")]
 pub use store::EtcdStore;

@@ -26,6 +26,9 @@ pub(crate) struct Mirror {
     /// Revisions of ranges, by their prefix.
     ranges: HashMap<String, u64>,
     head: u64,
+    /// What gateways say, by name, and the revision that last changed any of it.
+    gateways: BTreeMap<String, Vec<u8>>,
+    gateways_revision: u64,
     revision: u64,
     log: VecDeque<(u64, Key)>,
     /// The last revision of which changes were forgotten, or never known.
@@ -57,6 +60,8 @@ impl Mirror {
             records: BTreeMap::new(),
             ranges: HashMap::new(),
             head: 0,
+            gateways: BTreeMap::new(),
+            gateways_revision: revision,
             revision,
             log: VecDeque::new(),
             forgotten: revision,
@@ -69,6 +74,13 @@ impl Mirror {
             Some(Place::Head) => self.head = event.revision,
             Some(Place::Range(prefix)) => {
                 self.ranges.insert(prefix.to_owned(), event.revision);
+            }
+            Some(Place::Gateway(name)) => {
+                match event.value {
+                    Some(value) => self.gateways.insert(name.to_owned(), value.to_owned()),
+                    None => self.gateways.remove(name),
+                };
+                self.gateways_revision = self.gateways_revision.max(event.revision);
             }
             Some(Place::Record(path)) => {
                 if let Some(value) = event.value {
@@ -163,6 +175,16 @@ impl Mirror {
             position: Position::new(self.revision),
             changed,
         }
+    }
+
+    /// The revision that last changed what gateways say; another where it was listed anew.
+    pub(crate) fn gateways_revision(&self) -> u64 {
+        self.gateways_revision
+    }
+
+    /// What gateways say.
+    pub(crate) fn gateways(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.gateways.values()
     }
 
     /// How many records there are.

@@ -44,13 +44,13 @@ const SEE_OWN: Duration = Duration::from_millis(500);
 /// connections, which ends with the last clone.
 #[derive(Clone)]
 pub struct EtcdStore {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
     /// Always there until dropped.
     runtime: Option<Runtime>,
-    follower: Arc<Follower>,
+    pub(crate) follower: Arc<Follower>,
     following: Once,
     operations: Operations,
 }
@@ -92,12 +92,17 @@ impl EtcdStore {
 }
 
 impl Inner {
-    fn follow(&self) {
+    /// Lets something go on beside, on the store's own thread.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(work);
+        }
+    }
+
+    pub(crate) fn follow(&self) {
         self.following.call_once(|| {
-            if let Some(runtime) = &self.runtime {
-                runtime.spawn(self.follower.clone().follow());
-                runtime.spawn(self.follower.clone().confirm());
-            }
+            self.spawn(self.follower.clone().follow());
+            self.spawn(self.follower.clone().confirm());
         });
     }
 
@@ -107,12 +112,10 @@ impl Inner {
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, answer) = mpsc::sync_channel(1);
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(async move {
-                // Whoever waits, waits to the end.
-                let _ = sender.send(work.await);
-            });
-        }
+        self.spawn(async move {
+            // Whoever waits, waits to the end.
+            let _ = sender.send(work.await);
+        });
         answer.recv().unwrap_or_else(|gone| {
             Err(StoreError::Unreachable {
                 resource: self.follower.cluster.name(),

@@ -29,6 +29,8 @@ struct State {
     revision: u64,
     /// The revision of the latest commit that it knows.
     head: u64,
+    /// The revision that last changed what gateways say.
+    gateways: u64,
     /// Counts lists: a mirror made anew may have any revision.
     lists: u64,
     /// The latest revision that was committed through this view.
@@ -111,9 +113,11 @@ impl View {
     /// been set back.
     pub(crate) fn replace(&self, mirror: Mirror, is_other_history: bool) {
         let (revision, head) = (mirror.revision(), mirror.head());
+        let gateways = mirror.gateways_revision();
         *self.mirror.write().unwrap_or_else(PoisonError::into_inner) = Some(mirror);
         let mut state = self.state();
         state.lists += 1;
+        state.gateways = gateways;
         (state.revision, state.head) = (revision, head);
         if is_other_history {
             state.committed = 0;
@@ -131,6 +135,7 @@ impl View {
         mirror.apply(events);
         let mut state = self.state();
         (state.revision, state.head) = (mirror.revision(), mirror.head());
+        state.gateways = mirror.gateways_revision();
         drop(state);
         self.tell();
     }
@@ -182,6 +187,13 @@ impl View {
     pub(crate) fn wait_for(&self, revision: u64, timeout: Duration) {
         self.wait(timeout, |state| {
             state.lists > 0 && state.revision < revision
+        });
+    }
+
+    /// Waits until gateways say something else than at a revision, or something at all.
+    pub(crate) fn wait_for_gateways(&self, known: Option<u64>, timeout: Duration) {
+        self.wait(timeout, |state| {
+            state.lists == 0 || known == Some(state.gateways)
         });
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod conformance;
+mod directory;
 mod getting_in;
 mod members;
 mod model;
