@@ -11,8 +11,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::settings::{Settings, Tls};
 
-/// How long one member may take, as long as there is time for another.
+/// How long one member may take, as long as there is time for another; longer for what may take longer.
 const TRY: Duration = Duration::from_secs(1);
+
+/// At least so many tries fit into what a call may take.
+const TRIES: u32 = 5;
 
 /// The pause before the members are asked once more.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -91,7 +94,7 @@ impl Cluster {
             let member = &self.members[at];
             let left = patience.saturating_sub(begun.elapsed());
             let asking = async { call(self.client(member).await?, attempt).await };
-            let last = match timeout(left.min(TRY), asking).await {
+            let last = match timeout(left.min(TRY.max(patience / TRIES)), asking).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => match refusal(&error) {
                     Some(kind) => {
@@ -196,6 +199,8 @@ fn refusal(error: &Error) -> Option<Kind> {
         // Resource exhausted: by this request, for good, or for now.
         8 if says("larger than max") => Some(Kind::TooLarge),
         8 if says("space exceeded") => Some(Kind::Other),
+        // Out of range, as this side sees it.
+        11 if says("too large") => Some(Kind::TooLarge),
         3 | 5 | 6 | 7 | 9 | 11 | 12 => Some(Kind::Other),
         _ => None,
     }

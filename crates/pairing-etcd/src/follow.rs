@@ -8,7 +8,7 @@ use etcd_client::{Error, EventType, GetOptions, WatchOptions, WatchStream};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use crate::cluster::{CallError, Cluster};
+use crate::cluster::{CallError, Cluster, Kind};
 use crate::layout::Layout;
 use crate::mirror::{Event, Mirror};
 use crate::view::View;
@@ -25,8 +25,14 @@ const LAG: Duration = Duration::from_millis(500);
 /// The pause before a list or a watch is tried once more.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Keys on one page of a list.
-const PAGE: i64 = 2_000;
+/// Keys on one page of a list. A member counts, for each page, all that is left: few large pages cost less.
+const PAGE: i64 = 20_000;
+
+/// How long a page may take.
+const LIST_FOR: Duration = Duration::from_secs(20);
+
+/// The longest page that is taken in, in bytes.
+pub(crate) const LONGEST_PAGE: usize = 256 << 20;
 
 /// What keeps a view.
 pub(crate) struct Follower {
@@ -80,19 +86,31 @@ impl Follower {
         let prefix = self.layout.state();
         let mut mirror: Option<Mirror> = None;
         let mut start = prefix.clone().into_bytes();
+        let mut limit = PAGE;
         loop {
             let revision = mirror.as_ref().map_or(0, |m| signed(m.revision()));
             let options = GetOptions::new()
                 .with_range(end_of(&prefix))
-                .with_limit(PAGE)
+                .with_limit(limit)
                 .with_revision(revision);
             let (cluster, from) = (&self.cluster, &start);
             let page = cluster
-                .call(cluster.patience, |mut client, _| {
+                .call(LIST_FOR, |client, _| {
                     let (from, options) = (from.clone(), options.clone());
+                    let mut client = client.kv_client().max_decoding_message_size(LONGEST_PAGE);
                     async move { client.get(from, Some(options)).await }
                 })
-                .await?;
+                .await;
+            let page = match page {
+                Err(CallError::Refused {
+                    kind: Kind::TooLarge,
+                    ..
+                }) if limit > 1 => {
+                    limit = (limit / 4).max(1);
+                    continue;
+                }
+                page => page?,
+            };
             let at = unsigned(
                 page.header()
                     .map_or(0, etcd_client::ResponseHeader::revision),

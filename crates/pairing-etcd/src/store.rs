@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use crate::cluster::{CallError, Cluster};
 use crate::commit::{self, Operations};
-use crate::follow::{Follower, end_of, unsigned};
+use crate::follow::{Follower, LONGEST_PAGE, end_of, unsigned};
 use crate::layout::{Layout, Place};
 use crate::mirror::{self, Kept};
 use crate::settings::Settings;
@@ -178,8 +178,9 @@ impl Inner {
             ]);
             let answer = follower
                 .cluster
-                .call(patience, |mut client, _| {
+                .call(patience, |client, _| {
                     let txn = txn.clone();
+                    let mut client = client.kv_client().max_decoding_message_size(LONGEST_PAGE);
                     async move { client.txn(txn).await }
                 })
                 .await
@@ -215,8 +216,8 @@ impl Inner {
     }
 }
 
-/// The most records on a page that the cluster is asked for, so that an answer stays small.
-const MOST: usize = 2_000;
+/// The most records on a page that the cluster is asked for.
+const MOST: usize = 20_000;
 
 impl PairingStore for EtcdStore {
     fn read(&self, key: &Key) -> Result<Read, StoreError> {
