@@ -208,9 +208,8 @@ async fn renew(cluster: Arc<Cluster>, lease: Lease) {
             .await;
         match kept {
             Ok(true) => renewed = Instant::now(),
-            Ok(false) => break,
             Err(_) if renewed.elapsed() < Duration::from_secs(LIVES_ON.unsigned_abs()) => {}
-            Err(_) => break,
+            Ok(false) | Err(_) => break,
         }
     }
     lease.is_over.store(true, Ordering::Relaxed);
