@@ -94,15 +94,21 @@ fn index(random: &mut ChaCha20Rng, count: usize) -> usize {
 }
 
 fn killed(members: &mut Members, which: &[usize], held: Duration) {
-    which.iter().for_each(|at| members.kill(*at));
+    for at in which {
+        members.kill(*at);
+    }
     sleep(held);
     members.start_again(which);
 }
 
 fn stopped(members: &Members, which: &[usize], held: Duration) {
-    which.iter().for_each(|at| members.stop(*at));
+    for at in which {
+        members.stop(*at);
+    }
     sleep(held);
-    which.iter().for_each(|at| members.go_on(*at));
+    for at in which {
+        members.go_on(*at);
+    }
 }
 
 fn cut_off(hosts: &Hosts, at: usize, held: Duration) {

@@ -9,6 +9,8 @@ pub(crate) struct Hosts {
     /// The names of the namespaces; empty where they are not allowed.
     names: Vec<String>,
     count: usize,
+    /// What all their cables end at.
+    bridge: String,
 }
 
 /// The hosts' network, which exists only here: a prefix that nobody routes.
@@ -19,6 +21,7 @@ impl Hosts {
         let mut hosts = Self {
             names: Vec::new(),
             count,
+            bridge: format!("pe{}", std::process::id() % 100_000),
         };
         if let Err(why) = hosts.lay() {
             println!("no hosts of their own, so nobody is cut off: {why}");
@@ -41,7 +44,7 @@ impl Hosts {
             run: ["ip", "netns", "exec", name].map(str::to_owned).to_vec(),
             host: format!("{NETWORK}.{}", at + 1),
         });
-        Members::start_on(sites.collect())
+        Members::start_on(&sites.collect::<Vec<_>>())
     }
 
     /// Pulls the cable of a host, or puts it in again.
@@ -49,16 +52,12 @@ impl Hosts {
         ip(&["link", "set", &self.cable_name(at), state]).unwrap();
     }
 
-    fn bridge(&self) -> String {
-        format!("pe{}", std::process::id() % 100_000)
-    }
-
     fn cable_name(&self, at: usize) -> String {
-        format!("{}c{at}", self.bridge())
+        format!("{}c{at}", self.bridge)
     }
 
     fn lay(&mut self) -> Result<(), String> {
-        let bridge = self.bridge();
+        let bridge = self.bridge.clone();
         ip(&["link", "add", &bridge, "type", "bridge"])?;
         ip(&["addr", "add", &format!("{NETWORK}.254/24"), "dev", &bridge])?;
         ip(&["link", "set", &bridge, "up"])?;
@@ -82,7 +81,7 @@ impl Hosts {
         for name in &self.names {
             let _ = ip(&["netns", "del", name]);
         }
-        let _ = ip(&["link", "del", &self.bridge()]);
+        let _ = ip(&["link", "del", &self.bridge]);
     }
 }
 

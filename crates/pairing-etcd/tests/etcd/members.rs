@@ -59,15 +59,16 @@ impl Members {
             run: Vec::new(),
             host: "127.0.0.1".to_owned(),
         };
-        Self::begin((0..count).map(|_| here()).collect(), scheme, more)
+        let sites: Vec<_> = (0..count).map(|_| here()).collect();
+        Self::begin(&sites, scheme, more)
     }
 
     /// One on each site.
-    pub(crate) fn start_on(sites: Vec<Site>) -> Self {
+    pub(crate) fn start_on(sites: &[Site]) -> Self {
         Self::begin(sites, "http", &[])
     }
 
-    fn begin(sites: Vec<Site>, scheme: &str, more: &[&str]) -> Self {
+    fn begin(sites: &[Site], scheme: &str, more: &[&str]) -> Self {
         let count = sites.len();
         let ports = free_ports(2 * count);
         let (client_ports, peer_ports) = ports.split_at(count);

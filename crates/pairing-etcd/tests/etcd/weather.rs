@@ -83,7 +83,9 @@ fn without_a_majority_nothing_is_granted_and_who_was_approved_is_served_for_a_wh
     bot.let_in("1001");
     assert!(gate.is_allowed("1001").unwrap());
     let stopped = [0, 1];
-    stopped.iter().for_each(|at| members.stop(*at));
+    for at in stopped {
+        members.stop(at);
+    }
     // Who was approved is served; until nobody knows any more whether they still may.
     let mut served = 0;
     let refused = loop {
@@ -111,7 +113,9 @@ fn without_a_majority_nothing_is_granted_and_who_was_approved_is_served_for_a_wh
         matches!(refused, AdmitError::Store(StoreError::Unreachable { .. })),
         "{refused:?}"
     );
-    stopped.iter().for_each(|at| members.go_on(*at));
+    for at in stopped {
+        members.go_on(at);
+    }
     // It recovers by itself.
     bot.pairing.changes(None, Duration::ZERO).ok();
     let again = (0..1_000).find_map(|_| gate.admit("1001").ok()).unwrap();
@@ -129,7 +133,9 @@ fn a_whole_cluster_is_started_again() {
     let bot = Bot::over(store.clone(), 1);
     bot.let_in("1001");
     let position = present(&store);
-    (0..3).for_each(|at| members.kill(at));
+    for at in 0..3 {
+        members.kill(at);
+    }
     members.start_again(&[0, 1, 2]);
     let writer = Bot::over(open(&settings), 2);
     writer.let_in("1002");
