@@ -44,13 +44,13 @@ const SEE_OWN: Duration = Duration::from_millis(500);
 /// connections, which ends with the last clone.
 #[derive(Clone)]
 pub struct EtcdStore {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
     /// Always there until dropped.
     runtime: Option<Runtime>,
-    follower: Arc<Follower>,
+    pub(crate) follower: Arc<Follower>,
     following: Once,
     operations: Operations,
 }
