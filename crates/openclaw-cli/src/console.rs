@@ -287,7 +287,7 @@ impl<'s, 'c> Screen<'s, 'c> {
 }
 
 /// What happened, and why: each cause once.
-pub(crate) fn chain(failure: &Failure) -> String {
+pub(crate) fn chain(failure: &dyn Error) -> String {
     let mut text = failure.to_string();
     let mut cause = failure.source();
     while let Some(error) = cause {

@@ -10,6 +10,7 @@ use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
 use openclaw_config::LoadError;
 use openclaw_gateway::channels::FirstOwnerError;
+use openclaw_gateway::store::OpenError;
 use openclaw_gateway::{ServeError, TokenFileError};
 use pairing_core::device::{GatewayUrlError, Role, SetupCodeError};
 use pairing_core::{
@@ -153,6 +154,9 @@ pub(crate) enum Failure {
     Entropy(#[from] EntropyError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The configured store cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
     #[error("no node can pair with this setup code")]
     SetupCode(#[from] SetupCodeError),
     #[error("cannot wait for anything")]
@@ -177,6 +181,7 @@ impl Failure {
             | Self::SetupCode(_) => Exit::Usage,
             Self::State(_)
             | Self::Config(_)
+            | Self::Open(_)
             | Self::ConfiguredUrl { .. }
             | Self::ConfiguredGateway { .. }
             | Self::ConfiguredFingerprint { .. }
@@ -316,6 +321,7 @@ impl Failure {
                 "`openclaw gateway token` on the gateway's machine says where it is".to_owned(),
             ),
             Self::Store(error) | Self::Identity(IdentityError::Store(error)) => error.advice(),
+            Self::Open(error) => error.advice(),
             Self::ConfiguredUrl { .. }
             | Self::ConfiguredGateway { .. }
             | Self::ConfiguredFingerprint { .. }

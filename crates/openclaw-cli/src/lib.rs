@@ -22,6 +22,7 @@ mod remote;
 mod secret_file;
 mod setup;
 mod spinner;
+mod store;
 mod subject;
 mod target;
 mod watch;
@@ -33,8 +34,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use openclaw_config::Config;
+use openclaw_gateway::store::Opened;
 use openclaw_gateway::words as text;
-use pairing_core::{Approver, Clock, Entropy, Pairing};
+use pairing_core::{Approver, Clock, Entropy};
 use pairing_fs::StateDir;
 use zeroize::Zeroizing;
 
@@ -53,11 +55,11 @@ use place::Place;
 pub struct Environment<'a> {
     /// The environment's variables.
     pub var: &'a Var,
-    /// Opens the service on a state directory; called once a command needs it.
-    pub open: &'a dyn Fn(&StateDir) -> Pairing,
-    /// The time, for what no service tells the time of.
+    /// Opens the store on the files of a state directory; called once a command needs it.
+    pub open: &'a dyn Fn(&StateDir) -> Opened,
+    /// The time.
     pub clock: &'a Arc<dyn Clock>,
-    /// Randomness: for an identity, and for how long to wait before trying again.
+    /// Randomness: for codes, tokens and identities, and for how long to wait before trying again.
     pub entropy: &'a Arc<dyn Entropy>,
     /// Is the configured gateway looked for?
     pub probe: bool,
@@ -146,13 +148,7 @@ fn execute(
         Command::Doctor(options) => {
             let state = state()?;
             let config = Config::load(state.config(), |name| (environment.var)(name));
-            doctor::run(
-                options,
-                &state,
-                &(environment.open)(&state),
-                &config,
-                screen,
-            )
+            doctor::run(options, &state, &config, environment, screen)
         }
         Command::Devices {
             command,

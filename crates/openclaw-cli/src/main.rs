@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let var: Var = Arc::new(|name| std::env::var_os(name));
     let environment = Environment {
         var: &var,
-        open: &pairing_fs::open,
+        open: &openclaw_gateway::store::files,
         clock: &clock,
         entropy: &entropy,
         probe: true,

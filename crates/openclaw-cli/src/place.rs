@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_client::Fingerprint;
-use openclaw_config::{AuthMode, Config};
+use openclaw_config::{AuthMode, Config, Store};
 use pairing_core::escape;
 use pairing_fs::{NoStateDir, StateDir};
 
@@ -14,7 +14,7 @@ use crate::backend::{Backend, Files};
 use crate::console::Screen;
 use crate::remote::{Purpose, Remote};
 use crate::target::{Origin, Shared, Target, target};
-use crate::{Environment, Failure, approver, secret_file};
+use crate::{Environment, Failure, approver, secret_file, store};
 
 /// How long a gateway that was named may take, unless told otherwise.
 const NAMED: Duration = Duration::from_secs(10);
@@ -116,11 +116,14 @@ impl<'a> Place<'a> {
             Looked::Unusable(failure) => screen.warning(&failure),
         }
         let files = self.files()?;
-        let state = self.state.as_ref().map(|state| state.root().display());
-        let state = state.map_or_else(|_| String::new(), |state| state.to_string());
+        let store = match (config.state.store, &self.state) {
+            (Store::Etcd, _) => "on the cluster".to_owned(),
+            (Store::Files, Ok(state)) => format!("on the files in {}", state.root().display()),
+            (Store::Files, Err(_)) => String::new(),
+        };
         screen.note(format_args!(
-            "No gateway to use at {url}: on the files in {}.",
-            escape(&state).limit(usize::MAX)
+            "No gateway to use at {url}: {}.",
+            escape(&store).limit(usize::MAX)
         ));
         Ok(files)
     }
@@ -148,8 +151,13 @@ impl<'a> Place<'a> {
 
     fn files(&self) -> Result<Backend, Failure> {
         let state = self.state.as_ref().map_err(Clone::clone)?;
+        let config = match &self.config {
+            Some(config) => config.clone(),
+            None => store::config(state, self.environment)?,
+        };
+        let opened = store::open(state, &config, self.environment)?;
         Ok(Backend::Files(Files {
-            service: (self.environment.open)(state),
+            service: store::service(state, opened, self.environment),
             approver: approver(self.environment),
         }))
     }

@@ -15,6 +15,7 @@ mod outline;
 mod read;
 mod secret;
 mod slip;
+mod state;
 mod tree;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use gateway::{Auth, AuthMode, AutoApprove, Bind, ControlUi, Gateway, Mode, R
 pub use limits::GatewayLimits;
 pub use secret::Secret;
 pub use slip::Slip;
+pub use state::{Etcd, EtcdTls, State, Store};
 
 use channels::Channels;
 use outline::{Outline, TooDeep, after};
@@ -49,6 +51,8 @@ const MAX_BYTES: usize = 16 << 20;
 pub struct Config {
     /// The gateway.
     pub gateway: Gateway,
+    /// Where the records of pairing are kept.
+    pub state: State,
     /// The plugin that issues setup codes.
     pub device_pair: DevicePair,
     /// Owners in chats: who may give the bot commands, as it is written (`telegram:12345`).
@@ -121,7 +125,9 @@ impl Config {
         })?;
         let root = Root {
             cursor: &mut outline.cursor(),
-            sections: &["gateway", "channels", "plugins", "commands", "pairing"],
+            sections: &[
+                "gateway", "channels", "plugins", "commands", "pairing", "state",
+            ],
         };
         // The first time over looks at what comes after the value, too.
         let root = json5::from_str::<IgnoredAny>(text)
@@ -238,10 +244,12 @@ impl Config {
         let mut pairing = root.child("pairing", reader);
         let notify_owners = pairing.flag("notify", reader).unwrap_or(false);
         pairing.finish(reader);
+        let state = State::read(root.child("state", reader), reader);
         root.finish(reader);
         reader.slips.sort_by_key(|slip| slip.at);
         Self {
             gateway,
+            state,
             channels,
             device_pair,
             owner_allow_from,
@@ -272,6 +280,7 @@ impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
             .field("gateway", &self.gateway)
+            .field("state", &self.state)
             .field("device_pair", &self.device_pair)
             .field("owner_allow_from", &self.owner_allow_from)
             .field("notify_owners", &self.notify_owners)

@@ -27,6 +27,7 @@ mod sessions;
 mod settings;
 mod shared;
 mod sockets;
+pub mod store;
 mod tls;
 pub mod words;
 

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openclaw_config::{Bind, Config, LoadError, Secret};
-use pairing_core::{Channels, Clock as _, Pairing, PairingBuilder};
-use pairing_fs::{AuditLog, FsStore, StateDir, SystemClock, SystemEntropy, discovered_channels};
+use pairing_core::{Clock as _, Pairing, PairingBuilder};
+use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 
 use crate::channels::{owners_path, with_first_owner};
 use crate::shared::Chain;
+use crate::store::{self, OpenError, Opened, Use};
 use crate::{
     BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
     Metrics, Overrides, Reload, Settings, SettingsError, Timed, Tls, TlsError, TlsFiles,
@@ -63,6 +64,9 @@ pub enum ServeError {
     /// There is another gateway.
     #[error(transparent)]
     Instance(#[from] InstanceError),
+    /// The configured store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] OpenError),
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -89,6 +93,7 @@ impl ServeError {
             Self::Fresh(error) => error.advice(),
             Self::Settings(error) => error.advice().to_owned(),
             Self::Instance(error) => error.advice(),
+            Self::Store(error) => return error.advice(),
             Self::Tls(error) => error.advice(),
             Self::Bind(error) => error.advice().to_owned(),
             Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
@@ -121,12 +126,13 @@ pub async fn serve(
     } = options;
     let mut instance = Instance::acquire(&state, SystemClock.now())?;
     let prepared = prepare(&state, |name| var(name), token.is_some(), &SystemEntropy)?;
+    let home = var("HOME").map(PathBuf::from);
     let overrides = Overrides {
         token,
         kept: prepared.kept,
         port,
         bind,
-        home: var("HOME").map(PathBuf::from),
+        home: home.clone(),
     };
     let config = with_first_owner(prepared.config, &state);
     let settings = Settings::from_config(&config, &overrides)?;
@@ -137,7 +143,8 @@ pub async fn serve(
 
     let adapters = crate::channels::configured(&settings.config, &state, &|name| var(name));
     let metrics = Metrics::new();
-    let pairing = open(&state, metrics.clone());
+    let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
+    let pairing = service(&state, opened, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
         .pair_commands(Some(&state))
@@ -179,12 +186,12 @@ fn load_tls(files: &TlsFiles, state: &StateDir) -> Result<Tls, TlsError> {
     }
 }
 
-/// As [`pairing_fs::open`], with the store's operations measured.
-fn open(state: &StateDir, metrics: Metrics) -> Pairing {
-    let channels = discovered_channels(state, &Channels::builtin());
-    let store = Timed::new(FsStore::new(state, channels.clone()), metrics);
+/// The service on a store whose operations are measured.
+fn service(state: &StateDir, opened: Opened, metrics: Metrics) -> Pairing {
+    let store = Timed::new(opened.store, metrics);
     PairingBuilder::new(store, SystemClock, SystemEntropy)
-        .channels(channels)
+        .channels(opened.channels)
+        .limits(opened.limits)
         .audit(AuditLog::new(state))
         .build()
 }

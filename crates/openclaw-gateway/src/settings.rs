@@ -170,7 +170,7 @@ fn tls(config: &Config, home: Option<&Path>) -> Result<Option<TlsFiles>, Setting
     }
 }
 
-fn expand(path: &str, home: Option<&Path>) -> PathBuf {
+pub(crate) fn expand(path: &str, home: Option<&Path>) -> PathBuf {
     let path = Path::new(path);
     match (path.strip_prefix("~"), home) {
         (Ok(rest), Some(home)) => home.join(rest),

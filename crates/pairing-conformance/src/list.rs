@@ -71,6 +71,7 @@ macro_rules! __contract_cases {
             every_page_has_the_version_of_the_whole
             an_empty_range_is_no_error
             deleted_records_leave_their_range
+            each_range_notices_each_deletion
         }
         feed {
             the_present_is_told_at_once

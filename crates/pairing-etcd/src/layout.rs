@@ -55,8 +55,13 @@ impl Layout {
         self.records(&key.path())
     }
 
+    /// What the keys of all ranges' versions, and no others, start with.
+    pub(crate) fn ranges(&self) -> String {
+        format!("{}/state/{RANGE}", self.prefix)
+    }
+
     pub(crate) fn range(&self, range: &Range) -> String {
-        format!("{}/state/{RANGE}{}", self.prefix, range.prefix())
+        self.ranges() + &range.prefix()
     }
 
     pub(crate) fn head(&self) -> String {

@@ -20,6 +20,8 @@ mod settings;
 mod stored;
 
 #[cfg(feature = "client")]
+mod channels;
+#[cfg(feature = "client")]
 mod cluster;
 #[cfg(feature = "client")]
 mod commit;

@@ -1,4 +1,5 @@
-//! Where commands are carried out: on the files of the state directory, or through a gateway.
+//! Where commands are carried out: on the store itself, mostly files of the state directory, or through a
+//! gateway.
 //!
 //! Both answer with the core's types, so that there is one way of showing them.
 
@@ -21,7 +22,7 @@ pub(crate) enum Backend {
     Gateway(Box<Remote>),
 }
 
-/// The state directory, and who decides on it.
+/// The configured store, mostly files, and who decides on it.
 pub(crate) struct Files {
     pub(crate) service: Pairing,
     pub(crate) approver: Approver,

@@ -1,18 +1,20 @@
 //! `openclaw doctor`.
 
 mod config;
+mod store;
 
 use std::path::Path;
 
 use openclaw_config::{Config, LoadError};
-use pairing_core::{Pairing, escape};
+use pairing_core::escape;
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Fix, Severity, examine, fix};
 use serde::Serialize;
 
 use crate::args::DoctorOptions;
 use crate::console::Screen;
-use crate::{Exit, Failure, text};
+use crate::{Environment, Exit, Failure, text};
+use store::Looked;
 
 /// Paths are shown whole, however deep they are.
 const LONGEST_PATH: usize = 4096;
@@ -21,6 +23,8 @@ const LONGEST_PATH: usize = 4096;
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     state_dir: String,
+    /// What keeps the records.
+    store: &'static str,
     findings: Vec<Found<'a>>,
 }
 
@@ -39,12 +43,19 @@ struct Found<'a> {
 pub(crate) fn run(
     options: DoctorOptions,
     state: &StateDir,
-    service: &Pairing,
     config: &Result<Config, LoadError>,
+    environment: &Environment<'_>,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
-    let (channels, limits, now) = (service.channels(), service.limits(), service.now());
+    let Looked {
+        store,
+        opened,
+        finding,
+    } = store::look(state, config.as_ref().ok(), environment);
+    let (channels, limits) = (&opened.channels, &opened.limits);
+    let now = environment.clock.now();
     let mut findings = config::findings(state, config, channels);
+    findings.extend(finding);
     findings.extend(if options.fix {
         let options = Fix {
             set_aside: options.set_aside,
@@ -56,6 +67,7 @@ pub(crate) fn run(
     if options.json {
         screen.json(&Report {
             state_dir: state.root().display().to_string(),
+            store,
             findings: findings.iter().map(Found::from).collect(),
         })?;
     } else {

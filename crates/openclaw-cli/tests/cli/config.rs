@@ -137,3 +137,32 @@ fn a_range_of_addresses_that_is_none_is_found_with_its_place() {
                     192.168.1.0/24 or fd00::/8, line 2, column 36";
     assert!(ran.stdout.contains(expected), "{}", ran.stdout);
 }
+
+/// Where the records are on a cluster, the files are out of date.
+#[test]
+fn what_may_name_a_cluster_is_not_passed_over() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{ gateway: { port: 70000 }, state: { store: 'etcd', endpoints: ['http://127.0.0.1'] } }",
+    );
+    session.pipe("pairing list telegram");
+    session.pipe("pairing list telegram --local");
+    configure(&session, "{ gateway: { port: 70000 } }");
+    session.pipe("devices list --local");
+    session.finish("config-broken-cluster");
+}
+
+#[cfg(not(feature = "etcd"))]
+#[test]
+fn a_cluster_takes_another_build() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{ state: { store: 'etcd', endpoints: ['http://127.0.0.1'] } }",
+    );
+    session.pipe("pairing list telegram");
+    session.pipe("gateway run --port 1");
+    session.pipe("doctor");
+    session.finish("config-no-etcd");
+}

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use openclaw_cli::{Console, Environment, Exit, Key, Keys, Var, run};
+use openclaw_gateway::store::Opened;
 use pairing_core::{Channels, Clock, Entropy, Limits, ManualClock, Pairing, Timestamp};
 use pairing_fs::{FsStore, Probe, StateDir, discovered_channels};
 use rand_chacha::ChaCha8Rng;
@@ -129,7 +130,13 @@ impl Session {
 
     /// The service that commands are given.
     pub(crate) fn service(&self) -> Pairing {
-        self.open(&StateDir::at(self.state()))
+        let Opened {
+            store,
+            channels,
+            limits,
+        } = self.open(&StateDir::at(self.state()));
+        let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
+        Pairing::with(store, clock, entropy, channels, limits)
     }
 
     /// Puts requests of a channel there: account, sender, code, and how long ago they were made.
@@ -302,19 +309,17 @@ impl Session {
         }
     }
 
-    fn open(&self, state: &StateDir) -> Pairing {
+    fn open(&self, state: &StateDir) -> Opened {
         let channels = discovered_channels(state, &Channels::builtin());
         let store = match self.probe.clone() {
             Some(probe) => FsStore::new(state, channels.clone()).probed(probe),
             None => FsStore::new(state, channels.clone()),
         };
-        Pairing::with(
-            store.lock_wait(self.lock_wait),
-            self.clock.clone(),
-            self.entropy.clone(),
+        Opened {
+            store: Arc::new(store.lock_wait(self.lock_wait)),
             channels,
-            Limits::default(),
-        )
+            limits: Limits::default(),
+        }
     }
 
     fn text(&self, bytes: Vec<u8>) -> String {

@@ -68,6 +68,18 @@ const BAD: &[&str] = &[
     "{ gateway: { auth: { password: '***' } } }",
     "{ gateway: { remote: { token: '[REDACTED]' } } }",
     "{ channels: { telegram: { botToken: '********' } } }",
+    "{ state: { store: 'etcd', endpoints: ['http://a'], user: 'ann', password: '***' } }",
+    // A cluster that cannot be asked.
+    "{ state: { store: 'zookeeper' } }",
+    "{ state: { store: 'etcd' } }",
+    "{ state: { store: 'etcd', endpoints: [] } }",
+    "{ state: { endpoints: 'http://a' } }",
+    "{ state: { endpoints: ['http://a', 'http://ann:hidden@b'] } }",
+    "{ state: { user: 'ann' } }",
+    "{ state: { password: 'hunter2' } }",
+    "{ state: { tls: { certPath: '~/cert.pem' } } }",
+    "{ state: { tls: { keyPath: '~/key.pem', caPath: 1 } } }",
+    "{ state: { graceSeconds: 3601 } }",
 ];
 
 #[test]
@@ -81,6 +93,8 @@ fn messages() {
         }
         writeln!(transcript).unwrap();
     }
+    let told = transcript.lines().filter(|line| line.starts_with("=>"));
+    assert!(told.clone().all(|line| !line.contains("hidden")));
     assert!(!transcript.contains('\u{1b}') || BAD.iter().any(|text| text.contains('\u{1b}')));
     insta::assert_snapshot!("messages", transcript.replace('\u{1b}', "ESC"));
 }
@@ -162,6 +176,7 @@ fn slips_are_told() {
   },
   plugins: { entries: { device_pair: {}, 'device-pair': { config: { publicURL: 'x' } } } },
   commands: { ownerAllowfrom: [] },
+  state: { endpoint: 'x', tls: { caFile: 'x', keypath: 'x' } },
 }",
     );
     let told: Vec<_> = config.slips().iter().map(ToString::to_string).collect();

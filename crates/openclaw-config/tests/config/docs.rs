@@ -69,12 +69,15 @@ fn meaning(config: &Config) -> String {
     });
     let Config {
         gateway,
+        state,
         device_pair,
         owner_allow_from,
         notify_owners,
         ..
     } = config;
-    format!("{gateway:?} {device_pair:?} {owner_allow_from:?} {notify_owners} {accounts:?}")
+    format!(
+        "{gateway:?} {state:?} {device_pair:?} {owner_allow_from:?} {notify_owners} {accounts:?}"
+    )
 }
 
 #[test]
@@ -92,6 +95,8 @@ fn defaults_are_as_documented() {
     for (key, value) in [
         ("gateway.port", "1"),
         ("gateway.nodes.pairing.autoApproveLocal", "false"),
+        ("state.prefix", "'home'"),
+        ("state.graceSeconds", "0"),
         ("channels.<channel>.dmPolicy", "'open'"),
         ("channels.<channel>.blockFrom", "[1]"),
         ("channels.<channel>.pairingReply", "false"),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use openclaw_config::{Bind, Config, Gateway, LoadError, Mode, PairingReply};
+use openclaw_config::{Bind, Config, Gateway, LoadError, Mode, PairingReply, Store};
 use pairing_core::{AccountId, Basis, ChannelId, Channels, DmPolicy};
 
 use crate::{parse, vars};
@@ -26,6 +26,10 @@ fn every_key() {
     assert_eq!(expose(&auth.password), "gateway-password-in-clear");
     assert_eq!(expose(&remote.token), "remote-token-in-clear");
     assert_eq!(expose(&remote.password), "remote-password-in-clear");
+    assert_eq!(
+        expose(&config.state.etcd.password),
+        "etcd-password-in-clear"
+    );
 }
 
 #[test]
@@ -197,6 +201,22 @@ fn secrets_may_refer_to_variables() {
     let expected =
         "gateway.auth.password refers to MY_PASSWORD, which is not set, line 1, column 54";
     assert_eq!(told, [expected]);
+}
+
+#[test]
+fn the_password_of_a_cluster_may_be_a_variable() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("openclaw.json");
+    let text =
+        "{ state: { store: 'etcd', endpoints: ['http://a'], user: 'ann', password: '${MY_PW}' } }";
+    fs::write(&path, text).unwrap();
+    let config = Config::load(&path, vars(&[("MY_PW", "hunter2")])).unwrap();
+    assert_eq!(config.state.store, Store::Etcd);
+    assert_eq!(config.state.etcd.password.unwrap().expose(), "hunter2");
+    let config = Config::load(&path, vars(&[])).unwrap();
+    assert!(config.state.etcd.password.is_none());
+    let told = config.slips()[0].to_string();
+    assert!(told.starts_with("state.password refers to MY_PW, which is not set"));
 }
 
 #[test]

@@ -1,12 +1,16 @@
 //! Ranges, page by page.
 
-use pairing_core::store::{Change, Condition, PageRequest};
-use pairing_core::{Key, PairingStore, Range, Record};
+use pairing_core::store::{Attempts, Change, Condition, PageRequest};
+use pairing_core::{ChannelId, Key, PairingStore, Range, Record};
 
 use crate::Fixture;
-use crate::fixture::{commit, keys, place, put, put_allow, range_version, sorted, write};
+use crate::fixture::{
+    assert_conflict, attempts, commit, keys, operator, place, put, put_allow, range_version,
+    sorted, write,
+};
 
-/// Seven requests and seven entries over two accounts of telegram, and one of each on discord.
+/// Seven requests and seven entries over two accounts of telegram, with two approvers who mistyped, and
+/// one of each on discord.
 fn populate(store: &dyn PairingStore) {
     let codes = ["A", "B", "C", "D", "E", "F", "G"].map(|last| format!("M8NGT2A{last}"));
     for (n, code) in codes.iter().enumerate() {
@@ -20,7 +24,17 @@ fn populate(store: &dyn PairingStore) {
     for here in [place("telegram", "work"), elsewhere] {
         let turned_away = Record::TurnedAway(here.turned_away(1));
         write(store, [Change::Put(turned_away)]);
+        write(store, [mistyped(&here.channel, "phone")]);
     }
+    let telegram = place("telegram", "work").channel;
+    write(store, [mistyped(&telegram, "laptop")]);
+}
+
+fn mistyped(channel: &ChannelId, by: &str) -> Change {
+    Change::Put(Record::Attempts(Attempts {
+        approver: operator(by).id().clone(),
+        ..attempts(channel, 2)
+    }))
 }
 
 fn ranges() -> Vec<(Range, usize)> {
@@ -46,6 +60,7 @@ fn ranges() -> Vec<(Range, usize)> {
             },
             7,
         ),
+        (Range::Attempts { channel: channel() }, 2),
         (Range::TurnedAway { channel: channel() }, 1),
     ]
 }
@@ -132,5 +147,19 @@ pub(crate) fn deleted_records_leave_their_range(fixture: &Fixture) {
     while let Some(gone) = left.pop() {
         write(&*store, [Change::Delete(gone)]);
         assert_eq!(sorted(keys(&*store, &work.allowed(), 2)), left);
+    }
+}
+
+pub(crate) fn each_range_notices_each_deletion(fixture: &Fixture) {
+    let store = fixture.open();
+    populate(&*store);
+    for (range, _) in ranges() {
+        // Requests end with their codes, which is another case.
+        let is_alone = |key: &Key| !matches!(key, Key::Request { .. });
+        for key in keys(&*store, &range, 100).into_iter().filter(is_alone) {
+            let condition = range_version(&*store, &range);
+            write(&*store, [Change::Delete(key)]);
+            assert_conflict(commit(&*store, [condition], []));
+        }
     }
 }

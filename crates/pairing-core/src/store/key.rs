@@ -130,7 +130,11 @@ impl Key {
             Self::PairingToken { .. } => vec![Range::PairingTokens],
             Self::NodeRequest { .. } => vec![Range::NodeRequests],
             Self::Node { .. } => vec![Range::Nodes],
-            Self::Code { .. } | Self::Attempts { .. } => Vec::new(),
+            Self::Attempts { channel, .. } => vec![Range::Attempts {
+                channel: channel.clone(),
+            }],
+            // Listed with the request that carries it.
+            Self::Code { .. } => Vec::new(),
         }
     }
 
@@ -194,6 +198,11 @@ pub enum Range {
         /// One account; all where `None`.
         account: Option<AccountId>,
     },
+    /// The wrong codes of a channel, by approver.
+    Attempts {
+        /// The channel.
+        channel: ChannelId,
+    },
     /// Who was turned away, by account.
     TurnedAway {
         /// The channel.
@@ -217,6 +226,7 @@ impl Range {
         match self {
             Self::Requests { channel, .. }
             | Self::Allowed { channel, .. }
+            | Self::Attempts { channel }
             | Self::TurnedAway { channel } => Group::Channel(channel),
             Self::DeviceRequests | Self::Devices | Self::PairingTokens => Group::Devices,
             Self::NodeRequests | Self::Nodes => Group::Nodes,
@@ -236,6 +246,7 @@ impl Range {
         let kind = match self {
             Self::Requests { .. } => "request",
             Self::Allowed { .. } => "allow",
+            Self::Attempts { .. } => "attempts",
             Self::TurnedAway { .. } => "turned-away",
             Self::DeviceRequests => "device-request",
             Self::Devices => "device",
@@ -271,7 +282,8 @@ impl Range {
                     ..
                 },
             ) => channel == of && account.as_ref().is_none_or(|account| account == at),
-            (Self::TurnedAway { channel }, Key::TurnedAway { channel: of, .. }) => channel == of,
+            (Self::Attempts { channel }, Key::Attempts { channel: of, .. })
+            | (Self::TurnedAway { channel }, Key::TurnedAway { channel: of, .. }) => channel == of,
             (Self::DeviceRequests, Key::DeviceRequest { .. })
             | (Self::Devices, Key::Device { .. })
             | (Self::PairingTokens, Key::PairingToken { .. })

@@ -20,7 +20,11 @@ fn gateways(skew: Duration) -> [Account; 2] {
         let (clock, channels) = (ManualClock::new(now), Channels::builtin());
         let entropy = seeded(u64::try_from(now.as_millis()).unwrap());
         let pairing = Pairing::with(store.clone(), clock, entropy, channels, limits);
-        pairing.channel("telegram").unwrap().account("default").unwrap()
+        pairing
+            .channel("telegram")
+            .unwrap()
+            .account("default")
+            .unwrap()
     })
 }
 
@@ -47,7 +51,10 @@ fn beyond_the_skew_it_is() {
     let [ahead, behind] = gateways(APART - Duration::from_millis(1));
     let code = ask(&ahead, "1001");
     let approved = behind.approve(&code, &Approver::terminal("ann"));
-    assert!(matches!(approved, Err(DecisionError::Expired { .. })), "{approved:?}");
+    assert!(
+        matches!(approved, Err(DecisionError::Expired { .. })),
+        "{approved:?}"
+    );
 }
 
 #[test]
@@ -55,10 +62,17 @@ fn wrong_codes_at_a_gateway_ahead_count_at_the_other() {
     let [ahead, behind] = gateways(APART);
     let code = ask(&ahead, "1001");
     let guesser = Approver::operator("phone", ScopeSet::admin());
-    let wrong = if code.starts_with('A') { "BBBBBBBB" } else { "AAAAAAAA" };
+    let wrong = if code.starts_with('A') {
+        "BBBBBBBB"
+    } else {
+        "AAAAAAAA"
+    };
     for gate in [&ahead, &behind].into_iter().cycle().take(10) {
         gate.approve(wrong, &guesser).unwrap_err();
     }
     let locked = behind.approve(&code, &guesser);
-    assert!(matches!(locked, Err(DecisionError::LockedOut { .. })), "{locked:?}");
+    assert!(
+        matches!(locked, Err(DecisionError::LockedOut { .. })),
+        "{locked:?}"
+    );
 }

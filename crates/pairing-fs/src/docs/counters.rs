@@ -83,9 +83,13 @@ impl Document for CountersDoc {
 impl CountersDoc {
     /// The wrong codes of an approver, and their digest.
     pub(crate) fn attempts(&self, approver: &ApproverId) -> Option<(&Attempts, u64)> {
-        let mut all = self.attempts.iter();
-        let (raw, attempts) = all.find(|(_, attempts)| attempts.approver == *approver)?;
-        Some((attempts, digest(raw)))
+        let mut all = self.all_attempts();
+        all.find(|(attempts, _)| attempts.approver == *approver)
+    }
+
+    /// The wrong codes, by approver.
+    pub(crate) fn all_attempts(&self) -> impl Iterator<Item = (&Attempts, u64)> {
+        self.attempts.iter().map(|(raw, a)| (a, digest(raw)))
     }
 
     /// The senders of an account who were turned away, and their digest.

@@ -8,7 +8,7 @@ use pairing_core::{AccountId, Problem, Range, Record, StoreError};
 use super::group::Group;
 use super::{Inner, unknown_kind};
 use crate::cache::Now;
-use crate::docs::{Document, digest};
+use crate::docs::{CountersDoc, Document, digest};
 use crate::json;
 
 impl Inner {
@@ -36,7 +36,16 @@ impl Inner {
                 }
                 allowed(&group, &accounts, page, now)
             }
-            Range::TurnedAway { .. } => turned_away(&group, page, now),
+            Range::Attempts { .. } => counters(&group, page, now, |doc| {
+                let all = doc.all_attempts();
+                all.map(|(a, digest)| (Record::Attempts(a.clone()), digest))
+                    .collect()
+            }),
+            Range::TurnedAway { .. } => counters(&group, page, now, |doc| {
+                let all = doc.all_turned_away();
+                all.map(|(t, digest)| (Record::TurnedAway(t.clone()), digest))
+                    .collect()
+            }),
             _ => Err(unknown_kind()),
         }
     }
@@ -58,14 +67,17 @@ fn requests(
     Ok(cut(records, version, problems, page))
 }
 
-fn turned_away(group: &Group, page: &PageRequest, now: Now) -> Result<Page, StoreError> {
+/// A page of those counters of the channel that `list` finds, with their digests.
+fn counters(
+    group: &Group,
+    page: &PageRequest,
+    now: Now,
+    list: impl Fn(&CountersDoc) -> Vec<(Record, u64)>,
+) -> Result<Page, StoreError> {
     let state = group.counters.recent(now);
-    let all: Vec<_> = state
-        .document(group.counters.path())?
-        .all_turned_away()
-        .collect();
+    let all = list(state.document(group.counters.path())?);
     let version = digest(all.iter().map(|(_, digest)| *digest).collect::<Vec<_>>());
-    let records = all.iter().map(|(t, _)| Record::TurnedAway((*t).clone()));
+    let records = all.into_iter().map(|(record, _)| record);
     Ok(cut(records, version, Vec::new(), page))
 }
 

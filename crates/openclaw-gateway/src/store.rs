@@ -1,0 +1,231 @@
+//! The store that is configured: the files of the state directory, or a cluster.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use openclaw_config::{Config, Fault, Store};
+use pairing_core::{Channels, Limits, PairingStore, StoreError};
+use pairing_fs::{FsStore, StateDir, discovered_channels};
+
+/// A store, and what the service on it has to go by.
+#[derive(Clone)]
+pub struct Opened {
+    /// The store.
+    pub store: Arc<dyn PairingStore>,
+    /// The channels it goes by: the built-in ones, and others that it has something of.
+    pub channels: Channels,
+    /// The usual limits; with several machines those for clocks that are apart.
+    pub limits: Limits,
+}
+
+/// For how long a store is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// By a gateway: it follows what changes, and starts whether a cluster answers or not.
+    Serving,
+    /// By a command that runs once: every read asks, and the first one here.
+    Once,
+}
+
+/// The configured store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// It takes another build.
+    #[error("state.store is \"etcd\", and this build has no etcd")]
+    NoEtcd,
+    /// A value that cannot be used, by its key.
+    #[error("{0}")]
+    Value(Fault),
+    /// A file of `state.tls` cannot be read.
+    #[error("cannot read {}, which {key} names", .path.display())]
+    Pem {
+        /// The file.
+        path: PathBuf,
+        /// The key that names it.
+        key: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system grants no thread for the connections.
+    #[error("cannot start what connects to the cluster")]
+    Thread(#[source] io::Error),
+    /// The cluster has been asked, and this came of it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl OpenError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::NoEtcd => {
+                "build with `--features etcd`, or set state.store to \"files\"".to_owned()
+            }
+            Self::Value(_) => {
+                "mend it by hand: `openclaw doctor` finds what else is wrong".to_owned()
+            }
+            Self::Pem { .. } => "check that it is there and who may read it".to_owned(),
+            Self::Thread(_) => return None,
+            Self::Store(error) => return error.advice(),
+        })
+    }
+}
+
+/// Opens the store that is configured. `home` is what a leading `~` in paths stands for.
+///
+/// Files are not touched for it; a cluster is asked for its channels where it is used
+/// [`Once`](Use::Once).
+pub fn open(
+    state: &StateDir,
+    config: &Config,
+    home: Option<&Path>,
+    usage: Use,
+) -> Result<Opened, OpenError> {
+    match config.state.store {
+        Store::Files => Ok(files(state)),
+        Store::Etcd => etcd(state, config, home, usage),
+    }
+}
+
+/// Opens the store on the files of a state directory, whatever is configured.
+pub fn files(state: &StateDir) -> Opened {
+    let channels = discovered_channels(state, &Channels::builtin());
+    Opened {
+        store: Arc::new(FsStore::new(state, channels.clone())),
+        channels,
+        limits: Limits::default(),
+    }
+}
+
+/// Opens the store on the cluster of `state`, whatever `state.store` says.
+#[cfg(feature = "etcd")]
+pub fn etcd(
+    state: &StateDir,
+    config: &Config,
+    home: Option<&Path>,
+    usage: Use,
+) -> Result<Opened, OpenError> {
+    cluster::open(state, config, home, usage)
+}
+
+/// Opens the store on the cluster of `state`, whatever `state.store` says: not in this build.
+#[cfg(not(feature = "etcd"))]
+pub fn etcd(_: &StateDir, _: &Config, _: Option<&Path>, _: Use) -> Result<Opened, OpenError> {
+    Err(OpenError::NoEtcd)
+}
+
+#[cfg(feature = "etcd")]
+mod cluster {
+    use std::time::Duration;
+
+    use openclaw_config::{Etcd, EtcdTls};
+    use pairing_core::ChannelRules;
+    use pairing_etcd::{EtcdStore, Settings, SettingsError, Tls};
+    use zeroize::Zeroizing;
+
+    use super::{
+        Arc, Channels, Config, Fault, Limits, OpenError, Opened, Path, StateDir, Use,
+        discovered_channels,
+    };
+    use crate::settings::expand;
+
+    /// How far the clocks of several machines may be apart.
+    const CLOCK_SKEW: Duration = Duration::from_secs(120);
+
+    pub(super) fn open(
+        state: &StateDir,
+        config: &Config,
+        home: Option<&Path>,
+        usage: Use,
+    ) -> Result<Opened, OpenError> {
+        let settings = settings(config, home)?;
+        let mut channels = discovered_channels(state, &Channels::builtin());
+        let store = match usage {
+            Use::Serving => EtcdStore::open(&settings).map_err(OpenError::Thread)?,
+            Use::Once => {
+                let store = EtcdStore::direct(&settings).map_err(OpenError::Thread)?;
+                for channel in store.channels()? {
+                    if channels.get(&channel).is_none() {
+                        channels = channels.with(ChannelRules::new(channel));
+                    }
+                }
+                store
+            }
+        };
+        Ok(Opened {
+            store: Arc::new(store),
+            channels,
+            limits: Limits::default().with_clock_skew(CLOCK_SKEW),
+        })
+    }
+
+    fn settings(config: &Config, home: Option<&Path>) -> Result<Settings, OpenError> {
+        let etcd = &config.state.etcd;
+        let wrong = |error: SettingsError| {
+            let key = match &error {
+                SettingsError::Endpoint { number } => {
+                    format!("state.endpoints[{}]", number.saturating_sub(1))
+                }
+                SettingsError::Prefix => "state.prefix".to_owned(),
+                _ => "state.endpoints".to_owned(),
+            };
+            value(config, key, error.to_string())
+        };
+        let settings = Settings::new(&etcd.endpoints)
+            .and_then(|settings| settings.prefix(&etcd.prefix))
+            .map_err(wrong)?;
+        let settings = settings.grace(etcd.grace).tls(tls(&etcd.tls, home)?);
+        with_login(settings, etcd, config)
+    }
+
+    fn with_login(settings: Settings, etcd: &Etcd, config: &Config) -> Result<Settings, OpenError> {
+        match (&etcd.user, &etcd.password) {
+            (None, _) => Ok(settings),
+            (Some(user), Some(password)) => {
+                Ok(settings.login(user, Zeroizing::new(password.expose().to_owned())))
+            }
+            (Some(_), None) => {
+                let detail = "refers to a variable that is not set";
+                Err(value(
+                    config,
+                    "state.password".to_owned(),
+                    detail.to_owned(),
+                ))
+            }
+        }
+    }
+
+    fn tls(tls: &EtcdTls, home: Option<&Path>) -> Result<Tls, OpenError> {
+        let read = |path: &Option<String>, key| {
+            let path = path.as_ref().map(|path| expand(path, home));
+            path.map(|path| match std::fs::read(&path) {
+                Ok(pem) => Ok(pem),
+                Err(source) => Err(OpenError::Pem { path, key, source }),
+            })
+            .transpose()
+        };
+        let key = read(&tls.key_path, "state.tls.keyPath")?.map(Zeroizing::new);
+        Ok(Tls {
+            authorities: read(&tls.ca_path, "state.tls.caPath")?,
+            identity: read(&tls.cert_path, "state.tls.certPath")?.zip(key),
+            server_name: tls.server_name.clone(),
+        })
+    }
+
+    fn value(config: &Config, key: String, detail: String) -> OpenError {
+        OpenError::Value(Fault {
+            at: config.place(&key),
+            key: Some(key),
+            detail,
+        })
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opened").finish_non_exhaustive()
+    }
+}
