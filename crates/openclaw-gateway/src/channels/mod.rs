@@ -17,6 +17,7 @@ mod run;
 mod sends;
 mod sift;
 pub mod telegram;
+mod untold;
 
 use std::fmt;
 use std::future::Future;

@@ -65,7 +65,7 @@ impl Commands {
         let Some((waiting, failed)) = self.at_store(Self::waiting).await else {
             return;
         };
-        self.alert(&waiting).await;
+        self.alert(&waiting, failed.is_none()).await;
         // Where something could not be read, nothing is known to be gone.
         if missed && failed.is_none() {
             let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
@@ -133,8 +133,8 @@ impl Commands {
         }
     }
 
-    /// Tells of what has not been told yet.
-    async fn alert(&self, waiting: &[Asking]) {
+    /// Tells of what has not been told yet. Where `is_all` that waits, what was told of the rest is forgotten.
+    async fn alert(&self, waiting: &[Asking], is_all: bool) {
         let notices = self.0.notices.get().await;
         let places = self.places(&notices);
         let key = |asking: &Asking| match asking {
@@ -172,7 +172,7 @@ impl Commands {
         let change = |notices: &mut Notices| {
             notices
                 .notified_request_ids
-                .retain(|id, _| waits.contains(id));
+                .retain(|id, _| !is_all || waits.contains(id));
             let told = delivered.into_iter().map(|id| (id, now));
             notices.notified_request_ids.extend(told);
             notices

@@ -52,15 +52,16 @@ pub struct Telegram {
 pub struct Pace {
     /// A poll hangs for so long if nothing comes in; whole seconds.
     pub poll: Duration,
-    /// The shortest time from one poll to the next where nothing new came.
+    /// The next poll waits so long after one that was answered sooner than that, and with nothing new.
     pub gap: Duration,
     /// Any other request takes no longer, and a poll so much longer than it hangs.
     pub call: Duration,
-    /// The first wait after a failed poll, and the longest.
+    /// The first wait after what failed, and the longest.
     pub backoff: [Duration; 2],
-    /// Sending waits so long for a server that has too much to do.
+    /// Sending waits so long for a server that has too much to do, is not well, or cannot be reached.
     pub patience: Duration,
-    /// A message that was sent earlier than so long before the start is history.
+    /// A message that was sent earlier than so long before the start is history. Telegram keeps what nobody
+    /// has taken for a day: what was said while the bot was away is heard, and what is older is a replay.
     pub history: Duration,
 }
 
@@ -72,7 +73,7 @@ impl Default for Pace {
             call: Duration::from_secs(20),
             backoff: [Duration::from_secs(1), Duration::from_secs(60)],
             patience: Duration::from_secs(30),
-            history: Duration::from_secs(10 * 60),
+            history: Duration::from_secs(24 * 3600),
         }
     }
 }

@@ -75,10 +75,12 @@ impl Poll {
             if std::mem::take(&mut is_first) {
                 self.tell_commands();
             }
-            if !self.take_in(updates).await? {
+            let answered = Instant::now();
+            let is_quick = answered - started < self.bot.pace.gap;
+            if !self.take_in(updates).await? && is_quick {
                 // A server may answer at once, and with nothing, or with what was taken already.
-                let earliest = started + self.bot.pace.gap;
-                self.unless_over(sleep_until(earliest)).await?;
+                self.unless_over(sleep_until(answered + self.bot.pace.gap))
+                    .await?;
             }
         }
     }

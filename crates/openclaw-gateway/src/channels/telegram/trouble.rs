@@ -91,7 +91,7 @@ impl Kind {
                     Self::Another
                 }
             }
-            CallError::Refused { status: 429, .. } => Self::Limited,
+            _ if error.is_limit() => Self::Limited,
             CallError::Http(_) => Self::Network,
             _ => Self::Server,
         }
