@@ -9,10 +9,12 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use gateway_protocol::event::MESSAGE_INBOUND;
+use openclaw_config::Config;
 use pairing_core::{
-    Account, Admission, AdmitError, ApprovedSender, Basis, Channel, ChannelError, DmPolicy,
-    GroupSender, PairingCode, RequestError, Requested, Sender, SenderId,
+    Account, AccountId, Admission, AdmitError, ApprovedSender, Basis, Channel, ChannelError,
+    ChannelId, DmPolicy, GroupSender, PairingCode, RequestError, Requested, Sender, SenderId,
 };
 use tokio::sync::{Notify, watch};
 
@@ -32,7 +34,8 @@ use crate::shared::{Chain, Shared, event};
 /// What the gateway has of channels.
 #[derive(Default)]
 pub(crate) struct Channels {
-    pub(crate) adapters: Adapters,
+    /// What carries messages now.
+    pub(crate) adapters: ArcSwap<Adapters>,
     /// The embedder's handler.
     pub(crate) on_message: Option<OnMessage>,
     /// What owners may say.
@@ -41,8 +44,25 @@ pub(crate) struct Channels {
     pub(crate) sends: Sends,
     /// Requests may have been decided.
     pub(crate) decided: Notify,
-    /// The configuration is another one.
+    /// The configuration is another one;
     pub(crate) reloaded: watch::Sender<()>,
+    /// and the adapters are those that it names.
+    pub(crate) followed: watch::Sender<()>,
+}
+
+impl Channels {
+    /// What carries the messages of an account, unless it is turned off.
+    pub(crate) fn adapter(
+        &self,
+        config: &Config,
+        channel: &ChannelId,
+        account: &AccountId,
+    ) -> Option<Arc<dyn Adapter>> {
+        let is_enabled = config.account(channel, account).is_enabled();
+        let key = (channel.clone(), account.clone());
+        let adapter = self.adapters.load().get(&key).cloned();
+        adapter.filter(|_| is_enabled)
+    }
 }
 
 /// The embedder's handler of messages.

@@ -12,6 +12,7 @@ mod held;
 mod message;
 pub(crate) mod news;
 mod owners;
+mod roster;
 mod rules;
 mod run;
 mod sends;
@@ -27,15 +28,14 @@ use std::sync::Arc;
 use pairing_core::{AccountId, ChannelId, Timestamp};
 use tokio::sync::{mpsc, watch};
 
-pub use adapters::Adapters;
 pub use first_owner::{FirstOwnerError, make_owner, may_make_owner, owners_path};
 pub use message::{By, Message};
 pub use owners::{OwnerCommands, OwnerSpoke, Owners};
 
-pub(crate) use adapters::configured;
+pub(crate) use adapters::{Adapters, configured};
 pub(crate) use first_owner::with_first_owner;
 pub(crate) use gate::{Channels, Gate};
-pub(crate) use run::run;
+pub(crate) use roster::Roster;
 pub(crate) use sends::{Begun, digest};
 pub(crate) use sift::{MAX_ID, MAX_TEXT, is_target};
 

@@ -207,8 +207,12 @@ impl Commands {
         let config = &settings.config;
         let mut places: Vec<Place> = Vec::new();
         if config.notify_owners {
-            let adapters = &self.0.shared.channels.adapters;
+            let adapters = self.0.shared.channels.adapters.load();
             let mut adapters: Vec<_> = adapters.iter().cloned().collect();
+            adapters.retain(|adapter| {
+                let set = config.account(adapter.channel(), adapter.account());
+                set.is_enabled()
+            });
             adapters.sort_by_key(|adapter| !adapter.account().is_default());
             for adapter in adapters {
                 let Some(rules) = self.pairing().channels().get(adapter.channel()) else {

@@ -150,12 +150,9 @@ impl Commands {
     }
 
     fn adapter(&self, channel: &ChannelId, account: &AccountId) -> Option<Arc<dyn Adapter>> {
-        self.0
-            .shared
-            .channels
-            .adapters
-            .get(channel, account)
-            .cloned()
+        let shared = &self.0.shared;
+        let config = &shared.settings.load().config;
+        shared.channels.adapter(config, channel, account)
     }
 
     fn pairing(&self) -> &Pairing {

@@ -43,7 +43,9 @@ pub struct Telegram {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     pace: Pace,
-    commands: Vec<(String, String)>,
+    commands: Vec<(&'static str, &'static str)>,
+    /// Where the commands are told.
+    owners: Vec<i64>,
 }
 
 /// How long things take.
@@ -126,6 +128,7 @@ impl Telegram {
             entropy: Arc::new(SystemEntropy),
             pace: Pace::default(),
             commands: Vec::new(),
+            owners: Vec::new(),
         })
     }
 
@@ -155,10 +158,24 @@ impl Telegram {
         Self { entropy, ..self }
     }
 
-    /// The commands that apps complete, without slash, and what they do.
-    pub fn commands(self, commands: impl IntoIterator<Item = (String, String)>) -> Self {
-        let commands = commands.into_iter().collect();
-        Self { commands, ..self }
+    /// The commands that apps complete, without slash, and what they do: in the chats of these owners alone,
+    /// so that nobody else learns of them. Told once, when the bot begins to run.
+    pub fn commands(
+        self,
+        commands: impl IntoIterator<Item = (&'static str, &'static str)>,
+        owners: impl IntoIterator<Item = Target>,
+    ) -> Self {
+        let owners = owners.into_iter();
+        Self {
+            commands: commands.into_iter().collect(),
+            owners: owners.filter_map(|to| to.chat.parse().ok()).collect(),
+            ..self
+        }
+    }
+
+    /// What tells this bot from one with another token or at another server: a hash.
+    pub(crate) fn print(&self) -> [u8; 32] {
+        self.http.print()
     }
 }
 

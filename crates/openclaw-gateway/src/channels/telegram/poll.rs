@@ -6,9 +6,8 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -20,8 +19,8 @@ use super::offset::Taken;
 use super::trouble::Troubles;
 use super::update::{self, Context, Update};
 
-/// So many pressed buttons are answered at a time.
-const ANSWERS: usize = 32;
+/// So many things that need not be done are done at a time.
+const ERRANDS: usize = 32;
 
 /// There is no more to do: it is time to stop, nobody listens, or the token is none.
 struct Over;
@@ -187,37 +186,40 @@ impl Poll {
     /// Lets go the button of who pressed it. It changes nothing if that fails.
     fn answer(&mut self, query: &str) {
         let params = json!({ "callback_query_id": query });
-        self.errand("answerCallbackQuery", params);
+        self.errand("answerCallbackQuery", vec![params]);
     }
 
     /// So that apps complete them. Not every server can.
     fn tell_commands(&mut self) {
-        let commands: Vec<_> = self
-            .bot
-            .commands
-            .iter()
+        let commands = self.bot.commands.iter();
+        let commands: Vec<_> = commands
             .map(|(name, what)| json!({ "command": name, "description": what }))
             .collect();
-        if !commands.is_empty() {
-            let scope = json!({ "type": "all_private_chats" });
-            let params = json!({ "commands": commands, "scope": scope });
-            self.errand("setMyCommands", params);
-        }
+        let owners = self.bot.owners.iter();
+        let params = owners.map(|owner| {
+            let scope = json!({ "type": "chat", "chat_id": owner });
+            json!({ "commands": commands, "scope": scope })
+        });
+        let params: Vec<_> = params.collect();
+        self.errand("setMyCommands", params);
     }
 
-    fn errand(&mut self, method: &'static str, params: serde_json::Value) {
+    /// Calls a method for something that need not be done, as long as that works.
+    fn errand(&mut self, method: &'static str, calls: Vec<Value>) {
         while self.errands.try_join_next().is_some() {}
-        if self.errands.len() >= ANSWERS {
+        if calls.is_empty() || self.errands.len() >= ERRANDS {
             return;
         }
         let bot = Arc::clone(&self.bot);
         self.errands.spawn(async move {
-            let within: Duration = bot.pace.call;
-            if let Err(error) = api::done(&bot.http, method, &params, within).await {
-                tracing::info!(
-                    account = bot.account.as_str(), method, error = %error,
-                    "telegram: the server did not do something that it need not do"
-                );
+            for params in calls {
+                if let Err(error) = api::done(&bot.http, method, &params, bot.pace.call).await {
+                    tracing::info!(
+                        account = bot.account.as_str(), method, error = %error,
+                        "telegram: the server did not do something that it need not do"
+                    );
+                    return;
+                }
             }
         });
     }

@@ -62,7 +62,8 @@ impl Troubles {
         tracing::error!(
             account = self.account.as_str(), error = %error,
             advice = "get the token from @BotFather and set it as botToken, tokenFile or \
-                      TELEGRAM_BOT_TOKEN, then start the gateway again",
+                      TELEGRAM_BOT_TOKEN: it is read anew when openclaw.json is saved, the variable when \
+                      the gateway is started",
             "telegram: the bot token is not accepted, the account is off"
         );
     }

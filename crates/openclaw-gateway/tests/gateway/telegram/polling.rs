@@ -269,22 +269,40 @@ async fn a_button_that_is_not_let_go_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn commands_are_told_once_and_after_polling_has_begun() {
+async fn owners_are_told_the_commands_once_and_after_polling_has_begun() {
     let rig = Rig::new().await;
     let mut bot = rig.run();
     rig.api.called("getUpdates").await;
     assert_eq!(rig.api.count("setMyCommands"), 0);
     rig.api.says(555, "one");
     bot.text().await;
-    let call = rig.api.called("setMyCommands").await;
-    assert_eq!(
-        call.params["commands"],
-        json!([{ "command": "pair", "description": "Pair a device" }])
-    );
+    for owner in [1, 2] {
+        let call = rig.api.called("setMyCommands").await;
+        assert_eq!(
+            call.params,
+            json!({
+                "commands": [{ "command": "pair", "description": "Pair a device" }],
+                "scope": { "type": "chat", "chat_id": owner },
+            })
+        );
+    }
     rig.api.says(555, "two");
     bot.text().await;
     rig.api.confirmed().await;
-    assert_eq!(rig.api.count("setMyCommands"), 1);
+    assert_eq!(rig.api.count("setMyCommands"), 2);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn where_there_is_no_owner_nobody_is_told_commands() {
+    let rig = Rig::new().await;
+    let mut bot = Bot::run(rig.adapter().commands([("pair", "Pair a device")], []), 16);
+    for text in ["one", "two"] {
+        rig.api.says(555, text);
+        assert_eq!(bot.text().await, text);
+    }
+    rig.api.confirmed().await;
+    assert_eq!(rig.api.count("setMyCommands"), 0);
     bot.stop().await;
 }
 
@@ -304,6 +322,8 @@ async fn a_server_that_knows_no_commands_is_a_log_line() {
     }
     rig.api.called("setMyCommands").await;
     logs.until("method=\"setMyCommands\"", 1).await;
+    rig.api.says(555, "three");
+    assert_eq!(bot.text().await, "three");
     assert_eq!(
         logs.count("ERROR") + logs.count("WARN"),
         0,
