@@ -57,8 +57,10 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// The account.
     fn account(&self) -> &AccountId;
 
-    /// What it can do beside sending text.
-    fn can(&self) -> Abilities;
+    /// What it can do beside sending text: nothing, unless it says so.
+    fn can(&self) -> Abilities {
+        Abilities::default()
+    }
 
     /// Takes messages in until told to stop.
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> Later<'static, ()>;

@@ -73,7 +73,7 @@ impl Default for Pace {
             poll: Duration::from_secs(30),
             gap: Duration::from_millis(200),
             call: Duration::from_secs(20),
-            backoff: [Duration::from_secs(1), Duration::from_secs(60)],
+            backoff: [Duration::from_millis(500), Duration::from_secs(60)],
             patience: Duration::from_secs(30),
             history: Duration::from_secs(24 * 3600),
         }

@@ -90,7 +90,10 @@ impl Poll {
             let bot = Arc::clone(&self.bot);
             let asked = api::get_me(&bot.http, bot.pace.call);
             match self.unless_over(asked).await? {
-                Ok(me) => return Ok(me),
+                Ok(me) => {
+                    self.backoff.reset();
+                    return Ok(me);
+                }
                 Err(error) => self.ride_out(&error).await?,
             }
         }
