@@ -191,12 +191,35 @@ impl Commands {
                 let title = asking.title();
                 self.remember_at(&*place.adapter, &place.chat, about, title, message)
                     .await;
+                self.is_unreached(place, false);
                 true
             }
             Err(error) => {
-                tracing::warn!(channel = %place.adapter.channel(), %error, "an owner cannot be told");
+                // It is tried again and again; that it fails is said once.
+                if !self.is_unreached(place, true) {
+                    let channel = place.adapter.channel();
+                    tracing::warn!(%channel, %error, "an owner cannot be told, it is tried again");
+                }
                 false
             }
+        }
+    }
+
+    /// Notes whether a chat could not be told something; whether it was so before.
+    fn is_unreached(&self, place: &Place, is_now: bool) -> bool {
+        let Ok(mut unreached) = self.0.unreached.lock() else {
+            return false;
+        };
+        let adapter = &place.adapter;
+        let key = (
+            adapter.channel().clone(),
+            adapter.account().clone(),
+            place.chat.chat.clone(),
+        );
+        if is_now {
+            !unreached.insert(key)
+        } else {
+            unreached.remove(&key)
         }
     }
 

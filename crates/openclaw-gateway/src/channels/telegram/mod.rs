@@ -4,7 +4,7 @@ mod api;
 mod backoff;
 mod http;
 #[cfg(test)]
-mod logs;
+pub(crate) mod logs;
 mod multipart;
 mod offset;
 mod poll;

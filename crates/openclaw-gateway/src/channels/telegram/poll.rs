@@ -6,6 +6,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -67,8 +68,14 @@ impl Poll {
         self.taken = Taken::read(&self.bot.offsets, self.bot.http.bot());
         let mut is_first = true;
         loop {
+            // The first one does not hang: what comes after it does not wait long.
+            let wait = if is_first {
+                Duration::ZERO
+            } else {
+                self.bot.pace.poll
+            };
             let started = Instant::now();
-            let Some(updates) = self.poll(context).await? else {
+            let Some(updates) = self.poll(context, wait).await? else {
                 continue;
             };
             if std::mem::take(&mut is_first) {
@@ -100,9 +107,13 @@ impl Poll {
     }
 
     /// One poll; nothing where it failed, and the time to wait for that is over.
-    async fn poll(&mut self, context: Context) -> Result<Option<Vec<Update>>, Over> {
+    async fn poll(
+        &mut self,
+        context: Context,
+        wait: Duration,
+    ) -> Result<Option<Vec<Update>>, Over> {
         let bot = Arc::clone(&self.bot);
-        let asked = api::get_updates(&bot.http, self.taken.offset(), bot.pace.poll, bot.pace.call);
+        let asked = api::get_updates(&bot.http, self.taken.offset(), wait, bot.pace.call);
         let answer = self.unless_over(asked).await?;
         let read = answer.and_then(|result| {
             update::parse(result.get(), context).map_err(|update::Malformed| CallError::Malformed {
