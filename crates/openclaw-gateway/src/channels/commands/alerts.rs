@@ -134,7 +134,7 @@ impl Commands {
     }
 
     /// Tells of what has not been told yet. Where `is_all` that waits, what was told of the rest is forgotten.
-    async fn alert(&self, waiting: &[Asking], is_all: bool) {
+    pub(super) async fn alert(&self, waiting: &[Asking], is_all: bool) {
         let notices = self.0.notices.get().await;
         let places = self.places(&notices);
         let key = |asking: &Asking| match asking {

@@ -196,6 +196,18 @@ async fn an_owner_who_cannot_be_told_is_tried_again_and_that_is_said_once() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_for_a_while_is_not_told_again() {
+    let mut world = with_notices().await;
+    world.pause().await;
+    world.stranger("2");
+    world.commands.look(false).await;
+    world.commands.alert(&[], false).await;
+    world.commands.look(false).await;
+    assert_eq!(world.chats.all().len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test]
 async fn once_is_for_the_next_request() {
     let mut world = World::new().await;
     world.stranger("2");
