@@ -25,7 +25,9 @@ struct Message {
     text: String,
 }
 
-/// Answers one message after the other, until the gateway ends.
+/// Answers one message after the other, until the gateway ends. An answer that cannot be given (the sender has
+/// blocked the bot, say) is no reason to leave the others without one.
+#[expect(clippy::print_stderr, reason = "an example, run by hand")]
 async fn run(client: &Client, events: &mut Events) -> Result<(), Box<dyn Error>> {
     while let Some(event) = events.next().await {
         let ClientEvent::Other { event, payload } = event else {
@@ -35,7 +37,10 @@ async fn run(client: &Client, events: &mut Events) -> Result<(), Box<dyn Error>>
             continue;
         }
         let message: Message = serde_json::from_value(payload)?;
-        let _: Value = client.call("send", &answer(&message)).await?;
+        let sent: Result<Value, _> = client.call("send", &answer(&message)).await;
+        if let Err(error) = sent {
+            eprintln!("{:?} is not answered: {error}", message.chat);
+        }
     }
     Ok(())
 }

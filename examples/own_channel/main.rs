@@ -8,6 +8,8 @@
 //! Whoever writes to that account gets a code, and is let in with `openclaw pairing approve`.
 
 mod matrix;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

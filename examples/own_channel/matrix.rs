@@ -1,19 +1,17 @@
-//! Matrix, over its client API. An adapter carries messages and decides nothing.
+//! Matrix, over its client API, in rooms without encryption. An adapter carries messages and decides nothing.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Request, body::Bytes};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use openclaw_gateway::channels::{
-    Abilities, Adapter, Inbound, Inbox, Incoming, Later, MessageId, Outgoing, SendError, Stop,
-    Target,
+    Adapter, Inbound, Inbox, Incoming, Later, MessageId, Outgoing, SendError, Stop, Target,
 };
 use pairing_core::{AccountId, ChannelId, Entropy as _, Timestamp};
 use pairing_fs::SystemEntropy;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -28,12 +26,12 @@ pub(crate) struct Matrix {
 }
 
 impl Matrix {
-    async fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value, Failure> {
+    async fn call(&self, method: &str, path: &str, body: String) -> Result<Value, Failure> {
         let request = Request::builder()
             .method(method)
             .uri(format!("{}/_matrix/client/v3{path}", self.server))
             .header("authorization", format!("Bearer {}", self.token))
-            .body(Full::from(body.to_string()))?;
+            .body(Full::from(body))?;
         let answer = self.http.request(request).await?;
         if !answer.status().is_success() {
             return Err(format!("the server says {}", answer.status()).into());
@@ -44,29 +42,30 @@ impl Matrix {
 
     /// Takes in what came after `since`, which is where to go on then.
     async fn sync(&self, since: &mut Option<String>, inbox: &Inbox) -> Result<(), Failure> {
-        let after = since
-            .iter()
-            .map(|since| format!("&since={}", encode(since)));
+        let after = since.iter().map(|at| format!("&since={}", encode(at)));
         let path = format!("/sync?timeout=30000{}", after.collect::<String>());
-        let news = self.call("GET", &path, &Value::Null).await?;
+        let news = self.call("GET", &path, String::new()).await?;
+        for (room, _) in news["rooms"]["invite"].as_object().into_iter().flatten() {
+            // Whoever wants to talk to the bot invites it. One that has gone holds up nobody else.
+            let path = format!("/rooms/{}/join", encode(room));
+            let _ = self.call("POST", &path, "{}".to_owned()).await;
+        }
+        let mut messages = Vec::new();
         for (room, found) in news["rooms"]["join"].as_object().into_iter().flatten() {
             let path = format!("/rooms/{}/joined_members", encode(room));
-            let members = self.call("GET", &path, &Value::Null).await?;
-            let members = members["joined"].as_object().map_or(0, Map::len);
+            let members = self.call("GET", &path, String::new()).await?;
+            let joined = members["joined"].as_object();
             for event in found["timeline"]["events"].as_array().into_iter().flatten() {
-                let content = &event["content"];
+                let (chat, content) = (room.clone(), &event["content"]);
                 let is_edit = content["m.relates_to"]["rel_type"] == "m.replace";
                 if event["type"] != "m.room.message" || content["msgtype"] != "m.text" || is_edit {
                     continue;
                 }
-                let message = Inbound {
+                messages.push(Inbound {
                     id: text(&event["event_id"]),
                     sender: text(&event["sender"]),
-                    chat: Target {
-                        chat: room.clone(),
-                        thread: None,
-                    },
-                    is_direct: members == 2,
+                    chat: Target { chat, thread: None },
+                    is_direct: joined.is_some_and(|joined| joined.len() == 2),
                     text: text(&content["body"]),
                     at: Timestamp::from_millis(event["origin_server_ts"].as_i64().unwrap_or(0)),
                     from_me: event["sender"] == self.user.as_str(),
@@ -76,11 +75,14 @@ impl Matrix {
                     // The server vouches for its users, and for others by their servers' signatures.
                     authenticated: true,
                     meta: Vec::new(),
-                };
-                inbox.put(Incoming::Message(message)).await;
+                });
             }
         }
+        // Before they are handed on: none comes twice.
         *since = news["next_batch"].as_str().map(str::to_owned);
+        for message in messages {
+            inbox.put(Incoming::Message(message)).await;
+        }
         Ok(())
     }
 }
@@ -94,10 +96,6 @@ impl Adapter for Matrix {
         &self.account
     }
 
-    fn can(&self) -> Abilities {
-        Abilities::default()
-    }
-
     fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> Later<'static, ()> {
         Box::pin(async move {
             let mut since = None;
@@ -105,7 +103,7 @@ impl Adapter for Matrix {
                 // A real adapter keeps `since` in a file, and waits longer each time.
                 let step = async {
                     if self.sync(&mut since, &inbox).await.is_err() {
-                        tokio::time::sleep(Duration::from_secs(5)).await;
+                        tokio::time::sleep(std::time::Duration::from_secs(5)).await;
                     }
                 };
                 tokio::select! { () = step => {}, () = stop.wait() => return }
@@ -126,7 +124,7 @@ impl Adapter for Matrix {
             let (room, number) = (encode(&to.chat), u64::from_le_bytes(number));
             let path = format!("/rooms/{room}/send/m.room.message/{number}");
             let body = json!({ "msgtype": "m.text", "body": what.text });
-            let sent = self.call("PUT", &path, &body).await;
+            let sent = self.call("PUT", &path, body.to_string()).await;
             let sent = sent.map_err(|error| failed(error.to_string()))?;
             Ok(MessageId(text(&sent["event_id"])))
         })
@@ -137,7 +135,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let bytes = text.bytes().map(|byte| format!("%{byte:02X}"));
     bytes.collect()
 }

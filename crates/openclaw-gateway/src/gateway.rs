@@ -1,5 +1,6 @@
 //! The gateway: put together, run, and brought to an end.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,7 +22,7 @@ use pairing_core::device::Role;
 
 use crate::channels::commands::Commands;
 use crate::channels::{
-    Adapter, Channels, Gate, Message, OwnerCommands, Stop, news, run as run_adapter,
+    Adapter, Channels, Gate, Message, OwnerCommands, Roster, Stop, configured, news,
 };
 use crate::conn::outbox::End;
 use crate::feed;
@@ -41,6 +42,8 @@ pub struct Gateway {
     shared: Arc<Shared>,
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
+    roster: Roster,
+    reloaded: watch::Receiver<()>,
     pair_commands: Option<PairCommands>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -58,6 +61,7 @@ pub struct GatewayBuilder {
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
     channels: Channels,
+    roster: Roster,
     pair_commands: Option<PairCommands>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -104,7 +108,21 @@ impl GatewayBuilder {
 
     /// Runs this adapter. It takes the place of one for the same account.
     pub fn adapter(mut self, adapter: Arc<dyn Adapter>) -> Self {
-        self.channels.adapters.add(adapter);
+        self.roster.add(adapter);
+        self
+    }
+
+    /// Runs the adapters that the configuration names, too: the bots that have a token in it, in a file that
+    /// it names, or in the environment. They follow the configuration, as it is [reloaded](Handle::reload);
+    /// one that cannot be made is in the log. What they have to remember is kept in the state directory.
+    pub fn configured_adapters(
+        mut self,
+        state: &StateDir,
+        var: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+    ) -> Self {
+        let state = state.clone();
+        let source = Arc::new(move |config: &_| configured(config, &state, &var));
+        self.roster.set_source(source);
         self
     }
 
@@ -148,11 +166,15 @@ impl GatewayBuilder {
         }
     }
 
-    /// The gateway.
+    /// The gateway. With [`configured_adapters`](Self::configured_adapters) it reads files: it blocks.
     pub fn build(mut self) -> Gateway {
-        if !self.channels.adapters.is_empty() {
+        if !self.roster.is_empty() {
             self.methods.add_send();
         }
+        let reloaded = self.channels.reloaded.subscribe();
+        self.roster.look(&self.settings.config);
+        let adapters = Arc::new(self.roster.adapters());
+        self.channels.adapters.store(adapters);
         let limits = &self.settings.limits;
         let listened = self.listeners.first().and_then(|on| on.local_addr().ok());
         let port = listened.map_or(self.settings.port, |address| address.port());
@@ -177,6 +199,8 @@ impl GatewayBuilder {
             shared: Arc::new(shared),
             listeners: self.listeners,
             tls: self.tls,
+            roster: self.roster,
+            reloaded,
             pair_commands: self.pair_commands,
             shutdown: self.shutdown,
         }
@@ -195,6 +219,7 @@ impl Gateway {
             listeners: Vec::new(),
             tls: None,
             channels: Channels::default(),
+            roster: Roster::default(),
             pair_commands: None,
             shutdown: Box::pin(std::future::pending()),
         }
@@ -217,6 +242,8 @@ impl Gateway {
             shared,
             listeners,
             tls,
+            roster,
+            reloaded,
             pair_commands,
             shutdown,
         } = self;
@@ -243,7 +270,12 @@ impl Gateway {
             let _ = shared.channels.commands.set(commands.handle());
             tasks.spawn(commands.run(Stop::from(stopped.clone())));
         }
-        let mut chats = start_channels(&shared, &stopped);
+        // They begin once the store is followed: whoever has written while there was no gateway comes in at
+        // once, and the owner is to be told.
+        let mut chats = JoinSet::new();
+        let (gates, shown) = watch::channel(Vec::new());
+        chats.spawn(settle(shared.clone(), shown, Stop::from(stopped.clone())));
+        chats.spawn(roster.run(shared.clone(), gates, reloaded, Stop::from(stopped)));
 
         shutdown.await;
 
@@ -259,36 +291,16 @@ impl Gateway {
     }
 }
 
-/// Runs the adapters, each behind its gate. They begin once the store is followed: whoever has written
-/// while there was no gateway comes in at once, and the owner is to be told.
-fn start_channels(shared: &Arc<Shared>, stopped: &watch::Receiver<bool>) -> JoinSet<()> {
-    let (mut tasks, mut gates) = (JoinSet::new(), Vec::new());
-    for adapter in shared.channels.adapters.iter().cloned() {
-        match Gate::new(shared.clone(), adapter.clone()) {
-            Ok(gate) => {
-                let gate = Arc::new(gate);
-                gates.push(gate.clone());
-                let stop = Stop::from(stopped.clone());
-                tasks.spawn(run_adapter(adapter, gate, stop));
-            }
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "a channel cannot be run");
-            }
-        }
-    }
-    tasks.spawn(settle(shared.clone(), gates, Stop::from(stopped.clone())));
-    tasks
-}
-
 /// Hands over what strangers said who have been approved since.
-async fn settle(shared: Arc<Shared>, gates: Vec<Arc<Gate>>, mut stop: Stop) {
+async fn settle(shared: Arc<Shared>, gates: watch::Receiver<Vec<Arc<Gate>>>, mut stop: Stop) {
     loop {
         tokio::select! {
             biased;
             () = stop.wait() => return,
             () = shared.channels.decided.notified() => {}
         }
-        for gate in &gates {
+        let gates = gates.borrow().clone();
+        for gate in gates {
             gate.settle().await;
         }
     }

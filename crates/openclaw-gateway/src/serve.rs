@@ -141,17 +141,17 @@ pub async fn serve(
     let interfaces = Interfaces::of_this_machine().map_err(ServeError::Interfaces)?;
     let wanted = addresses(&settings.bind, settings.port, &settings.secret, &interfaces)?;
 
-    let adapters = crate::channels::configured(&settings.config, &state, &|name| var(name));
     let metrics = Metrics::new();
     let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
     let pairing = service(&state, opened, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
         .pair_commands(Some(&state))
+        .configured_adapters(&state, {
+            let var = var.clone();
+            move |name| var(name)
+        })
         .shutdown(shutdown);
-    for adapter in adapters {
-        builder = builder.adapter(adapter);
-    }
     let fingerprint = tls.as_ref().map(Tls::fingerprint);
     if let Some(tls) = tls {
         builder = builder.tls(tls);

@@ -1,106 +1,138 @@
-//! The adapters of a gateway: one for each account.
+//! The adapters of a gateway: one for each account; and those that a configuration names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use openclaw_config::{Account, Config};
-use pairing_core::{AccountId, ChannelId};
+use pairing_core::{AccountId, ChannelId, ChannelRules, Channels};
 use pairing_fs::{StateDir, SystemClock};
 
-use super::Adapter;
 use super::telegram::Telegram;
+use super::{Adapter, Owners};
 use crate::shared::Chain;
 
-/// The adapters of a gateway, by account. Cheap to clone.
+/// Adapters, by account. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Adapters(Arc<BTreeMap<(ChannelId, AccountId), Arc<dyn Adapter>>>);
+pub(crate) struct Adapters(Arc<BTreeMap<Key, Arc<dyn Adapter>>>);
+
+/// Whose an adapter is.
+pub(crate) type Key = (ChannelId, AccountId);
 
 impl Adapters {
-    /// Adds one; it takes the place of one for the same account.
-    pub(crate) fn add(&mut self, adapter: Arc<dyn Adapter>) {
-        let key = (adapter.channel().clone(), adapter.account().clone());
-        Arc::make_mut(&mut self.0).insert(key, adapter);
-    }
-
     /// That of an account.
-    pub fn get(&self, channel: &ChannelId, account: &AccountId) -> Option<&Arc<dyn Adapter>> {
-        self.0.get(&(channel.clone(), account.clone()))
+    pub(crate) fn get(&self, key: &Key) -> Option<&Arc<dyn Adapter>> {
+        self.0.get(key)
     }
 
     /// All of them, by channel and account.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Adapter>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<dyn Adapter>> {
         self.0.values()
     }
+}
 
-    /// Is there none?
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl FromIterator<(Key, Arc<dyn Adapter>)> for Adapters {
+    fn from_iter<I: IntoIterator<Item = (Key, Arc<dyn Adapter>)>>(all: I) -> Self {
+        Self(Arc::new(all.into_iter().collect()))
     }
+}
+
+/// An adapter that a configuration names.
+pub(crate) struct Named {
+    pub(crate) key: Key,
+    pub(crate) made: Result<Made, Unmade>,
+}
+
+/// It has been made, and does not run yet.
+pub(crate) struct Made {
+    /// What tells it from one that is made of something else: a hash.
+    pub(crate) of: [u8; 32],
+    pub(crate) adapter: Arc<dyn Adapter>,
+}
+
+/// It cannot be made.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unmade {
+    /// Why, without secrets, escaped.
+    pub(crate) error: String,
+    pub(crate) advice: Option<&'static str>,
 }
 
 /// What an adapter is made of.
-pub(crate) struct Wanted<'c> {
-    /// The account.
-    pub(crate) account: AccountId,
+struct Wanted<'c> {
+    account: AccountId,
     /// What is set for it.
-    pub(crate) settings: Account,
-    /// The state directory, for what has to survive a restart.
-    pub(crate) state: &'c StateDir,
+    settings: Account,
+    config: &'c Config,
+    rules: &'c ChannelRules,
+    /// For what has to survive a restart.
+    state: &'c StateDir,
     /// The environment's variables.
-    pub(crate) var: &'c dyn Fn(&str) -> Option<OsString>,
+    var: &'c dyn Fn(&str) -> Option<OsString>,
 }
 
-/// Makes the adapter of an account, unless it is not set up: there is no token, or none that can be used.
-type Make = fn(&Wanted<'_>) -> Option<Arc<dyn Adapter>>;
+/// Makes the adapter of an account; `None` where it is not set up.
+type Make = fn(Wanted<'_>) -> Result<Option<Made>, Unmade>;
 
 /// The chat systems that are built in.
 const BUILTIN: [(&str, Make); 1] = [("telegram", telegram)];
 
-/// The adapters that the configuration names. Those of accounts that are turned off are among them: they
-/// wait to be turned on. One that cannot be made is told of, and keeps nothing else from running.
+/// The adapters that the configuration names, but for accounts that are turned off. It blocks.
 pub(crate) fn configured(
     config: &Config,
     state: &StateDir,
     var: &dyn Fn(&str) -> Option<OsString>,
-) -> Vec<Arc<dyn Adapter>> {
-    let mut adapters = Vec::new();
+) -> Vec<Named> {
+    let channels = Channels::builtin();
+    let mut all = Vec::new();
     for (name, make) in BUILTIN {
-        let Ok(channel) = ChannelId::parse(name) else {
+        let id = ChannelId::parse(name).ok();
+        let Some(rules) = id.and_then(|id| channels.get(&id)) else {
             continue;
         };
-        let named = config.accounts(&channel).cloned();
+        let named = config.accounts(rules.id()).cloned();
         let accounts: BTreeSet<_> = named.chain([AccountId::default()]).collect();
-        adapters.extend(accounts.into_iter().filter_map(|account| {
-            let settings = config.account(&channel, &account);
-            make(&Wanted {
+        for account in accounts {
+            let settings = config.account(rules.id(), &account);
+            if !settings.is_enabled() {
+                continue;
+            }
+            let key = (rules.id().clone(), account.clone());
+            let made = make(Wanted {
                 account,
                 settings,
+                config,
+                rules,
                 state,
                 var,
-            })
-        }));
+            });
+            let made = made.transpose();
+            all.extend(made.map(|made| Named { key, made }));
+        }
     }
-    adapters
+    all
 }
 
-fn telegram(wanted: &Wanted<'_>) -> Option<Arc<dyn Adapter>> {
-    let account = wanted.account.clone();
-    let made = Telegram::configured(
-        account.clone(),
+fn telegram(wanted: Wanted<'_>) -> Result<Option<Made>, Unmade> {
+    let owners = Owners::of(wanted.config, wanted.rules, &wanted.account);
+    let clock = Arc::new(SystemClock);
+    let bot = Telegram::configured(
+        wanted.account,
         &wanted.settings,
         wanted.var,
         wanted.state,
-        Arc::new(SystemClock),
+        clock,
     );
-    match made {
-        Ok(bot) => Some(Arc::new(bot?)),
-        Err(error) => {
-            tracing::error!(
-                channel = "telegram", %account, error = %Chain(&error), advice = error.advice(),
-                "the bot is not run"
-            );
-            None
+    let bot = bot.map_err(|error| Unmade {
+        error: Chain(&error).to_string(),
+        advice: error.advice(),
+    })?;
+    Ok(bot.map(|bot| {
+        let command = ("pair", "pair a phone, and decide who may come in");
+        let bot = bot.commands([command], owners.targets());
+        Made {
+            of: bot.print(),
+            adapter: Arc::new(bot),
         }
-    }
+    }))
 }

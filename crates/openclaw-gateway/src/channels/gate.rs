@@ -9,10 +9,12 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwap;
 use gateway_protocol::event::MESSAGE_INBOUND;
+use openclaw_config::Config;
 use pairing_core::{
-    Account, Admission, AdmitError, ApprovedSender, Channel, ChannelError, Created, DmPolicy,
-    GroupSender, PairingCode, RequestError, Requested, Sender, SenderId,
+    Account, AccountId, Admission, AdmitError, ApprovedSender, Basis, Channel, ChannelError,
+    ChannelId, DmPolicy, GroupSender, PairingCode, RequestError, Requested, Sender, SenderId,
 };
 use tokio::sync::{Notify, watch};
 
@@ -21,9 +23,10 @@ use super::held::Held;
 use super::rules::{Present, Rules};
 use super::sends::Sends;
 use super::sift::{Letter, is_target};
+use super::untold::Untold;
 use super::{
     Adapter, Adapters, By, Inbound, Incoming, Later, Message, Outgoing, OwnerCommands, OwnerSpoke,
-    Pressed, Target,
+    Pressed, SendError, Target,
 };
 use crate::sessions::Session;
 use crate::shared::{Chain, Shared, event};
@@ -31,7 +34,8 @@ use crate::shared::{Chain, Shared, event};
 /// What the gateway has of channels.
 #[derive(Default)]
 pub(crate) struct Channels {
-    pub(crate) adapters: Adapters,
+    /// What carries messages now.
+    pub(crate) adapters: ArcSwap<Adapters>,
     /// The embedder's handler.
     pub(crate) on_message: Option<OnMessage>,
     /// What owners may say.
@@ -40,8 +44,25 @@ pub(crate) struct Channels {
     pub(crate) sends: Sends,
     /// Requests may have been decided.
     pub(crate) decided: Notify,
-    /// The configuration is another one.
+    /// The configuration is another one;
     pub(crate) reloaded: watch::Sender<()>,
+    /// and the adapters are those that it names.
+    pub(crate) followed: watch::Sender<()>,
+}
+
+impl Channels {
+    /// What carries the messages of an account, unless it is turned off.
+    pub(crate) fn adapter(
+        &self,
+        config: &Config,
+        channel: &ChannelId,
+        account: &AccountId,
+    ) -> Option<Arc<dyn Adapter>> {
+        let is_enabled = config.account(channel, account).is_enabled();
+        let key = (channel.clone(), account.clone());
+        let adapter = self.adapters.load().get(&key).cloned();
+        adapter.filter(|_| is_enabled)
+    }
 }
 
 /// The embedder's handler of messages.
@@ -56,6 +77,7 @@ pub(crate) struct Gate {
     rules: Present,
     backoff: Backoff,
     held: Held,
+    untold: Untold,
     /// Could the store be asked when that was last tried?
     store_is_well: AtomicBool,
 }
@@ -64,8 +86,10 @@ pub(crate) struct Gate {
 enum Verdict {
     Direct(ApprovedSender),
     Group(GroupSender),
-    /// A stranger's request was made.
-    Asked(Box<Created>),
+    /// A stranger's request was made, with this code.
+    Asked(PairingCode),
+    /// It was made before, and its sender could not be told.
+    Untold(PairingCode),
     /// Nothing is done, and why.
     Nothing(&'static str),
     /// The store failed, which admits nobody.
@@ -88,6 +112,7 @@ impl Gate {
             rules: Present::default(),
             backoff: Backoff::default(),
             held: Held::default(),
+            untold: Untold::default(),
             store_is_well: AtomicBool::new(true),
         })
     }
@@ -145,13 +170,23 @@ impl Gate {
                 self.deliver(By::Direct(by), letter).await;
                 "direct"
             }
-            Verdict::Asked(created) => self.reply(&rules, *created, letter).await,
+            Verdict::Asked(code) => {
+                let (sender, chat) = (letter.sender.clone(), letter.chat.clone());
+                if rules.hand_over_first {
+                    self.held.keep(code, letter);
+                    // It may have been decided already, unseen.
+                    self.shared.channels.decided.notify_one();
+                }
+                self.reply(&rules, &sender, &chat, code).await
+            }
+            Verdict::Untold(code) => self.reply(&rules, &letter.sender, &letter.chat, code).await,
             Verdict::Nothing(why) => why,
             Verdict::Failed(error) => {
                 if self.store_is_well.swap(false, Ordering::Relaxed) {
                     tracing::error!(
                         channel = %self.channel.id(), account = self.account.id().as_str(),
-                        error = %Chain(&*error), "nobody can be let in"
+                        error = %Chain(&*error),
+                        "nobody can be let in but whom the configuration names"
                     );
                 }
                 "failed"
@@ -193,18 +228,25 @@ impl Gate {
             Some(Err(verdict)) => return verdict,
             None => return Verdict::Nothing("failed"),
         };
-        if !self.store_is_well.swap(true, Ordering::Relaxed) {
+        // Whom the configuration lets in, it does without the store.
+        let was_asked =
+            !matches!(&requested, Requested::Allowed(by) if by.basis() != Basis::Paired);
+        if was_asked && !self.store_is_well.swap(true, Ordering::Relaxed) {
             tracing::info!(channel = %self.channel.id(), "people can be let in again");
         }
         match requested {
             Requested::Allowed(by) => Verdict::Direct(by),
             Requested::Created(created) => {
                 self.backoff.asked(&letter.sender, pause, now);
-                Verdict::Asked(Box::new(created))
+                Verdict::Asked(created.request.code)
             }
-            Requested::Pending(_) => {
+            Requested::Pending(request) => {
                 self.backoff.waits(&letter.sender, pause, now);
-                Verdict::Nothing("waiting")
+                if self.untold.take(&letter.sender, request.code) {
+                    Verdict::Untold(request.code)
+                } else {
+                    Verdict::Nothing("waiting")
+                }
             }
             Requested::Full => {
                 self.backoff.asked(&letter.sender, pause, now);
@@ -214,35 +256,34 @@ impl Gate {
         }
     }
 
-    /// Tells a stranger who has just asked, once, where they asked.
-    async fn reply(&self, rules: &Rules, created: Created, letter: Letter) -> &'static str {
-        let (code, sender, chat) = (
-            created.request.code,
-            letter.sender.clone(),
-            letter.chat.clone(),
-        );
-        if rules.hand_over_first {
-            self.held.keep(code, letter);
-            // It may have been decided already, unseen.
-            self.shared.channels.decided.notify_one();
-        }
-        let Some(text) = rules.reply(created.reply, &sender, code) else {
+    /// Tells a stranger their code, once, where they asked. Where that is not possible now, they are told at a
+    /// later message of theirs.
+    async fn reply(
+        &self,
+        rules: &Rules,
+        sender: &SenderId,
+        chat: &Target,
+        code: PairingCode,
+    ) -> &'static str {
+        let standard = self.channel.rules().pairing_reply(sender, code);
+        let Some(text) = rules.reply(standard, sender, code) else {
             return "silent";
         };
         let what = Outgoing {
             is_secret: true,
             ..Outgoing::text(text)
         };
-        match self.adapter.send(&chat, &what).await {
-            Ok(_) => "asked",
-            Err(error) => {
-                tracing::warn!(
-                    channel = %self.channel.id(), account = self.account.id().as_str(),
-                    error = %Chain(&error), "a stranger could not be told their code"
-                );
-                "asked-untold"
-            }
+        let Err(error) = self.adapter.send(chat, &what).await else {
+            return "asked";
+        };
+        if matches!(error, SendError::Unavailable { .. }) {
+            self.untold.note(sender, code);
         }
+        tracing::warn!(
+            channel = %self.channel.id(), account = self.account.id().as_str(),
+            error = %Chain(&error), "a stranger could not be told their code"
+        );
+        "asked-untold"
     }
 
     /// What became of a button, in a word.

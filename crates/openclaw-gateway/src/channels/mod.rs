@@ -12,11 +12,13 @@ mod held;
 mod message;
 pub(crate) mod news;
 mod owners;
+mod roster;
 mod rules;
 mod run;
 mod sends;
 mod sift;
 pub mod telegram;
+mod untold;
 
 use std::fmt;
 use std::future::Future;
@@ -26,15 +28,14 @@ use std::sync::Arc;
 use pairing_core::{AccountId, ChannelId, Timestamp};
 use tokio::sync::{mpsc, watch};
 
-pub use adapters::Adapters;
 pub use first_owner::{FirstOwnerError, make_owner, may_make_owner, owners_path};
 pub use message::{By, Message};
 pub use owners::{OwnerCommands, OwnerSpoke, Owners};
 
-pub(crate) use adapters::configured;
+pub(crate) use adapters::{Adapters, configured};
 pub(crate) use first_owner::with_first_owner;
 pub(crate) use gate::{Channels, Gate};
-pub(crate) use run::run;
+pub(crate) use roster::Roster;
 pub(crate) use sends::{Begun, digest};
 pub(crate) use sift::{MAX_ID, MAX_TEXT, is_target};
 
@@ -56,8 +57,10 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// The account.
     fn account(&self) -> &AccountId;
 
-    /// What it can do beside sending text.
-    fn can(&self) -> Abilities;
+    /// What it can do beside sending text: nothing, unless it says so.
+    fn can(&self) -> Abilities {
+        Abilities::default()
+    }
 
     /// Takes messages in until told to stop.
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> Later<'static, ()>;

@@ -42,7 +42,7 @@ enum End {
 /// One that gave up (its token is none) is started anew when the configuration changes; one that panicked,
 /// after a pause. At the end, what it has taken in is still handled, for as long as `limits.drain`.
 pub(crate) async fn run(adapter: Arc<dyn Adapter>, gate: Arc<Gate>, mut stop: Stop) {
-    let mut reloaded = gate.shared().channels.reloaded.subscribe();
+    let mut reloaded = gate.shared().channels.followed.subscribe();
     let mut pause = PAUSES.0;
     loop {
         while !gate.is_enabled() {

@@ -96,8 +96,9 @@ fn approve_now(call: &Call, params: &ApproveParams) -> Result<DmDecided, ErrorSh
 const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn tell(call: &Call, decided: &DmDecided) -> Result<(), String> {
-    let adapters = &call.shared.channels.adapters;
-    let Some(adapter) = adapters.get(&decided.channel, &decided.account_id) else {
+    let (shared, account) = (&call.shared, &decided.account_id);
+    let config = &shared.settings.load().config;
+    let Some(adapter) = shared.channels.adapter(config, &decided.channel, account) else {
         return Err("the gateway does not run this account".to_owned());
     };
     let chat = Target {

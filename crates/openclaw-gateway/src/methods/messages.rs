@@ -100,17 +100,16 @@ fn adapter(call: &Call, params: &SendParams) -> Result<Arc<dyn Adapter>, ErrorSh
     let account = params.account_id.as_deref().map(AccountId::parse);
     let account = account.transpose().map_err(invalid)?.unwrap_or_default();
     let shared = &call.shared;
-    let adapter = shared.channels.adapters.get(&channel, &account);
-    let adapter = adapter.ok_or_else(|| {
-        let message = format!("no {channel} account {} runs here", account.as_str());
-        failed("NO_ADAPTER", message)
-    })?;
     let config = &shared.settings.load().config;
     if !config.account(&channel, &account).is_enabled() {
         let message = format!("the {channel} account {} is turned off", account.as_str());
         return Err(failed("DISABLED", message));
     }
-    Ok(adapter.clone())
+    let adapter = shared.channels.adapter(config, &channel, &account);
+    adapter.ok_or_else(|| {
+        let message = format!("no {channel} account {} runs here", account.as_str());
+        failed("NO_ADAPTER", message)
+    })
 }
 
 fn of_send(error: &SendError) -> ErrorShape {

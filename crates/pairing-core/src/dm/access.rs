@@ -86,6 +86,11 @@ impl Access {
         self.policy == DmPolicy::Pairing
     }
 
+    /// Does it take the store to decide about this sender? Not where the configuration has decided.
+    pub(crate) fn needs_store(&self, sender: &SenderId) -> bool {
+        self.consults_store() && self.configured(sender).is_none()
+    }
+
     /// Decides about a direct message. `stored` says whether the pairing store allows the sender.
     pub(crate) fn decide(&self, sender: &SenderId, stored: bool) -> Result<Basis, Refusal> {
         match self.configured(sender) {
@@ -213,6 +218,22 @@ mod tests {
         for (policy, configured, stored, expected) in table {
             let decided = access(policy, configured).decide(&ann, stored);
             assert_eq!(decided.ok(), expected, "{policy:?} {configured:?} {stored}");
+        }
+    }
+
+    #[test]
+    fn t55_the_store_is_asked_only_where_the_configuration_has_not_decided() {
+        let ann = SenderId::checked("1").unwrap();
+        for (policy, configured, expected) in [
+            (Pairing, "2", true),
+            (Pairing, "1", false),
+            (Pairing, "*", false),
+            (Allowlist, "2", false),
+            (Open, "2", false),
+            (Disabled, "2", false),
+        ] {
+            let needs = access(policy, &[configured]).needs_store(&ann);
+            assert_eq!(needs, expected, "{policy:?} {configured}");
         }
     }
 

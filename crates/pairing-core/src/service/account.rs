@@ -120,10 +120,12 @@ impl Account {
 
     /// Decides whether a direct message of this sender may be processed.
     ///
-    /// Runs per message: one lookup, however long the allowlist is. An error admits nobody.
+    /// Runs per message: one lookup at most, however long the allowlist is. Whom the configuration lets in
+    /// is let in without one, so that a store which fails keeps nobody else out than whoever was approved.
+    /// An error admits nobody.
     pub fn admit(&self, sender: &str) -> Result<Admission, AdmitError> {
         let sender = self.channel.rules().sender(sender)?;
-        let stored = self.access.consults_store() && {
+        let stored = self.access.needs_store(&sender) && {
             let read = self
                 .channel
                 .pairing()
@@ -168,7 +170,7 @@ impl Account {
         transact(pairing.store(), |tx| {
             let now = pairing.now();
             let stored =
-                self.access.consults_store() && tx.allow(self.allow_key(&sender))?.is_some();
+                self.access.needs_store(&sender) && tx.allow(self.allow_key(&sender))?.is_some();
             match self.access.decide(&sender, stored) {
                 Ok(basis) => {
                     let approved = self.approved(sender.clone(), basis);

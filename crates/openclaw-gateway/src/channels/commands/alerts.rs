@@ -65,7 +65,7 @@ impl Commands {
         let Some((waiting, failed)) = self.at_store(Self::waiting).await else {
             return;
         };
-        self.alert(&waiting).await;
+        self.alert(&waiting, failed.is_none()).await;
         // Where something could not be read, nothing is known to be gone.
         if missed && failed.is_none() {
             let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
@@ -133,8 +133,8 @@ impl Commands {
         }
     }
 
-    /// Tells of what has not been told yet.
-    async fn alert(&self, waiting: &[Asking]) {
+    /// Tells of what has not been told yet. Where `is_all` that waits, what was told of the rest is forgotten.
+    pub(super) async fn alert(&self, waiting: &[Asking], is_all: bool) {
         let notices = self.0.notices.get().await;
         let places = self.places(&notices);
         let key = |asking: &Asking| match asking {
@@ -172,7 +172,7 @@ impl Commands {
         let change = |notices: &mut Notices| {
             notices
                 .notified_request_ids
-                .retain(|id, _| waits.contains(id));
+                .retain(|id, _| !is_all || waits.contains(id));
             let told = delivered.into_iter().map(|id| (id, now));
             notices.notified_request_ids.extend(told);
             notices
@@ -191,12 +191,35 @@ impl Commands {
                 let title = asking.title();
                 self.remember_at(&*place.adapter, &place.chat, about, title, message)
                     .await;
+                self.is_unreached(place, false);
                 true
             }
             Err(error) => {
-                tracing::warn!(channel = %place.adapter.channel(), %error, "an owner cannot be told");
+                // It is tried again and again; that it fails is said once.
+                if !self.is_unreached(place, true) {
+                    let channel = place.adapter.channel();
+                    tracing::warn!(%channel, %error, "an owner cannot be told, it is tried again");
+                }
                 false
             }
+        }
+    }
+
+    /// Notes whether a chat could not be told something; whether it was so before.
+    fn is_unreached(&self, place: &Place, is_now: bool) -> bool {
+        let Ok(mut unreached) = self.0.unreached.lock() else {
+            return false;
+        };
+        let adapter = &place.adapter;
+        let key = (
+            adapter.channel().clone(),
+            adapter.account().clone(),
+            place.chat.chat.clone(),
+        );
+        if is_now {
+            !unreached.insert(key)
+        } else {
+            unreached.remove(&key)
         }
     }
 
@@ -207,8 +230,12 @@ impl Commands {
         let config = &settings.config;
         let mut places: Vec<Place> = Vec::new();
         if config.notify_owners {
-            let adapters = &self.0.shared.channels.adapters;
+            let adapters = self.0.shared.channels.adapters.load();
             let mut adapters: Vec<_> = adapters.iter().cloned().collect();
+            adapters.retain(|adapter| {
+                let set = config.account(adapter.channel(), adapter.account());
+                set.is_enabled()
+            });
             adapters.sort_by_key(|adapter| !adapter.account().is_default());
             for adapter in adapters {
                 let Some(rules) = self.pairing().channels().get(adapter.channel()) else {

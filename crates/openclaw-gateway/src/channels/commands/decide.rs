@@ -61,7 +61,7 @@ impl Commands {
     /// `/pair approve latest`: whoever comes last must not be let in by having been quick.
     pub(super) async fn preview(&self) -> String {
         let shown = self.at_store(|commands| {
-            let (all, _) = commands.waiting();
+            let (all, failed) = commands.waiting();
             let newest = all
                 .iter()
                 .find(|asking| matches!(asking, Asking::Device(_)));
@@ -71,6 +71,7 @@ impl Commands {
                     described(newest),
                     newest.name()
                 ),
+                None if failed.is_some() => STORE_FAILED.to_owned(),
                 None => "No device waits.".to_owned(),
             }
         });

@@ -16,7 +16,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -50,6 +50,8 @@ struct Inner {
     sent: Kept<Sent>,
     notices: Kept<Notices>,
     settled: Mutex<VecDeque<(About, String)>>,
+    /// Chats in which an owner could not be told something, when that was last tried.
+    unreached: Mutex<HashSet<(ChannelId, AccountId, String)>>,
 }
 
 /// As the gate has them. What runs holds the commands; once it has ended, there are none.
@@ -106,6 +108,7 @@ impl Commands {
             sent: Kept::open(file("chat-messages.json")),
             notices: Kept::open(file("device-pair-notify.json")),
             settled: Mutex::default(),
+            unreached: Mutex::default(),
         }))
     }
 
@@ -150,12 +153,9 @@ impl Commands {
     }
 
     fn adapter(&self, channel: &ChannelId, account: &AccountId) -> Option<Arc<dyn Adapter>> {
-        self.0
-            .shared
-            .channels
-            .adapters
-            .get(channel, account)
-            .cloned()
+        let shared = &self.0.shared;
+        let config = &shared.settings.load().config;
+        shared.channels.adapter(config, channel, account)
     }
 
     fn pairing(&self) -> &Pairing {

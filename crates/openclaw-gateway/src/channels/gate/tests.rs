@@ -12,7 +12,8 @@ use pairing_core::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::channels::{Abilities, Inbox, MessageId, SendError, Stop, run};
+use crate::channels::run::run;
+use crate::channels::{Abilities, Inbox, MessageId, SendError, Stop};
 use crate::{Gateway, Overrides, Settings};
 
 /// Notes who is spoken to; panics when it is run, but for the third time.

@@ -44,6 +44,26 @@ impl CallError {
         )
     }
 
+    /// The server has too much to do.
+    pub(super) fn is_limit(&self) -> bool {
+        self.status() == Some(429)
+    }
+
+    /// It was not done, and may be later: the server has too much to do, is not well, or was not reached.
+    pub(super) fn is_passing(&self) -> bool {
+        match self.status() {
+            Some(status) => status == 429 || status >= 500,
+            None => matches!(self, Self::Http(HttpError::Connect)),
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } | Self::Elsewhere { status } => Some(*status),
+            Self::Malformed { .. } | Self::Http(_) => None,
+        }
+    }
+
     /// Somebody else gets the updates.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: 409, .. })
@@ -81,8 +101,9 @@ struct Envelope<'a> {
 
 #[derive(Deserialize)]
 struct Parameters {
+    /// Whole seconds; what stands between may be more exact.
     #[serde(default)]
-    retry_after: Option<u64>,
+    retry_after: Option<f64>,
 }
 
 /// Calls a method, and gives its result as it was written.
@@ -163,7 +184,7 @@ fn opened(http: &Http, answer: &Answer) -> Result<Box<RawValue>, CallError> {
             Err(CallError::Refused {
                 status: envelope.error_code.unwrap_or(status),
                 description: escape(&http.without_token(&description)).to_string(),
-                retry_after: after.map(Duration::from_secs),
+                retry_after: after.and_then(|secs| Duration::try_from_secs_f64(secs).ok()),
             })
         }
     }

@@ -15,6 +15,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use sha2::{Digest as _, Sha256};
 use tokio_rustls::rustls::crypto::ring;
 use zeroize::Zeroizing;
 
@@ -135,6 +136,16 @@ impl Http {
         let bytes = Limited::new(answer.into_body(), LONGEST).collect().await;
         let bytes = bytes.map_err(|_| HttpError::Body)?.to_bytes();
         Ok(Answer { status, bytes })
+    }
+
+    /// What tells it from a client of another bot or another server: a hash.
+    pub(super) fn print(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        // No address holds a zero.
+        hash.update(self.root.as_str());
+        hash.update([0]);
+        hash.update(self.token.expose());
+        hash.finalize().into()
     }
 
     /// The bot's number.

@@ -4,7 +4,7 @@ mod api;
 mod backoff;
 mod http;
 #[cfg(test)]
-mod logs;
+pub(crate) mod logs;
 mod multipart;
 mod offset;
 mod poll;
@@ -43,7 +43,9 @@ pub struct Telegram {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     pace: Pace,
-    commands: Vec<(String, String)>,
+    commands: Vec<(&'static str, &'static str)>,
+    /// Where the commands are told.
+    owners: Vec<i64>,
 }
 
 /// How long things take.
@@ -52,15 +54,16 @@ pub struct Telegram {
 pub struct Pace {
     /// A poll hangs for so long if nothing comes in; whole seconds.
     pub poll: Duration,
-    /// The shortest time from one poll to the next where nothing new came.
+    /// The next poll waits so long after one that was answered sooner than that, and with nothing new.
     pub gap: Duration,
     /// Any other request takes no longer, and a poll so much longer than it hangs.
     pub call: Duration,
-    /// The first wait after a failed poll, and the longest.
+    /// The first wait after what failed, and the longest.
     pub backoff: [Duration; 2],
-    /// Sending waits so long for a server that has too much to do.
+    /// Sending waits so long for a server that has too much to do, is not well, or cannot be reached.
     pub patience: Duration,
-    /// A message that was sent earlier than so long before the start is history.
+    /// A message that was sent earlier than so long before the start is history. Telegram keeps what nobody
+    /// has taken for a day: what was said while the bot was away is heard, and what is older is a replay.
     pub history: Duration,
 }
 
@@ -70,9 +73,9 @@ impl Default for Pace {
             poll: Duration::from_secs(30),
             gap: Duration::from_millis(200),
             call: Duration::from_secs(20),
-            backoff: [Duration::from_secs(1), Duration::from_secs(60)],
+            backoff: [Duration::from_millis(500), Duration::from_secs(60)],
             patience: Duration::from_secs(30),
-            history: Duration::from_secs(10 * 60),
+            history: Duration::from_secs(24 * 3600),
         }
     }
 }
@@ -125,6 +128,7 @@ impl Telegram {
             entropy: Arc::new(SystemEntropy),
             pace: Pace::default(),
             commands: Vec::new(),
+            owners: Vec::new(),
         })
     }
 
@@ -154,10 +158,24 @@ impl Telegram {
         Self { entropy, ..self }
     }
 
-    /// The commands that apps complete, without slash, and what they do.
-    pub fn commands(self, commands: impl IntoIterator<Item = (String, String)>) -> Self {
-        let commands = commands.into_iter().collect();
-        Self { commands, ..self }
+    /// The commands that apps complete, without slash, and what they do: in the chats of these owners alone,
+    /// so that nobody else learns of them. Told once, when the bot begins to run.
+    pub fn commands(
+        self,
+        commands: impl IntoIterator<Item = (&'static str, &'static str)>,
+        owners: impl IntoIterator<Item = Target>,
+    ) -> Self {
+        let owners = owners.into_iter();
+        Self {
+            commands: commands.into_iter().collect(),
+            owners: owners.filter_map(|to| to.chat.parse().ok()).collect(),
+            ..self
+        }
+    }
+
+    /// What tells this bot from one with another token or at another server: a hash.
+    pub(crate) fn print(&self) -> [u8; 32] {
+        self.http.print()
     }
 }
 

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -20,8 +20,8 @@ use super::offset::Taken;
 use super::trouble::Troubles;
 use super::update::{self, Context, Update};
 
-/// So many pressed buttons are answered at a time.
-const ANSWERS: usize = 32;
+/// So many things that need not be done are done at a time.
+const ERRANDS: usize = 32;
 
 /// There is no more to do: it is time to stop, nobody listens, or the token is none.
 struct Over;
@@ -68,17 +68,25 @@ impl Poll {
         self.taken = Taken::read(&self.bot.offsets, self.bot.http.bot());
         let mut is_first = true;
         loop {
+            // The first one does not hang: what comes after it does not wait long.
+            let wait = if is_first {
+                Duration::ZERO
+            } else {
+                self.bot.pace.poll
+            };
             let started = Instant::now();
-            let Some(updates) = self.poll(context).await? else {
+            let Some(updates) = self.poll(context, wait).await? else {
                 continue;
             };
             if std::mem::take(&mut is_first) {
                 self.tell_commands();
             }
-            if !self.take_in(updates).await? {
+            let answered = Instant::now();
+            let is_quick = answered - started < self.bot.pace.gap;
+            if !self.take_in(updates).await? && is_quick {
                 // A server may answer at once, and with nothing, or with what was taken already.
-                let earliest = started + self.bot.pace.gap;
-                self.unless_over(sleep_until(earliest)).await?;
+                self.unless_over(sleep_until(answered + self.bot.pace.gap))
+                    .await?;
             }
         }
     }
@@ -89,16 +97,23 @@ impl Poll {
             let bot = Arc::clone(&self.bot);
             let asked = api::get_me(&bot.http, bot.pace.call);
             match self.unless_over(asked).await? {
-                Ok(me) => return Ok(me),
+                Ok(me) => {
+                    self.backoff.reset();
+                    return Ok(me);
+                }
                 Err(error) => self.ride_out(&error).await?,
             }
         }
     }
 
     /// One poll; nothing where it failed, and the time to wait for that is over.
-    async fn poll(&mut self, context: Context) -> Result<Option<Vec<Update>>, Over> {
+    async fn poll(
+        &mut self,
+        context: Context,
+        wait: Duration,
+    ) -> Result<Option<Vec<Update>>, Over> {
         let bot = Arc::clone(&self.bot);
-        let asked = api::get_updates(&bot.http, self.taken.offset(), bot.pace.poll, bot.pace.call);
+        let asked = api::get_updates(&bot.http, self.taken.offset(), wait, bot.pace.call);
         let answer = self.unless_over(asked).await?;
         let read = answer.and_then(|result| {
             update::parse(result.get(), context).map_err(|update::Malformed| CallError::Malformed {
@@ -185,37 +200,40 @@ impl Poll {
     /// Lets go the button of who pressed it. It changes nothing if that fails.
     fn answer(&mut self, query: &str) {
         let params = json!({ "callback_query_id": query });
-        self.errand("answerCallbackQuery", params);
+        self.errand("answerCallbackQuery", vec![params]);
     }
 
     /// So that apps complete them. Not every server can.
     fn tell_commands(&mut self) {
-        let commands: Vec<_> = self
-            .bot
-            .commands
-            .iter()
+        let commands = self.bot.commands.iter();
+        let commands: Vec<_> = commands
             .map(|(name, what)| json!({ "command": name, "description": what }))
             .collect();
-        if !commands.is_empty() {
-            let scope = json!({ "type": "all_private_chats" });
-            let params = json!({ "commands": commands, "scope": scope });
-            self.errand("setMyCommands", params);
-        }
+        let owners = self.bot.owners.iter();
+        let params = owners.map(|owner| {
+            let scope = json!({ "type": "chat", "chat_id": owner });
+            json!({ "commands": commands, "scope": scope })
+        });
+        let params: Vec<_> = params.collect();
+        self.errand("setMyCommands", params);
     }
 
-    fn errand(&mut self, method: &'static str, params: serde_json::Value) {
+    /// Calls a method for something that need not be done, as long as that works.
+    fn errand(&mut self, method: &'static str, calls: Vec<Value>) {
         while self.errands.try_join_next().is_some() {}
-        if self.errands.len() >= ANSWERS {
+        if calls.is_empty() || self.errands.len() >= ERRANDS {
             return;
         }
         let bot = Arc::clone(&self.bot);
         self.errands.spawn(async move {
-            let within: Duration = bot.pace.call;
-            if let Err(error) = api::done(&bot.http, method, &params, within).await {
-                tracing::info!(
-                    account = bot.account.as_str(), method, error = %error,
-                    "telegram: the server did not do something that it need not do"
-                );
+            for params in calls {
+                if let Err(error) = api::done(&bot.http, method, &params, bot.pace.call).await {
+                    tracing::info!(
+                        account = bot.account.as_str(), method, error = %error,
+                        "telegram: the server did not do something that it need not do"
+                    );
+                    return;
+                }
             }
         });
     }

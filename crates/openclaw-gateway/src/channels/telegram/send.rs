@@ -1,14 +1,15 @@
 //! Saying something: messages, pictures, buttons, and taking them back.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::super::{Button, MessageId, Outgoing, SendError, Target};
 use super::Telegram;
 use super::api::{self, CallError};
+use super::backoff::Backoff;
 use super::http::Body;
 use super::multipart::Form;
 use super::split::{split, units};
@@ -16,6 +17,9 @@ use super::split::{split, units};
 /// The longest text of a message, and of one under a picture, in UTF-16 units.
 const TEXT: usize = 4096;
 const CAPTION: usize = 1024;
+
+/// A server that is not well is asked so often.
+const TRIES: u32 = 3;
 
 /// The longest data of a button, in bytes.
 const DATA: usize = 64;
@@ -206,31 +210,28 @@ async fn made(bot: &Telegram, method: &str, body: impl Fn() -> Body) -> Result<i
     api::message_id(&result).map_err(of_call)
 }
 
-/// Asks again where the server says to ask later, for as long as patience lasts. After any other failure it
-/// is not asked again: it may have been done.
+/// Asks again what was not done: where the server has too much to do, for as long as patience lasts, and
+/// where it is not well or cannot be reached, a few times. What was lost on the way may have been done, and is
+/// not asked again.
 async fn patient(
     bot: &Telegram,
     method: &str,
     body: impl Fn() -> Body,
 ) -> Result<Box<RawValue>, CallError> {
-    // The server means a pause, and 0 s are none.
-    const SHORTEST: Duration = Duration::from_millis(100);
+    let mut backoff = Backoff::new(Arc::clone(&bot.entropy), bot.pace.backoff);
     let until = Instant::now() + bot.pace.patience;
+    let mut tries = 0;
     loop {
         let called = api::call(&bot.http, method, body(), bot.pace.call).await;
-        let Err(CallError::Refused {
-            status: 429,
-            retry_after,
-            ..
-        }) = &called
-        else {
+        let Err(error) = &called else {
             return called;
         };
-        let wait = retry_after.unwrap_or(Duration::from_secs(1)).max(SHORTEST);
-        if Instant::now() + wait > until {
+        tries += u32::from(!error.is_limit());
+        let wait = backoff.failed(error.retry_after());
+        if !error.is_passing() || tries >= TRIES || Instant::now() + wait > until {
             return called;
         }
-        tokio::time::sleep(wait).await;
+        sleep(wait).await;
     }
 }
 

@@ -62,7 +62,8 @@ impl Troubles {
         tracing::error!(
             account = self.account.as_str(), error = %error,
             advice = "get the token from @BotFather and set it as botToken, tokenFile or \
-                      TELEGRAM_BOT_TOKEN, then start the gateway again",
+                      TELEGRAM_BOT_TOKEN: it is read anew when openclaw.json is saved, the variable when \
+                      the gateway is started",
             "telegram: the bot token is not accepted, the account is off"
         );
     }
@@ -91,7 +92,7 @@ impl Kind {
                     Self::Another
                 }
             }
-            CallError::Refused { status: 429, .. } => Self::Limited,
+            _ if error.is_limit() => Self::Limited,
             CallError::Http(_) => Self::Network,
             _ => Self::Server,
         }

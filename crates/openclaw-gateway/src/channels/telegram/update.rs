@@ -110,7 +110,7 @@ struct Chat {
 struct Heard {
     message_id: i64,
     #[serde(default)]
-    date: i64,
+    date: Option<i64>,
     #[serde(default)]
     from: Option<User>,
     #[serde(default)]
@@ -213,7 +213,11 @@ impl Heard {
         if !is_speech || self.marks.is_forward() {
             return None;
         }
-        let at = Timestamp::from_millis(self.date.saturating_mul(1000));
+        let at = self
+            .date
+            .map(|secs| Timestamp::from_millis(secs.saturating_mul(1000)));
+        // What says nothing of its time is not known to be history.
+        let at = at.unwrap_or(context.since);
         let thread = self.message_thread_id.filter(|_| self.is_topic_message);
         Some(Inbound {
             id: self.message_id.to_string(),

@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::fake::{Fake, direct, in_chat, in_group};
 use super::{adding, all_of, behind, heard, telegram};
+use crate::stores::Odd;
 use crate::support::{Counting, Hands, NEVER, Running, start, start_on};
 
 /// Nobody writes from there but the marker.
@@ -31,6 +32,7 @@ async fn over(
 /// What a message comes to.
 async fn outcome(gateway: &Running, fake: &Fake, is_direct: bool, sender: &str) -> &'static str {
     let all = [
+        "failed",
         "direct",
         "group",
         "asked",
@@ -133,6 +135,33 @@ async fn t54_t55_policies_stores_lists_and_groups() {
             // A reply is sent before it is counted.
             assert_eq!(fake.sent(), usize::from(asked), "{policy} {list}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_keeps_out_whoever_it_would_let_in_and_nobody_else() {
+    for (policy, [listed, stranger]) in [
+        ("pairing", ["direct", "failed"]),
+        ("allowlist", ["direct", "policy"]),
+        ("open", ["direct", "policy"]),
+        ("disabled", ["policy", "policy"]),
+    ] {
+        let spare = start().await;
+        let clock = spare.clock.clone();
+        spare.stop().await;
+        let store = Odd {
+            torn: Some("telegram"),
+            ..Odd::default()
+        };
+        let fake = Fake::new("telegram", "default");
+        let settings = telegram(&format!("dmPolicy: '{policy}', allowFrom: [1]"));
+        let gateway = over(store, clock, settings, &fake).await;
+        for (sender, expected) in [("2", stranger), ("1", listed), ("2", stranger)] {
+            let found = outcome(&gateway, &fake, true, sender).await;
+            assert_eq!(found, expected, "{policy} {sender}");
+        }
+        gateway.stop().await;
+        assert_eq!(fake.sent(), 0);
     }
 }
 

@@ -226,3 +226,25 @@ async fn without_channels_there_is_no_send() {
     );
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn t67_nobody_is_told_by_an_account_that_is_turned_off() {
+    let fake = Fake::new("telegram", "off");
+    let settings = telegram("accounts: { off: { enabled: false } }");
+    let gateway = behind(settings, &[&fake]).await;
+    gateway.account("off").request_or_reuse("5").unwrap();
+    let mut admin = gateway.admin().await;
+    let approve = json!({
+        "channel": "telegram", "accountId": "off", "notify": true,
+        "code": gateway.waiting("off")[0].code,
+    });
+    let approved = admin.call("pairing.approve", approve).await.unwrap();
+    assert_eq!(approved["notified"], false, "{approved}");
+    assert_eq!(
+        approved["notNotified"],
+        "the gateway does not run this account"
+    );
+    assert!(gateway.waiting("off").is_empty());
+    gateway.stop().await;
+    assert_eq!(fake.sent(), 0);
+}

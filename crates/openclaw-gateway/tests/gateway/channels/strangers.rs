@@ -204,3 +204,33 @@ async fn t67_a_reply_that_fails_is_no_success_and_takes_nothing_back() {
     assert_eq!(gateway.waiting("default").len(), 1);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn who_could_not_be_told_now_is_told_at_a_later_message() {
+    let fake = Fake::new("telegram", "default");
+    let away = || {
+        Err(SendError::Unavailable {
+            reason: "away".to_owned(),
+        })
+    };
+    *fake.sending.lock().unwrap() = Box::new(move |_| away());
+    let gateway = behind(telegram("allowFrom: [8]"), &[&fake]).await;
+    let mut operator = gateway.asks(&["operator.read"]).await;
+    let says = |text: &'static str| fake.says(in_chat(CHAT, direct("5", text)));
+    says("hello").await;
+    all_of(CHAT, &fake, "8", &mut operator).await;
+    *fake.sending.lock().unwrap() = Box::new(|_| Ok(()));
+    // Not before the pause is over, and then once.
+    says("hello?").await;
+    all_of(CHAT, &fake, "8", &mut operator).await;
+    assert_eq!(fake.sent(), 0);
+    for _ in 0..3 {
+        gateway.pass(60);
+        says("anybody?").await;
+    }
+    let code = gateway.waiting("default")[0].code;
+    assert!(fake.next().await.1.contains(code.as_str()));
+    all_of(CHAT, &fake, "8", &mut operator).await;
+    assert_eq!((fake.sent(), gateway.outcome("asked-untold")), (1, 1));
+    gateway.stop().await;
+}

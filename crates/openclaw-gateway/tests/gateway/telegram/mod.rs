@@ -1,5 +1,6 @@
 //! The Telegram adapter against a Bot API server.
 
+mod following;
 mod polling;
 mod secrecy;
 mod sending;
@@ -84,7 +85,7 @@ impl Rig {
         .unwrap()
         .pace(self.pace.clone())
         .entropy(Arc::new(Counting::default()))
-        .commands([("pair".to_owned(), "Pair a device".to_owned())])
+        .commands([("pair", "Pair a device")], [chat(1), chat(2)])
     }
 
     pub(crate) fn run(&self) -> Bot {

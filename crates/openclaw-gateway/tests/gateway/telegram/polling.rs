@@ -33,14 +33,17 @@ async fn a_message_comes_in() {
 async fn polls_ask_for_messages_and_buttons_and_hang() {
     let rig = Rig::new().await;
     let bot = rig.run();
-    let poll = rig.api.called("getUpdates").await;
-    assert_eq!(
-        poll.params,
-        json!({ "timeout": 30, "allowed_updates": ["message", "callback_query"] })
-    );
+    // The first one only shows that it works.
+    for timeout in [0, 30] {
+        let poll = rig.api.called("getUpdates").await;
+        assert_eq!(
+            poll.params,
+            json!({ "timeout": timeout, "allowed_updates": ["message", "callback_query"] })
+        );
+    }
     // It hangs, and is told to stop: nobody waits for the 30 seconds to be over.
     bot.stop().await;
-    assert_eq!(rig.api.count("getUpdates"), 1);
+    assert_eq!(rig.api.count("getUpdates"), 2);
 }
 
 #[tokio::test]
@@ -269,22 +272,49 @@ async fn a_button_that_is_not_let_go_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn commands_are_told_once_and_after_polling_has_begun() {
+async fn owners_are_told_the_commands_once_and_after_polling_has_begun() {
     let rig = Rig::new().await;
     let mut bot = rig.run();
-    rig.api.called("getUpdates").await;
-    assert_eq!(rig.api.count("setMyCommands"), 0);
-    rig.api.says(555, "one");
-    bot.text().await;
-    let call = rig.api.called("setMyCommands").await;
-    assert_eq!(
-        call.params["commands"],
-        json!([{ "command": "pair", "description": "Pair a device" }])
-    );
-    rig.api.says(555, "two");
+    // Nobody has written yet.
+    for owner in [1, 2] {
+        let call = rig.api.called("setMyCommands").await;
+        assert_eq!(
+            call.params,
+            json!({
+                "commands": [{ "command": "pair", "description": "Pair a device" }],
+                "scope": { "type": "chat", "chat_id": owner },
+            })
+        );
+    }
+    assert!(rig.api.count("getUpdates") > 0);
+    rig.api.says(555, "hello");
     bot.text().await;
     rig.api.confirmed().await;
-    assert_eq!(rig.api.count("setMyCommands"), 1);
+    assert_eq!(rig.api.count("setMyCommands"), 2);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_about_commands_holds_nothing_up() {
+    let rig = Rig::new().await;
+    rig.api.answers("setMyCommands", Answer::Silence);
+    let mut bot = rig.run();
+    rig.api.called("setMyCommands").await;
+    rig.api.says(555, "hello");
+    assert_eq!(bot.text().await, "hello");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn where_there_is_no_owner_nobody_is_told_commands() {
+    let rig = Rig::new().await;
+    let mut bot = Bot::run(rig.adapter().commands([("pair", "Pair a device")], []), 16);
+    for text in ["one", "two"] {
+        rig.api.says(555, text);
+        assert_eq!(bot.text().await, text);
+    }
+    rig.api.confirmed().await;
+    assert_eq!(rig.api.count("setMyCommands"), 0);
     bot.stop().await;
 }
 
@@ -304,6 +334,8 @@ async fn a_server_that_knows_no_commands_is_a_log_line() {
     }
     rig.api.called("setMyCommands").await;
     logs.until("method=\"setMyCommands\"", 1).await;
+    rig.api.says(555, "three");
+    assert_eq!(bot.text().await, "three");
     assert_eq!(
         logs.count("ERROR") + logs.count("WARN"),
         0,

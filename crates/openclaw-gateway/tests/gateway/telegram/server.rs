@@ -75,6 +75,25 @@ struct State {
     next: HashMap<String, VecDeque<Answer>>,
     is_forgetful: bool,
     is_hasty: bool,
+    /// So many polls hang.
+    polls: usize,
+}
+
+/// Counts a poll for as long as it hangs.
+struct Hanging<'s>(&'s Shared);
+
+impl<'s> Hanging<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        shared.state.lock().unwrap().polls += 1;
+        Self(shared)
+    }
+}
+
+impl Drop for Hanging<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().unwrap().polls -= 1;
+        self.0.changed.notify_waiters();
+    }
 }
 
 impl BotApi {
@@ -173,6 +192,17 @@ impl BotApi {
             state.updates.is_empty().then_some(())
         })
         .await;
+    }
+
+    /// How many polls hang.
+    pub(crate) fn polls(&self) -> usize {
+        self.shared.state.lock().unwrap().polls
+    }
+
+    /// Waits until nobody polls, after somebody has.
+    pub(crate) async fn left(&self) {
+        self.until("nobody polls", |state| (state.polls == 0).then_some(()))
+            .await;
     }
 
     /// What it answers the next time that a method is called; several wait in a row.
@@ -282,6 +312,7 @@ impl Shared {
 
     /// Those from `offset` on; those before are forgotten. Waits for one for `timeout` seconds.
     async fn updates(&self, params: &Value) -> Value {
+        let _hanging = Hanging::new(self);
         let offset = params["offset"].as_i64().unwrap_or(i64::MIN);
         let mut is_first = true;
         let some = self.until(|state| {

@@ -20,7 +20,7 @@ const OWNER: i64 = 1000;
 const STRANGER: i64 = 2000;
 
 /// A gateway on a state directory, as `openclaw gateway run` makes one.
-struct Running {
+pub(super) struct Running {
     url: GatewayUrl,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ServeError>>,
@@ -42,7 +42,7 @@ fn install(api: &BotApi, notify: bool) -> TempDir {
     dir
 }
 
-async fn start(dir: &TempDir) -> Running {
+pub(super) async fn start(dir: &TempDir) -> Running {
     let (stop, stopped) = oneshot::channel::<()>();
     let (tell, told) = oneshot::channel();
     let options = ServeOptions {
@@ -67,12 +67,12 @@ async fn start(dir: &TempDir) -> Running {
 }
 
 impl Running {
-    async fn owner(&self) -> (Client, Events) {
+    pub(super) async fn owner(&self) -> (Client, Events) {
         let connect = Connect::to(self.url.clone()).token(TOKEN.into());
         connect.scopes(ScopeSet::admin()).open().await.unwrap()
     }
 
-    async fn stop(self) {
+    pub(super) async fn stop(self) {
         drop(self.stop);
         self.task.await.unwrap().unwrap();
     }

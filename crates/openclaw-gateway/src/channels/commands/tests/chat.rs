@@ -10,7 +10,8 @@ use openclaw_config::Config;
 use pairing_conformance::seeded;
 use pairing_core::device::{Identity, Role, SetupCode};
 use pairing_core::{
-    AccountId, ChannelId, Channels, Clock, GatewayUrl, ManualClock, MemoryStore, Pairing, Timestamp,
+    AccountId, ChannelId, Channels, Clock, GatewayUrl, ManualClock, MemoryStore, Pairing,
+    PairingStore, Timestamp,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot, watch};
@@ -216,8 +217,18 @@ impl World {
 
     /// With more configuration, of the gateway and beside it, in which `PORT` is its port.
     pub(super) async fn with(more: (&str, &str), can: Abilities, files: Option<PathBuf>) -> Self {
+        Self::over(MemoryStore::new(), more, can, files).await
+    }
+
+    /// The same over a store.
+    pub(super) async fn over(
+        store: impl PairingStore + 'static,
+        more: (&str, &str),
+        can: Abilities,
+        files: Option<PathBuf>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_millis(1_795_353_726_325)));
-        let pairing = Pairing::new(MemoryStore::new(), Hands(clock.clone()), seeded(5));
+        let pairing = Pairing::new(store, Hands(clock.clone()), seeded(5));
         Self::on(pairing, clock, Chats::new(can), more, files).await
     }
 

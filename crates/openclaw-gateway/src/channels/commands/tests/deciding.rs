@@ -1,9 +1,13 @@
 //! Decisions are about exactly what was meant.
 
-use pairing_core::Approver;
-use pairing_core::device::RequestId;
+use std::fs;
 
-use super::chat::{Phone, World};
+use pairing_core::device::RequestId;
+use pairing_core::{Approver, Channels};
+use pairing_fs::{FsStore, StateDir};
+
+use super::super::STORE_FAILED;
+use super::chat::{EVERYTHING, LOCAL, Phone, World};
 
 #[tokio::test]
 async fn t19_t20_without_an_id_only_what_came_with_this_chats_code() {
@@ -133,5 +137,39 @@ async fn what_was_decided_elsewhere_is_seen_here() {
     phone.comes(&code).await;
     let status = world.answer("/pair status").await;
     assert!(status.contains("Paired: 1 device."), "{status}");
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn every_command_says_that_the_store_fails() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = StateDir::at(dir.path());
+    for file in [
+        "devices/pending.json",
+        "devices/paired.json",
+        "devices/bootstrap.json",
+        "credentials/telegram-pairing.json",
+    ] {
+        let file = dir.path().join(file);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "{").unwrap();
+    }
+    let store = FsStore::new(&state, Channels::builtin());
+    let world = World::over(store, ("", LOCAL), EVERYTHING, None).await;
+    for command in [
+        "/pair",
+        "/pair qr",
+        "/pair approve",
+        "/pair approve latest",
+        "/pair approve 01234567",
+        "/pair reject ABCDEFGH",
+        "/pair status",
+        "/pair cleanup",
+    ] {
+        let said = world.answer(command).await;
+        assert!(said.contains(STORE_FAILED), "{command}: {said}");
+    }
+    let said = world.answer("/pair pending").await;
+    assert!(said.contains("Not everything could be read"), "{said}");
     world.stop().await;
 }

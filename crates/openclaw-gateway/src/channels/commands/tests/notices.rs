@@ -7,6 +7,7 @@ use pairing_core::device::RequestId;
 
 use super::chat::{EVERYTHING, LOCAL, Phone, Shown, World};
 use crate::channels::Abilities;
+use crate::channels::telegram::logs::Logs;
 
 async fn with_notices() -> World {
     World::with(
@@ -173,6 +174,36 @@ async fn nobody_is_told_unless_asked_for() {
     world.commands.look(false).await;
     let told = world.chats.all();
     assert!(!told.iter().any(|shown| shown.text.contains("sender 4")));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn an_owner_who_cannot_be_told_is_tried_again_and_that_is_said_once() {
+    let mut world = with_notices().await;
+    world.pause().await;
+    world.stranger("2");
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    for _ in 0..3 {
+        *world.chats.fails_from.lock().unwrap() = Some(0);
+        world.commands.look(false).await;
+    }
+    assert_eq!(logs.count("an owner cannot be told"), 1, "{}", logs.text());
+    assert!(world.chats.all().is_empty());
+    world.commands.look(false).await;
+    assert!(notice(&world.chats.all()).is_some());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_for_a_while_is_not_told_again() {
+    let mut world = with_notices().await;
+    world.pause().await;
+    world.stranger("2");
+    world.commands.look(false).await;
+    world.commands.alert(&[], false).await;
+    world.commands.look(false).await;
+    assert_eq!(world.chats.all().len(), 1);
     world.stop().await;
 }
 
