@@ -30,6 +30,7 @@ use crate::listen;
 use crate::lockout::Lockouts;
 use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
+use crate::peers::{self, Peers};
 use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
 use crate::shared::{Chain, Shared, event as frame, event_with, without_addresses};
@@ -59,6 +60,7 @@ pub struct GatewayBuilder {
     tls: Option<Tls>,
     channels: Channels,
     pair_commands: Option<PairCommands>,
+    peers: Option<Peers>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -135,6 +137,13 @@ impl GatewayBuilder {
         }
     }
 
+    /// Is one of several gateways on the same pairing state: it lists the nodes that are connected to the
+    /// others, and nodes can be asked by way of any of them. Decisions go to all of them by the store.
+    pub fn peers(self, peers: Peers) -> Self {
+        let peers = Some(peers);
+        Self { peers, ..self }
+    }
+
     /// Counts in these metrics, which the store may share.
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
@@ -153,6 +162,10 @@ impl GatewayBuilder {
         if !self.channels.adapters.is_empty() {
             self.methods.add_send();
         }
+        let certificate = self.tls.as_ref().map(Tls::fingerprint);
+        if let Some(peers) = &mut self.peers {
+            peers.complete(certificate, self.pairing.now());
+        }
         let limits = &self.settings.limits;
         let listened = self.listeners.first().and_then(|on| on.local_addr().ok());
         let port = listened.map_or(self.settings.port, |address| address.port());
@@ -161,7 +174,8 @@ impl GatewayBuilder {
             lockouts: Lockouts::new(limits),
             waiting: Waiting::new(limits),
             invokes: Invokes::default(),
-            tls_fingerprint: self.tls.as_ref().map(|tls| tls.fingerprint().to_string()),
+            tls_fingerprint: certificate.map(|certificate| certificate.to_string()),
+            peers: self.peers,
             pairing: self.pairing,
             settings: ArcSwap::from_pointee(self.settings),
             methods: self.methods,
@@ -196,6 +210,7 @@ impl Gateway {
             tls: None,
             channels: Channels::default(),
             pair_commands: None,
+            peers: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -221,7 +236,11 @@ impl Gateway {
             shutdown,
         } = self;
         // Before anybody can ask: whoever does is news.
-        let (feed, ready) = FeedThread::start(&shared);
+        let (tell, ready) = oneshot::channel();
+        let feed = Following::start("pairing-feed", &shared, |shared, stop| {
+            feed::follow(shared, stop, tell);
+        });
+        // Dropped untold where there is no such thread.
         let _ = ready.await;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -244,6 +263,12 @@ impl Gateway {
             tasks.spawn(commands.run(Stop::from(stopped.clone())));
         }
         let mut chats = start_channels(&shared, &stopped);
+        let others = shared.peers.as_ref().map(|_| {
+            let announcing = peers::announce(shared.clone(), Stop::from(stopped.clone()));
+            let follow = |shared: &Arc<Shared>, stop: &AtomicBool| peers::follow(shared, stop);
+            let following = Following::start("peers", &shared, follow);
+            (tokio::spawn(announcing), following)
+        });
 
         shutdown.await;
 
@@ -252,7 +277,13 @@ impl Gateway {
         stop.send_replace(true);
         // Each of them sees to it that it ends in time.
         let channels_end = async { while chats.join_next().await.is_some() {} };
-        tokio::join!(say_goodbye(&shared), channels_end);
+        let withdrawn = async {
+            if let Some((announcing, following)) = others {
+                let _ = announcing.await;
+                drop(following);
+            }
+        };
+        tokio::join!(say_goodbye(&shared), channels_end, withdrawn);
         tasks.shutdown().await;
         drop(feed);
         write_down(&shared).await;
@@ -294,24 +325,26 @@ async fn settle(shared: Arc<Shared>, gates: Vec<Arc<Gate>>, mut stop: Stop) {
     }
 }
 
-/// The thread that follows the store. It ends soon after this is dropped.
-struct FeedThread(Arc<AtomicBool>);
+/// A thread that follows something. It ends soon after this is dropped.
+struct Following(Arc<AtomicBool>);
 
-impl FeedThread {
-    /// Starts it; what comes with it tells, or is dropped, when it follows.
-    fn start(shared: &Arc<Shared>) -> (Self, oneshot::Receiver<()>) {
-        let (tell, ready) = oneshot::channel();
+impl Following {
+    fn start(
+        name: &str,
+        shared: &Arc<Shared>,
+        follow: impl FnOnce(&Arc<Shared>, &AtomicBool) + Send + 'static,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let (shared, stopped) = (shared.clone(), stop.clone());
-        let thread = std::thread::Builder::new().name("pairing-feed".to_owned());
-        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped, tell)) {
-            tracing::error!(error = %Chain(&error), "changes of the store are not followed");
+        let thread = std::thread::Builder::new().name(name.to_owned());
+        if let Err(error) = thread.spawn(move || follow(&shared, &stopped)) {
+            tracing::error!(error = %Chain(&error), "changes are not followed: no thread for {name}");
         }
-        (Self(stop), ready)
+        Self(stop)
     }
 }
 
-impl Drop for FeedThread {
+impl Drop for Following {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -335,8 +368,7 @@ async fn presence(shared: Arc<Shared>) {
     loop {
         shared.sessions.changed.notified().await;
         if shared.sessions.any(Session::may_see_presence) {
-            let mut presence = vec![shared.own_presence()];
-            presence.extend(shared.everybody());
+            let presence = shared.everybody();
             let mut changed = PresenceChanged { presence };
             let version = Some(shared.state_version());
             let whole = event_with(event::PRESENCE, &changed, version);

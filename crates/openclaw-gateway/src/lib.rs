@@ -18,6 +18,7 @@ mod listen;
 mod lockout;
 mod methods;
 mod metrics;
+pub mod peers;
 pub mod qr;
 mod reach;
 mod reload;
