@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -25,6 +25,7 @@ use crate::channels::{
 };
 use crate::conn::outbox::End;
 use crate::feed;
+use crate::following::Following;
 use crate::invokes::Invokes;
 use crate::listen;
 use crate::lockout::Lockouts;
@@ -263,11 +264,10 @@ impl Gateway {
             tasks.spawn(commands.run(Stop::from(stopped.clone())));
         }
         let mut chats = start_channels(&shared, &stopped);
-        let others = shared.peers.as_ref().map(|_| {
-            let announcing = peers::announce(shared.clone(), Stop::from(stopped.clone()));
-            let follow = |shared: &Arc<Shared>, stop: &AtomicBool| peers::follow(shared, stop);
-            let following = Following::start("peers", &shared, follow);
-            (tokio::spawn(announcing), following)
+        let mut announcing = JoinSet::new();
+        let following = shared.peers.as_ref().map(|_| {
+            announcing.spawn(peers::announce(shared.clone(), Stop::from(stopped.clone())));
+            Following::start("peers", &shared, |shared, stop| peers::follow(shared, stop))
         });
 
         shutdown.await;
@@ -277,15 +277,10 @@ impl Gateway {
         stop.send_replace(true);
         // Each of them sees to it that it ends in time.
         let channels_end = async { while chats.join_next().await.is_some() {} };
-        let withdrawn = async {
-            if let Some((announcing, following)) = others {
-                let _ = announcing.await;
-                drop(following);
-            }
-        };
+        let withdrawn = async { while announcing.join_next().await.is_some() {} };
         tokio::join!(say_goodbye(&shared), channels_end, withdrawn);
         tasks.shutdown().await;
-        drop(feed);
+        drop((feed, following));
         write_down(&shared).await;
     }
 }
@@ -322,31 +317,6 @@ async fn settle(shared: Arc<Shared>, gates: Vec<Arc<Gate>>, mut stop: Stop) {
         for gate in &gates {
             gate.settle().await;
         }
-    }
-}
-
-/// A thread that follows something. It ends soon after this is dropped.
-struct Following(Arc<AtomicBool>);
-
-impl Following {
-    fn start(
-        name: &str,
-        shared: &Arc<Shared>,
-        follow: impl FnOnce(&Arc<Shared>, &AtomicBool) + Send + 'static,
-    ) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped) = (shared.clone(), stop.clone());
-        let thread = std::thread::Builder::new().name(name.to_owned());
-        if let Err(error) = thread.spawn(move || follow(&shared, &stopped)) {
-            tracing::error!(error = %Chain(&error), "changes are not followed: no thread for {name}");
-        }
-        Self(stop)
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 

@@ -6,6 +6,7 @@ pub mod channels;
 mod conn;
 mod edge;
 mod feed;
+mod following;
 mod fresh;
 #[doc(hidden)]
 pub mod fuzzing;

@@ -1,8 +1,8 @@
 //! Saying who is here, and hearing who is elsewhere.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pairing_core::DeviceId;
@@ -18,7 +18,7 @@ use crate::shared::{Chain, Shared};
 /// What is published is published again after so long.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// At least so long lies between two publications: a crowd that comes at once is one.
+/// At least so long lies between two publications, and two readings: a crowd that comes at once is one.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a wait for news lasts at most.
@@ -31,7 +31,7 @@ const BELIEVED: Duration = Duration::from_secs(30);
 pub(crate) async fn announce(shared: Arc<Shared>, mut stop: Stop) {
     let mut is_well = true;
     loop {
-        let published = publish(&shared, values).await;
+        let published = publish(&shared, |shared, peers| peers.publish(shared)).await;
         note(
             "the directory of gateways cannot be written",
             &published,
@@ -50,21 +50,46 @@ pub(crate) async fn announce(shared: Arc<Shared>, mut stop: Stop) {
     }
     // Where that takes too long, the lease will end it.
     let drain = shared.settings.load().limits.drain;
-    let _ = timeout(drain, publish(&shared, |_, _| BTreeMap::new())).await;
+    let _ = timeout(drain, publish(&shared, |_, peers| peers.withdraw())).await;
 }
 
 async fn publish(
     shared: &Arc<Shared>,
-    values: impl FnOnce(&Shared, &Peers) -> BTreeMap<String, Vec<u8>> + Send + 'static,
+    publish: impl FnOnce(&Shared, &Peers) -> Result<(), DirectoryError> + Send + 'static,
 ) -> Result<(), DirectoryError> {
     let shared = shared.clone();
     let publishing = tokio::task::spawn_blocking(move || match &shared.peers {
-        Some(peers) => peers.directory.publish(&values(&shared, peers)),
+        Some(peers) => publish(&shared, peers),
         None => Ok(()),
     });
     publishing
         .await
         .unwrap_or_else(|error| Err(DirectoryError::new(error)))
+}
+
+impl Peers {
+    fn publish(&self, shared: &Shared) -> Result<(), DirectoryError> {
+        let withdrawn = self.withdrawn();
+        if *withdrawn {
+            return Ok(());
+        }
+        self.directory.publish(&values(shared, self))
+    }
+
+    /// Nothing is published any more from now on.
+    fn withdraw(&self) -> Result<(), DirectoryError> {
+        let mut withdrawn = self.withdrawn();
+        if std::mem::replace(&mut *withdrawn, true) {
+            return Ok(());
+        }
+        self.directory.publish(&BTreeMap::new())
+    }
+
+    fn withdrawn(&self) -> MutexGuard<'_, bool> {
+        self.withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The gateway under its id; each node under the gateway's and its own.
@@ -113,11 +138,18 @@ pub(crate) fn follow(shared: &Shared, stop: &AtomicBool) {
             let is_old = now.since(vouched).is_some_and(|since| since > BELIEVED);
             (is_old && known.take().is_some()).then(View::default)
         };
-        if let Some(view) = view {
-            view.log_changes_since(&peers.view.load());
+        let before = peers.view.load();
+        // What this gateway published itself is no news.
+        if let Some(view) = view.filter(|view| *view != **before) {
+            view.log_changes_since(&before);
             peers.view.store(Arc::new(view));
             shared.sessions.note_elsewhere();
+            std::thread::park_timeout(PAUSE);
         }
+    }
+    // A gateway that was dropped has not said so itself, and its last sessions may go on for a while.
+    if let Err(error) = peers.withdraw() {
+        tracing::warn!(error = %Chain(&error), "others will see later that this gateway has gone");
     }
 }
 

@@ -15,7 +15,7 @@ mod published;
 mod view;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arc_swap::ArcSwap;
 use gateway_protocol::ErrorShape;
@@ -46,6 +46,8 @@ pub(crate) const INVOKE: &str = "/peer/invoke";
 /// Its id and its key pair are made here and die with it: nothing is kept, and nobody has to be told.
 pub struct Peers {
     directory: Box<dyn Directory>,
+    /// The gateway ends; held while something is published, so that nothing is after that.
+    withdrawn: Mutex<bool>,
     own: Announced,
     identity: Identity,
     view: ArcSwap<View>,
@@ -73,6 +75,7 @@ impl Peers {
         };
         Ok(Self {
             directory: Box::new(directory),
+            withdrawn: Mutex::new(false),
             own,
             identity,
             view: ArcSwap::default(),

@@ -10,7 +10,7 @@ use super::GatewayId;
 use super::published::{Announced, At, Connected, Published};
 
 /// What the directory said when it was last read, without what this gateway published itself.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) struct View {
     gateways: BTreeMap<GatewayId, Arc<Announced>>,
     nodes: HashMap<DeviceId, Elsewhere>,
@@ -19,7 +19,7 @@ pub(crate) struct View {
 }
 
 /// A node that is connected to another gateway.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Elsewhere {
     pub(crate) node: Arc<Connected>,
     pub(crate) gateway: Arc<Announced>,
@@ -53,15 +53,14 @@ impl View {
 
     /// Logs which gateways have come and gone since another view.
     pub(super) fn log_changes_since(&self, before: &Self) {
-        let of = |ids: &Self, others: &Self| {
-            let ids = ids.gateways.keys().copied();
-            ids.filter(|id| !others.gateways.contains_key(id))
-                .collect::<Vec<_>>()
+        let missing = |of: &Self, from: &Self| -> Vec<GatewayId> {
+            let ids = of.gateways.keys().copied();
+            ids.filter(|id| !from.gateways.contains_key(id)).collect()
         };
-        for gateway in of(before, self) {
+        for gateway in missing(before, self) {
             tracing::info!(%gateway, "another gateway has gone");
         }
-        for gateway in of(self, before) {
+        for gateway in missing(self, before) {
             tracing::info!(%gateway, "another gateway is there");
         }
         if self.odd > before.odd {

@@ -187,6 +187,11 @@ impl Running {
         self.pairing.devices().approve(&id, &owner).unwrap();
     }
 
+    /// Ends the gateway without a word.
+    pub(crate) fn kill(self) {
+        self.task.abort();
+    }
+
     /// Stops the gateway, and waits until it has.
     pub(crate) async fn stop(mut self) {
         let _ = self.stop.take().unwrap().send(());

@@ -129,6 +129,23 @@ async fn the_newest_connection_of_a_node_counts() {
 }
 
 #[tokio::test]
+async fn a_gateway_that_is_killed_is_gone_with_all_it_published() {
+    let cluster = Cluster::new();
+    let (one, _) = cluster.gateway("one").await;
+    let (two, two_id) = cluster.gateway("two").await;
+    let mut admin = one.admin().await;
+    let device = two.device();
+    let _node = two.node_device(&device, &["ping"]).await;
+    until(&mut admin, |all| has(all, &device.id())).await;
+    two.kill();
+    until(&mut admin, |all| {
+        !has(all, &two_id) && !has(all, &device.id())
+    })
+    .await;
+    one.stop().await;
+}
+
+#[tokio::test]
 async fn a_gateway_that_has_vanished_has_no_nodes() {
     let cluster = Cluster::new();
     let (one, _) = cluster.gateway("one").await;
