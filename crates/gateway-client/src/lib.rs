@@ -52,3 +52,4 @@ pub use event::ClientEvent;
 pub use gateway_protocol::{Fingerprint, ParseFingerprintError};
 pub use keeper::{HeldToken, KeepError, TokenKeeper};
 pub use link::{Disconnect, Link, LinkEvent};
+pub use tls::pinned;

@@ -9,25 +9,40 @@ use tokio_rustls::rustls::client::danger::{
 use tokio_rustls::rustls::crypto::{self, CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, OtherError,
+    RootCertStore, SignatureScheme, WantsVerifier,
 };
 
 use crate::{ConnectError, Fingerprint, error::Cause};
 
 /// How a certificate is judged. Reads the system's certificates unless one is pinned: it blocks.
 pub(crate) fn config(pinned: Option<Fingerprint>) -> Result<ClientConfig, ConnectError> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| ConnectError::Tls(Cause::of(&error)))?;
-    Ok(match pinned {
-        Some(expected) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pinned { expected, provider })),
-        None => builder.with_root_certificates(roots()?),
+    let failed = |error| ConnectError::Tls(Cause::of(&error));
+    if let Some(expected) = pinned {
+        return self::pinned(expected).map_err(failed);
     }
-    .with_no_client_auth())
+    let builder = builder(ring::default_provider().into()).map_err(failed)?;
+    let builder = builder.with_root_certificates(roots()?);
+    Ok(builder.with_no_client_auth())
+}
+
+/// Encryption that takes the certificate with this fingerprint and no other, whoever signed it and whatever
+/// name it bears.
+pub fn pinned(expected: Fingerprint) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Arc::new(Pinned {
+        expected,
+        provider: Arc::clone(&provider),
+    });
+    let builder = builder(provider)?.dangerous();
+    let builder = builder.with_custom_certificate_verifier(verifier);
+    Ok(builder.with_no_client_auth())
+}
+
+fn builder(
+    provider: Arc<CryptoProvider>,
+) -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, Error> {
+    ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()
 }
 
 fn roots() -> Result<RootCertStore, ConnectError> {
@@ -44,8 +59,7 @@ fn roots() -> Result<RootCertStore, ConnectError> {
     }
 }
 
-/// Takes one certificate and no other, whoever signed it and whatever name it bears. That the other side
-/// has its key is checked as ever.
+/// Takes one certificate and no other. That the other side has its key is checked as ever.
 #[derive(Debug)]
 struct Pinned {
     expected: Fingerprint,

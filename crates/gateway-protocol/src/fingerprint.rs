@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of a certificate, as setup codes carry it.
 ///
-/// Shown as 64 lower-case hexadecimal digits; no secret.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// Shown and serialised as 64 lower-case hexadecimal digits; no secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Fingerprint([u8; 32]);
 
 /// The text is no fingerprint.
@@ -69,6 +71,20 @@ fn nibble(digit: u8) -> Result<u8, ParseFingerprintError> {
         b'0'..=b'9' => Ok(digit - b'0'),
         b'a'..=b'f' => Ok(digit - b'a' + 10),
         _ => Err(ParseFingerprintError),
+    }
+}
+
+impl From<Fingerprint> for String {
+    fn from(fingerprint: Fingerprint) -> Self {
+        fingerprint.to_string()
+    }
+}
+
+impl TryFrom<String> for Fingerprint {
+    type Error = ParseFingerprintError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
     }
 }
 

@@ -94,7 +94,10 @@ pub struct Presence {
     /// Tells two of them apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
-    /// `self` or `connect`.
+    /// The gateway that it is connected to, where that is another one of those on the same pairing state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
+    /// `self`, `peer` for another gateway, or `connect`.
     pub reason: String,
     /// One line for people.
     pub text: String,

@@ -56,6 +56,22 @@ pub struct NodeEntry {
     pub paired: bool,
     /// Is it connected?
     pub connected: bool,
+    /// The gateway that it is connected to, where that is not the one that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<NodeGateway>,
+}
+
+/// One of several gateways on the same pairing state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeGateway {
+    /// Tells it from others, until it is started anew.
+    pub id: String,
+    /// Where other gateways reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// A name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
 }
 
 /// The parameters of `node.describe`.

@@ -7,8 +7,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use hyper::HeaderMap;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use openclaw_config::Config;
-use pairing_core::{Entropy, EntropyError, ManualClock, MemoryStore, Pairing, Timestamp};
+use pairing_core::{
+    DeviceKey, Entropy, EntropyError, ManualClock, MemoryStore, Pairing, Timestamp,
+};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, join, sink, split};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
@@ -22,6 +26,7 @@ pub use crate::channels::commands::{Notify, PairCommand};
 use crate::channels::telegram::update;
 use crate::conn;
 use crate::edge::{Arrival, Origin};
+use crate::peers::{Forwarded, Outcome, Proof, Published};
 use crate::{Gateway, Overrides, Settings};
 
 /// What is made of an update of Telegram's: its id, what is in it, and the pressed button that waits for an
@@ -34,6 +39,33 @@ pub fn telegram_updates(result: &str, me: i64) -> Option<Vec<TelegramUpdate>> {
     let updates = update::parse(result, update::Context { me, since }).ok()?;
     let updates = updates.into_iter();
     Some(updates.map(|it| (it.id, it.what, it.query)).collect())
+}
+
+/// What is made of the header of a call of another gateway: as it would be written, and whether it is signed by
+/// this key; `None` where it is no such header.
+pub fn peer_call(header: &[u8], key: &DeviceKey) -> Option<(Vec<u8>, bool)> {
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, HeaderValue::from_bytes(header).ok()?);
+    let proof = Proof::read(&headers)?;
+    let written = proof.header()?.as_bytes().to_vec();
+    Some((written, proof.is_signed_by(key)))
+}
+
+/// Reads the body of a call of another gateway; what it says, written anew.
+pub fn peer_body(body: &[u8]) -> Option<Vec<u8>> {
+    let asked: Forwarded = serde_json::from_slice(body).ok()?;
+    serde_json::to_vec(&asked).ok()
+}
+
+/// Reads the answer to a call of another gateway; what it says, written anew.
+pub fn peer_answer(body: &[u8]) -> Option<Vec<u8>> {
+    let outcome: Outcome = serde_json::from_slice(body).ok()?;
+    serde_json::to_vec(&outcome).ok()
+}
+
+/// Reads a value that a gateway publishes; what it says, written anew.
+pub fn peer_value(value: &[u8]) -> Option<Vec<u8>> {
+    Published::parse(value).map(|published| published.to_value())
 }
 
 type Failure = Box<dyn Error + Send + Sync>;

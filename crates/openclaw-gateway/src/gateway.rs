@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -26,11 +26,13 @@ use crate::channels::{
 };
 use crate::conn::outbox::End;
 use crate::feed;
+use crate::following::Following;
 use crate::invokes::Invokes;
 use crate::listen;
 use crate::lockout::Lockouts;
 use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
+use crate::peers::{self, Peers};
 use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
 use crate::shared::{Chain, Shared, event as frame, event_with, without_addresses};
@@ -63,6 +65,7 @@ pub struct GatewayBuilder {
     channels: Channels,
     roster: Roster,
     pair_commands: Option<PairCommands>,
+    peers: Option<Peers>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -153,6 +156,13 @@ impl GatewayBuilder {
         }
     }
 
+    /// Is one of several gateways on the same pairing state: it lists the nodes that are connected to the
+    /// others, and nodes can be asked by way of any of them. Decisions go to all of them by the store.
+    pub fn peers(self, peers: Peers) -> Self {
+        let peers = Some(peers);
+        Self { peers, ..self }
+    }
+
     /// Counts in these metrics, which the store may share.
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
@@ -175,6 +185,10 @@ impl GatewayBuilder {
         self.roster.look(&self.settings.config);
         let adapters = Arc::new(self.roster.adapters());
         self.channels.adapters.store(adapters);
+        let certificate = self.tls.as_ref().map(Tls::fingerprint);
+        if let Some(peers) = &mut self.peers {
+            peers.complete(certificate, self.pairing.now());
+        }
         let limits = &self.settings.limits;
         let listened = self.listeners.first().and_then(|on| on.local_addr().ok());
         let port = listened.map_or(self.settings.port, |address| address.port());
@@ -183,7 +197,8 @@ impl GatewayBuilder {
             lockouts: Lockouts::new(limits),
             waiting: Waiting::new(limits),
             invokes: Invokes::default(),
-            tls_fingerprint: self.tls.as_ref().map(|tls| tls.fingerprint().to_string()),
+            tls_fingerprint: certificate.map(|certificate| certificate.to_string()),
+            peers: self.peers,
             pairing: self.pairing,
             settings: ArcSwap::from_pointee(self.settings),
             methods: self.methods,
@@ -221,6 +236,7 @@ impl Gateway {
             channels: Channels::default(),
             roster: Roster::default(),
             pair_commands: None,
+            peers: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -248,7 +264,11 @@ impl Gateway {
             shutdown,
         } = self;
         // Before anybody can ask: whoever does is news.
-        let (feed, ready) = FeedThread::start(&shared);
+        let (tell, ready) = oneshot::channel();
+        let feed = Following::start("pairing-feed", &shared, |shared, stop| {
+            feed::follow(shared, stop, tell);
+        });
+        // Dropped untold where there is no such thread.
         let _ = ready.await;
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -275,7 +295,12 @@ impl Gateway {
         let mut chats = JoinSet::new();
         let (gates, shown) = watch::channel(Vec::new());
         chats.spawn(settle(shared.clone(), shown, Stop::from(stopped.clone())));
-        chats.spawn(roster.run(shared.clone(), gates, reloaded, Stop::from(stopped)));
+        chats.spawn(roster.run(shared.clone(), gates, reloaded, Stop::from(stopped.clone())));
+        let mut announcing = JoinSet::new();
+        let following = shared.peers.as_ref().map(|_| {
+            announcing.spawn(peers::announce(shared.clone(), Stop::from(stopped.clone())));
+            Following::start("peers", &shared, |shared, stop| peers::follow(shared, stop))
+        });
 
         shutdown.await;
 
@@ -284,9 +309,10 @@ impl Gateway {
         stop.send_replace(true);
         // Each of them sees to it that it ends in time.
         let channels_end = async { while chats.join_next().await.is_some() {} };
-        tokio::join!(say_goodbye(&shared), channels_end);
+        let withdrawn = async { while announcing.join_next().await.is_some() {} };
+        tokio::join!(say_goodbye(&shared), channels_end, withdrawn);
         tasks.shutdown().await;
-        drop(feed);
+        drop((feed, following));
         write_down(&shared).await;
     }
 }
@@ -303,29 +329,6 @@ async fn settle(shared: Arc<Shared>, gates: watch::Receiver<Vec<Arc<Gate>>>, mut
         for gate in gates {
             gate.settle().await;
         }
-    }
-}
-
-/// The thread that follows the store. It ends soon after this is dropped.
-struct FeedThread(Arc<AtomicBool>);
-
-impl FeedThread {
-    /// Starts it; what comes with it tells, or is dropped, when it follows.
-    fn start(shared: &Arc<Shared>) -> (Self, oneshot::Receiver<()>) {
-        let (tell, ready) = oneshot::channel();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped) = (shared.clone(), stop.clone());
-        let thread = std::thread::Builder::new().name("pairing-feed".to_owned());
-        if let Err(error) = thread.spawn(move || feed::follow(&shared, &stopped, tell)) {
-            tracing::error!(error = %Chain(&error), "changes of the store are not followed");
-        }
-        (Self(stop), ready)
-    }
-}
-
-impl Drop for FeedThread {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -347,8 +350,7 @@ async fn presence(shared: Arc<Shared>) {
     loop {
         shared.sessions.changed.notified().await;
         if shared.sessions.any(Session::may_see_presence) {
-            let mut presence = vec![shared.own_presence()];
-            presence.extend(shared.everybody());
+            let presence = shared.everybody();
             let mut changed = PresenceChanged { presence };
             let version = Some(shared.state_version());
             let whole = event_with(event::PRESENCE, &changed, version);

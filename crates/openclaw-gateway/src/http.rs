@@ -19,10 +19,11 @@ use crate::conn;
 use crate::edge::Arrival;
 use crate::lockout::Subject;
 use crate::metrics::Metrics;
+use crate::peers;
 use crate::shared::{Chain, Shared};
 use crate::sockets::Permit;
 
-type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// The other side of a socket.
 pub(crate) struct Peer {
@@ -58,6 +59,11 @@ pub(crate) async fn answer(
     };
     if request.headers().contains_key(header::UPGRADE) {
         return upgrade(request, arrival, peer, shared);
+    }
+    if let (&Method::POST, peers::INVOKE, Some(own)) =
+        (request.method(), request.uri().path(), &shared.peers)
+    {
+        return peers::answer(request, &arrival, peer, shared, own).await;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");
@@ -164,7 +170,7 @@ fn text(status: StatusCode, text: impl Into<String>) -> Answer {
     answer
 }
 
-fn machine(status: StatusCode, body: String) -> Answer {
+pub(crate) fn machine(status: StatusCode, body: String) -> Answer {
     let mut answer = Response::new(Full::from(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();

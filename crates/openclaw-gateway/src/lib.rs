@@ -6,6 +6,7 @@ pub mod channels;
 mod conn;
 mod edge;
 mod feed;
+mod following;
 mod fresh;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -18,6 +19,7 @@ mod listen;
 mod lockout;
 mod methods;
 mod metrics;
+pub mod peers;
 pub mod qr;
 mod reach;
 mod reload;

@@ -19,6 +19,8 @@ pub enum Class {
     DeviceToken,
     /// A pairing token.
     PairingToken,
+    /// The signature of another gateway.
+    Peer,
 }
 
 /// Whose failures are counted together.
@@ -48,6 +50,11 @@ impl Subject {
     /// Who guesses at pairing tokens from an address.
     pub fn pairing_token(address: IpAddr) -> Self {
         Self::of(Class::PairingToken, address, None)
+    }
+
+    /// Who calls from an address as if they were a gateway.
+    pub fn peer(address: IpAddr) -> Self {
+        Self::of(Class::Peer, address, None)
     }
 
     /// The kind of credential.

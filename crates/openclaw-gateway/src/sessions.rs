@@ -238,6 +238,7 @@ impl Session {
             device_id,
             roles: vec![self.role()],
             scopes: self.scopes().clone(),
+            gateway: None,
             reason: "connect".to_owned(),
             text: format!("{kind}: {name} · mode {}", client.mode),
             ts: self.connected_at.as_millis(),
@@ -296,6 +297,8 @@ pub(crate) struct Sessions {
     pub(crate) changed: Notify,
     /// Somebody went.
     pub(crate) gone: Notify,
+    /// A node came or went.
+    pub(crate) nodes: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -335,9 +338,10 @@ impl Sessions {
                 .or_default()
                 .push(session.number);
         }
+        let is_node = session.role() == Role::Node;
         inner.all.insert(session.number, session);
         drop(inner);
-        self.has_changed();
+        self.has_changed(is_node);
         true
     }
 
@@ -360,7 +364,7 @@ impl Sessions {
             }
         }
         drop(inner);
-        self.has_changed();
+        self.has_changed(session.role() == Role::Node);
         self.gone.notify_waiters();
     }
 
@@ -426,9 +430,17 @@ impl Sessions {
             .any(|session| is_entitled(session))
     }
 
-    fn has_changed(&self) {
+    /// Notes that others are there than before, at other gateways.
+    pub(crate) fn note_elsewhere(&self) {
+        self.has_changed(false);
+    }
+
+    fn has_changed(&self, is_node: bool) {
         self.version.fetch_add(1, Ordering::Relaxed);
         self.changed.notify_one();
+        if is_node {
+            self.nodes.notify_one();
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

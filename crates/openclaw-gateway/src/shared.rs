@@ -20,6 +20,7 @@ use crate::invokes::Invokes;
 use crate::lockout::Lockouts;
 use crate::methods::Methods;
 use crate::metrics::Metrics;
+use crate::peers::Peers;
 use crate::sessions::{Session, Sessions};
 use crate::settings::Settings;
 use crate::sockets::Waiting;
@@ -38,6 +39,8 @@ pub(crate) struct Shared {
     /// Told of requests by the feed.
     pub(crate) news: broadcast::Sender<News>,
     pub(crate) channels: Channels,
+    /// Other gateways on the same state, where there may be any.
+    pub(crate) peers: Option<Peers>,
     /// The port that it listens on.
     pub(crate) port: u16,
     /// What setup codes say of the certificate.
@@ -94,6 +97,9 @@ impl Shared {
         let is_shown = shown.clone().any(|session| session.number == viewer.number);
         let mut presence = vec![self.own_presence()];
         presence.extend(shown.map(|session| session.presence()));
+        if viewer.may_see_presence() {
+            presence.extend(self.elsewhere());
+        }
         // Where somebody connects from is for those who decide about them.
         if !viewer.may_see_nodes() {
             without_addresses(&mut presence);
@@ -104,10 +110,20 @@ impl Shared {
         presence
     }
 
+    /// The gateway, everybody, and who is elsewhere.
     pub(crate) fn everybody(&self) -> Vec<Presence> {
         let all = self.sessions.all();
         let shown = all.iter().rev().take(MOST_PRESENT);
-        shown.map(|session| session.presence()).collect()
+        std::iter::once(self.own_presence())
+            .chain(shown.map(|session| session.presence()))
+            .chain(self.elsewhere())
+            .collect()
+    }
+
+    /// Other gateways, and the nodes that are connected there.
+    fn elsewhere(&self) -> Vec<Presence> {
+        let peers = self.peers.as_ref();
+        peers.map_or_else(Vec::new, |peers| peers.presence(MOST_PRESENT))
     }
 
     pub(crate) fn own_presence(&self) -> Presence {
@@ -122,7 +138,8 @@ impl Shared {
             device_id: None,
             roles: Vec::new(),
             scopes: pairing_core::ScopeSet::default(),
-            instance_id: None,
+            instance_id: self.peers.as_ref().map(|peers| peers.id().to_string()),
+            gateway: None,
             reason: "self".to_owned(),
             text: format!("Gateway: version {VERSION}"),
             ts: self.pairing.now().as_millis(),

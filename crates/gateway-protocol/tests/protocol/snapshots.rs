@@ -116,6 +116,7 @@ fn hello(auth: HelloAuth) -> HelloOk {
                 roles: Vec::new(),
                 scopes: [].into_iter().collect(),
                 instance_id: None,
+                gateway: None,
                 reason: "self".to_owned(),
                 text: "Gateway: gatewayhost".to_owned(),
                 ts: 1_795_353_766_609,

@@ -128,6 +128,13 @@ fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
         (true, None) => "yes".to_owned(),
         (true, Some(since)) => text::ago(now, since),
     };
+    let connected = match &node.gateway {
+        None => connected,
+        Some(at) => {
+            let name = at.name.as_ref().or(at.url.as_ref()).unwrap_or(&at.id);
+            format!("{connected}, at {}", escape(name))
+        }
+    };
     let said = [&node.platform, &node.device_family];
     let said = said.into_iter().flatten();
     let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
@@ -144,4 +151,36 @@ fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
         commands.join(", "),
         text::said(node.remote_ip.as_deref()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_node_that_is_connected_elsewhere_is_shown_with_where() {
+        let connected = |gateway: serde_json::Value| {
+            let node = json!({
+                "nodeId": "mac", "connectedAtMs": 0, "paired": true, "connected": true,
+                "gateway": gateway,
+            });
+            let node = serde_json::from_value(node).unwrap();
+            let [.., connected, _, _] = of_entry(&node, Timestamp::from_millis(0), false);
+            connected
+        };
+        let here = connected(json!(null));
+        let id = "4a2730bf-9cdc-4ab1-8568-625bcde8d0e9";
+        for (gateway, shown) in [
+            (
+                json!({ "id": id, "name": "attic\u{1b}", "url": "ws://10.0.0.2" }),
+                "attic\\u{1b}",
+            ),
+            (json!({ "id": id, "url": "ws://10.0.0.2" }), "ws://10.0.0.2"),
+            (json!({ "id": id }), id),
+        ] {
+            assert_eq!(connected(gateway), format!("{here}, at {shown}"));
+        }
+    }
 }

@@ -1,20 +1,34 @@
 //! Asking a connected node to do something.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_protocol::invoke::{InvokeParams, InvokeRequest, InvokeResult, Invoked, NodeEvent};
 use gateway_protocol::{ErrorShape, event::INVOKE_REQUEST};
-use pairing_core::DeviceId;
+use pairing_core::{DeviceId, escape};
 use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Call, Reply, of_list};
-use crate::shared;
+use crate::peers::{self, Announced, CallError, Forwarded, Place};
+use crate::shared::{self, Chain, Shared};
 
-/// `node.invoke`: to the newest connection of the node, what it offers there and was approved for.
+/// `node.invoke`: here, or by way of the gateway that the node is connected to.
 pub(super) async fn invoke(call: Call) -> Reply {
     let params: InvokeParams = call.params()?;
-    let shared = &call.shared;
+    let id = DeviceId::parse(&params.node_id).ok();
+    let invoked = match id.and_then(|id| call.shared.place(id)) {
+        Some(Place::Elsewhere(at)) => elsewhere(&call, &at.gateway, params).await?,
+        Some(Place::Here(_)) | None => here(&call.shared, params).await?,
+    };
+    call.reply(&invoked)
+}
+
+/// Asks the newest connection that a node has here for what it offers there and was approved for.
+pub(crate) async fn here(
+    shared: &Arc<Shared>,
+    params: InvokeParams,
+) -> Result<Invoked, ErrorShape> {
     let id = DeviceId::parse(&params.node_id).ok();
     let node = id.and_then(|id| Some((id, shared.sessions.newest_node(id)?)));
     let Some((id, node)) = node else {
@@ -26,7 +40,7 @@ pub(super) async fn invoke(call: Call) -> Reply {
         .commands
         .iter()
         .any(|offered| offered == command);
-    if !(offers && is_approved(&call, id, command).await?) {
+    if !(offers && is_approved(shared, id, command).await?) {
         return Err(
             ErrorShape::invalid("node command not allowed").with_details(json!({
                 "code": "COMMAND_NOT_ALLOWED",
@@ -34,7 +48,7 @@ pub(super) async fn invoke(call: Call) -> Reply {
             })),
         );
     }
-    let wait = wait(&call, params.timeout_ms);
+    let wait = wait(shared, params.timeout_ms);
     let request = InvokeRequest {
         id: shared
             .id()
@@ -42,7 +56,7 @@ pub(super) async fn invoke(call: Call) -> Reply {
         node_id: params.node_id.into(),
         command: params.command.into(),
         params_json: params.params.map(|params| params.to_string()),
-        timeout_ms: Some(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        timeout_ms: Some(millis(wait)),
         idempotency_key: Some(params.idempotency_key.into()),
     };
     let mut on_its_way = shared.invokes.expect(request.id.clone(), node.number);
@@ -50,7 +64,7 @@ pub(super) async fn invoke(call: Call) -> Reply {
     let result = match timeout(wait, on_its_way.answer()).await {
         Ok(Some(result)) => result,
         Ok(None) => return Err(failed("NOT_CONNECTED", "node disconnected")),
-        Err(_) => return Err(failed("TIMEOUT", "node invoke timed out")),
+        Err(_) => return Err(timed_out()),
     };
     if !result.ok {
         let error = result.error.unwrap_or_default();
@@ -58,7 +72,7 @@ pub(super) async fn invoke(call: Call) -> Reply {
         return Err(ErrorShape::unavailable(message.to_owned())
             .with_details(json!({ "code": error.code, "nodeError": error })));
     }
-    call.reply(&Invoked {
+    Ok(Invoked {
         ok: true,
         node_id: request.node_id,
         command: request.command,
@@ -67,8 +81,39 @@ pub(super) async fn invoke(call: Call) -> Reply {
     })
 }
 
-async fn is_approved(call: &Call, id: DeviceId, command: &str) -> Result<bool, ErrorShape> {
-    let devices = call.pairing().devices();
+/// Asks another gateway. What it says of the node is passed on as it is.
+async fn elsewhere(
+    call: &Call,
+    gateway: &Announced,
+    params: InvokeParams,
+) -> Result<Invoked, ErrorShape> {
+    let asked = Forwarded {
+        asked_by: call.approver().id().to_string(),
+        node_id: params.node_id,
+        command: params.command,
+        params: params.params,
+        timeout_ms: millis(wait(&call.shared, params.timeout_ms)),
+        idempotency_key: params.idempotency_key,
+    };
+    match peers::call(&call.shared, gateway, &asked).await {
+        Ok(outcome) => outcome.into(),
+        Err(CallError::Deadline(_)) => Err(timed_out()),
+        Err(error) => {
+            tracing::warn!(gateway = %gateway.id, error = %Chain(&error), "a gateway cannot be asked");
+            let gateway = gateway.shown();
+            let name = gateway.name.as_ref().or(gateway.url.as_ref());
+            let message = format!(
+                "node is connected to another gateway, which cannot be asked: {}",
+                escape(name.unwrap_or(&gateway.id))
+            );
+            let details = json!({ "code": "NODE_ELSEWHERE", "gateway": gateway });
+            Err(ErrorShape::unavailable(message).with_details(details))
+        }
+    }
+}
+
+async fn is_approved(shared: &Shared, id: DeviceId, command: &str) -> Result<bool, ErrorShape> {
+    let devices = shared.pairing.devices();
     let asking = tokio::task::spawn_blocking(move || devices.commands(id));
     let approved = asking
         .await
@@ -77,10 +122,18 @@ async fn is_approved(call: &Call, id: DeviceId, command: &str) -> Result<bool, E
     Ok(approved.is_some_and(|approved| approved.contains(command)))
 }
 
-fn wait(call: &Call, asked_ms: Option<u64>) -> Duration {
-    let limits = &call.shared.settings.load().limits;
+fn wait(shared: &Shared, asked_ms: Option<u64>) -> Duration {
+    let limits = &shared.settings.load().limits;
     let asked = asked_ms.map_or(limits.invoke_timeout, Duration::from_millis);
     asked.min(limits.max_invoke_timeout)
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn timed_out() -> ErrorShape {
+    failed("TIMEOUT", "node invoke timed out")
 }
 
 fn failed(code: &str, message: &str) -> ErrorShape {
@@ -108,7 +161,7 @@ pub(super) fn event(call: &Call) -> Reply {
     let event: NodeEvent = call.params()?;
     tracing::debug!(
         connection = call.session.id,
-        event = %pairing_core::escape(&event.event).limit(64),
+        event = %escape(&event.event).limit(64),
         "a node says that something happened"
     );
     call.reply(&json!({ "ok": true }))

@@ -23,6 +23,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
 
+pub(crate) use invoke::here as invoke_here;
+
 use crate::sessions::{Deciding, Session};
 use crate::shared::{Chain, Shared};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_protocol::device::RequestParams;
-use gateway_protocol::invoke::{DescribeParams, NodeEntries, NodeEntry};
+use gateway_protocol::invoke::{DescribeParams, NodeEntries, NodeEntry, NodeGateway};
 use gateway_protocol::node::{
     ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenameParams, NodeRenamed,
     NodeRequestParams, NodeRequested, Verified, VerifyParams,
@@ -13,7 +13,7 @@ use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, Secr
 use pairing_core::{Approver, DeviceError};
 
 use super::{Call, Reply, of_device, of_list};
-use crate::sessions::Session;
+use crate::peers::{Connected, Place};
 
 pub(super) fn list(call: &Call) -> Reply {
     call.params::<Empty>()?;
@@ -46,11 +46,15 @@ fn entries(call: &Call) -> Result<Vec<NodeEntry>, ErrorShape> {
     let devices = paired.paired.iter();
     let nodes = devices.filter(|device| device.standing(Role::Node).is_some());
     let mut entries: Vec<_> = nodes
-        .map(|device| {
-            of_device_node(
-                device,
-                call.shared.sessions.newest_node(device.id).as_deref(),
-            )
+        .map(|device| match call.shared.place(device.id) {
+            Some(Place::Here(session)) => {
+                let connected = Connected::of(device.id, &session);
+                of_device_node(device, Some(&connected), None)
+            }
+            Some(Place::Elsewhere(at)) => {
+                of_device_node(device, Some(&at.node), Some(at.gateway.shown()))
+            }
+            None => of_device_node(device, None, None),
         })
         .chain(legacy.paired.iter().map(of_legacy))
         .collect();
@@ -65,34 +69,38 @@ fn entries(call: &Call) -> Result<Vec<NodeEntry>, ErrorShape> {
     Ok(entries)
 }
 
-fn of_device_node(device: &Device, session: Option<&Session>) -> NodeEntry {
+fn of_device_node(
+    device: &Device,
+    connected: Option<&Connected>,
+    gateway: Option<NodeGateway>,
+) -> NodeEntry {
     let info = &device.info;
-    let client = session.map(|session| &session.client);
     NodeEntry {
         node_id: device.id.to_string(),
         display_name: info
             .display_name
             .clone()
-            .or_else(|| client?.display_name.clone()),
+            .or_else(|| connected?.display_name.clone()),
         platform: info.platform.clone(),
-        version: client.map(|client| client.version.clone()),
+        version: connected.map(|node| node.version.clone()),
         device_family: info.device_family.clone(),
-        model_identifier: client.and_then(|client| client.model_identifier.clone()),
+        model_identifier: connected.and_then(|node| node.model_identifier.clone()),
         remote_ip: info.remote_ip.clone(),
-        caps: client.map_or_else(Vec::new, |client| client.caps.clone()),
-        commands: session.map_or_else(Vec::new, |session| live_commands(device, session)),
-        permissions: client.map_or_else(BTreeMap::new, |client| client.permissions.clone()),
-        connected_at_ms: session.map(|session| session.connected_at.as_millis()),
+        caps: connected.map_or_else(Vec::new, |node| node.caps.clone()),
+        commands: connected.map_or_else(Vec::new, |node| live_commands(device, node)),
+        permissions: connected.map_or_else(BTreeMap::new, |node| node.permissions.clone()),
+        connected_at_ms: connected.map(|node| node.since_ms),
         paired: true,
-        connected: session.is_some(),
+        connected: connected.is_some(),
+        gateway,
     }
 }
 
-/// What a node offers on this connection, as far as it has been approved.
-fn live_commands(device: &Device, session: &Session) -> Vec<String> {
+/// What a node offers on its connection, as far as it has been approved.
+fn live_commands(device: &Device, connected: &Connected) -> Vec<String> {
     let standing = device.standing(Role::Node);
     let approved = standing.and_then(|role| role.commands.as_ref());
-    let offered = session.client.commands.iter();
+    let offered = connected.commands.iter();
     let none = BTreeSet::new();
     let approved = approved.unwrap_or(&none);
     offered
@@ -117,6 +125,7 @@ fn of_legacy(node: &Node) -> NodeEntry {
         connected_at_ms: None,
         paired: true,
         connected: false,
+        gateway: None,
     }
 }
 

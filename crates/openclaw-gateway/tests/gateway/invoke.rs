@@ -6,11 +6,11 @@ use crate::shown::shown;
 use crate::support::{Device, start};
 use crate::talk::Talk;
 
-fn ask(device: &Device, command: &str) -> Value {
+pub(crate) fn ask(device: &Device, command: &str) -> Value {
     json!({ "nodeId": device.id(), "command": command, "idempotencyKey": "k" })
 }
 
-async fn answer(node: &mut Talk, request: &Value, result: Value) -> Value {
+pub(crate) async fn answer(node: &mut Talk, request: &Value, result: Value) -> Value {
     let mut params = json!({ "id": request["id"], "nodeId": request["nodeId"], "ok": true });
     for (name, value) in result.as_object().unwrap() {
         params[name] = value.clone();

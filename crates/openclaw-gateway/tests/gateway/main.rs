@@ -25,6 +25,7 @@ mod invoke;
 mod lockout;
 mod methods;
 mod nodes;
+mod peers;
 mod proof;
 mod recorded;
 mod refusals;

@@ -98,6 +98,18 @@ pub(crate) async fn start_on(
     build: impl FnOnce(GatewayBuilder) -> GatewayBuilder,
 ) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    start_at(listener, pairing, clock, entropy, settings, build)
+}
+
+/// The same on a socket that is there already: its address is known beforehand.
+pub(crate) fn start_at(
+    listener: TcpListener,
+    pairing: Pairing,
+    clock: Hands,
+    entropy: Counting,
+    settings: Settings,
+    build: impl FnOnce(GatewayBuilder) -> GatewayBuilder,
+) -> Running {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let builder = Gateway::builder(pairing.clone(), settings)
@@ -173,6 +185,11 @@ impl Running {
         let id = pairing_core::device::RequestId::parse(request).unwrap();
         let owner = Approver::terminal("ann");
         self.pairing.devices().approve(&id, &owner).unwrap();
+    }
+
+    /// Ends the gateway without a word.
+    pub(crate) fn kill(self) {
+        self.task.abort();
     }
 
     /// Stops the gateway, and waits until it has.

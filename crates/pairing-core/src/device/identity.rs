@@ -80,8 +80,11 @@ impl Identity {
         version: PayloadVersion,
     ) -> Result<String, InvalidField> {
         let payload = fields.payload(version)?;
-        let signature = self.signing.sign(payload.as_bytes());
-        Ok(text::to_base64url(&signature.to_bytes()))
+        Ok(text::to_base64url(&self.sign_bytes(payload.as_bytes())))
+    }
+
+    pub(super) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+        self.signing.sign(message).to_bytes()
     }
 }
 

@@ -12,6 +12,7 @@ mod ids;
 mod json;
 mod key;
 mod limits;
+mod message;
 mod node;
 pub(crate) mod nodes;
 mod payload;

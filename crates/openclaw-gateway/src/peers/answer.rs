@@ -1,0 +1,151 @@
+//! A call of another gateway, answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::{Request, StatusCode};
+use pairing_core::escape;
+use tokio::time::{sleep, timeout};
+
+use super::proof::{TOLERANCE, Untimely};
+use super::{Forwarded, GatewayId, Outcome, Peers, Proof, longest};
+use crate::edge::Arrival;
+use crate::http::{Answer, Peer, machine};
+use crate::lockout::{Locked, Subject};
+use crate::methods;
+use crate::shared::Shared;
+
+/// For the body of a call.
+const BODY: Duration = Duration::from_secs(30);
+
+/// Why a call is not answered: for the log. Whoever calls learns that it was not, and nothing else.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Locked(#[from] Locked),
+    #[error("it does not say who calls")]
+    Unsigned,
+    #[error("no gateway {0} is announced")]
+    Unknown(GatewayId),
+    #[error("it is for gateway {0}")]
+    Misdirected(GatewayId),
+    #[error("it is not signed by that gateway")]
+    Signature,
+    #[error(
+        "its time is not within {} s of this machine's: set both clocks",
+        TOLERANCE.as_secs()
+    )]
+    Stale,
+    #[error("it has been made before")]
+    Replayed,
+    #[error("too many calls in the last minutes")]
+    Full,
+    #[error("its body is too long, or does not come in time")]
+    Length,
+    #[error("its body is not the one that was signed")]
+    Body,
+    #[error("what it asks for is not understood: does that gateway have another version?")]
+    Meaning,
+}
+
+/// Answers a call; never passes it on.
+pub(crate) async fn answer(
+    request: Request<Incoming>,
+    arrival: &Arrival,
+    peer: &Peer,
+    shared: &Arc<Shared>,
+    peers: &Peers,
+) -> Answer {
+    let mut answer = match admit(request, arrival, peer, shared, peers).await {
+        Ok((from, asked)) => {
+            tracing::info!(
+                gateway = %from,
+                by = %escape(&asked.asked_by).limit(128),
+                node = %escape(&asked.node_id).limit(64),
+                command = %escape(&asked.command).limit(64),
+                "a node is asked by way of another gateway"
+            );
+            let outcome = Outcome::from(methods::invoke_here(shared, asked.into()).await);
+            // Nothing in it can fail to be written.
+            machine(
+                StatusCode::OK,
+                serde_json::to_string(&outcome).unwrap_or_default(),
+            )
+        }
+        Err(refused) => {
+            shared.metrics.refused("peer");
+            tracing::warn!(peer = %arrival.address, reason = %refused, "a call of another gateway is refused");
+            let counts = !matches!(refused, Refused::Locked(_));
+            let subject = Subject::peer(arrival.address);
+            let delay = counts.then(|| shared.lockouts.failed(subject, shared.pairing.now()));
+            sleep(delay.flatten().unwrap_or_default()).await;
+            machine(
+                StatusCode::UNAUTHORIZED,
+                r#"{"error":"unauthorized"}"#.to_owned(),
+            )
+        }
+    };
+    // There is one call on each connection: it has given up its place among those that wait.
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(CONNECTION, close);
+    answer
+}
+
+/// Who calls, and for what. Nothing of the body is read before the signature is found to be right.
+async fn admit(
+    request: Request<Incoming>,
+    arrival: &Arrival,
+    peer: &Peer,
+    shared: &Shared,
+    peers: &Peers,
+) -> Result<(GatewayId, Forwarded), Refused> {
+    let (now, subject) = (shared.pairing.now(), Subject::peer(arrival.address));
+    shared.lockouts.check(subject, now)?;
+    let proof = Proof::read(request.headers()).ok_or(Refused::Unsigned)?;
+    let key = peers
+        .view
+        .load()
+        .gateway(proof.from)
+        .map(|caller| caller.key);
+    let key = key.ok_or(Refused::Unknown(proof.from))?;
+    if proof.to != peers.id() {
+        return Err(Refused::Misdirected(proof.to));
+    }
+    if !proof.is_signed_by(&key) {
+        return Err(Refused::Signature);
+    }
+    peers.calls.take(&proof, now)?;
+    // It is in: its connection does not count among those that are not.
+    drop(peer.take_permit());
+    let body = read(request.into_body(), longest(shared)).await?;
+    if !proof.is_of(&body) {
+        return Err(Refused::Body);
+    }
+    let asked = serde_json::from_slice(&body).map_err(|_| Refused::Meaning)?;
+    shared.lockouts.succeeded(subject);
+    Ok((proof.from, asked))
+}
+
+async fn read(body: Incoming, longest: usize) -> Result<Bytes, Refused> {
+    if body.size_hint().lower() > longest as u64 {
+        return Err(Refused::Length);
+    }
+    let read = timeout(BODY, Limited::new(body, longest).collect()).await;
+    match read {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) | Err(_) => Err(Refused::Length),
+    }
+}
+
+impl From<Untimely> for Refused {
+    fn from(untimely: Untimely) -> Self {
+        match untimely {
+            Untimely::Stale => Self::Stale,
+            Untimely::Replayed => Self::Replayed,
+            Untimely::Full => Self::Full,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! A call to another gateway.
+
+use std::time::Duration;
+
+use gateway_protocol::Fingerprint;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
+use hyper::{Request, StatusCode, Uri};
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use pairing_core::{EntropyError, GatewayUrl};
+use tokio::time::timeout;
+use tokio_rustls::rustls;
+
+use super::{Announced, Forwarded, INVOKE, Outcome, Proof, longest};
+use crate::shared::Shared;
+
+/// Connecting takes no longer.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// What a call may take beyond the time that the node has.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// There is no answer of the other gateway.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("this gateway has no others beside it")]
+    Alone,
+    #[error("it announces no URL")]
+    Nowhere,
+    #[error("calls cannot be made to the URL that it announces")]
+    Url,
+    #[error("it announces a wss:// URL and no certificate")]
+    NoCertificate,
+    #[error("no encryption")]
+    Tls(#[source] rustls::Error),
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    #[error("the call cannot be written")]
+    Request,
+    #[error("no connection can be made: it does not listen, or shows another certificate")]
+    Connect(#[source] hyper_util::client::legacy::Error),
+    #[error("the connection was lost")]
+    Lost(#[source] hyper_util::client::legacy::Error),
+    #[error("it refuses the call, with status {0}: its log says why")]
+    Refused(StatusCode),
+    #[error("its answer is too long, ends early or is not understood")]
+    Answer,
+    #[error("it does not answer in {} s", .0.as_secs_f32())]
+    Deadline(Duration),
+}
+
+/// Asks the gateway that a node is connected to. On an error the node may have been asked, or not.
+///
+/// A connection is made for each call, so that none is lost to one that the other side was just closing.
+pub(crate) async fn call(
+    shared: &Shared,
+    to: &Announced,
+    asked: &Forwarded,
+) -> Result<Outcome, CallError> {
+    let peers = shared.peers.as_ref().ok_or(CallError::Alone)?;
+    let url = to.url.as_ref().ok_or(CallError::Nowhere)?;
+    let body = serde_json::to_vec(asked).map_err(|_| CallError::Request)?;
+    let mut nonce = [0; 16];
+    shared.entropy.fill(&mut nonce)?;
+    let (own, now) = (peers.id(), shared.pairing.now());
+    let proof = Proof::sign(&peers.identity, own, to.id, now, nonce, &body);
+    let request = Request::post(uri(url).ok_or(CallError::Url)?)
+        .header(AUTHORIZATION, proof.header().ok_or(CallError::Request)?)
+        .header(CONTENT_TYPE, "application/json")
+        .header(CONNECTION, "close")
+        .body(Full::from(body))
+        .map_err(|_| CallError::Request)?;
+
+    let within = Duration::from_millis(asked.timeout_ms).saturating_add(MARGIN);
+    let longest = longest(shared);
+    let exchange = async {
+        if url.is_encrypted() {
+            let certificate = to.tls_fingerprint.ok_or(CallError::NoCertificate)?;
+            exchange(encrypted(certificate)?, request, longest).await
+        } else {
+            exchange(tcp(), request, longest).await
+        }
+    };
+    let late = CallError::Deadline(within);
+    timeout(within, exchange).await.unwrap_or(Err(late))
+}
+
+async fn exchange(
+    connector: impl Connect + Clone + Send + Sync + 'static,
+    request: Request<Full<Bytes>>,
+    longest: usize,
+) -> Result<Outcome, CallError> {
+    let client = Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build(connector);
+    let answer = client.request(request).await.map_err(|error| {
+        if error.is_connect() {
+            CallError::Connect(error)
+        } else {
+            CallError::Lost(error)
+        }
+    })?;
+    if answer.status() != StatusCode::OK {
+        return Err(CallError::Refused(answer.status()));
+    }
+    let body = Limited::new(answer.into_body(), longest).collect().await;
+    let body = body.map_err(|_| CallError::Answer)?.to_bytes();
+    serde_json::from_slice(&body).map_err(|_| CallError::Answer)
+}
+
+fn tcp() -> HttpConnector {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(CONNECT));
+    tcp.set_nodelay(true);
+    tcp
+}
+
+fn encrypted(
+    certificate: Fingerprint,
+) -> Result<impl Connect + Clone + Send + Sync + 'static, CallError> {
+    let tls = gateway_client::pinned(certificate).map_err(CallError::Tls)?;
+    let builder = HttpsConnectorBuilder::new().with_tls_config(tls);
+    Ok(builder.https_only().enable_http1().wrap_connector(tcp()))
+}
+
+/// Where calls go at a gateway's URL; `None` where they cannot.
+fn uri(url: &GatewayUrl) -> Option<Uri> {
+    let (_, rest) = url.as_str().split_once("://")?;
+    let scheme = if url.is_encrypted() { "https" } else { "http" };
+    let rest = Some(rest.trim_end_matches('/')).filter(|rest| !rest.contains(['?', '%']))?;
+    format!("{scheme}://{rest}{INVOKE}").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use openclaw_config::Config;
+    use pairing_core::{ManualClock, MemoryStore, Pairing, Timestamp};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+    use serde_json::json;
+    use tokio::net::TcpListener;
+    use tokio::time::Instant;
+
+    use super::super::{MemoryDirectory, Peers};
+    use super::*;
+    use crate::{Gateway, Overrides, Settings};
+
+    fn entropy() -> Mutex<ChaCha20Rng> {
+        Mutex::new(ChaCha20Rng::seed_from_u64(1))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_that_says_nothing_is_waited_for_a_little_longer_than_a_node() {
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("ws://{}", silent.local_addr().unwrap());
+        let peers = Peers::new(MemoryDirectory::new().lease(), &entropy()).unwrap();
+        let to = peers.url(GatewayUrl::parse(&url).unwrap()).own;
+        let config = Config::parse("{ gateway: { auth: { token: 'token' } } }").unwrap();
+        let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
+        let clock = ManualClock::new(Timestamp::from_millis(0));
+        let pairing = Pairing::new(MemoryStore::new(), clock, entropy());
+        let peers = Peers::new(MemoryDirectory::new().lease(), &entropy()).unwrap();
+        let shared = Gateway::builder(pairing, settings)
+            .peers(peers)
+            .build()
+            .shared();
+        let asked = serde_json::from_value(json!({
+            "askedBy": "ann", "nodeId": "n", "command": "ping", "timeoutMs": 2000,
+            "idempotencyKey": "k",
+        }));
+        let begun = Instant::now();
+        let error = call(&shared, &to, &asked.unwrap()).await.unwrap_err();
+        let within = Duration::from_secs(2) + MARGIN;
+        assert!(
+            matches!(error, CallError::Deadline(after) if after == within),
+            "{error:?}"
+        );
+        assert_eq!(begun.elapsed(), within);
+    }
+
+    #[test]
+    fn calls_go_below_the_url_that_is_announced() {
+        for (url, expected) in [
+            (
+                "ws://127.0.0.1:18789",
+                Some("http://127.0.0.1:18789/peer/invoke"),
+            ),
+            (
+                "WSS://gw.example/a/",
+                Some("https://gw.example/a/peer/invoke"),
+            ),
+            ("wss://[fd00::1]:7", Some("https://[fd00::1]:7/peer/invoke")),
+            ("ws://[fe80::1%25eth0]:7", None),
+            ("wss://gw.example/?a", None),
+        ] {
+            let found = uri(&GatewayUrl::parse(url).unwrap()).map(|uri| uri.to_string());
+            assert_eq!(found.as_deref(), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Saying who is here, and hearing who is elsewhere.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use pairing_core::DeviceId;
+use pairing_core::device::Role;
+use tokio::time::{sleep, timeout};
+
+use super::published::{At, Connected, Published};
+use super::{DirectoryError, Peers, View};
+use crate::channels::Stop;
+use crate::sessions::Session;
+use crate::shared::{Chain, Shared};
+
+/// What is published is published again after so long.
+const AGAIN: Duration = Duration::from_secs(10);
+
+/// At least so long lies between two publications, and two readings: a crowd that comes at once is one.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a wait for news lasts at most.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// So long what the directory said last is believed while it cannot be read: gateways may have gone meanwhile.
+const BELIEVED: Duration = Duration::from_secs(30);
+
+/// Publishes that this gateway is there and which nodes are connected to it; when it stops, that nothing is.
+pub(crate) async fn announce(shared: Arc<Shared>, mut stop: Stop) {
+    let mut is_well = true;
+    loop {
+        let published = publish(&shared, |shared, peers| peers.publish(shared)).await;
+        note(
+            "the directory of gateways cannot be written",
+            &published,
+            &mut is_well,
+        );
+        let next = async {
+            sleep(PAUSE).await;
+            // Nothing is lost meanwhile: who comes is remembered until somebody asks.
+            let _ = timeout(AGAIN, shared.sessions.nodes.notified()).await;
+        };
+        tokio::select! {
+            biased;
+            () = stop.wait() => break,
+            () = next => {}
+        }
+    }
+    // Where that takes too long, the lease will end it.
+    let drain = shared.settings.load().limits.drain;
+    let _ = timeout(drain, publish(&shared, |_, peers| peers.withdraw())).await;
+}
+
+async fn publish(
+    shared: &Arc<Shared>,
+    publish: impl FnOnce(&Shared, &Peers) -> Result<(), DirectoryError> + Send + 'static,
+) -> Result<(), DirectoryError> {
+    let shared = shared.clone();
+    let publishing = tokio::task::spawn_blocking(move || match &shared.peers {
+        Some(peers) => publish(&shared, peers),
+        None => Ok(()),
+    });
+    publishing
+        .await
+        .unwrap_or_else(|error| Err(DirectoryError::new(error)))
+}
+
+impl Peers {
+    fn publish(&self, shared: &Shared) -> Result<(), DirectoryError> {
+        let withdrawn = self.withdrawn();
+        if *withdrawn {
+            return Ok(());
+        }
+        self.directory.publish(&values(shared, self))
+    }
+
+    /// Nothing is published any more from now on.
+    fn withdraw(&self) -> Result<(), DirectoryError> {
+        let mut withdrawn = self.withdrawn();
+        if std::mem::replace(&mut *withdrawn, true) {
+            return Ok(());
+        }
+        self.directory.publish(&BTreeMap::new())
+    }
+
+    fn withdrawn(&self) -> MutexGuard<'_, bool> {
+        self.withdrawn
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The gateway under its id; each node under the gateway's and its own.
+fn values(shared: &Shared, peers: &Peers) -> BTreeMap<String, Vec<u8>> {
+    let own = peers.id();
+    let sessions = shared.sessions.all();
+    let is_node = |session: &&Arc<Session>| session.role() == Role::Node && session.is_live();
+    let nodes = sessions.iter().filter(is_node);
+    // Oldest first: the newest connection of a node is the one that stays.
+    let nodes: BTreeMap<DeviceId, &Session> = nodes
+        .filter_map(|session| Some((session.device()?.id(), session.as_ref())))
+        .collect();
+    let nodes = nodes.into_iter().map(|(id, session)| {
+        let node = Connected::of(id, session);
+        let value = Published::Node(At { gateway: own, node }).to_value();
+        (format!("{own}/{id}"), value)
+    });
+    let gateway = Published::Gateway(peers.own.clone()).to_value();
+    std::iter::once((own.to_string(), gateway))
+        .chain(nodes)
+        .collect()
+}
+
+/// Follows what the others publish until told to stop. Blocks: it has a thread of its own.
+pub(crate) fn follow(shared: &Shared, stop: &AtomicBool) {
+    let Some(peers) = &shared.peers else { return };
+    let (mut known, mut is_well) = (None, true);
+    let mut vouched = shared.pairing.now();
+    while !stop.load(Ordering::Relaxed) {
+        let read = peers.directory.read(known, WAIT);
+        note(
+            "the directory of gateways cannot be read",
+            &read,
+            &mut is_well,
+        );
+        let now = shared.pairing.now();
+        let view = if let Ok(contents) = read {
+            vouched = now;
+            contents.map(|contents| {
+                known = Some(contents.version);
+                View::read(&contents.values, peers.id())
+            })
+        } else {
+            // The directory waits where it can; where it cannot, neither must this turn hot.
+            std::thread::park_timeout(WAIT);
+            let is_old = now.since(vouched).is_some_and(|since| since > BELIEVED);
+            (is_old && known.take().is_some()).then(View::default)
+        };
+        let before = peers.view.load();
+        // What this gateway published itself is no news.
+        if let Some(view) = view.filter(|view| *view != **before) {
+            view.log_changes_since(&before);
+            peers.view.store(Arc::new(view));
+            shared.sessions.note_elsewhere();
+            std::thread::park_timeout(PAUSE);
+        }
+    }
+    // A gateway that was dropped has not said so itself, and its last sessions may go on for a while.
+    if let Err(error) = peers.withdraw() {
+        tracing::warn!(error = %Chain(&error), "others will see later that this gateway has gone");
+    }
+}
+
+/// Logs what has changed.
+fn note<T>(what: &str, result: &Result<T, DirectoryError>, is_well: &mut bool) {
+    if std::mem::replace(is_well, result.is_ok()) != result.is_ok() {
+        match result {
+            Ok(_) => tracing::info!("the directory of gateways works again"),
+            Err(error) => tracing::error!(error = %Chain(error), "{what}"),
+        }
+    }
+}
