@@ -43,6 +43,8 @@ pub struct Etcd {
     pub tls: EtcdTls,
     /// How long approved senders are served while it cannot be reached.
     pub grace: Duration,
+    /// Where the other gateways reach this one, as it is written.
+    pub peer_url: Option<String>,
 }
 
 /// What an encrypted connection to a cluster is made with.
@@ -68,6 +70,7 @@ impl Default for Etcd {
             password: None,
             tls: EtcdTls::default(),
             grace: Duration::from_secs(30),
+            peer_url: None,
         }
     }
 }
@@ -104,6 +107,7 @@ impl State {
         }
         let tls = tls(at.child("tls", reader), reader);
         let grace = at.count("graceSeconds", 0..=3600, reader);
+        let peer_url = at.text("peerUrl", reader);
         at.finish(reader);
         Self {
             store,
@@ -114,6 +118,7 @@ impl State {
                 password,
                 tls,
                 grace: grace.map_or(usual.grace, Duration::from_secs),
+                peer_url,
             },
         }
     }

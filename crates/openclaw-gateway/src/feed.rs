@@ -47,6 +47,18 @@ struct Stale {
     sessions: BTreeSet<DeviceId>,
 }
 
+/// The store does not answer: each further question would wait as long.
+struct Unreachable;
+
+impl Stale {
+    fn add(&mut self, other: Self) {
+        self.devices |= other.devices;
+        self.nodes |= other.nodes;
+        self.channels.extend(other.channels);
+        self.sessions.extend(other.sessions);
+    }
+}
+
 /// Follows the store until told to stop; tells when everything from then on is news. Blocks: it has a
 /// thread of its own.
 pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Sender<()>) {
@@ -136,18 +148,27 @@ impl Feed<'_> {
 
     /// Ends the sessions of a device that do not hold any more. What cannot be read now ends nothing:
     /// it is looked at again.
-    fn recheck(&mut self, device: DeviceId) {
+    fn recheck(&mut self, device: DeviceId) -> Result<(), Unreachable> {
         let devices = self.shared.pairing.devices();
-        let failed = Cell::new(false);
+        let failure = Cell::new(None);
         let ended = self.shared.sessions.end_of_device(device, None, |session| {
             let holds = session.device().map(|proof| devices.still_holds(proof));
-            failed.set(failed.get() || matches!(holds, Some(Err(_))));
-            matches!(holds, Some(Ok(false)))
+            match holds {
+                Some(Ok(holds)) => !holds,
+                Some(Err(error)) => {
+                    failure.set(Some(error.0));
+                    false
+                }
+                None => false,
+            }
         });
-        if failed.get() {
-            self.stale.sessions.insert(device);
-        }
         note_ended(device, ended);
+        match failure.into_inner() {
+            Some(error) => self.later(&error, |stale| {
+                stale.sessions.insert(device);
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Ends the sessions of roles that were rotated since: one that came by the shared secret stands on
@@ -164,41 +185,42 @@ impl Feed<'_> {
         note_ended(device.id, ended);
     }
 
-    /// Reads what is stale. What cannot be read stays stale, and is tried again.
+    /// Reads what is stale. What cannot be read stays stale, and is tried again; from a store that does not
+    /// answer at all, nothing more is asked now.
     fn read_anew(&mut self, tell: bool) {
-        let stale = std::mem::take(&mut self.stale);
-        let pairing = self.shared.pairing.clone();
-        for device in stale.sessions {
-            self.recheck(device);
+        let mut stale = std::mem::take(&mut self.stale);
+        let read = self.read_stale(&mut stale, tell);
+        if read.is_err() {
+            self.stale.add(stale);
         }
-        if stale.devices {
+    }
+
+    /// Takes out of `stale` what it has asked for.
+    fn read_stale(&mut self, stale: &mut Stale, tell: bool) -> Result<(), Unreachable> {
+        let pairing = self.shared.pairing.clone();
+        while let Some(device) = stale.sessions.pop_first() {
+            self.recheck(device)?;
+        }
+        if std::mem::take(&mut stale.devices) {
             match pairing.devices().list(&self.viewer) {
                 Ok(list) => {
                     list.paired.iter().for_each(|d| self.end_rotated(d));
-                    let now = list
-                        .pending
-                        .into_iter()
-                        .map(|r| (r.id.clone(), r))
-                        .collect();
-                    self.devices(now, tell);
+                    let pending = list.pending.into_iter();
+                    self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
                 }
-                Err(error) => self.later(&error.0, |stale| stale.devices = true),
+                Err(error) => self.later(&error.0, |stale| stale.devices = true)?,
             }
         }
-        if stale.nodes {
+        if std::mem::take(&mut stale.nodes) {
             match pairing.nodes().list(&self.viewer) {
                 Ok(list) => {
-                    let now = list
-                        .pending
-                        .into_iter()
-                        .map(|r| (r.id.clone(), r))
-                        .collect();
-                    self.nodes(now, tell);
+                    let pending = list.pending.into_iter();
+                    self.nodes(pending.map(|r| (r.id.clone(), r)).collect(), tell);
                 }
-                Err(error) => self.later(&error.0, |stale| stale.nodes = true),
+                Err(error) => self.later(&error.0, |stale| stale.nodes = true)?,
             }
         }
-        for id in stale.channels {
+        while let Some(id) = stale.channels.pop_first() {
             let Ok(channel) = pairing.channel(id.as_str()) else {
                 continue;
             };
@@ -209,14 +231,24 @@ impl Feed<'_> {
                 }
                 Err(error) => self.later(&error.0, |stale| {
                     stale.channels.insert(id.clone());
-                }),
+                })?,
             }
         }
+        Ok(())
     }
 
-    fn later(&mut self, error: &StoreError, stale: impl Fn(&mut Stale)) {
+    /// Leaves something for later; an error where everything else may wait, too.
+    fn later(
+        &mut self,
+        error: &StoreError,
+        stale: impl FnOnce(&mut Stale),
+    ) -> Result<(), Unreachable> {
         tracing::debug!(error = %Chain(error), "what waits cannot be read");
         stale(&mut self.stale);
+        match error {
+            StoreError::Unreachable { .. } => Err(Unreachable),
+            _ => Ok(()),
+        }
     }
 
     fn devices(&mut self, now: BTreeMap<RequestId, DeviceRequest>, tell: bool) {

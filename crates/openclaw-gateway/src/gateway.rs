@@ -5,7 +5,6 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -37,6 +36,7 @@ use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
 use crate::shared::{Chain, Shared, event as frame, event_with, without_addresses};
 use crate::sockets::Waiting;
+use crate::store_health::StoreHealth;
 use crate::tls::Tls;
 
 /// A gateway that has everything it needs: [`run`](Self::run) it.
@@ -66,6 +66,7 @@ pub struct GatewayBuilder {
     roster: Roster,
     pair_commands: Option<PairCommands>,
     peers: Option<Peers>,
+    grace: Option<Duration>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -163,6 +164,14 @@ impl GatewayBuilder {
         Self { peers, ..self }
     }
 
+    /// Sets how long devices go on that were approved before, while the store cannot be reached: others may
+    /// end their approval meanwhile. After that their calls are answered UNAVAILABLE until it can. For
+    /// good, unless set.
+    pub fn grace(self, grace: Duration) -> Self {
+        let grace = Some(grace);
+        Self { grace, ..self }
+    }
+
     /// Counts in these metrics, which the store may share.
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
@@ -208,7 +217,7 @@ impl GatewayBuilder {
             channels: self.channels,
             port,
             started: Instant::now(),
-            store_is_well: AtomicBool::new(true),
+            store: StoreHealth::new(self.grace),
         };
         Gateway {
             shared: Arc::new(shared),
@@ -237,6 +246,7 @@ impl Gateway {
             roster: Roster::default(),
             pair_commands: None,
             peers: None,
+            grace: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }

@@ -1,7 +1,6 @@
 //! HTTP: the upgrade, and the few pages for machines.
 
 use std::net::IpAddr;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -68,7 +67,7 @@ pub(crate) async fn answer(
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");
     }
-    let is_well = shared.store_is_well.load(Ordering::Relaxed);
+    let is_well = shared.store.is_well();
     match request.uri().path() {
         "/healthz" => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
         "/readyz" if is_well => machine(StatusCode::OK, json!({ "ok": true }).to_string()),

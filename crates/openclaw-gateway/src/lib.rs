@@ -30,6 +30,7 @@ mod settings;
 mod shared;
 mod sockets;
 pub mod store;
+mod store_health;
 mod tls;
 pub mod words;
 

@@ -1,6 +1,6 @@
 //! Where a phone finds the gateway: what setup codes carry.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use openclaw_config::{Bind, Config};
 use pairing_core::device::{GatewayUrl, GatewayUrlError};
@@ -131,6 +131,29 @@ impl Reach {
         let url = url.map_err(|source| ReachError::Configured { key, source })?;
         Ok(Self::at(url, key))
     }
+}
+
+/// Where other gateways reach this one: where the configuration says, or at an address that it listens on,
+/// other machines' first. `None` where it listens nowhere.
+pub(crate) fn peer_url(
+    config: &Config,
+    listens_on: &[SocketAddr],
+    encrypted: bool,
+    interfaces: &Interfaces,
+) -> Result<Option<GatewayUrl>, GatewayUrlError> {
+    if let Some(named) = &config.state.etcd.peer_url {
+        return GatewayUrl::parse(named).map(Some);
+    }
+    let found = listens_on.iter().filter_map(|at| {
+        let ip = if at.ip().is_unspecified() {
+            interfaces.lan_address()?
+        } else {
+            at.ip()
+        };
+        let text = address(&ip.to_string(), at.port(), encrypted);
+        Some((ip.is_loopback(), GatewayUrl::parse(&text).ok()?))
+    });
+    Ok(found.min_by_key(|(is_loopback, _)| *is_loopback).map(|(_, url)| url))
 }
 
 fn address(host: &str, port: u16, encrypted: bool) -> String {

@@ -8,13 +8,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openclaw_config::{Bind, Config, LoadError, Secret};
-use pairing_core::{Clock as _, Pairing, PairingBuilder};
+use pairing_core::{Clock as _, EntropyError, GatewayUrlError, Pairing, PairingBuilder};
 use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 
 use crate::channels::{owners_path, with_first_owner};
+use crate::peers::Peers;
+use crate::reach::peer_url;
 use crate::shared::Chain;
 use crate::store::{self, OpenError, Opened, Use};
+use crate::tls::host_name;
 use crate::{
     BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
     Metrics, Overrides, Reload, Settings, SettingsError, Timed, Tls, TlsError, TlsFiles,
@@ -81,6 +84,12 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// `state.peerUrl` is no address.
+    #[error("state.peerUrl is no address of a gateway")]
+    PeerUrl(#[from] GatewayUrlError),
+    /// No key can be drawn.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
     /// The addresses of this machine cannot be told.
     #[error("cannot list the network interfaces")]
     Interfaces(#[source] io::Error),
@@ -105,7 +114,10 @@ impl ServeError {
                 "choose another address with --bind, gateway.bind or gateway.customBindHost"
                     .to_owned()
             }
-            Self::Interfaces(_) => return None,
+            Self::PeerUrl(_) => {
+                "write it as wss://host:port, or as ws://host:port on a private network".to_owned()
+            }
+            Self::Interfaces(_) | Self::Entropy(_) => return None,
         })
     }
 }
@@ -143,6 +155,7 @@ pub async fn serve(
 
     let metrics = Metrics::new();
     let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
+    let (directory, grace) = (opened.directory.clone(), opened.grace);
     let pairing = service(&state, opened, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
@@ -165,6 +178,19 @@ pub async fn serve(
     }
     if let Some(address) = addresses.first() {
         instance.listens_on(address.port());
+    }
+    if let Some(grace) = grace {
+        builder = builder.grace(grace);
+    }
+    if let Some(directory) = directory {
+        let mut peers = Peers::new(directory, &SystemEntropy)?;
+        if let Some(url) = peer_url(&config, &addresses, fingerprint.is_some(), &interfaces)? {
+            peers = peers.url(url);
+        }
+        if let Some(name) = host_name() {
+            peers = peers.name(name);
+        }
+        builder = builder.peers(peers);
     }
     let gateway = builder.build();
     let reload = follow(&state, &var, overrides, gateway.handle());

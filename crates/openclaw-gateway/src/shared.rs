@@ -1,6 +1,5 @@
 //! What all connections share.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -24,6 +23,7 @@ use crate::peers::Peers;
 use crate::sessions::{Session, Sessions};
 use crate::settings::Settings;
 use crate::sockets::Waiting;
+use crate::store_health::StoreHealth;
 
 /// The state of a gateway that runs.
 pub(crate) struct Shared {
@@ -46,8 +46,8 @@ pub(crate) struct Shared {
     /// What setup codes say of the certificate.
     pub(crate) tls_fingerprint: Option<String>,
     pub(crate) started: Instant,
-    /// Could the store be read when that was last tried?
-    pub(crate) store_is_well: AtomicBool,
+    /// How the store is.
+    pub(crate) store: StoreHealth,
 }
 
 /// Shown of who is connected: the newest.
@@ -70,7 +70,7 @@ impl Shared {
     /// How the gateway is, for anybody who is connected.
     pub(crate) fn health(&self) -> Value {
         json!({
-            "ok": self.store_is_well.load(Ordering::Relaxed),
+            "ok": self.store.is_well(),
             "ts": self.pairing.now().as_millis(),
             "durationMs": 0,
         })
@@ -149,7 +149,7 @@ impl Shared {
     pub(crate) fn state_version(&self) -> StateVersion {
         StateVersion {
             presence: self.sessions.version(),
-            health: u64::from(!self.store_is_well.load(Ordering::Relaxed)),
+            health: u64::from(!self.store.is_well()),
         }
     }
 
@@ -174,13 +174,12 @@ impl Shared {
 
     /// Notes what the store has come to.
     pub(crate) fn note_store<T>(&self, result: &Result<T, StoreError>) {
-        let is_well = result.is_ok();
-        if self.store_is_well.swap(is_well, Ordering::Relaxed) != is_well {
-            match result {
-                Ok(_) => tracing::info!("the store works again"),
-                Err(error) => tracing::error!(error = %Chain(error), "the store fails"),
-            }
-        }
+        self.store.note(result, self.pairing.now());
+    }
+
+    /// May this session still do what it was approved for?
+    pub(crate) fn vouches_for(&self, session: &Session) -> bool {
+        session.device().is_none() || self.store.vouches(self.pairing.now())
     }
 }
 

@@ -4,10 +4,13 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use openclaw_config::{Config, Fault, Store};
 use pairing_core::{Channels, Limits, PairingStore, StoreError};
 use pairing_fs::{FsStore, StateDir, discovered_channels};
+
+use crate::peers::Directory;
 
 /// A store, and what the service on it has to go by.
 #[derive(Clone)]
@@ -18,6 +21,10 @@ pub struct Opened {
     pub channels: Channels,
     /// The usual limits; with several machines those for clocks that are apart.
     pub limits: Limits,
+    /// Where gateways that share it find each other.
+    pub directory: Option<Arc<dyn Directory>>,
+    /// How long approvals count while it cannot be reached; where it is this machine's own, for good.
+    pub grace: Option<Duration>,
 }
 
 /// For how long a store is used.
@@ -97,6 +104,8 @@ pub fn files(state: &StateDir) -> Opened {
         store: Arc::new(FsStore::new(state, channels.clone())),
         channels,
         limits: Limits::default(),
+        directory: None,
+        grace: None,
     }
 }
 
@@ -119,6 +128,7 @@ pub fn etcd(_: &StateDir, _: &Config, _: Option<&Path>, _: Use) -> Result<Opened
 
 #[cfg(feature = "etcd")]
 mod cluster {
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     use openclaw_config::{Etcd, EtcdTls};
@@ -127,10 +137,11 @@ mod cluster {
     use zeroize::Zeroizing;
 
     use super::{
-        Arc, Channels, Config, Fault, Limits, OpenError, Opened, Path, StateDir, Use,
+        Arc, Directory, Channels, Config, Fault, Limits, OpenError, Opened, Path, StateDir, Use,
         discovered_channels,
     };
     use crate::settings::expand;
+    use crate::peers::{Contents, DirectoryError};
 
     /// How far the clocks of several machines may be apart.
     const CLOCK_SKEW: Duration = Duration::from_secs(120);
@@ -142,6 +153,7 @@ mod cluster {
         usage: Use,
     ) -> Result<Opened, OpenError> {
         let settings = settings(config, home)?;
+        let grace = Some(config.state.etcd.grace);
         let mut channels = discovered_channels(state, &Channels::builtin());
         let store = match usage {
             Use::Serving => EtcdStore::open(&settings).map_err(OpenError::Thread)?,
@@ -155,11 +167,35 @@ mod cluster {
                 store
             }
         };
+        let directory: Option<Arc<dyn Directory>> = match usage {
+            Use::Serving => Some(Arc::new(store.directory())),
+            Use::Once => None,
+        };
         Ok(Opened {
             store: Arc::new(store),
             channels,
             limits: Limits::default().with_clock_skew(CLOCK_SKEW),
+            directory,
+            grace,
         })
+    }
+
+    impl Directory for pairing_etcd::Directory {
+        fn publish(&self, values: &BTreeMap<String, Vec<u8>>) -> Result<(), DirectoryError> {
+            self.publish(values).map_err(DirectoryError::new)
+        }
+
+        fn read(
+            &self,
+            known: Option<u64>,
+            wait: Duration,
+        ) -> Result<Option<Contents>, DirectoryError> {
+            let read = self.read(known, wait).map_err(DirectoryError::new)?;
+            Ok(read.map(|contents| Contents {
+                version: contents.version,
+                values: contents.values,
+            }))
+        }
     }
 
     fn settings(config: &Config, home: Option<&Path>) -> Result<Settings, OpenError> {

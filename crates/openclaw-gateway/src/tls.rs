@@ -219,7 +219,7 @@ fn signed(duration: Duration) -> time::Duration {
 }
 
 /// This machine's name, where it is one that certificates can have.
-fn host_name() -> Option<String> {
+pub(crate) fn host_name() -> Option<String> {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_str().ok()?.to_ascii_lowercase();
     let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');

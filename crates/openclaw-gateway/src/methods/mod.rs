@@ -233,6 +233,11 @@ impl Call {
             method,
             params,
         };
+        // How the gateway is, everybody may know.
+        if label != "health" && !shared.vouches_for(session) {
+            shared.metrics.called(label, false);
+            return Answer::Now(Err(not_vouched_for()));
+        }
         let decides = matches!(run, Run::Deciding(_));
         match run {
             Run::Now(run) => Answer::Now(counted(&call.shared, run(&call))),
@@ -342,6 +347,13 @@ fn shown(problem: &Problem) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
 fn of_list(error: ListError) -> ErrorShape {
     store_failed(&error.0)
+}
+
+/// Nobody knows any more whether the caller may.
+fn not_vouched_for() -> ErrorShape {
+    let message = "the gateway cannot reach its state, and does not know whether you still may";
+    ErrorShape::unavailable(message)
+        .with_details(serde_json::json!({ "code": "STORE_UNAVAILABLE" }))
 }
 
 /// The store failed: said without what only the log may know.

@@ -32,6 +32,16 @@ pub trait Directory: Send + Sync {
     fn read(&self, known: Option<u64>, wait: Duration) -> Result<Option<Contents>, DirectoryError>;
 }
 
+impl<D: Directory + ?Sized> Directory for Arc<D> {
+    fn publish(&self, values: &BTreeMap<String, Vec<u8>>) -> Result<(), DirectoryError> {
+        (**self).publish(values)
+    }
+
+    fn read(&self, known: Option<u64>, wait: Duration) -> Result<Option<Contents>, DirectoryError> {
+        (**self).read(known, wait)
+    }
+}
+
 /// The longest value that is published, in bytes.
 pub const MAX_VALUE: usize = 64 << 10;
 

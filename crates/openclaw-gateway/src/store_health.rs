@@ -1,0 +1,90 @@
+//! How the store is, as the feed finds it, and for how long it has not been well.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use pairing_core::{StoreError, Timestamp};
+
+use crate::shared::Chain;
+
+/// What the store has come to.
+#[derive(Debug)]
+pub(crate) struct StoreHealth {
+    /// Since when it fails, in milliseconds; [`WELL`] while it does not.
+    fails_since: AtomicI64,
+    /// How long sessions that rest on an approval go on without a store that could tell of its end: for
+    /// good, where nobody else could end it.
+    grace: Option<Duration>,
+}
+
+const WELL: i64 = i64::MIN;
+
+impl StoreHealth {
+    pub(crate) fn new(grace: Option<Duration>) -> Self {
+        Self {
+            fails_since: AtomicI64::new(WELL),
+            grace,
+        }
+    }
+
+    /// Could the store be read when that was last tried?
+    pub(crate) fn is_well(&self) -> bool {
+        self.fails_since.load(Ordering::Relaxed) == WELL
+    }
+
+    /// May approvals that were looked at before still count? Not where the store has failed for so long that
+    /// others may have ended them.
+    pub(crate) fn vouches(&self, now: Timestamp) -> bool {
+        let since = self.fails_since.load(Ordering::Relaxed);
+        let failed_for = (since != WELL).then(|| {
+            let since = Timestamp::from_millis(since);
+            now.since(since).unwrap_or_default()
+        });
+        failed_for.zip(self.grace).is_none_or(|(failed, grace)| failed <= grace)
+    }
+
+    /// Notes what came of asking the store.
+    pub(crate) fn note<T>(&self, result: &Result<T, StoreError>, now: Timestamp) {
+        let was_well = self.is_well();
+        match result {
+            Ok(_) => {
+                self.fails_since.store(WELL, Ordering::Relaxed);
+                if !was_well {
+                    tracing::info!("the store works again");
+                }
+            }
+            Err(error) if was_well => {
+                self.fails_since.store(now.as_millis(), Ordering::Relaxed);
+                tracing::error!(error = %Chain(error), "the store fails");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_approved_counts_for_a_while_without_a_store() {
+        let at = |millis| Timestamp::from_millis(1_000_000 + millis);
+        let health = StoreHealth::new(Some(Duration::from_millis(30)));
+        assert!(health.is_well() && health.vouches(at(0)));
+        let failed: Result<(), _> = Err(StoreError::Conflict);
+        health.note(&failed, at(0));
+        health.note(&failed, at(20));
+        assert!(!health.is_well() && health.vouches(at(30)));
+        assert!(!health.vouches(at(31)));
+        health.note(&Ok(()), at(40));
+        assert!(health.is_well() && health.vouches(at(1_000)));
+    }
+
+    #[test]
+    fn for_good_where_nobody_else_decides() {
+        let health = StoreHealth::new(None);
+        let failed: Result<(), _> = Err(StoreError::Conflict);
+        health.note(&failed, Timestamp::from_millis(0));
+        assert!(!health.is_well() && health.vouches(Timestamp::from_millis(1 << 50)));
+    }
+}
