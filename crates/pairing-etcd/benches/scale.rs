@@ -14,6 +14,8 @@
     reason = "a program for developers"
 )]
 
+#[path = "../tests/etcd/asking.rs"]
+mod asking;
 #[path = "../tests/etcd/members.rs"]
 mod members;
 
@@ -21,8 +23,9 @@ use std::fs;
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
 
+use asking::run;
 use etcd_client::Client;
-use members::{Members, run};
+use members::Members;
 use pairing_core::store::{AllowEntry, Batch, Change, Changed, Position};
 use pairing_core::{AccountId, ChannelId, Channels, PairingStore, Record};
 use pairing_etcd::EtcdStore;

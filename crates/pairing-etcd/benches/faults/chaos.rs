@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
+use crate::asking::leader;
 use crate::history::now;
 use crate::hosts::Hosts;
 use crate::members::Members;
@@ -65,7 +66,7 @@ pub(crate) fn run(
             continue;
         }
         let held = Duration::from_millis(2_000 + random.next_u64() % 2_000);
-        let leader = members.leader();
+        let leader = leader(members);
         let followers = [1, 2].map(|more| (leader + more) % 3);
         let follower = followers[index(&mut random, 2)];
         let begin = now();

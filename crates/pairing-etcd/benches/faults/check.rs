@@ -13,9 +13,9 @@ use pairing_etcd::{EtcdStore, Settings};
 use pairing_fs::{SystemClock, SystemEntropy};
 
 use crate::PREFIX;
+use crate::asking::run;
 use crate::chaos::{Fault, Kind};
 use crate::history::{Came, Event, What};
-use crate::members::run;
 use crate::worker::{GRACE, limits};
 
 /// How old a view that counts as current may be, and what a machine under load adds to it.

@@ -16,6 +16,8 @@
     reason = "a program for developers"
 )]
 
+#[path = "../../tests/etcd/asking.rs"]
+mod asking;
 mod chaos;
 mod check;
 mod history;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use etcd_client::Client;
 use pairing_etcd::{Directory, EtcdStore};
 
-use crate::members::{Members, run};
+use crate::asking::run;
+use crate::members::Members;
 use crate::support::{Bot, LONG};
 
 fn values(names: &[&str]) -> BTreeMap<String, Vec<u8>> {

@@ -11,7 +11,8 @@ use pairing_etcd::{EtcdStore, Settings, Tls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use zeroize::Zeroizing;
 
-use crate::members::{Members, run};
+use crate::asking::run;
+use crate::members::Members;
 use crate::support::Bot;
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);

@@ -7,6 +7,7 @@
     reason = "the lints know tests by their attribute, and helpers have none"
 )]
 
+mod asking;
 mod conformance;
 mod directory;
 mod getting_in;

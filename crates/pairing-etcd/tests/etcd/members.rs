@@ -8,7 +8,6 @@ use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
-use etcd_client::Client;
 use pairing_etcd::Settings;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -148,28 +147,6 @@ impl Members {
     fn pid(&self, at: usize) -> Pid {
         self.members[at].running.as_ref().unwrap().pid
     }
-
-    /// The member that leads, as the members say.
-    pub(crate) fn leader(&self) -> usize {
-        let asking = async {
-            for (at, member) in self.members.iter().enumerate() {
-                let mut client = Client::connect([&member.endpoint], None).await.unwrap();
-                let status = client.status().await.unwrap();
-                if status.leader() == status.header().unwrap().member_id() {
-                    return at;
-                }
-            }
-            panic!("nobody leads");
-        };
-        run(asking)
-    }
-}
-
-/// Runs what asks a member directly.
-pub(crate) fn run<T>(work: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = { runtime }.enable_all().build().unwrap();
-    runtime.block_on(work)
 }
 
 impl Member {

@@ -7,7 +7,8 @@ use pairing_core::store::{Batch, Change, Changed, Condition, Version};
 use pairing_core::{Admission, AdmitError, PairingStore, Record, RequestError, StoreError};
 use pairing_etcd::{EtcdStore, Settings};
 
-use crate::members::{Members, run};
+use crate::asking::{leader, run};
+use crate::members::Members;
 use crate::proxy::Proxy;
 use crate::support::{Bot, allow_key, owner, present, wait_for};
 
@@ -22,7 +23,7 @@ fn a_leader_is_killed_and_nothing_is_lost() {
     let store = open(&settings);
     let bot = Bot::over(store.clone(), 1);
     bot.let_in("1001");
-    let leader = members.leader();
+    let leader = leader(&members);
     members.kill(leader);
     bot.let_in("1002");
     let another = Bot::over(open(&settings), 2);
@@ -39,7 +40,7 @@ fn a_leader_stands_still_and_another_takes_over() {
     let settings = members.settings();
     let bot = Bot::over(open(&settings), 1);
     bot.let_in("1001");
-    let leader = members.leader();
+    let leader = leader(&members);
     members.stop(leader);
     bot.let_in("1002");
     members.go_on(leader);
