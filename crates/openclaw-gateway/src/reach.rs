@@ -153,7 +153,9 @@ pub(crate) fn peer_url(
         let text = address(&ip.to_string(), at.port(), encrypted);
         Some((ip.is_loopback(), GatewayUrl::parse(&text).ok()?))
     });
-    Ok(found.min_by_key(|(is_loopback, _)| *is_loopback).map(|(_, url)| url))
+    Ok(found
+        .min_by_key(|(is_loopback, _)| *is_loopback)
+        .map(|(_, url)| url))
 }
 
 fn address(host: &str, port: u16, encrypted: bool) -> String {

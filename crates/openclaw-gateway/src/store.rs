@@ -137,11 +137,11 @@ mod cluster {
     use zeroize::Zeroizing;
 
     use super::{
-        Arc, Directory, Channels, Config, Fault, Limits, OpenError, Opened, Path, StateDir, Use,
+        Arc, Channels, Config, Directory, Fault, Limits, OpenError, Opened, Path, StateDir, Use,
         discovered_channels,
     };
-    use crate::settings::expand;
     use crate::peers::{Contents, DirectoryError};
+    use crate::settings::expand;
 
     /// How far the clocks of several machines may be apart.
     const CLOCK_SKEW: Duration = Duration::from_secs(120);

@@ -40,7 +40,9 @@ impl StoreHealth {
             let since = Timestamp::from_millis(since);
             now.since(since).unwrap_or_default()
         });
-        failed_for.zip(self.grace).is_none_or(|(failed, grace)| failed <= grace)
+        failed_for
+            .zip(self.grace)
+            .is_none_or(|(failed, grace)| failed <= grace)
     }
 
     /// Notes what came of asking the store.

@@ -31,6 +31,12 @@ const UPGRADE: [&str; 4] = [
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
 ];
 
+/// The status of a page.
+pub(crate) async fn status(gateway: &Running, path: &str) -> u16 {
+    let first = format!("GET {path} HTTP/1.1");
+    ask(gateway, &[&first, "Host: localhost"]).await.0
+}
+
 #[tokio::test]
 async fn the_pages_for_machines() {
     let gateway = start().await;

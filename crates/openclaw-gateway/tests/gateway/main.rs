@@ -23,8 +23,13 @@ mod hello;
 mod http;
 mod invoke;
 mod lockout;
+#[cfg(feature = "etcd")]
+#[path = "../../../pairing-etcd/tests/etcd/members.rs"]
+mod members;
 mod methods;
 mod nodes;
+#[cfg(feature = "etcd")]
+mod on_etcd;
 mod peers;
 mod proof;
 mod recorded;

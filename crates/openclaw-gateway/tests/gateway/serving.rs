@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-struct Served {
+pub(crate) struct Served {
     told: Announcement,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ServeError>>,
 }
 
-fn options(state: &Path) -> ServeOptions {
+pub(crate) fn options(state: &Path) -> ServeOptions {
     ServeOptions {
         state: StateDir::at(state),
         var: Arc::new(|_| None),
@@ -30,7 +30,7 @@ fn options(state: &Path) -> ServeOptions {
     }
 }
 
-async fn try_serve(options: ServeOptions) -> Result<Served, ServeError> {
+pub(crate) async fn try_serve(options: ServeOptions) -> Result<Served, ServeError> {
     let (stop, stopped) = oneshot::channel();
     let (tell, told) = oneshot::channel();
     let task = tokio::spawn(serve(
@@ -52,12 +52,12 @@ impl Served {
         GatewayUrl::parse(&format!("ws://127.0.0.1:{port}")).unwrap()
     }
 
-    async fn admin(&self, token: &str) -> Result<(Client, Events), ConnectError> {
+    pub(crate) async fn admin(&self, token: &str) -> Result<(Client, Events), ConnectError> {
         let connect = Connect::to(self.url()).token(token.to_owned().into());
         connect.scopes(ScopeSet::admin()).open().await
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.send(()).unwrap();
         self.task.await.unwrap().unwrap();
     }

@@ -32,6 +32,13 @@ pub(crate) const NEVER: Duration = Duration::from_secs(20);
 #[derive(Clone, Default)]
 pub(crate) struct Counting(Arc<Mutex<u64>>);
 
+impl From<u64> for Counting {
+    /// Another sequence for each number.
+    fn from(number: u64) -> Self {
+        Self(Arc::new(Mutex::new(number << 32)))
+    }
+}
+
 impl Entropy for Counting {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
         let mut state = self.0.lock().unwrap();
