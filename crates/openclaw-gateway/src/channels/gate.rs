@@ -4,6 +4,8 @@
 //! lookup, and at most a request and one reply; nothing else of theirs is looked at or kept, but where the
 //! owner wants a stranger's first message handed over later.
 
+mod settle;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -307,43 +309,6 @@ impl Gate {
         "pressed"
     }
 
-    /// Looks whether those who wait have been approved since, whoever did it and wherever.
-    pub(crate) async fn settle(&self) {
-        for (sender, code) in self.held.waiting() {
-            let (rules, asked) = (self.rules(), sender.clone());
-            let looking = blocking(move || {
-                let admission = rules.account.admit(asked.as_str()).ok()?;
-                match admission {
-                    Admission::Approved(by) => Some(Some(by)),
-                    Admission::Refused(_) if waits(&rules.account, &asked, code)? => None,
-                    Admission::Refused(_) => Some(None),
-                }
-            });
-            let settled = looking.await.flatten();
-            // What was configured before the approval counts.
-            let rules = self.rules();
-            if !rules.hand_over_first || rules.is_blocked(&sender) {
-                self.held.forget(&sender, code);
-                continue;
-            }
-            match settled {
-                Some(Some(by)) => {
-                    if let Some(first) = self.held.take(&sender) {
-                        self.hand_over(by, first).await;
-                    }
-                }
-                Some(None) => self.held.forget(&sender, code),
-                // It waits still, or that cannot be read now.
-                None => {}
-            }
-        }
-    }
-
-    async fn hand_over(&self, by: ApprovedSender, first: Letter) {
-        self.count("handed-over");
-        self.deliver(By::Direct(by), first).await;
-    }
-
     /// Tells operators and the embedder's handler. Takes the proof that the sender may talk to the bot.
     async fn deliver(&self, by: By, letter: Letter) {
         let message = Message::new(&self.adapter, by, letter);
@@ -381,13 +346,6 @@ impl Gate {
     fn count(&self, outcome: &'static str) {
         self.shared.metrics.message(outcome);
     }
-}
-
-/// Does this request still wait? `None` where that cannot be read.
-fn waits(account: &Account, sender: &SenderId, code: PairingCode) -> Option<bool> {
-    let pending = account.pending().ok()?.requests;
-    let mut pending = pending.iter();
-    Some(pending.any(|request| request.sender == *sender && request.code == code))
 }
 
 /// Runs where waiting is allowed. `None` where it panicked.
