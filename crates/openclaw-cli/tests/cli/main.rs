@@ -25,3 +25,4 @@ mod run;
 mod session;
 mod setup;
 mod state;
+mod transfer;
