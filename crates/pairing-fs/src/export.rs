@@ -93,25 +93,25 @@ pub fn write<'r>(
     records: impl IntoIterator<Item = &'r Record>,
     exported_at: Timestamp,
 ) -> Result<String, serde_json::Error> {
-    let head = Head {
+    let mut lines = String::new();
+    for record in records {
+        lines.push_str(&serde_json::to_string(record)?);
+        lines.push('\n');
+    }
+    sealed(&lines, exported_at)
+}
+
+/// The text of a file with these lines.
+pub(crate) fn sealed(lines: &str, exported_at: Timestamp) -> Result<String, serde_json::Error> {
+    let head = serde_json::to_string(&Head {
         openclaw_state: VERSION,
         exported_at,
-    };
-    let mut text = serde_json::to_string(&head)? + "\n";
-    let begin = text.len();
-    let mut count = 0;
-    for record in records {
-        text.push_str(&serde_json::to_string(record)?);
-        text.push('\n');
-        count += 1;
-    }
-    let tail = Tail {
-        records: count,
-        sha256: digest(text.get(begin..).unwrap_or_default()),
-    };
-    text.push_str(&serde_json::to_string(&tail)?);
-    text.push('\n');
-    Ok(text)
+    })?;
+    let tail = serde_json::to_string(&Tail {
+        records: lines.lines().count(),
+        sha256: digest(lines),
+    })?;
+    Ok(format!("{head}\n{lines}{tail}\n"))
 }
 
 /// Reads the text of a file, all of it or nothing: whole, unchanged, and with senders as `channels` spell

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::is_same;
 use super::plan::{Destination, Fate, Plan, Seen, Unit};
 use super::read::read_group;
+use super::{admission, is_same};
 use crate::store::{Batch, Group, Key, Record};
 use crate::{Limits, PairingCode, PairingStore, StoreError, Timestamp};
 
@@ -39,7 +39,8 @@ pub struct Outcome {
     pub same: usize,
     /// So many are requests that are over, which are left out.
     pub expired: usize,
-    /// So many are requests of senders who are let in there already, which are left out.
+    /// So many are requests of senders who are let in, there already or by another of the records; they are
+    /// left out.
     pub ended: usize,
     /// In place of these there is something else, which stays: records that differ, and requests whose
     /// code is another's there.
@@ -118,7 +119,15 @@ struct Writer<'w> {
 impl<'w> Writer<'w> {
     fn group(mut self, group: Group<'_>, records: &[&Record]) -> Result<(), StoreError> {
         let seen = Seen::of(read_group(self.to, group)?.records);
-        let units = units(records);
+        let allowed = records.iter().filter(|record| record.as_allow().is_some());
+        let allowed: HashSet<Key> = allowed.map(|record| record.key()).collect();
+        let waits = |record: &&Record| {
+            let request = record.as_request();
+            request.is_none_or(|request| !allowed.contains(&admission(request)))
+        };
+        let waiting: Vec<_> = records.iter().copied().filter(waits).collect();
+        self.outcome.ended += records.len() - waiting.len();
+        let units = units(&waiting);
         let mut at_once = AT_ONCE;
         let mut rest = &units[..];
         while !rest.is_empty() {
