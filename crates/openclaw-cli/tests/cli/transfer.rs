@@ -43,7 +43,7 @@ fn a_state_goes_through_a_file() {
 }
 
 /// The records of a file in any order, without how entries were once spelled, which is not kept in files.
-fn records(file: &str) -> Vec<String> {
+pub(crate) fn records(file: &str) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap();
     let lines: Vec<_> = text.lines().collect();
     let mut records: Vec<_> = lines[1..lines.len() - 1]
