@@ -17,6 +17,7 @@ use pairing_core::{
     AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, ListError,
     NameError, RequestError, SenderError, StoreError, escape,
 };
+use pairing_fs::export::ExportError;
 use pairing_fs::{IdentityError, NoStateDir};
 
 use crate::Exit;
@@ -154,6 +155,10 @@ pub(crate) enum Failure {
     Entropy(#[from] EntropyError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("cannot read {path}")]
+    StateFile { path: String, source: io::Error },
+    #[error("nothing of {path} was taken in")]
+    Export { path: String, source: ExportError },
     /// The configured store cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -164,7 +169,7 @@ pub(crate) enum Failure {
     #[error("setup codes are turned off: plugins.entries.device-pair.enabled is false")]
     SetupDisabled,
     #[error("cannot write {path}")]
-    Picture { path: String, source: io::Error },
+    NewFile { path: String, source: io::Error },
     #[error("cannot write the answer")]
     Output(#[from] io::Error),
 }
@@ -182,6 +187,8 @@ impl Failure {
             Self::State(_)
             | Self::Config(_)
             | Self::Open(_)
+            | Self::StateFile { .. }
+            | Self::Export { .. }
             | Self::ConfiguredUrl { .. }
             | Self::ConfiguredGateway { .. }
             | Self::ConfiguredFingerprint { .. }
@@ -193,7 +200,7 @@ impl Failure {
             | Self::Runtime(_)
             | Self::TokenFile(_)
             | Self::Entropy(_)
-            | Self::Picture { .. }
+            | Self::NewFile { .. }
             | Self::Output(_) => Exit::State,
             Self::List(ListError(error)) | Self::Store(error) => of_store(error),
             Self::Decision(error) => match error {
@@ -290,7 +297,7 @@ impl Failure {
                     .to_owned(),
             ),
             Self::SetupDisabled => Some("set it to true in openclaw.json".to_owned()),
-            Self::Picture { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
+            Self::NewFile { source, .. } if source.kind() == io::ErrorKind::AlreadyExists => {
                 Some("name a file that does not exist yet".to_owned())
             }
             Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
@@ -322,14 +329,18 @@ impl Failure {
             ),
             Self::Store(error) | Self::Identity(IdentityError::Store(error)) => error.advice(),
             Self::Open(error) => error.advice(),
-            Self::ConfiguredUrl { .. }
+            Self::Export { .. } => {
+                Some("take one as `openclaw state export` has made it".to_owned())
+            }
+            Self::StateFile { .. }
+            | Self::ConfiguredUrl { .. }
             | Self::ConfiguredGateway { .. }
             | Self::ConfiguredFingerprint { .. }
             | Self::Ended { .. }
             | Self::Identity(_)
             | Self::Runtime(_)
             | Self::Entropy(_)
-            | Self::Picture { .. }
+            | Self::NewFile { .. }
             | Self::Account(_)
             | Self::Output(_) => None,
         }

@@ -22,6 +22,7 @@ mod remote;
 mod secret_file;
 mod setup;
 mod spinner;
+mod state;
 mod store;
 mod subject;
 mod target;
@@ -150,6 +151,7 @@ fn execute(
             let config = Config::load(state.config(), |name| (environment.var)(name));
             doctor::run(options, &state, &config, environment, screen)
         }
+        Command::State(command) => state::run(command, state()?, environment, screen),
         Command::Devices {
             command,
             target,

@@ -129,7 +129,7 @@ impl<'p> Picture<'p> {
             use std::os::unix::fs::OpenOptionsExt as _;
             options.mode(0o600);
         }
-        let file = options.open(path).map_err(|source| Failure::Picture {
+        let file = options.open(path).map_err(|source| Failure::NewFile {
             path: path.display().to_string(),
             source,
         })?;
@@ -144,7 +144,7 @@ impl<'p> Picture<'p> {
             };
             let path = self.path.display().to_string();
             self.abandon();
-            Failure::Picture { path, source }
+            Failure::NewFile { path, source }
         })
     }
 

@@ -57,6 +57,18 @@ impl<S> Faulty<S> {
         });
     }
 
+    /// The commit after `good` others meets this fault, and no other does.
+    pub fn commit_after(&self, good: usize, fault: Fault) {
+        let mut left = good;
+        self.arm(move |operation| match (operation, left) {
+            (Operation::Commit, usize::MAX) | (Operation::Read, _) => None,
+            (Operation::Commit, before) => {
+                left = before.wrapping_sub(1);
+                (before == 0).then_some(fault)
+            }
+        });
+    }
+
     /// Every commit meets this fault, until [`calm`](Self::calm).
     pub fn every_commit(&self, fault: Fault) {
         self.arm(move |operation| (operation == Operation::Commit).then_some(fault));

@@ -23,6 +23,7 @@ mod scope;
 mod service;
 pub mod store;
 mod time;
+pub mod transfer;
 
 pub use approver::{Approver, ApproverId, MissingScope, Via};
 pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};

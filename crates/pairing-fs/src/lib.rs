@@ -6,6 +6,7 @@ mod disk;
 mod docs;
 pub mod doctor;
 mod error;
+pub mod export;
 #[doc(hidden)]
 pub mod fuzzing;
 mod identity;

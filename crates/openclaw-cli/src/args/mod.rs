@@ -7,6 +7,7 @@ mod node;
 mod nodes;
 mod raw;
 mod setup;
+mod state;
 mod target;
 
 use std::ffi::OsString;
@@ -28,6 +29,7 @@ pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, Toke
 pub(crate) use node::{NodeOptions, Pair};
 pub(crate) use nodes::NodesCommand;
 pub(crate) use setup::SetupOptions;
+pub(crate) use state::{StateCommand, StorePlace, Writing};
 pub(crate) use target::TargetOptions;
 
 use crate::remote::Purpose;
@@ -76,6 +78,7 @@ pub(crate) enum Command {
     },
     Node(NodeOptions),
     Setup(SetupOptions),
+    State(StateCommand),
     Doctor(DoctorOptions),
     Completions(Shell),
 }
@@ -187,6 +190,10 @@ pub(crate) enum UsageError {
     Bind(String),
     #[error("`--local` and `--url` name two places")]
     TwoPlaces,
+    #[error("{0:?} is no store")]
+    Store(String),
+    #[error("`--from` and `--to` name the same store")]
+    SameStore,
 }
 
 impl UsageError {
@@ -202,6 +209,8 @@ impl UsageError {
                 "write loopback, lan, tailnet, auto, or one of this machine's addresses".to_owned(),
             ),
             Self::TwoPlaces => Some("leave out one of them".to_owned()),
+            Self::Store(_) => Some("write files, files:DIR or etcd".to_owned()),
+            Self::SameStore => Some("name another directory, or etcd".to_owned()),
             Self::Channel(_) => {
                 let channels = Channels::builtin();
                 let known: Vec<_> = channels.iter().map(|rules| rules.id().as_str()).collect();
@@ -251,6 +260,7 @@ impl Raw {
             RawCommand::Gateway { command } => command.meaning()?,
             RawCommand::Node { command } => command.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
+            RawCommand::State { command } => command.meaning()?,
             RawCommand::Doctor(RawDoctor {
                 fix,
                 set_aside,

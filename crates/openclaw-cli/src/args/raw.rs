@@ -10,6 +10,7 @@ use super::gateway::RawGateway;
 use super::node::RawNode;
 use super::nodes::RawNodes;
 use super::setup::RawQr;
+use super::state::RawState;
 use super::target::RawPlace;
 
 /// OpenClaw's owner approval: who may talk to the bot, and which devices may join
@@ -60,6 +61,11 @@ pub(super) enum RawCommand {
     },
     /// Make a setup code, with which a phone finds the gateway and asks to join
     Qr(RawQr),
+    /// Keep the whole state in a file, or take it from one store to another
+    State {
+        #[command(subcommand)]
+        command: RawState,
+    },
     /// Look for what is wrong with the state, and mend it
     Doctor(RawDoctor),
     /// Print completions for a shell

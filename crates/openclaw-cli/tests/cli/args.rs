@@ -46,6 +46,10 @@ fn help() {
         "node",
         "node run",
         "qr",
+        "state",
+        "state export",
+        "state import",
+        "state migrate",
     ] {
         session.person(&format!("{command} --help"));
     }

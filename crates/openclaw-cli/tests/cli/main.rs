@@ -14,6 +14,8 @@ mod config;
 mod decide;
 mod devices;
 mod doctor;
+#[cfg(feature = "etcd")]
+mod etcd;
 mod gateway;
 mod list;
 mod live;
@@ -25,3 +27,4 @@ mod run;
 mod session;
 mod setup;
 mod state;
+mod transfer;

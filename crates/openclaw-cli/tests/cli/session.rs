@@ -86,6 +86,11 @@ impl Session {
         Self::recorded_in(&["devices", "nodes"])
     }
 
+    /// On a copy of all that the recorded install has stored.
+    pub(crate) fn recorded_whole() -> Self {
+        Self::recorded_in(&["credentials", "devices", "nodes"])
+    }
+
     fn recorded_in(folders: &[&str]) -> Self {
         let session = Self::new();
         for folder in folders {
@@ -108,6 +113,11 @@ impl Session {
 
     pub(crate) fn state(&self) -> PathBuf {
         self.dir.path().join("state")
+    }
+
+    /// A path beside the state directory.
+    pub(crate) fn outside(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
@@ -253,6 +263,7 @@ impl Session {
                 ""
             };
             let transcript = &mut self.transcript;
+            let line = line.replace(self.dir.path().to_str().unwrap(), "[dir]");
             writeln!(transcript, "$ openclaw {line}{pipe}").unwrap();
             // A tab would look like any other space.
             transcript.push_str(&stdout.replace('\t', "⇥"));
@@ -324,7 +335,8 @@ impl Session {
 
     fn text(&self, bytes: Vec<u8>) -> String {
         let text = String::from_utf8(bytes).unwrap();
-        text.replace(self.state().to_str().unwrap(), "[state]")
+        let text = text.replace(self.state().to_str().unwrap(), "[state]");
+        text.replace(self.dir.path().to_str().unwrap(), "[dir]")
     }
 }
 

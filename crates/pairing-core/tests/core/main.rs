@@ -16,3 +16,4 @@ mod nodes;
 mod secrets;
 mod signatures;
 mod threats;
+mod transfer;

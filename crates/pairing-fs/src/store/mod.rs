@@ -239,12 +239,17 @@ impl std::fmt::Debug for FsStore {
     }
 }
 
-/// The given channels, and those of which the state has requests although nobody gave rules for them:
+/// The given channels, and those of which the state has something although nobody gave rules for them:
 /// channels that a plugin of the other program brought. Their ids are compared as they come.
+///
+/// An allowlist alone tells the channel only if its name has no `-`: what is behind one may be an account.
 pub fn discovered_channels(state: &StateDir, channels: &Channels) -> Channels {
     let mut all = channels.clone();
     for name in file_names(state.credentials()) {
-        let channel = name.strip_suffix(names::PAIRING_SUFFIX);
+        let allowlist = name.strip_suffix(names::ALLOW_SUFFIX);
+        let channel = name
+            .strip_suffix(names::PAIRING_SUFFIX)
+            .or(allowlist.filter(|stem| !stem.contains('-')));
         let channel = channel.and_then(|channel| ChannelId::parse(channel).ok());
         if let Some(channel) = channel.filter(|channel| all.get(channel).is_none()) {
             all = all.with(ChannelRules::new(channel));

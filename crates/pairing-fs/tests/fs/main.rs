@@ -22,3 +22,4 @@ mod real_files;
 mod redeemers;
 mod sharing;
 mod state;
+mod transfer;

@@ -1,0 +1,117 @@
+//! `openclaw state`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{Command, UsageError};
+
+/// The commands of `openclaw state`.
+pub(crate) enum StateCommand {
+    /// Into a file, or to standard output.
+    Export { to: Option<PathBuf>, json: bool },
+    /// Out of a file, or of standard input.
+    Import {
+        from: Option<PathBuf>,
+        writing: Writing,
+    },
+    Migrate {
+        from: StorePlace,
+        to: StorePlace,
+        writing: Writing,
+    },
+}
+
+/// How records are written, and told of.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Writing {
+    /// Let it take the place of what is there and differs
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where a state is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StorePlace {
+    /// In files: of the state directory, or of another.
+    Files(Option<PathBuf>),
+    /// On the cluster that is configured.
+    Etcd,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawState {
+    /// Write all of the state into one file, to keep or to take elsewhere
+    Export(RawExport),
+    /// Put a state that was exported into the store
+    Import(RawImport),
+    /// Copy the state from one store into another
+    Migrate(RawMigrate),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawExport {
+    /// The new file, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    to: Option<PathBuf>,
+    /// Print JSON about the file
+    #[arg(long, requires = "to")]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawImport {
+    /// The file; `-` is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawMigrate {
+    /// Where the state is: files, files:DIR or etcd
+    #[arg(long, value_name = "STORE")]
+    from: String,
+    /// Where it is to be
+    #[arg(long, value_name = "STORE")]
+    to: String,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+impl RawState {
+    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+        let named = |path: PathBuf| Some(path).filter(|path| path.as_os_str() != "-");
+        Ok(Command::State(match self {
+            Self::Export(RawExport { to, json }) => StateCommand::Export {
+                to: to.and_then(named),
+                json,
+            },
+            Self::Import(RawImport { file, writing }) => StateCommand::Import {
+                from: named(file),
+                writing,
+            },
+            Self::Migrate(RawMigrate { from, to, writing }) => StateCommand::Migrate {
+                from: place(from)?,
+                to: place(to)?,
+                writing,
+            },
+        }))
+    }
+}
+
+fn place(text: String) -> Result<StorePlace, UsageError> {
+    match (text.as_str(), text.strip_prefix("files:")) {
+        ("files", _) => Ok(StorePlace::Files(None)),
+        ("etcd", _) => Ok(StorePlace::Etcd),
+        (_, Some(dir)) if !dir.is_empty() => Ok(StorePlace::Files(Some(dir.into()))),
+        _ => Err(UsageError::Store(text)),
+    }
+}
