@@ -470,7 +470,8 @@ proptest! {
                 prop_assert!(!arrival.is_direct || !is_trusted);
                 prop_assert_eq!(arrival.origin.page().is_some(), headers.contains_key(ORIGIN));
                 let pages = arrival.origin.page().is_some();
-                prop_assert!(!arrival.is_local() || (peer.is_loopback() && !pages && !is_forwarded));
+                let is_here = canonical_ip(peer).is_loopback();
+                prop_assert!(!arrival.is_local() || (is_here && !pages && !is_forwarded));
                 prop_assert_eq!(arrival.address, canonical_ip(arrival.address));
             }
             Err(turned) => {

@@ -28,9 +28,11 @@ struct Call {
     body: String,
 }
 
-async fn called(more: &str) -> Called {
+async fn called(limits: &str) -> Called {
     let cluster = Cluster::new();
-    let (gateway, id) = cluster.gateway_with("one", settings(more), None).await;
+    // Nobody has to wait here for having been wrong.
+    let settings = settings(&format!("limits: {{ loopbackDelayMs: 0, {limits} }}"));
+    let (gateway, id) = cluster.gateway_with("one", settings, None).await;
     let mut admin = gateway.admin().await;
     let caller = cluster.forged();
     caller.publish(&json!({}), &[]);
@@ -100,12 +102,14 @@ async fn send(
     body: &str,
     more: &str,
 ) -> (u16, String) {
+    let length = format!("Content-Length: {}\r\n{more}", body.len());
+    exchange(gateway, method, &format!("{length}{header}"), body).await
+}
+
+async fn exchange(gateway: &Running, method: &str, headers: &str, body: &str) -> (u16, String) {
     let mut socket = TcpStream::connect(gateway.address).await.unwrap();
-    let head = format!(
-        "{method} /peer/invoke HTTP/1.1\r\nHost: localhost\r\n{more}Connection: close\r\n\
-         Content-Length: {}\r\n{header}\r\n",
-        body.len()
-    );
+    let line = format!("{method} /peer/invoke HTTP/1.1");
+    let head = format!("{line}\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
     // It need not be read to its end.
     let _ = socket.write_all(body.as_bytes()).await;
@@ -227,7 +231,7 @@ async fn a_call_that_is_not_understood_is_refused() {
 
 #[tokio::test]
 async fn a_call_that_is_too_long_is_refused_before_it_is_read() {
-    let called = called("limits: { maxPayloadBytes: 65536 }").await;
+    let called = called("maxPayloadBytes: 65536").await;
     let mut call = called.call();
     // What surrounds the longest message has room; a mebibyte has not.
     call.body = call.body.replace("later version", &"v".repeat(100_000));
@@ -235,6 +239,28 @@ async fn a_call_that_is_too_long_is_refused_before_it_is_read() {
     call.nonce = [8; 16];
     call.body = call.body.replace("of a ", &"v".repeat(1 << 20));
     called.is_refused(&call).await;
+    called.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_call_that_does_not_say_how_long_it_is_is_read_so_far() {
+    let called = called("maxPayloadBytes: 65536").await;
+    let mut call = called.call();
+    let chunked = async |call: &Call| {
+        let headers = format!(
+            "Transfer-Encoding: chunked\r\n{}",
+            call.signed_by(&called.caller)
+        );
+        let body = format!("{:x}\r\n{}\r\n0\r\n\r\n", call.body.len(), call.body);
+        exchange(&called.gateway, "POST", &headers, &body).await
+    };
+    let (status, answer) = chunked(&call).await;
+    assert_eq!(status, 200, "{answer}");
+    call.nonce = [8; 16];
+    // Just too long, so that all of it is sent before the answer comes.
+    let longest = 65536 + openclaw_gateway::peers::MAX_VALUE;
+    call.body = call.body.replace("of a ", &"v".repeat(longest));
+    refused(&chunked(&call).await);
     called.gateway.stop().await;
 }
 
