@@ -155,7 +155,7 @@ pub async fn serve(
 
     let metrics = Metrics::new();
     let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
-    let (directory, grace) = (opened.directory.clone(), opened.grace);
+    let shared = opened.shared.clone();
     let pairing = service(&state, opened, metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
@@ -179,18 +179,15 @@ pub async fn serve(
     if let Some(address) = addresses.first() {
         instance.listens_on(address.port());
     }
-    if let Some(grace) = grace {
-        builder = builder.grace(grace);
-    }
-    if let Some(directory) = directory {
-        let mut peers = Peers::new(directory, &SystemEntropy)?;
+    if let Some(shared) = shared {
+        let mut peers = Peers::new(shared.directory, &SystemEntropy)?;
         if let Some(url) = peer_url(&config, &addresses, fingerprint.is_some(), &interfaces)? {
             peers = peers.url(url);
         }
         if let Some(name) = host_name() {
             peers = peers.name(name);
         }
-        builder = builder.peers(peers);
+        builder = builder.peers(peers).grace(shared.grace);
     }
     let gateway = builder.build();
     let reload = follow(&state, &var, overrides, gateway.handle());

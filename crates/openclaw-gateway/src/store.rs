@@ -21,10 +21,17 @@ pub struct Opened {
     pub channels: Channels,
     /// The usual limits; with several machines those for clocks that are apart.
     pub limits: Limits,
-    /// Where gateways that share it find each other.
-    pub directory: Option<Arc<dyn Directory>>,
-    /// How long approvals count while it cannot be reached; where it is this machine's own, for good.
-    pub grace: Option<Duration>,
+    /// What goes for gateways that share it; nothing where it is this machine's own.
+    pub shared: Option<SharedState>,
+}
+
+/// What goes for gateways that share a store.
+#[derive(Clone)]
+pub struct SharedState {
+    /// Where they find each other.
+    pub directory: Arc<dyn Directory>,
+    /// How long approvals count while it cannot be reached.
+    pub grace: Duration,
 }
 
 /// For how long a store is used.
@@ -104,8 +111,7 @@ pub fn files(state: &StateDir) -> Opened {
         store: Arc::new(FsStore::new(state, channels.clone())),
         channels,
         limits: Limits::default(),
-        directory: None,
-        grace: None,
+        shared: None,
     }
 }
 
@@ -137,8 +143,8 @@ mod cluster {
     use zeroize::Zeroizing;
 
     use super::{
-        Arc, Channels, Config, Directory, Fault, Limits, OpenError, Opened, Path, StateDir, Use,
-        discovered_channels,
+        Arc, Channels, Config, Directory, Fault, Limits, OpenError, Opened, Path, SharedState,
+        StateDir, Use, discovered_channels,
     };
     use crate::peers::{Contents, DirectoryError};
     use crate::settings::expand;
@@ -153,7 +159,6 @@ mod cluster {
         usage: Use,
     ) -> Result<Opened, OpenError> {
         let settings = settings(config, home)?;
-        let grace = Some(config.state.etcd.grace);
         let mut channels = discovered_channels(state, &Channels::builtin());
         let store = match usage {
             Use::Serving => EtcdStore::open(&settings).map_err(OpenError::Thread)?,
@@ -167,16 +172,18 @@ mod cluster {
                 store
             }
         };
-        let directory: Option<Arc<dyn Directory>> = match usage {
-            Use::Serving => Some(Arc::new(store.directory())),
+        let shared = match usage {
+            Use::Serving => Some(SharedState {
+                directory: Arc::new(store.directory()),
+                grace: config.state.etcd.grace,
+            }),
             Use::Once => None,
         };
         Ok(Opened {
             store: Arc::new(store),
             channels,
             limits: Limits::default().with_clock_skew(CLOCK_SKEW),
-            directory,
-            grace,
+            shared,
         })
     }
 
@@ -257,6 +264,13 @@ mod cluster {
             key: Some(key),
             detail,
         })
+    }
+}
+
+impl fmt::Debug for SharedState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SharedState");
+        shown.field("grace", &self.grace).finish_non_exhaustive()
     }
 }
 

@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_was_approved_counts_for_a_while_without_a_store() {
-        let at = |millis| Timestamp::from_millis(1_000_000 + millis);
+        let at = |millis: i64| Timestamp::from_millis(1_000_000 + millis);
         let health = StoreHealth::new(Some(Duration::from_millis(30)));
         assert!(health.is_well() && health.vouches(at(0)));
         let failed: Result<(), _> = Err(StoreError::Conflict);

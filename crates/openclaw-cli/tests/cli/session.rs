@@ -144,6 +144,7 @@ impl Session {
             store,
             channels,
             limits,
+            ..
         } = self.open(&StateDir::at(self.state()));
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
         Pairing::with(store, clock, entropy, channels, limits)
@@ -330,6 +331,7 @@ impl Session {
             store: Arc::new(store.lock_wait(self.lock_wait)),
             channels,
             limits: Limits::default(),
+            shared: None,
         }
     }
 

@@ -32,6 +32,7 @@ const UPGRADE: [&str; 4] = [
 ];
 
 /// The status of a page.
+#[cfg(feature = "etcd")]
 pub(crate) async fn status(gateway: &Running, path: &str) -> u16 {
     let first = format!("GET {path} HTTP/1.1");
     ask(gateway, &[&first, "Host: localhost"]).await.0
