@@ -55,9 +55,11 @@ impl Member {
                 }
             }
         });
-        ready
-            .recv()
-            .expect("no member of etcd starts (apt-get install etcd-server)");
+        let served = ready.recv().is_ok();
+        assert!(
+            served,
+            "no member of etcd starts (apt-get install etcd-server)"
+        );
         Self {
             keeper,
             endpoint,

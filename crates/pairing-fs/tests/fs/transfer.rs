@@ -182,7 +182,7 @@ fn what_no_export_says_is_refused() {
     };
     let good = allow("telegram", "1");
     let read = |lines: &[&str]| {
-        let lines: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let lines = lines.join("\n") + "\n";
         export::read(&fuzzing::exported(&lines).unwrap(), &channels)
     };
     assert_eq!(read(&[&good]).unwrap().records.len(), 1);
