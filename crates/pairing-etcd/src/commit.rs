@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use etcd_client::{Compare, CompareOp, PutOptions, Txn, TxnOp, TxnOpResponse};
+use etcd_client::{
+    Compare, CompareOp, GetResponse, PutOptions, ResponseHeader, Txn, TxnOp, TxnOpResponse,
+    TxnResponse,
+};
 use pairing_core::StoreError;
 use pairing_core::store::{Batch, Change, Condition};
 use tokio::sync::Mutex;
 
 use crate::cluster::{CallError, Cluster, Kind};
-use crate::follow::{signed, unsigned};
+use crate::follow::{revision, signed, unsigned};
 use crate::layout::Layout;
 use crate::stored;
 
@@ -45,38 +48,52 @@ struct Lease {
 
 /// What a transaction came to.
 enum Outcome {
-    Committed {
-        revision: u64,
-    },
-    Conflict,
+    Answered(Committed),
     /// The lease it was to be remembered under is gone; nothing has happened.
     NoLease,
 }
 
-/// Commits the batch; gives the revision, or `None` where it writes nothing.
+/// What a commit came to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Committed {
+    /// The commit after which it is so: its own, or the latest that it may conflict with.
+    pub(crate) head: u64,
+    /// Has something changed that it rests on? Then nothing was written.
+    pub(crate) conflicts: bool,
+}
+
+/// Commits the batch, and tells what came of it.
 pub(crate) async fn commit(
     cluster: &Cluster,
     layout: &Layout,
     operations: &Operations,
     batch: &Batch,
     patience: Duration,
-) -> Result<Option<u64>, StoreError> {
+) -> Result<Committed, StoreError> {
     let conditions: Vec<_> = batch
         .conditions
         .iter()
         .map(|c| compare(layout, c))
         .collect();
     if batch.changes.is_empty() {
-        return check(cluster, conditions, patience).await.map(|()| None);
+        return check(cluster, layout, conditions, patience).await;
     }
     let changes = changes(layout, &batch.changes)?;
     loop {
         let lease = operations.lease(cluster, patience).await?;
         let number = operations.count.fetch_add(1, Ordering::Relaxed);
         let id = layout.operation(&format!("{:x}-{number:x}", lease.id));
-        match run(cluster, patience, &conditions, &changes, &id, lease).await? {
-            Outcome::Committed { revision } => return Ok(Some(revision)),
-            Outcome::Conflict => return Err(StoreError::Conflict),
+        match run(
+            (cluster, layout),
+            patience,
+            &conditions,
+            &changes,
+            &id,
+            lease,
+        )
+        .await?
+        {
+            Outcome::Answered(committed) => return Ok(committed),
             Outcome::NoLease => operations.forget(lease).await,
         }
     }
@@ -85,10 +102,13 @@ pub(crate) async fn commit(
 /// Do the conditions hold now?
 async fn check(
     cluster: &Cluster,
+    layout: &Layout,
     conditions: Vec<Compare>,
     patience: Duration,
-) -> Result<(), StoreError> {
-    let txn = &Txn::new().when(conditions);
+) -> Result<Committed, StoreError> {
+    let head = [TxnOp::get(layout.head(), None)];
+    let txn = Txn::new().when(conditions).and_then(head.clone());
+    let txn = &txn.or_else(head);
     let answer = cluster
         .call(patience, |mut client, _| {
             let txn = txn.clone();
@@ -96,17 +116,17 @@ async fn check(
         })
         .await
         .map_err(|error| unreachable(cluster, error))?;
-    if answer.succeeded() {
-        Ok(())
-    } else {
-        Err(StoreError::Conflict)
-    }
+    let head = found(&answer).next();
+    Ok(Committed {
+        head: head.as_ref().map_or(0, revision),
+        conflicts: !answer.succeeded(),
+    })
 }
 
 /// Asks until it is known what became of the operation `id`: it happens at most once, however often it is
 /// sent, for it rests on its own name being free.
 async fn run(
-    cluster: &Cluster,
+    (cluster, layout): (&Cluster, &Layout),
     patience: Duration,
     conditions: &[Compare],
     changes: &[TxnOp],
@@ -125,8 +145,9 @@ async fn run(
     // Who asks again shuts the door behind those that are still on their way.
     let give_up = TxnOp::put(id, GIVEN_UP, Some(PutOptions::new().with_lease(lease.id)));
     let shut = TxnOp::txn(Txn::new().when([is_free]).and_then([give_up]));
-    let first = &happen.clone().or_else([TxnOp::get(id, None)]);
-    let again = &happen.or_else([TxnOp::get(id, None), shut]);
+    let found_there = [TxnOp::get(id, None), TxnOp::get(layout.head(), None)];
+    let first = &happen.clone().or_else(found_there.clone());
+    let again = &happen.or_else([&found_there[..], &[shut]].concat());
     let answer = cluster
         .call(patience, |mut client, attempt| {
             let txn = if attempt == 0 { first } else { again }.clone();
@@ -151,23 +172,29 @@ async fn run(
         }
     };
     if answer.succeeded() {
-        let revision = answer
-            .header()
-            .map_or(0, etcd_client::ResponseHeader::revision);
-        return Ok(Outcome::Committed {
-            revision: unsigned(revision),
-        });
+        let revision = answer.header().map_or(0, ResponseHeader::revision);
+        return Ok(Outcome::Answered(Committed {
+            head: unsigned(revision),
+            conflicts: false,
+        }));
     }
+    let mut found = found(&answer);
+    let (earlier, head) = (found.next(), found.next());
     // A name that is taken and not given up is an earlier try that came through.
-    let earlier = answer.op_responses().into_iter().find_map(|op| match op {
-        TxnOpResponse::Get(found) => found.kvs().first().cloned(),
+    let earlier = earlier.as_ref().and_then(|found| found.kvs().first());
+    let happened = earlier.filter(|kv| kv.value() != GIVEN_UP.as_bytes());
+    Ok(Outcome::Answered(Committed {
+        head: head.as_ref().map_or(0, revision),
+        conflicts: happened.is_none(),
+    }))
+}
+
+/// What was found by the readings of a transaction.
+pub(crate) fn found(answer: &TxnResponse) -> impl Iterator<Item = GetResponse> + use<> {
+    let answers = answer.op_responses().into_iter();
+    answers.filter_map(|op| match op {
+        TxnOpResponse::Get(found) => Some(found),
         _ => None,
-    });
-    Ok(match earlier {
-        Some(kv) if kv.value() != GIVEN_UP.as_bytes() => Outcome::Committed {
-            revision: unsigned(kv.create_revision()),
-        },
-        _ => Outcome::Conflict,
     })
 }
 

@@ -4,11 +4,15 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use etcd_client::{Error, EventType, GetOptions, WatchOptions, WatchStream};
+use etcd_client::{
+    Error, EventType, GetOptions, GetResponse, Txn, TxnOp, WatchOptions, WatchStream,
+};
+use pairing_core::StoreError;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use crate::cluster::{CallError, Cluster, Kind};
+use crate::commit;
 use crate::layout::Layout;
 use crate::mirror::{Event, Mirror};
 use crate::view::View;
@@ -32,7 +36,7 @@ const PAGE: i64 = 20_000;
 const LIST_FOR: Duration = Duration::from_secs(20);
 
 /// The longest page that is taken in, in bytes.
-pub(crate) const LONGEST_PAGE: usize = 256 << 20;
+const LONGEST_PAGE: usize = 256 << 20;
 
 /// What keeps a view.
 pub(crate) struct Follower {
@@ -241,10 +245,33 @@ impl Follower {
                 async move { client.get(key, None).await }
             })
             .await?;
-        Ok(head
-            .kvs()
-            .first()
-            .map_or(0, |kv| unsigned(kv.mod_revision())))
+        Ok(revision(&head))
+    }
+
+    /// Asks a majority for all of it as it is at one revision; nothing that is read afterwards is older.
+    pub(crate) async fn ask<const N: usize>(
+        &self,
+        gets: [TxnOp; N],
+        patience: Duration,
+    ) -> Result<[GetResponse; N], StoreError> {
+        let head = TxnOp::get(self.layout.head(), None);
+        let all: Vec<_> = gets.into_iter().chain([head]).collect();
+        let txn = &Txn::new().and_then(all);
+        let answer = self
+            .cluster
+            .call(patience, |client, _| {
+                let txn = txn.clone();
+                let mut client = client.kv_client().max_decoding_message_size(LONGEST_PAGE);
+                async move { client.txn(txn).await }
+            })
+            .await
+            .map_err(|error| commit::unreachable(&self.cluster, error))?;
+        let mut found: Vec<_> = commit::found(&answer).collect();
+        self.view.require(found.pop().as_ref().map_or(0, revision));
+        found.try_into().map_err(|_| StoreError::Unreadable {
+            resource: self.cluster.name(),
+            source: "an answer to another question".into(),
+        })
     }
 
     async fn is_set_back(&self) -> bool {
@@ -285,6 +312,12 @@ fn pause_after(error: &CallError) -> Duration {
         CallError::NoAnswer { .. } => PAUSE,
         CallError::Refused { .. } => Duration::from_secs(2),
     }
+}
+
+/// The revision of the one key that was asked for; 0 where it is not there.
+pub(crate) fn revision(found: &GetResponse) -> u64 {
+    let kv = found.kvs().first();
+    kv.map_or(0, |kv| unsigned(kv.mod_revision()))
 }
 
 fn event(event: &etcd_client::Event) -> Option<Event<'_>> {

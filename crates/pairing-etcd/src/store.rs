@@ -3,10 +3,11 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once, mpsc};
 use std::time::{Duration, Instant};
 
-use etcd_client::{GetOptions, Txn, TxnOp, TxnOpResponse};
+use etcd_client::{GetOptions, TxnOp};
 use pairing_core::store::{
     Batch, Changed, Changes, Cursor, Page, PageRequest, Position, Read, Version,
 };
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::cluster::{CallError, Cluster};
 use crate::commit::{self, Operations};
-use crate::follow::{Follower, LONGEST_PAGE, end_of, unsigned};
+use crate::follow::{Follower, end_of, revision, unsigned};
 use crate::layout::{Layout, Place};
 use crate::mirror::{self, Kept};
 use crate::settings::Settings;
@@ -25,7 +26,8 @@ use crate::view::{Currency, View};
 /// How long an operation tries while it is known that the cluster does not answer.
 const WHILE_DOWN: Duration = Duration::from_millis(250);
 
-/// How long a commit waits until this process sees it itself; reads go to the cluster until then.
+/// How long a commit waits until this process sees it itself, or what it conflicts with; reads go to the
+/// cluster until then.
 const SEE_OWN: Duration = Duration::from_millis(500);
 
 /// A [`PairingStore`](pairing_core::PairingStore) on an etcd cluster.
@@ -52,6 +54,7 @@ pub(crate) struct Inner {
     runtime: Option<Runtime>,
     pub(crate) follower: Arc<Follower>,
     following: Once,
+    has_read: AtomicBool,
     operations: Operations,
 }
 
@@ -85,6 +88,7 @@ impl EtcdStore {
                 runtime: Some(runtime),
                 follower: Arc::new(follower),
                 following: Once::new(),
+                has_read: AtomicBool::new(false),
                 operations: Operations::default(),
             }),
         })
@@ -124,6 +128,17 @@ impl Inner {
         })
     }
 
+    /// What a read may rest on. The first of all asks the cluster, so that it sees whatever was committed
+    /// before, by whomever.
+    fn currency(&self) -> Currency {
+        let currency = self.follower.view.currency(Instant::now());
+        let is_first = !self.has_read.swap(true, Ordering::Relaxed);
+        match currency {
+            Currency::Current if is_first => Currency::Stale { is_down: false },
+            currency => currency,
+        }
+    }
+
     fn patience(&self, is_down: bool) -> Duration {
         let patience = self.follower.cluster.patience;
         if is_down {
@@ -136,15 +151,8 @@ impl Inner {
     fn ask(&self, key: &Key, patience: Duration) -> Result<Read, StoreError> {
         let (follower, path) = (self.follower.clone(), key.path());
         self.wait(async move {
-            let key = &follower.layout.records(&path);
-            let found = follower
-                .cluster
-                .call(patience, |mut client, _| {
-                    let key = key.clone();
-                    async move { client.get(key, None).await }
-                })
-                .await
-                .map_err(|error| commit::unreachable(&follower.cluster, error))?;
+            let key = TxnOp::get(follower.layout.records(&path), None);
+            let [found] = follower.ask([key], patience).await?;
             let kept = found.kvs().first();
             let kept = kept.map(|kv| Kept::new(&path, kv.value(), unsigned(kv.mod_revision())));
             mirror::read(kept.as_ref(), &path, &follower.layout)
@@ -171,29 +179,10 @@ impl Inner {
             let options = GetOptions::new()
                 .with_range(end_of(&records))
                 .with_limit(i64::try_from(limit + 1).unwrap_or(i64::MAX));
-            // Both as they are at one revision.
-            let txn = &Txn::new().and_then([
-                TxnOp::get(layout.range(&range), None),
-                TxnOp::get(start, Some(options)),
-            ]);
-            let answer = follower
-                .cluster
-                .call(patience, |client, _| {
-                    let txn = txn.clone();
-                    let mut client = client.kv_client().max_decoding_message_size(LONGEST_PAGE);
-                    async move { client.txn(txn).await }
-                })
-                .await
-                .map_err(|error| commit::unreachable(&follower.cluster, error))?;
-            let answers = answer.op_responses();
-            let [TxnOpResponse::Get(version), TxnOpResponse::Get(found)] = &answers[..] else {
-                return Err(StoreError::Unreadable {
-                    resource: follower.cluster.name(),
-                    source: "an answer to another question".into(),
-                });
-            };
-            let version = version.kvs().first();
-            let version = version.map_or(0, |kv| unsigned(kv.mod_revision()));
+            let version = TxnOp::get(layout.range(&range), None);
+            let records = TxnOp::get(start, Some(options));
+            let [version, found] = follower.ask([version, records], patience).await?;
+            let version = Version::new(revision(&version));
             let kept: Vec<_> = found
                 .kvs()
                 .iter()
@@ -206,7 +195,7 @@ impl Inner {
                 })
                 .collect();
             let rest = kept.iter().map(|(path, kept)| (*path, kept));
-            let mut page = mirror::collect(rest, Version::new(version), limit, layout);
+            let mut page = mirror::collect(rest, version, limit, layout);
             if found.more() && page.next.is_none() {
                 // All there was of it made no sense.
                 page.next = kept.last().map(|(path, _)| Cursor::new(*path));
@@ -223,7 +212,7 @@ impl PairingStore for EtcdStore {
     fn read(&self, key: &Key) -> Result<Read, StoreError> {
         let view = &self.inner.follower.view;
         let in_memory = || view.read(|mirror| mirror.read(key));
-        let currency = view.currency(Instant::now());
+        let currency = self.inner.currency();
         let is_down = currency.is_down();
         let may_be_old =
             matches!(currency, Currency::Grace { .. }) && matches!(key, Key::Allow { .. });
@@ -246,7 +235,7 @@ impl PairingStore for EtcdStore {
 
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         let view = &self.inner.follower.view;
-        let currency = view.currency(Instant::now());
+        let currency = self.inner.currency();
         if currency == Currency::Current
             && let Some(page) = view.read(|mirror| mirror.range(range, page))
         {
@@ -261,15 +250,16 @@ impl PairingStore for EtcdStore {
         let batch = batch.clone();
         let is_down = inner.follower.view.currency(Instant::now()).is_down();
         let patience = inner.patience(is_down);
-        let revision = self.inner.wait(async move {
+        let committed = self.inner.wait(async move {
             let follower = &inner.follower;
             let (cluster, layout) = (&follower.cluster, &follower.layout);
             commit::commit(cluster, layout, &inner.operations, &batch, patience).await
         })?;
-        if let Some(revision) = revision {
-            let view = &self.inner.follower.view;
-            view.committed(revision);
-            view.wait_for(revision, SEE_OWN);
+        let view = &self.inner.follower.view;
+        view.require(committed.head);
+        view.wait_for_required(SEE_OWN);
+        if committed.conflicts {
+            return Err(StoreError::Conflict);
         }
         Ok(())
     }

@@ -33,8 +33,8 @@ struct State {
     gateways: u64,
     /// Counts lists: a mirror made anew may have any revision.
     lists: u64,
-    /// The latest revision that was committed through this view.
-    committed: u64,
+    /// The latest commit that this process was told of: what it reads rests on nothing older.
+    required: u64,
     /// When a majority last said that there was nothing newer.
     confirmed: Option<Instant>,
     /// Does the cluster not answer?
@@ -90,8 +90,7 @@ impl View {
         let Some(confirmed) = state.confirmed else {
             return Currency::Stale { is_down };
         };
-        // What this process wrote itself it must see.
-        if state.revision < state.committed {
+        if state.head < state.required {
             return Currency::Stale { is_down };
         }
         let age = now.saturating_duration_since(confirmed);
@@ -120,7 +119,7 @@ impl View {
         state.gateways = gateways;
         (state.revision, state.head) = (revision, head);
         if is_other_history {
-            state.committed = 0;
+            state.required = 0;
         }
         drop(state);
         self.tell();
@@ -177,16 +176,16 @@ impl View {
         !std::mem::replace(&mut self.state().is_down, true)
     }
 
-    /// Notes a commit of this process, so that reads rest on nothing older.
-    pub(crate) fn committed(&self, revision: u64) {
+    /// Lets reads rest on nothing older than a commit.
+    pub(crate) fn require(&self, head: u64) {
         let mut state = self.state();
-        state.committed = state.committed.max(revision);
+        state.required = state.required.max(head);
     }
 
-    /// Waits until the mirror knows a revision, where there is a mirror; not for longer than `timeout`.
-    pub(crate) fn wait_for(&self, revision: u64, timeout: Duration) {
+    /// Waits until the mirror knows what is required of it, where there is one; not longer than `timeout`.
+    pub(crate) fn wait_for_required(&self, timeout: Duration) {
         self.wait(timeout, |state| {
-            state.lists > 0 && state.revision < revision
+            state.lists > 0 && state.head < state.required
         });
     }
 
