@@ -26,6 +26,31 @@ impl Inner {
         Ok(())
     }
 
+    /// The accounts of a channel that have an allowlist: whoever claimed a file's name, else whom it names.
+    /// Files that are another channel's are passed over.
+    pub(super) fn accounts_with_files(
+        &self,
+        group: &Group,
+        now: Now,
+    ) -> Result<Vec<AccountId>, StoreError> {
+        let mut accounts = Vec::new();
+        for named in group.accounts_on_disk() {
+            let stem = names::allow_stem(group.rules.id(), Some(&named));
+            let state = self.names.recent(now);
+            let owner = state.document(self.names.path())?.owner(&stem).cloned();
+            let account = match owner {
+                Some(owner) if owner.channel == *group.rules.id() => owner.account,
+                _ => named,
+            };
+            match self.check_owner(group, &account, now) {
+                Ok(()) => accounts.push(account),
+                Err(StoreError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(accounts)
+    }
+
     /// Before an allowlist is written: makes sure of the name, for good.
     pub(super) fn claim_names(
         &self,

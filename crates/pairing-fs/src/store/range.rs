@@ -28,12 +28,12 @@ impl Inner {
             Range::Requests { account, .. } => requests(&group, account.as_ref(), page, now),
             Range::Allowed { account, .. } => {
                 let accounts = match account {
-                    Some(account) => vec![account.clone()],
-                    None => group.accounts_on_disk(),
+                    Some(account) => {
+                        self.check_owner(&group, account, now)?;
+                        vec![account.clone()]
+                    }
+                    None => self.accounts_with_files(&group, now)?,
                 };
-                for account in &accounts {
-                    self.check_owner(&group, account, now)?;
-                }
                 allowed(&group, &accounts, page, now)
             }
             Range::Attempts { .. } => counters(&group, page, now, |doc| {

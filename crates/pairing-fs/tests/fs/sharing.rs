@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use pairing_conformance::seeded;
-use pairing_core::store::Changed;
+use pairing_core::store::{Changed, PageRequest};
 use pairing_core::{
-    AdmitError, AllowlistError, ChannelId, ChannelRules, Channels, Key, Limits, Pairing, StoreError,
+    AdmitError, AllowlistError, ChannelId, ChannelRules, Channels, Key, Limits, Pairing,
+    PairingStore as _, Range, StoreError,
 };
 use pairing_fs::{FsStore, StateDir};
 
@@ -175,4 +176,41 @@ fn t66_a_file_that_was_there_before_belongs_to_the_channel_it_was_made_for() {
         .unwrap();
     assert!(work.is_allowed("778").unwrap());
     assert!(work.allow("1", &owner()).unwrap());
+}
+
+/// The accounts of a channel that have somebody on their list.
+fn listed(install: &Install, channels: &Channels, channel: &str) -> Vec<String> {
+    let range = Range::Allowed {
+        channel: ChannelId::parse(channel).unwrap(),
+        account: None,
+    };
+    let store = FsStore::new(&install.state(), channels.clone());
+    let page = store.range(&range, &PageRequest::first(10)).unwrap();
+    let accounts = page
+        .records
+        .iter()
+        .map(|r| r.as_allow().unwrap().account.to_string());
+    accounts.collect()
+}
+
+#[test]
+fn an_account_whose_file_has_another_name_is_listed_by_its_own() {
+    let install = Install::empty();
+    for account in ["x:y", "plain", "default"] {
+        let account = install.account("telegram", account);
+        account.allow("1", &owner()).unwrap();
+    }
+    let mut accounts = listed(&install, &Channels::builtin(), "telegram");
+    accounts.sort();
+    assert_eq!(accounts, ["default", "plain", "x:y"]);
+}
+
+#[test]
+fn a_file_of_another_channel_is_not_listed() {
+    let install = Install::empty();
+    let rules = |name| ChannelRules::new(ChannelId::parse(name).unwrap());
+    let channels = Channels::builtin().with(rules("a")).with(rules("a-b"));
+    install.write("a-b-c-allowFrom.json", r#"{"version":1,"allowFrom":["1"]}"#);
+    assert_eq!(listed(&install, &channels, "a"), ["b-c"]);
+    assert_eq!(listed(&install, &channels, "a-b"), [] as [&str; 0]);
 }
