@@ -1,6 +1,6 @@
 //! Moving records from one store to another, whatever keeps them.
 //!
-//! [`read`] takes everything out of a store, [`write`] puts records into one and looks whether they are
+//! [`read`] takes everything out of a store, [`write()`] puts records into one and looks whether they are
 //! there. Between the two there may be a file.
 
 mod plan;
