@@ -23,7 +23,7 @@ const ASK_EVERY: Duration = Duration::from_millis(200);
 /// How long a question may take until the cluster counts as down.
 const ASK_FOR: Duration = Duration::from_secs(2);
 
-/// How long a watch may lag behind what a majority holds, until another is made.
+/// How long a watch may get nowhere while a majority holds more, until another is made.
 const LAG: Duration = Duration::from_millis(500);
 
 /// The pause before a list or a watch is tried once more.
@@ -199,6 +199,7 @@ impl Follower {
         let mut trouble: Option<Trouble> = None;
         loop {
             let (asked, known) = (Instant::now(), self.view.head());
+            let before = self.view.revision();
             match self.head(ASK_FOR).await {
                 Ok(head) => {
                     let knows = head >= known && self.catches_up(head, asked).await;
@@ -206,7 +207,8 @@ impl Follower {
                         let for_ms = trouble.since.elapsed().as_millis();
                         tracing::info!(for_ms, "the cluster answers again");
                     }
-                    if !knows && self.view.revision() > 0 {
+                    // One that gets on will get there.
+                    if !knows && before > 0 && self.view.revision() == before {
                         self.lagging.notify_one();
                     }
                 }
