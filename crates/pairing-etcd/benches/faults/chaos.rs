@@ -25,17 +25,21 @@ pub(crate) enum Kind {
     FollowerKilled,
     LeaderStopped,
     FollowerStopped,
+    LeaderSlow,
+    FollowerSlow,
     LeaderCutOff,
     FollowerCutOff,
     MajorityLost,
     AllRestarted,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 10] = [
     Kind::LeaderKilled,
     Kind::FollowerKilled,
     Kind::LeaderStopped,
     Kind::FollowerStopped,
+    Kind::LeaderSlow,
+    Kind::FollowerSlow,
     Kind::LeaderCutOff,
     Kind::FollowerCutOff,
     Kind::MajorityLost,
@@ -75,6 +79,8 @@ pub(crate) fn run(
             Kind::FollowerKilled => killed(members, &[follower], held),
             Kind::LeaderStopped => stopped(members, &[leader], held),
             Kind::FollowerStopped => stopped(members, &[follower], held),
+            Kind::LeaderSlow => slow(members, leader, held),
+            Kind::FollowerSlow => slow(members, follower, held),
             Kind::LeaderCutOff => cut_off(hosts, leader, held),
             Kind::FollowerCutOff => cut_off(hosts, follower, held),
             Kind::MajorityLost => stopped(members, &[leader, follower], held),
@@ -109,6 +115,17 @@ fn stopped(members: &Members, which: &[usize], held: Duration) {
     sleep(held);
     for at in which {
         members.go_on(*at);
+    }
+}
+
+/// Lets a member go on for a moment only, again and again.
+fn slow(members: &Members, at: usize, held: Duration) {
+    let begun = Instant::now();
+    while begun.elapsed() < held {
+        members.stop(at);
+        sleep(Duration::from_millis(120));
+        members.go_on(at);
+        sleep(Duration::from_millis(30));
     }
 }
 
