@@ -70,6 +70,7 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Se
     };
     // From here on nothing is missed: what is read now is at least as new.
     let present = feed.shared.pairing.changes(None, WAIT);
+    feed.shared.note_store(present.as_ref().err());
     let mut position = present.ok().map(|changes| changes.position);
     feed.everything_is_stale();
     // What waits already is no news.
@@ -100,11 +101,11 @@ impl Feed<'_> {
                 if after.is_none() {
                     self.everything_is_stale();
                 }
-                self.shared.note_store(&pairing.probe());
+                self.shared.note_store(pairing.probe().err().as_ref());
                 Some(changes.position)
             }
             Err(error) => {
-                self.shared.note_store(&Err::<(), _>(error));
+                self.shared.note_store(Some(&error));
                 // The store waits where it can; where it cannot, neither must this turn hot.
                 std::thread::park_timeout(WAIT);
                 self.everything_is_stale();
@@ -245,10 +246,11 @@ impl Feed<'_> {
     ) -> Result<(), Unreachable> {
         tracing::debug!(error = %Chain(error), "what waits cannot be read");
         stale(&mut self.stale);
-        match error {
-            StoreError::Unreachable { .. } => Err(Unreachable),
-            _ => Ok(()),
+        if let StoreError::Unreachable { .. } = error {
+            self.shared.note_store(Some(error));
+            return Err(Unreachable);
         }
+        Ok(())
     }
 
     fn devices(&mut self, now: BTreeMap<RequestId, DeviceRequest>, tell: bool) {

@@ -173,8 +173,8 @@ impl Shared {
     }
 
     /// Notes what the store has come to.
-    pub(crate) fn note_store<T>(&self, result: &Result<T, StoreError>) {
-        self.store.note(result, self.pairing.now());
+    pub(crate) fn note_store(&self, failure: Option<&StoreError>) {
+        self.store.note(failure, self.pairing.now());
     }
 
     /// May this session still do what it was approved for?

@@ -46,20 +46,20 @@ impl StoreHealth {
     }
 
     /// Notes what came of asking the store.
-    pub(crate) fn note<T>(&self, result: &Result<T, StoreError>, now: Timestamp) {
+    pub(crate) fn note(&self, failure: Option<&StoreError>, now: Timestamp) {
         let was_well = self.is_well();
-        match result {
-            Ok(_) => {
+        match failure {
+            None => {
                 self.fails_since.store(WELL, Ordering::Relaxed);
                 if !was_well {
                     tracing::info!("the store works again");
                 }
             }
-            Err(error) if was_well => {
+            Some(error) if was_well => {
                 self.fails_since.store(now.as_millis(), Ordering::Relaxed);
                 tracing::error!(error = %Chain(error), "the store fails");
             }
-            Err(_) => {}
+            Some(_) => {}
         }
     }
 }
@@ -73,20 +73,19 @@ mod tests {
         let at = |millis: i64| Timestamp::from_millis(1_000_000 + millis);
         let health = StoreHealth::new(Some(Duration::from_millis(30)));
         assert!(health.is_well() && health.vouches(at(0)));
-        let failed: Result<(), _> = Err(StoreError::Conflict);
-        health.note(&failed, at(0));
-        health.note(&failed, at(20));
+        let failed = Some(&StoreError::Conflict);
+        health.note(failed, at(0));
+        health.note(failed, at(20));
         assert!(!health.is_well() && health.vouches(at(30)));
         assert!(!health.vouches(at(31)));
-        health.note(&Ok(()), at(40));
+        health.note(None, at(40));
         assert!(health.is_well() && health.vouches(at(1_000)));
     }
 
     #[test]
     fn for_good_where_nobody_else_decides() {
         let health = StoreHealth::new(None);
-        let failed: Result<(), _> = Err(StoreError::Conflict);
-        health.note(&failed, Timestamp::from_millis(0));
+        health.note(Some(&StoreError::Conflict), Timestamp::from_millis(0));
         assert!(!health.is_well() && health.vouches(Timestamp::from_millis(1 << 50)));
     }
 }

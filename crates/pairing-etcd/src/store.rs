@@ -269,7 +269,7 @@ impl PairingStore for EtcdStore {
         let view = &self.inner.follower.view;
         let after = after.map(Position::number);
         // The first list comes before there can be changes.
-        view.wait_beyond(None, self.inner.follower.cluster.patience);
+        view.wait_for_list(self.inner.follower.cluster.patience);
         view.wait_beyond(after, timeout);
         let is_down = view.currency(Instant::now()).is_down();
         let changes = view.read(|mirror| match after {

@@ -171,9 +171,10 @@ impl View {
         self.state().revision
     }
 
-    /// Notes that the cluster does not answer; gives whether that is news.
-    pub(crate) fn down(&self) -> bool {
-        !std::mem::replace(&mut self.state().is_down, true)
+    /// Notes that the cluster does not answer.
+    pub(crate) fn down(&self) {
+        self.state().is_down = true;
+        self.changed.notify_all();
     }
 
     /// Lets reads rest on nothing older than a commit.
@@ -194,6 +195,11 @@ impl View {
         self.wait(timeout, |state| {
             state.lists == 0 || known == Some(state.gateways)
         });
+    }
+
+    /// Waits until there is a mirror; not where the cluster does not answer.
+    pub(crate) fn wait_for_list(&self, timeout: Duration) {
+        self.wait(timeout, |state| state.lists == 0 && !state.is_down);
     }
 
     /// Waits until there is a mirror of another revision than `revision`.
