@@ -1,21 +1,38 @@
 //! Asking members directly, past the store.
 
-use etcd_client::Client;
+use std::time::Duration;
+
+use etcd_client::{Client, ConnectOptions};
 
 use crate::members::Members;
 
-/// The member that leads, as the members say.
+/// The member that leads, as the members say; while they elect one, they are asked again.
 pub(crate) fn leader(members: &Members) -> usize {
     run(async {
-        for (at, endpoint) in members.endpoints().iter().enumerate() {
-            let mut client = Client::connect([endpoint], None).await.unwrap();
-            let status = client.status().await.unwrap();
-            if status.leader() == status.header().unwrap().member_id() {
-                return at;
+        let endpoints = members.endpoints();
+        for _ in 0..100 {
+            for (at, endpoint) in endpoints.iter().enumerate() {
+                if leads(endpoint).await {
+                    return at;
+                }
             }
         }
         panic!("nobody leads")
     })
+}
+
+async fn leads(endpoint: &str) -> bool {
+    let options = ConnectOptions::new().with_timeout(Duration::from_secs(1));
+    let Ok(mut client) = Client::connect([endpoint], Some(options)).await else {
+        return false;
+    };
+    // It is answered once there is a leader, or not in time.
+    let _ = client.get("leader", None).await;
+    let Ok(status) = client.status().await else {
+        return false;
+    };
+    let own = status.header().map(etcd_client::ResponseHeader::member_id);
+    own == Some(status.leader())
 }
 
 /// Runs what asks a member directly.
