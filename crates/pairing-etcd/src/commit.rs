@@ -13,7 +13,7 @@ use pairing_core::store::{Batch, Change, Condition};
 use tokio::sync::Mutex;
 
 use crate::cluster::{CallError, Cluster, Kind};
-use crate::follow::{revision, signed, unsigned};
+use crate::follow::{Follower, revision, signed, unsigned};
 use crate::layout::Layout;
 use crate::stored;
 
@@ -64,35 +64,28 @@ pub(crate) struct Committed {
 
 /// Commits the batch, and tells what came of it.
 pub(crate) async fn commit(
-    cluster: &Cluster,
-    layout: &Layout,
+    follower: &Follower,
     operations: &Operations,
     batch: &Batch,
     patience: Duration,
 ) -> Result<Committed, StoreError> {
+    let Follower {
+        cluster, layout, ..
+    } = follower;
     let conditions: Vec<_> = batch
         .conditions
         .iter()
         .map(|c| compare(layout, c))
         .collect();
     if batch.changes.is_empty() {
-        return check(cluster, layout, conditions, patience).await;
+        return check(follower, conditions, patience).await;
     }
     let changes = changes(layout, &batch.changes)?;
     loop {
         let lease = operations.lease(cluster, patience).await?;
         let number = operations.count.fetch_add(1, Ordering::Relaxed);
         let id = layout.operation(&format!("{:x}-{number:x}", lease.id));
-        match run(
-            (cluster, layout),
-            patience,
-            &conditions,
-            &changes,
-            &id,
-            lease,
-        )
-        .await?
-        {
+        match run(follower, patience, &conditions, &changes, &id, lease).await? {
             Outcome::Answered(committed) => return Ok(committed),
             Outcome::NoLease => operations.forget(lease).await,
         }
@@ -101,8 +94,9 @@ pub(crate) async fn commit(
 
 /// Do the conditions hold now?
 async fn check(
-    cluster: &Cluster,
-    layout: &Layout,
+    Follower {
+        cluster, layout, ..
+    }: &Follower,
     conditions: Vec<Compare>,
     patience: Duration,
 ) -> Result<Committed, StoreError> {
@@ -126,7 +120,9 @@ async fn check(
 /// Asks until it is known what became of the operation `id`: it happens at most once, however often it is
 /// sent, for it rests on its own name being free.
 async fn run(
-    (cluster, layout): (&Cluster, &Layout),
+    Follower {
+        cluster, layout, ..
+    }: &Follower,
     patience: Duration,
     conditions: &[Compare],
     changes: &[TxnOp],

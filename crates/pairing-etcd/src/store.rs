@@ -223,11 +223,11 @@ impl PairingStore for EtcdStore {
         }
         match self.inner.ask(key, self.inner.patience(is_down)) {
             // The grace may be over by now.
-            Err(StoreError::Unreachable { .. })
+            Err(error @ StoreError::Unreachable { .. })
                 if may_be_old
                     && !matches!(view.currency(Instant::now()), Currency::Stale { .. }) =>
             {
-                in_memory().unwrap_or_else(|| self.inner.ask(key, WHILE_DOWN))
+                in_memory().unwrap_or(Err(error))
             }
             answer => answer,
         }
@@ -251,9 +251,7 @@ impl PairingStore for EtcdStore {
         let is_down = inner.follower.view.currency(Instant::now()).is_down();
         let patience = inner.patience(is_down);
         let committed = self.inner.wait(async move {
-            let follower = &inner.follower;
-            let (cluster, layout) = (&follower.cluster, &follower.layout);
-            commit::commit(cluster, layout, &inner.operations, &batch, patience).await
+            commit::commit(&inner.follower, &inner.operations, &batch, patience).await
         })?;
         let view = &self.inner.follower.view;
         view.require(committed.head);

@@ -16,6 +16,12 @@ fn open(settings: &Settings) -> EtcdStore {
     EtcdStore::open(settings).unwrap()
 }
 
+/// A handle on the first install of the members behind the proxy.
+fn open_through(proxy: &Proxy) -> EtcdStore {
+    let settings = Settings::new([&proxy.endpoint]).unwrap();
+    open(&settings.prefix("install-0").unwrap())
+}
+
 #[test]
 fn a_leader_is_killed_and_nothing_is_lost() {
     let mut members = Members::start(3);
@@ -150,12 +156,7 @@ fn a_watch_that_was_lost_goes_on_where_it_was() {
     let members = Members::start(1);
     let settings = members.settings();
     let proxy = Proxy::to(&members.endpoints()[0]);
-    let far = open(
-        &Settings::new([&proxy.endpoint])
-            .unwrap()
-            .prefix("install-0")
-            .unwrap(),
-    );
+    let far = open_through(&proxy);
     let position = present(&far);
     proxy.cut();
     let bot = Bot::over(open(&settings), 1);
@@ -171,12 +172,7 @@ fn what_was_compacted_meanwhile_is_listed_anew() {
     let settings = members.settings();
     let endpoint = &members.endpoints()[0];
     let proxy = Proxy::to(endpoint);
-    let far = open(
-        &Settings::new([&proxy.endpoint])
-            .unwrap()
-            .prefix("install-0")
-            .unwrap(),
-    );
+    let far = open_through(&proxy);
     let position = present(&far);
     proxy.cut();
     let bot = Bot::over(open(&settings), 1);
