@@ -84,8 +84,8 @@ pub enum AuthMode {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ControlUi {
-    /// Is it served?
-    pub enabled: bool,
+    /// Is it served? Where nothing is said: to browsers that come by TLS or from this machine.
+    pub enabled: Option<bool>,
     /// Origins, beside the gateway's own, that may connect.
     pub allowed_origins: Vec<String>,
 }
@@ -200,7 +200,7 @@ fn auth(mut at: Section<'_>, reader: &mut Reader<'_>) -> Auth {
 
 fn control_ui(mut at: Section<'_>, reader: &mut Reader<'_>) -> ControlUi {
     let control_ui = ControlUi {
-        enabled: at.flag("enabled", reader).unwrap_or(true),
+        enabled: at.flag("enabled", reader),
         allowed_origins: at.texts("allowedOrigins", reader).unwrap_or_default(),
     };
     at.finish(reader);

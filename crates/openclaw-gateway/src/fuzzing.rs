@@ -175,6 +175,7 @@ async fn connect(
     let arrival = Arrival {
         address,
         is_direct: true,
+        is_encrypted: false,
         origin: Origin::None,
     };
     let permit = shared.waiting.enter(address)?;

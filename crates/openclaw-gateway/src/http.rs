@@ -18,6 +18,7 @@ use crate::conn;
 use crate::edge::Arrival;
 use crate::lockout::Subject;
 use crate::metrics::Metrics;
+use crate::page;
 use crate::peers;
 use crate::shared::{Chain, Shared};
 use crate::sockets::Permit;
@@ -85,10 +86,10 @@ pub(crate) async fn answer(
                 )
             }
         },
-        _ => text(
-            StatusCode::NOT_FOUND,
-            "this is a gateway of OpenClaw: connect by WebSocket",
-        ),
+        path => match page::File::at(path) {
+            Some(file) => page(file, &request, &arrival, shared),
+            None => nothing(),
+        },
     }
 }
 
@@ -153,6 +154,32 @@ fn may_measure(
         Ok(_) => Ok(()),
         Err(_) => Err(shared.lockouts.failed(subject, now)),
     }
+}
+
+/// A file of the page, where that is served.
+fn page(
+    file: &page::File,
+    request: &Request<Incoming>,
+    arrival: &Arrival,
+    shared: &Shared,
+) -> Answer {
+    let is_private = arrival.is_encrypted || arrival.is_of_this_machine();
+    match shared.settings.load().control_ui {
+        Some(false) => nothing(),
+        None if !is_private => text(
+            StatusCode::FORBIDDEN,
+            "the page is served by TLS, or on the gateway's own machine: open it there as \
+             http://localhost with the gateway's port, or set gateway.tls.enabled",
+        ),
+        Some(true) | None => file.answer(request.headers()),
+    }
+}
+
+fn nothing() -> Answer {
+    text(
+        StatusCode::NOT_FOUND,
+        "this is a gateway of OpenClaw: connect by WebSocket",
+    )
 }
 
 fn metrics(shared: &Shared) -> Answer {

@@ -19,6 +19,7 @@ mod listen;
 mod lockout;
 mod methods;
 mod metrics;
+mod page;
 pub mod peers;
 pub mod qr;
 mod reach;

@@ -21,8 +21,8 @@ pub struct Settings {
     pub door: Door,
     /// Who is let in without being asked about.
     pub auto_approve: AutoApprove,
-    /// Is the browser's interface served?
-    pub control_ui: bool,
+    /// Is the browser's page served? Where nothing is said: by TLS, or to this machine.
+    pub control_ui: Option<bool>,
     /// The rest: channels and their policies, the plugin that issues setup codes, owners.
     pub config: Config,
     /// Where it listens.

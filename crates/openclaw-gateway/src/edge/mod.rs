@@ -65,6 +65,8 @@ pub struct Arrival {
     /// Did it come here without a proxy, and was this machine called by an address or name of its own?
     /// From loopback that is a loopback address or `localhost`, and nothing else.
     pub is_direct: bool,
+    /// Is it encrypted on its way here, or to the trusted proxy that says so?
+    pub is_encrypted: bool,
     /// The page that it comes from.
     pub origin: Origin,
 }
@@ -188,6 +190,7 @@ impl Door {
         Ok(Arrival {
             address: told.client.unwrap_or(peer),
             is_direct: !is_trusted && names_us,
+            is_encrypted: tls,
             origin: self.origin(origin, host.as_ref(), tls),
         })
     }
@@ -217,7 +220,12 @@ impl Door {
 impl Arrival {
     /// Is it a program on this machine? Nobody is that who came by a proxy or out of a page.
     pub fn is_local(&self) -> bool {
-        self.is_direct && self.address.is_loopback() && self.origin == Origin::None
+        self.is_of_this_machine() && self.origin == Origin::None
+    }
+
+    /// Does it come from this machine, be it a program or a browser?
+    pub(crate) fn is_of_this_machine(&self) -> bool {
+        self.is_direct && self.address.is_loopback()
     }
 }
 

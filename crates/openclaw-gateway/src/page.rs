@@ -1,0 +1,162 @@
+//! The page for browsers, in which an owner sees and decides: its files, which are in the binary, and the
+//! headers that keep everybody else out of it.
+//!
+//! All that it does goes over the WebSocket; here is nothing that could be asked to change anything.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use http_body_util::Full;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{HeaderMap, Response, StatusCode};
+use sha2::{Digest as _, Sha256};
+
+use crate::http::Answer;
+
+/// Nothing but the page's own files runs or is shown, nothing is sent anywhere else, and no page shows it
+/// within itself. No text becomes markup, whatever the page's own code does.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+     require-trusted-types-for 'script'; trusted-types 'none'";
+
+const HEADERS: [(HeaderName, &str); 8] = [
+    (header::CONTENT_SECURITY_POLICY, POLICY),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (
+        HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        HeaderName::from_static("permissions-policy"),
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    // It is asked every time whether it is still the same: another version never mixes with this one.
+    (header::CACHE_CONTROL, "no-cache"),
+];
+
+/// A file of the page.
+pub(crate) struct File {
+    path: &'static str,
+    kind: &'static str,
+    content: &'static str,
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
+
+macro_rules! file {
+    ($path:literal, $kind:expr, $name:literal) => {
+        File {
+            path: $path,
+            kind: $kind,
+            content: include_str!(concat!("../ui/", $name)),
+        }
+    };
+}
+
+static FILES: [File; 16] = [
+    file!("/", HTML, "index.html"),
+    file!("/ui/style.css", STYLE, "style.css"),
+    file!("/ui/icon.svg", PICTURE, "icon.svg"),
+    file!("/ui/app.js", SCRIPT, "app.js"),
+    file!("/ui/device.js", SCRIPT, "device.js"),
+    file!("/ui/devices.js", SCRIPT, "devices.js"),
+    file!("/ui/dom.js", SCRIPT, "dom.js"),
+    file!("/ui/health.js", SCRIPT, "health.js"),
+    file!("/ui/history.js", SCRIPT, "history.js"),
+    file!("/ui/model.js", SCRIPT, "model.js"),
+    file!("/ui/people.js", SCRIPT, "people.js"),
+    file!("/ui/phone.js", SCRIPT, "phone.js"),
+    file!("/ui/sign-in.js", SCRIPT, "sign-in.js"),
+    file!("/ui/waiting.js", SCRIPT, "waiting.js"),
+    file!("/ui/wire.js", SCRIPT, "wire.js"),
+    file!("/ui/words.js", SCRIPT, "words.js"),
+];
+
+impl File {
+    /// The file of this path.
+    pub(crate) fn at(path: &str) -> Option<&'static Self> {
+        FILES.iter().find(|file| file.path == path)
+    }
+
+    /// The file, or that it is the one that the browser has.
+    pub(crate) fn answer(&self, asked: &HeaderMap) -> Answer {
+        let tag = self.tag();
+        let known = asked.get(header::IF_NONE_MATCH);
+        let is_known = known.is_some_and(|known| known.as_bytes() == tag.as_bytes());
+        let content = if is_known { "" } else { self.content };
+        let mut answer = Response::new(Full::from(content));
+        if is_known {
+            *answer.status_mut() = StatusCode::NOT_MODIFIED;
+        }
+        let headers = answer.headers_mut();
+        for (name, value) in HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(header::ETAG, tag);
+        }
+        answer
+    }
+
+    /// What tells it from the same file of another version.
+    fn tag(&self) -> String {
+        let hash = Sha256::digest(self.content);
+        format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash[..12]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a phone on a slow line gets in a moment.
+    const MOST: usize = 100_000;
+
+    #[test]
+    fn all_of_it_is_small() {
+        let size: usize = FILES.iter().map(|file| file.content.len()).sum();
+        assert!(size < MOST, "{size} bytes");
+    }
+
+    #[test]
+    fn what_a_file_names_is_served() {
+        let mut named = 0;
+        for file in &FILES {
+            for part in file.content.split(['"', '\'']) {
+                let path = match part.strip_prefix("./") {
+                    Some(name) if file.kind == SCRIPT => format!("/ui/{name}"),
+                    _ if part.starts_with("ui/") => format!("/{part}"),
+                    _ => continue,
+                };
+                // Types are for whoever writes the page.
+                if path.ends_with(".ts") {
+                    continue;
+                }
+                assert!(File::at(&path).is_some(), "{} names {path}", file.path);
+                named += 1;
+            }
+        }
+        assert!(named > FILES.len(), "{named}");
+    }
+
+    #[test]
+    fn no_file_has_code_where_the_policy_forbids_it() {
+        let html = File::at("/").map(|file| file.content).unwrap_or_default();
+        assert!(!html.contains("<style") && !html.contains(" style="));
+        assert!(!html.contains(" on") && html.matches("<script").count() == 1);
+        for file in FILES.iter().filter(|file| file.kind == SCRIPT) {
+            for sink in ["innerHTML", "outerHTML", "insertAdjacentHTML", "eval("] {
+                assert!(!file.content.contains(sink), "{}: {sink}", file.path);
+            }
+        }
+    }
+}

@@ -1,0 +1,274 @@
+// What the page knows of the gateway, kept up to date by its events.
+
+import { because } from './dom.js';
+import { NotLive } from './wire.js';
+
+/** @import { DmRequest, PairedDevice, PairedNode, PendingDevice, PendingNode, TurnedAway, Waiting, ChannelStatus } from './types.d.ts' */
+/** @import { Gateway } from './wire.js' */
+
+/** Events that come together are one reason to ask again. */
+const GATHER_MS = 300;
+
+/** @typedef {'requests' | 'devices' | 'nodes' | 'channels'} Part */
+
+export class Model {
+  /** @type {DmRequest[]} */
+  requests = [];
+  /** @type {TurnedAway[]} */
+  turnedAway = [];
+  /** @type {string[]} */
+  problems = [];
+  /** @type {PendingDevice[]} */
+  pendingDevices = [];
+  /** @type {PairedDevice[]} */
+  paired = [];
+  /** @type {PendingNode[]} */
+  pendingNodes = [];
+  /** @type {PairedNode[]} */
+  pairedNodes = [];
+  /** @type {ChannelStatus[]} */
+  channels = [];
+  /** Has everything been read that may be? */
+  isRead = false;
+  /** What became of those who waited, the newest first. @type {{ key: string, text: string }[]} */
+  remarks = [];
+  /** When allowlists last changed, for who shows one. */
+  listsChanged = 0;
+  /** Counts what was read. */
+  version = 0;
+
+  /** Requests that this page is deciding about: it says itself what came of them. @type {Set<string>} */
+  #own = new Set();
+  /** Which request of each has been seen. @type {Map<string, string>} */
+  #seen = new Map();
+  /** Those that came in the place of another one. @type {Set<string>} */
+  #replaced = new Set();
+  /** @type {Set<Part>} */
+  #stale = new Set();
+  /** @type {number | undefined} */
+  #gathering;
+  #count = 0;
+
+  /**
+   * @param {Gateway} gateway
+   * @param {() => void} onChange
+   * @param {(who: Waiting) => void} onNew somebody waits who did not before
+   */
+  constructor(gateway, onChange, onNew) {
+    this.gateway = gateway;
+    this.onChange = onChange;
+    this.onNew = onNew;
+  }
+
+  now() {
+    return this.gateway.now();
+  }
+
+  /** Asks the gateway. @param {string} method @param {object} [params] */
+  call(method, params) {
+    return this.gateway.call(method, params);
+  }
+
+  /** May this browser do what this scope is for? @param {string} scope */
+  can(scope) {
+    const { state } = this.gateway;
+    if (state.kind !== 'live') return false;
+    const { scopes } = state.hello.auth;
+    const implied = scope === 'operator.read' && scopes.includes('operator.write');
+    return implied || scopes.includes(scope) || scopes.includes('operator.admin');
+  }
+
+  /** Is there this method? @param {string} method */
+  has(method) {
+    const { state } = this.gateway;
+    return state.kind === 'live' && state.hello.features.methods.includes(method);
+  }
+
+  /** Everybody who waits, the newest first. @returns {Waiting[]} */
+  waiting() {
+    const now = this.now();
+    /** @type {Waiting[]} */
+    const all = [
+      ...this.requests.map((request) => ({
+        kind: /** @type {const} */ ('sender'),
+        key: `sender ${request.channel} ${request.accountId} ${request.id} ${request.code}`,
+        about: `sender ${request.channel} ${request.accountId} ${request.id}`,
+        at: request.createdAtMs ?? 0,
+        request,
+      })),
+      ...this.pendingDevices.map((request) => ({
+        kind: /** @type {const} */ ('device'),
+        key: `device ${request.requestId}`,
+        about: `device ${request.deviceId}`,
+        at: request.ts,
+        request,
+      })),
+      ...this.pendingNodes.map((request) => ({
+        kind: /** @type {const} */ ('node'),
+        key: `node ${request.requestId}`,
+        about: `node ${request.nodeId}`,
+        at: request.ts,
+        request,
+      })),
+    ];
+    for (const one of all) one.replaces = this.#replaced.has(one.key);
+    return all
+      .filter((one) => one.kind !== 'sender' || now < (one.request.expiresAtMs ?? Infinity))
+      .sort((a, b) => b.at - a.at || (a.key < b.key ? -1 : 1));
+  }
+
+  /** Until when somebody waits at least: a device that asks again goes on. @param {Waiting} one */
+  until(one) {
+    return one.request.expiresAtMs;
+  }
+
+  /** Reads everything that this browser may see. */
+  async read() {
+    this.#seen.clear();
+    this.#replaced.clear();
+    this.remarks = [];
+    const parts = this.#readable();
+    await Promise.all(parts.map((part) => this.#readPart(part, false)));
+    this.isRead = true;
+    this.listsChanged += 1;
+    this.onChange();
+  }
+
+  /** @returns {Part[]} */
+  #readable() {
+    /** @type {Part[]} */
+    const parts = [];
+    if (this.can('operator.pairing')) parts.push('requests', 'devices', 'nodes');
+    if (this.can('operator.read') && this.has('channels.status')) parts.push('channels');
+    return parts;
+  }
+
+  /** An event of the gateway. @param {string} event @param {any} payload */
+  hear(event, payload) {
+    switch (event) {
+      case 'pairing.requested':
+      case 'pairing.resolved':
+        if (event === 'pairing.resolved') this.#resolved('sender', payload);
+        return this.stale('requests');
+      case 'device.pair.requested':
+      case 'device.pair.resolved':
+        if (event === 'device.pair.resolved') this.#resolved('device', payload);
+        return this.stale('devices');
+      case 'node.pair.requested':
+      case 'node.pair.resolved':
+        if (event === 'node.pair.resolved') this.#resolved('node', payload);
+        return this.stale('nodes');
+      case 'presence':
+        return this.stale('devices');
+      case 'pairing.changed':
+        if (payload.devices) this.stale('devices');
+        if (payload.nodes) this.stale('nodes');
+        if (payload.channels) {
+          this.listsChanged += 1;
+          this.stale('requests');
+        }
+    }
+  }
+
+  /** Is to be read again. @param {Part} part */
+  stale(part) {
+    this.#stale.add(part);
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      this.#again();
+    }, GATHER_MS);
+  }
+
+  /** Reads this now. @param {Part} part */
+  async refresh(part) {
+    await this.#readPart(part, true);
+    this.onChange();
+  }
+
+  async #again() {
+    const readable = this.#readable();
+    const parts = readable.filter((part) => this.#stale.has(part));
+    this.#stale.clear();
+    await Promise.all(parts.map((part) => this.#readPart(part, true)));
+    this.onChange();
+  }
+
+  /** @param {Part} part @param {boolean} tell */
+  async #readPart(part, tell) {
+    try {
+      if (part === 'requests') {
+        const answer = await this.call('pairing.list');
+        [this.requests, this.turnedAway, this.problems] = [answer.requests, answer.turnedAway ?? [], answer.problems ?? []];
+      } else if (part === 'devices') {
+        const answer = await this.call('device.pair.list');
+        [this.pendingDevices, this.paired] = [answer.pending, answer.paired];
+      } else if (part === 'nodes') {
+        const answer = await this.call('node.pair.list');
+        [this.pendingNodes, this.pairedNodes] = [answer.pending, answer.paired];
+      } else {
+        this.channels = (await this.call('channels.status')).channels;
+      }
+      this.version += 1;
+      this.#note(tell);
+    } catch (error) {
+      if (error instanceof NotLive) return;
+      this.remark(`What waits could not be read: ${because(error)}`);
+    }
+  }
+
+  /** Notes who waits, and what has taken the place of something else. @param {boolean} tell */
+  #note(tell) {
+    for (const one of this.waiting()) {
+      const before = this.#seen.get(one.about);
+      if (before === one.key) continue;
+      this.#seen.set(one.about, one.key);
+      if (before !== undefined) this.#replaced.add(one.key);
+      if (tell) this.onNew(one);
+    }
+  }
+
+  /** Decides; what becomes of the request is then said by whoever called this. @param {Waiting} one @param {() => Promise<any>} decide */
+  async own(one, decide) {
+    const name = one.kind === 'sender' ? one.about : one.key;
+    this.#own.add(name);
+    try {
+      return await decide();
+    } finally {
+      // The event may come after the answer.
+      setTimeout(() => this.#own.delete(name), 2_000);
+      await this.refresh(one.kind === 'sender' ? 'requests' : one.kind === 'device' ? 'devices' : 'nodes');
+    }
+  }
+
+  /** @param {Waiting['kind']} kind @param {any} payload */
+  #resolved(kind, payload) {
+    const name =
+      kind === 'sender' ? `sender ${payload.channel} ${payload.accountId} ${payload.id}` : `${kind} ${payload.requestId}`;
+    const one = this.waiting().find((other) => name === (kind === 'sender' ? other.about : other.key));
+    if (!one || payload.decision === 'superseded') return;
+    this.#seen.delete(one.about);
+    if (this.#own.has(name)) return;
+    const decision = payload.decision === 'expired' ? 'was too late' : `was ${payload.decision} elsewhere`;
+    this.remark(`${this.nameOf(one)} ${decision}.`);
+  }
+
+  /** @type {(one: Waiting) => string} */
+  nameOf = () => '';
+
+  /** @param {string} text */
+  remark(text) {
+    this.remarks = [{ key: String(++this.#count), text }, ...this.remarks].slice(0, 5);
+    this.onChange();
+  }
+
+  /** Forgets everything: another one may sign in. */
+  clear() {
+    clearTimeout(this.#gathering);
+    this.#gathering = undefined;
+    this.#stale.clear();
+    this.#seen.clear();
+    [this.requests, this.turnedAway, this.problems, this.remarks] = [[], [], [], []];
+    [this.pendingDevices, this.paired, this.pendingNodes, this.pairedNodes, this.channels] = [[], [], [], [], []];
+    this.isRead = false;
+  }
+}
