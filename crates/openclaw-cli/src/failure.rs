@@ -151,6 +151,9 @@ pub(crate) enum Failure {
     NoSecretAsked,
     #[error("the gateway has no token yet")]
     NoTokenYet,
+    /// The page is not served.
+    #[error("gateway.controlUi.enabled is false: there is no page")]
+    NoPage,
     #[error("cannot make a token")]
     Entropy(#[from] EntropyError),
     #[error(transparent)]
@@ -237,6 +240,7 @@ impl Failure {
             | Self::TokenIsSet { .. }
             | Self::NoSecretAsked
             | Self::NoTokenYet
+            | Self::NoPage
             | Self::NothingToReject(_)
             | Self::NotAllowed { .. }
             | Self::Subject(_)
@@ -315,6 +319,7 @@ impl Failure {
                 "without one it listens on this machine only; set gateway.auth.token for others"
                     .to_owned(),
             ),
+            Self::NoPage => Some("set it to true in openclaw.json, or leave it out".to_owned()),
             Self::NoTokenYet => Some("`openclaw gateway run` makes one".to_owned()),
             Self::SetupCode(_) => {
                 Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())

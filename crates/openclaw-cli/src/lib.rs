@@ -175,6 +175,7 @@ fn execute(
             target,
             json,
         } => gateway::run(command, target, json, state(), environment, screen),
+        Command::Dashboard { json } => gateway::dashboard(json, &state()?, environment, screen),
         Command::Node(options) => node::run(options, state(), environment, screen),
         Command::Setup(options) => {
             let target = args::TargetOptions {

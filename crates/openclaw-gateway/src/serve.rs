@@ -52,6 +52,8 @@ pub struct Announcement {
     pub token: TokenPlace,
     /// Its certificate, if it encrypts.
     pub fingerprint: Option<Fingerprint>,
+    /// The port at which this machine's browsers find the page, where that is served to them.
+    pub page: Option<u16>,
 }
 
 /// The gateway cannot start.
@@ -153,6 +155,7 @@ pub async fn serve(
     let interfaces = Interfaces::of_this_machine().map_err(ServeError::Interfaces)?;
     let wanted = addresses(&settings.bind, settings.port, &settings.secret, &interfaces)?;
 
+    let is_page_served = settings.control_ui != Some(false);
     let metrics = Metrics::new();
     let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
     let shared = opened.shared.clone();
@@ -189,12 +192,16 @@ pub async fn serve(
         }
         builder = builder.peers(peers).grace(shared.grace);
     }
+    let is_here =
+        |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    let page = addresses.iter().find(is_here).map(SocketAddr::port);
     let gateway = builder.build();
     let reload = follow(&state, &var, overrides, gateway.handle());
     announce(&Announcement {
         addresses,
         token: prepared.token,
         fingerprint,
+        page: page.filter(|_| is_page_served),
     });
     gateway.run().await;
     drop(reload);

@@ -56,7 +56,7 @@ export function history(model) {
     try {
       const answer = await model.call('audit.list', { limit: most, ...filters });
       if (mine !== asked) return;
-      fill(table.body, ...answer.entries.map((/** @type {AuditEntry} */ entry) => table.row(date(entry.at), what(entry), about(entry), by(entry))));
+      fill(table.body, ...answer.entries.map((/** @type {AuditEntry} */ entry) => table.row(date(entry.at), what(entry), about(entry), by(entry, model))));
       more.hidden = !answer.more || most >= MOST;
       const problems = answer.problems ? ` ${answer.problems} lines of the log cannot be understood.` : '';
       say(summary, (answer.entries.length === 0 ? 'Nothing of the kind is in the log.' : answer.more ? `The newest ${answer.entries.length}.` : `${answer.entries.length} in all.`) + problems);
@@ -96,9 +96,9 @@ function what({ action, role, scopes = [], commands = [] }) {
   ];
 }
 
-/** @param {AuditEntry} entry */
-function by({ by, via }) {
-  return [foreign(by, 100), h('small', { class: 'block' }, VIAS[via] ?? plain(via))];
+/** @param {AuditEntry} entry @param {Model} model */
+function by({ by, via }, model) {
+  return [model.decider(by), h('small', { class: 'block' }, VIAS[via] ?? plain(via))];
 }
 
 /** @param {AuditEntry} entry */

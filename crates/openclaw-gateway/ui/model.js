@@ -1,7 +1,8 @@
 // What the page knows of the gateway, kept up to date by its events.
 
-import { because } from './dom.js';
+import { because, plain } from './dom.js';
 import { NotLive } from './wire.js';
+import { called, shortId } from './words.js';
 
 /** @import { DmRequest, PairedDevice, PairedNode, PendingDevice, PendingNode, TurnedAway, Waiting, ChannelStatus } from './types.d.ts' */
 /** @import { Gateway } from './wire.js' */
@@ -67,6 +68,14 @@ export class Model {
   /** Asks the gateway. @param {string} method @param {object} [params] */
   call(method, params) {
     return this.gateway.call(method, params);
+  }
+
+  /** Who decided, by a name where that is known. @param {string} by */
+  decider(by) {
+    const id = by.startsWith('device:') ? by.slice('device:'.length) : '';
+    const device = this.paired.find((one) => one.deviceId === id);
+    if (id) return device ? `${called(device.displayName, id)} (device ${shortId(id)})` : `device ${shortId(id)}`;
+    return plain(by, 100);
   }
 
   /** May this browser do what this scope is for? @param {string} scope */

@@ -112,7 +112,7 @@ export function people(model) {
 
   /** @param {AllowedEntry} who */
   function row(who) {
-    const by = who.grantedBy ? `let in by ${plain(who.grantedBy, 80)} ${ago(model.now(), who.grantedAtMs)}` : 'nobody wrote down who let them in';
+    const by = who.grantedBy ? `let in by ${model.decider(who.grantedBy)} ${ago(model.now(), who.grantedAtMs)}` : 'nobody wrote down who let them in';
     const end = button('Revoke', () => revoke(who), { 'aria-label': `Revoke ${plain(who.id)}` });
     return h('li', {}, h('div', {}, code(who.id), who.written !== undefined && h('small', {}, ' written ', code(who.written)), h('small', { class: 'block' }, by)), end);
   }

@@ -25,7 +25,7 @@ export function phone(model) {
   const make = button('Make a code', makeOne, { class: 'main' });
   const form = h(
     'div',
-    {},
+    { class: 'form' },
     access.element,
     field('Address of the gateway', address),
     h('p', { class: 'hint' }, 'By which the phone finds it: wss://…, or ws://… in a network of your own.'),

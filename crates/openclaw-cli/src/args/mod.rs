@@ -76,6 +76,9 @@ pub(crate) enum Command {
         target: TargetOptions,
         json: bool,
     },
+    Dashboard {
+        json: bool,
+    },
     Node(NodeOptions),
     Setup(SetupOptions),
     State(StateCommand),
@@ -258,6 +261,7 @@ impl Raw {
             RawCommand::Devices { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Nodes { place, command } => command.meaning(place.meaning()?),
             RawCommand::Gateway { command } => command.meaning()?,
+            RawCommand::Dashboard { json } => Command::Dashboard { json },
             RawCommand::Node { command } => command.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::State { command } => command.meaning()?,

@@ -54,6 +54,12 @@ pub(super) enum RawCommand {
         #[command(subcommand)]
         command: RawGateway,
     },
+    /// Print the link that signs a browser in on the gateway's page
+    Dashboard {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Be a node of a gateway
     Node {
         #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! `openclaw gateway`.
 
+mod dashboard;
 mod run;
 mod status;
 mod token;
@@ -10,6 +11,8 @@ use crate::args::{GatewayCommand, TargetOptions};
 use crate::console::Screen;
 use crate::place::Place;
 use crate::{Environment, Exit, Failure};
+
+pub(crate) use dashboard::run as dashboard;
 
 /// Runs a command about the gateway itself.
 pub(crate) fn run(

@@ -43,9 +43,9 @@ pub(super) fn run(
 }
 
 fn announce(announcement: &Announcement, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
-    let scheme = match announcement.fingerprint {
-        Some(_) => "wss",
-        None => "ws",
+    let (scheme, of_page) = match announcement.fingerprint {
+        Some(_) => ("wss", "https"),
+        None => ("ws", "http"),
     };
     let addresses = announcement.addresses.iter();
     let addresses: Vec<_> = addresses
@@ -60,6 +60,11 @@ fn announce(announcement: &Announcement, screen: &mut Screen<'_, '_>) -> Result<
     let first = letters.next().map(|first| first.to_ascii_uppercase());
     let place: String = first.into_iter().chain(letters).collect();
     screen.line(escape(&place).limit(usize::MAX))?;
+    if let Some(port) = announcement.page {
+        screen.line(format_args!(
+            "Page for browsers: {of_page}://127.0.0.1:{port}/ (`openclaw dashboard` has the link that signs in)"
+        ))?;
+    }
     screen.flush()?;
     Ok(())
 }

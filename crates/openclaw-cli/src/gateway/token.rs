@@ -1,6 +1,6 @@
 //! `openclaw gateway token`.
 
-use openclaw_config::{AuthMode, Config};
+use openclaw_config::{AuthMode, Config, Secret};
 use openclaw_gateway::{read_token, token_path};
 use pairing_core::{SecretToken, escape};
 use pairing_fs::{StateDir, owned};
@@ -47,19 +47,7 @@ pub(super) fn run(
     }
     let (place, secret) = match configured {
         Some(found) => found,
-        None if kept.exists() => {
-            let place = Place {
-                kind: "token",
-                source: "file",
-                at: kept.display().to_string(),
-                key: None,
-            };
-            (place, read_token(&kept)?)
-        }
-        None if config.gateway.auth.mode == Some(AuthMode::None) => {
-            return Err(Failure::NoSecretAsked);
-        }
-        None => return Err(Failure::NoTokenYet),
+        None => kept_token(&config, state)?,
     };
     if options.show {
         screen.line(escape(secret.expose()).limit(usize::MAX))?;
@@ -78,6 +66,35 @@ pub(super) fn run(
     Ok(Exit::Done)
 }
 
+/// The secret that clients have to show: what is configured, or else the token of the state directory.
+pub(super) fn secret(
+    config: &Config,
+    state: &StateDir,
+    environment: &Environment<'_>,
+) -> Result<Secret, Failure> {
+    match configured(config, state, environment) {
+        Some((_, secret)) => Ok(secret),
+        None => kept_token(config, state).map(|(_, secret)| secret),
+    }
+}
+
+fn kept_token(config: &Config, state: &StateDir) -> Result<(Place, Secret), Failure> {
+    let kept = token_path(state);
+    if kept.exists() {
+        let place = Place {
+            kind: "token",
+            source: "file",
+            at: kept.display().to_string(),
+            key: None,
+        };
+        Ok((place, read_token(&kept)?))
+    } else if config.gateway.auth.mode == Some(AuthMode::None) {
+        Err(Failure::NoSecretAsked)
+    } else {
+        Err(Failure::NoTokenYet)
+    }
+}
+
 impl Place {
     /// `in /home/ann/.openclaw/openclaw.json, at gateway.auth.token`.
     fn text(&self) -> String {
@@ -94,7 +111,7 @@ fn configured(
     config: &Config,
     state: &StateDir,
     environment: &Environment<'_>,
-) -> Option<(Place, openclaw_config::Secret)> {
+) -> Option<(Place, Secret)> {
     let auth = &config.gateway.auth;
     let token = (
         "token",

@@ -186,6 +186,61 @@ fn t89_looking_makes_no_identity_and_asks_for_no_pairing() {
 }
 
 #[test]
+fn the_link_that_signs_a_browser_in() {
+    let session = Session::new();
+    let link = |session: &Session| session.run(&["dashboard"]);
+    let none = link(&session);
+    assert_eq!(none.exit, Exit::Refused, "{}", none.stderr);
+    assert!(
+        none.stderr.contains("openclaw gateway run"),
+        "{}",
+        none.stderr
+    );
+
+    let write = |gateway: &str| {
+        fs::create_dir_all(session.state()).unwrap();
+        fs::write(
+            session.state().join("openclaw.json"),
+            format!("{{ gateway: {gateway} }}"),
+        )
+        .unwrap();
+    };
+    for (gateway, url) in [
+        (
+            "{ auth: { token: 'abc' } }",
+            "http://127.0.0.1:18789/#token=abc",
+        ),
+        (
+            "{ port: 1234, tls: { enabled: true }, auth: { mode: 'password', password: 'a b&c#d+é' } }",
+            "https://127.0.0.1:1234/#token=a%20b%26c%23d%2B%C3%A9",
+        ),
+        (
+            "{ auth: { mode: 'none' } }",
+            "http://127.0.0.1:18789/#token=",
+        ),
+    ] {
+        write(gateway);
+        let told = link(&session);
+        assert_eq!(
+            (told.exit, told.stdout),
+            (Exit::Done, format!("{url}\n")),
+            "{gateway}"
+        );
+        let told = session.run(&["dashboard", "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+        assert_eq!(told, serde_json::json!({ "url": url }));
+    }
+    write("{ auth: { token: 'abc' }, controlUi: { enabled: false } }");
+    let off = link(&session);
+    assert_eq!((off.exit, off.stdout.as_str()), (Exit::Refused, ""));
+    assert!(
+        off.stderr.contains("gateway.controlUi.enabled"),
+        "{}",
+        off.stderr
+    );
+}
+
+#[test]
 fn the_configured_gateway_goes_first() {
     let mut session = Session::recorded_devices();
     let live = Live::on(&mut session);

@@ -10,7 +10,7 @@ use crate::sockets::until_closed;
 use crate::support::{Running, TOKEN, operator_params, settings, start, start_with};
 
 /// The status and the whole answer to a request of these lines.
-async fn ask(gateway: &Running, lines: &[&str]) -> (u16, String) {
+pub(crate) async fn ask(gateway: &Running, lines: &[&str]) -> (u16, String) {
     let mut socket = TcpStream::connect(gateway.address).await.unwrap();
     let request = lines.join("\r\n") + "\r\nConnection: close\r\n\r\n";
     socket.write_all(request.as_bytes()).await.unwrap();
@@ -47,7 +47,7 @@ async fn the_pages_for_machines() {
         ("GET /healthz?verbose HTTP/1.1", 200, "{\"ok\":true}"),
         ("HEAD /healthz HTTP/1.1", 200, ""),
         (
-            "GET / HTTP/1.1",
+            "GET /elsewhere HTTP/1.1",
             404,
             "this is a gateway of OpenClaw: connect by WebSocket\n",
         ),

@@ -30,6 +30,7 @@ mod methods;
 mod nodes;
 #[cfg(feature = "etcd")]
 mod on_etcd;
+mod page;
 mod peers;
 mod proof;
 mod recorded;
