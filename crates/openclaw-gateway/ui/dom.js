@@ -162,6 +162,16 @@ export function toast(text, { undo, bad } = {}) {
   }, 1_000);
 }
 
+/** @param {string} title @param {Child[]} children @param {Record<string, any>} [attributes] */
+function openDialog(title, children, attributes = {}) {
+  const heading = h('h2', { id: 'dialog-title' }, title);
+  const form = h('form', { method: 'dialog' }, heading, ...children);
+  const dialog = h('dialog', { 'aria-labelledby': heading.id, onclose: () => dialog.remove(), ...attributes }, form);
+  document.body.append(dialog);
+  dialog.showModal();
+  return dialog;
+}
+
 /**
  * Asks whether it is meant so. The answer is what has been written, where something is to be; `undefined`
  * for no.
@@ -170,40 +180,26 @@ export function toast(text, { undo, bad } = {}) {
  * @returns {Promise<string | undefined>}
  */
 export function ask({ title, text = [], verb, danger, field }) {
-  const heading = h('h2', { id: 'dialog-title' }, title);
   const input = field && h('input', { type: 'text', maxlength: 200, value: field.value, autocomplete: 'off' });
-  const labelled = field && input && h('label', {}, h('span', {}, field.label), input);
-  const dialog = h('dialog', { 'aria-labelledby': heading.id, role: danger && 'alertdialog' });
   const yes = h('button', { type: 'submit', value: 'yes', class: danger ? 'danger' : 'main' }, verb);
-  const no = h('button', { type: 'submit', value: '', formnovalidate: true, autofocus: !input }, 'Cancel');
-  const body = text.length > 0 && h('div', {}, ...text);
-  const form = h('form', { method: 'dialog' }, heading, body, labelled, h('div', { class: 'row end' }, no, yes));
-  dialog.append(form);
-  document.body.append(dialog);
+  const no = h('button', { type: 'submit', value: '', autofocus: !input }, 'Cancel');
+  const children = [...text, input && h('label', {}, h('span', {}, field.label), input), h('div', { class: 'row end' }, no, yes)];
+  const dialog = openDialog(title, children, { role: danger && 'alertdialog' });
+  // Enter in the field presses the first button, which is not the one that is meant.
+  input?.addEventListener('keydown', (event) => {
+    if (event.key !== 'Enter') return;
+    event.preventDefault();
+    dialog.close('yes');
+  });
+  input?.select();
   return new Promise((resolve) => {
-    dialog.addEventListener('close', () => {
-      dialog.remove();
-      resolve(dialog.returnValue === 'yes' ? (input?.value ?? 'yes') : undefined);
-    });
-    // Enter in the field presses the first button, which is not the one that is meant.
-    input?.addEventListener('keydown', (event) => {
-      if (event.key !== 'Enter') return;
-      event.preventDefault();
-      dialog.close('yes');
-    });
-    dialog.showModal();
-    input?.select();
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes' ? (input?.value ?? 'yes') : undefined));
   });
 }
 
 /** Shows something that is not shown again. @param {string} title @param {Child[]} text */
 export function tell(title, ...text) {
-  const heading = h('h2', { id: 'dialog-title' }, title);
-  const close = h('button', { type: 'submit', class: 'main' }, 'Close');
-  const form = h('form', { method: 'dialog' }, heading, ...text, h('div', { class: 'row end' }, close));
-  const dialog = h('dialog', { 'aria-labelledby': heading.id, onclose: () => dialog.remove() }, form);
-  document.body.append(dialog);
-  dialog.showModal();
+  openDialog(title, [...text, h('div', { class: 'row end' }, h('button', { type: 'submit', class: 'main' }, 'Close'))]);
 }
 
 /** A text, and a button that copies it. @param {string} text @param {string} label */

@@ -96,39 +96,18 @@ export class Model {
   /** Everybody who waits, the newest first. @returns {Waiting[]} */
   waiting() {
     const now = this.now();
-    /** @type {Waiting[]} */
-    const all = [
-      ...this.requests.map((request) => ({
-        kind: /** @type {const} */ ('sender'),
-        key: `sender ${request.channel} ${request.accountId} ${request.id} ${request.code}`,
-        about: `sender ${request.channel} ${request.accountId} ${request.id}`,
-        at: request.createdAtMs ?? 0,
-        request,
-      })),
-      ...this.pendingDevices.map((request) => ({
-        kind: /** @type {const} */ ('device'),
-        key: `device ${request.requestId}`,
-        about: `device ${request.deviceId}`,
-        at: request.ts,
-        request,
-      })),
-      ...this.pendingNodes.map((request) => ({
-        kind: /** @type {const} */ ('node'),
-        key: `node ${request.requestId}`,
-        about: `node ${request.nodeId}`,
-        at: request.ts,
-        request,
-      })),
-    ];
-    for (const one of all) one.replaces = this.#replaced.has(one.key);
-    return all
-      .filter((one) => one.kind !== 'sender' || now < (one.request.expiresAtMs ?? Infinity))
-      .sort((a, b) => b.at - a.at || (a.key < b.key ? -1 : 1));
-  }
-
-  /** Until when somebody waits at least: a device that asks again goes on. @param {Waiting} one */
-  until(one) {
-    return one.request.expiresAtMs;
+    /** @param {Waiting['kind']} kind @param {string} who @param {string} id @param {number} at @param {any} request */
+    const one = (kind, who, id, at, request) => {
+      const [about, key] = [`${kind} ${who}`, `${kind} ${who} ${id}`];
+      return /** @type {Waiting} */ ({ kind, about, key, at, request, replaces: this.#replaced.has(key) });
+    };
+    return [
+      ...this.requests
+        .filter((request) => now < (request.expiresAtMs ?? Infinity))
+        .map((request) => one('sender', `${request.channel} ${request.accountId} ${request.id}`, request.code, request.createdAtMs ?? 0, request)),
+      ...this.pendingDevices.map((request) => one('device', request.deviceId, request.requestId, request.ts, request)),
+      ...this.pendingNodes.map((request) => one('node', request.nodeId, request.requestId, request.ts, request)),
+    ].sort((a, b) => b.at - a.at || (a.key < b.key ? -1 : 1));
   }
 
   /** Reads everything that this browser may see. */
@@ -155,18 +134,20 @@ export class Model {
   /** An event of the gateway. @param {string} event @param {any} payload */
   hear(event, payload) {
     switch (event) {
-      case 'pairing.requested':
       case 'pairing.resolved':
-        if (event === 'pairing.resolved') this.#resolved('sender', payload);
+        this.#resolved(`sender ${payload.channel} ${payload.accountId} ${payload.id}`, payload.decision);
         return this.stale('requests');
-      case 'device.pair.requested':
       case 'device.pair.resolved':
-        if (event === 'device.pair.resolved') this.#resolved('device', payload);
+        this.#resolved(`device ${payload.deviceId}`, payload.decision);
         return this.stale('devices');
-      case 'node.pair.requested':
       case 'node.pair.resolved':
-        if (event === 'node.pair.resolved') this.#resolved('node', payload);
+        this.#resolved(`node ${payload.nodeId}`, payload.decision);
         return this.stale('nodes');
+      case 'pairing.requested':
+        return this.stale('requests');
+      case 'node.pair.requested':
+        return this.stale('nodes');
+      case 'device.pair.requested':
       case 'presence':
         return this.stale('devices');
       case 'pairing.changed':
@@ -238,27 +219,23 @@ export class Model {
 
   /** Decides; what becomes of the request is then said by whoever called this. @param {Waiting} one @param {() => Promise<any>} decide */
   async own(one, decide) {
-    const name = one.kind === 'sender' ? one.about : one.key;
-    this.#own.add(name);
+    this.#own.add(one.about);
     try {
       return await decide();
     } finally {
       // The event may come after the answer.
-      setTimeout(() => this.#own.delete(name), 2_000);
+      setTimeout(() => this.#own.delete(one.about), 2_000);
       await this.refresh(one.kind === 'sender' ? 'requests' : one.kind === 'device' ? 'devices' : 'nodes');
     }
   }
 
-  /** @param {Waiting['kind']} kind @param {any} payload */
-  #resolved(kind, payload) {
-    const name =
-      kind === 'sender' ? `sender ${payload.channel} ${payload.accountId} ${payload.id}` : `${kind} ${payload.requestId}`;
-    const one = this.waiting().find((other) => name === (kind === 'sender' ? other.about : other.key));
-    if (!one || payload.decision === 'superseded') return;
-    this.#seen.delete(one.about);
-    if (this.#own.has(name)) return;
-    const decision = payload.decision === 'expired' ? 'was too late' : `was ${payload.decision} elsewhere`;
-    this.remark(`${this.nameOf(one)} ${decision}.`);
+  /** @param {string} about @param {string} decision */
+  #resolved(about, decision) {
+    const one = this.waiting().find((other) => other.about === about);
+    if (!one || decision === 'superseded') return;
+    this.#seen.delete(about);
+    if (this.#own.has(about)) return;
+    this.remark(`${this.nameOf(one)} ${decision === 'expired' ? 'was too late' : `was ${decision} elsewhere`}.`);
   }
 
   /** @type {(one: Waiting) => string} */

@@ -1,6 +1,6 @@
 // Who may talk to the bot: the allowed senders of a channel and an account.
 
-import { because, button, code, field, fill, h, keyed, plain, portion, say, searchBox, section, toast, turnOff } from './dom.js';
+import { because, button, code, field, fill, h, keyed, plain, portion, say, searchBox, section, toast } from './dom.js';
 import { ago, channel, count, KNOWN_CHANNELS } from './words.js';
 
 /** @import { Model } from './model.js' */
@@ -20,7 +20,9 @@ export function people(model) {
   const accounts = h('select', { id: 'people-account', onchange: anew });
   const search = searchBox('people-search', () => (more.reset(), show()));
   const entry = h('input', { type: 'text', id: 'people-add', autocomplete: 'off', maxlength: 256 });
-  const add = h('form', { class: 'row', onsubmit: addOne }, h('label', { for: 'people-add' }, 'Add a sender'), entry, h('button', { type: 'submit' }, 'Add'));
+  const addButton = button('Add', addOne);
+  const submit = (/** @type {Event} */ event) => (event.preventDefault(), addButton.click());
+  const add = h('form', { class: 'row', onsubmit: submit }, h('label', { for: 'people-add' }, 'Add a sender'), entry, addButton);
   const summary = h('p', { role: 'status' });
   const list = h('ul', { class: 'rows', 'aria-label': 'Allowed senders' });
   const more = portion(show);
@@ -43,21 +45,15 @@ export function people(model) {
     update();
   }
 
-  /** @param {Event} event */
-  async function addOne(event) {
-    event.preventDefault();
+  async function addOne() {
     const who = entry.value.trim();
-    if (!who || document.body.classList.contains('stale')) return;
+    if (!who) return entry.focus();
     const place = { channel: channels.value, accountId: accounts.value };
-    try {
-      const { status } = await model.call('pairing.allow', { ...place, entry: who });
-      entry.value = '';
-      const undo = () => model.call('pairing.revoke', { ...place, entry: who }).then(reread);
-      if (status === 'added') toast(`${plain(who)} is let in by ${channel(place.channel)}.`, { undo });
-      else toast(`${plain(who)} was let in before.`);
-    } catch (error) {
-      toast(`Nobody was added: ${because(error)}`, { bad: true });
-    }
+    const { status } = await model.call('pairing.allow', { ...place, entry: who });
+    entry.value = '';
+    const undo = () => model.call('pairing.revoke', { ...place, entry: who }).then(reread);
+    if (status === 'added') toast(`${plain(who)} is let in by ${channel(place.channel)}.`, { undo });
+    else toast(`${plain(who)} was let in before.`);
     reread();
   }
 
@@ -138,7 +134,6 @@ export function people(model) {
   function update() {
     offerChannels();
     offerAccounts();
-    for (const control of add.querySelectorAll('button')) turnOff(control, document.body.classList.contains('stale'));
     if (model.isRead && read !== model.listsChanged && model.gateway.state.kind === 'live') load();
     show();
   }

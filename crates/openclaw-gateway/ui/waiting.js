@@ -101,7 +101,7 @@ function card(model, first) {
   );
   /** @param {Waiting} one */
   const update = (one) => {
-    const [now, until] = [model.now(), model.until(one)];
+    const [now, until] = [model.now(), one.request.expiresAtMs];
     const left = until === undefined ? '' : `, ${span(until - now)} left`;
     say(times, `asked ${ago(now, one.at || undefined)}${left}`);
   };
