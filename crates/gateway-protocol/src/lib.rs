@@ -15,6 +15,7 @@ mod params;
 mod refusal;
 mod secret;
 
+pub mod audit;
 pub mod device;
 pub mod dm;
 pub mod event;

@@ -11,7 +11,7 @@ use arc_swap::ArcSwap;
 use gateway_protocol::close;
 use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
 use pairing_core::{Devices, Entropy, Pairing};
-use pairing_fs::{StateDir, SystemEntropy};
+use pairing_fs::{AuditLog, StateDir, SystemEntropy};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, oneshot, watch};
 use tokio::task::JoinSet;
@@ -155,6 +155,12 @@ impl GatewayBuilder {
             pair_commands: Some(state.cloned()),
             ..self
         }
+    }
+
+    /// Answers `audit.list` from this log: the one that the service writes to.
+    pub fn audit_log(mut self, log: AuditLog) -> Self {
+        self.methods.add_audit(log);
+        self
     }
 
     /// Is one of several gateways on the same pairing state: it lists the nodes that are connected to the

@@ -159,10 +159,12 @@ pub async fn serve(
     let metrics = Metrics::new();
     let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
     let shared = opened.shared.clone();
-    let pairing = service(&state, opened, metrics.clone());
+    let audit = AuditLog::new(&state);
+    let pairing = service(opened, audit.clone(), metrics.clone());
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
         .pair_commands(Some(&state))
+        .audit_log(audit)
         .configured_adapters(&state, {
             let var = var.clone();
             move |name| var(name)
@@ -217,12 +219,12 @@ fn load_tls(files: &TlsFiles, state: &StateDir) -> Result<Tls, TlsError> {
 }
 
 /// The service on a store whose operations are measured.
-fn service(state: &StateDir, opened: Opened, metrics: Metrics) -> Pairing {
+fn service(opened: Opened, audit: AuditLog, metrics: Metrics) -> Pairing {
     let store = Timed::new(opened.store, metrics);
     PairingBuilder::new(store, SystemClock, SystemEntropy)
         .channels(opened.channels)
         .limits(opened.limits)
-        .audit(AuditLog::new(state))
+        .audit(audit)
         .build()
 }
 

@@ -13,6 +13,11 @@ pub fn exported(lines: &str) -> Option<String> {
     crate::export::sealed(lines, Timestamp::from_millis(0)).ok()
 }
 
+/// An audit log with this text, read in blocks of so many bytes.
+pub fn audit(text: &[u8], block: usize) -> crate::AuditPage {
+    crate::audit::read::parsed(text, block)
+}
+
 /// The files that hold records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {

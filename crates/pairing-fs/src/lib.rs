@@ -18,7 +18,7 @@ mod paths;
 mod store;
 mod system;
 
-pub use audit::AuditLog;
+pub use audit::{AuditLog, AuditPage};
 pub use error::FileError;
 pub use identity::{HeldToken, IdentityDir, IdentityError};
 pub use paths::{NoStateDir, StateDir};

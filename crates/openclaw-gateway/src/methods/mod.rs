@@ -1,5 +1,6 @@
 //! What can be asked for, by whom.
 
+mod audit;
 mod devices;
 mod dm;
 mod invoke;
@@ -19,6 +20,7 @@ use gateway_protocol::{ErrorShape, read_params};
 use pairing_core::device::Role;
 use pairing_core::store::Problem;
 use pairing_core::{Approver, DecisionError, DeviceError, ListError, Pairing, StoreError, escape};
+use pairing_fs::AuditLog;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
@@ -46,12 +48,15 @@ enum Run {
     /// At once: nothing is waited for.
     Now(fn(&Call) -> Reply),
     /// Where waiting is allowed: it asks the store.
-    Blocking(fn(&Call) -> Reply),
+    Blocking(Asks),
     /// The same, and it may end the caller's own right.
-    Deciding(fn(&Call) -> Reply),
+    Deciding(Asks),
     /// It waits for somebody else.
     Later(Arc<dyn Fn(Call) -> Waiting + Send + Sync>),
 }
+
+/// Answers where waiting is allowed.
+type Asks = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
 
 type Waiting = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
@@ -137,10 +142,10 @@ impl Methods {
             methods.add(name, access, Run::Now(run), name);
         }
         for (name, access, run) in blocking {
-            methods.add(name, access, Run::Blocking(run), name);
+            methods.add(name, access, Run::Blocking(Arc::new(run)), name);
         }
         for (name, access, run) in deciding {
-            methods.add(name, access, Run::Deciding(run), name);
+            methods.add(name, access, Run::Deciding(Arc::new(run)), name);
         }
         let name = "node.invoke";
         methods.add(name, WRITE, later(invoke::invoke), name);
@@ -167,6 +172,13 @@ impl Methods {
         if !self.0.contains_key(name) {
             self.add(name, WRITE, later(messages::send), name);
         }
+    }
+
+    /// Adds `audit.list`: where there is a log to read.
+    pub(crate) fn add_audit(&mut self, log: AuditLog) {
+        let name = "audit.list";
+        let run = move |call: &Call| audit::list(call, &log);
+        self.add(name, PAIRING, Run::Blocking(Arc::new(run)), name);
     }
 
     fn add(&mut self, name: &str, access: Access, run: Run, label: &'static str) {
@@ -242,7 +254,7 @@ impl Call {
         match run {
             Run::Now(run) => Answer::Now(counted(&call.shared, run(&call))),
             Run::Blocking(run) | Run::Deciding(run) => Answer::Later(Box::pin({
-                let run = *run;
+                let run = run.clone();
                 async move {
                     // One client that asks much at once does not keep others from the store.
                     let session = call.session.clone();

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod audit;
 mod channels;
 mod credentials;
 mod devices;

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::sync::{Arc, Mutex};
 
+use pairing_core::{AuditEvent, AuditSink as _};
 use pairing_core::{ManualClock, PairingBuilder, Timestamp};
-use pairing_fs::{AuditLog, FsStore, StateDir};
+use pairing_fs::{AuditLog, AuditPage, FsStore, StateDir};
 
 use crate::install::{Install, owner};
 
@@ -107,4 +108,104 @@ fn a_log_that_cannot_be_written_undoes_nothing_and_says_so() {
     let account = telegram.account("default").unwrap();
     assert!(account.is_allowed("67890").unwrap());
     assert_eq!(told.lock().unwrap().len(), 1);
+}
+
+/// The entry of a node of this name.
+fn entry(node: &str) -> String {
+    format!(
+        r#"{{"at":"2026-11-22T13:30:57.000Z","action":"renamed","by":"terminal:ann","via":"terminal","node":"{node}"}}"#
+    )
+}
+
+fn nodes(page: &AuditPage) -> Vec<String> {
+    let node = |event: &AuditEvent| match &event.subject {
+        pairing_core::AuditSubject::Node { node } => node.to_string(),
+        subject => panic!("{subject:?}"),
+    };
+    page.events.iter().map(node).collect()
+}
+
+#[test]
+fn the_newest_are_read_first_and_across_rotation() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::new(&StateDir::at(dir.path())).rotated_at(1000);
+    assert_eq!(log.newest(10, |_| true).unwrap(), AuditPage::default());
+    // About eight lines are 1000 bytes: both files are in it.
+    for n in 0..12 {
+        let event: AuditEvent = serde_json::from_str(&entry(&format!("n{n}"))).unwrap();
+        log.record(&event);
+    }
+    assert!(dir.path().join("pairing-audit.jsonl.1").exists());
+    let all = log.newest(100, |_| true).unwrap();
+    let expected: Vec<_> = (0..12).rev().map(|n| format!("n{n}")).collect();
+    assert_eq!((nodes(&all), all.more, all.problems), (expected, false, 0));
+    for limit in 0..=12 {
+        let page = log.newest(limit, |_| true).unwrap();
+        assert_eq!(nodes(&page), nodes(&all)[..limit]);
+        assert_eq!(page.more, limit < 12);
+    }
+    let even = |event: &AuditEvent| event.subject == all.events[2].subject;
+    let one = log.newest(1, even).unwrap();
+    assert_eq!((nodes(&one), one.more), (vec!["n9".to_owned()], false));
+}
+
+#[test]
+fn what_cannot_be_understood_is_counted_and_half_a_last_line_is_not() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::new(&StateDir::at(dir.path()));
+    let long = entry(&"x".repeat(300_000));
+    let text = [
+        &entry("küche"),
+        "",
+        "no json",
+        "{\"cut",
+        &long,
+        &entry("b"),
+        "[]",
+        "\u{0}",
+    ];
+    let text = text.join("\n") + "\n";
+    fs::write(log.path(), format!("{text}{{\"at\":\"2026-1")).unwrap();
+    let page = log.newest(10, |_| true).unwrap();
+    assert_eq!(
+        (nodes(&page), page.problems),
+        (vec!["b".to_owned(), "küche".to_owned()], 5)
+    );
+    // Whoever writes next ends the half line.
+    log.append(&entry("c")).unwrap();
+    let page = log.newest(10, |_| true).unwrap();
+    assert_eq!((nodes(&page).len(), page.problems), (3, 6));
+    fs::write(log.path(), entry("whole")).unwrap();
+    assert_eq!(nodes(&log.newest(10, |_| true).unwrap()), ["whole"]);
+}
+
+#[test]
+fn what_is_no_file_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::new(&StateDir::at(dir.path()));
+    fs::create_dir(log.path()).unwrap();
+    log.newest(10, |_| true).unwrap_err();
+}
+
+#[test]
+fn reading_and_setting_aside_at_once_shows_nothing_twice_or_out_of_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::new(&StateDir::at(dir.path())).rotated_at(2000);
+    let writer = log.clone();
+    std::thread::scope(|threads| {
+        let writing = threads.spawn(move || {
+            for n in 0..600 {
+                writer.append(&entry(&format!("{n:03}"))).unwrap();
+            }
+        });
+        while !writing.is_finished() {
+            // Set aside again and again between two looks: said, and nothing is made up.
+            let Ok(page) = log.newest(1000, |_| true) else {
+                continue;
+            };
+            let seen: Vec<u32> = nodes(&page).iter().map(|n| n.parse().unwrap()).collect();
+            assert!(seen.windows(2).all(|two| two[0] == two[1] + 1), "{seen:?}");
+            assert_eq!(page.problems, 0);
+        }
+    });
 }

@@ -1,5 +1,8 @@
 //! The audit log: what was decided, by whom, a line each.
 
+mod backwards;
+pub(crate) mod read;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -8,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pairing_core::{AuditEvent, AuditSink};
+
+pub use read::AuditPage;
 
 use crate::StateDir;
 use crate::lock::{OurLock, Patience};
@@ -26,6 +31,7 @@ type Complaint = dyn Fn(&io::Error) + Send + Sync;
 /// - Readable by the owner alone, and only ever appended to; a line is written whole or, when the power
 ///   fails, cut off at the end of the file.
 /// - Beyond 10 MiB it becomes `pairing-audit.jsonl.1`, and the one before that goes.
+/// - [`newest`](Self::newest) reads both, from the end.
 /// - What goes wrong undoes no decision: it goes to whom [`on_error`](Self::on_error) names, or nowhere.
 #[derive(Clone)]
 pub struct AuditLog {
@@ -75,15 +81,20 @@ impl AuditLog {
             OurLock::take(&lock, &mut Patience::new(LOCK_WAIT)).map_err(io::Error::other)?;
         let mut file = self.open()?;
         if file.metadata()?.len() >= self.max_bytes {
-            let mut older = self.path.clone().into_os_string();
-            older.push(".1");
-            fs::rename(&self.path, older)?;
+            fs::rename(&self.path, self.older())?;
             file = self.open()?;
         }
         // What a full disk or a crash has left of a line does not spoil the next.
         let begin = if ends_a_line(&mut file)? { "" } else { "\n" };
         // At once, so that nobody finds half a line.
         file.write_all(format!("{begin}{line}\n").as_bytes())
+    }
+
+    /// Where the one before it is.
+    fn older(&self) -> PathBuf {
+        let mut older = self.path.clone().into_os_string();
+        older.push(".1");
+        older.into()
     }
 
     fn open(&self) -> io::Result<File> {

@@ -1,0 +1,258 @@
+//! What was decided, as `audit.list` shows it: a method that no other gateway has.
+
+use std::collections::BTreeSet;
+
+use pairing_core::device::{NodeId, RequestId, Role};
+use pairing_core::{
+    AccountId, ApproverId, AuditAction, AuditEvent, AuditSubject, ChannelId, DeviceId, ScopeSet,
+    SenderId, Via,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Text;
+
+/// The parameters of `audit.list`. What names several of them asks for entries that fit all of these.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AuditParams {
+    /// How many entries at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<AuditLimit>,
+    /// Senders of this channel only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Text>,
+    /// Devices and nodes only whose id begins like this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<Text>,
+    /// Those only where this is part of who was decided about, as a sender, or of who decided; in upper
+    /// or lower case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<Text>,
+}
+
+/// From 1 to 1000; 100 unless told otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct AuditLimit(u16);
+
+/// No number of entries that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be from 1 to {}", AuditLimit::MOST)]
+pub struct AuditLimitError;
+
+/// The answer to `audit.list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntries {
+    /// The newest first.
+    pub entries: Vec<AuditEntry>,
+    /// Are there more that fit?
+    pub more: bool,
+    /// How many lines of the log, as far as it was read, could not be understood.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problems: Option<u64>,
+}
+
+/// A decision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
+    /// When, in milliseconds.
+    pub at: i64,
+    /// What was decided.
+    pub action: AuditAction,
+    /// Who decided.
+    pub by: ApproverId,
+    /// The way the decision came in.
+    pub via: Via,
+    /// The channel of the sender who was decided about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelId>,
+    /// The bot account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// The sender.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<SenderId>,
+    /// The device that was decided about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceId>,
+    /// The legacy node that was decided about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeId>,
+    /// The chat that a setup code was made in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<String>,
+    /// The request that was answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// The role that was decided about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    /// The scopes that came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scopes: Option<ScopeSet>,
+    /// The commands that came of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<BTreeSet<String>>,
+}
+
+impl AuditLimit {
+    /// The most entries that can be asked for at once.
+    pub const MOST: u16 = 1000;
+
+    /// The number.
+    pub fn get(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+impl Default for AuditLimit {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl TryFrom<u64> for AuditLimit {
+    type Error = AuditLimitError;
+
+    fn try_from(number: u64) -> Result<Self, AuditLimitError> {
+        let number = u16::try_from(number).map_err(|_| AuditLimitError)?;
+        if (1..=Self::MOST).contains(&number) {
+            Ok(Self(number))
+        } else {
+            Err(AuditLimitError)
+        }
+    }
+}
+
+impl From<AuditLimit> for u64 {
+    fn from(limit: AuditLimit) -> Self {
+        Self::from(limit.0)
+    }
+}
+
+impl AuditParams {
+    /// Is this what was asked for?
+    pub fn wants(&self, event: &AuditEvent) -> bool {
+        self.channel
+            .as_ref()
+            .is_none_or(|channel| is_of_channel(event, channel))
+            && self
+                .device
+                .as_ref()
+                .is_none_or(|device| is_of_device(event, device))
+            && self
+                .person
+                .as_ref()
+                .is_none_or(|person| is_of_person(event, person))
+    }
+}
+
+fn is_of_channel(event: &AuditEvent, name: &str) -> bool {
+    matches!(&event.subject, AuditSubject::Sender { channel, .. } if channel.as_str() == name)
+}
+
+fn is_of_device(event: &AuditEvent, start: &str) -> bool {
+    match &event.subject {
+        AuditSubject::Device { device } => device.to_string().starts_with(start),
+        AuditSubject::Node { node } => node.as_str().starts_with(start),
+        _ => false,
+    }
+}
+
+fn is_of_person(event: &AuditEvent, part: &str) -> bool {
+    let part = part.to_lowercase();
+    let has = |text: &str| text.to_lowercase().contains(&part);
+    has(event.by.as_str())
+        || matches!(&event.subject, AuditSubject::Sender { sender, .. } if has(sender.as_str()))
+}
+
+impl From<AuditEvent> for AuditEntry {
+    fn from(event: AuditEvent) -> Self {
+        let mut entry = Self {
+            at: event.at.as_millis(),
+            action: event.action,
+            by: event.by,
+            via: event.via,
+            channel: None,
+            account: None,
+            sender: None,
+            device: None,
+            node: None,
+            chat: None,
+            request: event.request,
+            role: event.role,
+            scopes: event.scopes,
+            commands: event.commands,
+        };
+        match event.subject {
+            AuditSubject::Sender {
+                channel,
+                account,
+                sender,
+            } => {
+                entry.channel = Some(channel);
+                entry.account = Some(account);
+                entry.sender = Some(sender);
+            }
+            AuditSubject::Device { device } => entry.device = Some(device),
+            AuditSubject::Node { node } => entry.node = Some(node),
+            AuditSubject::Bearer { chat } => entry.chat = chat,
+            // Told without what this version has no word for.
+            _ => {}
+        }
+        entry
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(json: &str) -> Result<AuditParams, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn the_number_of_entries_is_bounded() {
+        assert_eq!(params("{}").unwrap().limit.unwrap_or_default().get(), 100);
+        for (number, is_good) in [
+            ("0", false),
+            ("1", true),
+            ("1000", true),
+            ("1001", false),
+            ("-1", false),
+        ] {
+            let read = params(&format!(r#"{{"limit":{number}}}"#));
+            assert_eq!(read.is_ok(), is_good, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for() {
+        let event = |subject: &str| -> AuditEvent {
+            let line = format!(
+                r#"{{"at":"2026-11-22T13:30:57.000Z","action":"approved","by":"telegram:Ann","via":"chat",{subject}}}"#
+            );
+            serde_json::from_str(&line).unwrap()
+        };
+        let sender = event(r#""channel":"signal","account":"default","sender":"uuid:BOB""#);
+        let device = event(&format!(r#""device":"{}""#, "5f".repeat(32)));
+        let node = event(r#""node":"Kitchen""#);
+        for (asked, wanted) in [
+            ("{}", [true, true, true]),
+            (r#"{"channel":"signal"}"#, [true, false, false]),
+            (r#"{"channel":"sig"}"#, [false, false, false]),
+            (r#"{"device":"5f5f"}"#, [false, true, false]),
+            (r#"{"device":"Kit"}"#, [false, false, true]),
+            (r#"{"person":"bob"}"#, [true, false, false]),
+            (r#"{"person":"ANN"}"#, [true, true, true]),
+            (r#"{"person":"ann","device":"f"}"#, [false, false, false]),
+        ] {
+            let params = params(asked).unwrap();
+            let found = [&sender, &device, &node].map(|event| params.wants(event));
+            assert_eq!(found, wanted, "{asked}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `audit.list`: what was decided, by whom.
+
+use gateway_protocol::ErrorShape;
+use gateway_protocol::audit::{AuditEntries, AuditParams};
+use pairing_core::{AuditEvent, AuditSubject};
+use pairing_fs::AuditLog;
+
+use super::{Call, Reply};
+use crate::sessions::Session;
+use crate::shared::Chain;
+
+pub(super) fn list(call: &Call, log: &AuditLog) -> Reply {
+    let params: AuditParams = call.params()?;
+    let limit = params.limit.unwrap_or_default().get();
+    let page = log.newest(limit, |event| {
+        may_see(&call.session, event) && params.wants(event)
+    });
+    let page = page.map_err(|error| {
+        tracing::error!(error = %Chain(&error), "the audit log cannot be read");
+        ErrorShape::unavailable("the gateway cannot read its audit log")
+    })?;
+    call.reply(&AuditEntries {
+        entries: page.events.into_iter().map(Into::into).collect(),
+        more: page.more,
+        problems: Some(page.problems).filter(|problems| *problems > 0),
+    })
+}
+
+/// A device that is not admin is told of senders and of itself.
+fn may_see(viewer: &Session, event: &AuditEvent) -> bool {
+    match &event.subject {
+        AuditSubject::Sender { .. } => viewer.may_see_senders(),
+        AuditSubject::Device { device } => viewer.may_see_device(*device),
+        _ => viewer.may_see_nodes(),
+    }
+}
