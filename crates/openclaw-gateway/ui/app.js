@@ -2,7 +2,7 @@
 
 import * as device from './device.js';
 import { devices } from './devices.js';
-import { ask, button, fill, h, plain, say, toast } from './dom.js';
+import { ask, button, fill, h, plain, say, toast, turnOff } from './dom.js';
 import { health } from './health.js';
 import { history } from './history.js';
 import { Model } from './model.js';
@@ -68,9 +68,15 @@ function stateChanged(state) {
 function update() {
   const isLive = gateway.state.kind === 'live' && model.isRead;
   // What was true some time ago is shown as such, and nothing is decided by it.
-  document.body.classList.toggle('stale', isShellShown && !isLive);
+  const wasStale = document.body.classList.contains('stale');
+  const isStale = isShellShown && !isLive;
+  document.body.classList.toggle('stale', isStale);
   if (isShellShown) showShell();
   else showWelcome();
+  if (isStale || wasStale) {
+    const buttons = views.flatMap(({ view }) => [...view.element.querySelectorAll('button')]);
+    for (const one of buttons) turnOff(one, isStale);
+  }
   const number = isShellShown ? model.waiting().length : 0;
   const title = number > 0 ? `(${number}) OpenClaw` : 'OpenClaw';
   if (document.title !== title) document.title = title;
@@ -173,6 +179,7 @@ function follow() {
     current().view.enter?.();
     current().view.update();
     main.querySelector('h1')?.focus();
+    shell.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
     scrollTo(0, 0);
   }
 }

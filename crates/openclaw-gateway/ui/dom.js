@@ -131,7 +131,7 @@ export function turnOff(control, off) {
 
 /** @param {Element} control */
 export function isOff(control) {
-  return control.getAttribute('aria-disabled') === 'true' || document.body.classList.contains('stale');
+  return control.getAttribute('aria-disabled') === 'true';
 }
 
 const toasts = h('div', { class: 'toasts', role: 'region', 'aria-label': 'News' });

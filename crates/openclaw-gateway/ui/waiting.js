@@ -121,7 +121,7 @@ function ofSender(model, request) {
       ['Sender', [code(request.id)]],
       ['Wrote by', by],
       ['Code', [code(request.code)]],
-      ...(said.length > 0 ? [/** @type {[string, any]} */ (['Says of itself', [h('ul', {}, ...said)]])] : []),
+      ...(said.length > 0 ? [/** @type {[string, any]} */ (['Profile', [h('ul', {}, ...said)]])] : []),
     ],
     [h('p', {}, 'Approve lets ', code(request.id), ` talk to the assistant by ${by}.`)],
     running === true,

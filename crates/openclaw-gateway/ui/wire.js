@@ -172,6 +172,8 @@ export class Gateway {
   async #shakeHands(socket, nonce) {
     const secret = this.#secret;
     const kept = secret === undefined ? await device.kept() : undefined;
+    // Another page of this browser may have signed out.
+    if (secret === undefined && !kept) return this.signOut();
     try {
       const own = await device.identity();
       const token = secret ?? kept?.token ?? '';
@@ -191,7 +193,7 @@ export class Gateway {
       });
       await this.#welcome(hello);
     } catch (error) {
-      if (this.#socket === socket) await this.#turnedAway(error, kept !== undefined);
+      if (this.#socket === socket) await this.#turnedAway(error, kept?.token);
     }
   }
 
@@ -204,8 +206,8 @@ export class Gateway {
     this.#enter({ kind: 'live', hello });
   }
 
-  /** @param {unknown} error @param {boolean} byToken */
-  async #turnedAway(error, byToken) {
+  /** @param {unknown} error @param {string | undefined} shown the token that was shown */
+  async #turnedAway(error, shown) {
     if (!(error instanceof Refused)) {
       const unable = error instanceof DOMException;
       if (unable) return this.signOut('This browser cannot keep a key (Ed25519): use a newer one.');
@@ -222,7 +224,11 @@ export class Gateway {
       this.#timer = setTimeout(() => this.#connect(), ASK_AGAIN_MS);
       return;
     }
-    if (byToken && code === 'AUTH_DEVICE_TOKEN_MISMATCH') {
+    if (shown !== undefined && code === 'AUTH_DEVICE_TOKEN_MISMATCH') {
+      // Another page of this browser may just have had it rotated, and be keeping the new one.
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      const kept = await device.kept();
+      if (kept && kept.token !== shown) return this.#connect();
       await device.forgetToken();
       return this.signOut('The access of this browser was ended or changed. Sign in to ask for it again.');
     }
