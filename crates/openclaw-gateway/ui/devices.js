@@ -9,6 +9,9 @@ import { ago, called, count, date, kind, origin, rights, scopeNames } from './wo
 
 const FOR_GOOD = 'Its tokens are worth nothing from then on. This cannot be undone: to come back it has to ask, and be approved, anew.';
 
+const ROTATED =
+  'The token that it holds is worth nothing from then on, and it is disconnected. It gets another one when it next connects with the gateway’s token. This cannot be undone.';
+
 /** @typedef {{ key: string, name: string, text: string, seen: number, device?: PairedDevice, node?: PairedNode }} Row */
 
 /** @param {Model} model @returns {View} */
@@ -116,25 +119,18 @@ function deviceCard(model, device, isOwn) {
 
 /** @param {Model} model @param {PairedDevice} device @param {string} name @param {boolean} isOwn */
 function tokenTable(model, { deviceId, tokens }, name, isOwn) {
-  /** @param {Token} token */
-  const rotate = async ({ role }) => {
-    const text = isOwn
-      ? 'This browser is given a new token, and goes on by it.'
-      : 'The token that it holds is worth nothing from then on, and it is disconnected. It gets another one when it next connects with the gateway’s token. This cannot be undone.';
-    if (!(await isMeant(`Rotate the ${role} token of ${name}?`, text, 'Rotate'))) return;
-    const kept = await own.kept();
-    const answer = await model.call('device.token.rotate', { deviceId, role });
-    if (answer.token && kept) await own.keep({ token: answer.token, scopes: answer.scopes });
-    toast(`The ${role} token of ${name} was rotated.`);
-    model.stale('devices');
-  };
-  /** @param {Token} token */
-  const revoke = async ({ role }) => {
-    const text = isOwn ? 'This is the browser that you are using: you are signed out.' : 'It is disconnected at once.';
-    if (!(await isMeant(`Revoke the ${role} token of ${name}?`, `${text} ${FOR_GOOD}`, 'Revoke'))) return;
-    await model.call('device.token.revoke', { deviceId, role });
-    toast(`The ${role} token of ${name} was revoked.`);
-    model.stale('devices');
+  const now = isOwn ? 'This is the browser that you are using: you are signed out.' : 'It is disconnected at once.';
+  /** @param {string} verb @param {Token} token @param {string} text @param {string} done */
+  const end = (verb, { role }, text, done) => {
+    const what = `the ${role} token of ${name}`;
+    const act = async () => {
+      if (!(await isMeant(`${verb} ${what}?`, text, verb))) return;
+      const answer = await model.call(`device.token.${verb.toLowerCase()}`, { deviceId, role });
+      if (answer.token && isOwn) await own.keep({ token: answer.token, scopes: answer.scopes });
+      toast(`T${what.slice(1)} was ${done}.`);
+      model.stale('devices');
+    };
+    return button(verb, act, { 'aria-label': `${verb} ${what}`, class: 'quiet' });
   };
   /** @param {Token} token */
   const row = (token) => {
@@ -142,8 +138,8 @@ function tokenTable(model, { deviceId, tokens }, name, isOwn) {
     const state = revokedAtMs !== undefined ? `revoked ${ago(model.now(), revokedAtMs)}` : lastUsedAtMs === undefined ? 'not used yet' : `used ${ago(model.now(), lastUsedAtMs)}`;
     const made = rotatedAtMs === undefined ? '' : `, rotated ${ago(model.now(), rotatedAtMs)}`;
     const buttons = revokedAtMs === undefined && [
-      button('Rotate', () => rotate(token), { 'aria-label': `Rotate the ${role} token of ${name}`, class: 'quiet' }),
-      button('Revoke', () => revoke(token), { 'aria-label': `Revoke the ${role} token of ${name}`, class: 'quiet' }),
+      end('Rotate', token, isOwn ? 'This browser is given a new token, and goes on by it.' : ROTATED, 'rotated'),
+      end('Revoke', token, `${now} ${FOR_GOOD}`, 'revoked'),
     ];
     return table.row(h('b', {}, plain(role)), role === 'operator' && scopeNames(scopes), state + made, buttons);
   };
