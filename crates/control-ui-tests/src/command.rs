@@ -100,7 +100,10 @@ pub(crate) enum Command {
     Seed(Seed),
     /// What is stored, as the terminal sees it.
     Stored {
-        channel: Option<String>,
+        #[serde(default = "default_channel")]
+        channel: String,
+        #[serde(default = "default_account")]
+        account: String,
     },
     /// Serves a page of another origin.
     Serve {

@@ -113,7 +113,7 @@ impl Stage {
                 let asked = nodes.request(&NodeId::parse(&node)?, &info, false)?;
                 Ok(json!({ "requestId": asked.request.id }))
             }
-            Command::Stored { channel } => self.stored(channel.as_deref()),
+            Command::Stored { channel, account } => self.stored(&channel, &account),
             decision => self.decide(decision),
         }
     }
@@ -212,10 +212,10 @@ impl Stage {
         Ok(Value::Null)
     }
 
-    fn stored(&self, channel: Option<&str>) -> Result<Value, Failure> {
+    fn stored(&self, channel: &str, account: &str) -> Result<Value, Failure> {
         let owner = Approver::terminal("owner");
-        let channel = self.terminal.channel(channel.unwrap_or("telegram"))?;
-        let allowed = channel.account("default")?.allowed()?.entries;
+        let channel = self.terminal.channel(channel)?;
+        let allowed = channel.account(account)?.allowed()?.entries;
         let waiting = channel.pending()?.requests;
         let devices = self.terminal.devices().list(&owner)?;
         let nodes = self.terminal.nodes().list(&owner)?;
