@@ -127,6 +127,14 @@ pub struct NodeRejected {
     pub node_id: NodeId,
 }
 
+/// `node.pair.remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRemoved {
+    /// The node.
+    pub node_id: NodeId,
+}
+
 /// `node.rename`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -323,6 +331,14 @@ pub struct Verified {
     /// The node, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<PairedNode>,
+}
+
+/// The parameters of `node.pair.remove`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeRemoveParams {
+    /// The node.
+    pub node_id: Text,
 }
 
 /// The parameters of `node.rename`.
