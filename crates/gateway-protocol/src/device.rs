@@ -102,6 +102,9 @@ pub struct PendingDevice {
     pub is_repair: bool,
     /// When this was first asked, in milliseconds.
     pub ts: i64,
+    /// When it ends unless it is asked again, in milliseconds; only in lists of a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<i64>,
     /// The setup code that it asks with, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup_code_id: Option<SetupCodeId>,
@@ -267,6 +270,7 @@ impl From<&DeviceRequest> for PendingDevice {
             silent: request.silent,
             is_repair: request.is_repair,
             ts: request.asked_at.as_millis(),
+            expires_at_ms: None,
             setup_code_id: request.pairing_token.as_ref().map(SetupCodeId::of),
         }
     }

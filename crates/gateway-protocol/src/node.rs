@@ -38,6 +38,9 @@ pub struct PendingNode {
     pub is_repair: bool,
     /// When this was first asked, in milliseconds.
     pub ts: i64,
+    /// When it ends unless it is asked again, in milliseconds; only in lists of a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<i64>,
 }
 
 /// A legacy node that has been approved.
@@ -163,6 +166,7 @@ impl From<&NodeRequest> for PendingNode {
             silent: request.silent,
             is_repair: request.is_repair,
             ts: request.asked_at.as_millis(),
+            expires_at_ms: None,
         }
     }
 }

@@ -17,14 +17,18 @@ pub(super) fn list(call: &Call) -> Reply {
     for problem in &list.problems {
         tracing::warn!(problem = %shown(problem), "a stored device cannot be read");
     }
-    let mut list = DevicePairList::from(&list);
-    for device in &mut list.paired {
+    let limits = &call.pairing().limits().devices;
+    let mut answer = DevicePairList::from(&list);
+    for (answer, request) in answer.pending.iter_mut().zip(&list.pending) {
+        answer.expires_at_ms = Some(request.expires_at(limits).as_millis());
+    }
+    for device in &mut answer.paired {
         let mut sessions = call.shared.sessions.of_device(device.device_id);
         sessions.retain(|session| session.is_live());
         let newest = sessions.last();
         device.connected_at_ms = newest.map(|session| session.connected_at.as_millis());
     }
-    call.reply(&list)
+    call.reply(&answer)
 }
 
 pub(super) fn approve(call: &Call) -> Reply {

@@ -158,7 +158,12 @@ pub(super) fn pair_list(call: &Call) -> Reply {
         .nodes()
         .list(&call.approver())
         .map_err(of_list)?;
-    call.reply(&NodePairList::from(&list))
+    let limits = &call.pairing().limits().devices;
+    let mut answer = NodePairList::from(&list);
+    for (answer, request) in answer.pending.iter_mut().zip(&list.pending) {
+        answer.expires_at_ms = Some(request.expires_at(limits).as_millis());
+    }
+    call.reply(&answer)
 }
 
 pub(super) fn approve(call: &Call) -> Reply {
