@@ -10,6 +10,7 @@ use pairing_core::device::{
 use pairing_core::{DeviceId, DeviceKey, DeviceList, ScopeSet, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::setup::SetupCodeId;
 use crate::{Secret, Text};
 
 /// The parameters of `device.pair.approve` and `device.pair.reject`; also those of `node.pair.*`.
@@ -101,6 +102,12 @@ pub struct PendingDevice {
     pub is_repair: bool,
     /// When this was first asked, in milliseconds.
     pub ts: i64,
+    /// When it ends unless it is asked again, in milliseconds; only in lists of a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<i64>,
+    /// The setup code that it asks with, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup_code_id: Option<SetupCodeId>,
 }
 
 /// A device that has been approved. `role`, `roles` and `scopes` are what stands now.
@@ -129,6 +136,10 @@ pub struct PairedDevice {
     pub created_at_ms: i64,
     /// When it was last approved.
     pub approved_at_ms: i64,
+    /// Since when it has been connected, by its newest connection: there for as long as it is connected to
+    /// the gateway that answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connected_at_ms: Option<i64>,
     /// Its tokens, without what they are recognised by.
     pub tokens: Vec<TokenSummary>,
 }
@@ -259,6 +270,8 @@ impl From<&DeviceRequest> for PendingDevice {
             silent: request.silent,
             is_repair: request.is_repair,
             ts: request.asked_at.as_millis(),
+            expires_at_ms: None,
+            setup_code_id: request.pairing_token.as_ref().map(SetupCodeId::of),
         }
     }
 }
@@ -285,6 +298,7 @@ impl From<&Device> for PairedDevice {
                 .unwrap_or_default(),
             created_at_ms: device.created_at.as_millis(),
             approved_at_ms: device.approved_at.as_millis(),
+            connected_at_ms: None,
             tokens: tokens.collect(),
         }
     }

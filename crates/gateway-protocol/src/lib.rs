@@ -23,6 +23,7 @@ pub mod hello;
 pub mod invoke;
 pub mod message;
 pub mod node;
+pub mod setup;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -38,6 +38,9 @@ pub struct PendingNode {
     pub is_repair: bool,
     /// When this was first asked, in milliseconds.
     pub ts: i64,
+    /// When it ends unless it is asked again, in milliseconds; only in lists of a gateway.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at_ms: Option<i64>,
 }
 
 /// A legacy node that has been approved.
@@ -127,6 +130,14 @@ pub struct NodeRejected {
     pub node_id: NodeId,
 }
 
+/// `node.pair.remove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeRemoved {
+    /// The node.
+    pub node_id: NodeId,
+}
+
 /// `node.rename`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -155,6 +166,7 @@ impl From<&NodeRequest> for PendingNode {
             silent: request.silent,
             is_repair: request.is_repair,
             ts: request.asked_at.as_millis(),
+            expires_at_ms: None,
         }
     }
 }
@@ -323,6 +335,14 @@ pub struct Verified {
     /// The node, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<PairedNode>,
+}
+
+/// The parameters of `node.pair.remove`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NodeRemoveParams {
+    /// The node.
+    pub node_id: Text,
 }
 
 /// The parameters of `node.rename`.

@@ -1,4 +1,4 @@
-//! QR codes, for a terminal and as a picture.
+//! QR codes, for a terminal, as a picture and as modules for others to draw.
 //!
 //! At the lowest level of error correction: a screen has no scratches, and a smaller code is easier to
 //! scan. What is in a code may be a secret, and is in no error.
@@ -69,6 +69,20 @@ pub fn render_terminal(text: &str, colored: bool) -> Result<String, QrError> {
         drawn.push('\n');
     }
     Ok(drawn)
+}
+
+/// A QR code as its rows from the top, a character for each module: `1` where it is dark, `0` where it is
+/// light. Whoever draws it leaves a border of four light modules around it.
+pub fn rows(text: &str) -> Result<Vec<String>, QrError> {
+    let modules = Modules::of(text)?;
+    let inside = QUIET_ZONE..QUIET_ZONE + modules.width;
+    let row = |y| {
+        let module = |x| {
+            if modules.is_light(x, y) { '0' } else { '1' }
+        };
+        inside.clone().map(module).collect()
+    };
+    Ok(inside.clone().map(row).collect())
 }
 
 /// Draws a QR code as a PNG, one bit a pixel and eight pixels a module.

@@ -185,7 +185,7 @@ function follow() {
 }
 
 addEventListener('hashchange', follow);
-setInterval(update, SECOND_MS);
+setInterval(() => (model.look(), update()), SECOND_MS);
 
 const secret = secretOfLink();
 if (device.whatIsMissing()) gateway.signOut();

@@ -169,6 +169,14 @@ export class Model {
     }, GATHER_MS);
   }
 
+  /** Asks again for what seems to have ended: a device may have asked again in time. */
+  look() {
+    const now = this.now();
+    const over = (/** @type {{ expiresAtMs?: number }} */ { expiresAtMs = Infinity }) => expiresAtMs <= now;
+    if (this.pendingDevices.some(over)) this.stale('devices');
+    if (this.pendingNodes.some(over)) this.stale('nodes');
+  }
+
   /** Reads this now. @param {Part} part */
   async refresh(part) {
     await this.#readPart(part, true);

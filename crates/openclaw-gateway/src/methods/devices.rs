@@ -4,10 +4,9 @@ use gateway_protocol::device::{
     DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed, RemoveParams,
     RenameParams, RequestParams, RoleParams, TokenRevoked, TokenRotated,
 };
-use gateway_protocol::{Empty, ErrorShape, Text};
-use pairing_core::device::{GatewayUrl, RequestId, Role, Rotated, SetupCode, SetupProfile};
+use gateway_protocol::{Empty, ErrorShape};
+use pairing_core::device::{RequestId, Role, Rotated};
 use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet};
-use serde::Deserialize;
 
 use super::{Call, Reply, of_device, of_list, shown};
 
@@ -18,7 +17,18 @@ pub(super) fn list(call: &Call) -> Reply {
     for problem in &list.problems {
         tracing::warn!(problem = %shown(problem), "a stored device cannot be read");
     }
-    call.reply(&DevicePairList::from(&list))
+    let limits = &call.pairing().limits().devices;
+    let mut answer = DevicePairList::from(&list);
+    for (answer, request) in answer.pending.iter_mut().zip(&list.pending) {
+        answer.expires_at_ms = Some(request.expires_at(limits).as_millis());
+    }
+    for device in &mut answer.paired {
+        let mut sessions = call.shared.sessions.of_device(device.device_id);
+        sessions.retain(|session| session.is_live());
+        let newest = sessions.last();
+        device.connected_at_ms = newest.map(|session| session.connected_at.as_millis());
+    }
+    call.reply(&answer)
 }
 
 pub(super) fn approve(call: &Call) -> Reply {
@@ -102,42 +112,6 @@ pub(super) fn revoke(call: &Call) -> Reply {
         role,
         revoked_at_ms: at.as_millis(),
     })
-}
-
-/// The parameters of `device.pair.setupCode`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct SetupParams {
-    /// The gateway's address, as a phone reaches it.
-    url: Text,
-    #[serde(default)]
-    profile: SetupProfile,
-}
-
-pub(super) fn setup_code(call: &Call) -> Reply {
-    let params: SetupParams = call.params()?;
-    let url = GatewayUrl::parse(&params.url).map_err(|error| {
-        ErrorShape::invalid(format!(
-            "invalid device.pair.setupCode params: at url: {error}"
-        ))
-    })?;
-    let devices = call.pairing().devices();
-    let issued = devices.issue_pairing_token(params.profile, None, &call.approver());
-    let (token, issued) = issued.map_err(of_device)?;
-    let ask = params.profile.ask();
-    let code = SetupCode {
-        url,
-        token,
-        expires_at: Some(issued.expires_at),
-        tls_fingerprint: call.shared.tls_fingerprint.clone(),
-    };
-    call.reply(&serde_json::json!({
-        "setupCode": code.encode().as_str(),
-        "gatewayUrl": code.url.to_string(),
-        "roles": ask.roles,
-        "scopes": ask.scopes,
-        "expiresAtMs": issued.expires_at.as_millis(),
-    }))
 }
 
 impl Call {

@@ -6,6 +6,7 @@ mod dm;
 mod invoke;
 mod messages;
 mod nodes;
+mod setup;
 mod system;
 
 use std::collections::BTreeMap;
@@ -118,17 +119,19 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 17] = [
+        let blocking: [Row; 19] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
             ("device.pair.reject", PAIRING, devices::reject),
             ("device.pair.rename", PAIRING, devices::rename),
-            ("device.pair.setupCode", PAIRING, devices::setup_code),
+            ("device.pair.setupCode", PAIRING, setup::issue),
+            ("device.pair.setupCode.end", PAIRING, setup::end),
             ("node.pair.request", PAIRING, nodes::request),
             ("node.pair.list", PAIRING, nodes::pair_list),
             ("node.pair.approve", PAIRING, nodes::approve),
             ("node.pair.reject", PAIRING, nodes::reject),
+            ("node.pair.remove", PAIRING, nodes::remove),
             ("node.pair.verify", PAIRING, nodes::verify),
             ("node.rename", PAIRING, nodes::rename),
             ("pairing.list", PAIRING, dm::list),

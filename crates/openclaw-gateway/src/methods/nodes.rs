@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateway_protocol::device::RequestParams;
 use gateway_protocol::invoke::{DescribeParams, NodeEntries, NodeEntry, NodeGateway};
 use gateway_protocol::node::{
-    ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenameParams, NodeRenamed,
-    NodeRequestParams, NodeRequested, Verified, VerifyParams,
+    ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRemoveParams, NodeRemoved,
+    NodeRenameParams, NodeRenamed, NodeRequestParams, NodeRequested, Verified, VerifyParams,
 };
 use gateway_protocol::{Empty, ErrorShape};
 use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, SecretToken};
@@ -28,7 +28,7 @@ pub(super) fn describe(call: &Call) -> Reply {
     let found = entries(call)?
         .into_iter()
         .find(|entry| entry.node_id == *params.node_id);
-    let entry = found.ok_or_else(|| ErrorShape::invalid("unknown nodeId"))?;
+    let entry = found.ok_or_else(unknown_node)?;
     call.reply(&entry)
 }
 
@@ -158,7 +158,12 @@ pub(super) fn pair_list(call: &Call) -> Reply {
         .nodes()
         .list(&call.approver())
         .map_err(of_list)?;
-    call.reply(&NodePairList::from(&list))
+    let limits = &call.pairing().limits().devices;
+    let mut answer = NodePairList::from(&list);
+    for (answer, request) in answer.pending.iter_mut().zip(&list.pending) {
+        answer.expires_at_ms = Some(request.expires_at(limits).as_millis());
+    }
+    call.reply(&answer)
 }
 
 pub(super) fn approve(call: &Call) -> Reply {
@@ -182,6 +187,16 @@ pub(super) fn reject(call: &Call) -> Reply {
         request_id,
         node_id: request.node,
     })
+}
+
+/// Forgets a node of the legacy store.
+pub(super) fn remove(call: &Call) -> Reply {
+    let params: NodeRemoveParams = call.params()?;
+    // What can be no id is the id of nothing.
+    let node_id = NodeId::parse(&params.node_id).map_err(|_| unknown_node())?;
+    let removed = call.pairing().nodes().remove(&node_id, &call.approver());
+    removed.map_err(of_node)?;
+    call.reply(&NodeRemoved { node_id })
 }
 
 pub(super) fn verify(call: &Call) -> Reply {
@@ -208,8 +223,7 @@ pub(super) fn verify(call: &Call) -> Reply {
 pub(super) fn rename(call: &Call) -> Reply {
     let params: NodeRenameParams = call.params()?;
     let (name, approver) = (&params.display_name, call.approver());
-    let unknown = || ErrorShape::invalid("unknown nodeId");
-    let node_id = NodeId::parse(&params.node_id).map_err(|_| unknown())?;
+    let node_id = NodeId::parse(&params.node_id).map_err(|_| unknown_node())?;
     let devices = call.pairing().devices();
     let device = pairing_core::DeviceId::parse(&params.node_id).ok();
     let renamed = device.map(|id| devices.rename(id, name, &approver));
@@ -217,11 +231,7 @@ pub(super) fn rename(call: &Call) -> Reply {
         Some(Ok(device)) => device.info.display_name,
         None | Some(Err(DeviceError::UnknownDevice)) => {
             let renamed = call.pairing().nodes().rename(&node_id, name, &approver);
-            match renamed {
-                Ok(node) => node.info.display_name,
-                Err(DeviceError::UnknownDevice) => return Err(unknown()),
-                Err(error) => return Err(of_device(error)),
-            }
+            renamed.map_err(of_node)?.info.display_name
         }
         Some(Err(error)) => return Err(of_device(error)),
     };
@@ -229,6 +239,17 @@ pub(super) fn rename(call: &Call) -> Reply {
         node_id,
         display_name,
     })
+}
+
+fn of_node(error: DeviceError) -> ErrorShape {
+    match error {
+        DeviceError::UnknownDevice => unknown_node(),
+        error => of_device(error),
+    }
+}
+
+fn unknown_node() -> ErrorShape {
+    ErrorShape::invalid("unknown nodeId")
 }
 
 fn request_of(call: &Call) -> Result<RequestId, ErrorShape> {

@@ -261,3 +261,23 @@ async fn t20_an_id_that_names_no_request_approves_nothing() {
     assert_eq!(list["paired"], json!([]));
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_device_that_is_connected_shows_since_when() {
+    let gateway = start().await;
+    let device = gateway.device();
+    let mut admin = gateway.admin().await;
+    let first = gateway.node_device(&device, &[]).await;
+    gateway.pass(5);
+    let at = gateway.pairing.now().as_millis();
+    let second = gateway.node_device(&device, &[]).await;
+    let list = admin.call("device.pair.list", json!({})).await.unwrap();
+    assert_eq!(list["paired"][0]["connectedAtMs"], at);
+    drop((first, second));
+    while admin.call("status", json!({})).await.unwrap()["connections"] != 1 {
+        admin.event("presence").await;
+    }
+    let list = admin.call("device.pair.list", json!({})).await.unwrap();
+    assert_eq!(list["paired"][0].get("connectedAtMs"), None);
+    gateway.stop().await;
+}

@@ -7,13 +7,14 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 29] = [
+const OPERATORS: [(&str, &str); 31] = [
     ("device.pair.approve", "operator.pairing"),
     ("device.pair.list", "operator.pairing"),
     ("device.pair.reject", "operator.pairing"),
     ("device.pair.remove", "operator.pairing"),
     ("device.pair.rename", "operator.pairing"),
     ("device.pair.setupCode", "operator.pairing"),
+    ("device.pair.setupCode.end", "operator.pairing"),
     ("device.token.revoke", "operator.pairing"),
     ("device.token.rotate", "operator.pairing"),
     ("health", "operator.read"),
@@ -23,6 +24,7 @@ const OPERATORS: [(&str, &str); 29] = [
     ("node.pair.approve", "operator.pairing"),
     ("node.pair.list", "operator.pairing"),
     ("node.pair.reject", "operator.pairing"),
+    ("node.pair.remove", "operator.pairing"),
     ("node.pair.request", "operator.pairing"),
     ("node.pair.verify", "operator.pairing"),
     ("node.rename", "operator.pairing"),
@@ -201,6 +203,8 @@ async fn bad_params_are_told_by_their_field_and_never_by_their_value() {
             "device.pair.setupCode",
             json!({ "url": "wss://a", "profile": "hunter2" }),
         ),
+        ("device.pair.setupCode", json!({ "qr": "hunter2" })),
+        ("device.pair.setupCode.end", json!({})),
         ("device.token.rotate", json!({ "deviceId": "x" })),
         (
             "device.token.rotate",
@@ -220,6 +224,7 @@ async fn bad_params_are_told_by_their_field_and_never_by_their_value() {
             "node.pair.verify",
             json!({ "nodeId": "a", "token": ["hunter2"] }),
         ),
+        ("node.pair.remove", json!({ "node": "hunter2" })),
         ("node.rename", json!({ "nodeId": "a" })),
         ("node.describe", json!({})),
         ("node.invoke", json!({ "nodeId": "a", "command": "b" })),

@@ -260,3 +260,34 @@ async fn t13_approving_a_legacy_node_takes_the_scope_that_it_would_need() {
     admin.call(method, run).await.unwrap();
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_legacy_node_is_forgotten_by_who_may() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let asked = admin
+        .call("node.pair.request", json!({ "nodeId": "mac" }))
+        .await
+        .unwrap();
+    let request = json!({ "requestId": asked["request"]["requestId"] });
+    let approved = admin.call("node.pair.approve", request).await.unwrap();
+    let node = json!({ "nodeId": "mac" });
+    let unknown = "INVALID_REQUEST unknown nodeId";
+    // To a device that is not admin there is no such node.
+    let keeper = &["operator.pairing"];
+    let mut keeper = gateway.operator_device(&gateway.device(), keeper).await;
+    let refused = keeper.refused("node.pair.remove", node.clone()).await;
+    assert_eq!(refused, unknown);
+    assert_eq!(
+        admin.call("node.pair.remove", node.clone()).await,
+        Ok(node.clone())
+    );
+    let token = json!({ "nodeId": "mac", "token": approved["node"]["token"] });
+    let verified = admin.call("node.pair.verify", token).await.unwrap();
+    assert_eq!(verified["ok"], false);
+    let refused = admin.refused("node.pair.remove", node).await;
+    assert_eq!(refused, unknown);
+    let refused = admin.refused("node.pair.remove", json!({ "nodeId": "a\nb" }));
+    assert_eq!(refused.await, unknown);
+    gateway.stop().await;
+}

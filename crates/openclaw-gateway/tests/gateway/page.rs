@@ -73,8 +73,19 @@ async fn a_browser_that_has_a_file_is_told_so() {
     assert!(header(&answer, "content-security-policy").is_some());
     let (status, answer) = ask(&gateway, &["GET /ui/app.js HTTP/1.1", HERE, &tag]).await;
     assert_eq!(status, 200, "{answer}");
+    let packed = [
+        "HEAD /ui/app.js HTTP/1.1",
+        HERE,
+        "Accept-Encoding: br, gzip",
+    ];
+    let (status, answer) = ask(&gateway, &packed).await;
+    assert_eq!(
+        (status, header(&answer, "content-encoding")),
+        (200, Some("gzip"))
+    );
+    assert_eq!(header(&answer, "vary"), Some("accept-encoding"));
     let (status, answer) = ask(&gateway, &["HEAD / HTTP/1.1", HERE]).await;
-    assert_eq!(status, 200);
+    assert_eq!((status, header(&answer, "content-encoding")), (200, None));
     assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     gateway.stop().await;
 }

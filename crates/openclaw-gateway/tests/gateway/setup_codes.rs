@@ -4,7 +4,9 @@ use pairing_core::Approver;
 use pairing_core::device::SetupProfile;
 use serde_json::{Value, json};
 
-use crate::support::{Device, Running, node_params, operator_params, start};
+use crate::support::{
+    Device, Running, node_params, operator_params, settings_of, start, start_with,
+};
 
 /// The token of a new setup code.
 fn issue(gateway: &Running, profile: SetupProfile) -> String {
@@ -160,5 +162,107 @@ async fn a_code_that_has_expired_is_told_apart_from_nothing() {
         refused["error"]["message"],
         "unauthorized: setup code used or expired (ask for a new one)"
     );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_code_is_known_by_an_id_until_it_is_ended() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let asked = json!({ "url": "wss://a.example", "profile": "node" });
+    let issued = admin.call("device.pair.setupCode", asked).await.unwrap();
+    let id = &issued["setupCodeId"];
+    assert_eq!(id.as_str().unwrap().len(), 16);
+    let code = issued["setupCode"].as_str().unwrap();
+    assert!(!code.contains(id.as_str().unwrap()));
+    let code = pairing_core::SetupCode::decode(code).unwrap();
+    let auth = json!({ "bootstrapToken": code.token.expose() });
+
+    // A request says by which code it came, in the list and in the event.
+    let (phone, other) = (gateway.device(), gateway.device());
+    request_of(&connect(&gateway, &phone, as_node(auth.clone())).await);
+    let asks = admin.event("device.pair.requested").await;
+    assert_eq!(&asks["setupCodeId"], id);
+    gateway.node_asks(&other, &[]).await;
+    assert_eq!(
+        admin.event("device.pair.requested").await["setupCodeId"],
+        json!(null)
+    );
+    let list = admin.call("device.pair.list", json!({})).await.unwrap();
+    let pending = list["pending"].as_array().unwrap();
+    for request in pending {
+        let is_phone = request["deviceId"] == phone.id();
+        assert_eq!(request.get("setupCodeId"), is_phone.then_some(id));
+    }
+
+    let end = json!({ "setupCodeId": id });
+    // Who may not issue any ends none.
+    let keeper = &["operator.pairing"];
+    let mut keeper = gateway.operator_device(&gateway.device(), keeper).await;
+    let ended = |ended: bool| json!({ "setupCodeId": id, "ended": ended });
+    let method = "device.pair.setupCode.end";
+    assert_eq!(keeper.call(method, end.clone()).await, Ok(ended(false)));
+    assert_eq!(admin.call(method, end.clone()).await, Ok(ended(true)));
+    assert_eq!(admin.call(method, end).await, Ok(ended(false)));
+    let nonsense = json!({ "setupCodeId": "no\nid" });
+    let answer = admin.call(method, nonsense).await.unwrap();
+    assert_eq!(answer["ended"], false);
+    let refused = connect(&gateway, &phone, as_node(auth)).await;
+    assert_eq!(
+        refused["error"]["details"]["code"],
+        "AUTH_BOOTSTRAP_TOKEN_INVALID"
+    );
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn without_an_address_a_code_carries_the_one_that_is_configured() {
+    let public = "plugins: { entries: { 'device-pair': { config: { publicUrl: \
+                  'wss://gateway.example.com' } } } }";
+    let gateway = start_with(settings_of("", public), |builder| builder).await;
+    let mut admin = gateway.admin().await;
+    let issued = admin.call("device.pair.setupCode", json!({})).await;
+    let issued = issued.unwrap();
+    assert_eq!(issued["gatewayUrl"], "wss://gateway.example.com");
+    assert_eq!(issued.get("qr"), None);
+    gateway.stop().await;
+
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let refused = admin.refused("device.pair.setupCode", json!({})).await;
+    assert!(
+        refused.starts_with("INVALID_REQUEST no setup code: no address is known")
+            && refused.contains("device-pair.config.publicUrl"),
+        "{refused}"
+    );
+    // Nor is there one that nobody knows of.
+    let issued = gateway.pairing.devices().pairing_tokens().unwrap();
+    assert!(issued.is_empty());
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_code_is_drawn_where_that_is_asked_for() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let asked = json!({ "url": "wss://a.example", "qr": true });
+    let issued = admin.call("device.pair.setupCode", asked).await.unwrap();
+    let rows = issued["qr"].as_array().unwrap();
+    let row = |y: usize| rows[y].as_str().unwrap();
+    let dark = |x: usize, y: usize| row(y).as_bytes()[x] == b'1';
+    assert!((0..rows.len()).all(|y| row(y).len() == rows.len()));
+    // Without a border: the first corner begins at once.
+    assert!(row(0).starts_with("11111110") && row(1).starts_with("10000010"));
+    let border = 4;
+    let side = rows.len() + 2 * border;
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(side * 4, side * 4, |x, y| {
+        let at = |at: usize| (at / 4).checked_sub(border).filter(|at| *at < rows.len());
+        match at(x).zip(at(y)) {
+            Some((x, y)) if dark(x, y) => 0,
+            _ => 255,
+        }
+    });
+    let (_, read) = image.detect_grids()[0].decode().unwrap();
+    assert_eq!(read, issued["setupCode"].as_str().unwrap());
     gateway.stop().await;
 }

@@ -76,7 +76,12 @@ pub(crate) struct Running {
 
 /// A configuration with the tests' token, and more of `gateway`.
 pub(crate) fn settings(gateway: &str) -> Settings {
-    let text = format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, {gateway} }} }}");
+    settings_of(gateway, "")
+}
+
+/// The same, and more beside `gateway`.
+pub(crate) fn settings_of(gateway: &str, beside: &str) -> Settings {
+    let text = format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, {gateway} }}, {beside} }}");
     let config = Config::parse(&text).unwrap();
     Settings::from_config(&config, &Overrides::default()).unwrap()
 }

@@ -147,4 +147,9 @@ impl NodeRequest {
     pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
         limits.is_over(self.refreshed_at, now)
     }
+
+    /// When it ends, unless it is asked again.
+    pub fn expires_at(&self, limits: &DeviceLimits) -> Timestamp {
+        self.refreshed_at + limits.request_lifetime
+    }
 }

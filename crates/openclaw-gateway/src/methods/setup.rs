@@ -1,0 +1,118 @@
+//! `device.pair.setupCode` and `device.pair.setupCode.end`.
+
+use gateway_protocol::setup::{SetupCodeId, SetupEndParams, SetupEnded};
+use gateway_protocol::{ErrorShape, Text};
+use pairing_core::device::{GatewayUrl, SetupCode, SetupProfile};
+use serde::{Deserialize, Serialize};
+
+use super::{Call, Reply, of_device, of_list};
+use crate::shared::Chain;
+use crate::{Interfaces, Reach, qr};
+
+/// The parameters of `device.pair.setupCode`.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SetupParams {
+    /// The gateway's address, as a phone reaches it; what the configuration says of it, unless told.
+    url: Option<Text>,
+    #[serde(default)]
+    profile: SetupProfile,
+    /// Is it to be drawn?
+    #[serde(default)]
+    qr: bool,
+}
+
+/// The answer. It holds the code, and is shown nowhere else.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Issued<'c> {
+    setup_code: &'c str,
+    setup_code_id: SetupCodeId,
+    gateway_url: &'c str,
+    roles: std::collections::BTreeSet<pairing_core::device::Role>,
+    scopes: pairing_core::ScopeSet,
+    expires_at_ms: i64,
+    /// The rows of a QR code without its border, `1` for what is dark.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    qr: Option<Vec<String>>,
+}
+
+pub(super) fn issue(call: &Call) -> Reply {
+    let params: SetupParams = call.params()?;
+    // What can be wrong with the address is found out before there is a code.
+    let (url, tls_fingerprint) = match &params.url {
+        Some(url) => (named(url)?, call.shared.tls_fingerprint.clone()),
+        None => configured(call)?,
+    };
+    let devices = call.pairing().devices();
+    let issued = devices.issue_pairing_token(params.profile, None, &call.approver());
+    let (token, issued) = issued.map_err(of_device)?;
+    let code = SetupCode {
+        url,
+        token,
+        expires_at: Some(issued.expires_at),
+        tls_fingerprint,
+    };
+    let encoded = code.encode();
+    let qr = params.qr.then(|| qr::rows(&encoded)).transpose();
+    let qr = qr.map_err(|error| ErrorShape::invalid(error.to_string()))?;
+    let ask = params.profile.ask();
+    call.reply(&Issued {
+        setup_code: &encoded,
+        setup_code_id: SetupCodeId::of(&issued.hash),
+        gateway_url: code.url.as_str(),
+        roles: ask.roles,
+        scopes: ask.scopes,
+        expires_at_ms: issued.expires_at.as_millis(),
+        qr,
+    })
+}
+
+fn named(url: &str) -> Result<GatewayUrl, ErrorShape> {
+    GatewayUrl::parse(url).map_err(|error| {
+        ErrorShape::invalid(format!(
+            "invalid device.pair.setupCode params: at url: {error}"
+        ))
+    })
+}
+
+/// Where a phone finds this gateway, and the certificate that it has to know there.
+fn configured(call: &Call) -> Result<(GatewayUrl, Option<String>), ErrorShape> {
+    let shared = &call.shared;
+    let interfaces = Interfaces::of_this_machine().unwrap_or_else(|error| {
+        tracing::warn!(error = %Chain(&error), "the network interfaces cannot be listed");
+        Interfaces::default()
+    });
+    let certificate = shared.tls_fingerprint.as_deref();
+    let settings = shared.settings.load();
+    match Reach::of_gateway(&settings, shared.port, certificate, &interfaces) {
+        Ok(reach) => Ok((reach.url, reach.tls_fingerprint)),
+        Err(error) => Err(ErrorShape::invalid(format!(
+            "no setup code: {error}: {}",
+            error.advice()
+        ))),
+    }
+}
+
+pub(super) fn end(call: &Call) -> Reply {
+    let params: SetupEndParams = call.params()?;
+    let id = &params.setup_code_id;
+    let devices = call.pairing().devices();
+    // A device that is not admin issues none, and ends none.
+    let tokens = if call.session.may_see_nodes() {
+        devices.pairing_tokens().map_err(of_list)?
+    } else {
+        Vec::new()
+    };
+    let mut tokens = tokens.into_iter();
+    let ended = match tokens.find(|token| SetupCodeId::of(&token.hash).as_str() == id.as_str()) {
+        Some(token) => devices
+            .end_pairing_token(token.hash, &call.approver())
+            .map_err(of_device)?,
+        None => false,
+    };
+    call.reply(&SetupEnded {
+        setup_code_id: params.setup_code_id.into(),
+        ended,
+    })
+}
