@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use pairing_core::device::{NodeId, NodeInfo, RequestId, Role};
-use pairing_core::{Approver, DeviceId, GatewayUrl, Pairing, Requested, Sender};
+use pairing_core::{Approver, Clock as _, DeviceId, GatewayUrl, Pairing, Requested, Sender};
 use pairing_fs::StateDir;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -26,8 +26,6 @@ pub(crate) struct Stage {
     directory: TempDir,
     state: StateDir,
     clock: MovedClock,
-    /// The same files as another process has them.
-    terminal: Pairing,
     gateway: Option<Running>,
     config: String,
     /// Once it is known, it stays the same.
@@ -42,7 +40,6 @@ impl Stage {
         let state = StateDir::at(directory.path());
         let clock = MovedClock::default();
         Ok(Self {
-            terminal: gateway::service(&state, &clock),
             state,
             directory,
             clock,
@@ -72,7 +69,7 @@ impl Stage {
             }
             Command::Move { ms } => {
                 self.clock.advance(ms);
-                Ok(json!({ "now": self.terminal.now().as_millis() }))
+                Ok(json!({ "now": self.clock.now().as_millis() }))
             }
             Command::Connect(how) => self.connect(how).await,
             Command::Alive { device } => {
@@ -109,13 +106,18 @@ impl Stage {
                     commands,
                     ..NodeInfo::default()
                 };
-                let nodes = self.terminal.nodes();
+                let nodes = self.terminal().nodes();
                 let asked = nodes.request(&NodeId::parse(&node)?, &info, false)?;
                 Ok(json!({ "requestId": asked.request.id }))
             }
             Command::Stored { channel, account } => self.stored(&channel, &account),
             decision => self.decide(decision),
         }
+    }
+
+    /// The service as a command has it that is run now: with nothing read yet.
+    fn terminal(&self) -> Pairing {
+        gateway::service(&self.state, &self.clock)
     }
 
     async fn start(&mut self, config: String) -> Result<Value, Failure> {
@@ -156,7 +158,7 @@ impl Stage {
     }
 
     fn writes(&self, writes: Writes) -> Result<Value, Failure> {
-        let channel = self.terminal.channel(&writes.channel)?;
+        let channel = self.terminal().channel(&writes.channel)?;
         let account = channel.account(&writes.account)?;
         let mut sender = Sender::new(writes.sender);
         for (key, value) in &writes.meta {
@@ -176,7 +178,8 @@ impl Stage {
     /// What is decided at the terminal.
     fn decide(&self, decision: Command) -> Result<Value, Failure> {
         let owner = Approver::terminal("owner");
-        let devices = self.terminal.devices();
+        let terminal = self.terminal();
+        let devices = terminal.devices();
         match decision {
             Command::Approve { request_id } => {
                 devices.approve(&RequestId::parse(&request_id)?, &owner)?;
@@ -194,17 +197,17 @@ impl Stage {
                 devices.revoke(DeviceId::parse(&device_id)?, Role::parse(&role)?, &owner)?;
             }
             Command::ApproveSender { channel, code } => {
-                self.terminal.channel(&channel)?.approve(&code, &owner)?;
+                terminal.channel(&channel)?.approve(&code, &owner)?;
             }
             Command::RejectSender { channel, code } => {
-                self.terminal.channel(&channel)?.reject(&code, &owner)?;
+                terminal.channel(&channel)?.reject(&code, &owner)?;
             }
             Command::Allow { channel, sender } => {
-                let account = self.terminal.channel(&channel)?.account("default")?;
+                let account = terminal.channel(&channel)?.account("default")?;
                 account.allow(&sender, &owner)?;
             }
             Command::Disallow { channel, sender } => {
-                let account = self.terminal.channel(&channel)?.account("default")?;
+                let account = terminal.channel(&channel)?.account("default")?;
                 account.revoke(&sender, &owner)?;
             }
             _ => return Err("nothing that is decided at the terminal".into()),
@@ -214,11 +217,12 @@ impl Stage {
 
     fn stored(&self, channel: &str, account: &str) -> Result<Value, Failure> {
         let owner = Approver::terminal("owner");
-        let channel = self.terminal.channel(channel)?;
+        let terminal = self.terminal();
+        let channel = terminal.channel(channel)?;
         let allowed = channel.account(account)?.allowed()?.entries;
         let waiting = channel.pending()?.requests;
-        let devices = self.terminal.devices().list(&owner)?;
-        let nodes = self.terminal.nodes().list(&owner)?;
+        let devices = terminal.devices().list(&owner)?;
+        let nodes = terminal.nodes().list(&owner)?;
         let pending = devices.pending.iter().map(|request| {
             json!({
                 "requestId": request.id,

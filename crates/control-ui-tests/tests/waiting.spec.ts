@@ -98,17 +98,23 @@ test('the title tells how many wait', async ({ owner, stage }) => {
 
 test('buttons that come under a finger are off for a moment', async ({ owner, stage }) => {
   await expect(owner.getByText('Nobody waits')).toBeVisible();
-  // Presses whatever button there is as soon as it is there.
-  await owner.evaluate(() => {
-    new MutationObserver(() => document.querySelector<HTMLElement>('article button')?.click()).observe(document.body, {
-      childList: true,
-      subtree: true,
+  // Presses the first button there is as soon as it is there.
+  const presses = await owner.evaluateHandle(() => {
+    const pressed: string[] = [];
+    const presser = new MutationObserver(() => {
+      const button = document.querySelector<HTMLElement>('article .decide button');
+      if (!button) return;
+      presser.disconnect();
+      button.click();
+      pressed.push(button.innerText);
     });
+    presser.observe(document.body, { childList: true, subtree: true });
+    return pressed;
   });
   await stage.writes('555', { name: 'Zoe' });
   const approve = card(owner, 'Zoe').getByRole('button', { name: 'Approve Zoe' });
-  await expect(approve).toBeVisible();
   await expect(approve).toBeEnabled();
+  expect(await presses.jsonValue()).toEqual(['Approve']);
   expect((await stage.stored()).waiting).toEqual(['555']);
 
   // One above it moves it.
