@@ -4,6 +4,7 @@ mod devices;
 mod nodes;
 mod senders;
 mod sessions;
+mod unsaid;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use pairing_core::{
     AccountId, Approver, ChannelId, DeviceId, Key, SenderId, StoreError, Timestamp,
 };
 use tokio::sync::oneshot;
+use unsaid::Unsaid;
 
 use crate::channels::news::News;
 use crate::sessions::Session;
@@ -65,6 +67,7 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Se
         viewer: Approver::operator("gateway", pairing_core::ScopeSet::admin()),
         seen: Seen::default(),
         stale: Stale::default(),
+        unsaid: Unsaid::default(),
     };
     // From here on nothing is missed: what is read now is at least as new.
     let present = feed.shared.pairing.changes(None, WAIT);
@@ -85,19 +88,23 @@ struct Feed<'s> {
     viewer: Approver,
     seen: Seen,
     stale: Stale,
+    unsaid: Unsaid,
 }
 
 impl Feed<'_> {
     fn step(&mut self, after: Option<Position>) -> Option<Position> {
         let pairing = &self.shared.pairing;
-        let position = match pairing.changes(after, WAIT) {
+        let wait = self.unsaid.due().map_or(WAIT, |due| due.min(WAIT));
+        let changes = pairing.changes(after, wait);
+        let is_well = changes.is_ok();
+        let position = match changes {
             Ok(changes) => {
                 match changes.changed {
                     Changed::Keys(keys) => keys.iter().for_each(|key| self.note(key)),
-                    Changed::Everything => self.everything_is_stale(),
+                    Changed::Everything => self.everything_has_changed(),
                 }
                 if after.is_none() {
-                    self.everything_is_stale();
+                    self.everything_has_changed();
                 }
                 self.shared.note_store(pairing.probe().err().as_ref());
                 Some(changes.position)
@@ -106,16 +113,21 @@ impl Feed<'_> {
                 self.shared.note_store(Some(&error));
                 // The store waits where it can; where it cannot, neither must this turn hot.
                 std::thread::park_timeout(WAIT);
-                self.everything_is_stale();
+                self.everything_has_changed();
                 after
             }
         };
         self.read_anew(true);
         self.tell_expired();
+        // Whoever is told asks: not while there is no answer.
+        if is_well {
+            self.tell_changed();
+        }
         position
     }
 
     fn note(&mut self, key: &Key) {
+        self.unsaid.note(key);
         if let Key::Device { device } = key {
             self.stale.sessions.insert(*device);
         }
@@ -127,6 +139,11 @@ impl Feed<'_> {
             Group::Nodes => self.stale.nodes = true,
             _ => {}
         }
+    }
+
+    fn everything_has_changed(&mut self) {
+        self.everything_is_stale();
+        self.unsaid.everything(self.stale.channels.iter());
     }
 
     fn everything_is_stale(&mut self) {
@@ -212,27 +229,25 @@ impl Feed<'_> {
             self.shared.pairing.limits().clone(),
             self.shared.pairing.now(),
         );
-        let mut seen = std::mem::take(&mut self.seen);
-        let is_over = |request: &DeviceRequest| request.is_expired(&limits.devices, now);
         // Whoever asked again in time has only been seen to do so by the store.
-        if seen.devices.values().any(is_over) {
-            self.stale.devices = true;
+        for request in self.seen.devices.values() {
+            if request.is_expired(&limits.devices, now) {
+                self.stale.devices = true;
+                self.unsaid.device(request.device);
+            }
         }
-        if seen
-            .nodes
-            .values()
-            .any(|request| request.is_expired(&limits.devices, now))
-        {
-            self.stale.nodes = true;
+        for request in self.seen.nodes.values() {
+            if request.is_expired(&limits.devices, now) {
+                self.stale.nodes = true;
+                self.unsaid.nodes();
+            }
         }
-        let over = seen
-            .senders
-            .values()
-            .filter(|request| request.is_expired(&limits, now));
-        self.stale
-            .channels
-            .extend(over.map(|request| request.channel.clone()));
-        std::mem::swap(&mut self.seen, &mut seen);
+        for request in self.seen.senders.values() {
+            if request.is_expired(&limits, now) {
+                self.stale.channels.insert(request.channel.clone());
+                self.unsaid.channel(&request.channel);
+            }
+        }
         self.read_anew(true);
     }
 

@@ -80,7 +80,7 @@ struct Method {
 pub(crate) struct Methods(BTreeMap<String, Method>);
 
 /// The events that there are.
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 13] = [
     event::CHALLENGE,
     event::TICK,
     event::PRESENCE,
@@ -91,6 +91,7 @@ const EVENTS: [&str; 12] = [
     event::NODE_RESOLVED,
     event::DM_REQUESTED,
     event::DM_RESOLVED,
+    event::PAIRING_CHANGED,
     event::INVOKE_REQUEST,
     event::MESSAGE_INBOUND,
 ];

@@ -76,6 +76,7 @@ async fn features_are_what_there_is() {
             "node.pair.resolved",
             "pairing.requested",
             "pairing.resolved",
+            "pairing.changed",
             "node.invoke.request",
             "message.inbound"
         ])
