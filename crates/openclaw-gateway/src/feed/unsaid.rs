@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use gateway_protocol::event::{self, PairingChanged};
+use pairing_core::device::AuthenticatedDevice;
 use pairing_core::store::Group;
 use pairing_core::{ChannelId, DeviceId, Key};
 
@@ -92,7 +93,7 @@ impl Feed<'_> {
         // A device that is not admin is told of senders and of itself.
         let (any, which) = (unsaid.any, unsaid.which);
         let is_meant = |session: &Session| {
-            let own = session.device().map(|device| device.id());
+            let own = session.device().map(AuthenticatedDevice::id);
             any || own.is_some_and(|own| which.contains(&own))
         };
         for own in [true, false] {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_protocol::Empty;
 use gateway_protocol::channel::{AccountStatus, ChannelStatus, ChannelStatuses};
-use pairing_core::{AccountId, ChannelId};
+use pairing_core::{AccountId, ChannelId, ChannelRules};
 
 use super::{Call, Reply};
 
@@ -15,7 +15,7 @@ pub(super) fn status(call: &Call) -> Reply {
     let (known, channels) = (call.pairing().channels(), &call.shared.channels);
     let adapters = channels.adapters.load();
     let mut all: BTreeMap<&ChannelId, BTreeSet<AccountId>> = BTreeMap::new();
-    let all_known = known.iter().map(|rules| rules.id());
+    let all_known = known.iter().map(ChannelRules::id);
     for channel in all_known.chain(config.channels()) {
         let accounts = all.entry(channel).or_default();
         accounts.insert(AccountId::default());

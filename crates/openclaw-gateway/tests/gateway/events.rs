@@ -351,7 +351,7 @@ async fn many_changes_at_once_are_told_a_few_times() {
 }
 
 #[tokio::test]
-async fn t8_that_something_changed_is_told_to_whom_it_concerns() {
+async fn t14_that_something_changed_is_told_to_whom_it_concerns() {
     let gateway = start().await;
     let (own, other) = (gateway.device(), gateway.device());
     let mut keeper = gateway.operator_device(&own, KEEPER).await;
