@@ -56,6 +56,7 @@ impl Running {
             .listener(listener)
             .audit_log(AuditLog::new(state))
             .pair_commands(Some(state))
+            .doctor(state, |_| None)
             .shutdown(async {
                 let _ = stopped.await;
             })

@@ -57,6 +57,7 @@ export class Stage {
   #process: ChildProcessWithoutNullStreams;
   #waiting = new Map<number, Waiting>();
   #count = 0;
+  #config = '';
   #ended: Promise<void>;
   #complaints = '';
 
@@ -78,12 +79,14 @@ export class Stage {
 
   async start(text = CONFIG): Promise<void> {
     const { origin, port } = await this.#do<{ origin: string; port: number }>('start', { config: text });
-    [this.origin, this.port] = [origin, port];
+    [this.origin, this.port, this.#config] = [origin, port, text];
   }
 
   stop = () => this.#do('stop');
   /** The same gateway again, on its port. */
   restart = (text?: string) => this.#do('restart', { config: text });
+  /** The same gateway, after it was stopped. */
+  startAgain = () => this.#do('start', { config: this.#config });
   move = (ms: number) => this.#do<{ now: number }>('move', { ms });
   seed = (much: { senders?: number; devices?: number; channel?: string; account?: string }) => this.#do('seed', much);
   stored = (of: { channel?: string; account?: string } = {}) => this.#do<Stored>('stored', of);
