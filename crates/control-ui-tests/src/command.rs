@@ -105,6 +105,10 @@ pub(crate) enum Command {
         #[serde(default = "default_account")]
         account: String,
     },
+    /// Adds a line to the audit log, as somebody does who can write it.
+    Log {
+        line: String,
+    },
     /// Serves a page of another origin.
     Serve {
         html: String,

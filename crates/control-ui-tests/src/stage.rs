@@ -1,6 +1,8 @@
 //! Everybody around the browser.
 
 use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::time::Duration;
 
 use pairing_core::device::{NodeId, NodeInfo, RequestId, Role};
@@ -93,6 +95,12 @@ impl Stage {
             Command::Decode { path } => Ok(json!({ "text": picture::decode(&path)? })),
             Command::Seed(wanted) => {
                 seed::seed(&self.state, &self.clock, &wanted)?;
+                Ok(Value::Null)
+            }
+            Command::Log { line } => {
+                let path = self.state.root().join("pairing-audit.jsonl");
+                let mut log = OpenOptions::new().create(true).append(true).open(path)?;
+                writeln!(log, "{line}")?;
                 Ok(Value::Null)
             }
             Command::Writes(writes) => self.writes(writes),

@@ -90,6 +90,8 @@ export class Stage {
   move = (ms: number) => this.#do<{ now: number }>('move', { ms });
   seed = (much: { senders?: number; devices?: number; channel?: string; account?: string }) => this.#do('seed', much);
   stored = (of: { channel?: string; account?: string } = {}) => this.#do<Stored>('stored', of);
+  /** Adds a line to the audit log, as somebody does who can write it. */
+  log = (entry: object) => this.#do('log', { line: JSON.stringify(entry) });
   /** A page of another origin; its port. */
   serve = async (html: string) => (await this.#do<{ port: number }>('serve', { html })).port;
   decode = async (path: string) => (await this.#do<{ text: string }>('decode', { path })).text;
