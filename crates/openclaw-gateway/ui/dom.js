@@ -139,7 +139,7 @@ document.body.append(toasts);
 const TOAST_MS = 12_000;
 
 /**
- * Says what has been done, for a while.
+ * Says what has been done, for a while; what went wrong stays until it is closed.
  *
  * @param {string} text
  * @param {{ undo?: () => unknown, bad?: boolean }} [options]
@@ -152,6 +152,7 @@ export function toast(text, { undo, bad } = {}) {
   const again = undo && button('Undo', async () => (await undo(), close()));
   // Only what comes into a live region is read out.
   made.append(h('span', {}, text), ...present([again, button('Close', close, { class: 'quiet' })]));
+  if (bad) return;
   let left = TOAST_MS;
   const timer = setInterval(() => {
     const read = made.matches(':hover, :focus-within') || document.hidden;

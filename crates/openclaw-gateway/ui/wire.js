@@ -202,7 +202,12 @@ export class Gateway {
     this.#failures = 0;
     const { deviceToken, scopes } = hello.auth;
     if (deviceToken) await device.keep({ token: deviceToken, scopes });
-    if (await device.kept()) this.#secret = undefined;
+    if (this.#secret !== undefined && (await device.kept())) {
+      // From here on it stands on its own token, as any device: only then may it have that rotated.
+      this.#secret = undefined;
+      this.#scopes = scopes;
+      return this.#connect();
+    }
     this.#enter({ kind: 'live', hello });
   }
 
