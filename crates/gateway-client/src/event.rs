@@ -3,7 +3,7 @@
 use gateway_protocol::device::PendingDevice;
 use gateway_protocol::dm::DmRequest;
 use gateway_protocol::event::{
-    self, DeviceResolved, DmResolved, NodeResolved, PresenceChanged, Shutdown, Tick,
+    self, DeviceResolved, DmResolved, NodeResolved, PairingChanged, PresenceChanged, Shutdown, Tick,
 };
 use gateway_protocol::invoke::InvokeRequest;
 use gateway_protocol::node::PendingNode;
@@ -31,6 +31,8 @@ pub enum ClientEvent {
     DmRequested(DmRequest),
     /// A sender has its answer.
     DmResolved(DmResolved),
+    /// Something of what is stored has changed.
+    PairingChanged(PairingChanged),
     /// This node is asked to do something.
     InvokeRequest(InvokeRequest),
     /// The gateway is about to end.
@@ -59,6 +61,7 @@ impl ClientEvent {
             event::NODE_RESOLVED => known(text, Self::NodeResolved),
             event::DM_REQUESTED => known(text, Self::DmRequested),
             event::DM_RESOLVED => known(text, Self::DmResolved),
+            event::PAIRING_CHANGED => known(text, Self::PairingChanged),
             event::INVOKE_REQUEST => known(text, Self::InvokeRequest),
             event::SHUTDOWN => known(text, Self::Shutdown),
             _ => None,

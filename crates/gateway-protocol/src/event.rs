@@ -26,6 +26,8 @@ pub const NODE_RESOLVED: &str = "node.pair.resolved";
 pub const DM_REQUESTED: &str = "pairing.requested";
 /// A sender has its answer: [`DmResolved`].
 pub const DM_RESOLVED: &str = "pairing.resolved";
+/// Something of what is stored has changed, whoever did it: [`PairingChanged`].
+pub const PAIRING_CHANGED: &str = "pairing.changed";
 /// A node is asked to do something: [`InvokeRequest`](crate::invoke::InvokeRequest).
 pub const INVOKE_REQUEST: &str = "node.invoke.request";
 /// Somebody who may has written to the bot: [`MessageInbound`](crate::message::MessageInbound).
@@ -122,4 +124,19 @@ pub struct DmResolved {
     pub decision: Decision,
     /// When, in milliseconds.
     pub ts: i64,
+}
+
+/// `pairing.changed`: whoever shows something of these asks for it anew. A few of them a second at most.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PairingChanged {
+    /// Devices, their requests or setup codes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub devices: bool,
+    /// Legacy nodes or their requests.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nodes: bool,
+    /// Requests and allowlists of these channels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelId>,
 }

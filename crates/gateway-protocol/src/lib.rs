@@ -16,8 +16,10 @@ mod refusal;
 mod secret;
 
 pub mod audit;
+pub mod channel;
 pub mod device;
 pub mod dm;
+pub mod doctor;
 pub mod event;
 pub mod hello;
 pub mod invoke;

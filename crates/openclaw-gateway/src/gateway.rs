@@ -24,6 +24,7 @@ use crate::channels::{
     Adapter, Channels, Gate, Message, OwnerCommands, Roster, Stop, configured, news,
 };
 use crate::conn::outbox::End;
+use crate::doctor::Doctor;
 use crate::feed;
 use crate::following::Following;
 use crate::invokes::Invokes;
@@ -67,6 +68,7 @@ pub struct GatewayBuilder {
     pair_commands: Option<PairCommands>,
     peers: Option<Peers>,
     grace: Option<Duration>,
+    store_kind: Option<&'static str>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -163,6 +165,19 @@ impl GatewayBuilder {
         self
     }
 
+    /// Answers `doctor.findings`, and says in `status` what keeps the records: from this state directory and
+    /// the environment's variables. The service has to be on the store that the settings name.
+    pub fn doctor(
+        mut self,
+        state: &StateDir,
+        var: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
+    ) -> Self {
+        let doctor = Doctor::new(state.clone(), Arc::new(var), &self.settings);
+        self.store_kind = Some(doctor.store());
+        self.methods.add_doctor(doctor);
+        self
+    }
+
     /// Is one of several gateways on the same pairing state: it lists the nodes that are connected to the
     /// others, and nodes can be asked by way of any of them. Decisions go to all of them by the store.
     pub fn peers(self, peers: Peers) -> Self {
@@ -224,6 +239,7 @@ impl GatewayBuilder {
             port,
             started: Instant::now(),
             store: StoreHealth::new(self.grace),
+            store_kind: self.store_kind,
         };
         Gateway {
             shared: Arc::new(shared),
@@ -253,6 +269,7 @@ impl Gateway {
             pair_commands: None,
             peers: None,
             grace: None,
+            store_kind: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }

@@ -4,6 +4,7 @@ mod bind;
 mod breaker;
 pub mod channels;
 mod conn;
+pub mod doctor;
 mod edge;
 mod feed;
 mod following;

@@ -165,6 +165,10 @@ pub async fn serve(
         .metrics(metrics)
         .pair_commands(Some(&state))
         .audit_log(audit)
+        .doctor(&state, {
+            let var = var.clone();
+            move |name| var(name)
+        })
         .configured_adapters(&state, {
             let var = var.clone();
             move |name| var(name)

@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) started: Instant,
     /// How the store is.
     pub(crate) store: StoreHealth,
+    /// What it is called in the configuration, where that is known.
+    pub(crate) store_kind: Option<&'static str>,
 }
 
 /// Shown of who is connected: the newest.

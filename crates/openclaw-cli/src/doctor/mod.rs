@@ -1,11 +1,11 @@
 //! `openclaw doctor`.
 
-mod config;
 mod store;
 
 use std::path::Path;
 
 use openclaw_config::{Config, LoadError};
+use openclaw_gateway::doctor::of_configuration;
 use pairing_core::escape;
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Fix, Severity, examine, fix};
@@ -54,7 +54,7 @@ pub(crate) fn run(
     } = store::look(state, config.as_ref().ok(), environment);
     let (channels, limits) = (&opened.channels, &opened.limits);
     let now = environment.clock.now();
-    let mut findings = config::findings(state, config, channels);
+    let mut findings = of_configuration(state, config, channels);
     findings.extend(finding);
     findings.extend(if options.fix {
         let options = Fix {

@@ -1,13 +1,13 @@
 //! What `doctor` says of the store: which one it is, and whether a cluster answers.
 
 use openclaw_config::{Config, Store};
+use openclaw_gateway::doctor::of_cluster;
 use openclaw_gateway::store::Opened;
 use pairing_core::Range;
 use pairing_core::store::PageRequest;
 use pairing_fs::StateDir;
-use pairing_fs::doctor::{Finding, Severity};
+use pairing_fs::doctor::Finding;
 
-use crate::console::chain;
 use crate::{Environment, store};
 
 /// What was found of the store.
@@ -42,42 +42,10 @@ pub(super) fn look(
         opened.store.range(&Range::Devices, &page)?;
         Ok(opened)
     });
-    let etcd = &config.state.etcd;
-    let place = format!(
-        "the etcd cluster at {}, under the prefix {}",
-        etcd.endpoints.join(", "),
-        etcd.prefix
-    );
-    let finding = |severity, kind, detail, advice: String| Finding {
-        severity,
-        kind,
-        path: state.config().to_owned(),
-        detail,
-        advice,
-        fixable: false,
-        fixed: false,
-    };
-    match asked {
-        Ok(opened) => {
-            let detail = format!("the state is in {place}, which answers");
-            let advice = "nothing to do: records in the files of this machine do not count";
-            Looked {
-                store: "etcd",
-                opened,
-                finding: Some(finding(Severity::Note, "store", detail, advice.to_owned())),
-            }
-        }
-        Err(error) => {
-            let advice = error.advice().unwrap_or_default();
-            let detail = format!(
-                "the state is in {place}, of which nothing can be had: {}",
-                chain(&error)
-            );
-            Looked {
-                store: "etcd",
-                opened: files(),
-                finding: Some(finding(Severity::Error, "store", detail, advice)),
-            }
-        }
+    let finding = of_cluster(state, config, asked.as_ref().err());
+    Looked {
+        store: "etcd",
+        opened: asked.unwrap_or_else(|_| files()),
+        finding: Some(finding),
     }
 }

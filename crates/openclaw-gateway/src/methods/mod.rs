@@ -1,8 +1,10 @@
 //! What can be asked for, by whom.
 
 mod audit;
+mod channels;
 mod devices;
 mod dm;
+mod doctor;
 mod invoke;
 mod messages;
 mod nodes;
@@ -28,6 +30,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 pub(crate) use invoke::here as invoke_here;
 
+use crate::doctor::Doctor;
 use crate::sessions::{Deciding, Session};
 use crate::shared::{Chain, Shared};
 
@@ -80,7 +83,7 @@ struct Method {
 pub(crate) struct Methods(BTreeMap<String, Method>);
 
 /// The events that there are.
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 13] = [
     event::CHALLENGE,
     event::TICK,
     event::PRESENCE,
@@ -91,12 +94,14 @@ const EVENTS: [&str; 12] = [
     event::NODE_RESOLVED,
     event::DM_REQUESTED,
     event::DM_RESOLVED,
+    event::PAIRING_CHANGED,
     event::INVOKE_REQUEST,
     event::MESSAGE_INBOUND,
 ];
 
 const READ: Access = Access::Operator("operator.read");
 const WRITE: Access = Access::Operator("operator.write");
+const ADMIN: Access = Access::Operator("operator.admin");
 const PAIRING: Access = Access::Operator("operator.pairing");
 
 /// A method of the gateway's own that waits for nobody.
@@ -105,9 +110,10 @@ type Row = (&'static str, Access, fn(&Call) -> Reply);
 impl Methods {
     /// The gateway's own.
     pub(crate) fn builtin() -> Self {
-        let now: [Row; 6] = [
+        let now: [Row; 7] = [
             ("health", READ, system::health),
             ("status", READ, system::status),
+            ("channels.status", READ, channels::status),
             ("system-presence", READ, system::presence),
             ("node.invoke.result", Access::Node, invoke::result),
             ("node.event", Access::Node, invoke::event),
@@ -182,6 +188,13 @@ impl Methods {
         let name = "audit.list";
         let run = move |call: &Call| audit::list(call, &log);
         self.add(name, PAIRING, Run::Blocking(Arc::new(run)), name);
+    }
+
+    /// Adds `doctor.findings`: where there is an install to examine.
+    pub(crate) fn add_doctor(&mut self, doctor: Doctor) {
+        let name = "doctor.findings";
+        let run = move |call: &Call| doctor::findings(call, &doctor);
+        self.add(name, ADMIN, Run::Blocking(Arc::new(run)), name);
     }
 
     fn add(&mut self, name: &str, access: Access, run: Run, label: &'static str) {

@@ -12,11 +12,16 @@ pub(super) fn health(call: &Call) -> Reply {
 
 pub(super) fn status(call: &Call) -> Reply {
     let shared = &call.shared;
+    let mut store = json!({ "ok": shared.store.is_well() });
+    if let Some(kind) = shared.store_kind {
+        store["kind"] = json!(kind);
+    }
     call.reply(&json!({
         "version": VERSION,
         "uptimeMs": shared.uptime_ms(),
         "connections": shared.sessions.count(),
         "health": shared.health(),
+        "store": store,
     }))
 }
 

@@ -84,7 +84,7 @@ async fn what_was_decided_is_told_the_newest_first() {
 }
 
 #[tokio::test]
-async fn t8_a_device_that_is_not_admin_reads_of_senders_and_itself_alone() {
+async fn t14_a_device_that_is_not_admin_reads_of_senders_and_itself_alone() {
     let dir = tempfile::tempdir().unwrap();
     let gateway = start_logged(dir.path()).await;
     let (own, other) = (gateway.device(), gateway.device());

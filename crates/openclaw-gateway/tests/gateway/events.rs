@@ -22,7 +22,7 @@ fn mark(gateway: &Running) {
 
 async fn marked(session: &mut Talk) -> Vec<String> {
     let mut names = session.events_until("pairing.requested").await;
-    names.retain(|name| name != "presence" && name != "tick");
+    names.retain(|name| !["presence", "tick", "pairing.changed"].contains(&&**name));
     names
 }
 
@@ -165,7 +165,7 @@ async fn events_reach_only_those_entitled() {
     gateway.stop().await;
     for session in [&mut reader, &mut node] {
         let mut names = session.events_until("shutdown").await;
-        names.retain(|name| name != "presence" && name != "tick");
+        names.retain(|name| !["presence", "tick", "pairing.changed"].contains(&&**name));
         assert!(names.is_empty(), "{names:?}");
     }
 }
@@ -274,4 +274,102 @@ async fn a_minute_of_upkeep(gateway: &Running) {
         }
     };
     tokio::task::spawn_blocking(held).await.unwrap();
+}
+
+/// What has changed, as it is told until all of this has been.
+async fn changed(session: &mut Talk, until: &Value) -> Value {
+    let mut all = json!({});
+    while all != *until {
+        let told = session.event("pairing.changed").await;
+        for (name, value) in told.as_object().unwrap() {
+            all[name] = value.clone();
+        }
+    }
+    all
+}
+
+#[tokio::test]
+async fn what_changes_is_told_whoever_changes_it() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let telegram = gateway.pairing.channel("telegram").unwrap();
+    let account = telegram.account("default").unwrap();
+    // What no request tells of: an allowlist, a device's name, a setup code, a legacy node.
+    let of_telegram = json!({ "channels": ["telegram"] });
+    account.allow("111", &owner()).unwrap();
+    changed(&mut admin, &of_telegram).await;
+    account.revoke("111", &owner()).unwrap();
+    changed(&mut admin, &of_telegram).await;
+    let device = gateway.device();
+    let request = gateway.node_asks(&device, &[]).await;
+    changed(&mut admin, &json!({ "devices": true })).await;
+    gateway.approve(&request);
+    changed(&mut admin, &json!({ "devices": true })).await;
+    let devices = gateway.pairing.devices();
+    devices
+        .rename(device.identity.id(), "Kitchen", &owner())
+        .unwrap();
+    changed(&mut admin, &json!({ "devices": true })).await;
+    let profile = pairing_core::device::SetupProfile::Node;
+    devices
+        .issue_pairing_token(profile, None, &owner())
+        .unwrap();
+    changed(&mut admin, &json!({ "devices": true })).await;
+    let node = json!({ "nodeId": "mac" });
+    admin.call("node.pair.request", node).await.unwrap();
+    changed(&mut admin, &json!({ "nodes": true })).await;
+    // Nor does anybody write down that nobody decided in time.
+    gateway.pass(301);
+    changed(&mut admin, &json!({ "nodes": true })).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn many_changes_at_once_are_told_a_few_times() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let signal = gateway.pairing.channel("signal").unwrap();
+    let account = signal.account("default").unwrap();
+    for n in 0..200 {
+        let sender = format!("+1555000{n:04}");
+        account.allow(&sender, &owner()).unwrap();
+    }
+    let telegram = gateway.pairing.channel("telegram").unwrap();
+    let account = telegram.account("default").unwrap();
+    account.allow("111", &owner()).unwrap();
+    let mut times = 1;
+    loop {
+        let told = admin.event("pairing.changed").await;
+        let channels = told["channels"].as_array().unwrap();
+        if channels.contains(&json!("telegram")) {
+            break;
+        }
+        times += 1;
+    }
+    assert!(times < 100, "{times}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t14_that_something_changed_is_told_to_whom_it_concerns() {
+    let gateway = start().await;
+    let (own, other) = (gateway.device(), gateway.device());
+    let mut keeper = gateway.operator_device(&own, KEEPER).await;
+    let mut reader = gateway.asks(&["operator.read"]).await;
+    // What came before, pairing itself.
+    mark(&gateway);
+    while keeper.event("pairing.changed").await["channels"] != json!(["signal"]) {}
+    gateway.node_asks(&other, &[]).await;
+    let mut admin = gateway.admin().await;
+    let node = json!({ "nodeId": "mac" });
+    admin.call("node.pair.request", node).await.unwrap();
+    gateway.stranger("telegram", "default", "111");
+    let told = keeper.event("pairing.changed").await;
+    assert_eq!(told, json!({ "channels": ["telegram"] }));
+    let devices = gateway.pairing.devices();
+    devices.rename(own.identity.id(), "Mine", &owner()).unwrap();
+    changed(&mut keeper, &json!({ "devices": true })).await;
+    reader.call("health", json!({})).await.unwrap();
+    assert!(!reader.has_event("pairing.changed"));
+    gateway.stop().await;
 }

@@ -14,6 +14,7 @@ mod channels;
 mod credentials;
 mod devices;
 mod dm;
+mod doctor;
 mod elsewhere;
 mod embedding;
 mod events;

@@ -7,7 +7,8 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 31] = [
+const OPERATORS: [(&str, &str); 32] = [
+    ("channels.status", "operator.read"),
     ("device.pair.approve", "operator.pairing"),
     ("device.pair.list", "operator.pairing"),
     ("device.pair.reject", "operator.pairing"),
@@ -76,6 +77,7 @@ async fn features_are_what_there_is() {
             "node.pair.resolved",
             "pairing.requested",
             "pairing.resolved",
+            "pairing.changed",
             "node.invoke.request",
             "message.inbound"
         ])

@@ -262,7 +262,7 @@ async fn t13_approving_a_legacy_node_takes_the_scope_that_it_would_need() {
 }
 
 #[tokio::test]
-async fn a_legacy_node_is_forgotten_by_who_may() {
+async fn t14_a_legacy_node_is_forgotten_by_who_may() {
     let gateway = start().await;
     let mut admin = gateway.admin().await;
     let asked = admin

@@ -166,7 +166,7 @@ async fn a_code_that_has_expired_is_told_apart_from_nothing() {
 }
 
 #[tokio::test]
-async fn a_code_is_known_by_an_id_until_it_is_ended() {
+async fn t39_a_code_is_known_by_an_id_that_is_no_secret_until_it_is_ended() {
     let gateway = start().await;
     let mut admin = gateway.admin().await;
     let asked = json!({ "url": "wss://a.example", "profile": "node" });
@@ -216,7 +216,7 @@ async fn a_code_is_known_by_an_id_until_it_is_ended() {
 }
 
 #[tokio::test]
-async fn without_an_address_a_code_carries_the_one_that_is_configured() {
+async fn t49_without_an_address_a_code_carries_the_one_that_is_configured() {
     let public = "plugins: { entries: { 'device-pair': { config: { publicUrl: \
                   'wss://gateway.example.com' } } } }";
     let gateway = start_with(settings_of("", public), |builder| builder).await;

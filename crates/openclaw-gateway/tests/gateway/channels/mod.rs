@@ -7,6 +7,7 @@ mod owners;
 mod policies;
 mod running;
 mod sending;
+mod status;
 mod strangers;
 
 use std::sync::Arc;

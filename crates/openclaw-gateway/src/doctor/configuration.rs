@@ -1,4 +1,4 @@
-//! What `doctor` says of the configuration.
+//! What is wrong with the configuration.
 
 use openclaw_config::{Config, ConfigError, Fault, LoadError};
 use pairing_core::{AccountId, Channels, Cidrs};
@@ -6,7 +6,7 @@ use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Severity};
 
 /// Faults, slips, and entries that let nobody in.
-pub(super) fn findings(
+pub fn of_configuration(
     state: &StateDir,
     loaded: &Result<Config, LoadError>,
     channels: &Channels,

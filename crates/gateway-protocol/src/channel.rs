@@ -1,0 +1,37 @@
+//! The chat channels and their accounts, as `channels.status` shows them.
+
+use pairing_core::{AccountId, ChannelId, DmPolicy};
+use serde::{Deserialize, Serialize};
+
+/// The answer to `channels.status`, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelStatuses {
+    /// The channels that there may be senders of.
+    pub channels: Vec<ChannelStatus>,
+}
+
+/// A channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChannelStatus {
+    /// Which.
+    pub channel: ChannelId,
+    /// Does the configuration name it?
+    #[serde(default)]
+    pub configured: bool,
+    /// Its accounts, by name; `default` is always one of them.
+    pub accounts: Vec<AccountStatus>,
+}
+
+/// A bot account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountStatus {
+    /// Which.
+    pub account_id: AccountId,
+    /// What happens to direct messages.
+    pub dm_policy: DmPolicy,
+    /// Does the gateway run an adapter for it?
+    pub running: bool,
+}

@@ -1,0 +1,56 @@
+//! What there is to say of a store on a cluster.
+
+use std::error::Error;
+
+use openclaw_config::Config;
+use pairing_fs::StateDir;
+use pairing_fs::doctor::{Finding, Severity};
+
+use crate::store::OpenError;
+
+/// Where the state is, for an install that keeps it on a cluster, and whether that answers: `failure` is what
+/// came of asking, if nothing did.
+pub fn of_cluster(state: &StateDir, config: &Config, failure: Option<&OpenError>) -> Finding {
+    let etcd = &config.state.etcd;
+    let place = format!(
+        "the etcd cluster at {}, under the prefix {}",
+        etcd.endpoints.join(", "),
+        etcd.prefix
+    );
+    let (severity, detail, advice) = match failure {
+        None => (
+            Severity::Note,
+            format!("the state is in {place}, which answers"),
+            "nothing to do: records in the files of this machine do not count".to_owned(),
+        ),
+        Some(error) => (
+            Severity::Error,
+            format!(
+                "the state is in {place}, of which nothing can be had: {}",
+                causes(error)
+            ),
+            error.advice().unwrap_or_default(),
+        ),
+    };
+    Finding {
+        severity,
+        kind: "store",
+        path: state.config().to_owned(),
+        detail,
+        advice,
+        fixable: false,
+        fixed: false,
+    }
+}
+
+/// What happened, and why. As it is: whoever shows a finding escapes it.
+fn causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

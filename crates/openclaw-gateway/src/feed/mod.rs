@@ -1,0 +1,276 @@
+//! Changes of the store, whoever made them: told to those entitled, and sessions ended by them.
+
+mod devices;
+mod nodes;
+mod senders;
+mod sessions;
+mod unsaid;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use gateway_protocol::event::Decision;
+use pairing_core::device::{DeviceRequest, NodeRequest, RequestId};
+use pairing_core::store::{Changed, Group, PendingRequest, Position};
+use pairing_core::{
+    AccountId, Approver, ChannelId, DeviceId, Key, SenderId, StoreError, Timestamp,
+};
+use tokio::sync::oneshot;
+use unsaid::Unsaid;
+
+use crate::channels::news::News;
+use crate::sessions::Session;
+use crate::shared::{Chain, Shared, event as frame};
+
+/// How long a wait for changes lasts at most; between two, what has expired is told, from memory.
+const WAIT: Duration = Duration::from_secs(1);
+
+/// What was waiting when the store was last read.
+#[derive(Default)]
+struct Seen {
+    devices: BTreeMap<RequestId, DeviceRequest>,
+    nodes: BTreeMap<RequestId, NodeRequest>,
+    senders: BTreeMap<Place, PendingRequest>,
+}
+
+type Place = (ChannelId, AccountId, SenderId);
+
+/// Where to read anew.
+#[derive(Default)]
+struct Stale {
+    devices: bool,
+    nodes: bool,
+    channels: BTreeSet<ChannelId>,
+    /// Devices whose sessions may have ended.
+    sessions: BTreeSet<DeviceId>,
+}
+
+/// The store does not answer: each further question would wait as long.
+struct Unreachable;
+
+impl Stale {
+    fn add(&mut self, other: Self) {
+        self.devices |= other.devices;
+        self.nodes |= other.nodes;
+        self.channels.extend(other.channels);
+        self.sessions.extend(other.sessions);
+    }
+}
+
+/// Follows the store until told to stop; tells when everything from then on is news. Blocks: it has a
+/// thread of its own.
+pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Sender<()>) {
+    let mut feed = Feed {
+        shared,
+        viewer: Approver::operator("gateway", pairing_core::ScopeSet::admin()),
+        seen: Seen::default(),
+        stale: Stale::default(),
+        unsaid: Unsaid::default(),
+    };
+    // From here on nothing is missed: what is read now is at least as new.
+    let present = feed.shared.pairing.changes(None, WAIT);
+    feed.shared.note_store(present.as_ref().err());
+    let mut position = present.ok().map(|changes| changes.position);
+    feed.everything_is_stale();
+    // What waits already is no news.
+    feed.read_anew(false);
+    // Nobody waits for it any more where the gateway ends already.
+    let _ = ready.send(());
+    while !stop.load(Ordering::Relaxed) {
+        position = feed.step(position);
+    }
+}
+
+struct Feed<'s> {
+    shared: &'s Shared,
+    viewer: Approver,
+    seen: Seen,
+    stale: Stale,
+    unsaid: Unsaid,
+}
+
+impl Feed<'_> {
+    fn step(&mut self, after: Option<Position>) -> Option<Position> {
+        let pairing = &self.shared.pairing;
+        let wait = self.unsaid.due().map_or(WAIT, |due| due.min(WAIT));
+        let changes = pairing.changes(after, wait);
+        let is_well = changes.is_ok();
+        let position = match changes {
+            Ok(changes) => {
+                match changes.changed {
+                    Changed::Keys(keys) => keys.iter().for_each(|key| self.note(key)),
+                    Changed::Everything => self.everything_has_changed(),
+                }
+                if after.is_none() {
+                    self.everything_has_changed();
+                }
+                self.shared.note_store(pairing.probe().err().as_ref());
+                Some(changes.position)
+            }
+            Err(error) => {
+                self.shared.note_store(Some(&error));
+                // The store waits where it can; where it cannot, neither must this turn hot.
+                std::thread::park_timeout(WAIT);
+                self.everything_has_changed();
+                after
+            }
+        };
+        self.read_anew(true);
+        self.tell_expired();
+        // Whoever is told asks: not while there is no answer.
+        if is_well {
+            self.tell_changed();
+        }
+        position
+    }
+
+    fn note(&mut self, key: &Key) {
+        self.unsaid.note(key);
+        if let Key::Device { device } = key {
+            self.stale.sessions.insert(*device);
+        }
+        match key.group() {
+            Group::Channel(channel) => {
+                self.stale.channels.insert(channel.clone());
+            }
+            Group::Devices => self.stale.devices = true,
+            Group::Nodes => self.stale.nodes = true,
+            _ => {}
+        }
+    }
+
+    fn everything_has_changed(&mut self) {
+        self.everything_is_stale();
+        self.unsaid.everything(self.stale.channels.iter());
+    }
+
+    fn everything_is_stale(&mut self) {
+        let channels = self.shared.pairing.channels().iter();
+        self.stale = Stale {
+            devices: true,
+            nodes: true,
+            channels: channels.map(|rules| rules.id().clone()).collect(),
+            sessions: self.connected(),
+        };
+    }
+
+    /// Reads what is stale. What cannot be read stays stale, and is tried again; from a store that does not
+    /// answer at all, nothing more is asked now.
+    fn read_anew(&mut self, tell: bool) {
+        let mut stale = std::mem::take(&mut self.stale);
+        let read = self.read_stale(&mut stale, tell);
+        if read.is_err() {
+            self.stale.add(stale);
+        }
+    }
+
+    /// Takes out of `stale` what it has asked for.
+    fn read_stale(&mut self, stale: &mut Stale, tell: bool) -> Result<(), Unreachable> {
+        let pairing = self.shared.pairing.clone();
+        while let Some(device) = stale.sessions.pop_first() {
+            self.recheck(device)?;
+        }
+        if std::mem::take(&mut stale.devices) {
+            match pairing.devices().list(&self.viewer) {
+                Ok(list) => {
+                    list.paired.iter().for_each(|d| self.end_rotated(d));
+                    let pending = list.pending.into_iter();
+                    self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
+                }
+                Err(error) => self.later(&error.0, |stale| stale.devices = true)?,
+            }
+        }
+        if std::mem::take(&mut stale.nodes) {
+            match pairing.nodes().list(&self.viewer) {
+                Ok(list) => {
+                    let pending = list.pending.into_iter();
+                    self.nodes(pending.map(|r| (r.id.clone(), r)).collect(), tell);
+                }
+                Err(error) => self.later(&error.0, |stale| stale.nodes = true)?,
+            }
+        }
+        while let Some(id) = stale.channels.pop_first() {
+            let Ok(channel) = pairing.channel(id.as_str()) else {
+                continue;
+            };
+            match channel.pending() {
+                Ok(pending) => {
+                    self.senders(&id, pending.requests, tell);
+                    self.shared.channels.decided.notify_one();
+                }
+                Err(error) => self.later(&error.0, |stale| {
+                    stale.channels.insert(id.clone());
+                })?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves something for later; an error where everything else may wait, too.
+    fn later(
+        &mut self,
+        error: &StoreError,
+        stale: impl FnOnce(&mut Stale),
+    ) -> Result<(), Unreachable> {
+        tracing::debug!(error = %Chain(error), "what waits cannot be read");
+        stale(&mut self.stale);
+        if let StoreError::Unreachable { .. } = error {
+            self.shared.note_store(Some(error));
+            return Err(Unreachable);
+        }
+        Ok(())
+    }
+
+    /// Nobody writes down that time has passed.
+    fn tell_expired(&mut self) {
+        let (limits, now) = (
+            self.shared.pairing.limits().clone(),
+            self.shared.pairing.now(),
+        );
+        // Whoever asked again in time has only been seen to do so by the store.
+        for request in self.seen.devices.values() {
+            if request.is_expired(&limits.devices, now) {
+                self.stale.devices = true;
+                self.unsaid.device(request.device);
+            }
+        }
+        for request in self.seen.nodes.values() {
+            if request.is_expired(&limits.devices, now) {
+                self.stale.nodes = true;
+                self.unsaid.nodes();
+            }
+        }
+        for request in self.seen.senders.values() {
+            if request.is_expired(&limits, now) {
+                self.stale.channels.insert(request.channel.clone());
+                self.unsaid.channel(&request.channel);
+            }
+        }
+        self.read_anew(true);
+    }
+
+    fn tell(&self, name: &str, payload: &impl serde::Serialize, to: impl Fn(&Session) -> bool) {
+        self.shared.sessions.broadcast(&frame(name, payload), to);
+    }
+
+    /// Tells the gateway itself. Nobody has to listen.
+    fn news(&self, news: News) {
+        let _ = self.shared.news.send(news);
+    }
+
+    fn now(&self) -> i64 {
+        Timestamp::as_millis(self.shared.pairing.now())
+    }
+}
+
+fn label(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Approved => "approved",
+        Decision::Rejected => "rejected",
+        Decision::Expired => "expired",
+        Decision::Superseded => "superseded",
+        _ => "other",
+    }
+}

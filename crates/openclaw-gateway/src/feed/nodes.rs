@@ -1,0 +1,78 @@
+//! Legacy nodes that ask, and what became of them.
+
+use std::collections::BTreeMap;
+
+use gateway_protocol::event::{self, Decision, NodeResolved};
+use gateway_protocol::node::PendingNode;
+use pairing_core::device::{Node, NodeRequest, RequestId};
+
+use super::{Feed, label};
+use crate::sessions::Session;
+
+impl Feed<'_> {
+    pub(super) fn nodes(&mut self, now: BTreeMap<RequestId, NodeRequest>, tell: bool) {
+        let before = std::mem::replace(&mut self.seen.nodes, now);
+        if !tell {
+            return;
+        }
+        for (_, gone) in before
+            .iter()
+            .filter(|(id, _)| !self.seen.nodes.contains_key(*id))
+        {
+            self.node_resolved(gone, self.node_decision(gone));
+        }
+        for (_, new) in self
+            .seen
+            .nodes
+            .iter()
+            .filter(|(id, _)| !before.contains_key(*id))
+        {
+            self.shared.metrics.requested("node");
+            self.tell(
+                event::NODE_REQUESTED,
+                &PendingNode::from(new),
+                Session::may_see_nodes,
+            );
+        }
+    }
+
+    fn node_decision(&self, gone: &NodeRequest) -> Decision {
+        let (pairing, now) = (&self.shared.pairing, self.shared.pairing.now());
+        if self
+            .seen
+            .nodes
+            .values()
+            .any(|request| request.node == gone.node)
+        {
+            return Decision::Superseded;
+        }
+        let paired = pairing
+            .nodes()
+            .list(&self.viewer)
+            .unwrap_or_default()
+            .paired;
+        let node = paired.iter().find(|node| node.id == gone.node);
+        let is_approved = |node: &Node| match &node.grant {
+            Some(grant) => grant.requested_at == Some(gone.asked_at),
+            None => node.approved_at > gone.asked_at,
+        };
+        if node.is_some_and(is_approved) {
+            Decision::Approved
+        } else if gone.is_expired(&pairing.limits().devices, now) {
+            Decision::Expired
+        } else {
+            Decision::Rejected
+        }
+    }
+
+    fn node_resolved(&self, gone: &NodeRequest, decision: Decision) {
+        self.shared.metrics.decided("node", label(decision));
+        let resolved = NodeResolved {
+            request_id: gone.id.clone(),
+            node_id: gone.node.clone(),
+            decision,
+            ts: self.now(),
+        };
+        self.tell(event::NODE_RESOLVED, &resolved, Session::may_see_nodes);
+    }
+}

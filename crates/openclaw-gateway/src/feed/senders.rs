@@ -1,0 +1,99 @@
+//! Senders who ask, and what became of them.
+
+use std::collections::BTreeMap;
+
+use gateway_protocol::dm::DmRequest;
+use gateway_protocol::event::{self, Decision, DmResolved};
+use pairing_core::store::PendingRequest;
+use pairing_core::{ChannelId, Pairing};
+
+use super::{Feed, Place, label};
+use crate::channels::news::News;
+use crate::sessions::Session;
+
+impl Feed<'_> {
+    pub(super) fn senders(
+        &mut self,
+        channel: &ChannelId,
+        requests: Vec<PendingRequest>,
+        tell: bool,
+    ) {
+        let now: BTreeMap<_, _> = requests
+            .into_iter()
+            .map(|request| (place(&request), request))
+            .collect();
+        let mut before = BTreeMap::new();
+        self.seen.senders.retain(|place, request| {
+            let is_of_this = place.0 == *channel;
+            if is_of_this {
+                before.insert(place.clone(), request.clone());
+            }
+            !is_of_this
+        });
+        if tell {
+            // A sender who asks anew has another code.
+            let goes_on =
+                |of: &BTreeMap<Place, PendingRequest>, place: &Place, request: &PendingRequest| {
+                    of.get(place)
+                        .is_some_and(|other| other.code == request.code)
+                };
+            for (_, gone) in before
+                .iter()
+                .filter(|(place, gone)| !goes_on(&now, place, gone))
+            {
+                self.sender_resolved(gone, self.sender_decision(gone));
+            }
+            for (_, new) in now
+                .iter()
+                .filter(|(place, new)| !goes_on(&before, place, new))
+            {
+                self.shared.metrics.requested("dm");
+                self.news(News::Asks);
+                let request = DmRequest::new(new, self.shared.pairing.limits());
+                self.tell(event::DM_REQUESTED, &request, Session::may_see_senders);
+            }
+        }
+        self.seen.senders.extend(now);
+    }
+
+    fn sender_decision(&self, gone: &PendingRequest) -> Decision {
+        let pairing = &self.shared.pairing;
+        if is_allowed(pairing, gone) {
+            Decision::Approved
+        } else if gone.is_expired(pairing.limits(), pairing.now()) {
+            Decision::Expired
+        } else {
+            Decision::Rejected
+        }
+    }
+
+    fn sender_resolved(&self, gone: &PendingRequest, decision: Decision) {
+        self.shared.metrics.decided("dm", label(decision));
+        self.news(News::Sender(Box::new(gone.clone()), decision));
+        let resolved = DmResolved {
+            channel: gone.channel.clone(),
+            account_id: gone.account.clone(),
+            id: gone.sender.clone(),
+            decision,
+            ts: self.now(),
+        };
+        self.tell(event::DM_RESOLVED, &resolved, Session::may_see_senders);
+    }
+}
+
+fn place(request: &PendingRequest) -> Place {
+    (
+        request.channel.clone(),
+        request.account.clone(),
+        request.sender.clone(),
+    )
+}
+
+fn is_allowed(pairing: &Pairing, request: &PendingRequest) -> bool {
+    let allowed = || {
+        let channel = pairing.channel(request.channel.as_str()).ok()?;
+        let account = channel.account(request.account.as_str()).ok()?;
+        account.is_allowed(request.sender.as_str()).ok()
+    };
+    allowed().unwrap_or(false)
+}

@@ -1,0 +1,62 @@
+//! Sessions that end with what they stood on.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use pairing_core::DeviceId;
+use pairing_core::device::{AuthenticatedDevice, Device};
+
+use super::{Feed, Unreachable};
+
+impl Feed<'_> {
+    pub(super) fn connected(&self) -> BTreeSet<DeviceId> {
+        let all = self.shared.sessions.all();
+        let devices = all.iter().filter_map(|session| session.device());
+        devices.map(AuthenticatedDevice::id).collect()
+    }
+
+    /// Ends the sessions of a device that do not hold any more. What cannot be read now ends nothing:
+    /// it is looked at again.
+    pub(super) fn recheck(&mut self, device: DeviceId) -> Result<(), Unreachable> {
+        let devices = self.shared.pairing.devices();
+        let failure = Cell::new(None);
+        let ended = self.shared.sessions.end_of_device(device, None, |session| {
+            let holds = session.device().map(|proof| devices.still_holds(proof));
+            match holds {
+                Some(Ok(holds)) => !holds,
+                Some(Err(error)) => {
+                    failure.set(Some(error.0));
+                    false
+                }
+                None => false,
+            }
+        });
+        note_ended(device, ended);
+        match failure.into_inner() {
+            Some(error) => self.later(&error, |stale| {
+                stale.sessions.insert(device);
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the sessions of roles that were rotated since: one that came by the shared secret stands on
+    /// no token that would tell.
+    pub(super) fn end_rotated(&self, device: &Device) {
+        let sessions = &self.shared.sessions;
+        let ended = sessions.end_of_device(device.id, None, |session| {
+            let approved = device.standing(session.role());
+            let token = approved.and_then(|approved| approved.token.as_ref());
+            token
+                .and_then(|token| token.rotated_at)
+                .is_some_and(|at| at > session.connected_at)
+        });
+        note_ended(device.id, ended);
+    }
+}
+
+fn note_ended(device: DeviceId, ended: bool) {
+    if ended {
+        tracing::info!(%device, "its sessions have ended: its rights have changed");
+    }
+}

@@ -1,0 +1,48 @@
+//! `channels.status`: which accounts there are, and which of them run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gateway_protocol::Empty;
+use gateway_protocol::channel::{AccountStatus, ChannelStatus, ChannelStatuses};
+use pairing_core::{AccountId, ChannelId, ChannelRules};
+
+use super::{Call, Reply};
+
+pub(super) fn status(call: &Call) -> Reply {
+    call.params::<Empty>()?;
+    let settings = call.shared.settings.load();
+    let config = &settings.config;
+    let (known, channels) = (call.pairing().channels(), &call.shared.channels);
+    let adapters = channels.adapters.load();
+    let mut all: BTreeMap<&ChannelId, BTreeSet<AccountId>> = BTreeMap::new();
+    let all_known = known.iter().map(ChannelRules::id);
+    for channel in all_known.chain(config.channels()) {
+        let accounts = all.entry(channel).or_default();
+        accounts.insert(AccountId::default());
+        accounts.extend(config.accounts(channel).cloned());
+    }
+    for adapter in adapters.iter() {
+        let accounts = all.entry(adapter.channel()).or_default();
+        accounts.insert(adapter.account().clone());
+    }
+    let configured: BTreeSet<_> = config.channels().collect();
+    let status = |(channel, accounts): (&ChannelId, BTreeSet<AccountId>)| {
+        let account = |account_id: AccountId| {
+            // One that is turned off, or whose senders nobody could tell apart, is not run.
+            let adapter = channels.adapter(config, channel, &account_id);
+            AccountStatus {
+                dm_policy: config.dm_policy(channel, &account_id),
+                running: adapter.is_some() && known.get(channel).is_some(),
+                account_id,
+            }
+        };
+        ChannelStatus {
+            channel: channel.clone(),
+            configured: configured.contains(channel),
+            accounts: accounts.into_iter().map(account).collect(),
+        }
+    };
+    call.reply(&ChannelStatuses {
+        channels: all.into_iter().map(status).collect(),
+    })
+}
