@@ -123,9 +123,9 @@ export function button(label, act, attributes = {}) {
 	return made;
 }
 
-/** Turned off it keeps the focus, and says so. @param {Element} control @param {boolean} off */
+/** Turned off it keeps the focus, and says so; so is all that decides while nothing is live. @param {Element} control @param {boolean} off */
 export function turnOff(control, off) {
-	if (off) control.setAttribute('aria-disabled', 'true');
+	if (off || control.closest('.stale section')) control.setAttribute('aria-disabled', 'true');
 	else control.removeAttribute('aria-disabled');
 }
 

@@ -23,7 +23,7 @@ function nameIn({ meta = {} }) {
 
 /** @param {Model} model @returns {View} */
 export function waiting(model) {
-	const empty = h('p', { class: 'empty' }, 'Nobody waits. Who writes to the bot or connects a device shows up here by itself.');
+	const empty = h('p', { class: 'empty', hidden: true }, 'Nobody waits. Who writes to the bot or connects a device shows up here by itself.');
 	const list = h('div', { class: 'cards' });
 	const remarks = h('ul', { class: 'remarks', role: 'log', 'aria-label': 'What became of others' });
 	const turned = h('div', {});
@@ -35,8 +35,9 @@ export function waiting(model) {
 	return {
 		element,
 		update() {
+			if (!model.isRead) return;
 			const all = model.waiting();
-			empty.hidden = all.length > 0 || !model.isRead;
+			empty.hidden = all.length > 0;
 			cards(all);
 			keyed(remarks, model.remarks, (remark) => remark.key, (remark) => h('li', {}, remark.text));
 			problems.hidden = model.problems.length === 0;
