@@ -9,52 +9,52 @@ const CLIENT = { id: 'openclaw-control-ui', mode: 'ui' };
 
 /** What cannot be asked of this browser, in words; `undefined` where everything can. */
 export function whatIsMissing() {
-  if (!globalThis.isSecureContext || !globalThis.crypto?.subtle) {
-    return 'Browsers keep keys only for pages that come by TLS or from their own machine: open this page as https://…, or as http://localhost on the gateway’s machine.';
-  }
-  if (!globalThis.indexedDB) {
-    return 'This browser keeps nothing for pages: allow it to, or use another one.';
-  }
-  return undefined;
+	if (!globalThis.isSecureContext || !globalThis.crypto?.subtle) {
+		return 'Browsers keep keys only for pages that come by TLS or from their own machine: open this page as https://…, or as http://localhost on the gateway’s machine.';
+	}
+	if (!globalThis.indexedDB) {
+		return 'This browser keeps nothing for pages: allow it to, or use another one.';
+	}
+	return undefined;
 }
 
 /** The key of this browser, made when first asked for. @returns {Promise<DeviceIdentity>} */
 export async function identity() {
-  // Two pages that open at once are to have the same one.
-  return navigator.locks.request('openclaw-identity', async () => {
-    /** @type {DeviceIdentity | undefined} */
-    const kept = await read('identity');
-    if (kept) return kept;
-    const made = await generate();
-    await write('identity', made);
-    return made;
-  });
+	// Two pages that open at once are to have the same one.
+	return navigator.locks.request('openclaw-identity', async () => {
+		/** @type {DeviceIdentity | undefined} */
+		const kept = await read('identity');
+		if (kept) return kept;
+		const made = await generate();
+		await write('identity', made);
+		return made;
+	});
 }
 
 /** @returns {Promise<Kept | undefined>} */
 export function kept() {
-  return read('session');
+	return read('session');
 }
 
 /** @param {Kept} session */
 export function keep(session) {
-  return write('session', session);
+	return write('session', session);
 }
 
 /** Forgets the token; the key stays. */
 export function forgetToken() {
-  return run('readwrite', (store) => store.delete('session'));
+	return run('readwrite', (store) => store.delete('session'));
 }
 
 /** Forgets the key, too: this browser is another device from now on. */
 export function forgetAll() {
-  return run('readwrite', (store) => store.clear());
+	return run('readwrite', (store) => store.clear());
 }
 
 /** What this browser says about itself. It never decides anything. */
 export function client() {
-  const platform = navigator.platform || 'web';
-  return { ...CLIENT, version: '1', platform, displayName: `${browserName()} on ${platform}` };
+	const platform = navigator.platform || 'web';
+	return { ...CLIENT, version: '1', platform, displayName: `${browserName()} on ${platform}` };
 }
 
 /**
@@ -64,43 +64,43 @@ export function client() {
  * @param {{ nonce: string, signedAt: number, scopes: string[], token: string }} what
  */
 export async function prove(device, { nonce, signedAt, scopes, token }) {
-  const { id, mode, platform } = client();
-  const kind = platform.trim().replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-  const fields = ['v3', device.id, id, mode, 'operator', scopes.join(','), signedAt, token, nonce, kind, ''];
-  const text = new TextEncoder().encode(fields.join('|'));
-  const signature = await crypto.subtle.sign('Ed25519', device.privateKey, text);
-  return { id: device.id, publicKey: device.publicKey, signature: base64url(signature), signedAt, nonce };
+	const { id, mode, platform } = client();
+	const kind = platform.trim().replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+	const fields = ['v3', device.id, id, mode, 'operator', scopes.join(','), signedAt, token, nonce, kind, ''];
+	const text = new TextEncoder().encode(fields.join('|'));
+	const signature = await crypto.subtle.sign('Ed25519', device.privateKey, text);
+	return { id: device.id, publicKey: device.publicKey, signature: base64url(signature), signedAt, nonce };
 }
 
 async function generate() {
-  const pair = await crypto.subtle.generateKey({ name: 'Ed25519' }, false, ['sign', 'verify']);
-  if (!('privateKey' in pair)) throw new Error('this browser made no pair of keys');
-  const key = await crypto.subtle.exportKey('raw', pair.publicKey);
-  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', key));
-  const id = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { id, publicKey: base64url(key), privateKey: pair.privateKey };
+	const pair = await crypto.subtle.generateKey({ name: 'Ed25519' }, false, ['sign', 'verify']);
+	if (!('privateKey' in pair)) throw new Error('this browser made no pair of keys');
+	const key = await crypto.subtle.exportKey('raw', pair.publicKey);
+	const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', key));
+	const id = Array.from(hash, (byte) => byte.toString(16).padStart(2, '0')).join('');
+	return { id, publicKey: base64url(key), privateKey: pair.privateKey };
 }
 
 /** @param {ArrayBuffer} bytes */
 function base64url(bytes) {
-  const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
-  return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+	const text = btoa(String.fromCharCode(...new Uint8Array(bytes)));
+	return text.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
 
 function browserName() {
-  const names = [/Edg\//, 'Edge', /Firefox\//, 'Firefox', /Chrome\//, 'Chrome', /Safari\//, 'Safari'];
-  const at = names.findIndex((name) => name instanceof RegExp && name.test(navigator.userAgent));
-  return at < 0 ? 'Browser' : String(names[at + 1]);
+	const names = [/Edg\//, 'Edge', /Firefox\//, 'Firefox', /Chrome\//, 'Chrome', /Safari\//, 'Safari'];
+	const at = names.findIndex((name) => name instanceof RegExp && name.test(navigator.userAgent));
+	return at < 0 ? 'Browser' : String(names[at + 1]);
 }
 
 /** @returns {Promise<IDBDatabase>} */
 function open() {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.open('openclaw', 1);
-    request.onupgradeneeded = () => request.result.createObjectStore('kept');
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
-  });
+	return new Promise((resolve, reject) => {
+		const request = indexedDB.open('openclaw', 1);
+		request.onupgradeneeded = () => request.result.createObjectStore('kept');
+		request.onsuccess = () => resolve(request.result);
+		request.onerror = () => reject(request.error);
+	});
 }
 
 /**
@@ -109,25 +109,25 @@ function open() {
  * @returns {Promise<any>}
  */
 async function run(mode, work) {
-  const database = await open();
-  try {
-    return await new Promise((resolve, reject) => {
-      const transaction = database.transaction('kept', mode);
-      const request = work(transaction.objectStore('kept'));
-      transaction.oncomplete = () => resolve(request.result);
-      transaction.onabort = () => reject(transaction.error);
-    });
-  } finally {
-    database.close();
-  }
+	const database = await open();
+	try {
+		return await new Promise((resolve, reject) => {
+			const transaction = database.transaction('kept', mode);
+			const request = work(transaction.objectStore('kept'));
+			transaction.oncomplete = () => resolve(request.result);
+			transaction.onabort = () => reject(transaction.error);
+		});
+	} finally {
+		database.close();
+	}
 }
 
 /** @param {string} name */
 function read(name) {
-  return run('readonly', (store) => store.get(name));
+	return run('readonly', (store) => store.get(name));
 }
 
 /** @param {string} name @param {unknown} value */
 function write(name, value) {
-  return run('readwrite', (store) => store.put(value, name));
+	return run('readwrite', (store) => store.put(value, name));
 }

@@ -12,104 +12,104 @@ const AGAIN_MS = 10_000;
 const STORES = { files: 'files in the state directory', etcd: 'an etcd cluster' };
 /** @type {Record<string, string>} */
 const POLICIES = {
-  pairing: 'who is unknown gets a code, and waits for you',
-  allowlist: 'only who is listed',
-  open: 'everybody',
-  disabled: 'nobody',
+	pairing: 'who is unknown gets a code, and waits for you',
+	allowlist: 'only who is listed',
+	open: 'everybody',
+	disabled: 'nobody',
 };
 
 /** @param {Model} model @returns {View} */
 export function health(model) {
-  let looked = -Infinity;
-  /** @type {unknown} */
-  let shown;
-  const gateway = h('div', {});
-  const store = h('div', {});
-  const noChannels = h('p', { class: 'hint' }, 'This browser may not see the channels.');
-  const warnings = h('div', {});
-  const trouble = h('p', { role: 'status' });
-  const table = grid('Channels', ['Channel', 'Account', 'Bot', 'Direct messages']);
-  const element = section(
-    'health',
-    'Health',
-    button('Look again', () => look()),
-    trouble,
-    h('h2', {}, 'Gateway'),
-    gateway,
-    h('h2', {}, 'Store'),
-    store,
-    h('h2', {}, 'Channels'),
-    noChannels,
-    table.element,
-    h('h2', {}, 'Warnings'),
-    warnings,
-  );
+	let looked = -Infinity;
+	/** @type {unknown} */
+	let shown;
+	const gateway = h('div', {});
+	const store = h('div', {});
+	const noChannels = h('p', { class: 'hint' }, 'This browser may not see the channels.');
+	const warnings = h('div', {});
+	const trouble = h('p', { role: 'status' });
+	const table = grid('Channels', ['Channel', 'Account', 'Bot', 'Direct messages']);
+	const element = section(
+		'health',
+		'Health',
+		button('Look again', () => look()),
+		trouble,
+		h('h2', {}, 'Gateway'),
+		gateway,
+		h('h2', {}, 'Store'),
+		store,
+		h('h2', {}, 'Channels'),
+		noChannels,
+		table.element,
+		h('h2', {}, 'Warnings'),
+		warnings,
+	);
 
-  /** @param {ChannelStatus} of */
-  const rowsOf = ({ channel: id, accounts }) =>
-    accounts.map(({ accountId, dmPolicy, running }) =>
-      table.row(channel(id), plain(accountId), running ? h('b', { class: 'good' }, 'runs here') : 'not run here', POLICIES[dmPolicy] ?? plain(dmPolicy)),
-    );
+	/** @param {ChannelStatus} of */
+	const rowsOf = ({ channel: id, accounts }) =>
+		accounts.map(({ accountId, dmPolicy, running }) =>
+			table.row(channel(id), plain(accountId), running ? h('b', { class: 'good' }, 'runs here') : 'not run here', POLICIES[dmPolicy] ?? plain(dmPolicy)),
+		);
 
-  async function look() {
-    looked = performance.now();
-    try {
-      if (model.can('operator.read')) {
-        const status = await model.call('status');
-        fill(gateway, facts([
-          ['Version', plain(status.version)],
-          ['Running for', span(status.uptimeMs)],
-          ['Connections', String(status.connections)],
-          ['Address', code(location.host)],
-        ]));
-        const isWell = status.store?.ok ?? status.health.ok;
-        fill(store, facts([
-          ['Kept in', STORES[status.store?.kind] ?? plain(status.store?.kind ?? 'a store of its own')],
-          ['State', isWell ? h('b', { class: 'good' }, 'can be read and written') : h('b', { class: 'bad' }, 'cannot be reached: nobody new is let in until it can')],
-        ]));
-        if (model.has('channels.status')) await model.refresh('channels');
-      } else {
-        fill(gateway, h('p', { class: 'hint' }, 'This browser may not see how the gateway is.'));
-        fill(store);
-      }
-      await findings();
-      say(trouble, '');
-    } catch (error) {
-      say(trouble, `It could not be looked: ${because(error)}`);
-    }
-  }
+	async function look() {
+		looked = performance.now();
+		try {
+			if (model.can('operator.read')) {
+				const status = await model.call('status');
+				fill(gateway, facts([
+					['Version', plain(status.version)],
+					['Running for', span(status.uptimeMs)],
+					['Connections', String(status.connections)],
+					['Address', code(location.host)],
+				]));
+				const isWell = status.store?.ok ?? status.health.ok;
+				fill(store, facts([
+					['Kept in', STORES[status.store?.kind] ?? plain(status.store?.kind ?? 'a store of its own')],
+					['State', isWell ? h('b', { class: 'good' }, 'can be read and written') : h('b', { class: 'bad' }, 'cannot be reached: nobody new is let in until it can')],
+				]));
+				if (model.has('channels.status')) await model.refresh('channels');
+			} else {
+				fill(gateway, h('p', { class: 'hint' }, 'This browser may not see how the gateway is.'));
+				fill(store);
+			}
+			await findings();
+			say(trouble, '');
+		} catch (error) {
+			say(trouble, `It could not be looked: ${because(error)}`);
+		}
+	}
 
-  async function findings() {
-    if (!model.has('doctor.findings') || !model.can('operator.admin')) {
-      return fill(warnings, h('p', { class: 'hint' }, 'What the doctor finds is for browsers that may do everything.'));
-    }
-    /** @type {{ findings: Finding[] }} */
-    const found = await model.call('doctor.findings');
-    if (found.findings.length === 0) return fill(warnings, h('p', {}, 'Nothing is wrong.'));
-    fill(warnings, h('ul', { class: 'findings' }, ...found.findings.map(finding)));
-  }
+	async function findings() {
+		if (!model.has('doctor.findings') || !model.can('operator.admin')) {
+			return fill(warnings, h('p', { class: 'hint' }, 'What the doctor finds is for browsers that may do everything.'));
+		}
+		/** @type {{ findings: Finding[] }} */
+		const found = await model.call('doctor.findings');
+		if (found.findings.length === 0) return fill(warnings, h('p', {}, 'Nothing is wrong.'));
+		fill(warnings, h('ul', { class: 'findings' }, ...found.findings.map(finding)));
+	}
 
-  return {
-    element,
-    enter: () => (looked = -Infinity),
-    update() {
-      if (!element.isConnected) return;
-      noChannels.hidden = model.channels.length > 0;
-      table.element.hidden = model.channels.length === 0;
-      if (shown !== model.channels) fill(table.body, ...model.channels.flatMap(rowsOf));
-      shown = model.channels;
-      if (model.gateway.state.kind === 'live' && model.isRead && performance.now() - looked > AGAIN_MS) look();
-    },
-  };
+	return {
+		element,
+		enter: () => (looked = -Infinity),
+		update() {
+			if (!element.isConnected) return;
+			noChannels.hidden = model.channels.length > 0;
+			table.element.hidden = model.channels.length === 0;
+			if (shown !== model.channels) fill(table.body, ...model.channels.flatMap(rowsOf));
+			shown = model.channels;
+			if (model.gateway.state.kind === 'live' && model.isRead && performance.now() - looked > AGAIN_MS) look();
+		},
+	};
 }
 
 /** @param {Finding} found */
 function finding({ severity, path, detail, advice }) {
-  return h(
-    'li',
-    { class: severity === 'note' ? '' : severity === 'warning' ? 'warn' : 'bad' },
-    h('p', {}, h('b', {}, `${severity}: `), plain(detail, 1000)),
-    h('p', {}, plain(advice, 1000)),
-    h('p', {}, code(path, 1000)),
-  );
+	return h(
+		'li',
+		{ class: severity === 'note' ? '' : severity === 'warning' ? 'warn' : 'bad' },
+		h('p', {}, h('b', {}, `${severity}: `), plain(detail, 1000)),
+		h('p', {}, plain(advice, 1000)),
+		h('p', {}, code(path, 1000)),
+	);
 }

@@ -8,144 +8,144 @@ import { ago, channel, count, KNOWN_CHANNELS } from './words.js';
 
 /** @param {Model} model @returns {View} */
 export function people(model) {
-  /** @type {Allowed | undefined} */
-  let allowed;
-  /** @type {AllowedEntry[]} */
-  let sorted = [];
-  let read = -1;
-  let reading = false;
-  let trouble = '';
+	/** @type {Allowed | undefined} */
+	let allowed;
+	/** @type {AllowedEntry[]} */
+	let sorted = [];
+	let read = -1;
+	let reading = false;
+	let trouble = '';
 
-  const channels = h('select', { id: 'people-channel', onchange: anew });
-  const accounts = h('select', { id: 'people-account', onchange: anew });
-  const search = searchBox('people-search', () => (more.reset(), show()));
-  const entry = h('input', { type: 'text', id: 'people-add', autocomplete: 'off', maxlength: 256 });
-  const addButton = button('Add', addOne);
-  const submit = (/** @type {Event} */ event) => (event.preventDefault(), addButton.click());
-  const add = h('form', { class: 'row', onsubmit: submit }, h('label', { for: 'people-add' }, 'Add a sender'), entry, addButton);
-  const summary = h('p', { role: 'status' });
-  const list = h('ul', { class: 'rows', 'aria-label': 'Allowed senders' });
-  const more = portion(show);
-  const element = section(
-    'people',
-    'People',
-    h('p', { class: 'hint' }, 'Who may talk to the assistant. Senders that openclaw.json names are let in, too, and are not listed here.'),
-    h('div', { class: 'row filters' }, field('Channel', channels), field('Account', accounts), field('Search', search)),
-    add,
-    summary,
-    list,
-    more.row,
-  );
+	const channels = h('select', { id: 'people-channel', onchange: anew });
+	const accounts = h('select', { id: 'people-account', onchange: anew });
+	const search = searchBox('people-search', () => (more.reset(), show()));
+	const entry = h('input', { type: 'text', id: 'people-add', autocomplete: 'off', maxlength: 256 });
+	const addButton = button('Add', addOne);
+	const submit = (/** @type {Event} */ event) => (event.preventDefault(), addButton.click());
+	const add = h('form', { class: 'row', onsubmit: submit }, h('label', { for: 'people-add' }, 'Add a sender'), entry, addButton);
+	const summary = h('p', { role: 'status' });
+	const list = h('ul', { class: 'rows', 'aria-label': 'Allowed senders' });
+	const more = portion(show);
+	const element = section(
+		'people',
+		'People',
+		h('p', { class: 'hint' }, 'Who may talk to the assistant. Senders that openclaw.json names are let in, too, and are not listed here.'),
+		h('div', { class: 'row filters' }, field('Channel', channels), field('Account', accounts), field('Search', search)),
+		add,
+		summary,
+		list,
+		more.row,
+	);
 
-  function anew() {
-    offerAccounts();
-    more.reset();
-    read = -1;
-    allowed = undefined;
-    update();
-  }
+	function anew() {
+		offerAccounts();
+		more.reset();
+		read = -1;
+		allowed = undefined;
+		update();
+	}
 
-  async function addOne() {
-    const who = entry.value.trim();
-    if (!who) return entry.focus();
-    const place = { channel: channels.value, accountId: accounts.value };
-    const { status } = await model.call('pairing.allow', { ...place, entry: who });
-    entry.value = '';
-    const undo = () => model.call('pairing.revoke', { ...place, entry: who }).then(reread);
-    if (status === 'added') toast(`${plain(who)} is let in by ${channel(place.channel)}.`, { undo });
-    else toast(`${plain(who)} was let in before.`);
-    reread();
-  }
+	async function addOne() {
+		const who = entry.value.trim();
+		if (!who) return entry.focus();
+		const place = { channel: channels.value, accountId: accounts.value };
+		const { status } = await model.call('pairing.allow', { ...place, entry: who });
+		entry.value = '';
+		const undo = () => model.call('pairing.revoke', { ...place, entry: who }).then(reread);
+		if (status === 'added') toast(`${plain(who)} is let in by ${channel(place.channel)}.`, { undo });
+		else toast(`${plain(who)} was let in before.`);
+		reread();
+	}
 
-  /** @param {AllowedEntry} who */
-  async function revoke(who) {
-    const place = { channel: channels.value, accountId: accounts.value };
-    await model.call('pairing.revoke', { ...place, entry: who.id });
-    const undo = () => model.call('pairing.allow', { ...place, entry: who.id }).then(reread);
-    toast(`${plain(who.id)} is not let in any more.`, { undo });
-    reread();
-  }
+	/** @param {AllowedEntry} who */
+	async function revoke(who) {
+		const place = { channel: channels.value, accountId: accounts.value };
+		await model.call('pairing.revoke', { ...place, entry: who.id });
+		const undo = () => model.call('pairing.allow', { ...place, entry: who.id }).then(reread);
+		toast(`${plain(who.id)} is not let in any more.`, { undo });
+		reread();
+	}
 
-  function reread() {
-    read = -1;
-    update();
-  }
+	function reread() {
+		read = -1;
+		update();
+	}
 
-  async function load() {
-    if (reading) return;
-    reading = true;
-    const [of, accountId, as] = [channels.value, accounts.value, model.listsChanged];
-    try {
-      const answer = await model.call('pairing.allowed', { channel: of, accountId });
-      if (of === channels.value && accountId === accounts.value) {
-        allowed = answer;
-        sorted = answer.entries.sort((/** @type {AllowedEntry} */ a, /** @type {AllowedEntry} */ b) => (b.grantedAtMs ?? 0) - (a.grantedAtMs ?? 0));
-        trouble = '';
-      }
-      read = as;
-    } catch (error) {
-      trouble = because(error);
-      read = as;
-    } finally {
-      reading = false;
-      update();
-    }
-  }
+	async function load() {
+		if (reading) return;
+		reading = true;
+		const [of, accountId, as] = [channels.value, accounts.value, model.listsChanged];
+		try {
+			const answer = await model.call('pairing.allowed', { channel: of, accountId });
+			if (of === channels.value && accountId === accounts.value) {
+				allowed = answer;
+				sorted = answer.entries.sort((/** @type {AllowedEntry} */ a, /** @type {AllowedEntry} */ b) => (b.grantedAtMs ?? 0) - (a.grantedAtMs ?? 0));
+				trouble = '';
+			}
+			read = as;
+		} catch (error) {
+			trouble = because(error);
+			read = as;
+		} finally {
+			reading = false;
+			update();
+		}
+	}
 
-  function show() {
-    if (!allowed) {
-      say(summary, trouble || 'Reading…');
-      fill(list);
-      more.row.hidden = true;
-      return;
-    }
-    const wanted = search.value.trim().toLowerCase();
-    const found = wanted ? sorted.filter(({ id, written }) => id.toLowerCase().includes(wanted) || written?.toLowerCase().includes(wanted)) : sorted;
-    const all = count(sorted.length, 'sender');
-    say(summary, trouble || (wanted ? `${found.length.toLocaleString('en')} of ${all}` : all));
-    keyed(list, more.of(found), ({ id, grantedAtMs }) => `${id} ${grantedAtMs}`, row);
-  }
+	function show() {
+		if (!allowed) {
+			say(summary, trouble || 'Reading…');
+			fill(list);
+			more.row.hidden = true;
+			return;
+		}
+		const wanted = search.value.trim().toLowerCase();
+		const found = wanted ? sorted.filter(({ id, written }) => id.toLowerCase().includes(wanted) || written?.toLowerCase().includes(wanted)) : sorted;
+		const all = count(sorted.length, 'sender');
+		say(summary, trouble || (wanted ? `${found.length.toLocaleString('en')} of ${all}` : all));
+		keyed(list, more.of(found), ({ id, grantedAtMs }) => `${id} ${grantedAtMs}`, row);
+	}
 
-  /** @param {AllowedEntry} who */
-  function row(who) {
-    const by = who.grantedBy ? `let in by ${model.decider(who.grantedBy)} ${ago(model.now(), who.grantedAtMs)}` : 'nobody wrote down who let them in';
-    const end = button('Revoke', () => revoke(who), { 'aria-label': `Revoke ${plain(who.id)}` });
-    return h('li', {}, h('div', {}, code(who.id), who.written !== undefined && h('small', {}, ' written ', code(who.written)), h('small', { class: 'block' }, by)), end);
-  }
+	/** @param {AllowedEntry} who */
+	function row(who) {
+		const by = who.grantedBy ? `let in by ${model.decider(who.grantedBy)} ${ago(model.now(), who.grantedAtMs)}` : 'nobody wrote down who let them in';
+		const end = button('Revoke', () => revoke(who), { 'aria-label': `Revoke ${plain(who.id)}` });
+		return h('li', {}, h('div', {}, code(who.id), who.written !== undefined && h('small', {}, ' written ', code(who.written)), h('small', { class: 'block' }, by)), end);
+	}
 
-  function offerChannels() {
-    const known = model.channels.map((one) => one.channel);
-    const names = known.length > 0 ? known : KNOWN_CHANNELS;
-    const busy = [...names].sort((a, b) => Number(isUsed(b)) - Number(isUsed(a)));
-    offer(channels, busy, channel);
-  }
+	function offerChannels() {
+		const known = model.channels.map((one) => one.channel);
+		const names = known.length > 0 ? known : KNOWN_CHANNELS;
+		const busy = [...names].sort((a, b) => Number(isUsed(b)) - Number(isUsed(a)));
+		offer(channels, busy, channel);
+	}
 
-  /** Is it set up? @param {string} id */
-  function isUsed(id) {
-    return model.channels.some((one) => one.channel === id && one.accounts.some((account) => account.running));
-  }
+	/** Is it set up? @param {string} id */
+	function isUsed(id) {
+		return model.channels.some((one) => one.channel === id && one.accounts.some((account) => account.running));
+	}
 
-  function offerAccounts() {
-    const known = model.channels.find((one) => one.channel === channels.value)?.accounts.map((one) => one.accountId) ?? [];
-    const waiting = model.requests.filter((one) => one.channel === channels.value).map((one) => one.accountId);
-    offer(accounts, [...new Set(['default', ...known, ...waiting])], (id) => plain(id));
-  }
+	function offerAccounts() {
+		const known = model.channels.find((one) => one.channel === channels.value)?.accounts.map((one) => one.accountId) ?? [];
+		const waiting = model.requests.filter((one) => one.channel === channels.value).map((one) => one.accountId);
+		offer(accounts, [...new Set(['default', ...known, ...waiting])], (id) => plain(id));
+	}
 
-  function update() {
-    offerChannels();
-    offerAccounts();
-    if (model.isRead && read !== model.listsChanged && model.gateway.state.kind === 'live') load();
-    show();
-  }
+	function update() {
+		offerChannels();
+		offerAccounts();
+		if (model.isRead && read !== model.listsChanged && model.gateway.state.kind === 'live') load();
+		show();
+	}
 
-  return { element, update };
+	return { element, update };
 }
 
 /** Offers these, without taking away what is chosen. @param {HTMLSelectElement} select @param {string[]} values @param {(value: string) => string} word */
 export function offer(select, values, word) {
-  const before = Array.from(select.options, (option) => option.value).join('\n');
-  if (before === values.join('\n')) return;
-  const chosen = select.value;
-  fill(select, ...values.map((value) => h('option', { value }, word(value))));
-  if (values.includes(chosen)) select.value = chosen;
+	const before = Array.from(select.options, (option) => option.value).join('\n');
+	if (before === values.join('\n')) return;
+	const chosen = select.value;
+	fill(select, ...values.map((value) => h('option', { value }, word(value))));
+	if (values.includes(chosen)) select.value = chosen;
 }

@@ -1,192 +1,192 @@
 /* What the gateway says, as far as the page goes by it; for the type checker alone, and not served. */
 
 export interface Kept {
-  token: string;
-  scopes: string[];
+	token: string;
+	scopes: string[];
 }
 
 export interface DeviceIdentity {
-  id: string;
-  publicKey: string;
-  privateKey: CryptoKey;
+	id: string;
+	publicKey: string;
+	privateKey: CryptoKey;
 }
 
 export interface Hello {
-  protocol: number;
-  server: { version: string; connId: string };
-  features: { methods: string[]; events: string[] };
-  snapshot: { uptimeMs: number };
-  auth: { role: string; scopes: string[]; deviceToken?: string };
-  policy: { tickIntervalMs: number };
+	protocol: number;
+	server: { version: string; connId: string };
+	features: { methods: string[]; events: string[] };
+	snapshot: { uptimeMs: number };
+	auth: { role: string; scopes: string[]; deviceToken?: string };
+	policy: { tickIntervalMs: number };
 }
 
 export interface WireError {
-  code: string;
-  message: string;
-  details?: { code?: string; requestId?: string; reason?: string };
-  retryAfterMs?: number;
+	code: string;
+	message: string;
+	details?: { code?: string; requestId?: string; reason?: string };
+	retryAfterMs?: number;
 }
 
 /** How the connection is. */
 export type State =
-  | { kind: 'signed-out'; message?: string }
-  | { kind: 'connecting' }
-  | { kind: 'asking'; requestId: string; reason: string }
-  | { kind: 'live'; hello: Hello }
-  | { kind: 'broken'; message: string; retryAt: number };
+	| { kind: 'signed-out'; message?: string }
+	| { kind: 'connecting' }
+	| { kind: 'asking'; requestId: string; reason: string }
+	| { kind: 'live'; hello: Hello }
+	| { kind: 'broken'; message: string; retryAt: number };
 
 export interface DmRequest {
-  channel: string;
-  accountId: string;
-  id: string;
-  code: string;
-  createdAtMs?: number;
-  lastSeenAtMs?: number;
-  expiresAtMs?: number;
-  meta?: Record<string, string>;
+	channel: string;
+	accountId: string;
+	id: string;
+	code: string;
+	createdAtMs?: number;
+	lastSeenAtMs?: number;
+	expiresAtMs?: number;
+	meta?: Record<string, string>;
 }
 
 export interface TurnedAway {
-  channel: string;
-  accountId: string;
-  count: number;
-  sinceMs: number;
-  recent: { id: string; atMs: number }[];
+	channel: string;
+	accountId: string;
+	count: number;
+	sinceMs: number;
+	recent: { id: string; atMs: number }[];
 }
 
 export interface About {
-  displayName?: string;
-  platform?: string;
-  deviceFamily?: string;
-  clientId?: string;
-  clientMode?: string;
-  remoteIp?: string;
+	displayName?: string;
+	platform?: string;
+	deviceFamily?: string;
+	clientId?: string;
+	clientMode?: string;
+	remoteIp?: string;
 }
 
 export interface PendingDevice extends About {
-  requestId: string;
-  deviceId: string;
-  roles: string[];
-  scopes?: string[];
-  commands?: string[];
-  silent: boolean;
-  isRepair: boolean;
-  ts: number;
-  expiresAtMs?: number;
-  setupCodeId?: string;
+	requestId: string;
+	deviceId: string;
+	roles: string[];
+	scopes?: string[];
+	commands?: string[];
+	silent: boolean;
+	isRepair: boolean;
+	ts: number;
+	expiresAtMs?: number;
+	setupCodeId?: string;
 }
 
 export interface Token {
-  role: string;
-  scopes: string[];
-  createdAtMs: number;
-  rotatedAtMs?: number;
-  revokedAtMs?: number;
-  lastUsedAtMs?: number;
+	role: string;
+	scopes: string[];
+	createdAtMs: number;
+	rotatedAtMs?: number;
+	revokedAtMs?: number;
+	lastUsedAtMs?: number;
 }
 
 export interface PairedDevice extends About {
-  deviceId: string;
-  roles: string[];
-  scopes?: string[];
-  commands?: string[];
-  createdAtMs: number;
-  approvedAtMs: number;
-  tokens: Token[];
-  connectedAtMs?: number;
+	deviceId: string;
+	roles: string[];
+	scopes?: string[];
+	commands?: string[];
+	createdAtMs: number;
+	approvedAtMs: number;
+	tokens: Token[];
+	connectedAtMs?: number;
 }
 
 export interface PendingNode {
-  requestId: string;
-  nodeId: string;
-  displayName?: string;
-  platform?: string;
-  deviceFamily?: string;
-  remoteIp?: string;
-  commands?: string[];
-  isRepair?: boolean;
-  ts: number;
-  expiresAtMs?: number;
+	requestId: string;
+	nodeId: string;
+	displayName?: string;
+	platform?: string;
+	deviceFamily?: string;
+	remoteIp?: string;
+	commands?: string[];
+	isRepair?: boolean;
+	ts: number;
+	expiresAtMs?: number;
 }
 
 export interface PairedNode {
-  nodeId: string;
-  displayName?: string;
-  platform?: string;
-  remoteIp?: string;
-  commands?: string[];
-  createdAtMs?: number;
-  approvedAtMs?: number;
-  lastConnectedAtMs?: number;
+	nodeId: string;
+	displayName?: string;
+	platform?: string;
+	remoteIp?: string;
+	commands?: string[];
+	createdAtMs?: number;
+	approvedAtMs?: number;
+	lastConnectedAtMs?: number;
 }
 
 export interface Allowed {
-  channel: string;
-  accountId: string;
-  entries: AllowedEntry[];
-  problems?: string[];
+	channel: string;
+	accountId: string;
+	entries: AllowedEntry[];
+	problems?: string[];
 }
 
 export interface AllowedEntry {
-  id: string;
-  written?: string;
-  grantedBy?: string;
-  grantedVia?: string;
-  grantedAtMs?: number;
+	id: string;
+	written?: string;
+	grantedBy?: string;
+	grantedVia?: string;
+	grantedAtMs?: number;
 }
 
 export interface AuditEntry {
-  at: number;
-  action: string;
-  by: string;
-  via: string;
-  channel?: string;
-  account?: string;
-  sender?: string;
-  device?: string;
-  node?: string;
-  chat?: string;
-  request?: string;
-  role?: string;
-  scopes?: string[];
-  commands?: string[];
+	at: number;
+	action: string;
+	by: string;
+	via: string;
+	channel?: string;
+	account?: string;
+	sender?: string;
+	device?: string;
+	node?: string;
+	chat?: string;
+	request?: string;
+	role?: string;
+	scopes?: string[];
+	commands?: string[];
 }
 
 export interface ChannelStatus {
-  channel: string;
-  accounts: { accountId: string; dmPolicy: string; running: boolean }[];
+	channel: string;
+	accounts: { accountId: string; dmPolicy: string; running: boolean }[];
 }
 
 export interface Finding {
-  severity: 'note' | 'warning' | 'error';
-  kind: string;
-  path: string;
-  detail: string;
-  advice: string;
-  fixable: boolean;
+	severity: 'note' | 'warning' | 'error';
+	kind: string;
+	path: string;
+	detail: string;
+	advice: string;
+	fixable: boolean;
 }
 
 export interface SetupCode {
-  setupCode: string;
-  setupCodeId: string;
-  gatewayUrl: string;
-  roles: string[];
-  scopes: string[];
-  expiresAtMs: number;
-  qr: string[];
+	setupCode: string;
+	setupCodeId: string;
+	gatewayUrl: string;
+	roles: string[];
+	scopes: string[];
+	expiresAtMs: number;
+	qr: string[];
 }
 
 /** Somebody who waits for the owner, of whichever kind. */
 export type Waiting =
-  | { kind: 'sender'; key: string; about: string; at: number; request: DmRequest; replaces?: boolean }
-  | { kind: 'device'; key: string; about: string; at: number; request: PendingDevice; replaces?: boolean }
-  | { kind: 'node'; key: string; about: string; at: number; request: PendingNode; replaces?: boolean };
+	| { kind: 'sender'; key: string; about: string; at: number; request: DmRequest; replaces?: boolean }
+	| { kind: 'device'; key: string; about: string; at: number; request: PendingDevice; replaces?: boolean }
+	| { kind: 'node'; key: string; about: string; at: number; request: PendingNode; replaces?: boolean };
 
 /** A part of the page: made once, told to look again whenever something has changed. */
 export interface View {
-  element: HTMLElement;
-  /** Shows what is the case now. */
-  update(): void;
-  /** Has come to be seen, or the connection has. */
-  enter?(): void;
+	element: HTMLElement;
+	/** Shows what is the case now. */
+	update(): void;
+	/** Has come to be seen, or the connection has. */
+	enter?(): void;
 }

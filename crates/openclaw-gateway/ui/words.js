@@ -6,40 +6,40 @@ import { code, plain } from './dom.js';
 
 /** A length of time to its largest unit, cut off. @param {number} ms */
 export function span(ms) {
-  const seconds = Math.max(0, Math.floor(ms / 1000));
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
-  return `${Math.floor(seconds / 86_400)} days`;
+	const seconds = Math.max(0, Math.floor(ms / 1000));
+	if (seconds < 60) return `${seconds} s`;
+	if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+	if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h`;
+	return `${Math.floor(seconds / 86_400)} days`;
 }
 
 /** @param {number} now @param {number | undefined} at */
 export function ago(now, at) {
-  if (at === undefined) return 'at an unknown time';
-  return now - at < 1000 ? 'just now' : `${span(now - at)} ago`;
+	if (at === undefined) return 'at an unknown time';
+	return now - at < 1000 ? 'just now' : `${span(now - at)} ago`;
 }
 
 /** `1:05`. @param {number} ms */
 export function countdown(ms) {
-  const seconds = Math.max(0, Math.ceil(ms / 1000));
-  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
+	const seconds = Math.max(0, Math.ceil(ms / 1000));
+	return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
 /** @param {number} at */
 export function date(at) {
-  const when = new Date(at);
-  return Number.isNaN(when.getTime()) ? 'at an unknown time' : when.toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
+	const when = new Date(at);
+	return Number.isNaN(when.getTime()) ? 'at an unknown time' : when.toLocaleString([], { dateStyle: 'medium', timeStyle: 'medium' });
 }
 
 /** @type {Record<string, string>} */
 const CHANNELS = {
-  telegram: 'Telegram',
-  whatsapp: 'WhatsApp',
-  signal: 'Signal',
-  imessage: 'iMessage',
-  discord: 'Discord',
-  slack: 'Slack',
-  feishu: 'Feishu',
+	telegram: 'Telegram',
+	whatsapp: 'WhatsApp',
+	signal: 'Signal',
+	imessage: 'iMessage',
+	discord: 'Discord',
+	slack: 'Slack',
+	feishu: 'Feishu',
 };
 
 /** The channels that every gateway knows. */
@@ -47,22 +47,22 @@ export const KNOWN_CHANNELS = Object.keys(CHANNELS);
 
 /** @param {string} id */
 export function channel(id) {
-  return CHANNELS[id] ?? plain(id);
+	return CHANNELS[id] ?? plain(id);
 }
 
 /** By which bot account, where that is not the only one. @param {string} account */
 export function byAccount(account) {
-  return account === 'default' ? '' : ` (account ${plain(account)})`;
+	return account === 'default' ? '' : ` (account ${plain(account)})`;
 }
 
 /** @type {Record<string, string>} */
 const SCOPES = {
-  'operator.admin': 'do everything, approve other devices too',
-  'operator.pairing': 'decide who and what is paired',
-  'operator.write': 'look at everything and change things',
-  'operator.read': 'look at everything',
-  'operator.approvals': 'decide what agents may execute',
-  'operator.talk.secrets': 'read the secrets that voice needs',
+	'operator.admin': 'do everything, approve other devices too',
+	'operator.pairing': 'decide who and what is paired',
+	'operator.write': 'look at everything and change things',
+	'operator.read': 'look at everything',
+	'operator.approvals': 'decide what agents may execute',
+	'operator.talk.secrets': 'read the secrets that voice needs',
 };
 
 /**
@@ -72,52 +72,52 @@ const SCOPES = {
  * @param {{ roles: string[], scopes?: string[], commands?: string[] }} [before]
  */
 export function rights({ roles, scopes = [], commands = [] }, before) {
-  /** @param {boolean | undefined} had */
-  const mark = (had) => (before && !had ? ', new' : '');
-  const lines = [];
-  if (roles.includes('operator')) {
-    if (scopes.length === 0) lines.push(`As operator: connect, and nothing else${mark(before?.roles.includes('operator'))}`);
-    for (const scope of scopes) {
-      const may = SCOPES[scope] ?? 'something that this page does not know';
-      lines.push(`As operator: ${may} (${plain(scope)}${mark(before?.scopes?.includes(scope))})`);
-    }
-  }
-  if (roles.includes('node')) {
-    if (commands.length === 0) lines.push(`As node: be there, and be asked for nothing yet${mark(before?.roles.includes('node'))}`);
-    for (const command of commands) {
-      lines.push(`As node: be asked for ${plain(command)}${mark(before?.commands?.includes(command))}`);
-    }
-  }
-  return lines;
+	/** @param {boolean | undefined} had */
+	const mark = (had) => (before && !had ? ', new' : '');
+	const lines = [];
+	if (roles.includes('operator')) {
+		if (scopes.length === 0) lines.push(`As operator: connect, and nothing else${mark(before?.roles.includes('operator'))}`);
+		for (const scope of scopes) {
+			const may = SCOPES[scope] ?? 'something that this page does not know';
+			lines.push(`As operator: ${may} (${plain(scope)}${mark(before?.scopes?.includes(scope))})`);
+		}
+	}
+	if (roles.includes('node')) {
+		if (commands.length === 0) lines.push(`As node: be there, and be asked for nothing yet${mark(before?.roles.includes('node'))}`);
+		for (const command of commands) {
+			lines.push(`As node: be asked for ${plain(command)}${mark(before?.commands?.includes(command))}`);
+		}
+	}
+	return lines;
 }
 
 /** `read, write`. @param {string[]} scopes */
 export function scopeNames(scopes) {
-  return scopes.map((scope) => plain(scope.replace(/^operator\./, ''))).join(', ') || 'no scopes';
+	return scopes.map((scope) => plain(scope.replace(/^operator\./, ''))).join(', ') || 'no scopes';
 }
 
 /** What it is called, or else the beginning of its id. @param {string | undefined} name @param {string} id */
 export function called(name, id) {
-  return plain(name?.trim() || shortId(id), 64);
+	return plain(name?.trim() || shortId(id), 64);
 }
 
 /** @param {string} id */
 export function shortId(id) {
-  return id.length > 16 ? `${plain(id.slice(0, 12))}…` : plain(id);
+	return id.length > 16 ? `${plain(id.slice(0, 12))}…` : plain(id);
 }
 
 /** `iPhone, iOS`. @param {About} about */
 export function kind({ deviceFamily, platform, clientId }) {
-  const words = [deviceFamily, platform, clientId].filter((word) => word);
-  return words.map((word) => plain(word, 64)).join(', ') || 'unknown';
+	const words = [deviceFamily, platform, clientId].filter((word) => word);
+	return words.map((word) => plain(word, 64)).join(', ') || 'unknown';
 }
 
 /** Where it connects from. @param {About} about */
 export function origin({ remoteIp }) {
-  return remoteIp ? code(remoteIp) : 'the gateway’s own machine';
+	return remoteIp ? code(remoteIp) : 'the gateway’s own machine';
 }
 
 /** @param {number} number @param {string} noun */
 export function count(number, noun) {
-  return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
+	return `${number.toLocaleString('en')} ${noun}${number === 1 ? '' : 's'}`;
 }

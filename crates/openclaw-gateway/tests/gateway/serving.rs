@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::support::NEVER;
+
 pub(crate) struct Served {
     told: Announcement,
     stop: oneshot::Sender<()>,
@@ -206,5 +208,38 @@ async fn a_configuration_that_changes_is_gone_by_and_a_broken_one_is_not() {
     write("{ gateway: { auth: { token: 'three' } } }");
     assert_eq!(second.closed().await.code, 1008);
     served.admin("three").await.unwrap();
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn what_another_program_does_to_the_files_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let credentials = dir.path().join("credentials");
+    std::fs::create_dir_all(&credentials).unwrap();
+    let served = try_serve(options(dir.path())).await.unwrap();
+    let token = token_in(&dir.path().join("openclaw.json"));
+    let (_admin, mut events) = served.admin(&token).await.unwrap();
+    for (file, channel) in [
+        ("telegram-allowFrom.json", "telegram"),
+        ("signal-work-allowFrom.json", "signal"),
+    ] {
+        let (path, entry) = (credentials.join(file), "+15550001111");
+        let text = json!({ "version": 1, "allowFrom": [entry.trim_start_matches('+'), entry] });
+        for text in [Some(text.to_string()), None] {
+            match text {
+                Some(text) => std::fs::write(&path, text).unwrap(),
+                None => std::fs::remove_file(&path).unwrap(),
+            }
+            loop {
+                let event = tokio::time::timeout(NEVER, events.next()).await;
+                let event = event.unwrap().unwrap();
+                if let gateway_client::ClientEvent::PairingChanged(changed) = event
+                    && changed.channels.iter().any(|id| id.as_str() == channel)
+                {
+                    break;
+                }
+            }
+        }
+    }
     served.stop().await;
 }

@@ -1,6 +1,6 @@
 //! The change feed: our own commits at once, those of others by notification of the directory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use pairing_core::store::{Changed, Changes, Position};
-use pairing_core::{ChannelRules, Key, StoreError};
+use pairing_core::{AccountId, ChannelId, ChannelRules, Key, StoreError};
 
 use super::Inner;
 use super::group::Group;
@@ -49,6 +49,8 @@ struct FeedState {
 struct Seen {
     requests: HashMap<PathBuf, Arc<State<RequestsDoc>>>,
     allowlists: HashMap<PathBuf, Arc<State<AllowDoc>>>,
+    /// The accounts that have had an allowlist.
+    accounts: HashMap<ChannelId, BTreeSet<AccountId>>,
     counters: HashMap<PathBuf, Arc<State<CountersDoc>>>,
     devices: SeenRegistry<DeviceRequest, Device>,
     nodes: SeenRegistry<NodeRequest, Node>,
@@ -252,8 +254,11 @@ impl Seen {
             keys,
             |doc| doc.keys(channel),
         );
-        for account in group.accounts_on_disk() {
-            for file in &group.allowlist(&account).files {
+        // Those whose file has gone, too: what was in it is gone with it.
+        let accounts = self.accounts.entry(channel.clone()).or_default();
+        accounts.extend(group.accounts_on_disk());
+        for account in accounts.iter() {
+            for file in &group.allowlist(account).files {
                 known &= differing(
                     &mut self.allowlists,
                     file.path(),
