@@ -25,7 +25,7 @@ function nameIn({ meta = {} }) {
 export function waiting(model) {
 	const empty = h('p', { class: 'empty', hidden: true }, 'Nobody waits. Who writes to the bot or connects a device shows up here by itself.');
 	const list = h('div', { class: 'cards' });
-	const remarks = h('ul', { class: 'remarks', role: 'log', 'aria-label': 'What became of others' });
+	const remarks = h('div', { class: 'remarks', role: 'log', 'aria-label': 'What became of others' });
 	const turned = h('div', {});
 	const problems = h('ul', { class: 'bad', hidden: true });
 	const element = section('waiting', 'Waiting', problems, empty, list, remarks, turned);
@@ -39,7 +39,7 @@ export function waiting(model) {
 			const all = model.waiting();
 			empty.hidden = all.length > 0;
 			cards(all);
-			keyed(remarks, model.remarks, (remark) => remark.key, (remark) => h('li', {}, remark.text));
+			keyed(remarks, model.remarks, (remark) => remark.key, (remark) => h('p', {}, remark.text));
 			problems.hidden = model.problems.length === 0;
 			keyed(problems, model.problems, (text) => text, (text) => h('li', {}, plain(text, 300)));
 			if (shownTurned === model.turnedAway) return;
