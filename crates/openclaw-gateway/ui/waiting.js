@@ -2,6 +2,7 @@
 
 import { because, button, code, copyable, facts, fill, foreign, h, keyed, plain, say, section, tell, toast, turnOff } from './dom.js';
 import { ago, byAccount, called, channel, count, kind, origin, rights, span } from './words.js';
+import { NotLive, Refused } from './wire.js';
 
 /** @import { Model } from './model.js' */
 /** @import { DmRequest, View, Waiting } from './types.d.ts' */
@@ -200,7 +201,9 @@ async function decided(model, one, decide) {
 		const replaced = model.waiting().find((other) => other.about === one.about && other.key !== one.key);
 		const why = because(error);
 		const next = replaced ? ' What took its place is in the list: read it anew.' : '';
-		toast(`Nothing was decided about ${nameOf(one)}: ${why}.${next}`, { bad: true });
+		const isCertain = error instanceof NotLive ? !error.wasAsked : error instanceof Refused;
+		const what = isCertain ? 'Nothing was decided about' : 'Nobody knows what was decided about';
+		toast(`${what} ${nameOf(one)}: ${why}.${next}`, { bad: true });
 		return undefined;
 	}
 }
