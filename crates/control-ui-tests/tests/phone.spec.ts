@@ -2,7 +2,7 @@ import { join } from 'node:path';
 
 import type { Page } from '@playwright/test';
 
-import { type Stage, card, expect, go, test } from './support/test.ts';
+import { type Stage, card, expect, go, test, toast } from './support/test.ts';
 
 const URL_OF_TESTS = 'ws://127.0.0.1';
 const MINUTE = 60_000;
@@ -95,6 +95,11 @@ test('an address that no phone finds is told', async ({ owner }) => {
   await owner.getByLabel('Address of the gateway').fill('');
   await owner.getByRole('button', { name: 'Make a code' }).click();
   // This one listens to its own machine alone.
-  await expect(owner.getByRole('alert')).toContainText('That did not work');
+  await expect(toast(owner, 'no address is known')).toBeVisible();
+  await expect(owner.getByRole('img', { name: 'QR code' })).toHaveCount(0);
+  // Nor is anything taken for one that is none.
+  await owner.getByLabel('Address of the gateway').fill('http://example.org');
+  await owner.getByRole('button', { name: 'Make a code' }).click();
+  await expect(toast(owner, /url/i)).toBeVisible();
   await expect(owner.getByRole('img', { name: 'QR code' })).toHaveCount(0);
 });
