@@ -61,6 +61,10 @@ pub(crate) enum Command {
         #[serde(default)]
         commands: Vec<String>,
     },
+    /// Decided by the gateway itself, which then knows it at once.
+    LetIn {
+        request_id: String,
+    },
     /// Decided at the terminal: about a device,
     Approve {
         request_id: String,

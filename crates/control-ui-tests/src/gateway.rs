@@ -18,6 +18,8 @@ use crate::clock::MovedClock;
 pub(crate) struct Running {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// Its own service.
+    pub(crate) pairing: Pairing,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -52,7 +54,8 @@ impl Running {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
-        let gateway = Gateway::builder(service(state, clock), settings)
+        let pairing = service(state, clock);
+        let gateway = Gateway::builder(pairing.clone(), settings)
             .listener(listener)
             .audit_log(AuditLog::new(state))
             .pair_commands(Some(state))
@@ -63,6 +66,7 @@ impl Running {
             .build();
         Ok(Self {
             address,
+            pairing,
             stop,
             task: tokio::spawn(gateway.run()),
         })

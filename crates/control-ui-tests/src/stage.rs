@@ -20,6 +20,8 @@ use crate::{Failure, elsewhere, picture, seed};
 /// The gateway's token in all tests.
 const TOKEN: &str = "correct-horse-battery-staple";
 
+const STOPPED: &str = "the gateway does not run";
+
 /// Nothing takes this long; whoever waits for it is told so.
 const NEVER: Duration = Duration::from_secs(20);
 
@@ -103,6 +105,15 @@ impl Stage {
                 writeln!(log, "{line}")?;
                 Ok(Value::Null)
             }
+            Command::LetIn { request_id } => {
+                let running = self.gateway.as_ref().ok_or(STOPPED)?;
+                let devices = running.pairing.devices();
+                devices.approve(
+                    &RequestId::parse(&request_id)?,
+                    &Approver::terminal("owner"),
+                )?;
+                Ok(Value::Null)
+            }
             Command::Writes(writes) => self.writes(writes),
             Command::NodeAsks {
                 node,
@@ -145,7 +156,7 @@ impl Stage {
     }
 
     async fn stop(&mut self) -> Result<Value, Failure> {
-        let running = self.gateway.take().ok_or("the gateway does not run")?;
+        let running = self.gateway.take().ok_or(STOPPED)?;
         running.stop().await?;
         Ok(Value::Null)
     }

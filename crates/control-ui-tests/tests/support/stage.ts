@@ -117,10 +117,10 @@ export class Stage {
     return { requestId, deviceId };
   }
 
-  /** A device that is approved at the terminal, and connected; its id. */
+  /** A device that is paired and connected; its id. */
   async paired(how: Connect): Promise<string> {
     const { requestId, deviceId } = await this.asks(how);
-    await this.approve(requestId);
+    await this.#do('letIn', { requestId });
     const { connected } = await this.connect(how);
     if (!connected) throw new Error('the device was not let in');
     return deviceId;
