@@ -127,7 +127,7 @@ export class Model {
 		/** @type {Part[]} */
 		const parts = [];
 		if (this.can('operator.pairing')) parts.push('requests', 'devices', 'nodes');
-		if (this.can('operator.read') && this.has('channels.status')) parts.push('channels');
+		if (this.can('operator.read') && this.has('pairing.channels')) parts.push('channels');
 		return parts;
 	}
 
@@ -204,7 +204,7 @@ export class Model {
 				const answer = await this.call('node.pair.list');
 				[this.pendingNodes, this.pairedNodes] = [answer.pending, answer.paired];
 			} else {
-				this.channels = (await this.call('channels.status')).channels;
+				this.channels = (await this.call('pairing.channels')).channels;
 			}
 			this.version += 1;
 			this.#note(tell);
