@@ -75,7 +75,8 @@ export class Model {
 		const id = by.startsWith('device:') ? by.slice('device:'.length) : '';
 		const device = this.paired.find((one) => one.deviceId === id);
 		if (id) return device ? `${called(device.displayName, id)} (device ${shortId(id)})` : `device ${shortId(id)}`;
-		return plain(by, 100);
+		const secret = { 'operator:token': 'who has the gateway’s token', 'operator:password': 'who has the gateway’s password' }[by];
+		return secret ?? plain(by.replace(/^terminal:/, ''), 100);
 	}
 
 	/** May this browser do what this scope is for? @param {string} scope */
