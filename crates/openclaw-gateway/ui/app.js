@@ -87,8 +87,9 @@ function update() {
 }
 
 function showWelcome() {
-	welcome.update();
+	// Only what is there can have the focus.
 	if (welcome.element.parentNode !== app) fill(app, welcome.element);
+	welcome.update();
 	interactive();
 }
 

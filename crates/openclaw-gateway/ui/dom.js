@@ -72,7 +72,7 @@ export function code(text, limit = 256) {
 
 /**
  * Makes the children of an element those of these items, in their order: those that stay are kept, and the
- * one that has the focus keeps it. Tells which have come or have moved.
+ * one that has the focus keeps it; where it goes, the view's title has it. Tells which have come or have moved.
  *
  * @template T
  * @param {Element} parent
@@ -91,7 +91,10 @@ export function keyed(parent, items, keyOf, make) {
 		known.delete(key);
 		return child;
 	});
+	const hadFocus = [...known.values()].some((child) => child.contains(document.activeElement));
 	for (const child of known.values()) child.remove();
+	// Never to another one's buttons: who presses twice would decide about that one.
+	if (hadFocus) parent.closest('section')?.querySelector('h1')?.focus({ preventScroll: true });
 	let place = parent.firstElementChild;
 	for (const child of after) {
 		if (child === place) place = place.nextElementSibling;

@@ -2,6 +2,7 @@
 
 import { because, button, code, copyable, facts, fill, foreign, h, keyed, plain, say, section, tell, toast, turnOff } from './dom.js';
 import { ago, byAccount, called, channel, count, kind, origin, rights, span } from './words.js';
+import { NotLive, Refused } from './wire.js';
 
 /** @import { Model } from './model.js' */
 /** @import { DmRequest, View, Waiting } from './types.d.ts' */
@@ -25,7 +26,7 @@ function nameIn({ meta = {} }) {
 export function waiting(model) {
 	const empty = h('p', { class: 'empty', hidden: true }, 'Nobody waits. Who writes to the bot or connects a device shows up here by itself.');
 	const list = h('div', { class: 'cards' });
-	const remarks = h('ul', { class: 'remarks', role: 'log', 'aria-label': 'What became of others' });
+	const remarks = h('div', { class: 'remarks', role: 'log', 'aria-label': 'What became of others' });
 	const turned = h('div', {});
 	const problems = h('ul', { class: 'bad', hidden: true });
 	const element = section('waiting', 'Waiting', problems, empty, list, remarks, turned);
@@ -39,7 +40,7 @@ export function waiting(model) {
 			const all = model.waiting();
 			empty.hidden = all.length > 0;
 			cards(all);
-			keyed(remarks, model.remarks, (remark) => remark.key, (remark) => h('li', {}, remark.text));
+			keyed(remarks, model.remarks, (remark) => remark.key, (remark) => h('p', {}, remark.text));
 			problems.hidden = model.problems.length === 0;
 			keyed(problems, model.problems, (text) => text, (text) => h('li', {}, plain(text, 300)));
 			if (shownTurned === model.turnedAway) return;
@@ -200,7 +201,9 @@ async function decided(model, one, decide) {
 		const replaced = model.waiting().find((other) => other.about === one.about && other.key !== one.key);
 		const why = because(error);
 		const next = replaced ? ' What took its place is in the list: read it anew.' : '';
-		toast(`Nothing was decided about ${nameOf(one)}: ${why}.${next}`, { bad: true });
+		const isCertain = error instanceof NotLive ? !error.wasAsked : error instanceof Refused;
+		const what = isCertain ? 'Nothing was decided about' : 'Nobody knows what was decided about';
+		toast(`${what} ${nameOf(one)}: ${why}.${next}`, { bad: true });
 		return undefined;
 	}
 }

@@ -20,10 +20,12 @@ export class Refused extends Error {
 	}
 }
 
-/** Nobody knows what the gateway would have said. */
+/** The gateway was not asked; or it was, and nobody knows what it would have said. */
 export class NotLive extends Error {
-	constructor() {
-		super('the gateway could not be asked: there is no connection to it');
+	/** @param {boolean} [wasAsked] */
+	constructor(wasAsked = false) {
+		super(wasAsked ? 'the connection ended before the answer came' : 'the gateway could not be asked: there is no connection to it');
+		this.wasAsked = wasAsked;
 	}
 }
 
@@ -146,7 +148,7 @@ export class Gateway {
 		this.#socket = undefined;
 		this.#open = new Map();
 		socket?.close();
-		for (const { reject } of open.values()) reject(new NotLive());
+		for (const { reject } of open.values()) reject(new NotLive(true));
 	}
 
 	/** @param {WebSocket} socket @param {string} data */

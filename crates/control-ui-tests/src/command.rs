@@ -1,0 +1,237 @@
+//! What can be asked of the stage.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A command, and by what its answer is recognised.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// Whatever it was.
+    pub(crate) id: Value,
+    /// What to do.
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(
+    tag = "do",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+pub(crate) enum Command {
+    /// Starts the gateway by this configuration, on a port that stays the same from then on.
+    Start {
+        config: String,
+    },
+    /// Stops the gateway, and waits until it has.
+    Stop {},
+    /// Stops it, and starts it on the same port, by another configuration where one is given.
+    Restart {
+        config: Option<String>,
+    },
+    /// Moves the clock of the gateway and of the terminal.
+    Move {
+        ms: i64,
+    },
+    /// A stranger writes to the bot.
+    Writes(Writes),
+    /// A device connects, and asks where it has to; it stays connected where it is let in.
+    Connect(Connect),
+    /// Is the device connected?
+    Alive {
+        device: String,
+    },
+    /// Waits until the device is not connected any more, and tells how that came.
+    Died {
+        device: String,
+    },
+    /// The device leaves.
+    Leave {
+        device: String,
+    },
+    /// A legacy node asks, by the name that it has as its id.
+    NodeAsks {
+        node: String,
+        display_name: Option<String>,
+        #[serde(default)]
+        commands: Vec<String>,
+    },
+    /// Decided at the terminal: about a device,
+    Approve {
+        request_id: String,
+    },
+    Reject {
+        request_id: String,
+    },
+    Rename {
+        device_id: String,
+        name: String,
+    },
+    Remove {
+        device_id: String,
+    },
+    RevokeToken {
+        device_id: String,
+        role: String,
+    },
+    /// or about a sender.
+    ApproveSender {
+        channel: String,
+        code: String,
+    },
+    RejectSender {
+        channel: String,
+        code: String,
+    },
+    Allow {
+        channel: String,
+        sender: String,
+    },
+    Disallow {
+        channel: String,
+        sender: String,
+    },
+    /// Stores so many senders of an account of a channel, and so many devices.
+    Seed(Seed),
+    /// What is stored, as the terminal sees it.
+    Stored {
+        #[serde(default = "default_channel")]
+        channel: String,
+        #[serde(default = "default_account")]
+        account: String,
+    },
+    /// Adds a line to the audit log, as somebody does who can write it.
+    Log {
+        line: String,
+    },
+    /// Serves a page of another origin.
+    Serve {
+        html: String,
+    },
+    /// Reads the QR code in a picture.
+    Decode {
+        path: PathBuf,
+    },
+}
+
+/// Who writes.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Writes {
+    pub(crate) channel: String,
+    #[serde(default = "default_account")]
+    pub(crate) account: String,
+    pub(crate) sender: String,
+    #[serde(default)]
+    pub(crate) meta: BTreeMap<String, String>,
+}
+
+/// As whom a device connects.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Connect {
+    /// The device, by what the test calls it; another one for each name.
+    pub(crate) device: String,
+    pub(crate) role: String,
+    pub(crate) display_name: Option<String>,
+    pub(crate) platform: Option<String>,
+    pub(crate) device_family: Option<String>,
+    #[serde(default)]
+    pub(crate) scopes: Vec<String>,
+    #[serde(default)]
+    pub(crate) commands: Vec<String>,
+    /// By this setup code, and not by the gateway's token.
+    pub(crate) setup_code: Option<String>,
+}
+
+/// How much is stored.
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Seed {
+    #[serde(default)]
+    pub(crate) senders: u32,
+    #[serde(default)]
+    pub(crate) devices: u32,
+    #[serde(default = "default_channel")]
+    pub(crate) channel: String,
+    #[serde(default = "default_account")]
+    pub(crate) account: String,
+}
+
+fn default_account() -> String {
+    "default".to_owned()
+}
+
+fn default_channel() -> String {
+    "telegram".to_owned()
+}
+
+impl Request {
+    /// Reads a line. An error comes with the id that its answer is to name.
+    pub(crate) fn parse(line: &str) -> Result<Self, (Value, serde_json::Error)> {
+        let mut value: Value = serde_json::from_str(line).map_err(|error| (Value::Null, error))?;
+        let id = value.as_object_mut().and_then(|value| value.remove("id"));
+        let id = id.unwrap_or_default();
+        match serde_json::from_value(value) {
+            Ok(command) => Ok(Self { id, command }),
+            Err(error) => Err((id, error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command(line: &str) -> Command {
+        Request::parse(line).unwrap().command
+    }
+
+    fn error(line: &str) -> String {
+        Request::parse(line).unwrap_err().1.to_string()
+    }
+
+    #[test]
+    fn commands_have_defaults() {
+        let line = r#"{"id":1,"do":"writes","channel":"telegram","sender":"555"}"#;
+        let Command::Writes(writes) = command(line) else {
+            unreachable!("it was asked to write");
+        };
+        assert_eq!(writes.account, "default");
+        assert!(writes.meta.is_empty());
+        assert_eq!(command(r#"{"do":"stop"}"#), Command::Stop {});
+        assert_eq!(
+            command(r#"{"do":"move","ms":-5}"#),
+            Command::Move { ms: -5 }
+        );
+        let line = r#"{"do":"nodeAsks","node":"n","displayName":"N"}"#;
+        assert!(matches!(
+            command(line),
+            Command::NodeAsks {
+                display_name: Some(_),
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        assert!(error(r#"{"id":1,"do":"dance"}"#).contains("dance"));
+        assert!(error(r#"{"id":1}"#).contains("do"));
+        assert!(error(r#"{"id":1,"do":"start"}"#).contains("config"));
+        assert!(error(r#"{"id":1,"do":"alive","device":"a","loud":true}"#).contains("loud"));
+    }
+
+    #[test]
+    fn the_id_of_a_command_that_fails_is_kept() {
+        let (id, _) = Request::parse(r#"{"id":"x","do":"dance"}"#).unwrap_err();
+        assert_eq!(id, "x");
+        let (id, _) = Request::parse("[]").unwrap_err();
+        assert_eq!(id, Value::Null);
+    }
+}

@@ -1,0 +1,76 @@
+//! The gateway on stage: on real files, with a clock that can be moved.
+
+use std::net::SocketAddr;
+
+use openclaw_config::Config;
+use openclaw_gateway::store::{self, Opened};
+use openclaw_gateway::{Gateway, Overrides, Settings};
+use pairing_core::{Pairing, PairingBuilder};
+use pairing_fs::{AuditLog, StateDir, SystemEntropy};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::Failure;
+use crate::clock::MovedClock;
+
+/// A gateway that runs.
+pub(crate) struct Running {
+    /// Where it listens.
+    pub(crate) address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+/// The service on the files of a directory, as each process makes its own.
+pub(crate) fn service(state: &StateDir, clock: &MovedClock) -> Pairing {
+    let Opened {
+        store,
+        channels,
+        limits,
+        ..
+    } = store::files(state);
+    PairingBuilder::new(store, clock.clone(), SystemEntropy)
+        .channels(channels)
+        .limits(limits)
+        .audit(AuditLog::new(state))
+        .build()
+}
+
+impl Running {
+    /// Starts a gateway by a configuration, on this port of the loopback; 0 for any.
+    pub(crate) async fn start(
+        state: &StateDir,
+        clock: &MovedClock,
+        config: &str,
+        port: u16,
+    ) -> Result<Self, Failure> {
+        // Also where the gateway and its doctor look for it.
+        std::fs::write(state.config(), config)?;
+        let config = Config::parse(config)?;
+        let settings = Settings::from_config(&config, &Overrides::default())?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel();
+        let gateway = Gateway::builder(service(state, clock), settings)
+            .listener(listener)
+            .audit_log(AuditLog::new(state))
+            .pair_commands(Some(state))
+            .doctor(state, |_| None)
+            .shutdown(async {
+                let _ = stopped.await;
+            })
+            .build();
+        Ok(Self {
+            address,
+            stop,
+            task: tokio::spawn(gateway.run()),
+        })
+    }
+
+    /// Stops it, and waits until it has.
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
+        let _ = self.stop.send(());
+        Ok(self.task.await?)
+    }
+}

@@ -1,0 +1,260 @@
+//! Everybody around the browser.
+
+use std::collections::HashMap;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::time::Duration;
+
+use pairing_core::device::{NodeId, NodeInfo, RequestId, Role};
+use pairing_core::{Approver, Clock as _, DeviceId, GatewayUrl, Pairing, Requested, Sender};
+use pairing_fs::StateDir;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::clock::MovedClock;
+use crate::command::{self, Command, Writes};
+use crate::device::Device;
+use crate::gateway::{self, Running};
+use crate::{Failure, elsewhere, picture, seed};
+
+/// The gateway's token in all tests.
+const TOKEN: &str = "correct-horse-battery-staple";
+
+/// Nothing takes this long; whoever waits for it is told so.
+const NEVER: Duration = Duration::from_secs(20);
+
+/// The gateway, its files, and everybody who deals with it beside the browser.
+pub(crate) struct Stage {
+    directory: TempDir,
+    state: StateDir,
+    clock: MovedClock,
+    gateway: Option<Running>,
+    config: String,
+    /// Once it is known, it stays the same.
+    port: u16,
+    devices: HashMap<String, Device>,
+}
+
+impl Stage {
+    /// With files of its own, and nobody there yet.
+    pub(crate) fn new() -> Result<Self, Failure> {
+        let directory = TempDir::with_prefix("openclaw-stage-")?;
+        let state = StateDir::at(directory.path());
+        let clock = MovedClock::default();
+        Ok(Self {
+            state,
+            directory,
+            clock,
+            gateway: None,
+            config: String::new(),
+            port: 0,
+            devices: HashMap::new(),
+        })
+    }
+
+    /// Stops what runs, and removes the files.
+    pub(crate) async fn end(mut self) {
+        // It ends either way.
+        let _ = self.stop().await;
+        let _ = self.directory.close();
+    }
+
+    /// Does what is asked.
+    pub(crate) async fn perform(&mut self, command: Command) -> Result<Value, Failure> {
+        match command {
+            Command::Start { config } => self.start(config).await,
+            Command::Stop {} => self.stop().await,
+            Command::Restart { config } => {
+                self.stop().await?;
+                let config = config.unwrap_or_else(|| self.config.clone());
+                self.start(config).await
+            }
+            Command::Move { ms } => {
+                self.clock.advance(ms);
+                Ok(json!({ "now": self.clock.now().as_millis() }))
+            }
+            Command::Connect(how) => self.connect(how).await,
+            Command::Alive { device } => {
+                let session = self.session(&device)?;
+                let ended = tokio::time::timeout(Duration::ZERO, session.closed());
+                Ok(json!({ "alive": ended.await.is_err() }))
+            }
+            Command::Died { device } => {
+                let ended = tokio::time::timeout(NEVER, self.session(&device)?.closed());
+                let closed = ended.await.map_err(|_| "it lives on")?;
+                Ok(json!({ "how": closed.to_string() }))
+            }
+            Command::Leave { device } => {
+                let closed = self.session(&device)?.close().await;
+                Ok(json!({ "how": closed.to_string() }))
+            }
+            Command::Serve { html } => {
+                let address = elsewhere::serve(html).await?;
+                Ok(json!({ "port": address.port() }))
+            }
+            Command::Decode { path } => Ok(json!({ "text": picture::decode(&path)? })),
+            Command::Seed(wanted) => {
+                seed::seed(&self.state, &self.clock, &wanted)?;
+                Ok(Value::Null)
+            }
+            Command::Log { line } => {
+                let path = self.state.root().join("pairing-audit.jsonl");
+                let mut log = OpenOptions::new().create(true).append(true).open(path)?;
+                writeln!(log, "{line}")?;
+                Ok(Value::Null)
+            }
+            Command::Writes(writes) => self.writes(writes),
+            Command::NodeAsks {
+                node,
+                display_name,
+                commands,
+            } => {
+                let info = NodeInfo {
+                    display_name,
+                    commands,
+                    ..NodeInfo::default()
+                };
+                let nodes = self.terminal().nodes();
+                let asked = nodes.request(&NodeId::parse(&node)?, &info, false)?;
+                Ok(json!({ "requestId": asked.request.id }))
+            }
+            Command::Stored { channel, account } => self.stored(&channel, &account),
+            decision => self.decide(decision),
+        }
+    }
+
+    /// The service as a command has it that is run now: with nothing read yet.
+    fn terminal(&self) -> Pairing {
+        gateway::service(&self.state, &self.clock)
+    }
+
+    async fn start(&mut self, config: String) -> Result<Value, Failure> {
+        if self.gateway.is_some() {
+            return Err("the gateway runs already".into());
+        }
+        let running = Running::start(&self.state, &self.clock, &config, self.port).await?;
+        self.port = running.address.port();
+        self.config = config;
+        self.gateway = Some(running);
+        Ok(json!({
+            "port": self.port,
+            "origin": format!("http://127.0.0.1:{}", self.port),
+            "token": TOKEN,
+            "state": self.directory.path(),
+        }))
+    }
+
+    async fn stop(&mut self) -> Result<Value, Failure> {
+        let running = self.gateway.take().ok_or("the gateway does not run")?;
+        running.stop().await?;
+        Ok(Value::Null)
+    }
+
+    async fn connect(&mut self, how: command::Connect) -> Result<Value, Failure> {
+        let url = GatewayUrl::parse(&format!("ws://127.0.0.1:{}", self.port))?;
+        let device = match self.devices.entry(how.device.clone()) {
+            std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+            std::collections::hash_map::Entry::Vacant(new) => new.insert(Device::new()?),
+        };
+        device.connect(url, TOKEN, how).await
+    }
+
+    fn session(&self, device: &str) -> Result<&gateway_client::Client, Failure> {
+        let device = self.devices.get(device);
+        let session = device.and_then(Device::session);
+        Ok(session.ok_or("no such device has ever been connected")?)
+    }
+
+    fn writes(&self, writes: Writes) -> Result<Value, Failure> {
+        let channel = self.terminal().channel(&writes.channel)?;
+        let account = channel.account(&writes.account)?;
+        let mut sender = Sender::new(writes.sender);
+        for (key, value) in &writes.meta {
+            sender = sender.with(key, value);
+        }
+        Ok(match account.request_or_reuse(sender)? {
+            Requested::Created(created) => {
+                json!({ "outcome": "created", "code": created.request.code })
+            }
+            Requested::Pending(request) => json!({ "outcome": "pending", "code": request.code }),
+            Requested::Full => json!({ "outcome": "full" }),
+            Requested::Allowed(_) => json!({ "outcome": "allowed" }),
+            _ => json!({ "outcome": "refused" }),
+        })
+    }
+
+    /// What is decided at the terminal.
+    fn decide(&self, decision: Command) -> Result<Value, Failure> {
+        let owner = Approver::terminal("owner");
+        let terminal = self.terminal();
+        let devices = terminal.devices();
+        match decision {
+            Command::Approve { request_id } => {
+                devices.approve(&RequestId::parse(&request_id)?, &owner)?;
+            }
+            Command::Reject { request_id } => {
+                devices.reject(&RequestId::parse(&request_id)?, &owner)?;
+            }
+            Command::Rename { device_id, name } => {
+                devices.rename(DeviceId::parse(&device_id)?, &name, &owner)?;
+            }
+            Command::Remove { device_id } => {
+                devices.remove(DeviceId::parse(&device_id)?, &owner)?;
+            }
+            Command::RevokeToken { device_id, role } => {
+                devices.revoke(DeviceId::parse(&device_id)?, Role::parse(&role)?, &owner)?;
+            }
+            Command::ApproveSender { channel, code } => {
+                terminal.channel(&channel)?.approve(&code, &owner)?;
+            }
+            Command::RejectSender { channel, code } => {
+                terminal.channel(&channel)?.reject(&code, &owner)?;
+            }
+            Command::Allow { channel, sender } => {
+                let account = terminal.channel(&channel)?.account("default")?;
+                account.allow(&sender, &owner)?;
+            }
+            Command::Disallow { channel, sender } => {
+                let account = terminal.channel(&channel)?.account("default")?;
+                account.revoke(&sender, &owner)?;
+            }
+            _ => return Err("nothing that is decided at the terminal".into()),
+        }
+        Ok(Value::Null)
+    }
+
+    fn stored(&self, channel: &str, account: &str) -> Result<Value, Failure> {
+        let owner = Approver::terminal("owner");
+        let terminal = self.terminal();
+        let channel = terminal.channel(channel)?;
+        let allowed = channel.account(account)?.allowed()?.entries;
+        let waiting = channel.pending()?.requests;
+        let devices = terminal.devices().list(&owner)?;
+        let nodes = terminal.nodes().list(&owner)?;
+        let pending = devices.pending.iter().map(|request| {
+            json!({
+                "requestId": request.id,
+                "deviceId": request.device,
+                "name": request.info.display_name,
+                "scopes": request.ask.scopes,
+            })
+        });
+        let paired = devices.paired.iter().map(|device| {
+            let standing = |role: &Role| device.standing(*role).is_some();
+            json!({
+                "deviceId": device.id,
+                "name": device.info.display_name,
+                "client": device.info.client_id,
+                "roles": device.roles.keys().filter(|role| standing(role)).collect::<Vec<_>>(),
+                "scopes": device.standing(Role::Operator).map(|operator| &operator.scopes),
+            })
+        });
+        Ok(json!({
+            "allowed": allowed.iter().map(|entry| &entry.entry).collect::<Vec<_>>(),
+            "waiting": waiting.iter().map(|request| &request.sender).collect::<Vec<_>>(),
+            "pending": pending.collect::<Vec<_>>(),
+            "paired": paired.collect::<Vec<_>>(),
+            "nodes": nodes.paired.iter().map(|node| &node.id).collect::<Vec<_>>(),
+        }))
+    }
+}

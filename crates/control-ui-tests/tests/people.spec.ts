@@ -1,0 +1,69 @@
+import { expect, go, test, toast } from './support/test.ts';
+
+test.beforeEach(async ({ owner, stage }) => {
+  await stage.allow('555');
+  await go(owner, 'People');
+  await owner.getByRole('combobox', { name: 'Channel' }).selectOption({ label: 'Telegram' });
+});
+
+test('a sender who was let in is shown, with who did it', async ({ owner }) => {
+  const row = owner.getByRole('listitem').filter({ hasText: '555' });
+  await expect(row).toContainText('terminal:owner');
+  await expect(row.getByRole('button', { name: 'Revoke 555' })).toBeVisible();
+});
+
+test('a sender is taken off the list, and that is undone', async ({ owner, stage }) => {
+  await owner.getByRole('button', { name: 'Revoke 555' }).click();
+  await expect(toast(owner, '555 is not let in any more')).toBeVisible();
+  await expect(owner.getByRole('button', { name: 'Revoke 555' })).toHaveCount(0);
+  expect((await stage.stored()).allowed).toEqual([]);
+
+  await toast(owner, '555 is not let in any more').getByRole('button', { name: 'Undo' }).click();
+  await expect(owner.getByRole('button', { name: 'Revoke 555' })).toBeVisible();
+  expect((await stage.stored()).allowed).toEqual(['555']);
+});
+
+test('a sender is added by hand, and that is undone', async ({ owner, stage }) => {
+  await owner.getByLabel('Add a sender').fill('777');
+  await owner.getByRole('button', { name: 'Add', exact: true }).click();
+  await expect(toast(owner, '777 is let in')).toBeVisible();
+  await expect(owner.getByRole('button', { name: 'Revoke 777' })).toBeVisible();
+  expect((await stage.stored()).allowed.sort()).toEqual(['555', '777']);
+
+  await toast(owner, '777 is let in').getByRole('button', { name: 'Undo' }).click();
+  await expect(owner.getByRole('button', { name: 'Revoke 777' })).toHaveCount(0);
+  expect((await stage.stored()).allowed).toEqual(['555']);
+});
+
+test('what is no sender of the channel is told', async ({ owner, stage }) => {
+  await owner.getByLabel('Add a sender').fill('no telegram id at all');
+  await owner.getByLabel('Add a sender').press('Enter');
+  await expect(owner.getByRole('alert')).toContainText('That did not work');
+  expect((await stage.stored()).allowed).toEqual(['555']);
+});
+
+test('others are found by a part of their id', async ({ owner, stage }) => {
+  await stage.allow('77712');
+  await stage.allow('77734');
+  await expect(owner.getByRole('button', { name: /^Revoke/ })).toHaveCount(3);
+  await owner.getByRole('searchbox', { name: 'Search' }).fill('771');
+  await expect(owner.getByRole('button', { name: /^Revoke/ })).toHaveCount(1);
+  await expect(owner.getByText('1 of 3 senders')).toBeVisible();
+  await owner.getByRole('searchbox', { name: 'Search' }).fill('9');
+  await expect(owner.getByRole('button', { name: /^Revoke/ })).toHaveCount(0);
+});
+
+test('each channel has its own', async ({ owner, stage }) => {
+  await stage.allow('+15551234567', 'signal');
+  await owner.getByRole('combobox', { name: 'Channel' }).selectOption({ label: 'Signal' });
+  await expect(owner.getByRole('button', { name: /^Revoke/ })).toHaveAccessibleName('Revoke +15551234567');
+  await owner.getByRole('combobox', { name: 'Channel' }).selectOption({ label: 'Telegram' });
+  await expect(owner.getByRole('button', { name: /^Revoke/ })).toHaveAccessibleName('Revoke 555');
+});
+
+test('what is decided at the terminal shows', async ({ owner, stage }) => {
+  await stage.allow('777');
+  await expect(owner.getByRole('button', { name: 'Revoke 777' })).toBeVisible();
+  await stage.disallow('555');
+  await expect(owner.getByRole('button', { name: 'Revoke 555' })).toHaveCount(0);
+});
