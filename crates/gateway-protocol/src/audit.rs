@@ -1,4 +1,4 @@
-//! What was decided, as `audit.list` shows it: a method that no other gateway has.
+//! What was decided, as `pairing.audit` shows it: a method that no other gateway has.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Text;
 
-/// The parameters of `audit.list`. What names several of them asks for entries that fit all of these.
+/// The parameters of `pairing.audit`. What names several of them asks for entries that fit all of these.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AuditParams {
@@ -40,7 +40,7 @@ pub struct AuditLimit(u16);
 #[error("must be from 1 to {}", AuditLimit::MOST)]
 pub struct AuditLimitError;
 
-/// The answer to `audit.list`.
+/// The answer to `pairing.audit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntries {

@@ -1,9 +1,9 @@
-//! The chat channels and their accounts, as `channels.status` shows them.
+//! The chat channels and their accounts, as `pairing.channels` shows them.
 
 use pairing_core::{AccountId, ChannelId, DmPolicy};
 use serde::{Deserialize, Serialize};
 
-/// The answer to `channels.status`, by name.
+/// The answer to `pairing.channels`, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelStatuses {

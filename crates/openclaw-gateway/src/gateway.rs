@@ -159,7 +159,7 @@ impl GatewayBuilder {
         }
     }
 
-    /// Answers `audit.list` from this log: the one that the service writes to.
+    /// Answers `pairing.audit` from this log: the one that the service writes to.
     pub fn audit_log(mut self, log: AuditLog) -> Self {
         self.methods.add_audit(log);
         self

@@ -29,8 +29,8 @@ const views = [
 	{ id: 'waiting', label: 'Waiting', scope: 'operator.pairing', view: waiting(model) },
 	{ id: 'people', label: 'People', scope: 'operator.pairing', view: people(model) },
 	{ id: 'devices', label: 'Devices', scope: 'operator.pairing', view: devices(model) },
-	{ id: 'phone', label: 'Pair a phone', scope: 'operator.pairing', view: phone(model) },
-	{ id: 'history', label: 'History', scope: 'operator.pairing', method: 'audit.list', view: history(model) },
+	{ id: 'phone', label: 'Pair a phone', scope: 'operator.admin', view: phone(model) },
+	{ id: 'history', label: 'History', scope: 'operator.pairing', method: 'pairing.audit', view: history(model) },
 	{ id: 'health', label: 'Health', scope: '', view: health(model) },
 ];
 

@@ -21,11 +21,11 @@ const POLICIES = {
 /** @param {Model} model @returns {View} */
 export function health(model) {
 	let looked = -Infinity;
-	/** @type {unknown} */
-	let shown;
+	/** @type {ChannelStatus[]} */
+	let shown = [];
 	const gateway = h('div', {});
 	const store = h('div', {});
-	const noChannels = h('p', { class: 'hint' }, 'This browser may not see the channels.');
+	const noChannels = h('p', { class: 'hint' });
 	const warnings = h('div', {});
 	const trouble = h('p', { role: 'status' });
 	const table = grid('Channels', ['Channel', 'Account', 'Bot', 'Direct messages']);
@@ -67,7 +67,7 @@ export function health(model) {
 					['Kept in', STORES[status.store?.kind] ?? plain(status.store?.kind ?? 'a store of its own')],
 					['State', isWell ? h('b', { class: 'good' }, 'can be read and written') : h('b', { class: 'bad' }, 'cannot be reached: nobody new is let in until it can')],
 				]));
-				if (model.has('channels.status')) await model.refresh('channels');
+				if (model.has('pairing.channels')) await model.refresh('channels');
 			} else {
 				fill(gateway, h('p', { class: 'hint' }, 'This browser may not see how the gateway is.'));
 				fill(store);
@@ -94,10 +94,14 @@ export function health(model) {
 		enter: () => (looked = -Infinity),
 		update() {
 			if (!element.isConnected) return;
-			noChannels.hidden = model.channels.length > 0;
-			table.element.hidden = model.channels.length === 0;
-			if (shown !== model.channels) fill(table.body, ...model.channels.flatMap(rowsOf));
-			shown = model.channels;
+			if (shown !== model.channels) {
+				shown = model.channels;
+				const rows = shown.filter((one) => one.configured || one.accounts.some((account) => account.running)).flatMap(rowsOf);
+				fill(table.body, ...rows);
+				table.element.hidden = rows.length === 0;
+				noChannels.hidden = rows.length > 0;
+				say(noChannels, shown.length === 0 ? 'This browser may not see the channels.' : 'No channel is set up: openclaw.json names none.');
+			}
 			if (model.gateway.state.kind === 'live' && model.isRead && performance.now() - looked > AGAIN_MS) look();
 		},
 	};

@@ -54,7 +54,7 @@ export function history(model) {
 		const filters = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value));
 		reading = true;
 		try {
-			const answer = await model.call('audit.list', { limit: most, ...filters });
+			const answer = await model.call('pairing.audit', { limit: most, ...filters });
 			if (mine !== asked) return;
 			fill(table.body, ...answer.entries.map((/** @type {AuditEntry} */ entry) => table.row(date(entry.at), what(entry), about(entry), by(entry, model))));
 			more.hidden = !answer.more || most >= MOST;

@@ -75,7 +75,8 @@ export class Model {
 		const id = by.startsWith('device:') ? by.slice('device:'.length) : '';
 		const device = this.paired.find((one) => one.deviceId === id);
 		if (id) return device ? `${called(device.displayName, id)} (device ${shortId(id)})` : `device ${shortId(id)}`;
-		return plain(by, 100);
+		const secret = { 'operator:token': 'who has the gateway’s token', 'operator:password': 'who has the gateway’s password' }[by];
+		return secret ?? plain(by.replace(/^terminal:/, ''), 100);
 	}
 
 	/** May this browser do what this scope is for? @param {string} scope */
@@ -127,7 +128,7 @@ export class Model {
 		/** @type {Part[]} */
 		const parts = [];
 		if (this.can('operator.pairing')) parts.push('requests', 'devices', 'nodes');
-		if (this.can('operator.read') && this.has('channels.status')) parts.push('channels');
+		if (this.can('operator.read') && this.has('pairing.channels')) parts.push('channels');
 		return parts;
 	}
 
@@ -204,7 +205,7 @@ export class Model {
 				const answer = await this.call('node.pair.list');
 				[this.pendingNodes, this.pairedNodes] = [answer.pending, answer.paired];
 			} else {
-				this.channels = (await this.call('channels.status')).channels;
+				this.channels = (await this.call('pairing.channels')).channels;
 			}
 			this.version += 1;
 			this.#note(tell);

@@ -122,7 +122,7 @@ export function people(model) {
 
 	/** Is it set up? @param {string} id */
 	function isUsed(id) {
-		return model.channels.some((one) => one.channel === id && one.accounts.some((account) => account.running));
+		return model.channels.some((one) => one.channel === id && (one.configured || one.accounts.some((account) => account.running)));
 	}
 
 	function offerAccounts() {

@@ -154,6 +154,8 @@ export interface AuditEntry {
 
 export interface ChannelStatus {
 	channel: string;
+	/** Is it in the configuration? */
+	configured: boolean;
 	accounts: { accountId: string; dmPolicy: string; running: boolean }[];
 }
 

@@ -1,4 +1,4 @@
-//! `audit.list`: what was decided, by whom.
+//! `pairing.audit`: what was decided, by whom.
 
 use gateway_protocol::ErrorShape;
 use gateway_protocol::audit::{AuditEntries, AuditParams};

@@ -1,4 +1,4 @@
-//! `channels.status`: which accounts there are, and which of them run.
+//! `pairing.channels`: which accounts there are, and which of them run.
 
 use std::collections::{BTreeMap, BTreeSet};
 

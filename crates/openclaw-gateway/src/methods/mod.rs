@@ -113,7 +113,7 @@ impl Methods {
         let now: [Row; 7] = [
             ("health", READ, system::health),
             ("status", READ, system::status),
-            ("channels.status", READ, channels::status),
+            ("pairing.channels", READ, channels::status),
             ("system-presence", READ, system::presence),
             ("node.invoke.result", Access::Node, invoke::result),
             ("node.event", Access::Node, invoke::event),
@@ -183,9 +183,9 @@ impl Methods {
         }
     }
 
-    /// Adds `audit.list`: where there is a log to read.
+    /// Adds `pairing.audit`: where there is a log to read.
     pub(crate) fn add_audit(&mut self, log: AuditLog) {
-        let name = "audit.list";
+        let name = "pairing.audit";
         let run = move |call: &Call| audit::list(call, &log);
         self.add(name, PAIRING, Run::Blocking(Arc::new(run)), name);
     }

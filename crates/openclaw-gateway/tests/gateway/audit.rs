@@ -1,4 +1,4 @@
-//! `audit.list`: what was decided, told to whom it concerns.
+//! `pairing.audit`: what was decided, told to whom it concerns.
 
 use std::sync::Arc;
 
@@ -56,10 +56,10 @@ async fn what_was_decided_is_told_the_newest_first() {
         gateway.pass(1);
         admin.call(method, params).await.unwrap();
     }
-    let all = admin.call("audit.list", json!({})).await.unwrap();
+    let all = admin.call("pairing.audit", json!({})).await.unwrap();
     insta::assert_snapshot!("audit", shown(&all));
 
-    let some = admin.call("audit.list", json!({ "limit": 2 })).await;
+    let some = admin.call("pairing.audit", json!({ "limit": 2 })).await;
     let some = some.unwrap();
     assert_eq!(
         (actions(&some), &some["more"]),
@@ -76,7 +76,7 @@ async fn what_was_decided_is_told_the_newest_first() {
         (json!({ "person": "OPERATOR:TOKEN" }), 6),
         (json!({ "person": "678", "device": device.id() }), 0),
     ] {
-        let answer = admin.call("audit.list", filter.clone()).await.unwrap();
+        let answer = admin.call("pairing.audit", filter.clone()).await.unwrap();
         assert_eq!(actions(&answer).len(), found, "{filter}");
         assert_eq!(answer["more"], false, "{filter}");
     }
@@ -99,13 +99,13 @@ async fn t14_a_device_that_is_not_admin_reads_of_senders_and_itself_alone() {
     let account = telegram.account("default").unwrap();
     account.allow("67890", &owner).unwrap();
 
-    let answer = keeper.call("audit.list", json!({})).await.unwrap();
+    let answer = keeper.call("pairing.audit", json!({})).await.unwrap();
     let entries = answer["entries"].as_array().unwrap();
     assert_eq!(actions(&answer), ["allowed", "approved"], "{answer}");
     assert_eq!(entries[1]["device"], own.id());
     // Nor does a filter tell of others, nor the word that there is more.
     let asked = json!({ "device": other.id(), "limit": 1 });
-    let answer = keeper.call("audit.list", asked).await.unwrap();
+    let answer = keeper.call("pairing.audit", asked).await.unwrap();
     assert_eq!(answer, json!({ "entries": [], "more": false }));
     gateway.stop().await;
 }
@@ -116,10 +116,10 @@ async fn what_cannot_be_understood_is_counted_and_what_cannot_be_read_is_an_erro
     let path = dir.path().join("pairing-audit.jsonl");
     let gateway = start_logged(dir.path()).await;
     let mut admin = gateway.admin().await;
-    let answer = admin.call("audit.list", json!({})).await;
+    let answer = admin.call("pairing.audit", json!({})).await;
     assert_eq!(answer, Ok(json!({ "entries": [], "more": false })));
     std::fs::write(&path, "nonsense\n{\"cut").unwrap();
-    let answer = admin.call("audit.list", json!({})).await;
+    let answer = admin.call("pairing.audit", json!({})).await;
     let told = json!({ "entries": [], "more": false, "problems": 1 });
     assert_eq!(answer, Ok(told));
     for (wrong, told) in [
@@ -127,13 +127,13 @@ async fn what_cannot_be_understood_is_counted_and_what_cannot_be_read_is_an_erro
         (json!({ "limit": 1001 }), "at limit: must be from 1 to 1000"),
         (json!({ "person": "" }), "at person: must not be empty"),
     ] {
-        let expected = format!("INVALID_REQUEST invalid audit.list params: {told}");
-        assert_eq!(admin.refused("audit.list", wrong).await, expected);
+        let expected = format!("INVALID_REQUEST invalid pairing.audit params: {told}");
+        assert_eq!(admin.refused("pairing.audit", wrong).await, expected);
     }
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
     assert_eq!(
-        admin.refused("audit.list", json!({})).await,
+        admin.refused("pairing.audit", json!({})).await,
         "UNAVAILABLE the gateway cannot read its audit log"
     );
     gateway.stop().await;
@@ -143,14 +143,18 @@ async fn what_cannot_be_understood_is_counted_and_what_cannot_be_read_is_an_erro
 async fn it_is_there_where_there_is_a_log_and_takes_the_right_to_decide() {
     let dir = tempfile::tempdir().unwrap();
     let (without, with) = (start().await, start_logged(dir.path()).await);
-    let told = without.admin().await.refused("audit.list", json!({})).await;
-    assert_eq!(told, "INVALID_REQUEST unknown method: audit.list");
+    let told = without
+        .admin()
+        .await
+        .refused("pairing.audit", json!({}))
+        .await;
+    assert_eq!(told, "INVALID_REQUEST unknown method: pairing.audit");
     let admin = with.admin().await;
     let methods = admin.hello["features"]["methods"].as_array().unwrap();
-    assert!(methods.contains(&json!("audit.list")));
+    assert!(methods.contains(&json!("pairing.audit")));
     let mut reader = with.asks(&["operator.read"]).await;
     assert_eq!(
-        reader.refused("audit.list", json!({})).await,
+        reader.refused("pairing.audit", json!({})).await,
         "INVALID_REQUEST missing scope: operator.pairing"
     );
     without.stop().await;

@@ -8,7 +8,7 @@ use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
 const OPERATORS: [(&str, &str); 32] = [
-    ("channels.status", "operator.read"),
+    ("pairing.channels", "operator.read"),
     ("device.pair.approve", "operator.pairing"),
     ("device.pair.list", "operator.pairing"),
     ("device.pair.reject", "operator.pairing"),

@@ -1,4 +1,4 @@
-//! `channels.status`: which accounts there are, and which of them run.
+//! `pairing.channels`: which accounts there are, and which of them run.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ async fn every_account_is_told_with_its_policy_and_whether_it_runs() {
     let gateway = behind(telegram(accounts), &[&work, &off, &pigeon]).await;
     let mut reader = gateway.asks(&["operator.read"]).await;
     work.running(true).await;
-    let answer = reader.call("channels.status", json!({})).await.unwrap();
+    let answer = reader.call("pairing.channels", json!({})).await.unwrap();
     assert_eq!(
         *of(&answer, "telegram"),
         json!({ "channel": "telegram", "configured": true, "accounts": [
