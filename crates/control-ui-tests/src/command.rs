@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::bot::Bot;
+
 /// A command, and by what its answer is recognised.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -27,13 +29,18 @@ pub(crate) enum Command {
     /// Starts the gateway by this configuration, on a port that stays the same from then on.
     Start {
         config: String,
+        #[serde(default)]
+        bot: Bot,
     },
     /// Stops the gateway, and waits until it has.
     Stop {},
     /// Stops it, and starts it on the same port, by another configuration where one is given.
     Restart {
         config: Option<String>,
+        bot: Option<Bot>,
     },
+    /// What the bot has said.
+    Said {},
     /// Moves the clock of the gateway and of the terminal.
     Move {
         ms: i64,

@@ -1,6 +1,7 @@
 //! The gateway on stage: on real files, with a clock that can be moved.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use openclaw_config::Config;
 use openclaw_gateway::store::{self, Opened};
@@ -12,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::Failure;
+use crate::bot::{Bot, Played};
 use crate::clock::MovedClock;
 
 /// A gateway that runs.
@@ -20,6 +22,8 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     /// Its own service.
     pub(crate) pairing: Pairing,
+    /// The bot that it runs.
+    pub(crate) bot: Option<Arc<Played>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -40,11 +44,11 @@ pub(crate) fn service(state: &StateDir, clock: &MovedClock) -> Pairing {
 }
 
 impl Running {
-    /// Starts a gateway by a configuration, on this port of the loopback; 0 for any.
+    /// Starts a gateway by a configuration and with a bot, on this port of the loopback; 0 for any.
     pub(crate) async fn start(
         state: &StateDir,
         clock: &MovedClock,
-        config: &str,
+        (config, bot): (&str, Bot),
         port: u16,
     ) -> Result<Self, Failure> {
         // Also where the gateway and its doctor look for it.
@@ -55,20 +59,24 @@ impl Running {
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel();
         let pairing = service(state, clock);
-        let gateway = Gateway::builder(pairing.clone(), settings)
+        let bot = Played::new(bot)?;
+        let mut builder = Gateway::builder(pairing.clone(), settings)
             .listener(listener)
             .audit_log(AuditLog::new(state))
             .pair_commands(Some(state))
             .doctor(state, |_| None)
             .shutdown(async {
                 let _ = stopped.await;
-            })
-            .build();
+            });
+        if let Some(bot) = bot.clone() {
+            builder = builder.adapter(bot);
+        }
         Ok(Self {
             address,
             pairing,
+            bot,
             stop,
-            task: tokio::spawn(gateway.run()),
+            task: tokio::spawn(builder.build().run()),
         })
     }
 

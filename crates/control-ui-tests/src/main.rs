@@ -4,6 +4,7 @@
 //! It reads a command a line (`{ "id", "do", … }`), carries them out one after the other, and answers each
 //! in a line (`{ "id", "ok", … }`). It ends when there are no more.
 
+mod bot;
 mod clock;
 mod command;
 mod device;

@@ -11,6 +11,7 @@ use pairing_fs::StateDir;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::bot::Bot;
 use crate::clock::MovedClock;
 use crate::command::{self, Command, Writes};
 use crate::device::Device;
@@ -32,6 +33,7 @@ pub(crate) struct Stage {
     clock: MovedClock,
     gateway: Option<Running>,
     config: String,
+    bot: Bot,
     /// Once it is known, it stays the same.
     port: u16,
     devices: HashMap<String, Device>,
@@ -49,6 +51,7 @@ impl Stage {
             clock,
             gateway: None,
             config: String::new(),
+            bot: Bot::None,
             port: 0,
             devices: HashMap::new(),
         })
@@ -64,12 +67,19 @@ impl Stage {
     /// Does what is asked.
     pub(crate) async fn perform(&mut self, command: Command) -> Result<Value, Failure> {
         match command {
-            Command::Start { config } => self.start(config).await,
+            Command::Start { config, bot } => self.start(config, bot).await,
             Command::Stop {} => self.stop().await,
-            Command::Restart { config } => {
+            Command::Restart { config, bot } => {
                 self.stop().await?;
                 let config = config.unwrap_or_else(|| self.config.clone());
-                self.start(config).await
+                self.start(config, bot.unwrap_or(self.bot)).await
+            }
+            Command::Said {} => {
+                let bot = self
+                    .gateway
+                    .as_ref()
+                    .and_then(|running| running.bot.as_ref());
+                Ok(json!({ "said": bot.ok_or("no bot is run")?.said() }))
             }
             Command::Move { ms } => {
                 self.clock.advance(ms);
@@ -139,13 +149,14 @@ impl Stage {
         gateway::service(&self.state, &self.clock)
     }
 
-    async fn start(&mut self, config: String) -> Result<Value, Failure> {
+    async fn start(&mut self, config: String, bot: Bot) -> Result<Value, Failure> {
         if self.gateway.is_some() {
             return Err("the gateway runs already".into());
         }
-        let running = Running::start(&self.state, &self.clock, &config, self.port).await?;
+        let running = Running::start(&self.state, &self.clock, (&config, bot), self.port).await?;
         self.port = running.address.port();
         self.config = config;
+        self.bot = bot;
         self.gateway = Some(running);
         Ok(json!({
             "port": self.port,

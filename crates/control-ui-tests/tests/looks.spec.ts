@@ -20,8 +20,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       test.use({ colorScheme, contextOptions: { reducedMotion: 'reduce' }, ...size });
       test.setTimeout(120_000);
 
-      test('every view', async ({ page, stage, faults }, { project }) => {
-        faults.expect(/WebSocket connection|ERR_CONNECTION_REFUSED/);
+      test('every view', async ({ page, stage }, { project }) => {
         const picture = async (what: string) => {
           const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
           expect.soft(overflow, `${what} is wider than the screen`).toBeLessThanOrEqual(0);

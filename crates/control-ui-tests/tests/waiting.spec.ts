@@ -252,3 +252,25 @@ test('who came when no more could wait is listed', async ({ owner, stage }) => {
   await expect(owner.getByText('504')).toBeVisible();
   await expect(owner.getByRole('article')).toHaveCount(3);
 });
+
+test('who is let in is told, unless they are not to be', async ({ owner, stage }) => {
+  await stage.restart(undefined, 'heard');
+  await isLive(owner);
+  await stage.writes('555', { name: 'Zoe' });
+  await stage.writes('777', { name: 'Ann' });
+  await card(owner, 'Ann').getByRole('checkbox', { name: 'tell them' }).uncheck();
+  for (const name of ['Ann', 'Zoe']) {
+    await card(owner, name).getByRole('button', { name: `Approve ${name}` }).click();
+    await expect(toast(owner, `${name} is let in`)).toBeVisible();
+  }
+  expect(await stage.said()).toEqual([{ to: '555', text: expect.stringContaining('approved') }]);
+});
+
+test('that somebody could not be told is told', async ({ owner, stage }) => {
+  await stage.restart(undefined, 'blocked');
+  await isLive(owner);
+  await stage.writes('555', { name: 'Zoe' });
+  await card(owner, 'Zoe').getByRole('button', { name: 'Approve Zoe' }).click();
+  await expect(toast(owner, 'Zoe is let in')).toContainText('could not be told');
+  expect((await stage.stored()).allowed).toEqual(['555']);
+});

@@ -82,9 +82,20 @@ export class Stage {
     [this.origin, this.port, this.#config] = [origin, port, text];
   }
 
-  stop = () => this.#do('stop');
+  /** Has the gateway been away? */
+  wasStopped = false;
+
+  stop = () => {
+    this.wasStopped = true;
+    return this.#do('stop');
+  };
   /** The same gateway again, on its port. */
-  restart = (text?: string) => this.#do('restart', { config: text });
+  restart = (text?: string, bot?: 'none' | 'heard' | 'blocked') => {
+    this.wasStopped = true;
+    return this.#do('restart', { config: text, bot });
+  };
+  /** What the bot has said. */
+  said = async () => (await this.#do<{ said: { to: string; text: string }[] }>('said')).said;
   /** The same gateway, after it was stopped. */
   startAgain = () => this.#do('start', { config: this.#config });
   move = (ms: number) => this.#do<{ now: number }>('move', { ms });

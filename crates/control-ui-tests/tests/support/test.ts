@@ -23,6 +23,9 @@ interface Fixtures {
   another: () => Promise<Page>;
 }
 
+/** The browser says what it thinks of a gateway that is not there. */
+export const GONE = /WebSocket connection|ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED/;
+
 /** What no page may do: complain, fail, or ask anybody else. */
 export class Faults {
   #seen: string[] = [];
@@ -86,6 +89,7 @@ export const test = base.extend<Fixtures & Options>({
       faults.watch(context, () => [stage.origin]);
       await context.addInitScript(watchPolicy);
       await use(faults);
+      if (stage.wasStopped) faults.expect(GONE);
       faults.check();
     },
     { auto: true },

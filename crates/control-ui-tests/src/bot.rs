@@ -1,0 +1,87 @@
+//! A bot that is run by the gateway, and talks to nobody.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use openclaw_gateway::channels::{
+    Adapter, Inbox, Later, MessageId, Outgoing, SendError, Stop, Target,
+};
+use pairing_core::{AccountId, ChannelId};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::Failure;
+
+/// How it is with the bot.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum Bot {
+    /// None is run.
+    #[default]
+    None,
+    /// One is run.
+    Heard,
+    /// One is run, which everybody has blocked.
+    Blocked,
+}
+
+/// The bot of Telegram's default account.
+#[derive(Debug)]
+pub(crate) struct Played {
+    channel: ChannelId,
+    account: AccountId,
+    is_blocked: bool,
+    said: Mutex<Vec<Value>>,
+}
+
+impl Played {
+    /// One that is to be run, if any is.
+    pub(crate) fn new(bot: Bot) -> Result<Option<Arc<Self>>, Failure> {
+        if bot == Bot::None {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(Self {
+            channel: ChannelId::parse("telegram")?,
+            account: AccountId::parse("default")?,
+            is_blocked: bot == Bot::Blocked,
+            said: Mutex::default(),
+        })))
+    }
+
+    /// What it has said, to whom.
+    pub(crate) fn said(&self) -> Vec<Value> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.clone()
+    }
+
+    fn say(&self, to: &Target, what: &Outgoing) -> Result<MessageId, SendError> {
+        if self.is_blocked {
+            let reason = "bot was blocked by the user".to_owned();
+            return Err(SendError::Chat { reason });
+        }
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.push(json!({ "to": to.chat, "text": what.text }));
+        Ok(MessageId(said.len().to_string()))
+    }
+}
+
+impl Adapter for Played {
+    fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    fn run(self: Arc<Self>, _: Inbox, mut stop: Stop) -> Later<'static, ()> {
+        Box::pin(async move { stop.wait().await })
+    }
+
+    fn send<'a>(
+        &'a self,
+        to: &'a Target,
+        what: &'a Outgoing,
+    ) -> Later<'a, Result<MessageId, SendError>> {
+        Box::pin(async { self.say(to, what) })
+    }
+}
