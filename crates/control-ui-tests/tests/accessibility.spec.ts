@@ -37,7 +37,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
         expect.soft(await violations(page), view).toEqual([]);
       }
       await go(page, 'Pair a phone');
-      await makeCode(page, stage);
+      await makeCode(page);
       expect.soft(await violations(page), 'a setup code').toEqual([]);
     });
 

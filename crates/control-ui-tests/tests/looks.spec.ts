@@ -27,6 +27,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
           const path = join(project.outputDir, 'screens', `${what.replaceAll(' ', '-').toLowerCase()}-${name}-${colorScheme}.png`);
           await page.screenshot({ path, fullPage: true });
         };
+        /** What the documents show: the upper part of it. */
+        const show = async (file: string, height: number) => {
+          if (IMAGES === undefined) return;
+          const clip = { x: 0, y: 0, width: size.viewport.width, height };
+          await page.screenshot({ path: join(IMAGES, file), fullPage: true, clip });
+        };
         await page.goto('/');
         await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
         await picture('sign in');
@@ -40,14 +46,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
           await look(page, view);
           if (view === 'Waiting') await settled(page, 'Zoe');
           await picture(view);
-          const isDocumented = view === 'Waiting' && (name === 'desk') === (colorScheme === 'light');
-          if (IMAGES !== undefined && isDocumented) {
-            await page.screenshot({ path: join(IMAGES, name === 'desk' ? 'page-waiting.png' : 'page-phone.png') });
-          }
+          if (view === 'Waiting' && name === 'desk' && colorScheme === 'light') await show('page-waiting.png', 876);
         }
         await go(page, 'Pair a phone');
-        await makeCode(page, stage, 'Limited');
+        await makeCode(page, 'Limited');
         await picture('a setup code');
+        if (name === 'phone' && colorScheme === 'dark') await show('page-phone.png', size.viewport.height);
         await page.getByRole('button', { name: 'Cancel' }).click();
 
         await go(page, 'Devices');
