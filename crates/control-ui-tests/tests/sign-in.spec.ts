@@ -45,6 +45,24 @@ test('a link counts on a page that is open, too', async ({ page, stage }) => {
   expect(page.url()).toBe(`${stage.origin}/`);
 });
 
+test('a link of somebody else takes nobody out of the page', async ({ owner, stage }) => {
+  await owner.goto('/#token=guess');
+  await isLive(owner);
+  expect(owner.url()).toBe(`${stage.origin}/`);
+  await owner.evaluate(() => (location.hash = 'token=guess'));
+  await expect(owner).toHaveURL(`${stage.origin}/`);
+  await isLive(owner);
+});
+
+test('a link counts where what the browser holds is worth nothing any more', async ({ owner, stage }) => {
+  await owner.goto('about:blank');
+  const [browser] = (await stage.stored()).paired;
+  await stage.revokeToken(browser?.deviceId ?? '', 'operator');
+  await owner.goto(`/#token=${TOKEN}`);
+  await stage.approve(await asked(owner));
+  await isLive(owner);
+});
+
 test('nothing secret is where scripts or other programs find it', async ({ owner, context, stage }) => {
   const kept = await owner.evaluate(async () => {
     const names = (await indexedDB.databases()).map(({ name }) => name ?? '');

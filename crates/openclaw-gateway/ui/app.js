@@ -170,11 +170,11 @@ async function signOut() {
 }
 
 /** The secret out of a link: out of the address bar before anything else happens. */
-function secretOfLink() {
-	const found = new URLSearchParams(location.hash.slice(1)).get('token');
-	if (found === null) return undefined;
+function linkInAddress() {
+	const secret = new URLSearchParams(location.hash.slice(1)).get('token');
+	if (secret === null) return undefined;
 	bare();
-	return found;
+	return { secret, scopes: ['operator.admin'] };
 }
 
 /** Takes the fragment out of the address bar. */
@@ -183,8 +183,8 @@ function bare() {
 }
 
 function follow() {
-	const secret = secretOfLink();
-	if (secret !== undefined) return gateway.signIn(secret, ['operator.admin']);
+	const link = linkInAddress();
+	if (link && gateway.state.kind !== 'live') return gateway.start(link);
 	update();
 	if (isShellShown) {
 		current().view.enter?.();
@@ -198,7 +198,6 @@ function follow() {
 addEventListener('hashchange', follow);
 setInterval(() => (model.look(), update()), SECOND_MS);
 
-const secret = secretOfLink();
+const link = linkInAddress();
 if (device.whatIsMissing()) gateway.signOut();
-else if (secret !== undefined) gateway.signIn(secret, ['operator.admin']);
-else gateway.start();
+else gateway.start(link);

@@ -113,11 +113,10 @@ export class Model {
 
 	/** Reads everything that this browser may see. */
 	async read() {
-		this.#seen.clear();
-		this.#replaced.clear();
-		this.remarks = [];
+		// What came while the connection was gone is news, too.
+		const tell = this.isRead;
 		const parts = this.#readable();
-		await Promise.all(parts.map((part) => this.#readPart(part, false)));
+		await Promise.all(parts.map((part) => this.#readPart(part, tell)));
 		this.isRead = true;
 		this.listsChanged += 1;
 		this.onChange();
@@ -262,6 +261,7 @@ export class Model {
 		this.#gathering = undefined;
 		this.#stale.clear();
 		this.#seen.clear();
+		this.#replaced.clear();
 		[this.requests, this.turnedAway, this.problems, this.remarks] = [[], [], [], []];
 		[this.pendingDevices, this.paired, this.pendingNodes, this.pairedNodes, this.channels] = [[], [], [], [], []];
 		this.isRead = false;

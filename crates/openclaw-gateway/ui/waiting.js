@@ -86,7 +86,7 @@ function card(model, first) {
 	const id = `card-${first.key.replaceAll(/[^a-zA-Z0-9-]/g, (letter) => `_${letter.charCodeAt(0).toString(16)}`)}`;
 	const times = h('p', { class: 'times' });
 	const [lines, grants, options] = first.kind === 'sender' ? ofSender(model, first.request) : ofDevice(model, first);
-	const replaces = first.replaces && h('p', { class: 'warn' }, 'This took the place of another request, which asked for something else. Read it anew.');
+	const replaces = first.replaces && h('p', { class: 'warn' }, 'This took the place of an earlier request. Read it anew.');
 	const tellThem = options && h('input', { type: 'checkbox', checked: true });
 
 	const approve = button('Approve', () => approveIt(model, first, tellThem ? tellThem.checked : false), { class: 'main', 'aria-label': `Approve ${name}` });

@@ -48,6 +48,8 @@ export class Gateway {
 	#secret;
 	/** @type {string[]} */
 	#scopes = [];
+	/** @type {{ secret: string, scopes: string[] } | undefined} */
+	#link;
 	#onState;
 	#onEvent;
 
@@ -70,18 +72,30 @@ export class Gateway {
 		return Date.now() + this.skew;
 	}
 
-	/** Connects by the token that this browser holds, if it holds one. */
-	async start() {
-		const kept = await device.kept();
-		if (!kept) return this.#enter({ kind: 'signed-out' });
-		this.#scopes = kept.scopes;
-		this.#connect();
+	/**
+	 * Connects by the token that this browser holds. Only where it holds none that is good, by the secret of a
+	 * link: whoever made that, it takes nobody out of the page.
+	 *
+	 * @param {{ secret: string, scopes: string[] }} [link]
+	 */
+	async start(link) {
+		const kept = await device.kept().catch(() => this.signOut('This browser keeps nothing for pages: allow it to.'));
+		if (kept) {
+			this.#link = link;
+			this.#scopes = kept.scopes;
+			this.#connect();
+		} else if (link) {
+			this.signIn(link.secret, link.scopes);
+		} else if (this.state.kind !== 'signed-out') {
+			this.signOut();
+		}
 	}
 
 	/** Connects by the gateway's secret, and asks for these scopes. @param {string} secret @param {string[]} scopes */
 	signIn(secret, scopes) {
 		this.#secret = secret;
 		this.#scopes = scopes;
+		this.#link = undefined;
 		this.#failures = 0;
 		this.#connect();
 	}
@@ -89,6 +103,7 @@ export class Gateway {
 	/** @param {string} [message] */
 	signOut(message) {
 		this.#secret = undefined;
+		this.#link = undefined;
 		this.#drop();
 		this.#enter(message ? { kind: 'signed-out', message } : { kind: 'signed-out' });
 	}
@@ -210,6 +225,7 @@ export class Gateway {
 			this.#scopes = scopes;
 			return this.#connect();
 		}
+		this.#link = undefined;
 		this.#enter({ kind: 'live', hello });
 	}
 
@@ -237,6 +253,7 @@ export class Gateway {
 			const kept = await device.kept();
 			if (kept && kept.token !== shown) return this.#connect();
 			await device.forgetToken();
+			if (this.#link) return this.signIn(this.#link.secret, this.#link.scopes);
 			return this.signOut('The access of this browser was ended or changed. Sign in to ask for it again.');
 		}
 		if (error.code === 'UNAVAILABLE') return this.#lost(error.message);
