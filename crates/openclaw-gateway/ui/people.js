@@ -77,12 +77,13 @@ export function people(model) {
 		const [of, accountId, as] = [channels.value, accounts.value, model.listsChanged];
 		try {
 			const answer = await model.call('pairing.allowed', { channel: of, accountId });
+			// Another one may have been chosen meanwhile: that one is still to be read.
 			if (of === channels.value && accountId === accounts.value) {
 				allowed = answer;
 				sorted = answer.entries.sort((/** @type {AllowedEntry} */ a, /** @type {AllowedEntry} */ b) => (b.grantedAtMs ?? 0) - (a.grantedAtMs ?? 0));
 				trouble = '';
+				read = as;
 			}
-			read = as;
 		} catch (error) {
 			trouble = because(error);
 			read = as;
