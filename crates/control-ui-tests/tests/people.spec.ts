@@ -67,3 +67,15 @@ test('what is decided at the terminal shows', async ({ owner, stage }) => {
   await stage.disallow('555');
   await expect(owner.getByRole('button', { name: 'Revoke 555' })).toHaveCount(0);
 });
+
+test('whoever changes their mind sees the channel that they chose last', async ({ owner }) => {
+  await owner.getByRole('combobox', { name: 'Channel' }).evaluate((element) => {
+    const select = element as HTMLSelectElement;
+    // In one turn, so that the first list is on its way while the second is asked for.
+    for (const channel of ['signal', 'telegram']) {
+      select.value = channel;
+      select.dispatchEvent(new Event('change'));
+    }
+  });
+  await expect(owner.getByRole('button', { name: 'Revoke 555' })).toBeVisible();
+});
