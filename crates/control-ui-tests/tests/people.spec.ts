@@ -69,6 +69,7 @@ test('what is decided at the terminal shows', async ({ owner, stage }) => {
 });
 
 test('whoever changes their mind sees the channel that they chose last', async ({ owner }) => {
+  await expect(owner.getByRole('button', { name: 'Revoke 555' })).toBeVisible();
   await owner.getByRole('combobox', { name: 'Channel' }).evaluate((element) => {
     const select = element as HTMLSelectElement;
     // In one turn, so that the first list is on its way while the second is asked for.
