@@ -68,8 +68,11 @@ test('what is decided at the terminal shows', async ({ owner, stage }) => {
   await expect(owner.getByRole('button', { name: 'Revoke 555' })).toHaveCount(0);
 });
 
-test('whoever changes their mind sees the channel that they chose last', async ({ owner }) => {
+test('whoever changes their mind sees the channel that they chose last', async ({ owner, stage }) => {
+  // Shown because it was told: nothing else is on its way that would have the list read anew.
   await expect(owner.getByRole('button', { name: 'Revoke 555' })).toBeVisible();
+  await stage.allow('777');
+  await expect(owner.getByRole('button', { name: 'Revoke 777' })).toBeVisible();
   await owner.getByRole('combobox', { name: 'Channel' }).evaluate((element) => {
     const select = element as HTMLSelectElement;
     // In one turn, so that the first list is on its way while the second is asked for.
