@@ -72,6 +72,10 @@ pub(crate) enum Command {
     LetIn {
         request_id: String,
     },
+    RevokeToken {
+        device_id: String,
+        role: String,
+    },
     /// Decided at the terminal: about a device,
     Approve {
         request_id: String,
@@ -85,10 +89,6 @@ pub(crate) enum Command {
     },
     Remove {
         device_id: String,
-    },
-    RevokeToken {
-        device_id: String,
-        role: String,
     },
     /// or about a sender.
     ApproveSender {

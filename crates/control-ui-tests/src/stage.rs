@@ -21,8 +21,6 @@ use crate::{Failure, elsewhere, picture, seed};
 /// The gateway's token in all tests.
 const TOKEN: &str = "correct-horse-battery-staple";
 
-const STOPPED: &str = "the gateway does not run";
-
 /// Nothing takes this long; whoever waits for it is told so.
 const NEVER: Duration = Duration::from_secs(20);
 
@@ -116,12 +114,14 @@ impl Stage {
                 Ok(Value::Null)
             }
             Command::LetIn { request_id } => {
-                let running = self.gateway.as_ref().ok_or(STOPPED)?;
-                let devices = running.pairing.devices();
-                devices.approve(
-                    &RequestId::parse(&request_id)?,
-                    &Approver::terminal("owner"),
-                )?;
+                let (id, owner) = (RequestId::parse(&request_id)?, Approver::terminal("owner"));
+                self.running()?.pairing.devices().approve(&id, &owner)?;
+                Ok(Value::Null)
+            }
+            Command::RevokeToken { device_id, role } => {
+                let (id, owner) = (DeviceId::parse(&device_id)?, Approver::terminal("owner"));
+                let devices = self.running()?.pairing.devices();
+                devices.revoke(id, Role::parse(&role)?, &owner)?;
                 Ok(Value::Null)
             }
             Command::Writes(writes) => self.writes(writes),
@@ -142,6 +142,10 @@ impl Stage {
             Command::Stored { channel, account } => self.stored(&channel, &account),
             decision => self.decide(decision),
         }
+    }
+
+    fn running(&self) -> Result<&Running, Failure> {
+        Ok(self.gateway.as_ref().ok_or("the gateway does not run")?)
     }
 
     /// The service as a command has it that is run now: with nothing read yet.
@@ -167,7 +171,7 @@ impl Stage {
     }
 
     async fn stop(&mut self) -> Result<Value, Failure> {
-        let running = self.gateway.take().ok_or(STOPPED)?;
+        let running = self.gateway.take().ok_or("the gateway does not run")?;
         running.stop().await?;
         Ok(Value::Null)
     }
@@ -222,9 +226,6 @@ impl Stage {
             }
             Command::Remove { device_id } => {
                 devices.remove(DeviceId::parse(&device_id)?, &owner)?;
-            }
-            Command::RevokeToken { device_id, role } => {
-                devices.revoke(DeviceId::parse(&device_id)?, Role::parse(&role)?, &owner)?;
             }
             Command::ApproveSender { channel, code } => {
                 terminal.channel(&channel)?.approve(&code, &owner)?;

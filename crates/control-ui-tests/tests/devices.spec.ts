@@ -1,4 +1,4 @@
-import { card, confirm, dialog, expect, go, isLive, test, toast } from './support/test.ts';
+import { asked, card, confirm, dialog, expect, go, isLive, test, toast, TOKEN } from './support/test.ts';
 import type { Connect } from './support/stage.ts';
 
 const tablet: Connect = {
@@ -137,4 +137,39 @@ test('devices are found by name, kind and id', async ({ owner, stage }) => {
     await expect(owner.getByRole('article')).toHaveCount(1);
     await expect(card(owner, 'Tablet')).toBeVisible();
   }
+});
+
+test('both pages of a browser go on when one of them has its token rotated', async ({ owner, context }) => {
+  const second = await context.newPage();
+  await second.goto('/#devices');
+  await isLive(second);
+  await go(owner, 'Devices');
+  const own = owner.getByRole('article').filter({ hasText: 'this browser' });
+  await own.getByRole('button', { name: /^Rotate/ }).click();
+  await confirm(owner, 'Rotate');
+  for (const page of [owner, second]) {
+    await expect(page.getByRole('article').filter({ hasText: 'this browser' })).toContainText('rotated');
+    await isLive(page);
+  }
+});
+
+test('both pages of a browser are signed out when one is', async ({ owner, context, stage }) => {
+  const second = await context.newPage();
+  await second.goto('/');
+  await isLive(second);
+  await owner.getByRole('button', { name: 'Sign out' }).click();
+  await confirm(owner, 'Sign out');
+  for (const page of [owner, second]) await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  expect((await stage.stored()).paired).toEqual([]);
+});
+
+test('two pages that open at once are one device', async ({ context, stage }) => {
+  const pages = await Promise.all([context.newPage(), context.newPage()]);
+  await Promise.all(pages.map((page) => page.goto(`/#token=${TOKEN}`)));
+  await Promise.all(pages.map(asked));
+  const { pending } = await stage.stored();
+  expect(pending).toHaveLength(1);
+  await stage.approve(pending[0]?.requestId ?? '');
+  await Promise.all(pages.map(isLive));
+  expect((await stage.stored()).paired).toHaveLength(1);
 });
