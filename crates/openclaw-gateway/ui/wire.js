@@ -248,8 +248,11 @@ export class Gateway {
 			return;
 		}
 		if (shown !== undefined && code === 'AUTH_DEVICE_TOKEN_MISMATCH') {
+			// That the gateway closes it is no reason to try the same token again.
+			this.#drop();
 			// Another page of this browser may just have had it rotated, and be keeping the new one.
 			await new Promise((resolve) => setTimeout(resolve, 500));
+			if (this.#socket) return;
 			const kept = await device.kept();
 			if (kept && kept.token !== shown) return this.#connect();
 			await device.forgetToken();
