@@ -192,7 +192,7 @@ test('a request that has changed meanwhile is not approved', async ({ owner, sta
   await expect(replacement).toHaveCount(1);
   await expect(replacement).toContainText(more.requestId);
   await expect(replacement).toContainText('operator.admin');
-  await expect(replacement).toContainText(/place of another/);
+  await expect(replacement).toContainText(/took the place of/);
   expect((await stage.stored()).paired).toHaveLength(1);
 
   // What was shown is what is approved then.
