@@ -118,7 +118,7 @@ function deviceCard(model, device, isOwn) {
 }
 
 /** @param {Model} model @param {PairedDevice} device @param {string} name @param {boolean} isOwn */
-function tokenTable(model, { deviceId, tokens }, name, isOwn) {
+function tokenTable(model, { deviceId, tokens, connectedAtMs }, name, isOwn) {
 	const now = isOwn ? 'This is the browser that you are using: you are signed out.' : 'It is disconnected at once.';
 	/** @param {string} verb @param {Token} token @param {string} text @param {string} done */
 	const end = (verb, { role }, text, done) => {
@@ -135,7 +135,7 @@ function tokenTable(model, { deviceId, tokens }, name, isOwn) {
 	/** @param {Token} token */
 	const row = (token) => {
 		const { role, revokedAtMs, rotatedAtMs, lastUsedAtMs, scopes } = token;
-		const state = revokedAtMs !== undefined ? `revoked ${ago(model.now(), revokedAtMs)}` : lastUsedAtMs === undefined ? 'not used yet' : `used ${ago(model.now(), lastUsedAtMs)}`;
+		const state = revokedAtMs !== undefined ? `revoked ${ago(model.now(), revokedAtMs)}` : lastUsedAtMs === undefined ? (connectedAtMs === undefined ? 'not used yet' : 'no use written down yet') : `used ${ago(model.now(), lastUsedAtMs)}`;
 		const made = rotatedAtMs === undefined ? '' : `, rotated ${ago(model.now(), rotatedAtMs)}`;
 		const buttons = revokedAtMs === undefined && [
 			end('Rotate', token, isOwn ? 'This browser is given a new token, and goes on by it.' : ROTATED, 'rotated'),

@@ -1,7 +1,7 @@
 // Who may talk to the bot: the allowed senders of a channel and an account.
 
 import { because, button, code, field, fill, h, keyed, plain, portion, say, searchBox, section, toast } from './dom.js';
-import { ago, channel, count, KNOWN_CHANNELS } from './words.js';
+import { ago, byAccount, channel, count, KNOWN_CHANNELS } from './words.js';
 
 /** @import { Model } from './model.js' */
 /** @import { Allowed, AllowedEntry, View } from './types.d.ts' */
@@ -52,7 +52,7 @@ export function people(model) {
 		const { status } = await model.call('pairing.allow', { ...place, entry: who });
 		entry.value = '';
 		const undo = () => model.call('pairing.revoke', { ...place, entry: who }).then(reread);
-		if (status === 'added') toast(`${plain(who)} is let in by ${channel(place.channel)}.`, { undo });
+		if (status === 'added') toast(`${plain(who)} is let in by ${channel(place.channel)}${byAccount(place.accountId)}.`, { undo });
 		else toast(`${plain(who)} was let in before.`);
 		reread();
 	}
@@ -117,7 +117,8 @@ export function people(model) {
 	function offerChannels() {
 		const known = model.channels.map((one) => one.channel);
 		const names = known.length > 0 ? known : KNOWN_CHANNELS;
-		const busy = [...names].sort((a, b) => Number(isUsed(b)) - Number(isUsed(a)));
+		const rank = (/** @type {string} */ id) => (isUsed(id) ? 0 : 100) + (KNOWN_CHANNELS.includes(id) ? KNOWN_CHANNELS.indexOf(id) : 50);
+		const busy = [...names].sort((a, b) => rank(a) - rank(b));
 		offer(channels, busy, channel);
 	}
 

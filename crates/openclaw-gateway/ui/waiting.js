@@ -163,7 +163,7 @@ async function approveIt(model, one, notify) {
 		if (!answer) return;
 		const told = answer.notified === false ? ` They could not be told: ${plain(answer.notNotified)}.` : '';
 		const undo = () => model.call('pairing.revoke', { channel: of, accountId, entry: id });
-		return toast(`${name} is let in by ${channel(of)}.${told}`, { undo });
+		return toast(`${name} is let in by ${channel(of)}${byAccount(accountId)}.${told}`, { undo });
 	}
 	const { requestId } = one.request;
 	if (one.kind === 'device') {
