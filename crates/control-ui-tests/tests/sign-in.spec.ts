@@ -91,7 +91,7 @@ test('nothing secret is where scripts or other programs find it', async ({ owner
   });
   expect(kept.keys).toEqual([{ type: 'private', extractable: false, exported: 'no' }]);
   expect(kept.text).not.toContain(TOKEN);
-  expect(kept.local).toEqual({});
+  expect(Object.entries(kept.local)).toEqual([['openclaw', 'yes']]);
   expect(kept.session).toEqual({});
   expect(await context.cookies()).toEqual([]);
   expect(owner.url()).toBe(`${stage.origin}/`);

@@ -98,6 +98,16 @@ static PACKED: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
     FILES.iter().map(|file| pack(file).into()).collect()
 });
 
+/// What the page is made of: all of it is asked for at once, and not as one file names another.
+fn parts() -> String {
+    let parts = FILES.iter().filter_map(|file| match file.kind {
+        SCRIPT => Some(format!("<{}>; rel=modulepreload", file.path)),
+        STYLE => Some(format!("<{}>; rel=preload; as=style", file.path)),
+        _ => None,
+    });
+    parts.collect::<Vec<_>>().join(", ")
+}
+
 fn takes_gzip(asked: &HeaderMap) -> bool {
     let values = asked.get_all(header::ACCEPT_ENCODING).iter();
     let mut names = values
@@ -133,6 +143,11 @@ impl File {
             headers.insert(name, HeaderValue::from_static(value));
         }
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        if self.kind == HTML
+            && let Ok(parts) = HeaderValue::from_str(&parts())
+        {
+            headers.insert(header::LINK, parts);
+        }
         if packed.is_some() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -179,6 +194,19 @@ mod tests {
             std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
             assert_eq!(text, file.content);
         }
+    }
+
+    #[test]
+    fn all_of_it_is_asked_for_at_once() {
+        let html = File::at("/").map(|file| file.answer(&HeaderMap::new()));
+        let html = html.unwrap();
+        let parts = html.headers()[header::LINK].to_str().unwrap();
+        let is_part = |file: &&File| [SCRIPT, STYLE].contains(&file.kind);
+        for file in FILES.iter().filter(is_part) {
+            assert!(parts.contains(&format!("<{}>", file.path)), "{}", file.path);
+        }
+        let script = File::at("/ui/app.js").map(|file| file.answer(&HeaderMap::new()));
+        assert!(!script.unwrap().headers().contains_key(header::LINK));
     }
 
     #[test]

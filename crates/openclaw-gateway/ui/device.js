@@ -38,7 +38,21 @@ export function kept() {
 
 /** @param {Kept} session */
 export function keep(session) {
+	try {
+		localStorage.openclaw = 'yes';
+	} catch {
+		// It is a hint, and no more.
+	}
 	return write('session', session);
+}
+
+/** May this browser hold a token? Known at once, unlike what is in the database. */
+export function wasHere() {
+	try {
+		return 'openclaw' in localStorage;
+	} catch {
+		return true;
+	}
 }
 
 /** Forgets the token; the key stays. */

@@ -60,7 +60,7 @@ export class Gateway {
 	constructor(onState, onEvent) {
 		this.#onState = onState;
 		this.#onEvent = onEvent;
-		const again = () => this.state.kind === 'broken' && this.retry();
+		const again = () => this.state.kind === 'broken' && this.#connect();
 		addEventListener('online', again);
 		addEventListener('offline', () => this.state.kind === 'live' && this.#lost('this device is offline'));
 		document.addEventListener('visibilitychange', () => document.hidden || again());
@@ -79,6 +79,8 @@ export class Gateway {
 	 * @param {{ secret: string, scopes: string[] }} [link]
 	 */
 	async start(link) {
+		// A browser that has not been here need not wait for its own disk.
+		if (!link && !device.wasHere()) this.signOut();
 		const kept = await device.kept().catch(() => this.signOut('This browser keeps nothing for pages: allow it to.'));
 		if (kept) {
 			this.#link = link;
@@ -106,11 +108,6 @@ export class Gateway {
 		this.#link = undefined;
 		this.#drop();
 		this.#enter(message ? { kind: 'signed-out', message } : { kind: 'signed-out' });
-	}
-
-	/** Does not wait any longer. */
-	retry() {
-		this.#connect();
 	}
 
 	/**
