@@ -6,7 +6,7 @@ use gateway_protocol::device::PendingDevice;
 use gateway_protocol::event::{self, Decision, DeviceResolved};
 use pairing_core::device::{Device, DeviceRequest, RequestId};
 
-use super::{Feed, label};
+use super::{Feed, label, without};
 use crate::channels::news::News;
 
 impl Feed<'_> {
@@ -15,18 +15,10 @@ impl Feed<'_> {
         if !tell {
             return;
         }
-        for (_, gone) in before
-            .iter()
-            .filter(|(id, _)| !self.seen.devices.contains_key(*id))
-        {
+        for gone in without(&before, &self.seen.devices) {
             self.device_resolved(gone, self.device_decision(gone));
         }
-        for (_, new) in self
-            .seen
-            .devices
-            .iter()
-            .filter(|(id, _)| !before.contains_key(*id))
-        {
+        for new in without(&self.seen.devices, &before) {
             self.shared.metrics.requested("device");
             self.news(News::Asks);
             self.tell(

@@ -83,6 +83,15 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Se
     }
 }
 
+/// Those of `these` requests that `others` have not.
+fn without<'m, T>(
+    these: &'m BTreeMap<RequestId, T>,
+    others: &'m BTreeMap<RequestId, T>,
+) -> impl Iterator<Item = &'m T> {
+    let these = these.iter().filter(|(id, _)| !others.contains_key(*id));
+    these.map(|(_, request)| request)
+}
+
 struct Feed<'s> {
     shared: &'s Shared,
     viewer: Approver,

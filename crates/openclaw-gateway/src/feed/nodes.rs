@@ -6,7 +6,7 @@ use gateway_protocol::event::{self, Decision, NodeResolved};
 use gateway_protocol::node::PendingNode;
 use pairing_core::device::{Node, NodeRequest, RequestId};
 
-use super::{Feed, label};
+use super::{Feed, label, without};
 use crate::sessions::Session;
 
 impl Feed<'_> {
@@ -15,18 +15,10 @@ impl Feed<'_> {
         if !tell {
             return;
         }
-        for (_, gone) in before
-            .iter()
-            .filter(|(id, _)| !self.seen.nodes.contains_key(*id))
-        {
+        for gone in without(&before, &self.seen.nodes) {
             self.node_resolved(gone, self.node_decision(gone));
         }
-        for (_, new) in self
-            .seen
-            .nodes
-            .iter()
-            .filter(|(id, _)| !before.contains_key(*id))
-        {
+        for new in without(&self.seen.nodes, &before) {
             self.shared.metrics.requested("node");
             self.tell(
                 event::NODE_REQUESTED,
