@@ -87,16 +87,15 @@ static FILES: [File; 16] = [
     file!("/ui/words.js", SCRIPT, "words.js"),
 ];
 
-/// The files, compressed once: a phone far away gets a third of them.
-static PACKED: LazyLock<Vec<Bytes>> = LazyLock::new(|| {
-    let pack = |file: &File| {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        // Into memory, which cannot fail.
-        let packed = encoder.write_all(file.content.as_bytes());
-        packed.and_then(|()| encoder.finish()).unwrap_or_default()
-    };
-    FILES.iter().map(|file| pack(file).into()).collect()
-});
+/// What is made of a file, once.
+struct Made {
+    /// Compressed: a phone far away gets a third of it.
+    packed: Bytes,
+    /// What tells it from the same file of another version.
+    tag: Option<HeaderValue>,
+}
+
+static MADE: LazyLock<Vec<Made>> = LazyLock::new(|| FILES.iter().map(File::make).collect());
 
 /// What the page is made of: all of it is asked for at once, and not as one file names another.
 fn parts() -> String {
@@ -125,13 +124,13 @@ impl File {
 
     /// The file, or that it is the one that the browser has.
     pub(crate) fn answer(&self, asked: &HeaderMap) -> Answer {
-        let tag = self.tag();
-        let known = asked.get(header::IF_NONE_MATCH);
-        let is_known = known.is_some_and(|known| known.as_bytes() == tag.as_bytes());
-        let packed = self.packed().filter(|_| takes_gzip(asked) && !is_known);
-        let content = match &packed {
+        let made = self.made();
+        let tag = made.and_then(|made| made.tag.as_ref());
+        let is_known = tag.is_some() && asked.get(header::IF_NONE_MATCH) == tag;
+        let packed = made.filter(|_| takes_gzip(asked) && !is_known);
+        let content = match packed {
             _ if is_known => Bytes::new(),
-            Some(packed) => packed.clone(),
+            Some(made) => made.packed.clone(),
             None => Bytes::from_static(self.content.as_bytes()),
         };
         let mut answer = Response::new(Full::from(content));
@@ -151,22 +150,28 @@ impl File {
         if packed.is_some() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
-            headers.insert(header::ETAG, tag);
+        if let Some(tag) = tag {
+            headers.insert(header::ETAG, tag.clone());
         }
         answer
     }
 
-    /// The file, compressed.
-    fn packed(&self) -> Option<Bytes> {
+    fn made(&self) -> Option<&'static Made> {
         let at = FILES.iter().position(|file| file.path == self.path)?;
-        PACKED.get(at).cloned()
+        MADE.get(at)
     }
 
-    /// What tells it from the same file of another version.
-    fn tag(&self) -> String {
+    fn make(&self) -> Made {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        // Into memory, which cannot fail.
+        let packed = encoder.write_all(self.content.as_bytes());
+        let packed = packed.and_then(|()| encoder.finish()).unwrap_or_default();
         let hash = Sha256::digest(self.content);
-        format!("W/\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash[..12]))
+        let tag = format!("W/\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash[..12]));
+        Made {
+            packed: packed.into(),
+            tag: HeaderValue::from_str(&tag).ok(),
+        }
     }
 }
 
@@ -185,12 +190,11 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_a_third_of_it() {
-        let packed: usize = FILES.iter().filter_map(File::packed).map(|p| p.len()).sum();
+        let packed: usize = MADE.iter().map(|made| made.packed.len()).sum();
         assert!(packed < 40_000, "{packed} bytes");
-        for file in &FILES {
+        for (file, made) in FILES.iter().zip(MADE.iter()) {
             let mut text = String::new();
-            let packed = file.packed().unwrap();
-            let mut decoder = flate2::read::GzDecoder::new(&packed[..]);
+            let mut decoder = flate2::read::GzDecoder::new(&made.packed[..]);
             std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();
             assert_eq!(text, file.content);
         }
