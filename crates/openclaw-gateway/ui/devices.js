@@ -12,7 +12,7 @@ const FOR_GOOD = 'Its tokens are worth nothing from then on. This cannot be undo
 const ROTATED =
 	'The token that it holds is worth nothing from then on, and it is disconnected. It gets another one when it next connects with the gateway’s token. This cannot be undone.';
 
-/** @typedef {{ key: string, name: string, text: string, seen: number, device?: PairedDevice, node?: PairedNode }} Row */
+/** @typedef {{ key: string, text: string, seen: number, device?: PairedDevice, node?: PairedNode }} Row */
 
 /** @param {Model} model @returns {View} */
 export function devices(model) {
@@ -61,7 +61,6 @@ function rowOfDevice(device) {
 	const { deviceId, displayName = '', platform = '', remoteIp = '', roles } = device;
 	return {
 		key: `device ${JSON.stringify(device)}`,
-		name: called(displayName, deviceId),
 		text: [deviceId, displayName, platform, device.deviceFamily, remoteIp, ...roles].join('\n').toLowerCase(),
 		seen: device.connectedAtMs === undefined ? seen(device) : Infinity,
 		device,
@@ -73,7 +72,6 @@ function rowOfNode(node) {
 	const { nodeId, displayName = '', platform = '' } = node;
 	return {
 		key: `node ${JSON.stringify(node)}`,
-		name: called(displayName, nodeId),
 		text: [nodeId, displayName, platform, 'legacy node'].join('\n').toLowerCase(),
 		seen: node.lastConnectedAtMs ?? 0,
 		node,
@@ -91,8 +89,7 @@ function deviceCard(model, device, isOwn) {
 			: h('p', { class: 'times', 'data-at': at || undefined }, 'not seen yet');
 
 	const remove = async () => {
-		const text = isOwn ? 'This is the browser that you are using: you are signed out.' : 'It is disconnected at once.';
-		if (!(await isMeant(`Remove ${name}?`, `${text} ${FOR_GOOD}`, 'Remove'))) return;
+		if (!(await isMeant(`Remove ${name}?`, `${atOnce(isOwn)} ${FOR_GOOD}`, 'Remove'))) return;
 		await model.call('device.pair.remove', { deviceId });
 		toast(`${name} was removed.`);
 		model.stale('devices');
@@ -119,7 +116,6 @@ function deviceCard(model, device, isOwn) {
 
 /** @param {Model} model @param {PairedDevice} device @param {string} name @param {boolean} isOwn */
 function tokenTable(model, { deviceId, tokens, connectedAtMs }, name, isOwn) {
-	const now = isOwn ? 'This is the browser that you are using: you are signed out.' : 'It is disconnected at once.';
 	/** @param {string} verb @param {Token} token @param {string} text @param {string} done */
 	const end = (verb, { role }, text, done) => {
 		const what = `the ${role} token of ${name}`;
@@ -139,7 +135,7 @@ function tokenTable(model, { deviceId, tokens, connectedAtMs }, name, isOwn) {
 		const made = rotatedAtMs === undefined ? '' : `, rotated ${ago(model.now(), rotatedAtMs)}`;
 		const buttons = revokedAtMs === undefined && [
 			end('Rotate', token, isOwn ? 'This browser is given a new token, and goes on by it.' : ROTATED, 'rotated'),
-			end('Revoke', token, `${now} ${FOR_GOOD}`, 'revoked'),
+			end('Revoke', token, `${atOnce(isOwn)} ${FOR_GOOD}`, 'revoked'),
 		];
 		return table.row(h('b', {}, plain(role)), role === 'operator' && scopeNames(scopes), state + made, buttons);
 	};
@@ -189,6 +185,11 @@ async function renamed(model, name, before, rename, part) {
 	const undo = before ? () => rename(before).then(() => model.stale(part)) : undefined;
 	toast(`${name} is called ${plain(to.trim())} now.`, undo ? { undo } : {});
 	model.stale(part);
+}
+
+/** @param {boolean} isOwn */
+function atOnce(isOwn) {
+	return isOwn ? 'This is the browser that you are using: you are signed out.' : 'It is disconnected at once.';
 }
 
 /** @param {string} title @param {string} text @param {string} verb */

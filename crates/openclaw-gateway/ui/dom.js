@@ -245,6 +245,15 @@ export function field(label, control) {
 	return h('div', { class: 'field' }, h('label', { for: control.id }, label), control);
 }
 
+/** Offers these, without taking away what is chosen. @param {HTMLSelectElement} select @param {string[]} values @param {(value: string) => string} word */
+export function offer(select, values, word) {
+	const before = Array.from(select.options, (option) => option.value).join('\n');
+	if (before === values.join('\n')) return;
+	const chosen = select.value;
+	fill(select, ...values.map((value) => h('option', { value }, word(value))));
+	if (values.includes(chosen)) select.value = chosen;
+}
+
 /** A field to find by. @param {string} id @param {() => void} oninput @param {string} [placeholder] */
 export function searchBox(id, oninput, placeholder) {
 	return h('input', { type: 'search', id, oninput, autocomplete: 'off', placeholder });

@@ -1,6 +1,7 @@
 // How it is: the gateway, the store, the channels, and what the doctor finds.
 
 import { because, button, code, facts, fill, grid, h, plain, say, section } from './dom.js';
+import { isSetUp } from './model.js';
 import { channel, span } from './words.js';
 
 /** @import { Model } from './model.js' */
@@ -96,7 +97,7 @@ export function health(model) {
 			if (!element.isConnected) return;
 			if (shown !== model.channels) {
 				shown = model.channels;
-				const rows = shown.filter((one) => one.configured || one.accounts.some((account) => account.running)).flatMap(rowsOf);
+				const rows = shown.filter(isSetUp).flatMap(rowsOf);
 				fill(table.body, ...rows);
 				table.element.hidden = rows.length === 0;
 				noChannels.hidden = rows.length > 0;

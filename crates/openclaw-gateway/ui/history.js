@@ -1,7 +1,7 @@
 // What happened: the audit log.
 
-import { because, button, code, field, fill, foreign, grid, h, plain, say, searchBox, section } from './dom.js';
-import { byAccount, channel, date, KNOWN_CHANNELS, scopeNames, shortId } from './words.js';
+import { because, button, code, field, fill, foreign, grid, h, offer, plain, say, searchBox, section } from './dom.js';
+import { byAccount, channel, date, scopeNames, shortId } from './words.js';
 
 /** @import { Model } from './model.js' */
 /** @import { AuditEntry, View } from './types.d.ts' */
@@ -23,7 +23,7 @@ export function history(model) {
 	/** @type {number | undefined} */
 	let typing;
 
-	const channels = h('select', { id: 'history-channel', onchange: anew }, h('option', { value: '' }, 'all'));
+	const channels = h('select', { id: 'history-channel', onchange: anew });
 	const device = searchBox('history-device', typed, 'beginning of its id');
 	const person = searchBox('history-person', typed, 'sender or who decided');
 	const summary = h('p', { role: 'status' });
@@ -70,13 +70,7 @@ export function history(model) {
 	return {
 		element,
 		update() {
-			const known = model.channels.map((one) => one.channel);
-			const names = known.length > 0 ? known : KNOWN_CHANNELS;
-			if (channels.options.length !== names.length + 1) {
-				const chosen = channels.value;
-				fill(channels, h('option', { value: '' }, 'all'), ...names.map((name) => h('option', { value: name }, channel(name))));
-				channels.value = chosen;
-			}
+			offer(channels, ['', ...model.channelNames()], (id) => (id ? channel(id) : 'all'));
 			// Whatever is decided changes one of these.
 			const version = model.version;
 			if (read === version || reading || !model.isRead || model.gateway.state.kind !== 'live') return;

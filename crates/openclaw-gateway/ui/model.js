@@ -2,7 +2,7 @@
 
 import { because, plain } from './dom.js';
 import { NotLive } from './wire.js';
-import { called, shortId } from './words.js';
+import { called, KNOWN_CHANNELS, shortId } from './words.js';
 
 /** @import { DmRequest, PairedDevice, PairedNode, PendingDevice, PendingNode, TurnedAway, Waiting, ChannelStatus } from './types.d.ts' */
 /** @import { Gateway } from './wire.js' */
@@ -11,6 +11,11 @@ import { called, shortId } from './words.js';
 const GATHER_MS = 300;
 
 /** @typedef {'requests' | 'devices' | 'nodes' | 'channels'} Part */
+
+/** Is it in the configuration, or does it run all the same? @param {ChannelStatus} channel */
+export function isSetUp({ configured, accounts }) {
+	return configured || accounts.some((account) => account.running);
+}
 
 export class Model {
 	/** @type {DmRequest[]} */
@@ -68,6 +73,12 @@ export class Model {
 	/** Asks the gateway. @param {string} method @param {object} [params] */
 	call(method, params) {
 		return this.gateway.call(method, params);
+	}
+
+	/** The channels that there are, or else those that every gateway knows. */
+	channelNames() {
+		const known = this.channels.map((one) => one.channel);
+		return known.length > 0 ? known : [...KNOWN_CHANNELS];
 	}
 
 	/** Who decided, by a name where that is known. @param {string} by */

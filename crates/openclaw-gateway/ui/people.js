@@ -1,6 +1,7 @@
 // Who may talk to the bot: the allowed senders of a channel and an account.
 
-import { because, button, code, field, fill, h, keyed, plain, portion, say, searchBox, section, toast } from './dom.js';
+import { because, button, code, field, fill, h, keyed, offer, plain, portion, say, searchBox, section, toast } from './dom.js';
+import { isSetUp } from './model.js';
 import { ago, byAccount, channel, count, KNOWN_CHANNELS } from './words.js';
 
 /** @import { Model } from './model.js' */
@@ -115,16 +116,14 @@ export function people(model) {
 	}
 
 	function offerChannels() {
-		const known = model.channels.map((one) => one.channel);
-		const names = known.length > 0 ? known : KNOWN_CHANNELS;
 		const rank = (/** @type {string} */ id) => (isUsed(id) ? 0 : 100) + (KNOWN_CHANNELS.includes(id) ? KNOWN_CHANNELS.indexOf(id) : 50);
-		const busy = [...names].sort((a, b) => rank(a) - rank(b));
+		const busy = model.channelNames().sort((a, b) => rank(a) - rank(b));
 		offer(channels, busy, channel);
 	}
 
 	/** Is it set up? @param {string} id */
 	function isUsed(id) {
-		return model.channels.some((one) => one.channel === id && (one.configured || one.accounts.some((account) => account.running)));
+		return model.channels.some((one) => one.channel === id && isSetUp(one));
 	}
 
 	function offerAccounts() {
@@ -141,13 +140,4 @@ export function people(model) {
 	}
 
 	return { element, update };
-}
-
-/** Offers these, without taking away what is chosen. @param {HTMLSelectElement} select @param {string[]} values @param {(value: string) => string} word */
-export function offer(select, values, word) {
-	const before = Array.from(select.options, (option) => option.value).join('\n');
-	if (before === values.join('\n')) return;
-	const chosen = select.value;
-	fill(select, ...values.map((value) => h('option', { value }, word(value))));
-	if (values.includes(chosen)) select.value = chosen;
 }
