@@ -13,7 +13,7 @@ use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
 use pairing_core::{Devices, Entropy, Pairing};
 use pairing_fs::{AuditLog, StateDir, SystemEntropy};
 use tokio::net::TcpListener;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
@@ -235,6 +235,7 @@ impl GatewayBuilder {
             metrics: self.metrics,
             entropy: self.entropy,
             news: broadcast::channel(news::WAITING).0,
+            requests_read: Notify::new(),
             channels: self.channels,
             port,
             started: Instant::now(),

@@ -9,7 +9,7 @@ use pairing_core::device::Role;
 use pairing_core::{DeviceId, Entropy, EntropyError, Pairing, StoreError};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::channels::Channels;
@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) entropy: Box<dyn Entropy>,
     /// Told of requests by the feed.
     pub(crate) news: broadcast::Sender<News>,
+    /// Signalled by the feed after it has read requests again. One task may wait for it.
+    pub(crate) requests_read: Notify,
     pub(crate) channels: Channels,
     /// Other gateways on the same state, where there may be any.
     pub(crate) peers: Option<Peers>,

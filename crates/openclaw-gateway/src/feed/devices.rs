@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use gateway_protocol::device::PendingDevice;
 use gateway_protocol::event::{self, Decision, DeviceResolved};
-use pairing_core::device::{Device, DeviceRequest, RequestId};
+use pairing_core::device::{DeviceRequest, RequestId};
 
-use super::{Feed, label, without};
+use super::{Feed, label, outcome, without};
 use crate::channels::news::News;
 
 impl Feed<'_> {
@@ -16,7 +16,9 @@ impl Feed<'_> {
             return;
         }
         for gone in without(&before, &self.seen.devices) {
-            self.device_resolved(gone, self.device_decision(gone));
+            let waiting = self.seen.devices.values();
+            let decision = outcome::of_device(&self.shared.pairing, &self.viewer, waiting, gone);
+            self.device_resolved(gone, decision);
         }
         for new in without(&self.seen.devices, &before) {
             self.shared.metrics.requested("device");
@@ -26,37 +28,6 @@ impl Feed<'_> {
                 &PendingDevice::from(new),
                 |session| session.may_see_device(new.device),
             );
-        }
-    }
-
-    /// What became of a request, as the store tells: whoever decided may be another process.
-    fn device_decision(&self, gone: &DeviceRequest) -> Decision {
-        let (pairing, now) = (&self.shared.pairing, self.shared.pairing.now());
-        let mut waiting = self.seen.devices.values();
-        if waiting.any(|request| request.device == gone.device) {
-            return Decision::Superseded;
-        }
-        let paired = pairing
-            .devices()
-            .paired(&self.viewer)
-            .unwrap_or_default()
-            .paired;
-        let device = paired.iter().find(|device| device.id == gone.device);
-        let is_approved = |device: &Device| {
-            let grants = device.roles.values().map(|role| role.grant.as_ref());
-            // Where it is not written down, by another program, the time has to do.
-            let is_newer = device.approved_at > gone.asked_at;
-            grants.into_iter().any(|grant| match grant {
-                Some(grant) => grant.requested_at == Some(gone.asked_at),
-                None => is_newer,
-            })
-        };
-        if device.is_some_and(is_approved) {
-            Decision::Approved
-        } else if gone.is_expired(&pairing.limits().devices, now) {
-            Decision::Expired
-        } else {
-            Decision::Rejected
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod devices;
 mod nodes;
+pub(crate) mod outcome;
 mod senders;
 mod sessions;
 mod unsaid;
@@ -169,7 +170,11 @@ impl Feed<'_> {
     /// answer at all, nothing more is asked now.
     fn read_anew(&mut self, tell: bool) {
         let mut stale = std::mem::take(&mut self.stale);
+        let has_requests = stale.devices || !stale.channels.is_empty();
         let read = self.read_stale(&mut stale, tell);
+        if has_requests {
+            self.shared.requests_read.notify_one();
+        }
         if read.is_err() {
             self.stale.add(stale);
         }

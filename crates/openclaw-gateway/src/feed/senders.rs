@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use gateway_protocol::dm::DmRequest;
 use gateway_protocol::event::{self, Decision, DmResolved};
+use pairing_core::ChannelId;
 use pairing_core::store::PendingRequest;
-use pairing_core::{ChannelId, Pairing};
 
-use super::{Feed, Place, label};
+use super::{Feed, Place, label, outcome};
 use crate::channels::news::News;
 use crate::sessions::Session;
 
@@ -41,7 +41,7 @@ impl Feed<'_> {
                 .iter()
                 .filter(|(place, gone)| !goes_on(&now, place, gone))
             {
-                self.sender_resolved(gone, self.sender_decision(gone));
+                self.sender_resolved(gone, outcome::of_sender(&self.shared.pairing, gone));
             }
             for (_, new) in now
                 .iter()
@@ -54,17 +54,6 @@ impl Feed<'_> {
             }
         }
         self.seen.senders.extend(now);
-    }
-
-    fn sender_decision(&self, gone: &PendingRequest) -> Decision {
-        let pairing = &self.shared.pairing;
-        if is_allowed(pairing, gone) {
-            Decision::Approved
-        } else if gone.is_expired(pairing.limits(), pairing.now()) {
-            Decision::Expired
-        } else {
-            Decision::Rejected
-        }
     }
 
     fn sender_resolved(&self, gone: &PendingRequest, decision: Decision) {
@@ -87,13 +76,4 @@ fn place(request: &PendingRequest) -> Place {
         request.account.clone(),
         request.sender.clone(),
     )
-}
-
-fn is_allowed(pairing: &Pairing, request: &PendingRequest) -> bool {
-    let allowed = || {
-        let channel = pairing.channel(request.channel.as_str()).ok()?;
-        let account = channel.account(request.account.as_str()).ok()?;
-        account.is_allowed(request.sender.as_str()).ok()
-    };
-    allowed().unwrap_or(false)
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_protocol::event::Decision;
-use pairing_core::{ApproverId, Timestamp};
+use pairing_core::{Approver, ApproverId, ScopeSet, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::sleep;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::asking::{About, Asking};
 use super::decide::{GONE, button, described};
@@ -15,6 +15,7 @@ use super::notify::{Mode, Notices, Subscriber};
 use super::{Commands, LONGEST, tell};
 use crate::channels::news::News;
 use crate::channels::{Adapter, Button, Outgoing, Owners, Stop, Target};
+use crate::feed::outcome;
 
 /// How long it takes at most until what no news tells of is seen: that a code is over, that a chat can be
 /// written to again.
@@ -36,26 +37,35 @@ impl Commands {
     /// stop. What came about while nobody was looking is caught up with.
     pub(crate) async fn run(self, mut stop: Stop) {
         let mut news = self.0.shared.news.subscribe();
-        let mut missed = true;
+        // A look that has begun is finished before the stop: each notice that was sent has to be recorded.
+        self.look(true).await;
+        let mut due = interval_at(Instant::now() + EVERY, EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // What has been begun is brought to its end: what was said is to be remembered.
-            self.look(missed).await;
             let next = tokio::select! {
                 biased;
                 () = stop.wait() => return,
                 next = news.recv() => next,
-                () = sleep(EVERY) => {
-                    missed = false;
+                _ = due.tick() => {
+                    self.look(false).await;
+                    continue;
+                }
+                // After the news, which say more. Without an open notice there is nothing to correct.
+                () = self.0.shared.requests_read.notified() => {
+                    if self.has_open() {
+                        self.look(false).await;
+                    }
                     continue;
                 }
             };
-            missed = matches!(next, Err(RecvError::Lagged(_)));
+            let missed = matches!(next, Err(RecvError::Lagged(_)));
             match next {
                 Ok(news) => self.hear(news).await,
                 // What was missed can be seen.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
+            self.look(missed).await;
         }
     }
 
@@ -65,6 +75,9 @@ impl Commands {
         let Some((waiting, failed)) = self.at_store(Self::waiting).await else {
             return;
         };
+        if failed.is_none() {
+            self.settle_ended(&waiting).await;
+        }
         self.alert(&waiting, failed.is_none()).await;
         // Where something could not be read, nothing is known to be gone.
         if missed && failed.is_none() {
@@ -79,30 +92,69 @@ impl Commands {
             News::Device(request, decision) => (Asking::Device(request), decision),
             News::Sender(request, decision) => (Asking::Sender(request), decision),
         };
-        let (about, text) = match decision {
+        self.show_end(&asking, decision).await;
+    }
+
+    /// Shows in the notices about a request how it has ended, unless they show it already: a button that was
+    /// pressed has been answered with the name of the owner who pressed it.
+    async fn show_end(&self, asking: &Asking, decision: Decision) {
+        let about = asking.about();
+        if self.settled_text(&about).is_some() {
+            return;
+        }
+        let text = match decision {
             Decision::Approved | Decision::Rejected => {
-                let (by, approved) = (asking.clone(), decision == Decision::Approved);
-                let by =
-                    self.at_store(move |commands| commands.granted_by(&by).filter(|_| approved));
+                let (granted, approved) = (asking.clone(), decision == Decision::Approved);
+                let by = self
+                    .at_store(move |commands| commands.granted_by(&granted).filter(|_| approved));
                 let by = by.await.flatten();
-                (asking.about(), asking.decided(approved, by.as_ref()))
+                asking.decided(approved, by.as_ref())
             }
-            Decision::Expired => (asking.about(), format!("Expired: {}.", asking.title())),
+            Decision::Expired => format!("Expired: {}.", asking.title()),
             Decision::Superseded => {
-                let text = format!("Replaced: {} asks for something else now.", asking.title());
-                (asking.about(), text)
+                format!("Replaced: {} asks for something else now.", asking.title())
             }
-            _ => (asking.about(), format!("{}: {GONE}", asking.title())),
+            _ => format!("{}: {GONE}", asking.title()),
         };
-        // Whoever pressed a button has said so already, and by whom.
-        if !self.is_settled(&about) {
-            self.settle(&about, &text, None).await;
+        self.settle(&about, &text, None).await;
+    }
+
+    /// Shows how requests have ended that have an open notice and do not wait any more. The feed tells of most
+    /// of them; it cannot tell of a request that was made and decided between two of its readings.
+    async fn settle_ended(&self, waiting: &[Asking]) {
+        let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
+        let ended: Vec<Asking> = match self.0.open.lock() {
+            Ok(mut open) => open
+                .extract_if(|about, _| !waits.contains(about))
+                .map(|(_, asking)| asking)
+                .collect(),
+            Err(_) => return,
+        };
+        for asking in ended {
+            let (gone, others) = (asking.clone(), waiting.to_vec());
+            let decision = self.at_store(move |commands| commands.outcome(&gone, &others));
+            if let Some(decision) = decision.await {
+                self.show_end(&asking, decision).await;
+            }
         }
     }
 
-    fn is_settled(&self, about: &About) -> bool {
-        let settled = self.0.settled.lock();
-        settled.is_ok_and(|settled| settled.iter().any(|(of, _)| of == about))
+    fn outcome(&self, gone: &Asking, waiting: &[Asking]) -> Decision {
+        match gone {
+            Asking::Sender(request) => outcome::of_sender(self.pairing(), request),
+            Asking::Device(request) => {
+                let devices = waiting.iter().filter_map(|asking| match asking {
+                    Asking::Device(request) => Some(&**request),
+                    Asking::Sender(_) => None,
+                });
+                let viewer = Approver::operator("gateway", ScopeSet::admin());
+                outcome::of_device(self.pairing(), &viewer, devices, request)
+            }
+        }
+    }
+
+    fn has_open(&self) -> bool {
+        self.0.open.lock().is_ok_and(|open| !open.is_empty())
     }
 
     /// Who approved it, as it is written down.
@@ -110,8 +162,7 @@ impl Commands {
         let pairing = self.pairing();
         match asking {
             Asking::Device(request) => {
-                let viewer =
-                    pairing_core::Approver::operator("gateway", pairing_core::ScopeSet::admin());
+                let viewer = Approver::operator("gateway", ScopeSet::admin());
                 let paired = pairing.devices().paired(&viewer).ok()?.paired;
                 let device = paired
                     .into_iter()
@@ -188,6 +239,9 @@ impl Commands {
         let what = notice(asking, &about, place.adapter.can().buttons);
         match tell(&*place.adapter, &place.chat, &what).await {
             Ok(message) => {
+                if let Ok(mut open) = self.0.open.lock() {
+                    open.insert(about.clone(), asking.clone());
+                }
                 let title = asking.title();
                 self.remember_at(&*place.adapter, &place.chat, about, title, message)
                     .await;

@@ -16,7 +16,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ use super::{
 };
 use crate::shared::{Chain, Shared};
 use crate::{Interfaces, Reach, ReachError};
-use asking::About;
+use asking::{About, Asking};
 use kept::Kept;
 use notify::Notices;
 use sent::Sent;
@@ -50,6 +50,8 @@ struct Inner {
     sent: Kept<Sent>,
     notices: Kept<Notices>,
     settled: Mutex<VecDeque<(About, String)>>,
+    /// Requests for which a notice was sent and whose end is not yet shown in it. In memory only.
+    open: Mutex<HashMap<About, Asking>>,
     /// Chats in which an owner could not be told something, when that was last tried.
     unreached: Mutex<HashSet<(ChannelId, AccountId, String)>>,
 }
@@ -108,6 +110,7 @@ impl Commands {
             sent: Kept::open(file("chat-messages.json")),
             notices: Kept::open(file("device-pair-notify.json")),
             settled: Mutex::default(),
+            open: Mutex::default(),
             unreached: Mutex::default(),
         }))
     }

@@ -89,7 +89,7 @@ impl Commands {
             return;
         }
         let message = Message {
-            about,
+            about: about.clone(),
             title,
             channel: adapter.channel().clone(),
             account_id: adapter.account().clone(),
@@ -103,8 +103,12 @@ impl Commands {
             let over = sent.messages.len().saturating_sub(MOST);
             sent.messages.drain(..over);
         };
-        // What cannot be written down is in the log, and kept until the gateway ends.
+        // A failed write is logged; the record then lasts until the gateway ends.
         let _ = self.0.sent.change(remember).await;
+        // Decided while the message was being sent: whoever settled it did not know of this message yet.
+        if let Some(text) = self.settled_text(&about) {
+            self.show(&about, &text, None).await;
+        }
     }
 
     /// Shows under all messages about a request what became of it; but not under the one that is pressed,
@@ -121,6 +125,11 @@ impl Commands {
                 settled.pop_front();
             }
         }
+        self.show(about, text, but).await;
+    }
+
+    /// Replaces the recorded messages about a request with a text, but not the one that was pressed.
+    async fn show(&self, about: &About, text: &str, but: Option<(&OwnerSpoke, &Pressed)>) {
         let taken = self.take(|message| message.about == *about).await;
         for message in taken {
             let (chat, id) = message.at();
@@ -141,13 +150,7 @@ impl Commands {
 
     /// What is known of a request that does not wait any more.
     pub(super) async fn what_became_of(&self, about: &About) -> String {
-        let known = self.0.settled.lock().ok().and_then(|settled| {
-            let mut known = settled.iter().rev();
-            known
-                .find(|(of, _)| of == about)
-                .map(|(_, text)| text.clone())
-        });
-        if let Some(known) = known {
+        if let Some(known) = self.settled_text(about) {
             return known;
         }
         let sent = self.0.sent.get().await;
@@ -156,6 +159,14 @@ impl Commands {
             || GONE.to_owned(),
             |message| format!("{}: {GONE}", message.title),
         )
+    }
+
+    /// The text shown for a request that was decided lately.
+    pub(super) fn settled_text(&self, about: &About) -> Option<String> {
+        let settled = self.0.settled.lock().ok()?;
+        let mut known = settled.iter().rev();
+        let (_, text) = known.find(|(of, _)| of == about)?;
+        Some(text.clone())
     }
 
     /// Notices about what does not wait any more, though nobody has told: it was decided while the

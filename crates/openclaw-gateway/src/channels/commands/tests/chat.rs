@@ -58,6 +58,8 @@ pub(super) struct Chats {
     pub(super) shown: Mutex<Vec<Shown>>,
     /// Fails to send so many times from the message of this number on.
     pub(super) fails_from: Mutex<Option<usize>>,
+    /// While set, messages that are sent are shown, but their acknowledgement is held back.
+    pub(super) held: watch::Sender<bool>,
     changed: Notify,
 }
 
@@ -69,6 +71,7 @@ impl Chats {
             can,
             shown: Mutex::default(),
             fails_from: Mutex::default(),
+            held: watch::Sender::new(false),
             changed: Notify::new(),
         })
     }
@@ -149,7 +152,11 @@ impl Adapter for Chats {
             Ok(MessageId(number.to_string()))
         };
         self.changed.notify_waiters();
-        Box::pin(async { sent })
+        let mut held = self.held.subscribe();
+        Box::pin(async move {
+            let _ = held.wait_for(|held| !held).await;
+            sent
+        })
     }
 
     fn delete<'a>(

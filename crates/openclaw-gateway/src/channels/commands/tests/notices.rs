@@ -113,6 +113,64 @@ async fn what_was_decided_elsewhere_is_shown() {
     world.stop().await;
 }
 
+/// Row 122: the feed cannot tell of a request that was made and decided between two of its readings.
+#[tokio::test]
+async fn t122_a_request_that_the_feed_never_saw_is_shown_as_decided() {
+    let mut world = with_notices().await;
+    let owner = Approver::terminal("ann");
+    world.pause().await;
+    for (sender, decision) in [("2", "Approved by terminal:ann"), ("3", "Rejected")] {
+        let code = world.stranger(sender);
+        world.commands.look(false).await;
+        let number = world.chats.all().len() - 1;
+        let channel = world.pairing.channel("telegram").unwrap();
+        if sender == "2" {
+            channel.approve(&code, &owner).unwrap();
+        } else {
+            channel.reject(&code, &owner).unwrap();
+        }
+        // Nothing listens to the feed, so this look is all that there is.
+        world.commands.look(false).await;
+        let shown = &world.chats.all()[number];
+        let expected = format!("{decision}: telegram sender {sender}");
+        assert!(
+            shown.replaced && shown.text.starts_with(&expected),
+            "{shown:?}"
+        );
+    }
+    world.stop().await;
+}
+
+/// Row 122: a notice whose sending takes long, about a request that an owner decides meanwhile in another chat.
+#[tokio::test]
+async fn t122_a_notice_that_is_being_sent_while_its_request_is_decided_shows_the_decision() {
+    let mut world = with_notices().await;
+    world.says_in("7", "/pair notify on").await;
+    world.pause().await;
+    world.stranger("2");
+    let before = world.chats.all().len();
+    world.chats.held.send_replace(true);
+    let commands = world.commands.clone();
+    let look = tokio::spawn(async move { commands.look(false).await });
+    let sent = |shown: &[Shown]| shown.get(before).map(Shown::buttons);
+    let buttons = world.chats.until(sent).await;
+    // The same request's button, in a message of before.
+    world.presses(0, &buttons[0]).await;
+    assert!(world.is_allowed("2"));
+    world.chats.held.send_replace(false);
+    look.await.unwrap();
+    for number in before..world.chats.all().len() {
+        let shown = &world.chats.all()[number];
+        assert!(
+            shown
+                .text
+                .starts_with("Approved by telegram:1: telegram sender 2"),
+            "{shown:?}"
+        );
+    }
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn buttons_of_before_a_restart_work_and_gone_ones_are_shown_to_be() {
     let dir = tempfile::tempdir().unwrap();

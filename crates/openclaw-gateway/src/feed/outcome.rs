@@ -1,0 +1,58 @@
+//! How a request that no longer waits has ended, worked out from the store: the decision may have been made by
+//! another process, which tells nobody.
+
+use gateway_protocol::event::Decision;
+use pairing_core::device::{Device, DeviceRequest};
+use pairing_core::store::PendingRequest;
+use pairing_core::{Approver, Pairing};
+
+/// How a sender's request has ended.
+pub(crate) fn of_sender(pairing: &Pairing, gone: &PendingRequest) -> Decision {
+    if is_allowed(pairing, gone) {
+        Decision::Approved
+    } else if gone.is_expired(pairing.limits(), pairing.now()) {
+        Decision::Expired
+    } else {
+        Decision::Rejected
+    }
+}
+
+/// How a device's request has ended, given the requests of devices that still wait. Reads the list of paired
+/// devices once, unless the device has simply asked for something else.
+pub(crate) fn of_device<'r>(
+    pairing: &Pairing,
+    viewer: &Approver,
+    mut waiting: impl Iterator<Item = &'r DeviceRequest>,
+    gone: &DeviceRequest,
+) -> Decision {
+    if waiting.any(|request| request.device == gone.device) {
+        return Decision::Superseded;
+    }
+    let paired = pairing.devices().paired(viewer).unwrap_or_default().paired;
+    let device = paired.iter().find(|device| device.id == gone.device);
+    let is_approved = |device: &Device| {
+        let grants = device.roles.values().map(|role| role.grant.as_ref());
+        // The other program does not record grants, so the time of approval has to do.
+        let is_newer = device.approved_at > gone.asked_at;
+        grants.into_iter().any(|grant| match grant {
+            Some(grant) => grant.requested_at == Some(gone.asked_at),
+            None => is_newer,
+        })
+    };
+    if device.is_some_and(is_approved) {
+        Decision::Approved
+    } else if gone.is_expired(&pairing.limits().devices, pairing.now()) {
+        Decision::Expired
+    } else {
+        Decision::Rejected
+    }
+}
+
+fn is_allowed(pairing: &Pairing, request: &PendingRequest) -> bool {
+    let allowed = || {
+        let channel = pairing.channel(request.channel.as_str()).ok()?;
+        let account = channel.account(request.account.as_str()).ok()?;
+        account.is_allowed(request.sender.as_str()).ok()
+    };
+    allowed().unwrap_or(false)
+}
