@@ -118,7 +118,7 @@ fn commands() -> BTreeSet<String> {
 
 /// A request of a device.
 pub fn device_request() -> Record {
-    Record::DeviceRequest(DeviceRequest {
+    Record::from(DeviceRequest {
         id: id(),
         device: DeviceId::of(&key()),
         key: key(),
@@ -160,7 +160,7 @@ pub fn device() -> Record {
         grant: None,
         token: None,
     };
-    Record::Device(Device {
+    Record::from(Device {
         id: DeviceId::of(&key()),
         key: key(),
         info: info(),
@@ -174,7 +174,7 @@ pub fn device() -> Record {
 
 /// A pairing token.
 pub fn pairing_token() -> Record {
-    Record::PairingToken(PairingToken {
+    Record::from(PairingToken {
         hash: hash("pairing"),
         profile: SetupProfile::Limited,
         issued_at: at(0),
@@ -187,7 +187,7 @@ pub fn pairing_token() -> Record {
 
 /// A request of a legacy node.
 pub fn node_request() -> Record {
-    Record::NodeRequest(NodeRequest {
+    Record::from(NodeRequest {
         id: id(),
         node: node_id(),
         info: NodeInfo::default(),
@@ -200,7 +200,7 @@ pub fn node_request() -> Record {
 
 /// A legacy node.
 pub fn node() -> Record {
-    Record::Node(Node {
+    Record::from(Node {
         id: node_id(),
         info: NodeInfo {
             caps: vec!["camera".to_owned()],

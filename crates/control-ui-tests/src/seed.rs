@@ -73,7 +73,7 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
             last_used_at: Some(at),
         }),
     };
-    Ok(Record::Device(Device {
+    Ok(Record::from(Device {
         id: identity.id(),
         key: identity.key(),
         info: DeviceInfo {

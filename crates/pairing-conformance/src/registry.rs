@@ -186,13 +186,13 @@ pub(crate) fn node(number: u64) -> Node {
 pub(crate) fn one_of_each(number: u64) -> [Vec<Record>; 2] {
     [
         vec![
-            Record::DeviceRequest(device_request(number)),
-            Record::Device(device(number)),
-            Record::PairingToken(pairing_token(number)),
+            Record::from(device_request(number)),
+            Record::from(device(number)),
+            Record::from(pairing_token(number)),
         ],
         vec![
-            Record::NodeRequest(node_request(number)),
-            Record::Node(node(number)),
+            Record::from(node_request(number)),
+            Record::from(node(number)),
         ],
     ]
 }
@@ -243,11 +243,11 @@ pub(crate) fn least_of_each(number: u64) -> [Vec<Record>; 2] {
     };
     [
         vec![
-            Record::DeviceRequest(request),
-            Record::Device(device),
-            Record::PairingToken(token),
+            Record::from(request),
+            Record::from(device),
+            Record::from(token),
         ],
-        vec![Record::NodeRequest(asking), Record::Node(node)],
+        vec![Record::from(asking), Record::from(node)],
     ]
 }
 

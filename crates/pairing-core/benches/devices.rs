@@ -115,7 +115,7 @@ fn crowd(store: &MemoryStore, device: &Device, number: usize) {
         let Ok(key) = DeviceKey::from_bytes(bytes) else {
             continue;
         };
-        changes.push(Change::Put(Record::Device(Device {
+        changes.push(Change::Put(Record::from(Device {
             id: DeviceId::of(&key),
             key,
             ..device.clone()

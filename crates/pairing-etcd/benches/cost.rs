@@ -150,7 +150,7 @@ fn fill(store: &impl PairingStore, records: usize, at_once: usize) {
     });
     let devices = (0..records.min(MOST_DEVICES)).map(|number| {
         let key = key(number as u64);
-        Record::Device(Device {
+        Record::from(Device {
             id: DeviceId::of(&key),
             key,
             ..device.clone()

@@ -77,7 +77,7 @@ fn devices(c: &mut Criterion) {
                 token.last_used_at = Some(Timestamp::from_millis(used_at));
                 let batch = Batch {
                     conditions: Vec::new(),
-                    changes: vec![Change::Put(Record::Device(device.clone()))],
+                    changes: vec![Change::Put(Record::from(device.clone()))],
                 };
                 store.commit(&batch).unwrap();
             });

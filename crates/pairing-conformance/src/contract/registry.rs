@@ -96,13 +96,13 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
                 ..approved.clone()
             };
             device.roles.insert(role, approved);
-            let record = Record::Device(device.clone());
+            let record = Record::from(device.clone());
             write(&*store, [Change::Put(record.clone())]);
             assert_eq!(read(&*store, &record.key()), Some(record));
         }
         // Approved as a whole once more, which says nothing about when the role was.
         device.approved_at = at(77);
-        let record = Record::Device(device);
+        let record = Record::from(device);
         write(&*store, [Change::Put(record.clone())]);
         assert_eq!(read(&*store, &record.key()), Some(record));
     }
@@ -136,10 +136,7 @@ pub(crate) fn every_surface_of_a_node_survives(fixture: &Fixture) {
                 .unwrap()
                 .commands
                 .clone_from(surface);
-            let records = [
-                Record::Device(device.clone()),
-                Record::DeviceRequest(request.clone()),
-            ];
+            let records = [Record::from(device.clone()), Record::from(request.clone())];
             for record in records {
                 write(&*store, [Change::Put(record.clone())]);
                 assert_eq!(read(&*store, &record.key()), Some(record));
@@ -147,7 +144,7 @@ pub(crate) fn every_surface_of_a_node_survives(fixture: &Fixture) {
         }
         write(
             &*store,
-            [Change::Delete(Record::Device(device.clone()).key())],
+            [Change::Delete(Record::from(device.clone()).key())],
         );
     }
 }
@@ -158,10 +155,7 @@ pub(crate) fn another_request_of_a_device_takes_the_place_of_the_first(fixture: 
     for id in [1, 2] {
         device.id = request_id(id);
         node.id = request_id(id);
-        for record in [
-            Record::DeviceRequest(device.clone()),
-            Record::NodeRequest(node.clone()),
-        ] {
+        for record in [Record::from(device.clone()), Record::from(node.clone())] {
             write(&*store, [Change::Put(record.clone())]);
             assert_eq!(read(&*store, &record.key()), Some(record));
         }
@@ -173,11 +167,8 @@ pub(crate) fn another_request_of_a_device_takes_the_place_of_the_first(fixture: 
 pub(crate) fn an_approval_is_one_batch(fixture: &Fixture) {
     let store = fixture.open();
     let (request, mut token) = (device_request(1), pairing_token(1));
-    let records = [
-        Record::DeviceRequest(request),
-        Record::PairingToken(token.clone()),
-    ];
-    let device = Record::Device(device(1));
+    let records = [Record::from(request), Record::from(token.clone())];
+    let device = Record::from(device(1));
     write(&*store, put_all(&records));
     let conditions = [
         record_version(&*store, &records[0].key()),
@@ -186,15 +177,15 @@ pub(crate) fn an_approval_is_one_batch(fixture: &Fixture) {
         range_version(&*store, &Range::DeviceRequests),
     ];
     token.unclaimed.clear();
-    let token = Record::PairingToken(token);
+    let token = Record::from(token);
     let changes = [
         Change::Delete(records[0].key()),
         Change::Put(device.clone()),
         Change::Put(token.clone()),
     ];
     commit(&*store, conditions, changes).unwrap();
-    let asking = Record::NodeRequest(node_request(1));
-    let node = Record::Node(node(1));
+    let asking = Record::from(node_request(1));
+    let node = Record::from(node(1));
     write(&*store, [Change::Put(asking.clone())]);
     write(
         &*store,
@@ -212,7 +203,7 @@ pub(crate) fn an_approval_is_one_batch(fixture: &Fixture) {
     write(&*store, [Change::Put(records[0].clone())]);
     let mut other = device_request(1);
     other.id = request_id(7);
-    let other = Record::DeviceRequest(other);
+    let other = Record::from(other);
     write(&*store, [Change::Put(other.clone())]);
     assert_eq!(read(&*store, &other.key()), Some(other));
 }

@@ -45,7 +45,7 @@ fn approved_by_another(fixture: &Fixture, bot: &Bot, phone: &Phone) {
     phone.pairs(bot, &[]);
     let mut device = stored(fixture, phone);
     device.roles.get_mut(&Role::Node).unwrap().commands = None;
-    write(&*fixture.open(), [Change::Put(Record::Device(device))]);
+    write(&*fixture.open(), [Change::Put(Record::from(device))]);
 }
 
 pub(crate) fn t33_asking_for_more_commands_is_another_request(fixture: &Fixture) {

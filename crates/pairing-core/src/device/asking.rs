@@ -120,7 +120,7 @@ fn ask(
     });
     if !is_fresh {
         changes.extend(make_room(scene));
-        changes.push(Change::Put(Record::DeviceRequest(request.clone())));
+        changes.push(Change::Put(Record::from(request.clone())));
     }
     Decision {
         changes,
@@ -134,7 +134,7 @@ fn ask(
 }
 
 pub(super) fn bind(token: &PairingToken, device: DeviceId) -> Change {
-    Change::Put(Record::PairingToken(PairingToken {
+    Change::Put(Record::from(PairingToken {
         device: Some(device),
         ..token.clone()
     }))
@@ -162,7 +162,7 @@ pub(crate) fn hold(
         ..request.clone()
     };
     Decision {
-        changes: vec![Change::Put(Record::DeviceRequest(held))],
+        changes: vec![Change::Put(Record::from(held))],
         outcome: true,
     }
 }

@@ -226,7 +226,7 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
         .as_ref()
         .is_none_or(|before| before.is_worth_replacing_by(&device))
     {
-        changes.push(Change::Put(Record::Device(device)));
+        changes.push(Change::Put(Record::from(device)));
     }
     if is_first && known.request.is_some() {
         let device = connecting.device();
@@ -254,5 +254,5 @@ fn end_claim(device: &mut Device, token: &PairingToken, role: Role) -> Option<Ch
         device.pairing_token = None;
         return Some(Change::Delete(Key::PairingToken { hash: token.hash }));
     }
-    Some(Change::Put(Record::PairingToken(left)))
+    Some(Change::Put(Record::from(left)))
 }

@@ -48,13 +48,13 @@ pub(crate) fn approve(
     device.pairing_token = token.map(|token| token.hash).or(device.pairing_token);
 
     let mut changes = vec![
-        Change::Put(Record::Device(device.clone())),
+        Change::Put(Record::from(device.clone())),
         Change::Delete(Key::DeviceRequest {
             device: request.device,
         }),
     ];
     changes.extend(token.map(|token| {
-        Change::Put(Record::PairingToken(PairingToken {
+        Change::Put(Record::from(PairingToken {
             unclaimed: request.ask.roles.clone(),
             expires_at: now + limits.claim_lifetime,
             ..token.clone()
@@ -125,7 +125,7 @@ pub(crate) fn rotate(
         last_used_at: None,
     });
     Some(Decision {
-        changes: vec![Change::Put(Record::Device(rotated))],
+        changes: vec![Change::Put(Record::from(rotated))],
         outcome: Rotated {
             scopes,
             at: now,
@@ -154,7 +154,7 @@ pub(crate) fn revoke(
         last_used_at: before.and_then(|before| before.last_used_at),
     });
     Some(Decision {
-        changes: vec![Change::Put(Record::Device(revoked))],
+        changes: vec![Change::Put(Record::from(revoked))],
         outcome: now,
     })
 }

@@ -56,7 +56,7 @@ pub(crate) fn ask(
         changes: if is_fresh {
             Vec::new()
         } else {
-            vec![Change::Put(Record::NodeRequest(request.clone()))]
+            vec![Change::Put(Record::from(request.clone()))]
         },
         outcome: NodeAsked {
             is_new: same.is_none(),
@@ -94,7 +94,7 @@ pub(crate) fn approve(
     };
     Ok(Decision {
         changes: vec![
-            Change::Put(Record::Node(node.clone())),
+            Change::Put(Record::from(node.clone())),
             Change::Delete(Key::NodeRequest {
                 node: request.node.clone(),
             }),

@@ -107,7 +107,7 @@ impl Device {
             let device = request.device;
             return Some(Change::Delete(Key::DeviceRequest { device }));
         }
-        Some(Change::Put(Record::DeviceRequest(DeviceRequest {
+        Some(Change::Put(Record::from(DeviceRequest {
             ask: Ask {
                 commands: declared.clone(),
                 ..request.ask.clone()

@@ -277,7 +277,7 @@ impl Devices {
                 let mut renamed = device.clone();
                 renamed.info.display_name = Some(name.to_owned());
                 Ok(Some(Decision {
-                    changes: vec![Change::Put(Record::Device(renamed.clone()))],
+                    changes: vec![Change::Put(Record::from(renamed.clone()))],
                     outcome: renamed,
                 }))
             })?
@@ -355,7 +355,7 @@ impl Devices {
                     }
                     devices.insert(*id, device);
                 }
-                let changes = devices.into_values().map(Record::Device).map(Change::Put);
+                let changes = devices.into_values().map(Record::from).map(Change::Put);
                 Ok::<_, DeviceError>(Decision {
                     changes: changes.collect(),
                     outcome: (),

@@ -128,7 +128,7 @@ impl Nodes {
             let mut renamed = stored.clone();
             renamed.info.display_name = Some(name.to_owned());
             Decision {
-                changes: vec![Change::Put(Record::Node(renamed.clone()))],
+                changes: vec![Change::Put(Record::from(renamed.clone()))],
                 outcome: renamed,
             }
         })

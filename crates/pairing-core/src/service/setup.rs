@@ -34,7 +34,7 @@ impl Devices {
             let mut changes: Vec<_> = over
                 .map(|token| Change::Delete(Key::PairingToken { hash: token.hash }))
                 .collect();
-            changes.push(Change::Put(Record::PairingToken(token.clone())));
+            changes.push(Change::Put(Record::from(token.clone())));
             Ok::<_, DeviceError>(Decision {
                 changes,
                 outcome: (),

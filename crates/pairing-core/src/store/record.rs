@@ -8,6 +8,9 @@ use crate::dm::Metadata;
 use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId, Timestamp, Via};
 
 /// One stored record. It names itself: [`key`](Self::key) is derived, never given beside it.
+///
+/// Records of devices and nodes are boxed, so that a store with many allowed senders does not pay for the size of
+/// the largest device. `Record::from` makes a record of any kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -23,15 +26,15 @@ pub enum Record {
     /// Senders turned away at the cap.
     TurnedAway(TurnedAway),
     /// A device that waits.
-    DeviceRequest(DeviceRequest),
+    DeviceRequest(Box<DeviceRequest>),
     /// A device that has been approved.
-    Device(Device),
+    Device(Box<Device>),
     /// A short-lived token that lets a device ask.
-    PairingToken(PairingToken),
+    PairingToken(Box<PairingToken>),
     /// A legacy node that waits.
-    NodeRequest(NodeRequest),
+    NodeRequest(Box<NodeRequest>),
     /// A legacy node that has been approved.
-    Node(Node),
+    Node(Box<Node>),
 }
 
 /// An unknown sender who waits for the owner.
@@ -194,7 +197,7 @@ impl Record {
     }
 }
 
-/// The record, if it is of the kind.
+/// For each kind of record: a getter that answers `None` for other kinds, and the conversion into a record.
 macro_rules! kind {
     ($($(#[$doc:meta])* $name:ident: $kind:ident($type:ty),)*) => {
         impl Record {
@@ -206,6 +209,12 @@ macro_rules! kind {
                 }
             })*
         }
+
+        $(impl From<$type> for Record {
+            fn from(record: $type) -> Self {
+                Self::$kind(record.into())
+            }
+        })*
     };
 }
 
@@ -252,5 +261,29 @@ impl PendingRequest {
                 sender: self.sender.clone(),
             }],
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Allowed senders are the records that come by the million: their size is the size of a record.
+    #[test]
+    fn a_record_is_no_larger_than_the_kinds_that_channels_have() {
+        let largest = [
+            size_of::<PendingRequest>(),
+            size_of::<TakenCode>(),
+            size_of::<AllowEntry>(),
+            size_of::<Attempts>(),
+            size_of::<TurnedAway>(),
+        ];
+        let largest = largest.into_iter().max().unwrap();
+        assert!(
+            size_of::<Record>() <= largest + size_of::<usize>(),
+            "{} and {largest}; a device has {}",
+            size_of::<Record>(),
+            size_of::<Device>()
+        );
     }
 }

@@ -82,7 +82,7 @@ impl Entry for Device {
     }
 
     fn into_record(self) -> Record {
-        Record::Device(self)
+        Record::from(self)
     }
 
     fn of(record: &Record) -> Option<&Self> {

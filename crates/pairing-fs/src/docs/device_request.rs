@@ -82,7 +82,7 @@ impl Entry for DeviceRequest {
     fn hash_tokens(_: &mut Edit) {}
 
     fn into_record(self) -> Record {
-        Record::DeviceRequest(self)
+        Record::from(self)
     }
 
     fn of(record: &Record) -> Option<&Self> {

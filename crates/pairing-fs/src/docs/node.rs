@@ -60,7 +60,7 @@ impl Entry for NodeRequest {
     }
 
     fn into_record(self) -> Record {
-        Record::NodeRequest(self)
+        Record::from(self)
     }
 
     fn of(record: &Record) -> Option<&Self> {
@@ -115,7 +115,7 @@ impl Entry for Node {
     }
 
     fn into_record(self) -> Record {
-        Record::Node(self)
+        Record::from(self)
     }
 
     fn of(record: &Record) -> Option<&Self> {

@@ -80,7 +80,7 @@ impl Entry for PairingToken {
     }
 
     fn into_record(self) -> Record {
-        Record::PairingToken(self)
+        Record::from(self)
     }
 
     fn of(record: &Record) -> Option<&Self> {

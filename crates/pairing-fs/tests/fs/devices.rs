@@ -104,7 +104,7 @@ fn t83_a_change_hashes_every_token_and_changes_nothing_else() {
     let mut phone = state.device(PHONE);
     let node = phone.roles.get_mut(&Role::Node).unwrap();
     node.token.as_mut().unwrap().last_used_at = Some(at(1_795_354_099_000));
-    commit(&state.store, [Change::Put(Record::Device(phone.clone()))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(phone.clone()))]).unwrap();
     let expected = hashed(before).replace(
         "\"lastUsedAtMs\": 1795354074360",
         "\"lastUsedAtMs\": 1795354099000",
@@ -128,7 +128,7 @@ fn t83_a_change_hashes_every_token_and_changes_nothing_else() {
     let mut node = nodes[0].as_node().unwrap().clone();
     node.last_connected_at = Some(at(1_795_354_099_000));
     let before = state.read("nodes/paired.json");
-    commit(&state.store, [Change::Put(Record::Node(node))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(node))]).unwrap();
     let expected = hashed(before).replace(
         "\"approvedAtMs\": 1795354075815\n",
         "\"approvedAtMs\": 1795354075815,\n    \"lastConnectedAtMs\": 1795354099000\n",
@@ -212,7 +212,7 @@ fn t74_what_is_not_understood_survives_byte_for_byte() {
     let mut admin = state.device(ADMIN);
     let operator = admin.roles.get_mut(&Role::Operator).unwrap();
     operator.token.as_mut().unwrap().revoked_at = Some(at(1_795_354_100_000));
-    commit(&state.store, [Change::Put(Record::Device(admin.clone()))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(admin.clone()))]).unwrap();
     let expected = paired.replace(
         "\"rotatedAtMs\": 1795354075066",
         "\"rotatedAtMs\": 1795354075066,\n        \"revokedAtMs\": 1795354100000",
@@ -222,7 +222,7 @@ fn t74_what_is_not_understood_survives_byte_for_byte() {
     // One role more, and the janitor stays.
     let operator = admin.roles[&Role::Operator].clone();
     admin.roles.insert(Role::Node, operator);
-    commit(&state.store, [Change::Put(Record::Device(admin.clone()))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(admin.clone()))]).unwrap();
     let text = state.read("devices/paired.json");
     assert!(
         text.contains(
@@ -240,7 +240,7 @@ fn commands_stand_beside_what_that_release_writes() {
     assert_eq!(node.commands, None, "never named");
     node.commands = Some(["system.run".to_owned()].into());
     let before = hashed(state.read("devices/paired.json"));
-    commit(&state.store, [Change::Put(Record::Device(phone.clone()))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(phone.clone()))]).unwrap();
     let ours = "\"approvals\": {
       \"node\": {
         \"atMs\": 1795354073547,
@@ -254,7 +254,7 @@ fn commands_stand_beside_what_that_release_writes() {
     // Never named again: nothing but the time is left of it.
     let node = phone.roles.get_mut(&Role::Node).unwrap();
     node.commands = None;
-    commit(&state.store, [Change::Put(Record::Device(phone.clone()))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(phone.clone()))]).unwrap();
     let after = state.read("devices/paired.json");
     assert!(!after.contains("commands"));
     let approvals = ",\n    \"approvals\": {\n      \"node\": {\n        \"atMs\": 1795354073547\n      }\n    }";
@@ -263,7 +263,7 @@ fn commands_stand_beside_what_that_release_writes() {
     let mut asking = request(&state.store, ADMIN).unwrap();
     asking.ask.roles.insert(Role::Node);
     asking.ask.commands = ["system.run".to_owned()].into();
-    let record = Record::DeviceRequest(asking.clone());
+    let record = Record::from(asking.clone());
     commit(&state.store, [Change::Put(record)]).unwrap();
     let text = state.read("devices/pending.json");
     assert!(
@@ -279,7 +279,7 @@ fn a_new_request_is_written_as_that_release_writes_it() {
     let old = request(&state.store, ADMIN).unwrap();
     commit(&state.store, [Change::Delete(request_key(ADMIN))]).unwrap();
     assert_eq!(state.read("devices/pending.json"), "{}");
-    commit(&state.store, [Change::Put(Record::DeviceRequest(old))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(old))]).unwrap();
     let recorded = State::recorded().read("devices/pending.json");
     // Sets have an order of their own.
     let expected = recorded.replace(
@@ -321,7 +321,7 @@ fn records_without_roles_or_scopes_grant_nothing() {
     state.write("devices/paired.json", &text);
     let mut admin = state.device(ADMIN);
     admin.info.display_name = Some("Desk".to_owned());
-    commit(&state.store, [Change::Put(Record::Device(admin))]).unwrap();
+    commit(&state.store, [Change::Put(Record::from(admin))]).unwrap();
     let after = state.read("devices/paired.json");
     assert_eq!(
         after.replace(",\n    \"displayName\": \"Desk\"", ""),

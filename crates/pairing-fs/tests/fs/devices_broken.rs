@@ -72,7 +72,7 @@ fn t71_t72_t73_a_spoilt_file_is_an_error_that_names_it_and_stays() {
     for spoilt in ["{", "[]", "", "\n", "null", "{\"a\":1} x", "\u{feff}{}"] {
         for name in ["paired.json", "pending.json", "bootstrap.json"] {
             let state = State::recorded();
-            let admin = Record::Device(state.device(ADMIN));
+            let admin = Record::from(state.device(ADMIN));
             let path = format!("devices/{name}");
             state.write(&path, spoilt);
             let (range, key) = match name {
@@ -112,8 +112,8 @@ fn t83_everything_is_for_the_owner_alone() {
     let state = State::empty();
     let recorded = State::recorded();
     let records = [
-        Record::Device(recorded.device(PHONE)),
-        Record::DeviceRequest(request(&recorded.store, ADMIN).unwrap()),
+        Record::from(recorded.device(PHONE)),
+        Record::from(request(&recorded.store, ADMIN).unwrap()),
         all(&recorded.store, &Range::Nodes).0.remove(0),
     ];
     for record in records {

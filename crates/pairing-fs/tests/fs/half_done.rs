@@ -41,10 +41,7 @@ fn waiting() -> (State, PairingToken) {
         unclaimed: [].into(),
     };
     request.pairing_token = Some(token.hash);
-    let records = [
-        Record::DeviceRequest(request),
-        Record::PairingToken(token.clone()),
-    ];
+    let records = [Record::from(request), Record::from(token.clone())];
     commit(&state.store, records.map(Change::Put)).unwrap();
     (state, token)
 }
@@ -58,9 +55,9 @@ fn approval(state: &State, token: &PairingToken) -> Vec<Change> {
         ..token.clone()
     };
     vec![
-        Change::Put(Record::PairingToken(token)),
+        Change::Put(Record::from(token)),
         Change::Delete(request_key(ADMIN)),
-        Change::Put(Record::Device(admin)),
+        Change::Put(Record::from(admin)),
     ]
 }
 
@@ -107,7 +104,7 @@ fn t75_an_approval_has_happened_entirely_or_not_at_all() {
             assert_eq!(listed.is_empty(), approved);
             let token = &tokens(&store)[0];
             assert_eq!(!token.unclaimed.is_empty(), approved);
-            let key = Record::PairingToken(token.clone()).key();
+            let key = Record::from(token.clone()).key();
             assert_eq!(
                 record(&store, &key).unwrap().as_pairing_token(),
                 Some(token)
@@ -138,11 +135,7 @@ fn what_was_finished_by_the_next_is_written() {
         id: RequestId::parse("another").unwrap(),
         ..request(&State::recorded().store, ADMIN).unwrap()
     };
-    commit(
-        &state.store,
-        [Change::Put(Record::DeviceRequest(asked.clone()))],
-    )
-    .unwrap();
+    commit(&state.store, [Change::Put(Record::from(asked.clone()))]).unwrap();
     assert_eq!(request(&state.store, ADMIN), Some(asked));
 }
 
@@ -162,9 +155,9 @@ fn t75_a_node_is_pending_or_paired() {
                 asked_at: node.created_at,
                 refreshed_at: node.created_at,
             };
-            let asking = Record::NodeRequest(asking);
+            let asking = Record::from(asking);
             commit(&state.store, [Change::Put(asking.clone())]).unwrap();
-            let node = Record::Node(Node {
+            let node = Record::from(Node {
                 token: TokenHash::of(&SecretToken::parse("new").unwrap()),
                 ..node
             });
@@ -188,7 +181,7 @@ fn who_is_removed_is_out_before_anything_else_goes() {
         || {
             let (state, token) = waiting();
             let change = vec![
-                Change::Delete(Record::PairingToken(token).key()),
+                Change::Delete(Record::from(token).key()),
                 Change::Delete(request_key(ADMIN)),
                 Change::Delete(device_key(ADMIN)),
             ];
@@ -218,13 +211,13 @@ fn a_pairing_token_is_bound_before_the_request_is_there() {
                 &state.store,
                 [
                     Change::Delete(request_key(ADMIN)),
-                    Change::Put(Record::PairingToken(unbound)),
+                    Change::Put(Record::from(unbound)),
                 ],
             )
             .unwrap();
             let change = vec![
-                Change::Put(Record::DeviceRequest(asked)),
-                Change::Put(Record::PairingToken(token)),
+                Change::Put(Record::from(asked)),
+                Change::Put(Record::from(token)),
             ];
             (state, change)
         },

@@ -61,7 +61,7 @@ fn t4_a_token_above_the_baseline_is_no_token() {
     let role = device.roles.get_mut(&Role::Operator).unwrap();
     role.token.as_mut().unwrap().scopes = scopes(&["operator.admin"]);
     let batch = Batch {
-        changes: vec![Change::Put(Record::Device(device))],
+        changes: vec![Change::Put(Record::from(device))],
         ..Batch::default()
     };
     gateway.store.commit(&batch).unwrap();
