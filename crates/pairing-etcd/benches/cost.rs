@@ -153,7 +153,7 @@ fn fill(store: &impl PairingStore, records: usize, at_once: usize) {
         Record::from(Device {
             id: DeviceId::of(&key),
             key,
-            ..device.clone()
+            ..(*device).clone()
         })
     });
     write(store, senders, at_once);

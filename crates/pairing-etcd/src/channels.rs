@@ -6,7 +6,7 @@ use etcd_client::GetOptions;
 use pairing_core::{ChannelId, StoreError};
 
 use crate::EtcdStore;
-use crate::commit;
+use crate::answer;
 use crate::layout::{Layout, Place};
 
 impl EtcdStore {
@@ -24,7 +24,7 @@ impl EtcdStore {
                     async move { client.get(ranges.as_str(), Some(options)).await }
                 })
                 .await
-                .map_err(|error| commit::unreachable(cluster, error))?;
+                .map_err(|error| answer::unreachable(cluster, error))?;
             let keys = found.kvs().iter().map(etcd_client::KeyValue::key);
             Ok(keys
                 .filter_map(|key| channel(&follower.layout, key))

@@ -4,16 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use etcd_client::{
-    Compare, CompareOp, GetResponse, PutOptions, ResponseHeader, Txn, TxnOp, TxnOpResponse,
-    TxnResponse,
-};
+use etcd_client::{Compare, CompareOp, PutOptions, ResponseHeader, Txn, TxnOp};
 use pairing_core::StoreError;
 use pairing_core::store::{Batch, Change, Condition};
 use tokio::sync::Mutex;
 
+use crate::answer::{found, revision, signed, unreachable, unsigned};
 use crate::cluster::{CallError, Cluster, Kind};
-use crate::follow::{Follower, revision, signed, unsigned};
+use crate::follow::Follower;
 use crate::layout::Layout;
 use crate::stored;
 
@@ -185,15 +183,6 @@ async fn run(
     }))
 }
 
-/// What was found by the readings of a transaction.
-pub(crate) fn found(answer: &TxnResponse) -> impl Iterator<Item = GetResponse> + use<> {
-    let answers = answer.op_responses().into_iter();
-    answers.filter_map(|op| match op {
-        TxnOpResponse::Get(found) => Some(found),
-        _ => None,
-    })
-}
-
 fn compare(layout: &Layout, condition: &Condition) -> Compare {
     let (key, version) = match condition {
         Condition::Record(key, version) => (layout.record(key), version),
@@ -244,13 +233,6 @@ fn parts(operations: Vec<TxnOp>, comparisons: usize) -> Result<Vec<TxnOp>, Store
 fn too_large() -> StoreError {
     StoreError::Refused {
         reason: "more at once than the cluster takes".to_owned(),
-    }
-}
-
-pub(crate) fn unreachable(cluster: &Cluster, error: CallError) -> StoreError {
-    StoreError::Unreachable {
-        resource: cluster.name(),
-        source: error.into(),
     }
 }
 

@@ -11,8 +11,8 @@ use pairing_core::StoreError;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
+use crate::answer;
 use crate::cluster::{CallError, Cluster, Kind};
-use crate::commit;
 use crate::store::{EtcdStore, Inner};
 
 /// How long what a gateway said outlives it, in seconds.
@@ -84,7 +84,7 @@ impl Directory {
                         kind: Kind::NoLease,
                         ..
                     }) => lease.is_over.store(true, Ordering::Relaxed),
-                    written => return written.map_err(|error| commit::unreachable(cluster, error)),
+                    written => return written.map_err(|error| answer::unreachable(cluster, error)),
                 }
             }
             Err(StoreError::Unwritable {
@@ -104,7 +104,7 @@ impl Directory {
                 waited: wait,
                 last: "nobody knows who is there".to_owned(),
             };
-            return Err(commit::unreachable(&self.inner.follower.cluster, silence));
+            return Err(answer::unreachable(&self.inner.follower.cluster, silence));
         }
         let contents = view.read(|mirror| {
             let version = mirror.gateways_revision();
@@ -131,7 +131,7 @@ impl Held {
                 client.lease_grant(LIVES_ON, None).await
             })
             .await
-            .map_err(|error| commit::unreachable(cluster, error))?;
+            .map_err(|error| answer::unreachable(cluster, error))?;
         let lease = Lease {
             id: granted.id(),
             is_over: Arc::default(),

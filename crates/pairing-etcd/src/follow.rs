@@ -11,8 +11,8 @@ use pairing_core::StoreError;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
+use crate::answer::{self, revision, signed, unsigned};
 use crate::cluster::{CallError, Cluster, Kind};
-use crate::commit;
 use crate::layout::Layout;
 use crate::mirror::{Event, Mirror};
 use crate::view::View;
@@ -267,8 +267,8 @@ impl Follower {
                 async move { client.txn(txn).await }
             })
             .await
-            .map_err(|error| commit::unreachable(&self.cluster, error))?;
-        let mut found: Vec<_> = commit::found(&answer).collect();
+            .map_err(|error| answer::unreachable(&self.cluster, error))?;
+        let mut found: Vec<_> = answer::found(&answer).collect();
         self.view.require(found.pop().as_ref().map_or(0, revision));
         found.try_into().map_err(|_| StoreError::Unreadable {
             resource: self.cluster.name(),
@@ -316,12 +316,6 @@ fn pause_after(error: &CallError) -> Duration {
     }
 }
 
-/// The revision of the one key that was asked for; 0 where it is not there.
-pub(crate) fn revision(found: &GetResponse) -> u64 {
-    let kv = found.kvs().first();
-    kv.map_or(0, |kv| unsigned(kv.mod_revision()))
-}
-
 fn event(event: &etcd_client::Event) -> Option<Event<'_>> {
     let kv = event.kv()?;
     Some(Event {
@@ -338,13 +332,4 @@ pub(crate) fn end_of(prefix: &str) -> Vec<u8> {
         *last += 1;
     }
     end
-}
-
-/// Revisions count up from 0, in the cluster as `i64`.
-pub(crate) fn unsigned(revision: i64) -> u64 {
-    u64::try_from(revision).unwrap_or_default()
-}
-
-pub(crate) fn signed(revision: u64) -> i64 {
-    i64::try_from(revision).unwrap_or(i64::MAX)
 }

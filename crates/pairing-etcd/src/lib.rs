@@ -20,6 +20,8 @@ mod settings;
 mod stored;
 
 #[cfg(feature = "client")]
+mod answer;
+#[cfg(feature = "client")]
 mod channels;
 #[cfg(feature = "client")]
 mod cluster;

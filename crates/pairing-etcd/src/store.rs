@@ -15,9 +15,10 @@ use pairing_core::{Key, PairingStore, Range, StoreError};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
+use crate::answer::{self, revision, unsigned};
 use crate::cluster::{CallError, Cluster};
 use crate::commit::{self, Operations};
-use crate::follow::{Follower, end_of, revision, unsigned};
+use crate::follow::{Follower, end_of};
 use crate::layout::{Layout, Place};
 use crate::mirror::{self, Kept};
 use crate::settings::Settings;
@@ -284,7 +285,7 @@ impl PairingStore for EtcdStore {
                 waited: timeout,
                 last: "nobody knows what changed".to_owned(),
             };
-            commit::unreachable(&self.inner.follower.cluster, error)
+            answer::unreachable(&self.inner.follower.cluster, error)
         })
     }
 }

@@ -8,10 +8,8 @@ use std::sync::Arc;
 
 use pairing_core::StoreError;
 
+use crate::MAX_FILE_BYTES;
 use crate::error::{FileError, unwritable};
-
-/// The largest file that is read: far beyond any real one, and no danger to memory.
-pub(crate) const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// A step that changes the disk, as a [`Probe`] sees it.
 #[doc(hidden)]
@@ -118,13 +116,13 @@ pub(crate) fn read(path: &Path) -> Result<Contents, FileError> {
     };
     let mut identity = Identity::of(&file.metadata()?);
     loop {
-        if identity.size > MAX_BYTES {
+        if identity.size > MAX_FILE_BYTES {
             return Err(FileError::TooLarge {
                 found: identity.size,
             });
         }
         let mut bytes = Vec::with_capacity(usize::try_from(identity.size).unwrap_or(0) + 1);
-        (&file).take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        (&file).take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
         let after = Identity::of(&file.metadata()?);
         if after == identity {
             return Ok(Some((identity, bytes)));

@@ -43,7 +43,7 @@ pub enum FileError {
     /// More than 64 MiB.
     #[error(
         "the file has {found} bytes, at most {} are read",
-        crate::disk::MAX_BYTES
+        crate::MAX_FILE_BYTES
     )]
     TooLarge {
         /// Its size.

@@ -30,6 +30,9 @@ pub use disk::{Probe, Step};
 
 use pairing_core::{Channels, Pairing, PairingBuilder};
 
+/// The largest file that is read, in bytes: far beyond any real one, and small enough to be held in memory.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
 /// Opens the pairing state of an install: built-in channels and those it has requests of, the
 /// system's clock and randomness, the usual limits, and the audit log. Reads no file but the directory's
 /// listing.
