@@ -47,7 +47,7 @@ impl Played {
         })))
     }
 
-    /// What it has said, to whom.
+    /// The messages that it has sent, with their chats.
     pub(crate) fn said(&self) -> Vec<Value> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.clone()

@@ -49,7 +49,7 @@ pub(crate) enum Command {
     Writes(Writes),
     /// A device connects, and asks where it has to; it stays connected where it is let in.
     Connect(Connect),
-    /// Is the device connected?
+    /// Whether the device is connected.
     Alive {
         device: String,
     },
@@ -142,7 +142,7 @@ pub(crate) struct Writes {
     pub(crate) meta: BTreeMap<String, String>,
 }
 
-/// As whom a device connects.
+/// The identity with which a device connects.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Connect {

@@ -1,4 +1,4 @@
-//! Where to, as whom, with what.
+//! The settings of a connection: address, identity, credentials.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, Link, TokenKee
 /// How long a handshake takes at most, unless told otherwise.
 pub const HANDSHAKE: Duration = Duration::from_secs(15);
 
-/// A connection that is to be made: where to, as whom, with what. `Debug` shows no secret.
+/// A connection to make: its address, identity and credentials. `Debug` shows no secret.
 ///
 /// Of what it was given, it shows the gateway:
 /// 1. the token of a new setup code, alone, if there is one;

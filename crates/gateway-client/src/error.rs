@@ -94,7 +94,7 @@ impl Refused {
         }
     }
 
-    /// Does the owner have to approve first?
+    /// Whether the owner has to approve first.
     pub fn is_pairing(&self) -> bool {
         self.details.is_pairing(&self.error)
     }
@@ -104,12 +104,12 @@ impl Refused {
         self.details.code.as_deref().unwrap_or_default()
     }
 
-    /// Is it about a secret, so that trying again soon would look like guessing?
+    /// Whether it concerns a secret, so that an early retry would look like guessing.
     pub(crate) fn is_auth(&self) -> bool {
         self.code().starts_with("AUTH_")
     }
 
-    /// Is it an answer that the same client gets every time?
+    /// Whether the same client gets this answer every time.
     fn is_final(&self) -> bool {
         let message = &self.error.message;
         let wrong = [
@@ -195,7 +195,7 @@ impl ConnectError {
         refused.details.request_id.as_deref()
     }
 
-    /// Is it certain that trying again brings the same?
+    /// Whether a retry is certain to bring the same.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Url { .. } | Self::Malformed { .. } | Self::Fingerprint { .. } => true,

@@ -1,6 +1,6 @@
 //! An async client of OpenClaw's gateway: proves its key, keeps its tokens, comes back.
 //!
-//! - [`Connect`] says where to, as whom and with what; [`Connect::open`] connects once,
+//! - [`Connect`] holds the address, the identity and the credentials; [`Connect::open`] connects once,
 //!   [`Connect::keep`] for good.
 //! - [`Client`] makes calls, [`Events`] is what happens; a [`Link`] hands out both, and says what it waits
 //!   for. [`node`] serves a gateway's requests on one.

@@ -24,8 +24,8 @@ pub struct AuditParams {
     /// Devices and nodes only whose id begins like this.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Text>,
-    /// Those only where this is part of who was decided about, as a sender, or of who decided; in upper
-    /// or lower case.
+    /// Only events in which this is part of the sender's id or of the approver's; upper and lower case are
+    /// the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Text>,
 }
@@ -46,7 +46,7 @@ pub struct AuditLimitError;
 pub struct AuditEntries {
     /// The newest first.
     pub entries: Vec<AuditEntry>,
-    /// Are there more that fit?
+    /// Whether more entries match.
     pub more: bool,
     /// How many lines of the log, as far as it was read, could not be understood.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -133,7 +133,7 @@ impl From<AuditLimit> for u64 {
 }
 
 impl AuditParams {
-    /// Is this what was asked for?
+    /// Whether this entry matches the filter.
     pub fn wants(&self, event: &AuditEvent) -> bool {
         self.channel
             .as_ref()

@@ -17,7 +17,7 @@ pub struct ChannelStatuses {
 pub struct ChannelStatus {
     /// Which.
     pub channel: ChannelId,
-    /// Does the configuration name it?
+    /// Whether the configuration names it.
     #[serde(default)]
     pub configured: bool,
     /// Its accounts, by name; `default` is always one of them.
@@ -32,6 +32,6 @@ pub struct AccountStatus {
     pub account_id: AccountId,
     /// What happens to direct messages.
     pub dm_policy: DmPolicy,
-    /// Does the gateway run an adapter for it?
+    /// Whether the gateway runs an adapter for it.
     pub running: bool,
 }

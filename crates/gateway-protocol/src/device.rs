@@ -96,9 +96,9 @@ pub struct PendingDevice {
     /// What it could be asked to do as a node.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
-    /// Did it qualify for approval without asking?
+    /// Whether it qualified for approval without asking the owner.
     pub silent: bool,
-    /// Was it known when it asked?
+    /// Whether it was already known when it asked.
     pub is_repair: bool,
     /// When this was first asked, in milliseconds.
     pub ts: i64,

@@ -98,7 +98,7 @@ pub struct ApproveParams {
     /// The account it came in through; needed only where two carry the same code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
-    /// Is the sender to be told?
+    /// Whether to notify the sender.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub notify: bool,
 }

@@ -26,7 +26,7 @@ pub struct DoctorFinding {
     pub detail: String,
     /// What to do about it.
     pub advice: String,
-    /// Can `openclaw doctor --fix` mend it?
+    /// Whether `openclaw doctor --fix` can mend it.
     pub fixable: bool,
 }
 

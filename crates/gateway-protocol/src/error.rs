@@ -36,7 +36,7 @@ pub struct ErrorShape {
     /// More, by the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
-    /// May the same request succeed later?
+    /// Whether the same request may succeed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retryable: Option<bool>,
     /// When to try again, in milliseconds.

@@ -125,7 +125,7 @@ pub struct RequestFrame<'f, P> {
 pub struct Response<'f, P> {
     /// The request's.
     pub id: &'f str,
-    /// Is there a payload rather than an error?
+    /// Whether there is a payload rather than an error.
     pub ok: bool,
     /// The answer.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -52,9 +52,9 @@ pub struct NodeEntry {
     /// Since when it is connected, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_at_ms: Option<i64>,
-    /// Is it approved?
+    /// Whether it is approved.
     pub paired: bool,
-    /// Is it connected?
+    /// Whether it is connected.
     pub connected: bool,
     /// The gateway that it is connected to, where that is not the one that answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,7 +155,7 @@ pub struct InvokeResult {
     pub id: Text,
     /// The node itself.
     pub node_id: Text,
-    /// Did it do it?
+    /// Whether the node carried out the call.
     pub ok: bool,
     /// What came of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -24,11 +24,11 @@ pub struct MessageInbound {
     /// The thread in it, where there are such.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
-    /// Was it said to the bot alone?
+    /// Whether it was a direct message to the bot.
     pub is_direct: bool,
     /// What was said.
     pub text: String,
-    /// Was it longer, and has been cut?
+    /// Whether it was longer and has been cut.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
     /// When, in milliseconds.

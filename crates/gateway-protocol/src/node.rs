@@ -32,9 +32,9 @@ pub struct PendingNode {
     /// What it says about itself.
     #[serde(flatten)]
     pub info: NodeDescription,
-    /// Did it qualify for approval without asking?
+    /// Whether it qualified for approval without asking the owner.
     pub silent: bool,
-    /// Was it known when it asked?
+    /// Whether it was already known when it asked.
     pub is_repair: bool,
     /// When this was first asked, in milliseconds.
     pub ts: i64,
@@ -203,7 +203,7 @@ impl From<&NodeInfo> for NodeDescription {
 }
 
 impl ApprovedNode {
-    /// Shows a token to who is entitled to it.
+    /// Includes the token, for an entitled caller.
     pub fn new(node: &Node, token: &SecretToken) -> Self {
         Self {
             node: node.into(),
@@ -313,7 +313,7 @@ pub struct NodeRequested {
     pub status: String,
     /// What waits.
     pub request: PendingNode,
-    /// Was it made just now?
+    /// Whether it was made just now.
     pub created: bool,
 }
 
@@ -330,7 +330,7 @@ pub struct VerifyParams {
 /// The answer to `node.pair.verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// Is it the node's token?
+    /// Whether it is the node's token.
     pub ok: bool,
     /// The node, if it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -230,7 +230,7 @@ pub struct PairingDetails {
     pub auth_reason: Option<String>,
     /// The request that waits.
     pub request_id: Option<String>,
-    /// Would the device's token have done?
+    /// Whether the device's own token would have been accepted.
     pub can_retry_with_device_token: Option<bool>,
     /// What to do next, for programs.
     pub recommended_next_step: Option<String>,
@@ -247,7 +247,7 @@ impl PairingDetails {
         error.details.as_ref().and_then(read).unwrap_or_default()
     }
 
-    /// Does the owner have to approve?
+    /// Whether the owner has to approve.
     pub fn is_pairing(&self, error: &ErrorShape) -> bool {
         let coded = self.code.as_deref().map(|code| code == "PAIRING_REQUIRED");
         error.code == ErrorCode::NotPaired && coded.unwrap_or(self.request_id.is_some())

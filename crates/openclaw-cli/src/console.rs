@@ -25,7 +25,7 @@ pub struct Console<'a> {
     pub columns: Option<u16>,
     /// May the answer be coloured? `NO_COLOR` and `--no-color` say no whatever this is.
     pub color_stdout: bool,
-    /// May errors and remarks be coloured?
+    /// Whether errors and remarks may be coloured.
     pub color_stderr: bool,
     /// Reads a key as soon as it is pressed, where a person may.
     pub keys: Option<Keys>,
@@ -99,12 +99,12 @@ impl<'s, 'c> Screen<'s, 'c> {
         Self { console, plain }
     }
 
-    /// Does a person look at standard output?
+    /// Whether standard output is a terminal that a person looks at.
     pub(crate) fn has_tables(&self) -> bool {
         self.console.tables
     }
 
-    /// May a person decide by a key?
+    /// Whether a person may decide by pressing a key.
     pub(crate) fn has_keys(&self) -> bool {
         self.console.keys.is_some()
     }
@@ -119,18 +119,18 @@ impl<'s, 'c> Screen<'s, 'c> {
         write!(self.console.stdout, "\x1b[2J\x1b[H")
     }
 
-    /// Does a line of so many characters fit, as far as is known?
+    /// Whether a line of this many characters fits, as far as the width is known.
     pub(crate) fn fits(&self, characters: usize) -> bool {
         let columns = self.console.columns.filter(|columns| *columns > 0);
         columns.is_none_or(|columns| characters <= usize::from(columns))
     }
 
-    /// May the answer be coloured?
+    /// Whether the answer may be coloured.
     pub(crate) fn may_color(&self) -> bool {
         self.console.color_stdout && !self.plain
     }
 
-    /// May errors and remarks be coloured?
+    /// Whether errors and remarks may be coloured.
     pub(crate) fn may_color_remarks(&self) -> bool {
         self.console.color_stderr && !self.plain
     }

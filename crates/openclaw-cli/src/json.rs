@@ -54,7 +54,7 @@ pub(crate) struct Decided<'a> {
     pub(crate) status: &'static str,
     pub(crate) id: &'a SenderId,
     pub(crate) code: PairingCode,
-    /// Has the sender been told, where that was asked for?
+    /// Whether the sender was notified; present only where that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notified: Option<bool>,
 }
@@ -217,7 +217,7 @@ impl<'a> From<&'a Node> for NodeState<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Issued<'a> {
-    /// Holds a secret; shown to who asked for it.
+    /// Holds a secret; printed only on request.
     pub(crate) setup_code: &'a str,
     pub(crate) gateway_url: &'a GatewayUrl,
     /// Where the URL was found.

@@ -62,7 +62,7 @@ pub struct Environment<'a> {
     pub clock: &'a Arc<dyn Clock>,
     /// Randomness: for codes, tokens and identities, and for how long to wait before trying again.
     pub entropy: &'a Arc<dyn Entropy>,
-    /// Is the configured gateway looked for?
+    /// Whether to look for the configured gateway.
     pub probe: bool,
     /// Waits until the program is told to stop.
     pub stop: &'a dyn Fn() -> Stop,

@@ -120,7 +120,7 @@ struct Telling<'t, 's, 'c> {
     url: GatewayUrl,
     device: String,
     json: bool,
-    /// Is the gateway shown a secret that it shares with its owner?
+    /// Whether a secret that the gateway shares with its owner is sent to it.
     showed: bool,
     /// Turns for as long as the owner has not approved.
     waiting: Option<Box<dyn std::any::Any>>,

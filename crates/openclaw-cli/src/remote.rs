@@ -202,7 +202,7 @@ fn names_itself(target: &Target) -> bool {
 struct Own {
     identity: Arc<Identity>,
     keeper: Keeper,
-    /// May it ask the owner for more than it has?
+    /// Whether it may ask the owner for more than it has.
     asks: bool,
 }
 

@@ -18,7 +18,7 @@ pub(crate) struct Target {
     pub(crate) shared: Shared,
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) origin: Origin,
-    /// Is it where the gateway of this machine listens?
+    /// Whether this is the address on which this machine's gateway listens.
     pub(crate) is_local: bool,
 }
 
@@ -52,7 +52,7 @@ impl Shared {
 }
 
 impl Target {
-    /// Does the gateway run on this machine, as far as its address tells?
+    /// Whether the gateway runs on this machine, as far as its address tells.
     pub(crate) fn is_here(&self) -> bool {
         self.url.is_loopback()
     }

@@ -12,7 +12,7 @@ use crate::{Secret, slip};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Account {
-    /// Does it run?
+    /// Whether it is enabled.
     pub enabled: Option<bool>,
     /// What happens to direct messages.
     pub dm_policy: Option<DmPolicy>,
@@ -24,7 +24,7 @@ pub struct Account {
     pub pairing_reply: Option<PairingReply>,
     /// How long a stranger who asks again is not listened to; twice as long each time.
     pub pairing_backoff: Option<Duration>,
-    /// Is the message by which a stranger asked handed over once they are approved?
+    /// Whether the stranger's first message is delivered once they are approved.
     pub hand_over_first: Option<bool>,
     /// The bot's token.
     pub bot_token: Option<Secret>,

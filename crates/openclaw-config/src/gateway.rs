@@ -3,11 +3,11 @@
 use crate::read::{Reader, Section};
 use crate::{GatewayLimits, Secret};
 
-/// The gateway: where it listens, and whom it believes.
+/// The gateway: its addresses, and the proxies and secrets that it trusts.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Gateway {
-    /// Does it run here, or is it elsewhere?
+    /// Whether the gateway runs on this machine or elsewhere.
     pub mode: Mode,
     /// The port it listens on.
     pub port: u16,
@@ -94,7 +94,7 @@ pub struct ControlUi {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Tls {
-    /// Is there any?
+    /// Whether TLS is enabled.
     pub enabled: bool,
     /// The certificate's file.
     pub cert_path: Option<String>,

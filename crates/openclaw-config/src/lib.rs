@@ -57,7 +57,7 @@ pub struct Config {
     pub device_pair: DevicePair,
     /// Owners in chats: who may give the bot commands, as it is written (`telegram:12345`).
     pub owner_allow_from: Vec<String>,
-    /// Are owners told of every request in their chats?
+    /// Whether owners are notified of every request in their chats.
     pub notify_owners: bool,
     channels: Channels,
     slips: Vec<Slip>,
@@ -68,7 +68,7 @@ pub struct Config {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct DevicePair {
-    /// May setup codes be issued?
+    /// Whether setup codes may be issued.
     pub enabled: bool,
     /// The address that setup codes carry, where it is not the gateway's own.
     pub public_url: Option<String>,

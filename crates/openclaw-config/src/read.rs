@@ -164,7 +164,7 @@ impl<'n> Section<'n> {
         member.is_some()
     }
 
-    /// Is there a value that is not blank?
+    /// Whether there is a value that is not blank.
     pub(crate) fn has(&self, key: &str) -> bool {
         let value = self.last(key).map(|member| &member.node.value);
         value.is_some_and(|value| !matches!(value, Value::Text(text) if text.trim().is_empty()))

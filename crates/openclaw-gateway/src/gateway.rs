@@ -97,8 +97,8 @@ impl GatewayBuilder {
         }
     }
 
-    /// Answers a method of one's own, for those whom `access` names. One of the gateway's own of that
-    /// name is replaced.
+    /// Adds a method of the embedder's, for callers that have `access`. It replaces a built-in method of the
+    /// same name.
     pub fn method<F>(
         mut self,
         name: &str,

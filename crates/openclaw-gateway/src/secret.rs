@@ -117,7 +117,7 @@ impl SharedSecret {
         Self(Asked::Nothing)
     }
 
-    /// Does it ask for nothing?
+    /// Whether no secret is required.
     pub fn is_open(&self) -> bool {
         matches!(self.0, Asked::Nothing)
     }

@@ -124,7 +124,7 @@ impl Session {
         }
     }
 
-    /// As whom it decides.
+    /// The approver in whose name it decides.
     pub(crate) fn approver(&self) -> Approver {
         match &self.who {
             Who::Device(device) => Approver::device(device),
@@ -139,28 +139,28 @@ impl Session {
         }
     }
 
-    /// May it know of what concerns this device?
+    /// Whether it may learn what concerns this device.
     pub(crate) fn may_see_device(&self, id: DeviceId) -> bool {
         self.scopes().allows(Scope::PAIRING)
             && (self.sees_all() || self.device().is_some_and(|own| own.id() == id))
     }
 
-    /// May it know of legacy nodes?
+    /// Whether it may see legacy nodes.
     pub(crate) fn may_see_nodes(&self) -> bool {
         self.scopes().allows(Scope::PAIRING) && self.sees_all()
     }
 
-    /// May it know of senders?
+    /// Whether it may see senders.
     pub(crate) fn may_see_senders(&self) -> bool {
         self.scopes().allows(Scope::PAIRING)
     }
 
-    /// May it read what people write to the bot?
+    /// Whether it may read the messages that people write to the bot.
     pub(crate) fn may_read_messages(&self) -> bool {
         self.role() == Role::Operator && self.scopes().allows("operator.read")
     }
 
-    /// May it know who is connected?
+    /// Whether it may see the list of connections.
     pub(crate) fn may_see_presence(&self) -> bool {
         self.scopes().allows("operator.read")
     }
@@ -170,7 +170,7 @@ impl Session {
         self.device().is_none() || self.scopes().allows(Scope::ADMIN)
     }
 
-    /// Does what it may do still hold, and is it there?
+    /// Whether its permissions still hold and it is still connected.
     pub(crate) fn is_live(&self) -> bool {
         !self.ended.load(Ordering::SeqCst)
     }
@@ -291,7 +291,7 @@ pub(crate) fn cut(text: &str) -> String {
 pub(crate) struct Sessions {
     inner: Mutex<Inner>,
     numbers: AtomicU64,
-    /// Counts changes of who is there.
+    /// Counts connects and disconnects.
     version: AtomicU64,
     /// Somebody came or went.
     pub(crate) changed: Notify,
@@ -422,7 +422,7 @@ impl Sessions {
         }
     }
 
-    /// Is anybody there who is entitled?
+    /// Whether any entitled session is connected.
     pub(crate) fn any(&self, is_entitled: impl Fn(&Session) -> bool) -> bool {
         self.inner()
             .all

@@ -54,7 +54,7 @@ pub(crate) struct Shared {
     pub(crate) store_kind: Option<&'static str>,
 }
 
-/// Shown of who is connected: the newest.
+/// Maximum number of connections in the presence list; the newest are kept.
 const MOST_PRESENT: usize = 100;
 
 impl Shared {
@@ -90,7 +90,7 @@ impl Shared {
         }
     }
 
-    /// The gateway, and everybody; or for who may not know that, only the viewer.
+    /// The gateway and all connections; a viewer without that right gets its own only.
     pub(crate) fn presence(&self, viewer: &Session) -> Vec<Presence> {
         let all = if viewer.may_see_presence() {
             self.sessions.all()
@@ -181,7 +181,7 @@ impl Shared {
         self.store.note(failure, self.pairing.now());
     }
 
-    /// May this session still do what it was approved for?
+    /// Whether this session may still do what it was approved for.
     pub(crate) fn vouches_for(&self, session: &Session) -> bool {
         session.device().is_none() || self.store.vouches(self.pairing.now())
     }

@@ -27,7 +27,7 @@ impl StoreHealth {
         }
     }
 
-    /// Could the store be read when that was last tried?
+    /// Whether the last attempt to read the store succeeded.
     pub(crate) fn is_well(&self) -> bool {
         self.fails_since.load(Ordering::Relaxed) == WELL
     }

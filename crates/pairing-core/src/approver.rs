@@ -105,12 +105,12 @@ impl Approver {
         self.device
     }
 
-    /// Is this the device itself, authenticated by its own token of that role?
+    /// Whether this is the device itself, authenticated by its own token for that role.
     pub(crate) fn is_own_token(&self, device: DeviceId, role: Role) -> bool {
         self.device == Some(device) && self.own_token == Some(role)
     }
 
-    /// May this approver see and decide what concerns a device at all?
+    /// Whether this approver may see and decide anything about a device.
     pub(crate) fn may_decide_about(&self, device: DeviceId) -> bool {
         let itself = self.device.is_none_or(|acting| acting == device);
         itself || self.scopes.allows(Scope::ADMIN)
@@ -150,7 +150,7 @@ impl Approver {
         &self.scopes
     }
 
-    /// Do wrong codes lock this approver out?
+    /// Whether wrong codes lock this approver out.
     pub(crate) fn can_be_locked_out(&self) -> bool {
         self.via != Via::Terminal
     }

@@ -20,7 +20,7 @@ pub struct AuditEvent {
     pub by: ApproverId,
     /// The way the decision came in.
     pub via: Via,
-    /// About whom.
+    /// The sender, device or node that was decided about.
     #[serde(flatten)]
     pub subject: AuditSubject,
     /// The request that was answered.
@@ -60,7 +60,7 @@ pub enum AuditAction {
     Issued,
 }
 
-/// About whom was decided.
+/// The sender, device or node that was decided about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all_fields = "camelCase", untagged)]
 #[non_exhaustive]
@@ -127,7 +127,7 @@ impl AuditEvent {
     }
 }
 
-/// An event as it was written down: nothing is sure yet about whom it is.
+/// An event as it was written down, before its subject has been checked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Written {
@@ -149,7 +149,7 @@ struct Written {
 
 /// What was written down is about nobody, or about several at once.
 #[derive(Debug, thiserror::Error)]
-#[error("it is not told about whom was decided")]
+#[error("the event names no subject, or several")]
 struct NoSubject;
 
 impl TryFrom<Written> for AuditEvent {

@@ -109,7 +109,7 @@ impl AccountId {
         &self.0
     }
 
-    /// Is this the account that a channel has unless told otherwise?
+    /// Whether this is the default account of a channel.
     pub fn is_default(&self) -> bool {
         &*self.0 == "default"
     }

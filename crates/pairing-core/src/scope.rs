@@ -63,7 +63,7 @@ impl ScopeSet {
         Self::of(&[Scope::ADMIN])
     }
 
-    /// Does holding this set allow what needs `scope`?
+    /// Whether this set allows what needs `scope`.
     ///
     /// `operator.admin` implies everything, `operator.write` implies `operator.read`; nothing else
     /// implies anything.
@@ -72,7 +72,7 @@ impl ScopeSet {
         holds(scope) || holds(Scope::ADMIN) || (scope == Scope::READ && holds(Scope::WRITE))
     }
 
-    /// Are all scopes of `other` allowed by this set?
+    /// Whether this set allows every scope of `other`.
     pub fn covers(&self, other: &Self) -> bool {
         other.0.iter().all(|scope| self.allows(scope.as_str()))
     }
@@ -88,7 +88,7 @@ impl ScopeSet {
         self.0.union(&other.0).cloned().collect()
     }
 
-    /// Is nothing allowed?
+    /// Whether nothing is allowed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

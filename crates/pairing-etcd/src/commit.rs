@@ -90,7 +90,7 @@ pub(crate) async fn commit(
     }
 }
 
-/// Do the conditions hold now?
+/// Whether the conditions hold now.
 async fn check(
     Follower {
         cluster, layout, ..

@@ -53,7 +53,7 @@ struct Held {
 #[derive(Debug, Clone)]
 struct Lease {
     id: i64,
-    /// Has it ended, or may it have?
+    /// Whether it has ended, or may have.
     is_over: Arc<AtomicBool>,
 }
 

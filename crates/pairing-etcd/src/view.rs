@@ -18,7 +18,7 @@ pub(crate) struct View {
     mirror: RwLock<Option<Mirror>>,
     state: Mutex<State>,
     changed: Condvar,
-    /// The same for who may not block.
+    /// The same, for callers that may not block.
     moved: Notify,
     grace: Duration,
 }
@@ -37,7 +37,7 @@ struct State {
     required: u64,
     /// When a majority last said that there was nothing newer.
     confirmed: Option<Instant>,
-    /// Does the cluster not answer?
+    /// Whether the cluster does not answer.
     is_down: bool,
 }
 
@@ -46,20 +46,20 @@ struct State {
 pub(crate) enum Currency {
     /// The mirror: it was confirmed a moment ago.
     Current,
-    /// The cluster; or the mirror, for who was approved, while that does not answer.
+    /// The cluster; while it does not answer, the mirror for senders that were approved.
     Grace {
-        /// Was it tried in vain already?
+        /// Whether an attempt has already failed.
         is_down: bool,
     },
     /// The cluster alone.
     Stale {
-        /// Was it tried in vain already?
+        /// Whether an attempt has already failed.
         is_down: bool,
     },
 }
 
 impl Currency {
-    /// Was the cluster asked in vain?
+    /// Whether the cluster was asked and did not answer.
     pub(crate) fn is_down(self) -> bool {
         match self {
             Self::Current => false,

@@ -124,7 +124,7 @@ impl<D> State<D> {
         content.map_err(|error| unreadable(path, error.clone()))
     }
 
-    /// Is there no such file?
+    /// Whether the file does not exist.
     pub(crate) fn is_missing(&self) -> bool {
         self.missing
     }

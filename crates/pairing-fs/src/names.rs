@@ -52,7 +52,7 @@ fn sanitised(account: &AccountId) -> String {
         .replace([':', '*', '?', '"', '<', '>', '|'], "_")
 }
 
-/// Could this name be read as another channel's or account's?
+/// Whether this name could be read as another channel's or account's.
 ///
 /// `a-b` + `c` and `a` + `b-c` have one name, and so have the accounts `x:y` and `x_y`.
 pub(crate) fn is_contested<'c>(

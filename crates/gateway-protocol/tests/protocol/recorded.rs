@@ -132,7 +132,7 @@ fn hello(sent: &Value) {
     );
 }
 
-/// Is all of `part` in `whole`?
+/// Whether all of `part` is in `whole`.
 fn contains(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => part

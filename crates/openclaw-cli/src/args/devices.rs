@@ -24,7 +24,7 @@ pub(crate) enum DevicesCommand {
 }
 
 impl DevicesCommand {
-    /// What it needs of a gateway. What may be approved or ended is bounded by the scopes of who decides:
+    /// The scopes that it needs from a gateway. The scopes of the approver bound what may be approved or ended;
     /// the owner has all of them.
     pub(crate) fn purpose(&self, by_key: bool) -> Purpose {
         let (needs, decides): (&[_], _) = match self {

@@ -54,7 +54,7 @@ impl GatewayCommand {
     /// What it needs of a gateway.
     pub(crate) fn purpose(&self) -> Purpose {
         let scopes: &[_] = match self {
-            // What waits, is told to who decides about it.
+            // Pending requests are shown only to callers that may decide about them.
             Self::Status => &[Scope::READ, Scope::PAIRING],
             _ => &[Scope::READ],
         };

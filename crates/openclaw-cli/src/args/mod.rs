@@ -117,7 +117,7 @@ impl PairingCommand {
         }
     }
 
-    /// Would it decide wrongly under another configuration than the owner's?
+    /// Whether it would decide wrongly under another configuration than the owner's.
     pub(crate) fn needs_config(&self) -> bool {
         matches!(self, Self::Request(..))
     }
@@ -133,9 +133,9 @@ pub(crate) enum AllowedCommand {
 #[derive(Clone, Copy)]
 pub(crate) struct Approving {
     pub(crate) code: PairingCode,
-    /// Is the sender told?
+    /// Whether to notify the sender.
     pub(crate) notify: bool,
-    /// Are they made the first owner?
+    /// Whether to make the sender the first owner.
     pub(crate) make_owner: bool,
 }
 

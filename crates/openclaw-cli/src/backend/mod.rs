@@ -54,7 +54,7 @@ impl Backend {
         }
     }
 
-    /// Does the configuration of this machine go for it?
+    /// Whether this machine's configuration applies to it.
     pub(crate) fn is_here(&self) -> bool {
         match self {
             Self::Files(_) => true,

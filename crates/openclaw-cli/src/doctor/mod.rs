@@ -81,7 +81,7 @@ pub(crate) fn run(
     })
 }
 
-/// Is there something for the owner to do?
+/// Whether the owner has something to do.
 fn is_left(finding: &Finding) -> bool {
     !finding.fixed && !matches!(finding.severity, Severity::Note)
 }

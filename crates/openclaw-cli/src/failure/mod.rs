@@ -103,7 +103,7 @@ pub(crate) enum Failure {
     Connect {
         url: String,
         source: Box<ConnectError>,
-        /// Was it shown a secret that it shares with its owner?
+        /// Whether a secret that it shares with its owner was sent to it.
         showed: bool,
     },
     /// The connection or the answer is at fault.
@@ -119,7 +119,7 @@ pub(crate) enum Failure {
     Answer {
         method: &'static str,
         error: Box<ErrorShape>,
-        /// Was the machine of the gateway, or this machine's own key, enough to be believed?
+        /// Whether being on the gateway's machine, or this machine's own key, was proof enough.
         proven: bool,
     },
     #[error("the gateway has no `{method}`")]
@@ -356,12 +356,12 @@ impl Failure {
         gateway::refused(method, error, proven)
     }
 
-    /// Did a gateway answer, and say no?
+    /// Whether a gateway answered with a refusal.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Connect { source, .. } if matches!(**source, ConnectError::Refused(_)))
     }
 
-    /// Has whoever read the answer stopped reading?
+    /// Whether the reader of the output has gone (a broken pipe).
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
     }

@@ -35,7 +35,7 @@ pub(crate) struct Session {
     lock_wait: Duration,
     transcript: String,
     masks: Vec<(String, &'static str)>,
-    /// Is the configured gateway looked for?
+    /// Whether to look for the configured gateway.
     pub(crate) looks: bool,
     /// Variables beside the usual ones.
     pub(crate) vars: Vec<(&'static str, String)>,

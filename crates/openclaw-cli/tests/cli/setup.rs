@@ -16,7 +16,7 @@ fn configured(text: &str) -> Session {
     session
 }
 
-/// Has anything been issued?
+/// Whether anything has been issued.
 fn issued(session: &Session) -> usize {
     let devices = session.service().devices();
     devices.pairing_tokens().unwrap().len()

@@ -1,4 +1,4 @@
-//! The first owner, where the configuration names none: whom somebody at the terminal has made one.
+//! The first owner, where the configuration names none: made by an approval at the terminal.
 //!
 //! `openclaw.json` is never rewritten, so it is recorded in `owners.json` beside it. That counts like
 //! `commands.ownerAllowFrom`, as long as that is empty: the configuration has the last word.

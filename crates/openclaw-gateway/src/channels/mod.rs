@@ -181,17 +181,17 @@ pub struct Inbound {
     pub sender: String,
     /// Where an answer goes.
     pub chat: Target,
-    /// Said to one, or to many?
+    /// Whether it was said in a direct chat, not in a group.
     pub is_direct: bool,
     /// What was said.
     pub text: String,
     /// When.
     pub at: Timestamp,
-    /// Did this account send it itself?
+    /// Whether this account sent it itself.
     pub from_me: bool,
-    /// Did another bot send it?
+    /// Whether another bot sent it.
     pub from_bot: bool,
-    /// Was it said before the adapter was there to hear it: history, a backlog that is replayed?
+    /// Whether it dates from before the adapter started: history, or a backlog that is replayed.
     pub historical: bool,
     /// Does the chat system vouch for the sender? Signatures are checked before.
     pub authenticated: bool,
@@ -202,7 +202,7 @@ pub struct Inbound {
 /// A button that was pressed.
 #[derive(Debug, Clone)]
 pub struct Pressed {
-    /// By whom, as for a message.
+    /// The sender, as for a message.
     pub sender: String,
     /// Under which message.
     pub message: MessageId,
@@ -236,8 +236,8 @@ impl Inbox {
         self.0.send(incoming).await.is_ok()
     }
 
-    /// Waits for a free place, for who has something to do between knowing that there is one and putting
-    /// something in. None once nobody looks any more.
+    /// Waits for a free slot and reserves it; fill it later without waiting. `None` once the gateway reads no
+    /// more messages.
     pub async fn place(&self) -> Option<Place> {
         self.0.clone().reserve_owned().await.ok().map(Place)
     }

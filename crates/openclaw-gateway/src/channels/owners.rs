@@ -16,7 +16,7 @@ use super::{Adapter, Later, Pressed, Target};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owners(Vec<SenderId>);
 
-/// An owner has spoken: to whom an answer goes, and by what.
+/// A message from an owner: the chat for the answer, and the adapter that sends it.
 #[derive(Debug, Clone)]
 pub struct OwnerSpoke {
     /// The chat system.
@@ -62,7 +62,7 @@ impl Owners {
         Self(owners)
     }
 
-    /// Is this one of them?
+    /// Whether this sender is an owner.
     pub fn is_owner(&self, sender: &SenderId) -> bool {
         self.0.binary_search(sender).is_ok()
     }
@@ -77,7 +77,7 @@ impl Owners {
     }
 }
 
-/// The sender whom an entry names, if it is for this channel. Without a channel before it, an id could be
+/// The sender that an entry names, if it is for this channel. Without a channel before it, an id could be
 /// anybody's on some other one.
 fn named_for(rules: &ChannelRules, entry: &str) -> Option<SenderId> {
     let (channel, sender) = entry.split_once(':')?;

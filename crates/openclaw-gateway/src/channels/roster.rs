@@ -56,7 +56,7 @@ impl Roster {
         self.source = Some(source);
     }
 
-    /// Can there never be one?
+    /// Whether it will never run an adapter: none is set, and no configuration is followed.
     pub(crate) fn is_empty(&self) -> bool {
         self.wanted.is_empty() && self.source.is_none()
     }

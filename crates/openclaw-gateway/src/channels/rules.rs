@@ -15,13 +15,13 @@ use crate::settings::Settings;
 pub(super) struct Rules {
     /// The account under its policy and list.
     pub(super) account: Account,
-    /// Does it run?
+    /// Whether it is enabled.
     pub(super) is_enabled: bool,
     pub(super) policy: DmPolicy,
     pub(super) owners: Owners,
     /// How long a stranger who asked is not listened to.
     pub(super) backoff: Duration,
-    /// Is a stranger's first message kept?
+    /// Whether a stranger's first message is kept.
     pub(super) hand_over_first: bool,
     blocked: HashSet<SenderId>,
     reply: PairingReply,
@@ -59,7 +59,7 @@ impl Rules {
         }
     }
 
-    /// Is this one never answered?
+    /// Whether this sender is never answered.
     pub(super) fn is_blocked(&self, sender: &SenderId) -> bool {
         self.blocked.contains(sender)
     }

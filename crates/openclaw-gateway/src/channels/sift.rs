@@ -17,7 +17,7 @@ pub(super) struct Letter {
     pub(super) chat: Target,
     pub(super) is_direct: bool,
     pub(super) text: String,
-    /// Was the text longer?
+    /// Whether the text was longer and has been cut.
     pub(super) is_cut: bool,
     pub(super) at: Timestamp,
     pub(super) meta: Metadata,
@@ -104,7 +104,7 @@ impl Dropped {
     }
 }
 
-/// Can this name a chat?
+/// Whether this can be the id of a chat.
 pub(crate) fn is_target(target: &Target) -> bool {
     is_id(&target.chat) && target.thread.as_deref().is_none_or(is_id)
 }

@@ -40,7 +40,7 @@ struct Try<'a> {
     method: AuthMethod,
     /// What its failures count for, beside the shared secret.
     subject: Option<Subject>,
-    /// Was it found where the shared token belongs?
+    /// Whether it came in the field of the shared token.
     in_place_of_token: bool,
 }
 

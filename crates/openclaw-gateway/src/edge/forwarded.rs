@@ -56,7 +56,7 @@ pub(super) fn forwarding_header(headers: &HeaderMap) -> Option<&HeaderName> {
 pub(super) struct Forwarded {
     /// The client: the last in the row that is no trusted proxy, or where all are, the first.
     pub(super) client: Option<IpAddr>,
-    /// Did the client's connection to the proxy use TLS?
+    /// Whether the client's connection to the proxy used TLS.
     pub(super) tls: Option<bool>,
 }
 

@@ -60,7 +60,7 @@ impl Host {
         self.address.is_some() || self.name == "localhost" || under("local") || under("ts.net")
     }
 
-    /// Does it name this machine to itself, and to nobody else?
+    /// Whether it names this machine to itself only: loopback.
     pub(super) fn is_loopback(&self) -> bool {
         self.name == "localhost" || self.address.is_some_and(|address| address.is_loopback())
     }

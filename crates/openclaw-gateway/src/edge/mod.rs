@@ -19,7 +19,7 @@ use origin::Site;
 
 /// Whom the door lets in.
 ///
-/// - A trusted proxy is believed whom it speaks for, and is never local itself: whoever stands behind
+/// - A trusted proxy is believed about the client it forwards for, and is never local itself: a client behind
 ///   one that says nothing would be, too.
 /// - Nobody else may speak for others: any header by which proxies do so, from an address that is not
 ///   trusted, refuses the request.
@@ -62,10 +62,10 @@ pub enum DoorError {
 pub struct Arrival {
     /// Whom it comes from; canonical. Behind a trusted proxy that does not tell, the proxy.
     pub address: IpAddr,
-    /// Did it come here without a proxy, and was this machine called by an address or name of its own?
+    /// Whether it came without a proxy and addressed this machine by an address or name of its own.
     /// From loopback that is a loopback address or `localhost`, and nothing else.
     pub is_direct: bool,
-    /// Is it encrypted on its way here, or to the trusted proxy that says so?
+    /// Whether it is encrypted on its way here, or to the trusted proxy that says so.
     pub is_encrypted: bool,
     /// The page that it comes from.
     pub origin: Origin,
@@ -195,7 +195,7 @@ impl Door {
         })
     }
 
-    /// May pages call the gateway by this?
+    /// Whether pages may address the gateway by this.
     fn is_own(&self, host: &Host) -> bool {
         host.is_beyond_rebinding() || self.hosts.contains(&host.name)
     }
@@ -223,7 +223,7 @@ impl Arrival {
         self.is_of_this_machine() && self.origin == Origin::None
     }
 
-    /// Does it come from this machine, be it a program or a browser?
+    /// Whether it comes from this machine, from a program or a browser.
     pub(crate) fn is_of_this_machine(&self) -> bool {
         self.is_direct && self.address.is_loopback()
     }

@@ -34,7 +34,7 @@ impl Site {
         &self.host
     }
 
-    /// Is it what the gateway itself serves to who calls it by `host`?
+    /// Whether it is the origin of the page that the gateway itself serves under `host`.
     pub(super) fn is_at(&self, host: &Host, tls: bool) -> bool {
         let scheme = if tls { "https" } else { "http" };
         let port = host.port.or(usual_port(scheme));

@@ -1,4 +1,4 @@
-//! `pairing.changed`: that something is otherwise than it was, for who shows it.
+//! `pairing.changed`: tells clients that show this data that it changed.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

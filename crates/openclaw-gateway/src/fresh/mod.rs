@@ -108,7 +108,7 @@ impl TokenFileError {
 }
 
 impl TokenPlace {
-    /// Was a token made just now?
+    /// Whether a token was made just now.
     pub fn is_new(&self) -> bool {
         matches!(self, Self::MadeInConfig(_) | Self::Made(_))
     }
@@ -211,7 +211,7 @@ pub fn read_token(path: &Path) -> Result<Secret, TokenFileError> {
     })
 }
 
-/// Is there something, if only a link that leads nowhere?
+/// Whether the path exists, even as a dangling link.
 fn exists(path: &Path) -> bool {
     path.symlink_metadata().is_ok()
 }

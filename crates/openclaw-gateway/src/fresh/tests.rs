@@ -37,7 +37,7 @@ fn configured(text: &str) -> (tempfile::TempDir, StateDir) {
     (dir, state)
 }
 
-/// Does the token let somebody in?
+/// Whether the token admits a client.
 fn lets_in(prepared: &Prepared, token: &str) -> bool {
     let overrides = Overrides {
         kept: prepared.kept.clone(),

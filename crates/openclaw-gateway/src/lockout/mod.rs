@@ -138,7 +138,7 @@ impl Lockouts {
         self.state().limits = limits.clone();
     }
 
-    /// May a credential of this subject be looked at?
+    /// Whether a credential of this subject may be checked now.
     pub fn check(&self, subject: Subject, now: Timestamp) -> Result<(), Locked> {
         self.state().check(subject, now)
     }

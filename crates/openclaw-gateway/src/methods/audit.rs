@@ -1,4 +1,4 @@
-//! `pairing.audit`: what was decided, by whom.
+//! `pairing.audit`: decisions and their approvers.
 
 use gateway_protocol::ErrorShape;
 use gateway_protocol::audit::{AuditEntries, AuditParams};

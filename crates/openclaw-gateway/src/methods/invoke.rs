@@ -156,7 +156,7 @@ pub(super) fn result(call: &Call) -> Reply {
     })
 }
 
-/// `node.event`: taken down, for there is nobody here whom it concerns.
+/// `node.event`: acknowledged and dropped, since nothing here uses it.
 pub(super) fn event(call: &Call) -> Reply {
     let event: NodeEvent = call.params()?;
     tracing::debug!(

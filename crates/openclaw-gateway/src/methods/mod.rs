@@ -1,4 +1,4 @@
-//! What can be asked for, by whom.
+//! The methods of the gateway, and the scopes that each needs.
 
 mod audit;
 mod channels;
@@ -327,7 +327,7 @@ impl Call {
         &self.shared.pairing
     }
 
-    /// As whom the caller decides.
+    /// The approver in whose name the caller decides.
     pub fn approver(&self) -> Approver {
         self.session.approver()
     }
@@ -350,7 +350,7 @@ impl fmt::Debug for Call {
 }
 
 impl Access {
-    /// May this session call it?
+    /// Whether this session may call it.
     fn permit(self, session: &Session) -> Result<(), ErrorShape> {
         let role = session.role();
         match self {

@@ -17,7 +17,7 @@ struct SetupParams {
     url: Option<Text>,
     #[serde(default)]
     profile: SetupProfile,
-    /// Is it to be drawn?
+    /// Whether to draw the code as a picture.
     #[serde(default)]
     qr: bool,
 }

@@ -20,7 +20,7 @@ const SCHEME: &str = "OpenClaw-Peer";
 /// How far the clocks of two gateways may be apart.
 pub(super) const TOLERANCE: Duration = Duration::from_secs(120);
 
-/// What a calling gateway says about its call, and signs: who calls whom, when, and with what body.
+/// What a calling gateway signs about its call: caller, receiver, time and body.
 ///
 /// In the header: `Authorization: OpenClaw-Peer from.to.milliseconds.nonce.digest.signature`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! `pairing.audit`: what was decided, told to whom it concerns.
+//! `pairing.audit`: decisions, shown to callers that may see them.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `device.pair.*` and `device.token.*`: what is answered, and to whom.
+//! `device.pair.*` and `device.token.*`: their answers, and which callers get them.
 
 use serde_json::json;
 

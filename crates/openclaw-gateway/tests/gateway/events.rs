@@ -1,4 +1,4 @@
-//! Events: what is told, and to whom.
+//! Events: their contents and their receivers.
 
 use std::time::Duration;
 

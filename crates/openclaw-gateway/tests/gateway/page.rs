@@ -1,4 +1,4 @@
-//! The page for browsers: to whom it is served, and what keeps others out of it.
+//! The page for browsers: which clients it is served to, and what keeps others out.
 
 use crate::access::start_behind_proxy;
 use crate::http::ask;

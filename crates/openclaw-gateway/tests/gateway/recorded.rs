@@ -33,7 +33,7 @@ impl Entropy for Script {
 /// What the recorded gateway said and this one does not, by place.
 type Missing = BTreeSet<String>;
 
-/// Are two values of one shape, as far as both say something?
+/// Whether two values have the same shape, where both have a value.
 fn compare(recorded: &Value, ours: &Value, place: &str, missing: &mut Missing) {
     match (recorded, ours) {
         (Value::Object(recorded), Value::Object(ours)) => {

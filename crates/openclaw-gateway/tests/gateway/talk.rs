@@ -76,7 +76,7 @@ impl Talk {
         frame
     }
 
-    /// Has an event of this name come already?
+    /// Whether an event of this name has already arrived.
     pub(crate) fn has_event(&self, name: &str) -> bool {
         self.events.iter().any(|event| event["event"] == name)
     }

@@ -20,7 +20,8 @@ pub trait World {
     /// every process had been killed there: every operation fails.
     fn crash_after(&mut self, steps: usize);
 
-    /// Ends what [`crash_after`](Self::crash_after) began and opens the handles anew. Has it crashed?
+    /// Ends what [`crash_after`](Self::crash_after) began and opens the handles anew; returns whether
+    /// it has crashed.
     ///
     /// Where a store finishes what was left half done with its next write, it is made to do that here.
     fn recover(&mut self) -> bool;

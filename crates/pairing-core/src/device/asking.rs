@@ -18,7 +18,7 @@ pub struct Asked {
     pub request: DeviceRequest,
     /// The request of this device that has ended, because more is asked for now.
     pub superseded: Option<RequestId>,
-    /// Was the request made just now?
+    /// Whether the request was made just now.
     pub is_new: bool,
 }
 

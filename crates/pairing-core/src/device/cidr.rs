@@ -41,13 +41,13 @@ impl Cidrs {
         ranges.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Is the address in one of the ranges?
+    /// Whether the address is in one of the ranges.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = canonical_ip(address);
         self.0.iter().any(|range| range.contains(address))
     }
 
-    /// Are there no ranges at all?
+    /// Whether there are no ranges.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

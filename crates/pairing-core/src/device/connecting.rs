@@ -139,7 +139,7 @@ pub enum Silence {
 }
 
 impl Silence {
-    /// Is that way open to this role?
+    /// Whether this role may use that way.
     pub(super) fn is_for(self, role: Role) -> bool {
         matches!(
             (self, role),
@@ -227,7 +227,7 @@ impl AuthenticatedDevice {
         &self.scopes
     }
 
-    /// Did it authenticate with its own device token?
+    /// Whether it authenticated with its own device token.
     pub fn by_device_token(&self) -> bool {
         self.token.is_some()
     }

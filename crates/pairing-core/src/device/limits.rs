@@ -45,7 +45,8 @@ impl Default for DeviceLimits {
 }
 
 impl DeviceLimits {
-    /// Is a request over that was last asked then, or in the future (beyond the skew of clocks)?
+    /// Whether a request last made at that time has expired. One dated in the future, by more than the clock
+    /// skew, has.
     pub(super) fn is_over(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
         let age = now.since_about(refreshed_at, self.clock_skew);
         age.is_none_or(|age| age >= self.request_lifetime)

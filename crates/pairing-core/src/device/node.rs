@@ -47,7 +47,7 @@ pub struct NodeRequest {
     pub info: NodeInfo,
     /// Did it ask not to bother the owner? It is asked about all the same.
     pub silent: bool,
-    /// Was the node paired when it asked?
+    /// Whether the node was already paired when it asked.
     pub is_repair: bool,
     /// When this was first asked, which lists go by.
     pub asked_at: Timestamp,

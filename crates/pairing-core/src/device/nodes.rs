@@ -10,7 +10,7 @@ use crate::{Approver, Key, MissingScope, Record, Scope, Timestamp};
 pub struct NodeAsked {
     /// What the owner decides about.
     pub request: NodeRequest,
-    /// Was it made just now?
+    /// Whether it was made just now.
     pub is_new: bool,
     /// The request of this node that has ended, because it would do other things now.
     pub superseded: Option<RequestId>,

@@ -55,9 +55,9 @@ pub struct DeviceRequest {
     pub ask: Ask,
     /// The browser page it came from, if it did.
     pub origin: Option<String>,
-    /// Did it qualify for approval without asking?
+    /// Whether it qualified for approval without asking the owner.
     pub silent: bool,
-    /// Was the device known when it asked?
+    /// Whether the device was already known when it asked.
     pub is_repair: bool,
     /// When this was first asked, which lists go by.
     pub asked_at: Timestamp,
@@ -191,7 +191,7 @@ impl Ask {
         }
     }
 
-    /// Is all of `other` covered?
+    /// Whether all of `other` is covered.
     pub fn covers(&self, other: &Self) -> bool {
         self.roles.is_superset(&other.roles)
             && self.scopes.covers(&other.scopes)
@@ -220,13 +220,13 @@ impl Device {
 }
 
 impl ApprovedRole {
-    /// Has the role been revoked, and not approved anew since?
+    /// Whether the role was revoked and has not been approved again since.
     pub fn is_revoked(&self) -> bool {
         let token = self.token.as_ref();
         token.is_some_and(|token| token.revoked_at.is_some())
     }
 
-    /// Was it approved without asking the owner?
+    /// Whether it was approved without asking the owner.
     pub fn is_silent(&self) -> bool {
         let grant = self.grant.as_ref();
         grant.is_some_and(|grant| grant.via == Via::Silent)

@@ -103,7 +103,7 @@ impl Device {
         same_way != *self
     }
 
-    /// Was every role of it approved without asking the owner?
+    /// Whether every one of its roles was approved without asking the owner.
     pub(crate) fn is_silent(&self) -> bool {
         !self.roles.is_empty() && self.roles.values().all(super::ApprovedRole::is_silent)
     }

@@ -41,7 +41,7 @@ pub fn is_command(name: &str) -> bool {
 pub(super) struct Pinned {
     /// What it may be asked to do now.
     pub(super) live: BTreeSet<String>,
-    /// Does it declare more?
+    /// Whether it declares more than was approved.
     pub(super) is_wider: bool,
 }
 
@@ -81,8 +81,8 @@ impl DeviceRequest {
 }
 
 impl Device {
-    /// Is the node admitted as it is, so that this request is about its commands and about nothing else
-    /// of that role?
+    /// Whether the node is admitted as it is, so that this request is about its commands and nothing else of
+    /// that role.
     pub(super) fn lacks_commands_alone(&self, request: &DeviceRequest) -> bool {
         let scopes = ScopeSet::default();
         request.pairing_token.is_none()

@@ -103,7 +103,7 @@ impl TokenHash {
         Self(Sha256::digest(token.expose()).into())
     }
 
-    /// Is this the hash of that token?
+    /// Whether this is the hash of that token.
     pub fn matches(&self, token: &SecretToken) -> bool {
         self.0.ct_eq(&Self::of(token).0).into()
     }

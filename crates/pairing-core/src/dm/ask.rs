@@ -133,7 +133,7 @@ pub(crate) fn turn_away(
     }
 }
 
-/// Has anybody been turned away lately enough for the count to go on?
+/// Whether a sender was turned away recently enough for the count to continue.
 pub(crate) fn is_remembered(turned: &TurnedAway, now: Timestamp) -> bool {
     let last = turned.recent.last();
     last.is_some_and(|last| now.since(last.at).unwrap_or_default() < FORGET_TURNED_AWAY)

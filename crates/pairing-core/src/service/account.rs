@@ -343,7 +343,7 @@ impl Account {
 }
 
 impl Sender {
-    /// A sender of whom only the id is known.
+    /// A sender known by id only.
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),

@@ -263,7 +263,7 @@ impl Range {
         path(kind, &parts) + "/"
     }
 
-    /// Does the key lie in the range?
+    /// Whether the key lies in the range.
     pub fn contains(&self, key: &Key) -> bool {
         match (self, key) {
             (

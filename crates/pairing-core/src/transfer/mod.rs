@@ -38,7 +38,7 @@ fn ranges(group: Group<'_>) -> Vec<Range> {
     }
 }
 
-/// Is a record there as it is given, as far as every store keeps it?
+/// Whether the stored record equals the given one, in everything that every store keeps.
 ///
 /// How an entry was once spelled is not carried into files, and who granted it may be known there alone.
 fn is_same(there: &Record, given: &Record) -> bool {

@@ -17,7 +17,7 @@ pub(super) struct Destination<'s> {
     pub(super) store: &'s dyn PairingStore,
     /// What there was of the group; `None` where every record is to be looked at anew.
     pub(super) seen: Option<&'s Seen>,
-    /// Does what is written take the place of what is there and differs?
+    /// Whether written records replace existing ones that differ.
     pub(super) replace: bool,
 }
 

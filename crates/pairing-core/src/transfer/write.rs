@@ -21,9 +21,9 @@ pub struct Terms<'a> {
     pub limits: &'a Limits,
     /// The time.
     pub now: Timestamp,
-    /// Do they take the place of those that are there and differ?
+    /// Whether they replace existing records that differ.
     pub replace: bool,
-    /// Is it only said what would become of them?
+    /// Whether this is a dry run, which only reports what would happen.
     pub dry_run: bool,
 }
 

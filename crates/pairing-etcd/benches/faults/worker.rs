@@ -124,7 +124,7 @@ impl Worker {
         self.history.write_all(b"\n").unwrap();
     }
 
-    /// Somebody whom nobody has seen before.
+    /// A sender that is new to every gateway.
     fn ask(&mut self) {
         self.next += 1;
         let sender = (10_000_000 * (self.number + 1) + self.next).to_string();

@@ -1,4 +1,4 @@
-//! The audit log: what was decided, by whom, a line each.
+//! The audit log: one line for each decision, with its approver.
 
 mod backwards;
 pub(crate) mod read;
@@ -32,7 +32,7 @@ type Complaint = dyn Fn(&io::Error) + Send + Sync;
 ///   fails, cut off at the end of the file.
 /// - Beyond 10 MiB it becomes `pairing-audit.jsonl.1`, and the one before that goes.
 /// - [`newest`](Self::newest) reads both, from the end.
-/// - What goes wrong undoes no decision: it goes to whom [`on_error`](Self::on_error) names, or nowhere.
+/// - An error undoes no decision: it goes to the callback of [`on_error`](Self::on_error), or nowhere.
 #[derive(Clone)]
 pub struct AuditLog {
     path: PathBuf,

@@ -24,7 +24,7 @@ const ATTEMPTS: usize = 4;
 pub struct AuditPage {
     /// What was asked for.
     pub events: Vec<AuditEvent>,
-    /// Is there more of it?
+    /// Whether older entries remain.
     pub more: bool,
     /// How many of the lines looked at could not be understood.
     pub problems: u64,

@@ -21,7 +21,7 @@ pub(crate) struct AllowDoc {
     digest: u64,
 }
 
-/// One element, as it is written, and whom it allows.
+/// One element as it is written, and the sender that it allows.
 struct Item {
     raw: String,
     entry: Result<SenderId, String>,

@@ -12,7 +12,7 @@ use super::keyed::Entry;
 use crate::json::{self, Edit, Members};
 
 const TOKENS: &str = "tokens";
-/// Ours: when each role was approved, by whom, and for which commands.
+/// Ours: when each role was approved, its approver, and for which commands.
 const APPROVALS: &str = "approvals";
 const ROLES: [Role; 2] = [Role::Operator, Role::Node];
 
@@ -178,7 +178,7 @@ fn baseline(fields: &impl Fields, role: Role) -> Option<ScopeSet> {
     }
 }
 
-/// When a role was approved and by whom; where nothing is said, with the device and by nobody known.
+/// When a role was approved, and its approver; by default, the time of the device and no known approver.
 fn read_approval(approval: &Members<'_>, otherwise: Timestamp) -> Result<ApprovedRole, String> {
     let approved_at = approval.time("atMs")?.unwrap_or(otherwise);
     Ok(ApprovedRole {

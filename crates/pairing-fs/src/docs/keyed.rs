@@ -229,7 +229,7 @@ impl<E: Entry> Keyed<E> {
         self.digest
     }
 
-    /// Is something in the file that ought not to stay there in clear?
+    /// Whether the file holds a secret in clear that should not stay there.
     pub(crate) fn has_clear_tokens(&self) -> bool {
         self.has_clear_tokens
     }

@@ -28,9 +28,9 @@ pub struct Finding {
     pub detail: String,
     /// What to do about it.
     pub advice: String,
-    /// Can [`fix`] mend it?
+    /// Whether [`fix`] can mend it.
     pub fixable: bool,
-    /// Has it just been mended?
+    /// Whether it has just been mended.
     pub fixed: bool,
 }
 

@@ -130,7 +130,7 @@ impl<'t> Tokens<'t> {
         })
     }
 
-    /// Was this device given what is in here?
+    /// Whether these credentials were issued to this device.
     fn are_of(&self, device: DeviceId) -> bool {
         let id = self.members.get("deviceId").and_then(json::text_of);
         id.is_some_and(|id| DeviceId::parse(&id) == Ok(device))

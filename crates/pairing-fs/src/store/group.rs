@@ -132,7 +132,7 @@ impl Group {
         }
     }
 
-    /// Is this sender allowed by what can be read?
+    /// Whether this sender is allowed by what can be read.
     pub(super) fn is_allowed(&self, account: &AccountId, sender: &SenderId, now: Now) -> bool {
         self.any_allows(account, sender, now, false)
     }

@@ -26,7 +26,8 @@ impl Inner {
         Ok(())
     }
 
-    /// The accounts of a channel that have an allowlist: whoever claimed a file's name, else whom it names.
+    /// The accounts of a channel that have an allowlist: the account that claimed a file's name,
+    /// else the one that the name says.
     /// Files that are another channel's are passed over.
     pub(super) fn accounts_with_files(
         &self,

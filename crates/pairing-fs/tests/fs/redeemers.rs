@@ -20,7 +20,7 @@ fn devices(state: &Path) -> Devices {
     pairing.devices()
 }
 
-/// Connects as a node with a key of its own: was the code good for it?
+/// Connects as a node with a key of its own, and tells whether the code was accepted.
 fn redeems(devices: &Devices, code: &SecretToken) -> bool {
     let identity = Identity::generate(&SystemEntropy).unwrap();
     let (id, now) = (identity.id().to_string(), SystemClock.now());

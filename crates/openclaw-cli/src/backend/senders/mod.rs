@@ -79,7 +79,7 @@ impl Backend {
         }
     }
 
-    /// Could this be a sender of any channel?
+    /// Whether this could be a sender of any channel.
     pub(crate) fn may_be_sender(&self, text: &str) -> bool {
         let could = |channels: &Channels| channels.iter().any(|rules| rules.sender(text).is_ok());
         match self {

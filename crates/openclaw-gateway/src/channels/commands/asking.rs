@@ -24,7 +24,7 @@ pub(super) enum Asking {
 #[serde(into = "String", try_from = "String")]
 pub(super) enum About {
     Device(RequestId),
-    /// Half a hash of where it was asked, by whom, and the code.
+    /// The first half of a hash over channel, account, sender and code.
     Sender(String),
     Code(TokenHash),
 }
@@ -100,7 +100,7 @@ impl Asking {
         }
     }
 
-    /// What was decided, by whom where that is known.
+    /// The decision in words, with the approver where known.
     pub(super) fn decided(&self, approved: bool, by: Option<&ApproverId>) -> String {
         let by = by.map_or_else(String::new, |by| format!(" by {by}"));
         if approved {

@@ -150,7 +150,7 @@ impl Commands {
         said
     }
 
-    /// Is this chat told of requests?
+    /// Describes whether this chat is notified of requests.
     pub(super) async fn notices_here(&self, owner: &OwnerSpoke) -> String {
         let own = Subscriber::of(owner, Mode::Persistent, 0);
         let notices = self.0.notices.get().await;

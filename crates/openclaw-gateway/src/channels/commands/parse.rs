@@ -10,7 +10,7 @@ pub enum PairCommand {
     Setup {
         /// What a device may ask for with it; everything only where the owner says so.
         profile: SetupProfile,
-        /// As a picture?
+        /// Whether the code is sent as a picture.
         drawn: bool,
     },
     /// `/pair approve`: what came in with a code of this chat.

@@ -80,7 +80,7 @@ pub(crate) struct Gate {
     backoff: Backoff,
     held: Held,
     untold: Untold,
-    /// Could the store be asked when that was last tried?
+    /// Whether the last attempt to read the store succeeded.
     store_is_well: AtomicBool,
 }
 
@@ -119,7 +119,7 @@ impl Gate {
         })
     }
 
-    /// Does the account run, by the present configuration?
+    /// Whether the account is enabled in the current configuration.
     pub(crate) fn is_enabled(&self) -> bool {
         self.rules().is_enabled
     }
@@ -188,7 +188,7 @@ impl Gate {
                     tracing::error!(
                         channel = %self.channel.id(), account = self.account.id().as_str(),
                         error = %Chain(&*error),
-                        "nobody can be let in but whom the configuration names"
+                        "pairing store unavailable: admitting configured senders only"
                     );
                 }
                 "failed"

@@ -133,7 +133,7 @@ impl Poll {
         }
     }
 
-    /// Was any of them new?
+    /// Takes in a batch of updates; returns whether any of them was new.
     async fn take_in(&mut self, updates: Vec<Update>) -> Result<bool, Over> {
         let mut any = false;
         let mut to_note = false;
@@ -197,7 +197,7 @@ impl Poll {
         }
     }
 
-    /// Lets go the button of who pressed it. It changes nothing if that fails.
+    /// Acknowledges the button press, so that the app stops its spinner. A failure changes nothing.
     fn answer(&mut self, query: &str) {
         let params = json!({ "callback_query_id": query });
         self.errand("answerCallbackQuery", vec![params]);

@@ -127,7 +127,7 @@ async fn until(admin: &mut Talk, is_so: impl Fn(&[Value]) -> bool) -> Vec<Value>
     }
 }
 
-/// Is this gateway, or this device, there?
+/// Whether this gateway, or this device, is present.
 fn has(presence: &[Value], instance: &str) -> bool {
     presence.iter().any(|entry| entry["instanceId"] == instance)
 }

@@ -1,4 +1,4 @@
-//! Calls of gateways, as they come over the wire: by whom, for whom, when, once, and nothing else.
+//! Calls of gateways, as they come over the wire: caller, receiver, time, and that each counts once.
 
 use base64::engine::{Engine as _, general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -70,7 +70,7 @@ impl Called {
         send(&self.gateway, "POST", header, body, more).await
     }
 
-    /// Is it good as it is?
+    /// Whether it is valid unchanged.
     async fn is_answered(&self, call: &Call) {
         let (status, answer) = self.make(call).await;
         assert_eq!(status, 200, "{answer}");

@@ -129,7 +129,7 @@ impl GatewayUrl {
         &self.text
     }
 
-    /// Is the connection encrypted?
+    /// Whether the connection is encrypted.
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
     }

@@ -294,7 +294,7 @@ fn a_signature_with_another_scalar_for_the_same_point_is_refused() {
     let fields = device.fields();
     let payload = fields.payload(V3).unwrap();
     let mut signature = device.signing.sign(payload.as_bytes()).to_bytes();
-    // The order of the group added to the scalar: the same number to who does not look closely.
+    // The order of the group added to the scalar: the same number, for a verifier that does not check the range.
     let order: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
         0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
