@@ -130,7 +130,7 @@ pub(crate) enum Command {
     },
 }
 
-/// Who writes.
+/// The id of the sender.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Writes {

@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 pub enum ClientEvent {
     /// The gateway is alive.
     Tick(Tick),
-    /// Who is connected.
+    /// The list of connections.
     Presence(PresenceChanged),
     /// A device asks.
     DeviceRequested(PendingDevice),

@@ -61,7 +61,7 @@ pub struct AuditEntry {
     pub at: i64,
     /// What was decided.
     pub action: AuditAction,
-    /// Who decided.
+    /// The approver.
     pub by: ApproverId,
     /// The way the decision came in.
     pub via: Via,

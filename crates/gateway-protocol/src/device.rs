@@ -66,9 +66,9 @@ pub struct DeviceRenamed {
 /// `device.pair.list`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DevicePairList {
-    /// Those that wait.
+    /// Pending requests.
     pub pending: Vec<PendingDevice>,
-    /// Those that have been approved.
+    /// Approved devices.
     pub paired: Vec<PairedDevice>,
 }
 

@@ -26,9 +26,9 @@ pub struct ListParams {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmRequests {
-    /// Who waits.
+    /// Pending requests.
     pub requests: Vec<DmRequest>,
-    /// Who could not even wait.
+    /// Senders turned away because too many requests were pending.
     pub turned_away: Vec<DmTurnedAway>,
     /// What is stored and could not be understood, or could not be read, in a line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -43,7 +43,7 @@ pub struct DmRequest {
     pub channel: ChannelId,
     /// The bot account that was written to.
     pub account_id: AccountId,
-    /// Who wrote.
+    /// The sender.
     pub id: SenderId,
     /// What approves it.
     pub code: PairingCode,
@@ -155,7 +155,7 @@ pub struct DmAllowed {
     pub channel: ChannelId,
     /// The bot account.
     pub account_id: AccountId,
-    /// Who may talk to the bot by it, beside those that the configuration names.
+    /// The senders that it allows, in addition to those in the configuration.
     pub entries: Vec<DmEntry>,
     /// What is stored and could not be understood, in a line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

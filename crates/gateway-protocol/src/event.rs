@@ -10,7 +10,7 @@ use crate::hello::Presence;
 pub const CHALLENGE: &str = "connect.challenge";
 /// The gateway is alive: [`Tick`].
 pub const TICK: &str = "tick";
-/// Who is connected: [`PresenceChanged`].
+/// The list of connections: [`PresenceChanged`].
 pub const PRESENCE: &str = "presence";
 /// The gateway is about to end: [`Shutdown`].
 pub const SHUTDOWN: &str = "shutdown";

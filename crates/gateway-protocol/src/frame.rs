@@ -155,7 +155,7 @@ impl<'f, P> Response<'f, P> {
 /// How often what is in the snapshot of `hello-ok` has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateVersion {
-    /// Who is connected.
+    /// The list of connections.
     pub presence: u64,
     /// How the gateway is.
     pub health: u64,

@@ -48,7 +48,7 @@ pub struct Features {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// Who is connected, as far as this connection may know.
+    /// The connections that this connection may see.
     pub presence: Vec<Presence>,
     /// As the method `health` answers.
     pub health: Value,

@@ -17,7 +17,7 @@ pub struct MessageInbound {
     pub account_id: AccountId,
     /// The message's id in its chat.
     pub id: String,
-    /// Who wrote.
+    /// The sender.
     pub sender: SenderId,
     /// Where an answer goes: `to` of `send`.
     pub chat: String,

@@ -15,9 +15,9 @@ use crate::{Secret, Text};
 /// `node.pair.list`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePairList {
-    /// Those that wait.
+    /// Pending requests.
     pub pending: Vec<PendingNode>,
-    /// Those that have been approved.
+    /// Approved nodes.
     pub paired: Vec<PairedNode>,
 }
 

@@ -16,9 +16,9 @@ pub struct Account {
     pub enabled: Option<bool>,
     /// What happens to direct messages.
     pub dm_policy: Option<DmPolicy>,
-    /// Who gets in by configuration, as it is written.
+    /// Senders that the configuration allows, as written.
     pub allow_from: Option<Vec<String>>,
-    /// Who is never answered, as it is written; whatever else lets them in.
+    /// Senders that are never answered, as written, even if something else allows them.
     pub block_from: Option<Vec<String>>,
     /// What a stranger who has asked is told.
     pub pairing_reply: Option<PairingReply>,

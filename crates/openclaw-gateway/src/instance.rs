@@ -133,7 +133,7 @@ impl Instance {
     }
 }
 
-/// Who holds the lock, in words.
+/// The holder of the lock, in words.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(4096).read_to_string(&mut text);

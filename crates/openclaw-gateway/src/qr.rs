@@ -87,7 +87,7 @@ pub fn rows(text: &str) -> Result<Vec<String>, QrError> {
 
 /// Draws a QR code as a PNG, one bit a pixel and eight pixels a module.
 ///
-/// Whoever opens the file decides who may read it: the picture is as secret as the text.
+/// The caller opens the file and sets its mode: the picture is as secret as the text.
 pub fn render_png(text: &str, out: impl Write) -> Result<(), QrError> {
     let modules = Modules::of(text)?;
     let side = modules.side();

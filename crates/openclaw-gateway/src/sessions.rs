@@ -1,4 +1,4 @@
-//! Who is connected.
+//! The registry of connected sessions.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -47,7 +47,7 @@ impl Drop for Deciding {
     }
 }
 
-/// Who it is, as far as has been proven.
+/// The identity of the client, as far as it was proven.
 #[derive(Debug)]
 pub(crate) enum Who {
     /// A paired device.

@@ -17,11 +17,11 @@ pub struct Settings {
     pub secret: SharedSecret,
     /// How much anybody may use.
     pub limits: GatewayLimits,
-    /// Who may come in, and who is local.
+    /// Which requests are let in, and which count as local.
     pub door: Door,
-    /// Who is let in without being asked about.
+    /// Which devices are approved without asking the owner.
     pub auto_approve: AutoApprove,
-    /// Is the browser's page served? Where nothing is said: by TLS, or to this machine.
+    /// Whether the browser's page is served. By default, over TLS or to this machine only.
     pub control_ui: Option<bool>,
     /// The rest: channels and their policies, the plugin that issues setup codes, owners.
     pub config: Config,

@@ -1,4 +1,4 @@
-//! Who decides, and by what right.
+//! Approvers: the identity behind a decision, and its scopes.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Who decided what, for those who look later.
+//! Audit events: each decision with its approver.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub struct AuditEvent {
     pub at: Timestamp,
     /// What was decided.
     pub action: AuditAction,
-    /// Who decided.
+    /// The approver.
     pub by: ApproverId,
     /// The way the decision came in.
     pub via: Via,
@@ -84,7 +84,7 @@ pub enum AuditSubject {
         /// Which.
         node: NodeId,
     },
-    /// Whoever gets hold of a setup code.
+    /// The holder of a setup code.
     Bearer {
         /// The chat it was made in.
         #[serde(skip_serializing_if = "Option::is_none")]

@@ -42,9 +42,9 @@ pub enum ExportError {
     /// There are more records or less than its last line says.
     #[error("the exported state has {found} records, its last line says {said}")]
     Count {
-        /// So many are there.
+        /// The number found.
         found: usize,
-        /// So many should be.
+        /// The number expected.
         said: usize,
     },
     /// It has been changed since.

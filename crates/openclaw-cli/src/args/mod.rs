@@ -139,7 +139,7 @@ pub(crate) struct Approving {
     pub(crate) make_owner: bool,
 }
 
-/// Who asks.
+/// The sender that asks.
 pub(crate) struct Asking {
     pub(crate) sender: String,
     pub(crate) meta: Vec<(String, String)>,

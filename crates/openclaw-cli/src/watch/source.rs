@@ -1,4 +1,4 @@
-//! Who tells that something has changed.
+//! The sources of change notices: a gateway, or the files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

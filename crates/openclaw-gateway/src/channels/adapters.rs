@@ -20,7 +20,7 @@ pub(crate) struct Adapters(Arc<BTreeMap<Key, Arc<dyn Adapter>>>);
 pub(crate) type Key = (ChannelId, AccountId);
 
 impl Adapters {
-    /// That of an account.
+    /// The adapter of an account.
     pub(crate) fn get(&self, key: &Key) -> Option<&Arc<dyn Adapter>> {
         self.0.get(key)
     }

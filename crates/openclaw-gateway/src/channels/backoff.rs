@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pairing_core::{SenderId, Timestamp};
 
-/// Who has to wait until they are listened to again, of one account.
+/// The senders of one account that have to wait before they are heard again.
 ///
 /// In memory, of a bounded number of strangers: whoever comes after many others is a new one. The cap on
 /// pending requests stands behind it.
@@ -34,7 +34,7 @@ const MANY: usize = 4096;
 /// The longest pause.
 const LONGEST: Duration = Duration::from_secs(3600);
 
-/// Whoever has been quiet for this long begins anew.
+/// A sender that was quiet for this long starts afresh.
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 
 impl Backoff {

@@ -36,7 +36,7 @@ impl Held {
         }
     }
 
-    /// Who wrote, and the code of their request.
+    /// The sender, and the code of their request.
     pub(super) fn waiting(&self) -> Vec<(SenderId, PairingCode)> {
         let inner = self.inner();
         let all = inner.iter();

@@ -15,7 +15,7 @@ use super::{Adapter, MessageId, Outgoing, SendError, Target};
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Message {
-    /// Who sent it, and the proof that they may.
+    /// The sender, with the proof that they are allowed.
     pub by: By,
     /// The chat system.
     pub channel: ChannelId,
@@ -36,7 +36,7 @@ pub struct Message {
     adapter: Arc<dyn Adapter>,
 }
 
-/// Who may talk to the bot, and where.
+/// An allowed sender, in a direct chat or in a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum By {
     /// In a chat with the bot alone.
@@ -61,7 +61,7 @@ impl Message {
         }
     }
 
-    /// Who sent it.
+    /// The sender.
     pub fn sender(&self) -> &SenderId {
         match &self.by {
             By::Direct(sender) => sender.sender(),

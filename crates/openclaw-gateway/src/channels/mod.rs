@@ -177,7 +177,7 @@ pub enum Incoming {
 pub struct Inbound {
     /// The message's id in its chat.
     pub id: String,
-    /// Who sent it, by the id that the chat system vouches for.
+    /// The sender, by the id that the chat system vouches for.
     pub sender: String,
     /// Where an answer goes.
     pub chat: Target,

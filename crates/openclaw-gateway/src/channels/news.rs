@@ -15,5 +15,5 @@ pub(crate) enum News {
     Sender(Box<PendingRequest>, Decision),
 }
 
-/// So much may wait to be heard. Whoever misses some looks for itself.
+/// Capacity of the queue. A receiver that misses some reads the store instead.
 pub(crate) const WAITING: usize = 64;

@@ -23,7 +23,7 @@ pub struct OwnerSpoke {
     pub channel: ChannelId,
     /// The account that was written to.
     pub account: AccountId,
-    /// Who spoke.
+    /// The owner.
     pub sender: SenderId,
     /// Where an answer goes.
     pub chat: Target,

@@ -22,7 +22,7 @@ pub(crate) struct Stepped<S> {
 enum At {
     /// In the first bytes of a frame's head, of which so many are known.
     Head { known: [u8; 10], len: usize },
-    /// So many bytes before the end of the frame.
+    /// Bytes left until the end of the frame.
     Rest(u64),
 }
 

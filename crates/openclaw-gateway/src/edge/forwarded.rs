@@ -81,7 +81,7 @@ impl Forwarded {
     }
 }
 
-/// Those who stand in a row from the client to here.
+/// The chain of addresses from the client to this machine.
 struct Row {
     /// As they are written.
     hops: Vec<String>,

@@ -84,7 +84,7 @@ pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Se
     }
 }
 
-/// Those of `these` requests that `others` have not.
+/// The requests in `these` that are not in `others`.
 fn without<'m, T>(
     these: &'m BTreeMap<RequestId, T>,
     others: &'m BTreeMap<RequestId, T>,

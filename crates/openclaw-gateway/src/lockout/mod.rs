@@ -37,22 +37,22 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Who guesses at the shared secret from an address.
+    /// Guesses at the shared secret from an address.
     pub fn secret(address: IpAddr) -> Self {
         Self::of(Class::Secret, address, None)
     }
 
-    /// Who guesses from an address at the token of a device whose key they have proven.
+    /// Guesses from an address at the token of a device whose key was proven.
     pub fn device_token(address: IpAddr, proven: DeviceId) -> Self {
         Self::of(Class::DeviceToken, address, Some(proven))
     }
 
-    /// Who guesses at pairing tokens from an address.
+    /// Guesses at pairing tokens from an address.
     pub fn pairing_token(address: IpAddr) -> Self {
         Self::of(Class::PairingToken, address, None)
     }
 
-    /// Who calls from an address as if they were a gateway.
+    /// Calls from an address that claim to be another gateway's.
     pub fn peer(address: IpAddr) -> Self {
         Self::of(Class::Peer, address, None)
     }
@@ -85,7 +85,7 @@ pub struct Locked {
     pub retry_after: Duration,
 }
 
-/// Who has presented wrong credentials lately.
+/// Counts wrong credentials, and locks out the subjects that presented too many.
 ///
 /// - So many failures within a window lock a subject out; loopback is never locked out but slowed.
 /// - Ask before a credential is looked at: being locked out must cost less than guessing.
@@ -99,9 +99,9 @@ struct State {
     limits: GatewayLimits,
     most: usize,
     entries: HashMap<Subject, Entry>,
-    /// Those that are not locked out, by when they failed last.
+    /// Subjects that are not locked out, by their last failure.
     open: BTreeSet<(Timestamp, Subject)>,
-    /// Those that are, by since when.
+    /// Subjects that are locked out, by the start of the lock-out.
     locked: BTreeSet<(Timestamp, Subject)>,
 }
 

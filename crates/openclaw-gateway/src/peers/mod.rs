@@ -157,7 +157,7 @@ impl Shared {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Forwarded {
-    /// Who asks, for the log.
+    /// The caller, for the log.
     pub(crate) asked_by: String,
     pub(crate) node_id: Text,
     pub(crate) command: Text,

@@ -1,4 +1,4 @@
-//! Who calls: the header of a call from gateway to gateway.
+//! The caller's proof: the header of a call from gateway to gateway.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};

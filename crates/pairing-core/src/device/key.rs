@@ -1,4 +1,4 @@
-//! Who a device is: its Ed25519 public key, and the fingerprint of it.
+//! The identity of a device: its Ed25519 public key, and the fingerprint of it.
 
 use std::fmt;
 

@@ -70,6 +70,6 @@ pub struct Node {
     pub approved_at: Timestamp,
     /// When it last connected.
     pub last_connected_at: Option<Timestamp>,
-    /// Who approved; `None` where another program has not written it down.
+    /// The approval; `None` if another program did not record it.
     pub grant: Option<Grant>,
 }

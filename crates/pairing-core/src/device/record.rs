@@ -101,7 +101,7 @@ pub struct ApprovedRole {
     /// When it was last approved. Commands that were added to a role that stood do not move it: its
     /// token goes on.
     pub approved_at: Timestamp,
-    /// Who last approved; `None` where another program has not written it down.
+    /// The last approval; `None` if another program did not record it.
     pub grant: Option<Grant>,
     /// The token; `None` until one has been delivered.
     pub token: Option<DeviceToken>,

@@ -158,7 +158,7 @@ impl ApprovedSender {
         &self.account
     }
 
-    /// Who wrote.
+    /// The sender.
     pub fn sender(&self) -> &SenderId {
         &self.sender
     }
@@ -178,7 +178,7 @@ pub struct GroupSender {
 }
 
 impl GroupSender {
-    /// Who wrote.
+    /// The sender.
     pub fn sender(&self) -> &SenderId {
         &self.sender
     }

@@ -10,7 +10,7 @@ const RECENT: usize = 8;
 /// After this long without anybody being turned away, counting starts anew.
 const FORGET_TURNED_AWAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
-/// Who asks, where.
+/// The sender that asks, with channel and account.
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) channel: &'a ChannelId,

@@ -81,7 +81,7 @@ pub enum Admission {
     Refused(Refusal),
 }
 
-/// Who is on the allowlist of the store.
+/// The entries of the allowlist in the store.
 #[derive(Debug, Clone, Default)]
 pub struct Allowed {
     /// The entries, in the store's order.
@@ -239,7 +239,7 @@ impl Account {
         self.channel.reject_in(id, code_or_sender, approver)
     }
 
-    /// Who was allowed in, by approval or by hand.
+    /// The senders that were allowed, by approval or by hand.
     pub fn allowed(&self) -> Result<Allowed, ListError> {
         let range = Range::Allowed {
             channel: self.channel.id().clone(),

@@ -20,7 +20,7 @@ pub enum StoreError {
     Busy {
         /// What is locked.
         resource: String,
-        /// Who holds it, as far as can be told.
+        /// The holder, as far as can be told.
         holder: String,
         /// How long it was waited for.
         waited: Duration,

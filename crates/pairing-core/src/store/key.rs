@@ -15,7 +15,7 @@ pub enum Key {
         channel: ChannelId,
         /// The bot account that was written to.
         account: AccountId,
-        /// Who wrote.
+        /// The sender.
         sender: SenderId,
     },
     /// A code that is taken, which is what makes codes unique within a channel.
@@ -31,7 +31,7 @@ pub enum Key {
         channel: ChannelId,
         /// The bot account.
         account: AccountId,
-        /// Who is allowed.
+        /// The allowed sender.
         entry: SenderId,
     },
     /// The wrong codes of one approver.
@@ -203,7 +203,7 @@ pub enum Range {
         /// The channel.
         channel: ChannelId,
     },
-    /// Who was turned away, by account.
+    /// Senders turned away, by account.
     TurnedAway {
         /// The channel.
         channel: ChannelId,

@@ -9,8 +9,8 @@ use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId, Timestamp, 
 
 /// One stored record. It names itself: [`key`](Self::key) is derived, never given beside it.
 ///
-/// Records of devices and nodes are boxed, so that a store with many allowed senders does not pay for the size of
-/// the largest device. `Record::from` makes a record of any kind.
+/// Records of devices and nodes are boxed, so that a store with many allowed senders does not pay for the
+/// size of the largest device. `Record::from` makes a record of any kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -44,7 +44,7 @@ pub struct PendingRequest {
     pub channel: ChannelId,
     /// The bot account that was written to.
     pub account: AccountId,
-    /// Who wrote.
+    /// The sender.
     pub sender: SenderId,
     /// What the owner has to type.
     pub code: PairingCode,
@@ -56,7 +56,7 @@ pub struct PendingRequest {
     pub meta: Metadata,
 }
 
-/// Who a code stands for.
+/// The requests that a code stands for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenCode {
     /// The channel within which the code is unique.
@@ -88,15 +88,15 @@ pub struct AllowEntry {
     /// The entry as it was once written, where that is spelled otherwise (`tg:555`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
-    /// Who granted it; `None` for entries that another program made.
+    /// The grant; `None` for entries that another program made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<Grant>,
 }
 
-/// Who granted something, how and when.
+/// A grant: its approver, the way it was given, and the time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
-    /// Who decided.
+    /// The approver.
     pub by: ApproverId,
     /// The way the decision came in.
     pub via: Via,

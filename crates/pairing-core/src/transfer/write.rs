@@ -31,13 +31,13 @@ pub struct Terms<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// So many are new there.
+    /// Records that are new there.
     pub written: usize,
-    /// So many took the place of one that differed.
+    /// Records that replaced one that differed.
     pub replaced: usize,
-    /// So many were there already.
+    /// Records that were there already.
     pub same: usize,
-    /// So many are requests that are over, which are left out.
+    /// Expired requests, which are left out.
     pub expired: usize,
     /// So many are requests of senders who are let in, there already or by another of the records; they are
     /// left out.

@@ -84,7 +84,7 @@ impl Document for GrantsDoc {
 }
 
 impl GrantsDoc {
-    /// Who granted an entry, and a digest of that.
+    /// The grant of an entry, and a digest of it.
     pub(crate) fn get(&self, account: &AccountId, entry: &SenderId) -> Option<(Grant, u64)> {
         let at = *self.accounts.get(account)?.by_entry.get(entry)?;
         let item = self.items.get(at)?;

@@ -97,7 +97,7 @@ impl RequestsDoc {
         self.stored(*self.by_account.get(account)?.get(sender)?)
     }
 
-    /// Who carries a code.
+    /// The requests that carry a code.
     pub(crate) fn holders(&self, code: PairingCode) -> impl Iterator<Item = Holder> {
         let holders = self.by_code.get(&code).into_iter().flatten();
         holders

@@ -1,4 +1,4 @@
-//! Those who wait and those who were approved: the files of one directory, which change together.
+//! Pending and approved devices or nodes: the files of one directory, which change together.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -59,7 +59,7 @@ impl Backend {
         }
     }
 
-    /// Who could not even wait.
+    /// Senders turned away because too many requests were pending.
     pub(crate) fn turned_away(&self, channel: &InChannel) -> Result<Vec<TurnedAway>, Failure> {
         match (self, &channel.turned_away) {
             (Self::Files(files), None) => Ok(files.channel(channel.id())?.turned_away()?),

@@ -21,7 +21,7 @@ use crate::feed::outcome;
 /// written to again.
 pub(super) const EVERY: Duration = Duration::from_secs(15);
 
-/// So many requests are told at a time.
+/// Maximum number of requests announced at a time.
 const AT_ONCE: usize = 20;
 
 /// A chat that is told.
@@ -157,7 +157,7 @@ impl Commands {
         self.0.open.lock().is_ok_and(|open| !open.is_empty())
     }
 
-    /// Who approved it, as it is written down.
+    /// The approver, as the grant records it.
     fn granted_by(&self, asking: &Asking) -> Option<ApproverId> {
         let pairing = self.pairing();
         match asking {

@@ -261,7 +261,7 @@ impl Asking {
     }
 }
 
-/// Who asks, and for what, in full.
+/// A request in full: the device or sender, and everything that it asks for.
 pub(super) fn described(asking: &Asking) -> String {
     let mut lines = vec![format!("{} asks to", asking.title()), asking.rights()];
     lines.extend(asking.source());

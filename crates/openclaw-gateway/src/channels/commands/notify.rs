@@ -52,7 +52,7 @@ pub(super) enum Mode {
     Once,
 }
 
-/// So many chats are told at most.
+/// Maximum number of subscribed chats.
 const MOST: usize = 64;
 
 impl Subscriber {
@@ -96,7 +96,7 @@ impl Subscriber {
         }
     }
 
-    /// Who has to be an owner still, for this to count.
+    /// The sender who subscribed; the subscription counts only while they are an owner.
     pub(super) fn by(&self) -> &str {
         self.added_by.as_deref().unwrap_or_else(|| self.chat())
     }

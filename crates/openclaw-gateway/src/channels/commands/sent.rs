@@ -45,10 +45,10 @@ pub(super) struct Message {
     failures: u32,
 }
 
-/// So many are known at most; the oldest are forgotten.
+/// Maximum number of recorded messages; the oldest are forgotten.
 const MOST: usize = 256;
 
-/// Tried so often, each time something happens or at least every [`super::alerts::EVERY`].
+/// Attempts to delete a message, at each look and at least every [`super::alerts::EVERY`].
 const ATTEMPTS: u32 = 20;
 
 /// Decisions of which the words are known for buttons that are pressed late.

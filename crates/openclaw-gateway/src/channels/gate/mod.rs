@@ -230,7 +230,7 @@ impl Gate {
             Some(Err(verdict)) => return verdict,
             None => return Verdict::Nothing("failed"),
         };
-        // Whom the configuration lets in, it does without the store.
+        // Configured senders never reach the store.
         let was_asked =
             !matches!(&requested, Requested::Allowed(by) if by.basis() != Basis::Paired);
         if was_asked && !self.store_is_well.swap(true, Ordering::Relaxed) {
@@ -348,7 +348,7 @@ impl Gate {
     }
 }
 
-/// Runs where waiting is allowed. `None` where it panicked.
+/// Runs on the blocking pool. `None` if it panicked.
 fn blocking<T: Send + 'static>(
     run: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Option<T>> {

@@ -20,7 +20,7 @@ use super::offset::Taken;
 use super::trouble::Troubles;
 use super::update::{self, Context, Update};
 
-/// So many things that need not be done are done at a time.
+/// Maximum number of optional calls at a time.
 const ERRANDS: usize = 32;
 
 /// There is no more to do: it is time to stop, nobody listens, or the token is none.
@@ -91,7 +91,7 @@ impl Poll {
         }
     }
 
-    /// Who the bot is, as soon as the server says.
+    /// The bot's own account, once the server has told it.
     async fn myself(&mut self) -> Result<Me, Over> {
         loop {
             let bot = Arc::clone(&self.bot);
@@ -230,7 +230,7 @@ impl Poll {
                 if let Err(error) = api::done(&bot.http, method, &params, bot.pace.call).await {
                     tracing::info!(
                         account = bot.account.as_str(), method, error = %error,
-                        "telegram: the server did not do something that it need not do"
+                        "telegram: optional call failed"
                     );
                     return;
                 }

@@ -18,7 +18,7 @@ use super::split::{split, units};
 const TEXT: usize = 4096;
 const CAPTION: usize = 1024;
 
-/// A server that is not well is asked so often.
+/// Attempts when the server fails.
 const TRIES: u32 = 3;
 
 /// The longest data of a button, in bytes.

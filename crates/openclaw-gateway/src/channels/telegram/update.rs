@@ -41,7 +41,7 @@ pub(crate) fn parse(result: &str, context: Context) -> Result<Vec<Update>, Malfo
     let mut updates: Vec<_> = found.collect();
     updates.sort_by_key(|update| update.id);
     if updates.is_empty() && !list.is_empty() {
-        // They could not be got rid of either.
+        // We could not acknowledge them, so they would come back for ever.
         return Err(Malformed);
     }
     Ok(updates)
@@ -216,7 +216,7 @@ impl Heard {
         let at = self
             .date
             .map(|secs| Timestamp::from_millis(secs.saturating_mul(1000)));
-        // What says nothing of its time is not known to be history.
+        // An undated message is treated as live.
         let at = at.unwrap_or(context.since);
         let thread = self.message_thread_id.filter(|_| self.is_topic_message);
         Some(Inbound {
@@ -232,7 +232,7 @@ impl Heard {
             from_me: from.id.is(context.me),
             from_bot: from.is_bot,
             historical: at < context.since,
-            // Who speaks as a chat is not who it says it is from.
+            // With `sender_chat` set, `from` is not the real author.
             authenticated: self.sender_chat.is_none(),
             meta: from.names(),
         })
