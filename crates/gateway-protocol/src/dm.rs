@@ -128,7 +128,7 @@ pub struct DmDecided {
     pub id: SenderId,
     /// The code of the request that was answered.
     pub code: PairingCode,
-    /// Has the sender been told? `None` where that was not asked for.
+    /// Whether the sender was notified; `None` if that was not requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notified: Option<bool>,
     /// Why not.

@@ -30,7 +30,7 @@ pub struct SetupEndParams {
 pub struct SetupEnded {
     /// The code, as it was asked.
     pub setup_code_id: String,
-    /// Was it still good? It is not any more in either case.
+    /// Whether it was still valid. It is invalid afterwards in either case.
     pub ended: bool,
 }
 

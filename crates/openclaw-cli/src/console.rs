@@ -23,7 +23,7 @@ pub struct Console<'a> {
     pub tables: bool,
     /// How wide tables may be, where that is known.
     pub columns: Option<u16>,
-    /// May the answer be coloured? `NO_COLOR` and `--no-color` say no whatever this is.
+    /// Whether the answer may be coloured. `NO_COLOR` and `--no-color` override it.
     pub color_stdout: bool,
     /// Whether errors and remarks may be coloured.
     pub color_stderr: bool,

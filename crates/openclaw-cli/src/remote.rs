@@ -31,7 +31,7 @@ pub(crate) struct Purpose {
     pub(crate) scopes: &'static [&'static str],
     /// Methods without which there is no use in it.
     pub(crate) needs: &'static [&'static str],
-    /// Does it decide something? What only looks makes no identity, and asks for no pairing.
+    /// Whether it decides something. A purpose that only reads makes no identity and asks for no pairing.
     pub(crate) decides: bool,
 }
 

@@ -9,7 +9,7 @@ use pairing_core::escape;
 pub(crate) trait Subject {
     /// What it is called, and the command that lists those there are.
     const KIND: Kind;
-    /// Does its name stand for it? Not so where nobody has looked at the name yet.
+    /// Whether its name identifies it; `false` until the name has been looked up.
     const BY_NAME: bool;
 
     /// The whole id.

@@ -145,7 +145,7 @@ fn configured(text: &str, key: &'static str) -> Result<GatewayUrl, Failure> {
     GatewayUrl::parse(text).map_err(|source| Failure::ConfiguredGateway { key, source })
 }
 
-/// Is this where the gateway of this machine listens? Whatever else does has its port already.
+/// Whether this machine's gateway listens here. Any other listener would already hold its port.
 fn is_own_address(url: &str, port: u16) -> bool {
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let authority = rest.and_then(|rest| rest.split(['/', '?']).next());

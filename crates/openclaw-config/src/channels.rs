@@ -60,7 +60,7 @@ impl Account {
         self.pairing_backoff.unwrap_or(Self::PAIRING_BACKOFF)
     }
 
-    /// Does it run? Yes, unless it was told not to.
+    /// Whether it is enabled, which is the default.
     pub fn is_enabled(&self) -> bool {
         self.enabled != Some(false)
     }

@@ -84,7 +84,7 @@ pub enum AuthMode {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ControlUi {
-    /// Is it served? Where nothing is said: to browsers that come by TLS or from this machine.
+    /// Whether it is served. By default, to browsers that come over TLS or from this machine.
     pub enabled: Option<bool>,
     /// Origins, beside the gateway's own, that may connect.
     pub allowed_origins: Vec<String>,

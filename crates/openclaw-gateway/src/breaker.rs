@@ -48,8 +48,8 @@ impl Breaker {
         }
     }
 
-    /// Is the refusal that was counted last to be logged? The first, the second, the fourth, and so on:
-    /// a flood of a million leaves twenty lines. Log [`total`](Self::total) with it.
+    /// Whether to log the refusal that was counted last: the first, the second, the fourth, and so on.
+    /// A flood of a million leaves twenty lines. Log [`total`](Self::total) with it.
     pub fn is_worth_logging(&self) -> bool {
         self.total.is_power_of_two()
     }

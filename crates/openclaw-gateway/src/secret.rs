@@ -52,7 +52,7 @@ pub enum SecretFailure {
 }
 
 impl SecretFailure {
-    /// Was something presented, and wrong? Only that counts towards a lock-out.
+    /// Whether a secret was presented and was wrong. Only that counts towards a lock-out.
     pub fn is_mismatch(self) -> bool {
         matches!(self, Self::TokenMismatch | Self::PasswordMismatch)
     }
@@ -122,7 +122,7 @@ impl SharedSecret {
         matches!(self.0, Asked::Nothing)
     }
 
-    /// Does somebody who presents this know the secret? What is empty counts as not presented.
+    /// Compares the presented secret. An empty one counts as not presented.
     ///
     /// A good answer is no more than that: it makes nobody local, and no device approved.
     pub fn check(
@@ -156,8 +156,8 @@ impl SharedSecret {
         }
     }
 
-    /// Is it the same secret, asked for in the same way? Where a new configuration has another one,
-    /// those who came in by the old one have to show the new one.
+    /// Whether it is the same secret, required in the same way. If a new configuration has another one,
+    /// clients that came in by the old one have to present the new one.
     pub fn is_same(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             (Asked::Nothing, Asked::Nothing) => true,

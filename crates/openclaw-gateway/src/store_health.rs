@@ -32,7 +32,7 @@ impl StoreHealth {
         self.fails_since.load(Ordering::Relaxed) == WELL
     }
 
-    /// May approvals that were looked at before still count? Not where the store has failed for so long that
+    /// Whether approvals that were read before still count: not once the store has failed for so long that
     /// others may have ended them.
     pub(crate) fn vouches(&self, now: Timestamp) -> bool {
         let since = self.fails_since.load(Ordering::Relaxed);

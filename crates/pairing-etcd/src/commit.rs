@@ -56,7 +56,7 @@ enum Outcome {
 pub(crate) struct Committed {
     /// The commit after which it is so: its own, or the latest that it may conflict with.
     pub(crate) head: u64,
-    /// Has something changed that it rests on? Then nothing was written.
+    /// Whether something it rests on has changed, so that nothing was written.
     pub(crate) conflicts: bool,
 }
 

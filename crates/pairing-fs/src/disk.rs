@@ -67,7 +67,7 @@ impl Identity {
         }
     }
 
-    /// Was the file changed within the tick of the kernel's clock in which it was looked at? Then it
+    /// Whether the file was changed within the tick of the kernel's clock in which it was read. Then it
     /// could change again and keep its identity.
     fn is_racy(&self) -> bool {
         const TICK_NANOS: i128 = 20_000_000;

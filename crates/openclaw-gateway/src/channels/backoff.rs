@@ -38,7 +38,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 const FORGOTTEN: Duration = Duration::from_secs(24 * 3600);
 
 impl Backoff {
-    /// Has this one to wait? A clock that was set back keeps nobody waiting.
+    /// Whether this sender has to wait. A clock that was set back keeps nobody waiting.
     pub(super) fn is_waiting(&self, sender: &SenderId, now: Timestamp) -> bool {
         let pause = self.inner().get(sender);
         pause.is_some_and(|pause| pause.since <= now && now < pause.until)

@@ -62,8 +62,8 @@ pub fn owners_path(state: &StateDir) -> PathBuf {
     state.root().join("owners.json")
 }
 
-/// May somebody still become the first owner? Not where the configuration names one for any account, nor
-/// where one was made before.
+/// Whether a first owner may still be made: not if the configuration names an owner for any account, nor if
+/// one was made before.
 pub fn may_make_owner(
     state: &StateDir,
     config: &Config,

@@ -27,7 +27,7 @@ pub struct Message {
     pub chat: Target,
     /// What was said.
     pub text: String,
-    /// Was more said than anybody reads? It has been cut, then.
+    /// Whether the text exceeded the limit and has been cut.
     pub is_cut: bool,
     /// When.
     pub at: Timestamp,

@@ -21,7 +21,7 @@ impl Untold {
         }
     }
 
-    /// Is this a code that they do not know? Whoever asks is the one to tell them.
+    /// Whether the sender does not know this code yet. The caller then has to tell them.
     pub(super) fn take(&self, sender: &SenderId, code: PairingCode) -> bool {
         self.inner().remove(sender) == Some(code)
     }

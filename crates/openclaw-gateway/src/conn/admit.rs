@@ -1,4 +1,4 @@
-//! May a connection come in? Every check of `connect`, in the order of the protocol.
+//! Admission of a connection: every check of `connect`, in the order of the protocol.
 
 use std::net::IpAddr;
 use std::sync::Arc;

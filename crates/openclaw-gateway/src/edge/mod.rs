@@ -218,7 +218,7 @@ impl Door {
 }
 
 impl Arrival {
-    /// Is it a program on this machine? Nobody is that who came by a proxy or out of a page.
+    /// Whether it is a program on this machine, as opposed to a proxied client or a web page.
     pub fn is_local(&self) -> bool {
         self.is_of_this_machine() && self.origin == Origin::None
     }
@@ -301,7 +301,7 @@ fn single<'h>(
     Ok(value)
 }
 
-/// Does it ask for a WebSocket? No page can without an Origin.
+/// Whether it asks for a WebSocket. No page can do so without an Origin.
 fn is_upgrade(headers: &HeaderMap) -> bool {
     let values = headers.get_all(UPGRADE).iter();
     let mut words = values

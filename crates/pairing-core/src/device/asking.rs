@@ -195,7 +195,7 @@ fn make_room(scene: &Scene<'_>) -> Vec<Change> {
 }
 
 impl DeviceRequest {
-    /// Is it over? So it is, too, where it was asked in the future.
+    /// Whether it has expired; a request dated in the future counts as expired.
     pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
         limits.is_over(self.refreshed_at, now)
     }

@@ -92,7 +92,7 @@ pub(crate) enum Connected {
 }
 
 impl Connected {
-    /// Has the owner been asked just now? A new request takes a place, which depends on all that wait.
+    /// Whether the owner was asked just now. A new request takes a slot, which depends on all pending ones.
     pub(crate) fn is_new_request(&self) -> bool {
         match self {
             Self::Admitted { asked, .. } => asked.as_ref().is_some_and(|asked| asked.is_new),

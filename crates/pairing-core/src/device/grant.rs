@@ -80,8 +80,8 @@ impl DeviceToken {
 }
 
 impl ApprovedRole {
-    /// Does a `hello-ok` of this role bring a token? So it does where there is none, and where the one
-    /// there is, is older than the last approval.
+    /// Whether a `hello-ok` for this role delivers a token: if the role has none, or one that is older than
+    /// the last approval.
     pub(super) fn wants_token(&self) -> bool {
         let live = self.token.as_ref().filter(|token| token.hash.is_some());
         live.is_none_or(|token| match token.issued_at().cmp(&self.approved_at) {

@@ -87,7 +87,7 @@ impl DeviceKey {
         text::to_base64url(&self.0)
     }
 
-    /// Did this key sign the message? By the strict rules only: one message, one key, no leniency that
+    /// Whether this key signed the message, by the strict rules only: one message, one key, no leniency that
     /// other implementations do not share.
     pub(super) fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);

@@ -16,7 +16,7 @@ impl Identity {
 }
 
 impl DeviceKey {
-    /// Did the holder of this key sign these parts, for this purpose? By the strict rules.
+    /// Whether the holder of this key signed these parts for this purpose, by the strict rules.
     pub fn signed_parts(&self, purpose: &str, parts: &[&[u8]], signature: &str) -> bool {
         let signature = text::array_from_base64(signature);
         signature.is_some_and(|signature| self.signed(&message(purpose, parts), &signature))

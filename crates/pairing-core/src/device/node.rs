@@ -45,7 +45,7 @@ pub struct NodeRequest {
     pub node: NodeId,
     /// What it says about itself.
     pub info: NodeInfo,
-    /// Did it ask not to bother the owner? It is asked about all the same.
+    /// Whether it asked to be approved silently. The owner is asked all the same.
     pub silent: bool,
     /// Whether the node was already paired when it asked.
     pub is_repair: bool,

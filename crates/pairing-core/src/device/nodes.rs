@@ -107,7 +107,7 @@ pub(crate) fn approve(
 }
 
 impl NodeInfo {
-    /// Would a node that says this do the same as one that says `other`? Names and versions may differ.
+    /// Whether a node that declares this does the same as one that declares `other`, but for names.
     fn does_the_same(&self, other: &Self) -> bool {
         let kind = |info: &Self| (info.platform.clone(), info.device_family.clone());
         let does = |info: &Self| {
@@ -143,7 +143,7 @@ impl NodeInfo {
 }
 
 impl NodeRequest {
-    /// Is it over? So it is, too, where it was asked in the future.
+    /// Whether it has expired; a request dated in the future counts as expired.
     pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
         limits.is_over(self.refreshed_at, now)
     }

@@ -20,7 +20,7 @@ pub struct Challenge<'a> {
     pub now: Timestamp,
     /// How far the device's clock may be off; [`SIGNATURE_TOLERANCE`] is what clients expect.
     pub tolerance: Duration,
-    /// Has this device used v3 before? Then v2, which leaves its platform unsigned, proves nothing.
+    /// Whether this device has used v3 before. Then v2, which leaves its platform unsigned, proves nothing.
     pub v3_only: bool,
 }
 

@@ -82,7 +82,7 @@ pub struct Device {
     pub created_at: Timestamp,
     /// When it was last approved.
     pub approved_at: Timestamp,
-    /// Has it signed with payloads of version 3? Then it may not fall back.
+    /// Whether it has signed with payloads of version 3. Then it may not fall back.
     pub signs_v3: bool,
     /// The pairing token with which it may still fetch device tokens.
     pub pairing_token: Option<TokenHash>,

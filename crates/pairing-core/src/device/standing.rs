@@ -32,7 +32,7 @@ impl UpgradeReason {
     }
 }
 
-/// Is what a connection asks for approved? `bound` is what its credential allows at most.
+/// Whether everything that a connection asks for is approved. `bound` is the most its credential allows.
 pub(crate) fn check<'d>(
     device: Option<&'d Device>,
     role: Role,
@@ -93,8 +93,8 @@ impl Device {
         }
     }
 
-    /// Does `new` differ in more than where it comes from and with which program? That alone is written
-    /// down with whatever comes next: a connect should not cost a write.
+    /// Whether `new` differs in more than its address and its program. Those two alone are written with the
+    /// next change, because a connect should not cost a write.
     pub(crate) fn is_worth_replacing_by(&self, new: &Self) -> bool {
         let mut same_way = new.clone();
         same_way.info.remote_ip.clone_from(&self.info.remote_ip);

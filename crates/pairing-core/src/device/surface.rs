@@ -29,7 +29,7 @@ pub(super) fn bounded(names: impl IntoIterator<Item = impl Into<String>>) -> BTr
     kept
 }
 
-/// Can a command be called so? 1 to 128 characters, none of them a control character.
+/// Whether this can be a command's name: 1 to 128 characters, none of them a control character.
 pub fn is_command(name: &str) -> bool {
     let mut chars = name.chars();
     let fits = chars.by_ref().take(MAX_CHARS).count() > 0 && chars.next().is_none();

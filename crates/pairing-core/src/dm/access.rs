@@ -81,12 +81,12 @@ impl Access {
         &self.ignored
     }
 
-    /// Do approvals count? Only under the policy `pairing`.
+    /// Whether approvals count: only under the policy `pairing`.
     pub(crate) fn consults_store(&self) -> bool {
         self.policy == DmPolicy::Pairing
     }
 
-    /// Does it take the store to decide about this sender? Not where the configuration has decided.
+    /// Whether a decision about this sender needs the store: not if the configuration decides.
     pub(crate) fn needs_store(&self, sender: &SenderId) -> bool {
         self.consults_store() && self.configured(sender).is_none()
     }

@@ -72,8 +72,8 @@ impl PendingRequest {
         self.created_at.map(|at| at + limits.code_lifetime)
     }
 
-    /// Is it over? So it is, too, where the time it was made lies in the future (beyond the skew of
-    /// clocks), is missing or unreadable.
+    /// Whether it has expired. A creation time that is missing, unreadable, or in the future beyond the clock
+    /// skew counts as expired.
     pub fn is_expired(&self, limits: &Limits, now: Timestamp) -> bool {
         let age = self
             .created_at

@@ -139,7 +139,7 @@ impl Account {
         })
     }
 
-    /// May this sender talk to the bot? [`admit`](Self::admit) without the proof.
+    /// Whether this sender may talk to the bot: [`admit`](Self::admit) without the proof.
     pub fn is_allowed(&self, sender: &str) -> Result<bool, AdmitError> {
         Ok(matches!(self.admit(sender)?, Admission::Approved(_)))
     }

@@ -129,8 +129,8 @@ impl Devices {
         })
     }
 
-    /// Does what admitted a connection still hold? To be asked where the session is registered, after
-    /// whoever revokes can see it.
+    /// Whether what admitted a connection still holds. Call it once the session is registered, so that a
+    /// later revocation finds the session.
     pub fn still_holds(&self, device: &AuthenticatedDevice) -> Result<bool, ListError> {
         let key = Key::Device { device: device.id };
         let read = self.0.store().read(&key)?;

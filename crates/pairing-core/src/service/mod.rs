@@ -167,7 +167,7 @@ impl Pairing {
         self.0.store.changes(after, timeout)
     }
 
-    /// Can the store be read? Reads one record that is nobody's.
+    /// Probes whether the store can be read, with one record that belongs to nobody.
     pub fn probe(&self) -> Result<(), StoreError> {
         let device = DeviceId::NOBODY;
         self.store().read(&Key::Device { device }).map(|_| ())

@@ -14,7 +14,7 @@ use crate::error::FileError;
 /// A staged file younger than this may be somebody's who is just writing.
 const LEFT_OVER_AFTER: Duration = Duration::from_secs(60);
 
-/// Can the directory be looked into? Says why not, or who else can.
+/// Checks whether the directory can be read; reports why not, or which other users can.
 pub(super) fn listed(found: &mut Found, dir: &Path) -> bool {
     if let Err(error) = readable_dir(dir) {
         let detail = format!("cannot be listed: {error}");

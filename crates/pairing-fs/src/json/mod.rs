@@ -49,7 +49,7 @@ impl<'t> Members<'t> {
         self.all.len()
     }
 
-    /// Was a member written more than once? The text then says more than what counts.
+    /// Whether a member was written more than once. The text then holds more than what counts.
     pub(crate) fn is_repetitive(&self) -> bool {
         self.repeated
     }

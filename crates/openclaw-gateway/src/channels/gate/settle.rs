@@ -45,7 +45,7 @@ impl Gate {
     }
 }
 
-/// Does this request still wait? `None` where that cannot be read.
+/// Whether this request is still pending; `None` if that cannot be read.
 fn waits(account: &Account, sender: &SenderId, code: PairingCode) -> Option<bool> {
     let pending = account.pending().ok()?.requests;
     let mut pending = pending.iter();

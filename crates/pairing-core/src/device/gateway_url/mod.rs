@@ -134,7 +134,7 @@ impl GatewayUrl {
         self.encrypted
     }
 
-    /// Does it lead only to the machine that it is opened on? Then no phone gets anywhere with it.
+    /// Whether it leads only to the machine that opens it, so that a phone cannot use it.
     pub fn is_loopback(&self) -> bool {
         self.loopback
     }
