@@ -193,7 +193,7 @@ pub struct Inbound {
     pub from_bot: bool,
     /// Whether it dates from before the adapter started: history, or a backlog that is replayed.
     pub historical: bool,
-    /// Whether the chat system vouches for the sender. The adapter has checked signatures before.
+    /// Whether the chat system vouches for the sender. An adapter checks signatures before it sets this.
     pub authenticated: bool,
     /// Names and the like, for the owner to recognise the sender by.
     pub meta: Vec<(String, String)>,
