@@ -1,13 +1,12 @@
 //! Where answers and remarks go: tables for people, tab-separated lines for pipes, JSON on request.
 
-use std::error::Error;
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::StyledStr;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use pairing_core::{Problem, escape};
+use pairing_core::{Chain, Problem, escape};
 use serde::Serialize;
 
 use crate::Failure;
@@ -264,7 +263,7 @@ impl<'s, 'c> Screen<'s, 'c> {
             }
             return;
         }
-        self.marked("error:", ERROR, &chain(failure));
+        self.marked("error:", ERROR, &Chain(failure).unescaped());
         if let Some(advice) = failure.advice() {
             self.hint(&advice);
         }
@@ -272,7 +271,7 @@ impl<'s, 'c> Screen<'s, 'c> {
 
     /// A failure that did not keep the command from being done.
     pub(crate) fn warning(&mut self, failure: &Failure) {
-        self.marked("warning:", WARNING, &chain(failure));
+        self.marked("warning:", WARNING, &Chain(failure).unescaped());
     }
 
     /// Something that the owner may not expect.
@@ -284,18 +283,6 @@ impl<'s, 'c> Screen<'s, 'c> {
         let mark = paint(self.may_color_remarks(), style, mark);
         self.note(format_args!("{mark} {}", escape(text).limit(LONGEST)));
     }
-}
-
-/// What happened, and why: each cause once.
-pub(crate) fn chain(failure: &dyn Error) -> String {
-    let mut text = failure.to_string();
-    let mut cause = failure.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 fn paint(colored: bool, style: Style, text: impl Display) -> String {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// A thread that follows something. It ends soon after this is dropped.
 pub(crate) struct Following(Arc<AtomicBool>);

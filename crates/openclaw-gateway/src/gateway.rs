@@ -27,6 +27,7 @@ use crate::conn::outbox::End;
 use crate::doctor::Doctor;
 use crate::feed;
 use crate::following::Following;
+use crate::frames::{event as frame, event_with};
 use crate::invokes::Invokes;
 use crate::listen;
 use crate::lockout::Lockouts;
@@ -35,10 +36,11 @@ use crate::metrics::Metrics;
 use crate::peers::{self, Peers};
 use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
-use crate::shared::{Chain, Shared, event as frame, event_with, without_addresses};
+use crate::shared::{Shared, without_addresses};
 use crate::sockets::Waiting;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
+use pairing_core::Chain;
 
 /// A gateway that has everything it needs: [`run`](Self::run) it.
 pub struct Gateway {

@@ -20,8 +20,9 @@ use crate::lockout::Subject;
 use crate::metrics::Metrics;
 use crate::page;
 use crate::peers;
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
 use crate::sockets::Permit;
+use pairing_core::Chain;
 
 pub(crate) type Answer = Response<Full<Bytes>>;
 

@@ -8,6 +8,7 @@ pub mod doctor;
 mod edge;
 mod feed;
 mod following;
+mod frames;
 mod fresh;
 #[doc(hidden)]
 pub mod fuzzing;
@@ -56,3 +57,6 @@ pub use serve::{Announcement, ServeError, ServeOptions, Var, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles};
 pub use sockets::{Full, Permit, Waiting};
 pub use tls::{Tls, TlsError};
+
+/// The version that the gateway and its peers report.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

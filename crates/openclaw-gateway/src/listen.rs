@@ -15,8 +15,9 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::conn::Socket;
 use crate::http::{self, Peer};
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
 use crate::sockets::Permit;
+use pairing_core::Chain;
 
 /// For the TLS handshake, and for the head of each request, where `limits.handshake` is not shorter.
 const HEAD: Duration = Duration::from_secs(10);

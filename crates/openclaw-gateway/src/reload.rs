@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use openclaw_config::{Config, LoadError};
+use pairing_core::Chain;
 
 /// So long must nothing happen before the file is read: editors write in several steps,
 const QUIET: Duration = Duration::from_millis(100);
@@ -171,7 +172,7 @@ impl<L: Fn(&Path) -> Result<Config, LoadError>> Looked<L> {
         } else {
             (self.load)(&self.path)
         };
-        let error = loaded.as_ref().err().map(chain);
+        let error = loaded.as_ref().err().map(|error| Chain(error).unescaped());
         let is_told = error.is_some() && error == self.error;
         self.error = error;
         (!is_told).then_some(loaded)
@@ -187,17 +188,6 @@ fn identify(path: &Path) -> Option<Identity> {
         (meta.mtime(), meta.mtime_nsec()),
         (meta.ctime(), meta.ctime_nsec()),
     ))
-}
-
-/// All that an error says.
-fn chain(error: &LoadError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]
@@ -237,7 +227,9 @@ mod tests {
         put(&path, "{ gateway: { port: 0 } }");
         let error = looked.again().unwrap().unwrap_err();
         assert!(
-            chain(&error).contains("gateway.port: 0 is not a port"),
+            Chain(&error)
+                .unescaped()
+                .contains("gateway.port: 0 is not a port"),
             "{error}"
         );
         assert!(looked.again().is_none());

@@ -15,7 +15,6 @@ use tokio::net::TcpListener;
 use crate::channels::{owners_path, with_first_owner};
 use crate::peers::Peers;
 use crate::reach::peer_url;
-use crate::shared::Chain;
 use crate::store::{self, OpenError, Opened, Use};
 use crate::tls::host_name;
 use crate::{
@@ -23,6 +22,7 @@ use crate::{
     Metrics, Overrides, Reload, Settings, SettingsError, Timed, Tls, TlsError, TlsFiles,
     TokenPlace, addresses, prepare,
 };
+use pairing_core::Chain;
 
 /// The environment's variables.
 pub type Var = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;

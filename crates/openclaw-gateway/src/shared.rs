@@ -3,18 +3,16 @@
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use gateway_protocol::StateVersion;
 use gateway_protocol::hello::{Presence, Snapshot};
-use gateway_protocol::{Event, StateVersion};
 use pairing_core::device::Role;
 use pairing_core::{DeviceId, Entropy, EntropyError, Pairing, StoreError};
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::VERSION;
 use crate::channels::Channels;
 use crate::channels::news::News;
-use crate::conn::outbox::frame;
 use crate::invokes::Invokes;
 use crate::lockout::Lockouts;
 use crate::methods::Methods;
@@ -191,44 +189,5 @@ impl Shared {
 pub(crate) fn without_addresses(presence: &mut [Presence]) {
     for entry in presence {
         entry.ip = None;
-    }
-}
-
-/// The version that this gateway says it is.
-pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// An event as everybody gets it.
-pub(crate) fn event(name: &str, payload: &impl Serialize) -> Utf8Bytes {
-    event_with(name, payload, None)
-}
-
-/// The same with the number of the snapshot that it stands for.
-pub(crate) fn event_with(
-    name: &str,
-    payload: &impl Serialize,
-    state_version: Option<StateVersion>,
-) -> Utf8Bytes {
-    let event = Event {
-        event: name,
-        payload: Some(payload),
-        seq: None,
-        state_version,
-    };
-    frame(serde_json::to_vec(&event).unwrap_or_default())
-}
-
-/// An error with its causes, for the log, escaped.
-pub(crate) struct Chain<'e>(pub(crate) &'e (dyn std::error::Error + 'e));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut next = Some(self.0);
-        let mut before = "";
-        while let Some(error) = next {
-            write!(f, "{before}{}", pairing_core::escape(&error.to_string()))?;
-            before = ": ";
-            next = error.source();
-        }
-        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use pairing_core::{StoreError, Timestamp};
 
-use crate::shared::Chain;
+use pairing_core::Chain;
 
 /// What the store has come to.
 #[derive(Debug)]

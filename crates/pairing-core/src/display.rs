@@ -1,5 +1,6 @@
-//! Making text from outside safe to show to a person.
+//! Making text from outside safe to show to a person, and errors complete.
 
+use std::error::Error;
 use std::fmt::{self, Write as _};
 
 /// Shows text that came from outside so that it cannot command a terminal, hide or reorder itself.
@@ -42,6 +43,41 @@ impl fmt::Display for Escaped<'_> {
         }
         if chars.next().is_some() {
             f.write_char('…')?;
+        }
+        Ok(())
+    }
+}
+
+/// An error followed by its causes, outermost first, separated by `: `. Each part is [escaped](escape), since an error
+/// may repeat text from outside.
+///
+/// ```
+/// use pairing_core::{ChannelId, Chain};
+/// let error = ChannelId::parse("").unwrap_err();
+/// assert_eq!(Chain(&error).to_string(), error.to_string());
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Chain<'e>(pub &'e (dyn Error + 'e));
+
+impl<'e> Chain<'e> {
+    /// The same text, not escaped and not shortened, for a caller that escapes it for the place where it is shown.
+    pub fn unescaped(self) -> String {
+        let parts: Vec<String> = self.parts().map(ToString::to_string).collect();
+        parts.join(": ")
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &'e (dyn Error + 'e)> + use<'e> {
+        std::iter::successors(Some(self.0), |&error| {
+            error.source().map(|cause| cause as &dyn Error)
+        })
+    }
+}
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.parts().enumerate() {
+            let separator = if number == 0 { "" } else { ": " };
+            write!(f, "{separator}{}", escape(&error.to_string()))?;
         }
         Ok(())
     }

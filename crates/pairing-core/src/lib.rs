@@ -35,7 +35,7 @@ pub use device::{
     ParseTokenHashError, PayloadVersion, ProofError, ProvenDevice, SIGNATURE_TOLERANCE,
     SecretToken, SetupCode, SetupCodeError, SignedFields, TokenHash, canonical_ip, signed_token,
 };
-pub use display::{Escaped, escape};
+pub use display::{Chain, Escaped, escape};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
 pub use entropy::{Entropy, EntropyError};
 pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};

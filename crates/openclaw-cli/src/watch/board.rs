@@ -117,7 +117,7 @@ impl<T, const N: usize> Board<T, N> {
         };
         self.said = Some(match watched.decide(&item.subject, approve) {
             Ok(done) => done,
-            Err(failure) => crate::console::chain(&failure),
+            Err(failure) => pairing_core::Chain(&failure).unescaped(),
         });
     }
 

@@ -10,7 +10,7 @@ use pairing_fs::{StateDir, SystemClock};
 
 use super::telegram::Telegram;
 use super::{Adapter, Owners};
-use crate::shared::Chain;
+use pairing_core::Chain;
 
 /// Adapters, by account. Cheap to clone.
 #[derive(Debug, Clone, Default)]

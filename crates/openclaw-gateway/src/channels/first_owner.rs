@@ -13,7 +13,7 @@ use pairing_fs::{StateDir, owned};
 use serde::{Deserialize, Serialize};
 
 use super::Owners;
-use crate::shared::Chain;
+use pairing_core::Chain;
 
 /// Nobody was made an owner.
 #[derive(Debug, thiserror::Error)]

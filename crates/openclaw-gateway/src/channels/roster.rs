@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use super::adapters::{Adapters, Key, Made, Named, Unmade};
 use super::run::run;
 use super::{Adapter, Gate, Stop};
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// Tells which adapters a configuration names, and makes them. It blocks.
 pub(crate) type Source = Arc<dyn Fn(&Config) -> Vec<Named> + Send + Sync>;

@@ -19,7 +19,8 @@ use crate::edge::{Arrival, Origin};
 use crate::secret::Shared as Shown;
 use crate::sessions::{Who, cut};
 use crate::settings::Settings;
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// A connection that may come in.
 #[derive(Debug)]

@@ -9,10 +9,12 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::admit::{Admitted, Denied};
 use super::response;
+use crate::VERSION;
 use crate::edge::Arrival;
 use crate::sessions::{Client, Session, Who};
 use crate::settings::Settings;
-use crate::shared::{Chain, Shared, VERSION};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// Registers the session, then looks again whether what admitted it still holds: whoever revoked it
 /// before has been seen, whoever does after sees the session. With it comes `hello-ok`, to be sent

@@ -22,12 +22,15 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::edge::Arrival;
+use crate::frames::event;
+use crate::frames::frame;
 use crate::listen::stopped;
 use crate::settings::Settings;
-use crate::shared::{Chain, Shared, event};
+use crate::shared::Shared;
 use crate::sockets::Permit;
 use hello::Registered;
-use outbox::{End, frame};
+use outbox::End;
+use pairing_core::Chain;
 use stepped::Stepped;
 
 /// What a socket has to be.

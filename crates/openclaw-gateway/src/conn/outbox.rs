@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
-use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// A queue bounded in bytes, written to by anybody and read by the connection's own task.
 ///
@@ -141,12 +141,6 @@ impl Outbox {
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// A frame out of bytes that are JSON.
-pub(crate) fn frame(json: Vec<u8>) -> Utf8Bytes {
-    // Serde writes nothing but UTF-8.
-    Utf8Bytes::try_from(Bytes::from(json)).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! What there is to say of a store on a cluster.
 
-use std::error::Error;
-
 use openclaw_config::Config;
+use pairing_core::Chain;
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Severity};
 
@@ -27,7 +26,7 @@ pub fn of_cluster(state: &StateDir, config: &Config, failure: Option<&OpenError>
             Severity::Error,
             format!(
                 "the state is in {place}, of which nothing can be had: {}",
-                causes(error)
+                Chain(error).unescaped()
             ),
             error.advice().unwrap_or_default(),
         ),
@@ -41,16 +40,4 @@ pub fn of_cluster(state: &StateDir, config: &Config, failure: Option<&OpenError>
         fixable: false,
         fixed: false,
     }
-}
-
-/// What happened, and why. As it is: whoever shows a finding escapes it.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -22,8 +22,10 @@ use tokio::sync::oneshot;
 use unsaid::Unsaid;
 
 use crate::channels::news::News;
+use crate::frames::event as frame;
 use crate::sessions::Session;
-use crate::shared::{Chain, Shared, event as frame};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// How long a wait for changes lasts at most; between two, what has expired is told, from memory.
 const WAIT: Duration = Duration::from_secs(1);

@@ -7,7 +7,7 @@ use pairing_fs::AuditLog;
 
 use super::{Call, Reply};
 use crate::sessions::Session;
-use crate::shared::Chain;
+use pairing_core::Chain;
 
 pub(super) fn list(call: &Call, log: &AuditLog) -> Reply {
     let params: AuditParams = call.params()?;

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::{Call, Reply, of_decision, of_list, shown, store_failed};
 use crate::channels::{Outgoing, Target};
-use crate::shared::Chain;
+use pairing_core::Chain;
 
 pub(super) fn list(call: &Call) -> Reply {
     let params: ListParams = call.params()?;

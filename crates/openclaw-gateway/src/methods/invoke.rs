@@ -10,8 +10,10 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Call, Reply, of_list};
+use crate::frames;
 use crate::peers::{self, Announced, CallError, Forwarded, Place};
-use crate::shared::{self, Chain, Shared};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// `node.invoke`: here, or by way of the gateway that the node is connected to.
 pub(super) async fn invoke(call: Call) -> Reply {
@@ -60,7 +62,7 @@ pub(crate) async fn here(
         idempotency_key: Some(params.idempotency_key.into()),
     };
     let mut on_its_way = shared.invokes.expect(request.id.clone(), node.number);
-    node.outbox.send(shared::event(INVOKE_REQUEST, &request));
+    node.outbox.send(frames::event(INVOKE_REQUEST, &request));
     let result = match timeout(wait, on_its_way.answer()).await {
         Ok(Some(result)) => result,
         Ok(None) => return Err(failed("NOT_CONNECTED", "node disconnected")),

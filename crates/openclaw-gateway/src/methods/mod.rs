@@ -32,7 +32,8 @@ pub(crate) use invoke::here as invoke_here;
 
 use crate::doctor::Doctor;
 use crate::sessions::{Deciding, Session};
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// What a call came to.
 pub type Reply = Result<Box<RawValue>, ErrorShape>;

@@ -6,8 +6,8 @@ use pairing_core::device::{GatewayUrl, SetupCode, SetupProfile};
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Reply, of_device, of_list};
-use crate::shared::Chain;
 use crate::{Interfaces, Reach, qr};
+use pairing_core::Chain;
 
 /// The parameters of `device.pair.setupCode`.
 #[derive(Deserialize)]

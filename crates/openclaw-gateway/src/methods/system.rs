@@ -4,7 +4,7 @@ use gateway_protocol::Empty;
 use serde_json::json;
 
 use super::{Call, Reply};
-use crate::shared::VERSION;
+use crate::VERSION;
 
 pub(super) fn health(call: &Call) -> Reply {
     call.reply(&call.shared.health())

@@ -13,7 +13,8 @@ use super::published::{At, Connected, Published};
 use super::{DirectoryError, Peers, View};
 use crate::channels::Stop;
 use crate::sessions::Session;
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// What is published is published again after so long.
 const AGAIN: Duration = Duration::from_secs(10);

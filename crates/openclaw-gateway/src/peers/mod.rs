@@ -26,8 +26,9 @@ use pairing_core::{DeviceId, Entropy, EntropyError, GatewayUrl, Identity, Timest
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::VERSION;
 use crate::sessions::Session;
-use crate::shared::{Shared, VERSION};
+use crate::shared::Shared;
 
 pub(crate) use answer::answer;
 pub(crate) use call::{CallError, call};

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Commands;
-use crate::shared::Chain;
 use crate::words;
+use pairing_core::Chain;
 
 /// A device or a sender that waits.
 #[derive(Debug, Clone)]

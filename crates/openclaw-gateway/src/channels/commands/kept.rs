@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::Mutex;
 
-use crate::shared::Chain;
+use pairing_core::Chain;
 
 /// A value, and the file that outlives the process. A file that cannot be read is left as it is: the value
 /// is then kept in memory only, and so it is where there is no state directory.

@@ -33,11 +33,12 @@ use super::{
     Adapter, Later, MessageId, Outgoing, OwnerCommands, OwnerSpoke, Owners, Pressed, SendError,
     Target,
 };
-use crate::shared::{Chain, Shared};
+use crate::shared::Shared;
 use crate::{Interfaces, Reach, ReachError};
 use asking::{About, Asking};
 use kept::Kept;
 use notify::Notices;
+use pairing_core::Chain;
 use sent::Sent;
 
 /// The commands, and what is told to owners. Cheap to clone.

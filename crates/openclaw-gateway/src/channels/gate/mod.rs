@@ -30,8 +30,10 @@ use super::{
     Adapter, Adapters, By, Inbound, Incoming, Later, Message, Outgoing, OwnerCommands, OwnerSpoke,
     Pressed, SendError, Target,
 };
+use crate::frames::event;
 use crate::sessions::Session;
-use crate::shared::{Chain, Shared, event};
+use crate::shared::Shared;
+use pairing_core::Chain;
 
 /// What the gateway has of channels.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pairing_core::{AccountId, StoreError};
 
 use super::api::CallError;
-use crate::shared::Chain;
+use pairing_core::Chain;
 
 /// What was said since all was well.
 pub(super) struct Troubles {
