@@ -1,4 +1,4 @@
-//! Devices: what a proof costs, what a connect costs beside few devices and many, and a setup code.
+//! Costs of devices: checking a proof, connecting beside few and many devices, and a setup code.
 
 #![allow(
     missing_docs,
@@ -105,7 +105,7 @@ fn pair(devices: &Devices, connecting: &Connecting) -> SecretToken {
     }
 }
 
-/// Puts copies of a device beside it, under ids and keys of their own.
+/// Adds copies of a device to the store, each with its own id and key.
 fn crowd(store: &MemoryStore, device: &Device, number: usize) {
     let entropy = seeded(2);
     let mut changes = Vec::with_capacity(number);

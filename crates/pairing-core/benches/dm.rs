@@ -1,6 +1,6 @@
-//! What direct messages cost on `MemoryStore`: the decisions themselves, without a disk.
+//! Costs of direct messages on `MemoryStore`: the decisions themselves, without a disk.
 //!
-//! `cargo bench -p pairing-core`; with `-- --quick` in some seconds.
+//! `cargo bench -p pairing-core`; with `-- --quick` it takes some seconds.
 
 #![allow(
     missing_docs,
@@ -20,7 +20,7 @@ use pairing_core::{
     PairingStore, Record, Requested, Timestamp,
 };
 
-/// An account whose allowlist holds the ids from 100,000,000 on.
+/// Makes an account whose allowlist holds the ids from 100,000,000 on.
 fn account(entries: u32) -> Account {
     let channel = ChannelId::parse("telegram").unwrap();
     let channels = Channels::builtin();
@@ -76,7 +76,7 @@ fn decisions(criterion: &mut Criterion) {
     let account = account(1_000);
     group.bench_function("request", |bencher| {
         bencher.iter_batched(
-            // Whoever asked before is forgotten.
+            // Removes the request of the previous iteration.
             || drop(account.reject("12345", &owner)),
             |()| request(&account),
             BatchSize::PerIteration,

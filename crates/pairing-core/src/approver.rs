@@ -1,4 +1,4 @@
-//! Approvers: the identity behind a decision, and its scopes.
+//! Approvers: the identity that makes a decision, and its scopes.
 
 use std::fmt;
 
@@ -8,9 +8,10 @@ use crate::device::{AuthenticatedDevice, DeviceId, Role};
 use crate::display::escape;
 use crate::{ChannelId, Scope, ScopeSet, SenderId};
 
-/// Somebody who may decide about pairing: whoever approves, rejects, allows or revokes has to be one.
+/// An identity that may decide about pairing: approving, rejecting, allowing and revoking all require
+/// one.
 ///
-/// There is no default approver. Each constructor says what has to be true before it is called.
+/// There is no default approver. Each constructor documents the checks that its caller must have made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approver {
     id: ApproverId,
@@ -21,25 +22,25 @@ pub struct Approver {
     own_token: Option<Role>,
 }
 
-/// The way a decision came in.
+/// The route by which a decision was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Via {
-    /// On the command line, by somebody who may write the state files.
+    /// On the command line, by a person with write access to the state files.
     Terminal,
     /// In a chat, by an owner of the bot.
     Chat,
-    /// Over the gateway's protocol.
+    /// Over the gateway protocol.
     Gateway,
-    /// By nobody: a device on this machine, or in a network that the owner named, was let in without
-    /// asking.
+    /// Automatically: a device on this machine, or in a network that the owner configured, was approved
+    /// without asking the owner.
     Silent,
 }
 
 impl Approver {
-    /// The person who can write the state files themselves, named by their login: counts as admin,
-    /// and is never locked out for wrong codes.
+    /// Makes an approver of the person at the terminal, who can write the state files, named by their
+    /// login. Counts as admin, and is never locked out for wrong codes.
     pub fn terminal(login: &str) -> Self {
         Self {
             id: ApproverId::new(format_args!("terminal:{login}")),
@@ -50,9 +51,9 @@ impl Approver {
         }
     }
 
-    /// An owner of the bot who spoke in a chat: counts as admin.
+    /// Makes an approver of an owner of the bot who gave a command in a chat. Counts as admin.
     ///
-    /// The caller has checked that this sender is one of the configured owners.
+    /// The caller must have checked that this sender is one of the configured owners.
     pub fn chat_owner(channel: &ChannelId, sender: &SenderId) -> Self {
         Self {
             id: ApproverId::new(format_args!("{channel}:{sender}")),
@@ -63,9 +64,10 @@ impl Approver {
         }
     }
 
-    /// An operator connected without a device, by the shared secret, with the scopes that it asked for.
+    /// Makes an approver of an operator that connected without a device, using the shared secret, with the
+    /// scopes that it asked for.
     ///
-    /// The caller has authenticated the connection; `id` names its kind of credential.
+    /// The caller must have authenticated the connection; `id` names the kind of credential.
     pub fn operator(id: &str, scopes: ScopeSet) -> Self {
         Self {
             id: ApproverId::new(format_args!("operator:{id}")),
@@ -76,8 +78,8 @@ impl Approver {
         }
     }
 
-    /// A connected device with the scopes that its connection has now. Unless these hold
-    /// `operator.admin`, it decides about nothing but itself.
+    /// Makes an approver of a connected device, with the current scopes of its connection. Without
+    /// `operator.admin`, it may decide only about itself.
     pub fn device(device: &AuthenticatedDevice) -> Self {
         Self {
             id: ApproverId::new(format_args!("device:{}", device.id())),
@@ -88,8 +90,8 @@ impl Approver {
         }
     }
 
-    /// Nobody: the owner's configuration, for a device that came from `address`. It deals out nothing
-    /// through any other door.
+    /// Makes the approver that is recorded for an automatic approval of a device that connected from
+    /// `address`. It holds no scopes, so it can approve nothing by any other route.
     pub(crate) fn silent(address: std::net::IpAddr) -> Self {
         Self {
             id: ApproverId::new(format_args!("silent:{address}")),
@@ -100,24 +102,25 @@ impl Approver {
         }
     }
 
-    /// The device that decides, if it is one.
+    /// Returns the device that makes the decision, if the approver is a device.
     pub(crate) fn acting_device(&self) -> Option<DeviceId> {
         self.device
     }
 
-    /// Whether this is the device itself, authenticated by its own token for that role.
+    /// Whether the approver is this device itself, authenticated by its own token for this role.
     pub(crate) fn is_own_token(&self, device: DeviceId, role: Role) -> bool {
         self.device == Some(device) && self.own_token == Some(role)
     }
 
-    /// Whether this approver may see and decide anything about a device.
+    /// Whether this approver may see this device and decide about it.
     pub(crate) fn may_decide_about(&self, device: DeviceId) -> bool {
         let itself = self.device.is_none_or(|acting| acting == device);
         itself || self.scopes.allows(Scope::ADMIN)
     }
 
-    /// Granting or ending a role takes `operator.pairing`; one that is not operator takes admin; and
-    /// nobody deals out scopes that they do not hold.
+    /// Checks that this approver may grant or end these roles with these scopes. It needs
+    /// `operator.pairing`, and admin for any role other than operator; it cannot grant scopes that it
+    /// does not hold.
     pub(crate) fn may_deal<'r>(
         &self,
         roles: impl IntoIterator<Item = &'r Role>,
@@ -135,27 +138,27 @@ impl Approver {
         }
     }
 
-    /// The name that is recorded with every grant.
+    /// Returns the name that is recorded with every grant.
     pub fn id(&self) -> &ApproverId {
         &self.id
     }
 
-    /// The way the decision came in.
+    /// Returns the route by which the decision was made.
     pub fn via(&self) -> Via {
         self.via
     }
 
-    /// The scopes that bound what may be granted.
+    /// Returns the scopes that limit the grants of this approver.
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
     }
 
-    /// Whether wrong codes lock this approver out.
+    /// Whether too many wrong codes lock this approver out.
     pub(crate) fn can_be_locked_out(&self) -> bool {
         self.via != Via::Terminal
     }
 
-    /// Deciding about senders takes `operator.pairing`.
+    /// Checks for `operator.pairing`, which every decision about a sender requires.
     pub(crate) fn may_pair(&self) -> Result<(), MissingScope> {
         if self.scopes.allows(Scope::PAIRING) {
             Ok(())
@@ -167,15 +170,15 @@ impl Approver {
     }
 }
 
-/// The approver's scopes do not cover the decision.
+/// The approver's scopes do not permit the decision.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("missing scope: {scope}")]
 pub struct MissingScope {
-    /// The scope that it takes.
+    /// The scope that the decision requires.
     pub scope: &'static str,
 }
 
-/// The recorded name of an approver: printable, at most 128 characters, `kind:name`.
+/// The recorded name of an approver, as `kind:name`: printable, at most 128 characters.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", from = "String")]
 pub struct ApproverId(Box<str>);
@@ -185,7 +188,7 @@ impl ApproverId {
         Self::from(name.to_string())
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -198,7 +201,7 @@ impl fmt::Display for ApproverId {
 }
 
 impl From<String> for ApproverId {
-    /// Escapes and cuts what could not be shown.
+    /// Escapes characters that are unsafe to show, and shortens the name.
     fn from(name: String) -> Self {
         Self(escape(&name).limit(127).to_string().into())
     }

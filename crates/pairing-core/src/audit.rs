@@ -7,60 +7,60 @@ use serde::{Deserialize, Serialize};
 use crate::device::{DeviceId, NodeId, RequestId, Role};
 use crate::{AccountId, Approver, ApproverId, ChannelId, ScopeSet, SenderId, Timestamp, Via};
 
-/// A decision that has been committed. Holds no code, no token and no other secret.
+/// A decision that has been committed. Contains no code, token or other secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", try_from = "Written")]
 #[non_exhaustive]
 pub struct AuditEvent {
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
-    /// What was decided.
+    /// The kind of decision.
     pub action: AuditAction,
     /// The approver.
     pub by: ApproverId,
-    /// The way the decision came in.
+    /// The route by which the decision was made.
     pub via: Via,
-    /// The sender, device or node that was decided about.
+    /// The sender, device or node that the decision is about.
     #[serde(flatten)]
     pub subject: AuditSubject,
-    /// The request that was answered.
+    /// The request that was decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// The role that was decided about.
+    /// The role that the decision is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// The scopes that came of it.
+    /// The scopes that resulted from the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scopes: Option<ScopeSet>,
-    /// The commands that came of it, where a node named any.
+    /// The commands that resulted from the decision, if a node declared any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commands: Option<BTreeSet<String>>,
 }
 
-/// What was decided.
+/// The kind of decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum AuditAction {
-    /// A request was granted.
+    /// A request was approved.
     Approved,
-    /// A request was turned down.
+    /// A request was rejected.
     Rejected,
-    /// Somebody was let in without having asked.
+    /// A sender was allowed directly, not by approving a request.
     Allowed,
-    /// Somebody was taken off the list, or a role was ended.
+    /// A sender was removed from the allowlist, or a role was revoked.
     Revoked,
-    /// A device or node was forgotten.
+    /// A device or node was removed.
     Removed,
-    /// A device or node was given another name.
+    /// A device or node was renamed.
     Renamed,
-    /// A token was ended.
+    /// A token was rotated.
     Rotated,
-    /// A setup code was made.
+    /// A setup code was issued.
     Issued,
 }
 
-/// The sender, device or node that was decided about.
+/// The sender, device or node that the decision is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all_fields = "camelCase", untagged)]
 #[non_exhaustive]
@@ -71,32 +71,32 @@ pub enum AuditSubject {
         channel: ChannelId,
         /// The bot account.
         account: AccountId,
-        /// Who.
+        /// The sender's id.
         sender: SenderId,
     },
     /// A device.
     Device {
-        /// Which.
+        /// The device's id.
         device: DeviceId,
     },
     /// A legacy node.
     Node {
-        /// Which.
+        /// The node's id.
         node: NodeId,
     },
     /// The holder of a setup code.
     Bearer {
-        /// The chat it was made in.
+        /// The chat in which it was issued.
         #[serde(skip_serializing_if = "Option::is_none")]
         chat: Option<String>,
     },
 }
 
-/// Takes down what was decided, after it has been committed.
+/// Records decisions after they have been committed.
 ///
-/// Nothing that goes wrong in here undoes a decision: an implementation says so where its own errors go.
+/// A failure in a sink does not undo a decision; an implementation reports its errors by its own means.
 pub trait AuditSink: Send + Sync {
-    /// Takes down one event.
+    /// Records one event.
     fn record(&self, event: &AuditEvent);
 }
 
@@ -127,7 +127,7 @@ impl AuditEvent {
     }
 }
 
-/// An event as it was written down, before its subject has been checked.
+/// An event as it was recorded, before its subject has been checked.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Written {
@@ -147,7 +147,7 @@ struct Written {
     commands: Option<BTreeSet<String>>,
 }
 
-/// What was written down is about nobody, or about several at once.
+/// The recorded event names no subject, or several at once.
 #[derive(Debug, thiserror::Error)]
 #[error("the event names no subject, or several")]
 struct NoSubject;
@@ -230,7 +230,7 @@ mod tests {
             );
             assert!(read(&line).is_err(), "{line}");
         }
-        // Who comes later may know more of it.
+        // Unknown fields are accepted: a later version may record more.
         assert!(read(
             r#"{"at":"2026-11-22T13:30:57.000Z","action":"removed","by":"a","via":"chat","node":"a","why":7}"#
         )

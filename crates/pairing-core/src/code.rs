@@ -1,32 +1,32 @@
-//! The eight characters that a stranger shows to the owner.
+//! Pairing codes: eight characters that a sender receives and shows to the owner.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// 32 letters and digits without `0`, `O`, `1` and `I`, which people mix up.
+/// 32 letters and digits, without `0`, `O`, `1` and `I`, which people confuse.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-/// A pairing code: what the owner types to approve a sender.
+/// A pairing code, which the owner types to approve a sender.
 ///
 /// - Eight characters of `ABCDEFGHJKLMNPQRSTUVWXYZ23456789`: 40 random bits, each value equally likely.
 /// - Unique among the pending requests of a channel.
-/// - Not shown by `Debug`; [`as_str`](Self::as_str) is the one way to the text.
+/// - Not shown by `Debug`; only [`as_str`](Self::as_str) returns the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct PairingCode([u8; Self::LENGTH]);
 
-/// Why a text is no pairing code.
+/// The reason that a text is not a pairing code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseCodeError {
-    /// Another number of characters than eight, spaces and dashes not counted.
+    /// The number of characters is not eight, not counting spaces and dashes.
     #[error(
         "a pairing code has {} characters, this has {found}",
         PairingCode::LENGTH
     )]
     Length {
-        /// Characters found.
+        /// Number of characters found.
         found: usize,
     },
     /// A character outside the alphabet.
@@ -40,17 +40,17 @@ pub enum ParseCodeError {
 }
 
 impl PairingCode {
-    /// Characters of a code.
+    /// Number of characters in a code.
     pub const LENGTH: usize = 8;
 
-    /// The code that eight random bytes stand for.
+    /// Makes a code from eight random bytes.
     ///
-    /// Five bits of each byte choose one of 32 characters, so no character is likelier than another.
+    /// Five bits of each byte choose one of 32 characters, so all characters are equally likely.
     pub fn from_entropy(bytes: [u8; Self::LENGTH]) -> Self {
         Self(bytes.map(|byte| ALPHABET[usize::from(byte & 31)]))
     }
 
-    /// Reads what a person typed: lower case, spaces and dashes are forgiven.
+    /// Parses a typed code: accepts lower case, spaces and dashes.
     pub fn parse(typed: &str) -> Result<Self, ParseCodeError> {
         let meant = || {
             typed
@@ -72,9 +72,9 @@ impl PairingCode {
         Ok(Self(code))
     }
 
-    /// The code as it is shown: eight upper-case characters.
+    /// Returns the code as it is shown: eight upper-case characters.
     pub fn as_str(&self) -> &str {
-        // Only bytes of the ASCII alphabet are ever put in.
+        // Codes consist only of bytes of the ASCII alphabet.
         std::str::from_utf8(&self.0).unwrap_or_default()
     }
 }

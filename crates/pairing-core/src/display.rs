@@ -1,13 +1,13 @@
-//! Making text from outside safe to show to a person, and errors complete.
+//! Makes untrusted text safe to show to a person, and shows errors with their causes.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
-/// Shows text that came from outside so that it cannot command a terminal, hide or reorder itself.
+/// Shows untrusted text so that it cannot control a terminal, or hide or reorder parts of itself.
 ///
-/// - Control characters (C0, C1, newlines too), bidirectional overrides, zero-width and other
-///   invisible characters are written as `\u{…}`; a backslash is left alone.
-/// - At most `limit` characters are shown; what is cut is marked with `…`.
+/// - Control characters (C0 and C1, including newlines), bidirectional overrides, zero-width and other
+///   invisible characters are written as `\u{…}`; a backslash is left unchanged.
+/// - At most `limit` characters are shown; `…` marks the omitted rest.
 ///
 /// ```
 /// use pairing_core::escape;
@@ -19,13 +19,13 @@ pub struct Escaped<'a> {
     limit: usize,
 }
 
-/// [`Escaped`] with the usual limit of 128 characters.
+/// Returns [`Escaped`] with the usual limit of 128 characters.
 pub fn escape(text: &str) -> Escaped<'_> {
     Escaped { text, limit: 128 }
 }
 
 impl Escaped<'_> {
-    /// Shows up to `limit` characters of the text instead.
+    /// Sets the maximum number of characters of the text that are shown.
     pub fn limit(self, limit: usize) -> Self {
         Self { limit, ..self }
     }
@@ -48,8 +48,8 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// An error followed by its causes, outermost first, separated by `: `. Each part is [escaped](escape), since an error
-/// may repeat text from outside.
+/// An error followed by its causes, outermost first, separated by `: `. Each part is [escaped](escape),
+/// since an error may repeat untrusted text.
 ///
 /// ```
 /// use pairing_core::{ChannelId, Chain};
@@ -60,7 +60,8 @@ impl fmt::Display for Escaped<'_> {
 pub struct Chain<'e>(pub &'e (dyn Error + 'e));
 
 impl<'e> Chain<'e> {
-    /// The same text, not escaped and not shortened, for a caller that escapes it for the place where it is shown.
+    /// Returns the same text, neither escaped nor shortened, for a caller that escapes it for the place
+    /// where it is shown.
     pub fn unescaped(self) -> String {
         let parts: Vec<String> = self.parts().map(ToString::to_string).collect();
         parts.join(": ")
@@ -83,7 +84,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// Characters that move the cursor, reorder their neighbours, or cannot be seen.
+/// Whether a character moves the cursor, reorders its neighbours, or is invisible.
 fn is_unsafe_to_show(c: char) -> bool {
     c.is_control()
         || matches!(c,

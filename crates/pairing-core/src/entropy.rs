@@ -1,4 +1,4 @@
-//! Randomness, as the service is handed it.
+//! The source of randomness, which the caller supplies.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -6,10 +6,10 @@ use rand_core::TryCryptoRng;
 
 /// A source of unpredictable bytes, shared between threads.
 ///
-/// Any cryptographic generator of the `rand_core` family is one once it is put into a [`Mutex`];
-/// `pairing_fs::SystemEntropy` asks the operating system.
+/// Any cryptographic generator of the `rand_core` family implements it when wrapped in a [`Mutex`];
+/// `pairing_fs::SystemEntropy` uses the generator of the operating system.
 pub trait Entropy: Send + Sync {
-    /// Fills `bytes`, all of them, or fails.
+    /// Fills all of `bytes`, or fails.
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError>;
 }
 
@@ -19,7 +19,7 @@ pub trait Entropy: Send + Sync {
 pub struct EntropyError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl EntropyError {
-    /// Wraps what the generator said.
+    /// Wraps the generator's error.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
@@ -31,7 +31,7 @@ where
     R::Error: Send + Sync + 'static,
 {
     fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
-        // A generator whose user panicked is still a generator.
+        // The generator stays usable after a panic in another thread that held the lock.
         let mut rng = self.lock().unwrap_or_else(PoisonError::into_inner);
         rng.try_fill_bytes(bytes).map_err(EntropyError::new)
     }

@@ -1,33 +1,34 @@
-//! Names that hold their invariants: channel, account, sender.
+//! Validated names of channels, accounts and senders.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// A chat channel: `telegram`, `whatsapp`, or one of an adapter author's own.
+/// A chat channel: `telegram`, `whatsapp`, or one that an adapter author has added.
 ///
-/// - Matches `[a-z][a-z0-9_-]{0,63}`, so it is safe in a file name and unchanged by the rules for one.
+/// - Matches `[a-z][a-z0-9_-]{0,63}`, so it is safe in a file name and needs no escaping there.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ChannelId(Arc<str>);
 
-/// One of a channel's bot accounts; [`AccountId::default`] where there is only one.
+/// One of the bot accounts of a channel; [`AccountId::default`] if there is only one.
 ///
 /// - Trimmed and lower-cased, 1 to 64 characters.
-/// - No control character, no `/`, `\` or `..`: nothing that could lead out of a directory.
+/// - No control character, `/`, `\` or `..`, so it cannot lead out of a directory.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct AccountId(Arc<str>);
 
-/// A sender in the one spelling that its channel's rules give it.
+/// A sender's id, in the normal form that the rules of its channel define.
 ///
-/// - Only [`ChannelRules::sender`](crate::ChannelRules::sender) makes one out of what came from outside.
+/// - Outside text becomes a sender's id only through
+///   [`ChannelRules::sender`](crate::ChannelRules::sender).
 /// - 1 to 256 bytes, no control character, not `*`, no white space at either end.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct SenderId(Arc<str>);
 
-/// Why a text names no channel or account.
+/// The reason that a text is not the name of a channel or account.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NameError {
@@ -40,19 +41,19 @@ pub enum NameError {
     /// Longer than 64 characters.
     #[error("an account name has at most 64 characters, this has {found}")]
     LongAccount {
-        /// Characters found.
+        /// Number of characters found.
         found: usize,
     },
     /// A control character, a slash, a backslash or `..`.
     #[error("an account name holds no {found}")]
     AccountCharacter {
-        /// What was found, in words.
+        /// The offending characters, in words.
         found: &'static str,
     },
 }
 
 impl ChannelId {
-    /// Reads a channel name; white space around it and upper case are forgiven.
+    /// Parses a channel name; accepts surrounding white space and upper case.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let name = text.trim().to_ascii_lowercase();
         let mut bytes = name.bytes();
@@ -65,23 +66,23 @@ impl ChannelId {
             .ok_or(NameError::Channel)
     }
 
-    /// A channel known when this crate was written.
+    /// Makes the id of a built-in channel.
     pub(crate) fn builtin(name: &'static str) -> Self {
         debug_assert!(Self::parse(name).is_ok_and(|id| id.as_str() == name));
         Self(name.into())
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl AccountId {
-    /// The longest name, in characters.
+    /// Maximum length of a name, in characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Reads an account name: trims, lower-cases, and refuses what could be a path.
+    /// Parses an account name: trims it, lower-cases it, and rejects anything that could be a path.
     pub fn parse(text: &str) -> Result<Self, NameError> {
         let name = text.trim().to_lowercase();
         let found = name.chars().count();
@@ -104,7 +105,7 @@ impl AccountId {
         Ok(Self(name.into()))
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -122,10 +123,10 @@ impl Default for AccountId {
 }
 
 impl SenderId {
-    /// The longest id, in bytes.
+    /// Maximum length of an id, in bytes.
     pub const MAX_BYTES: usize = 256;
 
-    /// Checks the invariants of a text that is already in its normal spelling.
+    /// Checks the invariants of a text that is already in normal form.
     pub(crate) fn checked(text: &str) -> Result<Self, SenderError> {
         if text.is_empty() {
             return Err(SenderError::Empty);
@@ -142,20 +143,20 @@ impl SenderId {
         Ok(Self(text.into()))
     }
 
-    /// The id.
+    /// Returns the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Why a text names no sender.
+/// The reason that a text is not a sender.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SenderError {
-    /// Nothing is left once prefix and white space are gone.
+    /// Nothing is left after removing the prefix and white space.
     #[error("nothing is left of the sender id once its prefix is removed")]
     Empty,
-    /// `*` stands for everybody, and everybody is not a sender.
+    /// `*`, which stands for everybody and so is not a sender.
     #[error("`*` stands for everybody, not for a sender")]
     Wildcard,
     /// Longer than 256 bytes.
@@ -164,23 +165,24 @@ pub enum SenderError {
         SenderId::MAX_BYTES
     )]
     Long {
-        /// Bytes found.
+        /// Number of bytes found.
         found: usize,
     },
-    /// A control character within.
+    /// A control character.
     #[error("a sender id holds no control characters")]
     Control,
-    /// Not what senders of this channel look like, so it could never match one.
+    /// Not in the format of the ids of this channel, so it could never match a sender.
     #[error("a sender of {channel} is {expected}")]
     Shape {
-        /// The channel whose rules were asked.
+        /// The channel whose rules were applied.
         channel: ChannelId,
-        /// What its senders look like.
+        /// The format of its sender ids, in words.
         expected: &'static str,
     },
 }
 
-/// What every name that is text has: it is shown, is quoted by `Debug`, and deserialises through its parser.
+/// Implements the traits of every text name: `Display`, a quoting `Debug`, and deserialisation through
+/// its parser.
 macro_rules! text_id {
     ($name:ident, $error:ty, $parse:path) => {
         impl std::fmt::Display for $name {

@@ -1,14 +1,15 @@
-//! OpenClaw *pairing* as pure decisions: who may talk to the bot.
+//! OpenClaw *pairing* as pure decisions: which senders may talk to the bot, and which devices may connect.
 //!
-//! An unknown sender gets a code of eight characters, and nothing of theirs is processed until the
-//! owner approves. This crate holds every rule of that: codes, expiry, the cap on pending requests,
-//! allowlists, policies and lock-outs. It reads no clock, no files, no environment and no randomness
-//! of its own; all of these are handed to it.
+//! An unknown sender receives a code of eight characters, and none of their messages is processed until
+//! the owner approves them. This crate holds all the rules for that: codes, expiry, the cap on pending
+//! requests, allowlists, policies and lock-outs. It reads no clock, files, environment or randomness of
+//! its own; the caller supplies all of them.
 //!
 //! - [`Pairing`] is the service that gateways embed and channel adapters call.
-//! - [`PairingStore`] is what keeps its records. [`MemoryStore`] is here, `pairing-fs` keeps them in
-//!   the files of existing OpenClaw installs, and `pairing-conformance` tests one of your own.
-//! - [`Approver`] is who decides; there is no default one.
+//! - [`PairingStore`] is the interface to the storage of its records. [`MemoryStore`] is included,
+//!   `pairing-fs` uses the files of existing OpenClaw installs, and `pairing-conformance` tests other
+//!   implementations.
+//! - [`Approver`] is the identity that makes a decision; there is no default one.
 
 mod approver;
 mod audit;
@@ -50,7 +51,7 @@ pub use time::{Clock, ManualClock, ParseTimestampError, Timestamp};
 
 pub(crate) use store::Change;
 
-/// The examples of the README are tests.
+/// Compiles and runs the examples of the README as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

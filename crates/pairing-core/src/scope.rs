@@ -1,4 +1,4 @@
-//! What an operator may do.
+//! The rights of an operator.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::text_id;
 
-/// One right of an operator: `operator.read`, `operator.pairing`, …
+/// One right of an operator, such as `operator.read` or `operator.pairing`.
 ///
-/// - `operator.` and a name of `[a-z0-9_.-]`, at most 64 bytes; so it never holds the separators of a
-///   signed payload.
-/// - Names this crate does not know parse, and only `operator.admin` implies them.
+/// - Consists of `operator.` and a name of `[a-z0-9_.-]`, at most 64 bytes in all; so it never contains
+///   the separators of a signed payload.
+/// - Unknown names are accepted; only `operator.admin` implies them.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Scope(Box<str>);
 
-/// The text is not `operator.` and a name.
+/// The text is not `operator.` followed by a name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a scope is `operator.` and a name of a-z, 0-9, `_`, `.` and `-`")]
 pub struct ParseScopeError;
@@ -23,16 +23,16 @@ pub struct ParseScopeError;
 impl Scope {
     /// Implies every other scope.
     pub const ADMIN: &str = "operator.admin";
-    /// Deciding who and what is paired.
+    /// Deciding about pairing: senders, devices and nodes.
     pub const PAIRING: &str = "operator.pairing";
-    /// Changing things; implies [`READ`](Self::READ).
+    /// Write access; implies [`READ`](Self::READ).
     pub const WRITE: &str = "operator.write";
-    /// Looking at things.
+    /// Read access.
     pub const READ: &str = "operator.read";
-    /// Deciding what an agent may execute.
+    /// Deciding about the commands that an agent may execute.
     pub const APPROVALS: &str = "operator.approvals";
 
-    /// Reads a scope name.
+    /// Parses a scope name.
     pub fn parse(text: &str) -> Result<Self, ParseScopeError> {
         let name = text.strip_prefix("operator.").ok_or(ParseScopeError)?;
         let well_formed = !name.is_empty()
@@ -45,7 +45,7 @@ impl Scope {
             .ok_or(ParseScopeError)
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -58,15 +58,15 @@ text_id!(Scope, ParseScopeError, Scope::parse);
 pub struct ScopeSet(BTreeSet<Scope>);
 
 impl ScopeSet {
-    /// The set that implies every other.
+    /// Returns the set with `operator.admin`, which implies every scope.
     pub fn admin() -> Self {
         Self::of(&[Scope::ADMIN])
     }
 
-    /// Whether this set allows what needs `scope`.
+    /// Whether this set permits an operation that requires `scope`.
     ///
-    /// `operator.admin` implies everything, `operator.write` implies `operator.read`; nothing else
-    /// implies anything.
+    /// `operator.admin` implies everything and `operator.write` implies `operator.read`; there are no
+    /// other implications.
     pub fn allows(&self, scope: &str) -> bool {
         let holds = |name: &str| self.0.iter().any(|held| held.as_str() == name);
         holds(scope) || holds(Scope::ADMIN) || (scope == Scope::READ && holds(Scope::WRITE))
@@ -77,23 +77,23 @@ impl ScopeSet {
         other.0.iter().all(|scope| self.allows(scope.as_str()))
     }
 
-    /// The scopes of this set that `bound` allows.
+    /// Returns the scopes of this set that `bound` allows.
     pub fn within(&self, bound: &Self) -> Self {
         let allowed = self.0.iter().filter(|scope| bound.allows(scope.as_str()));
         allowed.cloned().collect()
     }
 
-    /// Both sets together.
+    /// Returns the union of both sets.
     pub fn union(&self, other: &Self) -> Self {
         self.0.union(&other.0).cloned().collect()
     }
 
-    /// Whether nothing is allowed.
+    /// Whether the set is empty, and so allows nothing.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Names known to be well formed.
+    /// Makes a set of names that are known to be well formed.
     pub(crate) fn of(names: &[&str]) -> Self {
         names
             .iter()
@@ -101,7 +101,7 @@ impl ScopeSet {
             .collect()
     }
 
-    /// The scopes, sorted by name.
+    /// Returns the scopes, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
     }

@@ -1,4 +1,4 @@
-//! Points in time, and the clock that is handed to the service.
+//! Points in time, and the clock, which the caller supplies.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -10,9 +10,9 @@ use time::{OffsetDateTime, UtcOffset};
 
 /// A point in time: whole milliseconds since the Unix epoch, UTC.
 ///
-/// - Shown and serialised as RFC 3339 with milliseconds and `Z`, as OpenClaw's files have it
+/// - Shown and serialised as RFC 3339 with milliseconds and `Z`, as in OpenClaw's files
 ///   (`2026-11-22T13:27:57.013Z`).
-/// - Lies within the years 0 to 9999, so that every value can be written.
+/// - Limited to the years 0 to 9999, so that every value can be written.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Timestamp(i64);
@@ -26,17 +26,17 @@ const MIN_MILLIS: i64 = -62_167_219_200_000; // 0000-01-01T00:00:00.000Z
 const MAX_MILLIS: i64 = 253_402_300_799_999; // 9999-12-31T23:59:59.999Z
 
 impl Timestamp {
-    /// The time `millis` milliseconds after the Unix epoch, held within the years 0 to 9999.
+    /// Makes the time `millis` milliseconds after the Unix epoch, clamped to the years 0 to 9999.
     pub fn from_millis(millis: i64) -> Self {
         Self(millis.clamp(MIN_MILLIS, MAX_MILLIS))
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub fn as_millis(self) -> i64 {
         self.0
     }
 
-    /// Reads RFC 3339, any offset; digits below the millisecond are cut off.
+    /// Parses RFC 3339 with any offset; truncates to milliseconds.
     pub fn parse(text: &str) -> Result<Self, ParseTimestampError> {
         let at = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| ParseTimestampError)?;
         let millis = at.unix_timestamp_nanos().div_euclid(1_000_000);
@@ -47,14 +47,15 @@ impl Timestamp {
             .ok_or(ParseTimestampError)
     }
 
-    /// How long ago `earlier` was by a clock that may differ from this one by `skew`: what lies that far in
-    /// the future is of this moment. `None` where it lies further.
+    /// Returns the time since `earlier`, which comes from a clock that may differ from this one by
+    /// `skew`: a time up to `skew` in the future counts as now. Returns `None` if it lies further in the
+    /// future.
     pub fn since_about(self, earlier: Self, skew: Duration) -> Option<Duration> {
         let ahead = earlier.since(self).is_some_and(|ahead| ahead <= skew);
         self.since(earlier).or(ahead.then_some(Duration::ZERO))
     }
 
-    /// How long ago `earlier` was, or `None` where it lies in the future.
+    /// Returns the time since `earlier`, or `None` if it lies in the future.
     pub fn since(self, earlier: Self) -> Option<Duration> {
         u64::try_from(self.0 - earlier.0)
             .ok()
@@ -111,20 +112,20 @@ impl TryFrom<String> for Timestamp {
     }
 }
 
-/// What time it is, as the service is told.
+/// The clock of the service.
 ///
-/// The core reads no clock of its own; `pairing_fs::SystemClock` is the usual one.
+/// The core reads no clock of its own; most programs use `pairing_fs::SystemClock`.
 pub trait Clock: Send + Sync {
-    /// The present time.
+    /// Returns the present time.
     fn now(&self) -> Timestamp;
 }
 
-/// A clock that stands still until it is moved: for tests and simulations.
+/// A clock that stands still until it is moved, for tests and simulations.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that shows `at`.
+    /// Makes a clock that shows `at`.
     pub fn new(at: Timestamp) -> Self {
         Self(AtomicI64::new(at.as_millis()))
     }
@@ -134,7 +135,7 @@ impl ManualClock {
         self.set(self.now() + by);
     }
 
-    /// Sets the clock, also backward.
+    /// Sets the clock, forward or backward.
     pub fn set(&self, at: Timestamp) {
         self.0.store(at.as_millis(), Ordering::SeqCst);
     }

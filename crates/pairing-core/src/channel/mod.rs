@@ -1,4 +1,4 @@
-//! What differs between channels, as data.
+//! The differences between channels, as data.
 
 mod normalise;
 
@@ -9,10 +9,10 @@ use std::sync::Arc;
 use crate::{ChannelId, PairingCode, SenderError, SenderId};
 use normalise::Shape;
 
-/// One channel's rules: how its senders are written, and what they are called.
+/// The rules of one channel: the format of its sender ids, and the labels for them.
 ///
-/// The seven channels of OpenClaw come with [`Channels::builtin`]; an adapter author adds another
-/// with [`ChannelRules::new`]:
+/// The seven channels of OpenClaw come with [`Channels::builtin`]; an adapter author adds another with
+/// [`ChannelRules::new`]:
 ///
 /// ```
 /// use pairing_core::{ChannelId, ChannelRules};
@@ -33,7 +33,7 @@ pub struct ChannelRules {
 }
 
 impl ChannelRules {
-    /// Rules for a channel whose ids are compared as they come, once trimmed.
+    /// Makes rules for a channel whose ids are compared unchanged, apart from trimming.
     pub fn new(id: ChannelId) -> Self {
         let sender_line = Cow::from(format!("Your {id} user id: "));
         Self {
@@ -45,7 +45,8 @@ impl ChannelRules {
         }
     }
 
-    /// What lists call the id (`telegramUserId`), and the words before it in the reply to a stranger.
+    /// Sets the label of the id in lists (`telegramUserId`), and the words before the id in the reply to
+    /// an unknown sender.
     pub fn label(self, id_label: &'static str, sender_line: &'static str) -> Self {
         Self {
             id_label: id_label.into(),
@@ -54,15 +55,16 @@ impl ChannelRules {
         }
     }
 
-    /// Prefixes that people put before an id (`tg` for `tg:123`); removed in any case, however many.
+    /// Sets the prefixes that people put before an id (`tg` for `tg:123`). They are removed in any letter
+    /// case, also when repeated.
     pub fn prefixes(self, prefixes: &'static [&'static str]) -> Self {
         Self { prefixes, ..self }
     }
 
-    /// A normaliser of the adapter's own, applied after prefixes are gone.
+    /// Sets a normaliser of the adapter, which is applied after the prefixes are removed.
     ///
-    /// It returns the one spelling of an id, or `None` for what can be no sender of the channel, which
-    /// `expected` describes ("a numeric id"). It must leave its own results as they are.
+    /// It returns the normal form of an id, or `None` for a text that cannot be a sender of the channel;
+    /// `expected` describes a valid id ("a numeric id"). It must leave its own results unchanged.
     pub fn normaliser(self, normalise: fn(&str) -> Option<String>, expected: &'static str) -> Self {
         Self {
             shape: Shape::Custom {
@@ -73,20 +75,20 @@ impl ChannelRules {
         }
     }
 
-    /// The channel these rules are for.
+    /// Returns the channel that these rules are for.
     pub fn id(&self) -> &ChannelId {
         &self.id
     }
 
-    /// What lists call the sender's id: `telegramUserId`.
+    /// Returns the label of the sender's id in lists, such as `telegramUserId`.
     pub fn id_label(&self) -> &str {
         &self.id_label
     }
 
-    /// The one spelling of a sender's id: the same when writing, when reading and when matching.
+    /// Returns the normal form of a sender's id, which is the same for writing, reading and matching.
     ///
-    /// White space and prefixes are removed, then the channel's own rule is applied. Costs one or two
-    /// small allocations.
+    /// Removes white space and prefixes, then applies the rule of the channel. Costs one or two small
+    /// allocations.
     pub fn sender(&self, text: &str) -> Result<SenderId, SenderError> {
         let bare = self.without_prefixes(text.trim());
         match bare {
@@ -107,7 +109,7 @@ impl ChannelRules {
         SenderId::checked(&spelled)
     }
 
-    /// The text that a stranger gets when a request was created.
+    /// Returns the text that an unknown sender receives when a request was created.
     pub fn pairing_reply(&self, sender: &SenderId, code: PairingCode) -> String {
         let Self {
             id, sender_line, ..
@@ -123,7 +125,7 @@ impl ChannelRules {
     }
 
     fn without_prefixes<'t>(&self, mut text: &'t str) -> &'t str {
-        // Repeated, so that what is written back can never lose a second prefix when it is read.
+        // All prefixes are removed, so that an id that is written and read again cannot lose another one.
         while let Some((prefix, rest)) = text.split_once(':') {
             let known = |known: &&str| known.eq_ignore_ascii_case(prefix.trim_end());
             if !self.prefixes.iter().any(known) {
@@ -135,17 +137,17 @@ impl ChannelRules {
     }
 }
 
-/// The text that a sender gets when the owner approved and asked to let them know.
+/// The text for a sender who was approved, if the owner asked to notify them.
 pub const APPROVED_NOTICE: &str = "OpenClaw: access approved. Send a message to start.";
 
-/// The channels that a program knows.
+/// The channels that a program supports.
 ///
-/// Cheap to clone; made once and shared by service and store, which must agree on the rules.
+/// Cheap to clone; made once and shared by the service and the store, which must use the same rules.
 #[derive(Debug, Clone)]
 pub struct Channels(Arc<BTreeMap<ChannelId, Arc<ChannelRules>>>);
 
 impl Channels {
-    /// telegram, whatsapp, signal, imessage, discord, slack and feishu.
+    /// Returns the built-in channels: telegram, whatsapp, signal, imessage, discord, slack and feishu.
     pub fn builtin() -> Self {
         Self(Arc::new(
             BUILTIN
@@ -171,12 +173,12 @@ impl Channels {
         self
     }
 
-    /// The rules of a channel.
+    /// Returns the rules of a channel.
     pub fn get(&self, id: &ChannelId) -> Option<&Arc<ChannelRules>> {
         self.0.get(id)
     }
 
-    /// All of them, sorted by name.
+    /// Returns the rules of all channels, sorted by channel name.
     pub fn iter(&self) -> impl Iterator<Item = &ChannelRules> {
         self.0.values().map(Arc::as_ref)
     }
@@ -190,7 +192,7 @@ type Row = (
     Shape,
 );
 
-/// Name, id label, sender line, prefixes and shape of the channels OpenClaw itself has.
+/// Name, id label, sender line, prefixes and shape of the channels that OpenClaw itself has.
 const BUILTIN: [Row; 7] = [
     (
         "telegram",

@@ -1,22 +1,22 @@
-//! The one spelling of a sender's id, for each kind of id.
+//! The normal form of a sender's id, for each kind of id.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// What the ids of a channel look like.
+/// The kind of ids of a channel.
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
-    /// Compared as they come.
+    /// Any text, compared unchanged.
     Any,
     /// Digits only.
     Digits,
-    /// A phone number, or a JID that is one.
+    /// A phone number, or the JID of one.
     WhatsApp,
     /// A phone number or a UUID.
     Signal,
     /// A phone number or an e-mail address.
     IMessage,
-    /// An adapter author's own rule.
+    /// The rule of an adapter's author.
     Custom {
         normalise: fn(&str) -> Option<String>,
         expected: &'static str,
@@ -24,7 +24,8 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// The one spelling of `id`, which is trimmed and without prefixes; or what it should have been.
+    /// Returns the normal form of `id`, which is trimmed and without prefixes, or a description of a
+    /// valid id.
     pub(super) fn normalise(self, id: &str) -> Result<Cow<'_, str>, &'static str> {
         match self {
             Self::Any => Ok(id.into()),
@@ -65,7 +66,8 @@ impl fmt::Debug for Shape {
     }
 }
 
-/// E.164: `+`, then 5 to 15 digits of which the first is not 0. Punctuation is dropped, letters are not.
+/// Normalises a phone number to E.164: `+`, then 5 to 15 digits, the first not 0. Drops punctuation;
+/// rejects letters.
 fn phone(text: &str) -> Option<String> {
     let mut number = String::from("+");
     for (at, c) in text.chars().enumerate() {
@@ -82,9 +84,10 @@ fn phone(text: &str) -> Option<String> {
     plausible.then_some(number)
 }
 
-/// A phone number, or the JID of one: `15551234567:3@s.whatsapp.net`.
+/// Normalises a phone number, or the JID of one, such as `15551234567:3@s.whatsapp.net`.
 ///
-/// A `@lid` is not a phone number, although it looks like one once its suffix is gone; nor is a group.
+/// A `@lid` is not a phone number, although it looks like one without its suffix; a group is not one
+/// either.
 fn whatsapp(text: &str) -> Option<String> {
     match text.split_once('@') {
         None => phone(text),
@@ -100,7 +103,7 @@ fn whatsapp(text: &str) -> Option<String> {
     }
 }
 
-/// `uuid:` and a lower-case UUID, however it was written.
+/// Normalises a UUID, with or without `uuid:` and dashes, to `uuid:` and lower case.
 fn uuid(text: &str) -> Option<String> {
     let bare = match text.get(..5) {
         Some(prefix) if prefix.eq_ignore_ascii_case("uuid:") => text[5..].trim(),
@@ -120,13 +123,14 @@ fn uuid(text: &str) -> Option<String> {
     })
 }
 
-/// Lower-cased; something before one `@`, and something with a dot or not behind it.
+/// Normalises an e-mail address to lower case: a non-empty text before the only `@`, and one after it,
+/// with or without a dot.
 fn e_mail(text: &str) -> Option<String> {
     let (user, host) = text.split_once('@')?;
     let plausible = !user.is_empty()
         && !host.is_empty()
         && !host.contains('@')
-        // `chat_guid:…` and the like name a conversation, not a person.
+        // `chat_guid:…` and similar prefixes name a conversation, not a person.
         && !user.contains(':')
         && !text.contains(char::is_whitespace);
     plausible.then(|| text.to_lowercase())

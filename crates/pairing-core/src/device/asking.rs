@@ -1,4 +1,4 @@
-//! The owner is asked about a device, and the device waits.
+//! Requests to the owner about a device, while the device waits.
 
 use super::connect::{Connected, Scene};
 use super::standing::UpgradeReason;
@@ -9,16 +9,17 @@ use crate::dm::Decision;
 use crate::store::Change;
 use crate::{Key, Record, Timestamp};
 
-/// The owner has to be asked, and has been.
+/// A pending request to the owner about a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Why.
+    /// The reason that the owner has to be asked.
     pub reason: UpgradeReason,
-    /// What the owner decides about.
+    /// The request that the owner decides about.
     pub request: DeviceRequest,
-    /// The request of this device that has ended, because more is asked for now.
+    /// The device's previous request, which was replaced because the device now asks for something more
+    /// or something else.
     pub superseded: Option<RequestId>,
-    /// Whether the request was made just now.
+    /// Whether the request has just been created.
     pub is_new: bool,
 }
 
@@ -49,12 +50,12 @@ pub(super) fn ask_to_pair(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<
     }
 }
 
-/// Asks the owner for all that an admitted node declares, of which a part has been approved.
+/// Asks the owner for all commands that an admitted node declares, only some of which have been approved.
 pub(super) fn ask_for_commands(scene: &Scene<'_>) -> Decision<Asked> {
     ask(scene, UpgradeReason::CommandUpgrade, latest(scene), None)
 }
 
-/// What is asked for now that this connection has come.
+/// Returns the ask of the device, including that of this connection.
 fn latest(scene: &Scene<'_>) -> Ask {
     let asked = scene.connecting.ask();
     match scene.running() {
@@ -63,8 +64,8 @@ fn latest(scene: &Scene<'_>) -> Ask {
     }
 }
 
-/// A code fixes what is asked for, whatever the connection asks; but for what a node can be asked to do,
-/// which only the node knows.
+/// Returns the ask that a setup code prescribes, whatever the connection asks for. Only the commands come
+/// from the node, because only the node knows them.
 fn by_profile(token: &PairingToken, scene: &Scene<'_>) -> Ask {
     Ask {
         commands: latest(scene).commands,
@@ -72,7 +73,8 @@ fn by_profile(token: &PairingToken, scene: &Scene<'_>) -> Ask {
     }
 }
 
-/// Asks the owner: once per device, under one id for as long as no more is asked for.
+/// Asks the owner about a device. There is one request per device; its id stays the same until the device
+/// asks for more, from another page, or with another setup code.
 fn ask(
     scene: &Scene<'_>,
     reason: UpgradeReason,
@@ -140,8 +142,8 @@ pub(super) fn bind(token: &PairingToken, device: DeviceId) -> Change {
     }))
 }
 
-/// Keeps a request alive while its device stays connected: written down now and then, and in any case in
-/// time. `false` where it is over already.
+/// Keeps a request alive while its device stays connected. Writes at most once per hold interval, or per
+/// half the lifetime of a request if that is shorter. The outcome is `false` if the request has expired.
 pub(crate) fn hold(
     request: &DeviceRequest,
     limits: &DeviceLimits,
@@ -167,8 +169,8 @@ pub(crate) fn hold(
     }
 }
 
-/// Deletes what has expired and, where too many wait, the least recently asked: of the same address
-/// first, then of all.
+/// Deletes expired requests and, if too many are pending, those that were repeated least recently: first
+/// those of the same address, then any.
 fn make_room(scene: &Scene<'_>) -> Vec<Change> {
     let Scene {
         connecting,
@@ -195,12 +197,13 @@ fn make_room(scene: &Scene<'_>) -> Vec<Change> {
 }
 
 impl DeviceRequest {
-    /// Whether it has expired; a request dated in the future counts as expired.
+    /// Whether it has expired. A request dated in the future by more than the clock skew counts as
+    /// expired.
     pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
         limits.is_over(self.refreshed_at, now)
     }
 
-    /// When it ends, unless it is asked again.
+    /// Returns the expiry time, unless the request is repeated before.
     pub fn expires_at(&self, limits: &DeviceLimits) -> Timestamp {
         self.refreshed_at + limits.request_lifetime
     }

@@ -1,34 +1,34 @@
-//! Ranges of addresses, as configuration names them.
+//! Ranges of IP addresses from the configuration.
 
 use std::net::IpAddr;
 
-/// The address meant: IPv4 where it is IPv4 mapped into IPv6, as a socket that listens on both shows it.
+/// Returns the canonical address: IPv4 if it is mapped into IPv6, as on a socket that listens on both.
 pub fn canonical_ip(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
 /// A list of address ranges such as `gateway.nodes.pairing.autoApproveCidrs`.
 ///
-/// - A range of IPv4 addresses mapped into IPv6 is the IPv4 range, and an address is compared as
-///   [`canonical_ip`] has it: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
-/// - An IPv6 range holds no IPv4 address, so `::/0` alone does not open the gateway to all of IPv4.
-/// - Empty holds nothing.
+/// - A range of IPv4 addresses mapped into IPv6 equals the IPv4 range, and addresses are compared in the
+///   form of [`canonical_ip`]: `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+/// - An IPv6 range contains no IPv4 address, so `::/0` alone does not open the gateway to all of IPv4.
+/// - An empty list contains no address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cidrs(Vec<Range>);
 
-/// A text that names no range of addresses.
+/// The text is not an address range.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{} is no address range such as 192.168.1.0/24 or fd00::/8",
     crate::escape(found)
 )]
 pub struct ParseCidrError {
-    /// What was found.
+    /// The text.
     pub found: String,
 }
 
 impl Cidrs {
-    /// Reads ranges; an address alone is the range that holds only it.
+    /// Parses ranges; a single address is the range of only that address.
     pub fn parse<T: AsRef<str>>(
         ranges: impl IntoIterator<Item = T>,
     ) -> Result<Self, ParseCidrError> {
@@ -41,7 +41,7 @@ impl Cidrs {
         ranges.collect::<Result<_, _>>().map(Self)
     }
 
-    /// Whether the address is in one of the ranges.
+    /// Whether one of the ranges contains the address.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = canonical_ip(address);
         self.0.iter().any(|range| range.contains(address))
@@ -53,11 +53,11 @@ impl Cidrs {
     }
 }
 
-/// The addresses of one kind whose first bits are those of `network`; canonical.
+/// The addresses of one family whose first bits equal those of `network`, which is canonical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Range {
     network: IpAddr,
-    /// How many bits at the end are free.
+    /// Number of free bits at the end.
     free: u32,
 }
 
@@ -75,7 +75,7 @@ impl Range {
             None => all,
         };
         let free = all.checked_sub(prefix)?;
-        // A wider range than that of all mapped addresses is one of IPv6.
+        // A range wider than that of all mapped addresses is an IPv6 range.
         let canonical = canonical_ip(address);
         let network = if free <= width(canonical) {
             canonical

@@ -1,4 +1,4 @@
-//! A device connects: admitted, or the owner is asked.
+//! Connections of devices: admitting them, or asking the owner.
 
 use std::collections::BTreeSet;
 
@@ -13,16 +13,16 @@ use crate::dm::Decision;
 use crate::store::{Change, Grant};
 use crate::{Approver, Key, Record, ScopeSet, Timestamp};
 
-/// Everything that was read for the decision.
+/// The stored records that the decision depends on.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     pub(crate) device: Option<Device>,
     pub(crate) request: Option<DeviceRequest>,
-    /// The pairing token that was presented, or the one the device still has claims on.
+    /// The presented pairing token, or the one that the device still has a claim on.
     pub(crate) pairing_token: Option<PairingToken>,
 }
 
-/// How far a credential reaches: the scopes that it allows at most, where it has bounds of its own.
+/// Checks the credential. Returns the scopes that it is limited to; `None` if it has no limit of its own.
 pub(crate) fn authenticate(
     connecting: &Connecting,
     credential: Credential<'_>,
@@ -42,7 +42,7 @@ pub(crate) fn authenticate(
             let token = approved.token.as_ref();
             let token = token.filter(|token| is_live(token, limits, now));
             let hash = token.and_then(|token| token.hash);
-            // Checked against the baseline at every use, not only when it was made.
+            // Checked against the approved scopes at every use, not only when the token was made.
             match (token, hash) {
                 (Some(token), Some(hash))
                     if hash.matches(presented) && approved.scopes.covers(&token.scopes) =>
@@ -76,23 +76,23 @@ fn is_live(token: &DeviceToken, limits: &DeviceLimits, now: Timestamp) -> bool {
     limits.token_idle.is_none_or(|limit| idle < limit)
 }
 
-/// What came of a connection whose credential is good.
+/// The result of a connection with a valid credential.
 #[derive(Debug)]
 pub(crate) enum Connected {
     Admitted {
         minted: Option<(SecretToken, Timestamp)>,
-        /// What the device may be asked to do now.
+        /// The commands that the device may be sent now.
         commands: BTreeSet<String>,
-        /// The request for the commands beyond that.
+        /// The pending request for the declared commands beyond those.
         asked: Option<Box<Asked>>,
-        /// Whose doing it was that nobody was asked.
+        /// The approver to record if the device was approved without asking the owner.
         silently: Option<Approver>,
     },
     Asked(Box<Asked>),
 }
 
 impl Connected {
-    /// Whether the owner was asked just now. A new request takes a slot, which depends on all pending ones.
+    /// Whether a new request was created. A new request takes a slot, which depends on all pending ones.
     pub(crate) fn is_new_request(&self) -> bool {
         match self {
             Self::Admitted { asked, .. } => asked.as_ref().is_some_and(|asked| asked.is_new),
@@ -101,17 +101,18 @@ impl Connected {
     }
 }
 
-/// Randomness drawn before the decision: a token in case one is minted, an id in case one is asked.
+/// Randomness drawn before the decision: a token in case one is issued, and an id in case of a new
+/// request.
 pub(crate) struct Drawn {
     pub(crate) token: SecretToken,
     pub(crate) request: RequestId,
 }
 
-/// A connection whose credential is good, and everything that the decision about it rests on.
+/// A connection with a valid credential, and everything that the decision about it depends on.
 pub(crate) struct Scene<'a> {
     pub(crate) connecting: &'a Connecting,
     pub(crate) credential: Credential<'a>,
-    /// The scopes that the credential allows at most.
+    /// The scopes that the credential is limited to.
     pub(crate) bound: Option<ScopeSet>,
     pub(crate) known: &'a Known,
     pub(crate) waiting: &'a [DeviceRequest],
@@ -121,14 +122,14 @@ pub(crate) struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// The request of this device that still runs.
+    /// Returns the pending request of this device, unless it has expired.
     pub(super) fn running(&self) -> Option<&'a DeviceRequest> {
         let request = self.known.request.as_ref();
         request.filter(|request| !request.is_expired(self.limits, self.now))
     }
 }
 
-/// Decides about a connection whose credential is good.
+/// Decides about a connection with a valid credential.
 pub(crate) fn decide(scene: &Scene<'_>) -> Decision<Connected> {
     let Connecting {
         role, scopes, info, ..
@@ -144,7 +145,8 @@ pub(crate) fn decide(scene: &Scene<'_>) -> Decision<Connected> {
     }
 }
 
-/// What an owner decided never widens silently.
+/// Whether the connection may be approved without asking the owner. A decision of the owner is never
+/// widened that way.
 fn may_pass_silently(scene: &Scene<'_>, device: Option<&Device>, reason: UpgradeReason) -> bool {
     let connecting = scene.connecting;
     let by_secret = matches!(scene.credential, Credential::Shared);
@@ -180,7 +182,8 @@ fn silently_approved(scene: &Scene<'_>, device: Option<&Device>, by: &Approver) 
     approved
 }
 
-/// Admits, with a token where the role wants one, and for as much as was approved of what it declares.
+/// Admits the connection, with a token if the role needs one, and with the declared commands that were
+/// approved.
 fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> Decision<Connected> {
     let (connecting, known) = (scene.connecting, scene.known);
     let role = connecting.role;
@@ -243,7 +246,8 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
     }
 }
 
-/// The first use of a role's device token ends that role's claim, and the last ends the pairing token.
+/// Ends the claim of a role at the first use of its device token; with the last claim, ends the pairing
+/// token too.
 fn end_claim(device: &mut Device, token: &PairingToken, role: Role) -> Option<Change> {
     if !token.unclaimed.contains(&role) {
         return None;

@@ -1,4 +1,4 @@
-//! A connection, before it is decided about: what it asks, what it shows, and the way it came.
+//! A connection before the decision about it: its ask, its credential, and its route.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{ParseScopeError, Scope, ScopeSet};
 
-/// A connection that has proven its key, and what it asks for: roles and scopes as they are signed. What a
-/// node declares beside that is pinned to what the owner approved.
+/// A connection that has proven its key, with the roles and scopes that it asks for, as signed.
+/// Everything else that a node declares is limited to what the owner approved.
 #[derive(Debug, Clone)]
 pub struct Connecting {
     pub(super) proof: ProvenDevice,
@@ -23,23 +23,23 @@ pub struct Connecting {
     pub(super) silence: Silence,
 }
 
-/// The device asks for something that does not exist.
+/// The device asks for a role or scope that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AskError {
-    /// No such role.
+    /// There is no such role.
     #[error(transparent)]
     Role(#[from] ParseRoleError),
-    /// No scope can be named so.
+    /// The text cannot be the name of a scope.
     #[error(transparent)]
     Scope(#[from] ParseScopeError),
 }
 
 impl Connecting {
-    /// A connection from `address`, of a device that says `info` about itself.
+    /// Makes a connection from `address`, of a device that describes itself by `info`.
     ///
-    /// Role and scopes are those it signed; without a role it is an operator, and a node has no scopes
-    /// whatever it asks.
+    /// Role and scopes are the signed ones. Without a role, it is an operator; a node gets no scopes,
+    /// whatever it asks for.
     pub fn new(proof: ProvenDevice, info: DeviceInfo, address: IpAddr) -> Result<Self, AskError> {
         let role = match proof.role() {
             "" => Role::Operator,
@@ -62,10 +62,10 @@ impl Connecting {
         })
     }
 
-    /// The same of a node that says what it can be asked to do; nothing for an operator.
+    /// Sets the commands that a node declares; has no effect for an operator.
     ///
-    /// What [`is_command`](super::is_command) refuses is left out, and of more than 256 names those that
-    /// come last in the alphabet: such a node is not locked out, and is never asked to do that.
+    /// Drops names that [`is_command`](super::is_command) rejects and, of more than 256 names, the last
+    /// in alphabetical order: such a node can still connect, but is never sent those commands.
     pub fn with_commands(self, commands: impl IntoIterator<Item = impl Into<String>>) -> Self {
         match self.role {
             Role::Operator => self,
@@ -76,7 +76,8 @@ impl Connecting {
         }
     }
 
-    /// The same from a browser page, which is never let in without asking.
+    /// Sets the origin of the browser page that it comes from; such a connection is never approved
+    /// silently.
     pub fn from_page(self, origin: impl Into<String>) -> Self {
         Self {
             origin: Some(origin.into()),
@@ -85,7 +86,7 @@ impl Connecting {
         }
     }
 
-    /// The same by a way that allows to let it in without asking.
+    /// Sets the automatic approval that its route permits; has no effect for a browser page.
     pub fn with_silence(self, silence: Silence) -> Self {
         match self.origin {
             Some(_) => self,
@@ -93,27 +94,27 @@ impl Connecting {
         }
     }
 
-    /// The device.
+    /// Returns the device.
     pub fn device(&self) -> DeviceId {
         self.proof.id()
     }
 
-    /// The role it asks for.
+    /// Returns the role that it asks for.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The scopes it asks for.
+    /// Returns the scopes that it asks for.
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
     }
 
-    /// What it says it can be asked to do.
+    /// Returns the commands that it declares.
     pub fn commands(&self) -> &BTreeSet<String> {
         &self.commands
     }
 
-    /// What it asks for by itself.
+    /// Returns the ask of this connection alone.
     pub(super) fn ask(&self) -> Ask {
         Ask {
             commands: self.commands.clone(),
@@ -126,20 +127,21 @@ impl Connecting {
     }
 }
 
-/// What the way of a connection allows without asking the owner.
+/// The automatic approval that the route of a connection permits, without asking the owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Silence {
-    /// Nothing.
+    /// No automatic approval.
     Ask,
-    /// Real loopback, without Origin and forwarding header, unless the owner turned that off: a first
-    /// pairing as operator, by the shared secret.
+    /// Over real loopback, without `Origin` and forwarding headers, unless the owner turned this off: a
+    /// first pairing as operator, with the shared secret.
     Loopback,
-    /// An address in `autoApproveCidrs`, without Origin and forwarding header: a first pairing as node.
+    /// From an address in `autoApproveCidrs`, without `Origin` and forwarding headers: a first pairing as
+    /// node.
     Network,
 }
 
 impl Silence {
-    /// Whether this role may use that way.
+    /// Whether it applies to this role.
     pub(super) fn is_for(self, role: Role) -> bool {
         matches!(
             (self, role),
@@ -148,21 +150,22 @@ impl Silence {
     }
 }
 
-/// Whom the owner lets in without being asked.
+/// The owner's settings for automatic approval.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AutoApprove {
-    /// Operators on this machine, at their first pairing: `gateway.nodes.pairing.autoApproveLocal`, on
-    /// unless the owner turned it off.
+    /// Whether operators on this machine are approved at their first pairing:
+    /// `gateway.nodes.pairing.autoApproveLocal`, true unless the owner turned it off.
     pub local: bool,
-    /// Fresh nodes in these networks: `gateway.nodes.pairing.autoApproveCidrs`, none unless set.
+    /// Networks from which new nodes are approved: `gateway.nodes.pairing.autoApproveCidrs`, none unless
+    /// set.
     pub networks: Cidrs,
 }
 
 impl AutoApprove {
-    /// What the way of a connection from `address`, the socket's own, allows.
+    /// Returns the automatic approval that a connection from `address`, the socket's own, permits.
     ///
-    /// `is_direct` where the request has no forwarding header, and its `Host` names this machine:
-    /// behind a proxy on loopback everybody would look local.
+    /// `is_direct` must be true only if the request has no forwarding header and its `Host` names this
+    /// machine: behind a proxy on loopback, every client would look local.
     pub fn silence(&self, address: IpAddr, is_direct: bool) -> Silence {
         let address = canonical_ip(address);
         if !is_direct {
@@ -186,43 +189,43 @@ impl Default for AutoApprove {
     }
 }
 
-/// What a connection shows besides its key.
+/// The credential that a connection presents in addition to its key.
 #[derive(Debug, Clone, Copy)]
 pub enum Credential<'a> {
-    /// The gateway's own token or password, which the caller has compared; or a gateway that asks for
-    /// none.
+    /// The gateway's own token or password, which the caller has verified, or none if the gateway
+    /// requires none.
     Shared,
     /// A device token.
     DeviceToken(&'a SecretToken),
-    /// A pairing token out of a setup code.
+    /// A pairing token from a setup code.
     PairingToken(&'a SecretToken),
 }
 
 /// Proof that a device is paired for the role and scopes of its connection.
 ///
-/// Only [`Devices::connect`](crate::Devices::connect) makes one. It is true for the moment it was made:
-/// the gateway closes the session when the role is revoked, rotated or removed.
+/// Only [`Devices::connect`](crate::Devices::connect) makes one. It holds for the moment at which it was
+/// made: the gateway closes the session when the role is revoked, rotated or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthenticatedDevice {
     pub(crate) id: DeviceId,
     pub(crate) role: Role,
     pub(crate) scopes: ScopeSet,
-    /// The device token that stands for the session, if one does.
+    /// The hash of the device token that the session depends on, if any.
     pub(crate) token: Option<TokenHash>,
 }
 
 impl AuthenticatedDevice {
-    /// The device.
+    /// Returns the device.
     pub fn id(&self) -> DeviceId {
         self.id
     }
 
-    /// The role of the connection.
+    /// Returns the role of the connection.
     pub fn role(&self) -> Role {
         self.role
     }
 
-    /// The scopes of the connection.
+    /// Returns the scopes of the connection.
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
     }
@@ -233,18 +236,18 @@ impl AuthenticatedDevice {
     }
 }
 
-/// The credential is not good. Which way is for the log; the one connecting is told as little as
-/// possible.
+/// The credential is not valid. The variant is for the log; the client learns as little as possible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
-    /// No such device token for this device and role: never issued, rotated, revoked or idle too long.
+    /// No such device token is valid for this device and role: never issued, rotated, revoked or idle too
+    /// long.
     #[error("device token mismatch")]
     DeviceToken,
-    /// No such pairing token: never issued, used, expired, or bound to another device.
+    /// No such pairing token is valid: never issued, used, expired, or bound to another device.
     #[error("setup code used or expired")]
     PairingToken,
-    /// The device has signed with version 3 before and may not fall back.
+    /// The device has signed with version 3 before, and may not fall back.
     #[error("device signature invalid")]
     Downgrade,
 }

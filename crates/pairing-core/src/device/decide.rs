@@ -1,5 +1,5 @@
-//! The owner, or a device about itself, decides. Every way to decide comes through here, with an
-//! [`Approver`].
+//! Decisions about devices, by the owner or by a device about itself. Every kind of decision is made
+//! here, with an [`Approver`].
 
 use super::{
     Device, DeviceLimits, DeviceRequest, DeviceToken, PairingToken, Role, SecretToken, TokenHash,
@@ -8,11 +8,11 @@ use crate::dm::Decision;
 use crate::store::{Change, Grant};
 use crate::{Approver, Key, MissingScope, Record, ScopeSet, Timestamp};
 
-/// Approves what a request asks, and lets its setup code fetch the device tokens. Where a node that
-/// stands asked for more commands, it gets these, and keeps its token.
+/// Approves everything that a request asks for, and lets its setup code fetch the device tokens. If a
+/// node whose role is in force asked for more commands, it gets them and keeps its token.
 ///
-/// Bounded by what the approver may deal out, tested on what the device then has: an ask for nothing
-/// that revives what was approved before is no smaller than that.
+/// The approver must be permitted to grant all scopes that the requested roles then hold, not only the
+/// additions: a request without scopes may restore scopes that were approved before.
 pub(crate) fn approve(
     request: &DeviceRequest,
     before: Option<&Device>,
@@ -42,9 +42,9 @@ pub(crate) fn approve(
     let scopes = granted.filter(|_| request.ask.roles.contains(&Role::Operator));
     let scopes = scopes.map_or_else(ScopeSet::default, |granted| granted.scopes.clone());
     approver.may_deal(&request.ask.roles, &scopes)?;
-    // A pin that was approved is the new one.
+    // The platform and device family that were approved are the new pinned ones.
     device.info = device.updated(&request.info);
-    // A claim on tokens that an earlier code left is neither here nor there.
+    // Without a new setup code, a claim that an earlier one left stays.
     device.pairing_token = token.map(|token| token.hash).or(device.pairing_token);
 
     let mut changes = vec![
@@ -76,7 +76,7 @@ pub(crate) fn reject(request: &DeviceRequest) -> Vec<Change> {
     keys.map(Change::Delete).collect()
 }
 
-/// Forgets a device with all that hangs on it.
+/// Removes a device, its request, and their setup codes.
 pub(crate) fn remove(device: &Device, request: Option<&DeviceRequest>) -> Vec<Change> {
     let mut changes = vec![Change::Delete(Key::Device { device: device.id })];
     changes.extend(request.into_iter().flat_map(reject));
@@ -85,19 +85,19 @@ pub(crate) fn remove(device: &Device, request: Option<&DeviceRequest>) -> Vec<Ch
     changes
 }
 
-/// A role's token that was rotated.
+/// The result of rotating the token of a role.
 #[derive(Debug, Clone)]
 pub struct Rotated {
-    /// The scopes that the next token has.
+    /// The scopes of the next token.
     pub scopes: ScopeSet,
-    /// When.
+    /// The time of the rotation.
     pub at: Timestamp,
-    /// The new token: for a device that rotates a role of its own, and nobody else.
+    /// The new token; only for a device that rotates a role of its own.
     pub token: Option<SecretToken>,
 }
 
-/// Ends the token of a role. `None` where the approver may not, or there is nothing to rotate: from
-/// outside the two cannot be told apart.
+/// Ends the token of a role. Returns `None` if the approver may not do that or if there is nothing to
+/// rotate, so that the two cannot be told apart.
 pub(crate) fn rotate(
     device: &Device,
     role: Role,
@@ -110,7 +110,7 @@ pub(crate) fn rotate(
     let before = standing.token.as_ref();
     let kept = || before.map_or(&standing.scopes, |token| &token.scopes);
     let scopes = scopes.unwrap_or_else(kept).clone();
-    // Checked on what comes out, also where nothing was asked for.
+    // Checked on the resulting scopes, even if none were asked for.
     if !standing.scopes.covers(&scopes) {
         return None;
     }
@@ -134,7 +134,7 @@ pub(crate) fn rotate(
     })
 }
 
-/// Ends a role until the owner approves the device anew. `None` as with [`rotate`].
+/// Revokes a role until the owner approves the device again. Returns `None` as [`rotate`] does.
 pub(crate) fn revoke(
     device: &Device,
     role: Role,
@@ -159,7 +159,8 @@ pub(crate) fn revoke(
     })
 }
 
-/// A device may end what is its own; anybody else only what they could have dealt out.
+/// Checks that the approver may end this role. A device may end its own; anybody else may end only a role
+/// that they could grant.
 fn may_end(approver: &Approver, device: &Device, role: Role, scopes: &ScopeSet) -> Option<()> {
     let is_itself = approver.acting_device() == Some(device.id);
     let bounded = is_itself && approver.scopes().covers(scopes);

@@ -1,4 +1,4 @@
-//! What an approval gives, and the tokens that stand for it.
+//! The effects of an approval, and the tokens of approved roles.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use crate::store::Grant;
 use crate::{ScopeSet, Timestamp};
 
 impl Device {
-    /// A device of which nothing is approved yet.
+    /// Makes a device without any approved role.
     pub(super) fn unapproved(
         id: DeviceId,
         key: DeviceKey,
@@ -29,8 +29,9 @@ impl Device {
         }
     }
 
-    /// Approves: a role that stands keeps what it had, one that was revoked gets what it asked. `said` is
-    /// what the node has named, `None` where it has not been heard.
+    /// Approves the asked roles: a role in force keeps its scopes and commands and gains those asked for;
+    /// any other role gets those asked for. `said` contains the commands that the node declares; `None`
+    /// if it has not declared any yet.
     pub(crate) fn grant(
         &mut self,
         ask: &Ask,
@@ -60,7 +61,7 @@ impl Device {
                 approved_at: now,
                 grant: Some(grant.clone()),
                 token: token.map(|token| DeviceToken {
-                    // A revoked token stays dead; a live one lives until the next is delivered.
+                    // A revoked token stays invalid; a valid one stays valid until the next is delivered.
                     hash: token.hash.filter(|_| token.revoked_at.is_none()),
                     revoked_at: None,
                     ..token
@@ -73,27 +74,28 @@ impl Device {
 }
 
 impl DeviceToken {
-    /// When the token that is now kept was delivered or, where none is, ended.
+    /// Returns the time at which the present token was delivered or, without one, at which the last one
+    /// ended.
     pub(super) fn issued_at(&self) -> Timestamp {
         self.rotated_at.unwrap_or(self.created_at)
     }
 }
 
 impl ApprovedRole {
-    /// Whether a `hello-ok` for this role delivers a token: if the role has none, or one that is older than
-    /// the last approval.
+    /// Whether a `hello-ok` for this role delivers a token: if the role has none, or one that is older
+    /// than the last approval.
     pub(super) fn wants_token(&self) -> bool {
         let live = self.token.as_ref().filter(|token| token.hash.is_some());
         live.is_none_or(|token| match token.issued_at().cmp(&self.approved_at) {
             Ordering::Less => true,
-            // Within one millisecond, the scopes tell which came first.
+            // Within the same millisecond, the scopes tell which was first.
             Ordering::Equal => token.scopes != self.scopes,
             Ordering::Greater => false,
         })
     }
 
-    /// The entry of a token that is being delivered: with what a rotation since the approval has left
-    /// of the scopes, else with all that was approved.
+    /// Makes the entry of a token that is being delivered. If the role was rotated since its approval and
+    /// has no token, it has the scopes that the rotation left, and otherwise all approved scopes.
     pub(super) fn new_token(&self, hash: TokenHash, now: Timestamp) -> DeviceToken {
         let before = self.token.as_ref();
         let rotated = before.filter(|before| {

@@ -1,4 +1,4 @@
-//! A client's own key pair.
+//! The key pair of a client.
 
 use std::fmt;
 
@@ -12,31 +12,31 @@ use super::payload::{InvalidField, PayloadVersion, SignedFields};
 use super::text;
 use crate::{Entropy, EntropyError};
 
-/// The key pair by which a client proves to be one device.
+/// The key pair with which a client proves that it is a certain device.
 ///
-/// - `Debug` shows the id alone; the private key is wiped from memory when dropped.
-/// - Losing it means to be paired anew: it is made once, and kept.
+/// - `Debug` shows only the id; the private key is wiped from memory when dropped.
+/// - Make it once and keep it: a client that loses it has to be paired again.
 #[derive(Clone)]
 pub struct Identity {
     signing: SigningKey,
     key: DeviceKey,
 }
 
-/// Why a text is no private key. The text is not repeated.
+/// The text is not a private key. The text is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an Ed25519 private key in PKCS#8 PEM")]
 pub struct ParseIdentityError;
 
 impl Identity {
-    /// A new key pair of 256 random bits.
+    /// Makes a new key pair from 256 random bits.
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let mut seed = Zeroizing::new([0; 32]);
         entropy.fill(&mut *seed)?;
-        // The public key of a pair is never of small order.
+        // The public key of a generated pair is never of small order.
         Self::of(SigningKey::from_bytes(&seed)).map_err(EntropyError::new)
     }
 
-    /// Reads PKCS#8, with or without the public key in it; one that is in it has to fit.
+    /// Parses PKCS#8, with or without the public key; if present, the public key must match.
     pub fn from_pem(pem: &str) -> Result<Self, ParseIdentityError> {
         let signing = SigningKey::from_pkcs8_pem(pem.trim()).map_err(|_| ParseIdentityError)?;
         Self::of(signing).map_err(|_| ParseIdentityError)
@@ -47,7 +47,7 @@ impl Identity {
         Ok(Self { signing, key })
     }
 
-    /// The private key in PKCS#8, as Node writes it: without the public key.
+    /// Returns the private key in PKCS#8 without the public key, as Node writes it.
     pub fn private_key_pem(&self) -> Zeroizing<String> {
         let mut der = Zeroizing::new([0; 48]);
         der[..16].copy_from_slice(&PKCS8);
@@ -55,7 +55,7 @@ impl Identity {
         pem("PRIVATE", &*der)
     }
 
-    /// The public key in SPKI, as Node writes it.
+    /// Returns the public key in SPKI, as Node writes it.
     pub fn public_key_pem(&self) -> String {
         let mut der = [0; 44];
         der[..12].copy_from_slice(&SPKI);
@@ -63,17 +63,17 @@ impl Identity {
         pem("PUBLIC", &der).to_string()
     }
 
-    /// The device's id.
+    /// Returns the device's id.
     pub fn id(&self) -> DeviceId {
         DeviceId::of(&self.key)
     }
 
-    /// The public key.
+    /// Returns the public key.
     pub fn key(&self) -> DeviceKey {
         self.key
     }
 
-    /// Signs what a `connect` says; base64url without padding, for `device.signature`.
+    /// Signs the fields of a `connect`; returns base64url without padding, for `device.signature`.
     pub fn sign(
         &self,
         fields: &SignedFields<'_>,
@@ -88,16 +88,16 @@ impl Identity {
     }
 }
 
-/// What precedes the 32 bytes of every Ed25519 key in PKCS#8, and in SPKI.
+/// The bytes before the 32 bytes of every Ed25519 key, in PKCS#8 and in SPKI.
 const PKCS8: [u8; 16] = [
     0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20,
 ];
 const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
 
-/// At most 48 bytes, which is one line.
+/// Encodes at most 48 bytes, which fit into one line, as PEM.
 fn pem(label: &str, der: &[u8]) -> Zeroizing<String> {
     let body = Zeroizing::new(STANDARD.encode(der));
-    // `concat` knows the length beforehand, and so leaves no copy behind.
+    // `concat` allocates the whole length at once, so it leaves no copy behind.
     let parts = [
         "-----BEGIN ",
         label,

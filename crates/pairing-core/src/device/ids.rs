@@ -1,4 +1,4 @@
-//! Names of requests and of legacy nodes.
+//! Ids of requests and of legacy nodes.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,26 +7,26 @@ use crate::{Entropy, EntropyError};
 
 /// The id of a device or node request.
 ///
-/// - 1 to 64 characters of `A-Z`, `a-z`, `0-9` and `-`; those made here are version 4 UUIDs.
+/// - 1 to 64 characters of `A-Z`, `a-z`, `0-9` and `-`; ids made here are version 4 UUIDs.
 /// - Not a secret: knowing it gives no right to decide.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct RequestId(Box<str>);
 
-/// The text is no id.
+/// The text is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an id")]
 pub struct ParseIdError;
 
 impl RequestId {
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {
         let well_formed = (1..=64).contains(&text.len())
             && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         well_formed.then(|| Self(text.into())).ok_or(ParseIdError)
     }
 
-    /// A new one: 122 random bits.
+    /// Makes a new id from 122 random bits.
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let mut bytes = [0; 16];
         entropy.fill(&mut bytes)?;
@@ -34,7 +34,7 @@ impl RequestId {
         Ok(Self(id.to_string().into()))
     }
 
-    /// The id.
+    /// Returns the id.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -50,14 +50,14 @@ text_id!(RequestId, ParseIdError, RequestId::parse);
 pub struct NodeId(Box<str>);
 
 impl NodeId {
-    /// Reads a node's name.
+    /// Parses a node's name.
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {
         let name = text.trim();
         let well_formed = (1..=128).contains(&name.len()) && !name.contains(char::is_control);
         well_formed.then(|| Self(name.into())).ok_or(ParseIdError)
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,16 +1,16 @@
-//! The little JSON that a setup code needs: strings out, any object in.
+//! The small part of JSON that a setup code needs: writes strings, and reads any object.
 //!
-//! By hand, because this crate knows no JSON library, and because what is read comes from strangers and
-//! holds a token: depth is bounded, and text is wiped.
+//! Written by hand because this crate uses no JSON library, and because the input is untrusted and
+//! contains a token: nesting is limited, and text is wiped from memory.
 
 use std::fmt::Write as _;
 
 use zeroize::Zeroizing;
 
-/// How deep values may be nested that are passed over.
+/// Maximum nesting depth of values that are skipped.
 const MAX_DEPTH: usize = 16;
 
-/// Appends a string, quoted.
+/// Appends a quoted string.
 pub(super) fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
@@ -27,13 +27,14 @@ pub(super) fn quote(out: &mut String, text: &str) {
 /// The value of a member.
 pub(super) enum Value<'t> {
     Text(Zeroizing<String>),
-    /// As it is written.
+    /// A number, as it is written.
     Number(&'t str),
-    /// Passed over.
+    /// Any other value, which is skipped.
     Other,
 }
 
-/// Hands each member of the one object that `text` is to `each`; `None` where it is no such thing.
+/// Passes each member of the object in `text` to `each`; returns `None` if `text` is not exactly one
+/// object.
 pub(super) fn members<'t>(text: &'t str, mut each: impl FnMut(&str, Value<'t>)) -> Option<()> {
     let mut rest = Cursor(text);
     rest.list("{", "}", |rest| {
@@ -45,7 +46,7 @@ pub(super) fn members<'t>(text: &'t str, mut each: impl FnMut(&str, Value<'t>)) 
     rest.0.is_empty().then_some(())
 }
 
-/// What is left to read.
+/// The text that remains to be read.
 struct Cursor<'t>(&'t str);
 
 impl<'t> Cursor<'t> {
@@ -59,7 +60,7 @@ impl<'t> Cursor<'t> {
         Some(())
     }
 
-    /// The first `at` bytes.
+    /// Takes the first `at` bytes.
     fn take(&mut self, at: usize) -> Option<&'t str> {
         let (taken, rest) = self.0.split_at_checked(at)?;
         self.0 = rest;
@@ -126,7 +127,7 @@ impl<'t> Cursor<'t> {
 
     fn string(&mut self) -> Option<Zeroizing<String>> {
         self.eat("\"")?;
-        // Never longer than what it is read from, so it never moves.
+        // The result is never longer than the input, so the text is never moved.
         let mut text = Zeroizing::new(String::with_capacity(self.0.len()));
         loop {
             let plain = self.take(self.0.find(|c| c < ' ' || matches!(c, '"' | '\\'))?)?;
@@ -173,7 +174,7 @@ mod tests {
 
     use super::*;
 
-    /// What is decoded of the member `a`.
+    /// Returns the decoded value of the member `a`.
     fn a_of(text: &str) -> Result<Option<String>, ()> {
         let mut found = None;
         members(text, |name, value| {
@@ -235,7 +236,7 @@ mod tests {
         assert_eq!(a_of(&format!("{{\"a\":{}", "[".repeat(100_000))), Err(()));
     }
 
-    /// Short texts that are nearly JSON.
+    /// Short texts that are almost JSON.
     fn nearly_json() -> impl Strategy<Value = String> {
         let token = prop_oneof![
             Just("{"),
@@ -275,7 +276,8 @@ mod tests {
         #[test]
         fn reads_what_the_usual_parser_reads(text in nearly_json()) {
             let usual = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(&text);
-            // It refuses numbers that no float holds; the grammar knows no such limit.
+            // `serde_json` rejects numbers beyond the range of a float; the JSON grammar has no such
+            // limit.
             let limited = |e: &serde_json::Error| e.to_string().contains("out of range");
             prop_assume!(!usual.as_ref().is_err_and(limited));
             let ours = a_of(&text);

@@ -1,4 +1,4 @@
-//! The identity of a device: its Ed25519 public key, and the fingerprint of it.
+//! The identity of a device: its Ed25519 public key, and the fingerprint of that key.
 
 use std::fmt;
 
@@ -11,18 +11,18 @@ use super::text;
 
 /// A device's Ed25519 public key.
 ///
-/// - A point of the curve in its one canonical encoding, so that one key has one id.
-/// - Not of small order: one constant signature would "prove" such a key for any message.
+/// - A point of the curve in its only canonical encoding, so that each key has one id.
+/// - Not of small order: for such a key, one constant signature would verify for any message.
 /// - Shown and serialised as base64url without padding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct DeviceKey([u8; 32]);
 
-/// Why a text is no device's public key.
+/// The reason that a text is not a device's public key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceKeyError {
-    /// Neither 32 bytes in base64 nor SPKI in PEM, or no point of the curve.
+    /// Neither 32 bytes in base64 nor SPKI in PEM, or not a point of the curve.
     #[error("not an Ed25519 public key in base64url or PEM")]
     Malformed,
     /// A point of small order.
@@ -31,22 +31,22 @@ pub enum DeviceKeyError {
 }
 
 impl DeviceKeyError {
-    /// `details.code` of the answer to `connect`.
+    /// Returns `details.code` of the answer to `connect`.
     pub fn code(&self) -> &'static str {
         "DEVICE_AUTH_PUBLIC_KEY_INVALID"
     }
 
-    /// `details.reason` of the answer to `connect`.
+    /// Returns `details.reason` of the answer to `connect`.
     pub fn reason(&self) -> &'static str {
         "device-public-key"
     }
 }
 
 impl DeviceKey {
-    /// Longer texts are not looked at: a PEM has 113 characters.
+    /// Maximum length of a text that is parsed; a PEM has 113 characters.
     const MAX_TEXT: usize = 1024;
 
-    /// Reads base64url, padded or not, the standard alphabet too, or SPKI in PEM.
+    /// Parses base64url or standard base64, with or without padding, or SPKI in PEM.
     pub fn parse(text: &str) -> Result<Self, DeviceKeyError> {
         let text = text.trim();
         if text.len() > Self::MAX_TEXT {
@@ -60,7 +60,7 @@ impl DeviceKey {
         Self::from_bytes(bytes)
     }
 
-    /// The key with this encoding.
+    /// Makes a key from its encoding.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, DeviceKeyError> {
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| DeviceKeyError::Malformed)?;
         Self::checked(&key)
@@ -70,25 +70,25 @@ impl DeviceKey {
         if key.is_weak() {
             return Err(DeviceKeyError::Weak);
         }
-        // Some points have a second encoding, which would be a second device.
+        // Some points have a second encoding, which would have a different device id.
         if VerifyingKey::from(key.to_edwards()) != *key {
             return Err(DeviceKeyError::Malformed);
         }
         Ok(Self(key.to_bytes()))
     }
 
-    /// The encoded point.
+    /// Returns the encoded point.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// Base64url without padding: 43 characters.
+    /// Returns the key in base64url without padding: 43 characters.
     pub fn to_base64url(self) -> String {
         text::to_base64url(&self.0)
     }
 
-    /// Whether this key signed the message, by the strict rules only: one message, one key, no leniency that
-    /// other implementations do not share.
+    /// Whether this key signed the message, by strict verification: one message, one key, and no
+    /// leniency that other implementations do not share.
     pub(super) fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
         VerifyingKey::from_bytes(&self.0)
@@ -122,10 +122,10 @@ impl TryFrom<String> for DeviceKey {
     }
 }
 
-/// A device's id: the SHA-256 of its raw public key.
+/// The id of a device: the SHA-256 of its raw public key.
 ///
-/// - Shown and serialised as 64 lower-case hexadecimal digits, and read in that spelling alone.
-/// - Only the holder of the key can prove to be the device; the id by itself proves nothing.
+/// - Shown and serialised as 64 lower-case hexadecimal digits, and parsed only from that form.
+/// - Only the holder of the key can prove to be the device; the id alone proves nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct DeviceId([u8; 32]);
@@ -136,15 +136,15 @@ pub struct DeviceId([u8; 32]);
 pub struct ParseDeviceIdError;
 
 impl DeviceId {
-    /// The id of no device: nobody knows a key with this fingerprint.
+    /// An id that belongs to no device, because no key with this fingerprint is known.
     pub(crate) const NOBODY: Self = Self([0; 32]);
 
-    /// The fingerprint of a key.
+    /// Returns the fingerprint of a key.
     pub fn of(key: &DeviceKey) -> Self {
         Self(Sha256::digest(key.0).into())
     }
 
-    /// Reads 64 lower-case hexadecimal digits.
+    /// Parses 64 lower-case hexadecimal digits.
     pub fn parse(text: &str) -> Result<Self, ParseDeviceIdError> {
         text::array_from_hex(text)
             .map(Self)
@@ -184,14 +184,14 @@ mod tests {
 
     use super::*;
 
-    /// Of a recorded install.
+    /// The key of a recorded install.
     const KEY: &str = "_5ewtfValsgeqVLqyXAUQUM5lUNiUJD3Pe6Ris22KHQ";
     const ID: &str = "15eef72ff15d1a91a6aa964a144fde0002b3bf191cc05da41538a49da7a7653f";
     const PEM: &str = "-----BEGIN PUBLIC KEY-----\n\
         MCowBQYDK2VwAyEA/5ewtfValsgeqVLqyXAUQUM5lUNiUJD3Pe6Ris22KHQ=\n\
         -----END PUBLIC KEY-----\n";
 
-    /// The eight points of small order, then the other encodings of them.
+    /// The eight points of small order, then their other encodings.
     const WEAK: [&str; 14] = [
         "0100000000000000000000000000000000000000000000000000000000000000",
         "0000000000000000000000000000000000000000000000000000000000000000",
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_second_encoding_of_a_point_is_refused() {
         let mut refused = 0;
-        // y and y + p are one point; only these encodings of y + p fit into 255 bits.
+        // y and y + p are the same point; only for these y does the encoding of y + p fit into 255 bits.
         for y in 2..19_u8 {
             let mut canonical = [0; 32];
             canonical[0] = y;

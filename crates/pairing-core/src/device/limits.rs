@@ -1,30 +1,30 @@
-//! How many devices may wait, and for how long.
+//! Limits on the requests and tokens of devices.
 
 use std::time::Duration;
 
 use crate::Timestamp;
 
-/// How devices are let in, and how many may wait.
+/// Limits on pending requests of devices, and on setup codes and tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeviceLimits {
-    /// How long a request waits after it was last asked: 5 minutes.
+    /// Time after which a request expires if it is not repeated: 5 minutes.
     pub request_lifetime: Duration,
-    /// How often it is written down that a waiting device asked again: every 10 seconds.
+    /// Minimum time between two records that a waiting device asked again: 10 seconds.
     pub refresh_interval: Duration,
-    /// How often it is written down that a waiting device is still connected: every minute.
+    /// Minimum time between two records that a waiting device is still connected: one minute.
     pub hold_interval: Duration,
-    /// Requests that wait at a time: 64.
+    /// Maximum number of pending requests: 64.
     pub max_pending: usize,
-    /// Of these, from one address: 8.
+    /// Maximum number of pending requests from one address: 8.
     pub max_pending_per_address: usize,
-    /// How long a setup code lets a device ask: 10 minutes.
+    /// Time for which a device can ask with a setup code: 10 minutes.
     pub pairing_token_lifetime: Duration,
-    /// How long after approval its device tokens may be fetched with it: 10 minutes.
+    /// Time after approval for which a device can fetch its tokens with the setup code: 10 minutes.
     pub claim_lifetime: Duration,
-    /// After how long without use a device token ends; never unless set.
+    /// Time without use after which a device token becomes invalid; never unless set.
     pub token_idle: Option<Duration>,
-    /// How far the clocks of those who share the state may be apart: not at all, unless set.
+    /// Maximum difference between the clocks of programs that share the state; zero unless set.
     pub clock_skew: Duration,
 }
 
@@ -45,8 +45,8 @@ impl Default for DeviceLimits {
 }
 
 impl DeviceLimits {
-    /// Whether a request last made at that time has expired. One dated in the future, by more than the clock
-    /// skew, has.
+    /// Whether a request that was last made at that time has expired. One dated in the future by more
+    /// than the clock skew counts as expired.
     pub(super) fn is_over(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {
         let age = now.since_about(refreshed_at, self.clock_skew);
         age.is_none_or(|age| age >= self.request_lifetime)

@@ -1,22 +1,23 @@
-//! What one program signs for another, beside what devices sign when they connect.
+//! Signed messages between programs, apart from the payloads that devices sign when they connect.
 
 use super::identity::Identity;
 use super::key::DeviceKey;
 use super::text;
 
 impl Identity {
-    /// Signs parts of a message, for one purpose; base64url without padding.
+    /// Signs the parts of a message for one purpose; returns base64url without padding.
     ///
-    /// - Purpose and parts are signed each with its length before it: no other purpose, and no other
-    ///   division of the same bytes, has this signature.
-    /// - Nor has any `connect`: what is signed begins with a zero byte, which no payload of those does.
+    /// - The purpose and each part are signed with their lengths in front, so the signature does not fit
+    ///   another purpose, or another division of the same bytes.
+    /// - It does not fit a `connect` either: the signed bytes begin with a zero byte, and no `connect`
+    ///   payload does.
     pub fn sign_parts(&self, purpose: &str, parts: &[&[u8]]) -> String {
         text::to_base64url(&self.sign_bytes(&message(purpose, parts)))
     }
 }
 
 impl DeviceKey {
-    /// Whether the holder of this key signed these parts for this purpose, by the strict rules.
+    /// Whether the holder of this key signed these parts for this purpose, by strict verification.
     pub fn signed_parts(&self, purpose: &str, parts: &[&[u8]], signature: &str) -> bool {
         let signature = text::array_from_base64(signature);
         signature.is_some_and(|signature| self.signed(&message(purpose, parts), &signature))

@@ -1,4 +1,4 @@
-//! Devices: who they are, what they sign, the tokens they hold, and the codes that let them ask.
+//! Devices: their identities, the payloads that they sign, their tokens, and setup codes.
 
 mod asking;
 mod cidr;

@@ -1,4 +1,4 @@
-//! The legacy node store: nodes that pair by request, without a key.
+//! Records of legacy nodes, which pair by request and have no key.
 
 use std::collections::BTreeMap;
 
@@ -8,67 +8,68 @@ use super::{NodeId, RequestId, TokenHash};
 use crate::Timestamp;
 use crate::store::Grant;
 
-/// What a legacy node says about itself.
+/// A legacy node's description of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NodeInfo {
-    /// A name for people.
+    /// The display name.
     pub display_name: Option<String>,
     /// The operating system.
     pub platform: Option<String>,
-    /// The app's version.
+    /// The version of the app.
     pub version: Option<String>,
-    /// The version of its core.
+    /// The version of the core.
     pub core_version: Option<String>,
-    /// The version of its interface.
+    /// The version of the user interface.
     pub ui_version: Option<String>,
     /// The kind of device.
     pub device_family: Option<String>,
     /// The model.
     pub model_identifier: Option<String>,
-    /// What it can do, by name: `camera`, …
+    /// The names of its capabilities, such as `camera`.
     pub caps: Vec<String>,
-    /// The commands it would carry out.
+    /// The commands that it can execute.
     pub commands: Vec<String>,
-    /// What its system lets it do.
+    /// The permissions that its operating system grants or denies it.
     pub permissions: BTreeMap<String, bool>,
-    /// Where it connected from, unless on this machine.
+    /// The address that it connected from, unless on this machine.
     pub remote_ip: Option<String>,
 }
 
-/// A legacy node that waits for the owner. One per node.
+/// A pending request of a legacy node. There is one per node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRequest {
-    /// The id that the owner decides about; another one as soon as what it would do changes.
+    /// The id by which the owner approves or rejects it; it changes as soon as the declared capabilities
+    /// do.
     pub id: RequestId,
     /// The node.
     pub node: NodeId,
-    /// What it says about itself.
+    /// The node's description of itself.
     pub info: NodeInfo,
-    /// Whether it asked to be approved silently. The owner is asked all the same.
+    /// Whether it asked to be approved silently. The owner is asked regardless.
     pub silent: bool,
     /// Whether the node was already paired when it asked.
     pub is_repair: bool,
-    /// When this was first asked, which lists go by.
+    /// The time at which it was first made; lists are sorted by it.
     pub asked_at: Timestamp,
-    /// When it was last asked, which expiry goes by.
+    /// The time at which it was last repeated; expiry is counted from it.
     pub refreshed_at: Timestamp,
 }
 
-/// A legacy node that has been approved.
+/// An approved legacy node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// The node.
     pub id: NodeId,
-    /// What it said about itself when it was approved.
+    /// The node's description of itself at the time of approval.
     pub info: NodeInfo,
-    /// What its token is recognised by.
+    /// The token's hash.
     pub token: TokenHash,
-    /// When it was first approved.
+    /// The time at which it was first approved.
     pub created_at: Timestamp,
-    /// When it was last approved.
+    /// The time at which it was last approved.
     pub approved_at: Timestamp,
-    /// When it last connected.
+    /// The time at which it last connected.
     pub last_connected_at: Option<Timestamp>,
     /// The approval; `None` if another program did not record it.
     pub grant: Option<Grant>,

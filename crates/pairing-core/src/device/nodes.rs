@@ -1,22 +1,22 @@
-//! The legacy node store: decisions.
+//! Decisions about legacy nodes.
 
 use super::{DeviceLimits, Node, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken, TokenHash};
 use crate::dm::Decision;
 use crate::store::{Change, Grant};
 use crate::{Approver, Key, MissingScope, Record, Scope, Timestamp};
 
-/// What came of a legacy node's request.
+/// The result of a legacy node's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeAsked {
-    /// What the owner decides about.
+    /// The pending request that the owner decides about.
     pub request: NodeRequest,
-    /// Whether it was made just now.
+    /// Whether the request has just been created.
     pub is_new: bool,
-    /// The request of this node that has ended, because it would do other things now.
+    /// The node's previous request, which was replaced because the node now declares other capabilities.
     pub superseded: Option<RequestId>,
 }
 
-/// A legacy node that has just been approved, with its token: the one time that it is shown.
+/// A legacy node that has just been approved, with its token, which is shown only this once.
 #[derive(Debug, Clone)]
 pub struct NodeApproved {
     /// The node.
@@ -25,7 +25,8 @@ pub struct NodeApproved {
     pub token: SecretToken,
 }
 
-/// Asks the owner: once per node, under one id for as long as the node would do the same.
+/// Asks the owner about a node. There is one request per node, with the same id as long as the node
+/// declares the same capabilities.
 pub(crate) fn ask(
     (node, info, silent): (&NodeId, &NodeInfo, bool),
     (paired, before): (Option<&Node>, Option<&NodeRequest>),
@@ -66,7 +67,7 @@ pub(crate) fn ask(
     }
 }
 
-/// Approves a node with what it said it would do, and makes its token.
+/// Approves a node with the capabilities that it declared, and makes its token.
 pub(crate) fn approve(
     request: &NodeRequest,
     before: Option<&Node>,
@@ -107,7 +108,7 @@ pub(crate) fn approve(
 }
 
 impl NodeInfo {
-    /// Whether a node that declares this does the same as one that declares `other`, but for names.
+    /// Whether both declare the same platform, device family, capabilities, commands and permissions.
     fn does_the_same(&self, other: &Self) -> bool {
         let kind = |info: &Self| (info.platform.clone(), info.device_family.clone());
         let does = |info: &Self| {
@@ -122,8 +123,9 @@ impl NodeInfo {
             && self.permissions == other.permissions
     }
 
-    /// The scope that approving it takes, beside `operator.pairing`: none for a node without commands,
-    /// write for ordinary ones, admin where it would run programs or lend its browser.
+    /// Returns the scope that approving it requires in addition to `operator.pairing`: none for a node
+    /// without commands, write for ordinary commands, admin if it would run programs or share its
+    /// browser.
     fn approval_scope(&self) -> &'static str {
         let is_sensitive = |command: &String| {
             let ordinary = command == "system.notify";
@@ -143,12 +145,13 @@ impl NodeInfo {
 }
 
 impl NodeRequest {
-    /// Whether it has expired; a request dated in the future counts as expired.
+    /// Whether it has expired. A request dated in the future by more than the clock skew counts as
+    /// expired.
     pub fn is_expired(&self, limits: &DeviceLimits, now: Timestamp) -> bool {
         limits.is_over(self.refreshed_at, now)
     }
 
-    /// When it ends, unless it is asked again.
+    /// Returns the expiry time, unless the request is repeated before.
     pub fn expires_at(&self, limits: &DeviceLimits) -> Timestamp {
         self.refreshed_at + limits.request_lifetime
     }

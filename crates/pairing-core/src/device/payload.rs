@@ -1,13 +1,13 @@
-//! What a device signs when it connects.
+//! The payload that a device signs when it connects.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// What a device signs: fields of its `connect`, as it sent them.
+/// The fields of a `connect` that a device signs, as it sent them.
 ///
-/// The payload joins them with `|`, and the scopes with `,`, without any escaping. So no field may hold
-/// what separates fields, or one signature would be good for another reading of the same bytes.
+/// The payload joins them with `|`, and the scopes with `,`, without escaping. So no field may contain a
+/// separator; otherwise a signature would also be valid for another reading of the same bytes.
 #[derive(Clone, Copy)]
 pub struct SignedFields<'a> {
     /// `device.id`
@@ -16,15 +16,15 @@ pub struct SignedFields<'a> {
     pub client_id: &'a str,
     /// `client.mode`
     pub client_mode: &'a str,
-    /// `role`, or what it is where none is sent.
+    /// `role`, or its default if none is sent.
     pub role: &'a str,
     /// `scopes`, in the order sent.
     pub scopes: &'a [String],
     /// `device.signedAt`, in milliseconds since the Unix epoch.
     pub signed_at: i64,
-    /// What [`signed_token`] picks of `auth`.
+    /// The token of `auth` that [`signed_token`] selects.
     pub token: &'a str,
-    /// `device.nonce`; empty where none was sent.
+    /// `device.nonce`; empty if none was sent.
     pub nonce: &'a str,
     /// `client.platform`
     pub platform: Option<&'a str>,
@@ -32,8 +32,8 @@ pub struct SignedFields<'a> {
     pub device_family: Option<&'a str>,
 }
 
-/// The token that is part of the payload: the first of a `connect`'s `auth.token`, `auth.deviceToken`
-/// and `auth.bootstrapToken` that was sent, else the empty text. The password is not signed.
+/// Returns the token that is part of the payload: the first of `auth.token`, `auth.deviceToken` and
+/// `auth.bootstrapToken` that a `connect` contains, or else an empty text. The password is not signed.
 pub fn signed_token<'a>(
     token: Option<&'a str>,
     device_token: Option<&'a str>,
@@ -42,7 +42,7 @@ pub fn signed_token<'a>(
     token.or(device_token).or(bootstrap_token).unwrap_or("")
 }
 
-/// The layout of what is signed.
+/// The version of the signed payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PayloadVersion {
     /// Everything but platform and device family.
@@ -57,12 +57,12 @@ pub enum PayloadVersion {
 pub struct InvalidField {
     /// The field, as the protocol names it.
     pub field: &'static str,
-    /// What is wrong with it.
+    /// The problem with it.
     pub reason: &'static str,
 }
 
 impl SignedFields<'_> {
-    /// The exact text that is signed. It holds the token, and is wiped.
+    /// Returns the exact text to sign. It contains the token, and is wiped from memory when dropped.
     pub fn payload(&self, version: PayloadVersion) -> Result<Zeroizing<String>, InvalidField> {
         self.check()?;
         let version_name = match version {
@@ -110,7 +110,7 @@ impl SignedFields<'_> {
         }
         let breaks = |c: char| matches!(c, '|' | ',') || c.is_control();
         for scope in self.scopes {
-            // No scope and an empty one would be signed alike.
+            // An empty scope would be signed like no scope.
             if scope.is_empty() || scope.contains(breaks) {
                 return Err(InvalidField {
                     field: "scopes",
@@ -122,7 +122,7 @@ impl SignedFields<'_> {
     }
 }
 
-/// Shows no token.
+/// Omits the token.
 impl fmt::Debug for SignedFields<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedFields")
@@ -138,9 +138,9 @@ impl fmt::Debug for SignedFields<'_> {
     }
 }
 
-/// Trimmed and in ASCII lower case, as clients sign it; absent is empty.
+/// Trims a text and converts it to ASCII lower case, as clients do before signing; `None` becomes empty.
 pub(super) fn normal(text: Option<&str>) -> String {
-    // Clients trim as JavaScript does, which counts the byte order mark as white space.
+    // Clients trim as JavaScript does, which treats the byte order mark as white space.
     let is_space = |c: char| c.is_whitespace() || c == '\u{feff}';
     text.unwrap_or("")
         .trim_matches(is_space)

@@ -8,24 +8,26 @@ use super::payload::{InvalidField, PayloadVersion, SignedFields, normal};
 use super::text;
 use crate::Timestamp;
 
-/// How far a device's clock may be off, either way.
+/// Usual maximum deviation of a device's clock, in either direction.
 pub const SIGNATURE_TOLERANCE: Duration = Duration::from_secs(120);
 
-/// What a signature is checked against.
+/// The values that a signature is checked against.
 #[derive(Debug, Clone, Copy)]
 pub struct Challenge<'a> {
-    /// The nonce that this connection was sent, and no other.
+    /// The nonce that was sent on this connection.
     pub nonce: &'a str,
     /// The present time.
     pub now: Timestamp,
-    /// How far the device's clock may be off; [`SIGNATURE_TOLERANCE`] is what clients expect.
+    /// Maximum deviation of the device's clock, in either direction; clients expect
+    /// [`SIGNATURE_TOLERANCE`].
     pub tolerance: Duration,
-    /// Whether this device has used v3 before. Then v2, which leaves its platform unsigned, proves nothing.
+    /// Whether this device has used v3 before. If so, a v2 payload, which does not cover the platform,
+    /// proves nothing.
     pub v3_only: bool,
 }
 
 impl SignedFields<'_> {
-    /// Checks everything that `connect` says about the device, in the order of the protocol.
+    /// Verifies everything that `connect` says about the device, in the order of the protocol.
     ///
     /// `public_key` and `signature` are `device.publicKey` and `device.signature`.
     pub fn verify(
@@ -90,46 +92,48 @@ impl Challenge<'_> {
     }
 }
 
-/// Why a device has not proven who it is.
+/// The reason that a device has not proven its identity.
 ///
-/// Three texts: [`code`](Self::code) and [`reason`](Self::reason) for programs, [`message`](Self::message)
-/// for the one who connects, `Display` for the log.
+/// There are three texts: [`code`](Self::code) and [`reason`](Self::reason) for programs,
+/// [`message`](Self::message) for the client, and `Display` for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProofError {
     /// The request is malformed.
     #[error(transparent)]
     Field(#[from] InvalidField),
-    /// The public key is none.
+    /// The public key is not valid.
     #[error(transparent)]
     Key(#[from] DeviceKeyError),
-    /// The id is not that of the key.
+    /// The device id is not the fingerprint of the key.
     #[error("the device id is not the fingerprint of the public key")]
     IdMismatch,
-    /// Signed too long ago, or in the future.
+    /// The signature is too old, or lies in the future.
     #[error(
         "signed {} ms {} this clock, at most {} ms are tolerated",
         skew_ms.unsigned_abs(), if *skew_ms < 0 { "behind" } else { "ahead of" }, tolerance.as_millis()
     )]
     Stale {
-        /// How far the device's clock is ahead, in milliseconds; negative where it is behind.
+        /// Deviation of the device's clock in milliseconds: positive if it is ahead, negative if it is
+        /// behind.
         skew_ms: i64,
-        /// How much is tolerated.
+        /// Maximum deviation.
         tolerance: Duration,
     },
-    /// No nonce.
+    /// There is no nonce.
     #[error("no nonce was signed")]
     NonceMissing,
-    /// The nonce of another connection.
+    /// The nonce is not that of this connection.
     #[error("the nonce signed is not that of this connection")]
     NonceMismatch,
-    /// Not signed with that key, or by a layout that this device may no longer use.
+    /// The signature was not made with that key, or covers a payload version that this device may no
+    /// longer use.
     #[error("the signature does not fit")]
     Signature,
 }
 
 impl ProofError {
-    /// `details.code` of the answer; `None` where the request itself is malformed.
+    /// Returns `details.code` of the answer; `None` if the request itself is malformed.
     pub fn code(&self) -> Option<&'static str> {
         match self {
             Self::Field(_) => None,
@@ -142,7 +146,7 @@ impl ProofError {
         }
     }
 
-    /// `details.reason` of the answer; `None` where the request itself is malformed.
+    /// Returns `details.reason` of the answer; `None` if the request itself is malformed.
     pub fn reason(&self) -> Option<&'static str> {
         match self {
             Self::Field(_) => None,
@@ -155,7 +159,7 @@ impl ProofError {
         }
     }
 
-    /// `message` of the answer.
+    /// Returns `message` of the answer.
     pub fn message(&self) -> Cow<'static, str> {
         match self {
             Self::Field(error) => format!("invalid connect params: {error}").into(),
@@ -169,10 +173,11 @@ impl ProofError {
     }
 }
 
-/// A device that has proven, on this connection, to hold its key, and what it said under its signature.
+/// A device that has proven on this connection that it holds its key, and the fields that it signed.
 ///
 /// - Only [`SignedFields::verify`] makes one.
-/// - It proves who asks, and for what; whether they may have it is decided elsewhere.
+/// - It proves which device asks, and for which role and scopes; whether the device gets them is decided
+///   elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProvenDevice {
     id: DeviceId,
@@ -209,47 +214,48 @@ impl ProvenDevice {
         }
     }
 
-    /// Its id.
+    /// Returns its id.
     pub fn id(&self) -> DeviceId {
         self.id
     }
 
-    /// Its public key.
+    /// Returns its public key.
     pub fn key(&self) -> DeviceKey {
         self.key
     }
 
-    /// The layout that was signed. Once it is v3, the device may not fall back.
+    /// Returns the payload version that was signed. Once it is v3, the device may not fall back to v2.
     pub fn version(&self) -> PayloadVersion {
         self.version
     }
 
-    /// The role it asks for.
+    /// Returns the role that it asks for.
     pub fn role(&self) -> &str {
         &self.role
     }
 
-    /// The scopes it asks for, as it sent them.
+    /// Returns the scopes that it asks for, as it sent them.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
     }
 
-    /// What the client calls itself. Never decides what is allowed.
+    /// Returns the client's own id for itself. Never decides about access.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// What the client says it is used as. Never decides what is allowed.
+    /// Returns the client's own description of its use. Never decides about access.
     pub fn client_mode(&self) -> &str {
         &self.client_mode
     }
 
-    /// The platform, trimmed and in lower case; `None` also where v2 left it unsigned.
+    /// Returns the platform, trimmed and in lower case; `None` also if a v2 payload left it unsigned.
     pub fn platform(&self) -> Option<&str> {
         self.platform.as_deref()
     }
 
-    /// The device family, trimmed and in lower case; `None` also where v2 left it unsigned.
+    /// Returns the device family, trimmed and in lower case; `None` also if a v2 payload left it
+    /// unsigned.
     pub fn device_family(&self) -> Option<&str> {
         self.device_family.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What is stored of devices, their requests, and pairing tokens.
+//! Stored records of devices, of their requests, and of pairing tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,98 +8,98 @@ use super::{DeviceId, DeviceKey, RequestId, Role, TokenHash};
 use crate::store::Grant;
 use crate::{ScopeSet, Timestamp, Via};
 
-/// What a device says about itself. None of it ever decides what it may do.
+/// A device's description of itself. It never decides about access.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DeviceInfo {
-    /// A name for people.
+    /// The display name.
     pub display_name: Option<String>,
     /// The operating system; pinned once approved.
     pub platform: Option<String>,
     /// The kind of device; pinned once approved.
     pub device_family: Option<String>,
-    /// The program.
+    /// The client program.
     pub client_id: Option<String>,
-    /// The program's way of running.
+    /// The mode in which the program runs.
     pub client_mode: Option<String>,
-    /// Where it connected from, unless on this machine.
+    /// The address that it connected from, unless on this machine.
     pub remote_ip: Option<String>,
 }
 
-/// What a device asks for: roles, the scopes that it wants as an operator, and the commands that it would
-/// carry out as a node.
+/// The roles that a device asks for, its scopes as an operator, and its commands as a node.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
     /// The roles.
     pub roles: BTreeSet<Role>,
-    /// The operator's scopes; empty where it does not ask to be one.
+    /// The scopes of the operator; empty if it does not ask to be one.
     pub scopes: ScopeSet,
-    /// What the node says it can be asked to do; empty where it does not ask to be one, and until it has
-    /// been heard.
+    /// The commands that the node declares; empty if it does not ask to be one, or has not declared any
+    /// yet.
     #[serde(default)]
     pub commands: BTreeSet<String>,
 }
 
-/// A device that waits for the owner. One per device.
+/// A pending request of a device. There is one per device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceRequest {
-    /// The id that the owner decides about; another one as soon as more is asked for.
+    /// The id by which the owner approves or rejects it; it changes as soon as more is asked for.
     pub id: RequestId,
     /// The device.
     pub device: DeviceId,
     /// Its key.
     pub key: DeviceKey,
-    /// What it says about itself.
+    /// The device's description of itself.
     pub info: DeviceInfo,
     /// The latest ask of each role.
     pub ask: Ask,
-    /// The browser page it came from, if it did.
+    /// The origin of the browser page that it came from, if any.
     pub origin: Option<String>,
     /// Whether it qualified for approval without asking the owner.
     pub silent: bool,
     /// Whether the device was already known when it asked.
     pub is_repair: bool,
-    /// When this was first asked, which lists go by.
+    /// The time at which it was first made; lists are sorted by it.
     pub asked_at: Timestamp,
-    /// When it was last asked, which expiry goes by.
+    /// The time at which it was last repeated; expiry is counted from it.
     pub refreshed_at: Timestamp,
-    /// The pairing token it came in with.
+    /// The pairing token that it came with.
     pub pairing_token: Option<TokenHash>,
 }
 
-/// A device that has been approved.
+/// An approved device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     /// Its id.
     pub id: DeviceId,
     /// Its key.
     pub key: DeviceKey,
-    /// What it says about itself.
+    /// The device's description of itself.
     pub info: DeviceInfo,
-    /// What was approved, by role. A role that is not here was never approved.
+    /// The approval of each role. A role that is missing was never approved.
     pub roles: BTreeMap<Role, ApprovedRole>,
-    /// When the device was first approved.
+    /// The time at which the device was first approved.
     pub created_at: Timestamp,
-    /// When it was last approved.
+    /// The time at which it was last approved.
     pub approved_at: Timestamp,
-    /// Whether it has signed with payloads of version 3. Then it may not fall back.
+    /// Whether it has signed payloads of version 3. If so, it may not fall back.
     pub signs_v3: bool,
     /// The pairing token with which it may still fetch device tokens.
     pub pairing_token: Option<TokenHash>,
 }
 
-/// What was approved for one role, and the token that stands for it.
+/// The approval of one role, and its token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovedRole {
-    /// The baseline: no token of the role ever exceeds it.
+    /// The approved scopes: no token of the role ever exceeds them.
     pub scopes: ScopeSet,
-    /// What a node may be asked to do, however much it declares; an approval adds to it. `None` where
-    /// the role was approved before the node had named anything (by another program, or by a setup code
-    /// whose operator came first): the first names that it declares are recorded here.
+    /// The commands approved for a node, which limit those that it declares; an approval adds to them.
+    /// `None` if the role was approved before the node had declared any (by another program, or by a
+    /// setup code whose operator connected first): the first commands that it declares are then recorded
+    /// here.
     #[serde(default)]
     pub commands: Option<BTreeSet<String>>,
-    /// When it was last approved. Commands that were added to a role that stood do not move it: its
-    /// token goes on.
+    /// The time of the last approval. Adding commands to a role in force does not change it, so that its
+    /// token stays valid.
     pub approved_at: Timestamp,
     /// The last approval; `None` if another program did not record it.
     pub grant: Option<Grant>,
@@ -107,57 +107,57 @@ pub struct ApprovedRole {
     pub token: Option<DeviceToken>,
 }
 
-/// A device token as it is kept: never the token itself.
+/// The stored form of a device token; never contains the token itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceToken {
-    /// What the token is recognised by; `None` once it was rotated, until the next is delivered.
+    /// The hash of the token; `None` after it was rotated or revoked, until the next one is delivered.
     pub hash: Option<TokenHash>,
-    /// Its scopes.
+    /// The scopes of the token.
     pub scopes: ScopeSet,
-    /// When it was made.
+    /// The time at which it was made.
     pub created_at: Timestamp,
-    /// When it was last rotated.
+    /// The time at which it was last rotated.
     pub rotated_at: Option<Timestamp>,
-    /// When the role was revoked: nothing but a new approval brings it back.
+    /// The time at which the role was revoked; only a new approval restores it.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, to the minute.
+    /// The time at which it was last used, to within a minute.
     pub last_used_at: Option<Timestamp>,
 }
 
-/// What a setup code lets a device ask for.
+/// The roles and scopes that a device can ask for with a setup code.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SetupProfile {
-    /// Node alone.
+    /// Only node.
     Node,
     /// Node, and operator with approvals, read, write and talk.secrets.
     #[default]
     Limited,
-    /// Node, and operator with everything.
+    /// Node, and operator with all scopes.
     Full,
 }
 
-/// A short-lived token that lets one device ask, not in.
+/// A short-lived token with which one device may ask to be paired; it does not admit the device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PairingToken {
-    /// What it is recognised by.
+    /// The token's hash.
     pub hash: TokenHash,
-    /// What it lets a device ask for, whatever the device asks.
+    /// The roles and scopes that a device asks for with it, regardless of its own ask.
     pub profile: SetupProfile,
-    /// When it was issued.
+    /// The time at which it was issued.
     pub issued_at: Timestamp,
-    /// When it ends.
+    /// The time at which it expires.
     pub expires_at: Timestamp,
-    /// The chat it was issued in.
+    /// The chat in which it was issued.
     pub chat: Option<String>,
-    /// The first device that proved its key with it; no other may use it.
+    /// The first device that proved its key with it; no other device may use it.
     pub device: Option<DeviceId>,
-    /// After approval: the roles whose device token may still be fetched with it.
+    /// The roles whose device token may still be fetched with it, once the device is approved.
     pub unclaimed: BTreeSet<Role>,
 }
 
 impl SetupProfile {
-    /// What a request that comes with such a code asks for.
+    /// Returns the ask of a request that comes with such a setup code.
     pub fn ask(self) -> Ask {
         let scopes: &[&str] = match self {
             Self::Node => &[],
@@ -182,7 +182,7 @@ impl SetupProfile {
 }
 
 impl Ask {
-    /// One role, as a connection asks for it that names no commands.
+    /// Makes an ask for one role, without commands.
     pub fn role(role: Role, scopes: ScopeSet) -> Self {
         Self {
             roles: BTreeSet::from([role]),
@@ -191,14 +191,14 @@ impl Ask {
         }
     }
 
-    /// Whether all of `other` is covered.
+    /// Whether it covers everything in `other`.
     pub fn covers(&self, other: &Self) -> bool {
         self.roles.is_superset(&other.roles)
             && self.scopes.covers(&other.scopes)
             && self.commands.is_superset(&other.commands)
     }
 
-    /// The same once a role asks anew: what the other role asked for stays.
+    /// Returns the ask after `role` has asked again with `latest`; the part of the other role is kept.
     pub(super) fn with(&self, role: Role, latest: &Self) -> Self {
         let mut ask = self.clone();
         ask.roles.insert(role);
@@ -211,7 +211,8 @@ impl Ask {
 }
 
 impl Device {
-    /// What was approved for a role and stands: `None` where it never was, or has been revoked.
+    /// Returns the approval of a role that is in force; `None` if it was never approved, or has been
+    /// revoked.
     pub fn standing(&self, role: Role) -> Option<&ApprovedRole> {
         self.roles
             .get(&role)
@@ -240,7 +241,7 @@ mod tests {
     use super::*;
     use crate::Scope;
 
-    /// Scopes of which none implies another: with those that do, two asks may cover each other.
+    /// Scopes of which none implies another; otherwise two different asks could cover each other.
     const SCOPES: [&str; 2] = ["operator.approvals", "operator.read"];
 
     prop_compose! {

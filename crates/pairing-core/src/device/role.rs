@@ -1,26 +1,26 @@
-//! What a device is to the gateway.
+//! The role of a device towards the gateway.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The role of a connection: what it may do at all, before scopes say how much.
+/// The role of a connection, which limits its operations before its scopes do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Looks, sends and decides, as far as its scopes go.
+    /// Reads, sends and decides, within its scopes.
     Operator,
-    /// Does what it is asked to; has no scopes.
+    /// Executes commands; has no scopes.
     Node,
 }
 
-/// The text names no role.
+/// The text is not the name of a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("invalid role")]
 pub struct ParseRoleError;
 
 impl Role {
-    /// Reads a role's name, exactly.
+    /// Parses a role's exact name.
     pub fn parse(text: &str) -> Result<Self, ParseRoleError> {
         match text {
             "operator" => Ok(Self::Operator),
@@ -29,7 +29,7 @@ impl Role {
         }
     }
 
-    /// The name.
+    /// Returns the name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",

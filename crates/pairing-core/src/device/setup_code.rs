@@ -1,4 +1,4 @@
-//! Setup codes: what a phone scans or pastes to find its gateway and ask to be paired.
+//! Setup codes, which a phone scans or pastes to find its gateway and ask to be paired.
 
 use zeroize::Zeroizing;
 
@@ -8,25 +8,25 @@ use super::text;
 use super::token::{ParseTokenError, SecretToken};
 use crate::Timestamp;
 
-/// What a setup code says.
+/// The contents of a setup code.
 ///
 /// - Base64url without padding of `{ url, token, bootstrapToken, expiresAtMs, tlsFingerprint? }`.
-/// - Its one secret is a short-lived pairing token, twice: older apps read `token`, newer ones
-///   `bootstrapToken`. There is no place in it for the gateway's own secret.
+/// - Its only secret is a short-lived pairing token, contained twice: older apps read `token`, newer ones
+///   `bootstrapToken`. There is no field for the gateway's own secret.
 /// - `Debug` shows no token.
 #[derive(Debug, Clone)]
 pub struct SetupCode {
-    /// Where the gateway is.
+    /// The address of the gateway.
     pub url: GatewayUrl,
     /// The pairing token.
     pub token: SecretToken,
-    /// Until when it may be used; codes of other programs need not say.
+    /// The expiry time; setup codes of other programs may lack it.
     pub expires_at: Option<Timestamp>,
-    /// The certificate that the gateway must show.
+    /// The fingerprint of the certificate that the gateway must present.
     pub tls_fingerprint: Option<String>,
 }
 
-/// Why a text is no setup code. The text is not repeated: it may hold a token.
+/// The reason that a text is not a setup code. The text is not repeated, because it may contain a token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetupCodeError {
@@ -36,35 +36,36 @@ pub enum SetupCodeError {
         SetupCode::MAX_BYTES
     )]
     Long {
-        /// Bytes found.
+        /// Number of bytes found.
         found: usize,
     },
-    /// Not base64 of a JSON object: something else, or a part of a code.
+    /// Not base64 of a JSON object: another text, or an incomplete setup code.
     #[error("not a setup code, or not the whole of it")]
     Malformed,
-    /// A member is missing, or is not what it should be.
+    /// A member is missing or invalid.
     #[error("the setup code has no valid `{member}`")]
     Member {
         /// The member.
         member: &'static str,
     },
-    /// The URL is refused.
+    /// The URL is not accepted.
     #[error("the URL in the setup code is refused")]
     Url(#[source] GatewayUrlError),
-    /// The token is none.
+    /// The token is not valid.
     #[error("the token in the setup code is none")]
     Token(#[source] ParseTokenError),
 }
 
 impl SetupCode {
-    /// The longest code that is read, in bytes.
+    /// Maximum length of a setup code that is parsed, in bytes.
     pub const MAX_BYTES: usize = 4096;
 
-    /// The code as text. It holds the token, and is wiped.
+    /// Returns the setup code as text. It contains the token, and is wiped from memory when dropped.
     pub fn encode(&self) -> Zeroizing<String> {
         let (url, token) = (self.url.as_str(), self.token.expose());
         let fingerprint = self.tls_fingerprint.as_deref();
-        // Every byte may take six, so the text never moves and leaves no copy behind.
+        // Each byte may take six, so with this capacity the text is never moved, which would leave a copy
+        // behind.
         let longest = url.len() + 2 * token.len() + fingerprint.map_or(0, str::len);
         let mut out = Zeroizing::new(String::with_capacity(6 * longest + 128));
         out.push('{');
@@ -85,9 +86,10 @@ impl SetupCode {
         Zeroizing::new(text::to_base64url(out.as_bytes()))
     }
 
-    /// Reads a code: either alphabet, padded or not, with white space around it.
+    /// Parses a setup code: base64 in either alphabet, with or without padding and surrounding white
+    /// space.
     ///
-    /// Members it does not know are passed over. `bootstrapToken` counts where there are two tokens.
+    /// Ignores unknown members. If there are two tokens, `bootstrapToken` is used.
     pub fn decode(code: &str) -> Result<Self, SetupCodeError> {
         let code = code.trim();
         if code.len() > Self::MAX_BYTES {
@@ -123,7 +125,7 @@ impl SetupCode {
     }
 }
 
-/// Begins a member.
+/// Writes the name of a member, preceded by a comma if needed.
 fn member(out: &mut String, name: &str) {
     if out.len() > 1 {
         out.push(',');
@@ -132,7 +134,7 @@ fn member(out: &mut String, name: &str) {
     out.push(':');
 }
 
-/// The members that count; the last of several of one name, as for the program that made the format.
+/// The known members. Of several with one name, the last counts, as in the program that made the format.
 #[derive(Default)]
 struct Members<'t> {
     url: Option<Value<'t>>,
@@ -234,7 +236,7 @@ mod tests {
 
     #[test]
     fn read_in_any_spelling_of_base64() {
-        // Encodes to bytes that use the characters in which the alphabets differ.
+        // The encoded bytes use the characters in which the two alphabets differ.
         let json = r#"{"url":"wss://g","token":"a~~?>>?","x":"ÿÿÿ~?"}"#;
         let plain = text::to_base64url(json.as_bytes());
         assert!(plain.contains('-') || plain.contains('_'), "{plain}");

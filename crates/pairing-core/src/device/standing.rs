@@ -1,26 +1,26 @@
-//! What a device asks for, against what has been approved.
+//! Compares the ask of a device with its approval.
 
 use super::{Device, DeviceInfo, Role};
 use crate::ScopeSet;
 
-/// Why the owner has to be asked.
+/// The reason that the owner has to be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UpgradeReason {
     /// The device is not paired.
     NotPaired,
-    /// It was not approved for the role, or that was revoked.
+    /// The device was not approved for the role, or the role was revoked.
     RoleUpgrade,
     /// It asks for scopes beyond those approved.
     ScopeUpgrade,
-    /// It is now another kind of device or system than the one approved.
+    /// Its platform or device family is of another kind than the approved one.
     MetadataUpgrade,
-    /// A node declares commands beyond those approved: it is admitted, and waits for the rest.
+    /// A node declares commands beyond those approved: it is admitted, and the rest is pending.
     CommandUpgrade,
 }
 
 impl UpgradeReason {
-    /// The name on the wire.
+    /// Returns the name in the protocol.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NotPaired => "not-paired",
@@ -32,7 +32,8 @@ impl UpgradeReason {
     }
 }
 
-/// Whether everything that a connection asks for is approved. `bound` is the most its credential allows.
+/// Checks that everything that a connection asks for is approved. `bound` limits the scopes of its
+/// credential.
 pub(crate) fn check<'d>(
     device: Option<&'d Device>,
     role: Role,
@@ -59,7 +60,7 @@ pub(crate) fn check<'d>(
     }
 }
 
-/// A pinned kind exists only where the approved record has one; another version is the same kind.
+/// Whether two texts name the same kind, which they do in any version; a missing text matches every kind.
 fn is_same_kind(pinned: Option<&str>, now: Option<&str>) -> bool {
     match (pinned.map(kind), now.map(kind)) {
         (Some(pinned), Some(now)) => pinned.is_empty() || pinned == now,
@@ -67,20 +68,21 @@ fn is_same_kind(pinned: Option<&str>, now: Option<&str>) -> bool {
     }
 }
 
-/// `iOS 26.1` and `ios` are one kind, `iPhone17,1` and `iPhone18,2` another.
+/// Returns the kind: `iOS 26.1` and `ios` are the same kind, and so are `iPhone17,1` and `iPhone18,2`.
 fn kind(text: &str) -> String {
     let word = text.trim().chars().take_while(|c| c.is_alphabetic());
     word.flat_map(char::to_lowercase).collect()
 }
 
 impl Device {
-    /// Takes over what is new of what the device says about itself, pins excepted.
+    /// Returns the device's description, updated by the latest one. A stored display name is kept, and so
+    /// is every other value that is now missing, except the address.
     pub(crate) fn updated(&self, info: &DeviceInfo) -> DeviceInfo {
         let newer =
             |old: &Option<String>, new: &Option<String>| new.clone().or_else(|| old.clone());
         let old = &self.info;
         DeviceInfo {
-            // The owner may have given it a name.
+            // The owner may have set the name.
             display_name: old
                 .display_name
                 .clone()
@@ -93,8 +95,8 @@ impl Device {
         }
     }
 
-    /// Whether `new` differs in more than its address and its program. Those two alone are written with the
-    /// next change, because a connect should not cost a write.
+    /// Whether `new` differs in more than its address and its program. A change of only those is written
+    /// with the next other change, so that a connection does not cost a write.
     pub(crate) fn is_worth_replacing_by(&self, new: &Self) -> bool {
         let mut same_way = new.clone();
         same_way.info.remote_ip.clone_from(&self.info.remote_ip);

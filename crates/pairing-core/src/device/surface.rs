@@ -1,4 +1,4 @@
-//! The command surface of a node: what it says it can be asked to do, against what was approved.
+//! The command surface of a node: its declared commands, compared with the approved ones.
 
 use std::collections::BTreeSet;
 
@@ -7,15 +7,15 @@ use super::{ApprovedRole, Ask, Device, DeviceRequest, Role};
 use crate::store::Change;
 use crate::{Key, Record, ScopeSet};
 
-/// The most commands that a connection may name.
+/// Maximum number of commands that a connection may declare.
 const MAX_COMMANDS: usize = 256;
 
-/// The longest name of one.
+/// Maximum length of a command name, in characters.
 const MAX_CHARS: usize = 128;
 
-/// What a node names, within bounds. What can be no name is left out rather than refused: it cannot be
-/// asked for then, and a node is not locked out by one of its plugins. Of too many, the first by name
-/// stay, so that the same declaration always means the same.
+/// Returns the declared commands within bounds. Invalid names are dropped rather than rejected, so that a
+/// faulty plugin does not lock the node out; such a command can then not be sent. Of too many names, the
+/// first in alphabetical order stay, so that the same declaration always has the same result.
 pub(super) fn bounded(names: impl IntoIterator<Item = impl Into<String>>) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     for name in names.into_iter().map(Into::into) {
@@ -29,25 +29,25 @@ pub(super) fn bounded(names: impl IntoIterator<Item = impl Into<String>>) -> BTr
     kept
 }
 
-/// Whether this can be a command's name: 1 to 128 characters, none of them a control character.
+/// Whether this can be the name of a command: 1 to 128 characters, none of them a control character.
 pub fn is_command(name: &str) -> bool {
     let mut chars = name.chars();
     let fits = chars.by_ref().take(MAX_CHARS).count() > 0 && chars.next().is_none();
     fits && !name.contains(char::is_control)
 }
 
-/// What of a node's declaration counts.
+/// The declared commands of a node, compared with the approved ones.
 #[derive(Default)]
 pub(super) struct Pinned {
-    /// What it may be asked to do now.
+    /// The commands that it may be sent now.
     pub(super) live: BTreeSet<String>,
     /// Whether it declares more than was approved.
     pub(super) is_wider: bool,
 }
 
 impl ApprovedRole {
-    /// Holds a declaration against what was approved. Where nothing was ever named, the first names are
-    /// what was approved: an absent value is recorded, and is no upgrade.
+    /// Compares a declaration with the approved commands. If none were ever recorded, records the first
+    /// declaration as approved, and does not count it as an upgrade.
     pub(super) fn pin(&mut self, declared: &BTreeSet<String>) -> Pinned {
         if declared.is_empty() {
             return Pinned::default();
@@ -59,7 +59,8 @@ impl ApprovedRole {
         }
     }
 
-    /// What an approval adds to what stands. `said` is `None` where the node has not been heard.
+    /// Returns the commands after an approval, which adds `said` to those approved before. `said` is
+    /// `None` if the node has not declared any yet.
     pub(super) fn commands_with(
         before: Option<&Self>,
         said: Option<&BTreeSet<String>>,
@@ -72,7 +73,7 @@ impl ApprovedRole {
 }
 
 impl DeviceRequest {
-    /// What the node has said it can be asked to do; `None` where it has not been heard, because its
+    /// Returns the commands that the node declared; `None` if it has not declared any because its setup
     /// code asked for it.
     pub(super) fn said_commands(&self) -> Option<&BTreeSet<String>> {
         let unheard = self.ask.commands.is_empty() && self.pairing_token.is_some();
@@ -81,8 +82,8 @@ impl DeviceRequest {
 }
 
 impl Device {
-    /// Whether the node is admitted as it is, so that this request is about its commands and nothing else of
-    /// that role.
+    /// Whether the node is already admitted, so that this request is only about its commands as far as
+    /// that role is concerned.
     pub(super) fn lacks_commands_alone(&self, request: &DeviceRequest) -> bool {
         let scopes = ScopeSet::default();
         request.pairing_token.is_none()
@@ -90,7 +91,8 @@ impl Device {
             && check(Some(self), Role::Node, &scopes, None, &request.info).is_ok()
     }
 
-    /// A node that declares no more than was approved takes back what it asked beyond that.
+    /// Withdraws the unapproved commands from the request of a node that no longer declares more than was
+    /// approved.
     pub(super) fn take_back(
         &self,
         request: &DeviceRequest,
@@ -171,7 +173,7 @@ mod tests {
             let counts = before.clone().unwrap_or_else(|| declared.clone());
             prop_assert!(pinned.live.is_subset(&counts));
             prop_assert_eq!(pinned.is_wider, pinned.live != declared);
-            // Once named, only an approval changes it.
+            // Once commands are recorded, only an approval changes them.
             prop_assert!(before.is_none() || role.commands == before);
         }
     }

@@ -1,4 +1,4 @@
-//! Bytes as text: base64 in either alphabet, and hexadecimal.
+//! Conversion between bytes and text: base64 in either alphabet, and hexadecimal.
 
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
@@ -9,27 +9,27 @@ const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
 
-/// Base64url without padding.
+/// Encodes as base64url without padding.
 pub(super) fn to_base64url(bytes: &[u8]) -> String {
     URL_SAFE.encode(bytes)
 }
 
-/// Either alphabet, padded or not. What follows the last whole byte must be zero bits.
+/// Decodes base64 in either alphabet, with or without padding. Unused trailing bits must be zero.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     let standard = || STANDARD.decode(text).ok();
     URL_SAFE.decode(text).ok().or_else(standard)
 }
 
-/// As many bytes as expected, in either alphabet.
+/// Decodes exactly `N` bytes from base64 in either alphabet.
 pub(super) fn array_from_base64<const N: usize>(text: &str) -> Option<[u8; N]> {
-    // Nothing longer is worth decoding: four characters for three bytes, and padding.
+    // A longer text cannot fit: four characters encode three bytes, including padding.
     if text.len() > N.div_ceil(3) * 4 {
         return None;
     }
     from_base64(text)?.try_into().ok()
 }
 
-/// Lower-case hexadecimal.
+/// Encodes as lower-case hexadecimal.
 pub(super) fn to_hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
@@ -37,7 +37,7 @@ pub(super) fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(pair).collect()
 }
 
-/// Exactly as many bytes as expected, in lower-case digits.
+/// Decodes exactly `N` bytes from lower-case hexadecimal.
 pub(super) fn array_from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let value = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),

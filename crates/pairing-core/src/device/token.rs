@@ -1,4 +1,4 @@
-//! Tokens that devices hold, and what is kept of them.
+//! Tokens of devices, and their stored hashes.
 
 use std::fmt;
 
@@ -10,20 +10,20 @@ use zeroize::Zeroizing;
 use super::text;
 use crate::{Entropy, EntropyError};
 
-/// A token in clear: a device's, or a pairing token.
+/// A token in clear text: a device token or a pairing token.
 ///
-/// - 32 random bytes as 43 characters of base64url where we made it; a presented one may be any text of
-///   1 to 512 bytes without control characters.
-/// - Never stored: [`TokenHash`] is. Not shown by `Debug`; [`expose`](Self::expose) is the one way to the
-///   text. Wiped from memory when dropped.
+/// - A token made here is 32 random bytes as 43 characters of base64url; a presented one may be any text
+///   of 1 to 512 bytes without control characters.
+/// - Never stored: only its [`TokenHash`] is. Not shown by `Debug`; only [`expose`](Self::expose) returns
+///   the text. Wiped from memory when dropped.
 #[derive(Clone)]
 pub struct SecretToken(Zeroizing<Box<str>>);
 
-/// Why a text is no token. The text is not repeated.
+/// The reason that a text is not a token. The text is not repeated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParseTokenError {
-    /// Nothing at all.
+    /// The text is empty.
     #[error("the token is empty")]
     Empty,
     /// Longer than 512 bytes.
@@ -32,7 +32,7 @@ pub enum ParseTokenError {
         SecretToken::MAX_BYTES
     )]
     Long {
-        /// Bytes found.
+        /// Number of bytes found.
         found: usize,
     },
     /// A control character.
@@ -41,10 +41,10 @@ pub enum ParseTokenError {
 }
 
 impl SecretToken {
-    /// The longest token, in bytes.
+    /// Maximum length of a token, in bytes.
     pub const MAX_BYTES: usize = 512;
 
-    /// A new token: 256 random bits.
+    /// Makes a new token from 256 random bits.
     pub fn generate(entropy: &dyn Entropy) -> Result<Self, EntropyError> {
         let mut bytes = Zeroizing::new([0; 32]);
         entropy.fill(&mut *bytes)?;
@@ -52,7 +52,7 @@ impl SecretToken {
         Ok(Self(Zeroizing::new(text)))
     }
 
-    /// Takes what somebody presented.
+    /// Checks a presented token.
     pub fn parse(presented: &str) -> Result<Self, ParseTokenError> {
         if presented.is_empty() {
             return Err(ParseTokenError::Empty);
@@ -67,7 +67,7 @@ impl SecretToken {
         Ok(Self(Zeroizing::new(presented.into())))
     }
 
-    /// The token itself, for the one it is delivered to.
+    /// Returns the token in clear text, to deliver it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -79,26 +79,26 @@ impl fmt::Debug for SecretToken {
     }
 }
 
-/// What is kept of a token: the SHA-256 of its text.
+/// The stored form of a token: the SHA-256 of its text.
 ///
-/// - Shown and serialised as `sha256:` and 64 lower-case hexadecimal digits; no secret.
-/// - A token is compared with it in constant time, whatever the length of what was presented.
+/// - Shown and serialised as `sha256:` and 64 lower-case hexadecimal digits; not a secret.
+/// - Compared with a presented token in constant time, regardless of the length of that token.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct TokenHash([u8; 32]);
 
-/// The text is not `sha256:` and 64 lower-case hexadecimal digits.
+/// The text is not `sha256:` followed by 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a token hash is `sha256:` and 64 digits of 0-9 and a-f")]
 pub struct ParseTokenHashError;
 
 impl TokenHash {
-    /// Stands where a hash is not known: no token that anybody can find has it.
+    /// A placeholder for an unknown hash: no known token has it.
     pub const UNKNOWN: Self = Self([0; 32]);
 
     const PREFIX: &str = "sha256:";
 
-    /// The hash of a token.
+    /// Returns the hash of a token.
     pub fn of(token: &SecretToken) -> Self {
         Self(Sha256::digest(token.expose()).into())
     }
@@ -108,7 +108,7 @@ impl TokenHash {
         self.0.ct_eq(&Self::of(token).0).into()
     }
 
-    /// Reads the spelling that it is shown in.
+    /// Parses the form in which a hash is shown.
     pub fn parse(text: &str) -> Result<Self, ParseTokenHashError> {
         text.strip_prefix(Self::PREFIX)
             .and_then(text::array_from_hex)
@@ -149,7 +149,7 @@ mod tests {
 
     use super::*;
 
-    /// Hands out one byte after the other.
+    /// An entropy source of consecutive byte values.
     struct Counting(std::sync::atomic::AtomicU8);
 
     impl Entropy for Counting {

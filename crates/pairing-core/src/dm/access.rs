@@ -1,4 +1,4 @@
-//! The one function that says who may talk to the bot.
+//! The one function that decides which senders may talk to the bot.
 
 use std::collections::HashSet;
 
@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 use crate::channel::ChannelRules;
 use crate::{AccountId, ChannelId, SenderId};
 
-/// What happens to direct messages of an account.
+/// The policy for the direct messages of an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DmPolicy {
-    /// Configured and approved senders get through, others get a code.
+    /// Admits configured and approved senders; others receive a code.
     #[default]
     Pairing,
-    /// Configured senders get through; approvals do not count and nobody gets a code.
+    /// Admits configured senders only; approvals have no effect, and nobody receives a code.
     Allowlist,
-    /// As `Allowlist`; everybody gets through where the configured list holds `*`.
+    /// The same as `Allowlist`; with `*` in the configured list, everybody is admitted.
     Open,
-    /// Nobody gets through.
+    /// Admits nobody.
     Disabled,
 }
 
 impl DmPolicy {
-    /// The name in the configuration.
+    /// Returns the name in the configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pairing => "pairing",
@@ -34,7 +34,7 @@ impl DmPolicy {
     }
 }
 
-/// What the configuration says of an account: its policy and its `allowFrom`.
+/// The configuration of an account: its policy and its `allowFrom` list.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     policy: DmPolicy,
@@ -44,10 +44,10 @@ pub struct Access {
 }
 
 impl Access {
-    /// Reads a configured `allowFrom`, by the rules of its channel.
+    /// Parses a configured `allowFrom` list by the rules of its channel.
     ///
-    /// Entries that can match no sender are left out and found in [`ignored`](Self::ignored); a `*`,
-    /// which only the configuration may hold, stands for everybody.
+    /// Entries that cannot match any sender are skipped and listed in [`ignored`](Self::ignored). A `*`,
+    /// which is valid only in the configuration, stands for everybody.
     pub fn new<E: AsRef<str>>(
         rules: &ChannelRules,
         policy: DmPolicy,
@@ -71,12 +71,12 @@ impl Access {
         access
     }
 
-    /// The policy.
+    /// Returns the policy.
     pub fn policy(&self) -> DmPolicy {
         self.policy
     }
 
-    /// Entries of the configured list that can match nobody, as they were written.
+    /// Returns the entries of the configured list that cannot match any sender, as they were written.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
     }
@@ -86,12 +86,13 @@ impl Access {
         self.policy == DmPolicy::Pairing
     }
 
-    /// Whether a decision about this sender needs the store: not if the configuration decides.
+    /// Whether a decision about this sender needs the store, because the configuration does not admit the
+    /// sender.
     pub(crate) fn needs_store(&self, sender: &SenderId) -> bool {
         self.consults_store() && self.configured(sender).is_none()
     }
 
-    /// Decides about a direct message. `stored` says whether the pairing store allows the sender.
+    /// Decides about a direct message. `stored` is whether the pairing store allows the sender.
     pub(crate) fn decide(&self, sender: &SenderId, stored: bool) -> Result<Basis, Refusal> {
         match self.configured(sender) {
             Some(basis) => Ok(basis),
@@ -102,7 +103,7 @@ impl Access {
         }
     }
 
-    /// Decides by the configuration alone, which is all that groups go by.
+    /// Decides by the configuration alone, as for messages in groups.
     pub(crate) fn configured(&self, sender: &SenderId) -> Option<Basis> {
         if self.policy == DmPolicy::Disabled {
             None
@@ -116,14 +117,14 @@ impl Access {
     }
 }
 
-/// Why a sender may talk to the bot.
+/// The reason that a sender may talk to the bot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Basis {
-    /// The configured list names them.
+    /// The configured list contains the sender.
     Configured,
-    /// The configured list holds `*`.
+    /// The configured list contains `*`.
     Everybody,
-    /// The owner approved them.
+    /// The owner approved the sender.
     Paired,
 }
 
@@ -131,14 +132,16 @@ pub enum Basis {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("not allowed under the policy {}", policy.as_str())]
 pub struct Refusal {
-    /// The policy that refused.
+    /// The policy in force.
     pub policy: DmPolicy,
 }
 
 /// Proof that a sender may talk to the bot in direct messages of one account.
 ///
-/// Only [`Account::admit`](crate::Account::admit) makes one, so code that takes it cannot be reached
-/// unchecked. It is true for the moment it was made: ask again for the next message.
+/// Only [`Account::admit`](crate::Account::admit) and
+/// [`Account::request_or_reuse`](crate::Account::request_or_reuse) make one, so code that requires it
+/// cannot run for an unchecked sender. It holds for the moment at which it was made: check again for the
+/// next message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovedSender {
     pub(crate) channel: ChannelId,
@@ -148,28 +151,28 @@ pub struct ApprovedSender {
 }
 
 impl ApprovedSender {
-    /// The channel the message came through.
+    /// Returns the channel of the message.
     pub fn channel(&self) -> &ChannelId {
         &self.channel
     }
 
-    /// The account that was written to.
+    /// Returns the account that received the message.
     pub fn account(&self) -> &AccountId {
         &self.account
     }
 
-    /// The sender.
+    /// Returns the sender.
     pub fn sender(&self) -> &SenderId {
         &self.sender
     }
 
-    /// Why they may.
+    /// Returns the reason that the sender may talk to the bot.
     pub fn basis(&self) -> Basis {
         self.basis
     }
 }
 
-/// Proof that a sender may talk to the bot in a group: by the configuration, never by pairing.
+/// Proof that a sender may talk to the bot in a group, by the configuration and never by pairing.
 ///
 /// Only [`Account::admit_in_group`](crate::Account::admit_in_group) makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,7 +181,7 @@ pub struct GroupSender {
 }
 
 impl GroupSender {
-    /// The sender.
+    /// Returns the sender.
     pub fn sender(&self) -> &SenderId {
         &self.sender
     }
@@ -202,7 +205,7 @@ mod tests {
         let ann = SenderId::checked("1").unwrap();
         let nobody: &[&str] = &[];
         let table = [
-            // policy, configured, in the store, decision
+            // Columns: policy, configured list, whether the store allows the sender, decision.
             (Pairing, nobody, false, None),
             (Pairing, nobody, true, Some(Basis::Paired)),
             (Pairing, &["tg:1"], false, Some(Basis::Configured)),

@@ -1,16 +1,16 @@
-//! An unknown sender asks.
+//! Requests of unknown senders.
 
 use super::{Decision, Limits, Metadata, delete_request, put_request};
 use crate::store::{Change, PendingRequest, Record, SeenSender, TurnedAway};
 use crate::{AccountId, ChannelId, PairingCode, SenderId, Timestamp};
 
-/// How many of those turned away are remembered by name.
+/// Maximum number of turned-away senders that are recorded by name.
 const RECENT: usize = 8;
 
-/// After this long without anybody being turned away, counting starts anew.
+/// Time without a turned-away sender after which the count restarts.
 const FORGET_TURNED_AWAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 
-/// The sender that asks, with channel and account.
+/// The sender who asks, with channel and account.
 #[derive(Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) channel: &'a ChannelId,
@@ -19,18 +19,18 @@ pub(crate) struct Ask<'a> {
     pub(crate) meta: &'a Metadata,
 }
 
-/// How an asking sender stands with what is pending.
+/// The state of a sender among the pending requests.
 #[derive(Debug)]
 pub(crate) enum Standing<'a> {
-    /// Has a request that still runs.
+    /// The sender has a request that has not expired.
     Waiting(&'a PendingRequest),
-    /// Has none, and there is room for one.
+    /// The sender has none, and there is room for one.
     New,
-    /// Has none, and there is no room.
+    /// The sender has none, and too many are pending.
     Full,
 }
 
-/// Looks the sender up among the requests of the account; what has expired does not count.
+/// Looks the sender up among the requests of the account; ignores expired ones.
 pub(crate) fn standing<'a>(
     ask: &Ask<'_>,
     pending: &'a [PendingRequest],
@@ -45,7 +45,7 @@ pub(crate) fn standing<'a>(
     }
 }
 
-/// Makes a request under `code`, which is free. What has expired vanishes first.
+/// Creates a request with `code`, which no other request has. Deletes expired requests first.
 pub(crate) fn create(
     ask: &Ask<'_>,
     code: PairingCode,
@@ -63,7 +63,7 @@ pub(crate) fn create(
         meta: ask.meta.clone(),
     };
     let mut changes = sweep(pending, limits, now);
-    // The sender's own expired request is replaced under its key, not deleted and put.
+    // The sender's own expired request is overwritten under its key, rather than deleted and put.
     changes.retain(|change| change.key() != request.key());
     changes.extend(put_request(request.clone()));
     Decision {
@@ -72,7 +72,7 @@ pub(crate) fn create(
     }
 }
 
-/// Notes that a waiting sender came back, at most once per interval; its code stays.
+/// Records that a waiting sender wrote again, at most once per interval; the code stays the same.
 pub(crate) fn refresh(
     request: &PendingRequest,
     pending: &[PendingRequest],
@@ -96,7 +96,8 @@ pub(crate) fn refresh(
     }
 }
 
-/// Counts a sender who came when there was no room; one and the same at most once per interval.
+/// Counts a sender turned away because too many requests are pending; the same sender at most once per
+/// interval.
 pub(crate) fn turn_away(
     ask: &Ask<'_>,
     before: Option<&TurnedAway>,
@@ -139,7 +140,7 @@ pub(crate) fn is_remembered(turned: &TurnedAway, now: Timestamp) -> bool {
     last.is_some_and(|last| now.since(last.at).unwrap_or_default() < FORGET_TURNED_AWAY)
 }
 
-/// Deletes what has expired.
+/// Deletes expired requests.
 fn sweep(pending: &[PendingRequest], limits: &Limits, now: Timestamp) -> Vec<Change> {
     pending
         .iter()

@@ -1,10 +1,10 @@
-//! The owner decides.
+//! Decisions of the owner about senders.
 
 use super::{Decision, delete_request};
 use crate::store::{AllowEntry, Change, Grant, PendingRequest};
 use crate::{AccountId, Approver, ChannelId, Key, Record, SenderId, Timestamp};
 
-/// Lets the sender of a request in and ends the request.
+/// Allows the sender of a request, and ends the request.
 pub(crate) fn approve(
     request: &PendingRequest,
     allowed: Option<&AllowEntry>,
@@ -28,7 +28,7 @@ pub(crate) fn approve(
     }
 }
 
-/// Ends a request without letting anybody in.
+/// Ends a request without allowing the sender.
 pub(crate) fn reject(request: &PendingRequest) -> Decision<PendingRequest> {
     Decision {
         changes: delete_request(request).into(),
@@ -36,7 +36,8 @@ pub(crate) fn reject(request: &PendingRequest) -> Decision<PendingRequest> {
     }
 }
 
-/// Lets a sender in who need not have asked; a request of theirs ends. `true` where they were not in.
+/// Allows a sender, whether or not they have asked, and ends a request of theirs. The outcome is `true`
+/// if they were not allowed before.
 pub(crate) fn allow(
     (channel, account, sender): (&ChannelId, &AccountId, &SenderId),
     request: Option<&PendingRequest>,
@@ -60,7 +61,7 @@ pub(crate) fn allow(
     }
 }
 
-/// Takes a sender off the list.
+/// Removes a sender from the allowlist.
 pub(crate) fn withdraw(allowed: &AllowEntry) -> Decision<AllowEntry> {
     let key = Key::Allow {
         channel: allowed.channel.clone(),

@@ -4,18 +4,19 @@ use super::{Decision, Limits};
 use crate::store::{Attempts, Change};
 use crate::{Approver, ChannelId, Record, Timestamp};
 
-/// Until when this approver is refused, if they are.
+/// Returns the end of the lock-out of this approver, if one is in force.
 pub(crate) fn locked_until(
     attempts: Option<&Attempts>,
     limits: &Limits,
     now: Timestamp,
 ) -> Option<Timestamp> {
     let until = attempts?.locked_until?;
-    // A lock that ends later than one made now would, was made by a clock that has been set back.
+    // A lock-out that ends later than one starting now was written under a clock that has since been set
+    // back; it is ignored.
     (now < until && until <= now + limits.lockout).then_some(until)
 }
 
-/// Counts a wrong code, and locks the approver out when there were too many.
+/// Counts a wrong code, and locks the approver out after too many.
 pub(crate) fn wrong_code(
     channel: &ChannelId,
     approver: &Approver,

@@ -1,29 +1,30 @@
-//! What a channel says about a sender.
+//! The data that a channel provides about a sender.
 
 use serde::{Deserialize, Serialize};
 
-/// Names and the like that came with a request, for the owner to recognise the sender by.
+/// Names and similar data that came with a request, by which the owner can recognise the sender.
 ///
-/// - At most 16 pairs; keys of 1 to 64 characters, values of 1 to 256, trimmed; longer ones are cut,
-///   empty ones dropped.
-/// - Holds no `accountId`: the account is part of the request itself.
+/// - At most 16 pairs; keys of 1 to 64 characters and values of 1 to 256, trimmed. Longer ones are cut,
+///   and pairs with an empty key or value dropped.
+/// - Never contains `accountId`: the account is part of the request itself.
 ///
-/// Values are as the stranger chose them: [`escape`](crate::escape) them before showing.
+/// The sender chose the values: [`escape`](crate::escape) them before showing them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Vec<(String, String)>")]
 pub struct Metadata(Vec<(String, String)>);
 
 impl Metadata {
-    /// The most pairs that are kept.
+    /// Maximum number of pairs.
     pub const MAX_PAIRS: usize = 16;
-    /// The longest key, in characters.
+    /// Maximum length of a key, in characters.
     pub const MAX_KEY: usize = 64;
-    /// The longest value, in characters.
+    /// Maximum length of a value, in characters.
     pub const MAX_VALUE: usize = 256;
-    /// The key that names the account in OpenClaw's files.
+    /// The key of the account in OpenClaw's files.
     pub const ACCOUNT_KEY: &str = "accountId";
 
-    /// Adds a pair or replaces its value, unless it is empty once trimmed or there are too many.
+    /// Adds a pair or replaces its value. Does nothing if key or value is empty once trimmed, if the key
+    /// is [`ACCOUNT_KEY`](Self::ACCOUNT_KEY), or if there are too many pairs.
     pub fn insert(&mut self, key: &str, value: &str) {
         let key = cut(key.trim(), Self::MAX_KEY);
         let value = cut(value.trim(), Self::MAX_VALUE);
@@ -37,12 +38,12 @@ impl Metadata {
         }
     }
 
-    /// The pairs, in the order they were added.
+    /// Returns the pairs, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(k, v)| (k.as_str(), v.as_str()))
     }
 
-    /// Whether it is empty.
+    /// Whether there are no pairs.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -64,7 +65,7 @@ impl From<Vec<(String, String)>> for Metadata {
     }
 }
 
-/// The first `limit` characters, without white space at the cut.
+/// Returns the first `limit` characters, without white space at the cut.
 fn cut(text: &str, limit: usize) -> &str {
     text.char_indices()
         .nth(limit)

@@ -1,4 +1,4 @@
-//! DM pairing: the decisions, as pure functions of what was read, the command, the time and entropy.
+//! Pairing of direct messages: decisions as pure functions of stored records, command, time and entropy.
 
 mod access;
 mod ask;
@@ -19,26 +19,27 @@ use crate::device::DeviceLimits;
 use crate::store::{Change, PendingRequest};
 use crate::{Record, Timestamp};
 
-/// How much is let in, and for how long.
+/// Limits on pending requests, codes and wrong codes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Pending requests per channel and account: 3.
+    /// Maximum number of pending requests per channel and account: 3.
     pub max_pending: usize,
-    /// How long a code can be approved: one hour.
+    /// Time for which a code can be approved: one hour.
     pub code_lifetime: Duration,
-    /// How often it is written down that a waiting sender came back: once a minute.
+    /// Minimum time between two records that a waiting sender wrote again: one minute.
     pub seen_interval: Duration,
-    /// Wrong codes of one approver that lock them out: 10.
+    /// Number of wrong codes that locks an approver out: 10.
     pub max_attempts: usize,
-    /// The time within which these count: 5 minutes.
+    /// Time window in which wrong codes are counted: 5 minutes.
     pub attempts_window: Duration,
-    /// How long a locked-out approver is refused: 15 minutes.
+    /// Duration of a lock-out: 15 minutes.
     pub lockout: Duration,
-    /// How far the clocks of those who share the state may be apart: not at all, unless set. What another
-    /// wrote that lies so far in the future counts as written now, and not as expired.
+    /// Maximum difference between the clocks of programs that share the state; zero unless set. A time
+    /// that another program wrote and that lies at most this far in the future counts as now, not as
+    /// expired.
     pub clock_skew: Duration,
-    /// What goes for devices.
+    /// Limits for devices.
     pub devices: DeviceLimits,
 }
 
@@ -58,7 +59,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The same where the clocks of those who share the state may be so far apart.
+    /// Sets the maximum clock difference between programs that share the state, also for devices.
     pub fn with_clock_skew(mut self, skew: Duration) -> Self {
         self.clock_skew = skew;
         self.devices.clock_skew = skew;
@@ -67,7 +68,7 @@ impl Limits {
 }
 
 impl PendingRequest {
-    /// When its code stops working; `None` where that cannot be told.
+    /// Returns the expiry time of its code; `None` if the creation time is not known.
     pub fn expires_at(&self, limits: &Limits) -> Option<Timestamp> {
         self.created_at.map(|at| at + limits.code_lifetime)
     }
@@ -82,7 +83,7 @@ impl PendingRequest {
     }
 }
 
-/// What a decision writes, and what it came to.
+/// The changes that a decision makes, and its outcome.
 #[derive(Debug)]
 pub(crate) struct Decision<T> {
     pub(crate) changes: Vec<Change>,
@@ -90,7 +91,7 @@ pub(crate) struct Decision<T> {
 }
 
 impl<T> Decision<T> {
-    /// A decision that changes nothing.
+    /// Makes a decision that changes nothing.
     pub(crate) fn unchanged(outcome: T) -> Self {
         Self {
             changes: Vec::new(),
@@ -99,7 +100,7 @@ impl<T> Decision<T> {
     }
 }
 
-/// Puts a request and the record that makes its code unique.
+/// Puts a request, and the record that makes its code unique.
 fn put_request(request: PendingRequest) -> [Change; 2] {
     [
         Change::Put(Record::Code(request.taken_code())),

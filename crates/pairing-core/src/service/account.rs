@@ -1,4 +1,4 @@
-//! An account of a channel: who gets in, who has to wait.
+//! An account of a channel: admitting senders, and recording their requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,12 +14,13 @@ use crate::{
     Key, Metadata, PairingCode, Range, Refusal, SenderId, Timestamp,
 };
 
-/// With a handful of codes taken out of 2^40, a second draw is rare and a third a broken generator.
+/// Maximum number of draws for a free code. With a handful of codes taken out of 2^40, a second draw is
+/// rare, and a third means a broken generator.
 const MAX_DRAWS: usize = 16;
 
-/// One account of a [`Channel`]: all that a channel adapter needs.
+/// One account of a [`Channel`], with everything that a channel adapter needs.
 ///
-/// [`admit`](Self::admit) every direct message; for one that is refused, call
+/// Call [`admit`](Self::admit) for every direct message. If it is refused, call
 /// [`request_or_reuse`](Self::request_or_reuse) and send the reply if there is one.
 #[derive(Debug, Clone)]
 pub struct Account {
@@ -28,42 +29,42 @@ pub struct Account {
     access: Arc<Access>,
 }
 
-/// Somebody who wrote to the bot: an id as the channel gives it, and what else is known of them.
+/// A person who wrote to the bot: the id as the channel gives it, and further data about them.
 #[derive(Debug, Clone)]
 pub struct Sender {
     id: String,
     meta: Metadata,
 }
 
-/// What came of asking.
+/// The result of asking to be paired.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Requested {
-    /// A request was made: send the reply, this once.
+    /// A request was created: send the reply, once.
     Created(Created),
-    /// A request was made before and still runs: send nothing.
+    /// An earlier request is still pending: send nothing.
     Pending(PendingRequest),
-    /// Too many requests are pending. It was counted for the owner to see: send nothing.
+    /// Too many requests are pending. The attempt was counted for the owner: send nothing.
     Full,
-    /// The sender may talk to the bot already.
+    /// The sender may already talk to the bot.
     Allowed(ApprovedSender),
-    /// The policy does not let strangers ask: send nothing.
+    /// The policy does not let unknown senders ask: send nothing.
     NotOffered(Refusal),
 }
 
-/// A request that was just made.
+/// A request that has just been created.
 #[derive(Clone)]
 pub struct Created {
     /// The request, with its code.
     pub request: PendingRequest,
-    /// When the code stops working.
+    /// The expiry time of the code.
     pub expires_at: Timestamp,
-    /// The text for the sender.
+    /// The text to send to the sender.
     pub reply: String,
 }
 
 impl fmt::Debug for Created {
-    /// Without the reply, which holds the code.
+    /// Omits the reply, which contains the code.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Created")
             .field("request", &self.request)
@@ -77,7 +78,7 @@ impl fmt::Debug for Created {
 pub enum Admission {
     /// The sender may talk to the bot.
     Approved(ApprovedSender),
-    /// The sender may not; nothing of theirs is to be processed.
+    /// The sender may not talk to the bot; do not process any of their messages.
     Refused(Refusal),
 }
 
@@ -86,7 +87,7 @@ pub enum Admission {
 pub struct Allowed {
     /// The entries, in the store's order.
     pub entries: Vec<AllowEntry>,
-    /// What was stored but can match nobody, or could not be understood.
+    /// Stored entries that cannot match any sender, or could not be understood.
     pub problems: Vec<Problem>,
 }
 
@@ -99,8 +100,8 @@ impl Account {
         }
     }
 
-    /// The same account under what the configuration says of it. Without, the policy is `pairing` and
-    /// the configured list is empty.
+    /// Returns the same account with the given configuration. Without it, the policy is `pairing` and the
+    /// configured list is empty.
     pub fn with_access(self, access: Access) -> Self {
         Self {
             access: Arc::new(access),
@@ -108,21 +109,21 @@ impl Account {
         }
     }
 
-    /// The account's name.
+    /// Returns the account's name.
     pub fn id(&self) -> &AccountId {
         &self.id
     }
 
-    /// The channel it belongs to.
+    /// Returns the channel that it belongs to.
     pub fn channel(&self) -> &Channel {
         &self.channel
     }
 
     /// Decides whether a direct message of this sender may be processed.
     ///
-    /// Runs per message: one lookup at most, however long the allowlist is. Whom the configuration lets in
-    /// is let in without one, so that a store which fails keeps nobody else out than whoever was approved.
-    /// An error admits nobody.
+    /// Runs for every message, and needs one lookup at most, however long the allowlist is. Senders
+    /// admitted by the configuration need no lookup, so a failing store keeps out only senders who were
+    /// approved by pairing. An error admits nobody.
     pub fn admit(&self, sender: &str) -> Result<Admission, AdmitError> {
         let sender = self.channel.rules().sender(sender)?;
         let stored = self.access.needs_store(&sender) && {
@@ -144,18 +145,18 @@ impl Account {
         Ok(matches!(self.admit(sender)?, Admission::Approved(_)))
     }
 
-    /// Decides about a message in a group: by the configured list alone, never by pairing.
+    /// Decides about a message in a group, by the configured list alone, never by pairing.
     pub fn admit_in_group(&self, sender: &str) -> Result<Option<GroupSender>, AdmitError> {
         let sender = self.channel.rules().sender(sender)?;
         let configured = self.access.configured(&sender).is_some();
         Ok(configured.then_some(GroupSender { sender }))
     }
 
-    /// A stranger wrote: makes a request, or finds the one that was made.
+    /// Creates a request for an unknown sender, or finds their pending one.
     ///
-    /// Call it for authenticated direct messages of other people only: not for the bot's own, for
-    /// history, for groups or for other bots. Expired requests vanish first. Making one is a durable
-    /// write; meeting one again is written down once a minute.
+    /// Call it only for authenticated direct messages of other people: not for messages of the bot
+    /// itself, history, groups or other bots. Removes expired requests first. Creating a request is a
+    /// durable write; a repeated message is recorded at most once a minute.
     pub fn request_or_reuse(&self, sender: impl Into<Sender>) -> Result<Requested, RequestError> {
         let Sender { id, meta } = sender.into();
         let sender = self.channel.rules().sender(&id)?;
@@ -219,17 +220,17 @@ impl Account {
         })
     }
 
-    /// Requests of this account that still run.
+    /// Returns the pending requests of this account, without expired ones.
     pub fn pending(&self) -> Result<Pending, ListError> {
         self.channel.pending_of(Some(&self.id))
     }
 
-    /// Approves the request with this code: [`Channel::approve`], for requests of this account only.
+    /// Approves the request with this code: as [`Channel::approve`], for requests of this account only.
     pub fn approve(&self, code: &str, approver: &Approver) -> Result<Approved, DecisionError> {
         self.channel.approve_in(Some(&self.id), code, approver)
     }
 
-    /// Rejects a request: [`Channel::reject`], for requests of this account only.
+    /// Rejects a request: as [`Channel::reject`], for requests of this account only.
     pub fn reject(
         &self,
         code_or_sender: &str,
@@ -239,7 +240,7 @@ impl Account {
         self.channel.reject_in(id, code_or_sender, approver)
     }
 
-    /// The senders that were allowed, by approval or by hand.
+    /// Returns the senders on the allowlist, whether approved or added by hand.
     pub fn allowed(&self) -> Result<Allowed, ListError> {
         let range = Range::Allowed {
             channel: self.channel.id().clone(),
@@ -255,9 +256,10 @@ impl Account {
         })
     }
 
-    /// Lets a sender in who need not have asked. `false` where they were in already.
+    /// Adds a sender to the allowlist, whether or not they have asked. Returns `false` if they were
+    /// already on it.
     ///
-    /// A pending request of theirs ends with it.
+    /// Also ends a pending request of the sender.
     pub fn allow(&self, entry: &str, approver: &Approver) -> Result<bool, AllowlistError> {
         approver.may_pair()?;
         let sender = self.channel.rules().sender(entry)?;
@@ -280,7 +282,7 @@ impl Account {
         Ok(is_new)
     }
 
-    /// Takes a sender off the list. `None` where they were not on it.
+    /// Removes a sender from the allowlist. Returns `None` if they were not on it.
     pub fn revoke(
         &self,
         entry: &str,
@@ -324,7 +326,7 @@ impl Account {
         }
     }
 
-    /// A code that no pending request of the channel carries.
+    /// Draws a code that no pending request of the channel has.
     fn draw_free_code(&self, tx: &mut Transaction<'_>) -> Result<PairingCode, RequestError> {
         for _ in 0..MAX_DRAWS {
             let mut bytes = [0; PairingCode::LENGTH];
@@ -343,7 +345,7 @@ impl Account {
 }
 
 impl Sender {
-    /// A sender known by id only.
+    /// Makes a sender of which only the id is known.
     pub fn new(id: impl Into<String>) -> Self {
         Self {
             id: id.into(),
@@ -351,7 +353,7 @@ impl Sender {
         }
     }
 
-    /// Adds what else is known: `username`, `name`, …
+    /// Adds further data, such as `username` or `name`.
     pub fn with(mut self, key: &str, value: &str) -> Self {
         self.meta.insert(key, value);
         self

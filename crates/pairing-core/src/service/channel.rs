@@ -1,4 +1,4 @@
-//! A channel: what the owner decides.
+//! A channel: the decisions of the owner.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::{
     Key, NameError, PairingCode, Range, SenderId, Timestamp,
 };
 
-/// A channel of a [`Pairing`]: lists what is pending, approves and rejects.
+/// A channel of a [`Pairing`]: lists pending requests, approves and rejects them.
 #[derive(Debug, Clone)]
 pub struct Channel {
     pairing: Pairing,
@@ -21,18 +21,18 @@ pub struct Channel {
 /// An approval that has been committed.
 #[derive(Debug, Clone)]
 pub struct Approved {
-    /// The request that was answered.
+    /// The approved request.
     pub request: PendingRequest,
-    /// The entry of the allowlist.
+    /// The allowlist entry.
     pub entry: AllowEntry,
 }
 
-/// What waits for the owner.
+/// The pending requests.
 #[derive(Debug, Clone, Default)]
 pub struct Pending {
-    /// Requests that still run, in the store's order.
+    /// Requests that have not expired, in the order of the store.
     pub requests: Vec<PendingRequest>,
-    /// What was stored but could not be understood.
+    /// Stored data that could not be understood.
     pub problems: Vec<Problem>,
 }
 
@@ -41,33 +41,33 @@ impl Channel {
         Self { pairing, rules }
     }
 
-    /// The channel's name.
+    /// Returns the channel's name.
     pub fn id(&self) -> &ChannelId {
         self.rules.id()
     }
 
-    /// The channel's rules.
+    /// Returns the channel's rules.
     pub fn rules(&self) -> &ChannelRules {
         &self.rules
     }
 
-    /// A handle to one of its accounts; `default` where the channel has only one.
+    /// Returns a handle to one of its accounts; `default` if the channel has only one.
     pub fn account(&self, name: &str) -> Result<Account, NameError> {
         Ok(Account::new(self.clone(), AccountId::parse(name)?))
     }
 
-    /// The service it belongs to.
+    /// Returns the service that it belongs to.
     pub fn pairing(&self) -> &Pairing {
         &self.pairing
     }
 
-    /// Requests of all accounts that still run.
+    /// Returns the pending requests of all accounts, without expired ones.
     pub fn pending(&self) -> Result<Pending, ListError> {
         self.pending_of(None)
     }
 
-    /// Who was turned away because too many requests were pending, by account; nobody after a day
-    /// on which that did not happen.
+    /// Returns the senders turned away because too many requests were pending, by account. Forgets them
+    /// after a day without another one.
     pub fn turned_away(&self) -> Result<Vec<TurnedAway>, ListError> {
         let range = Range::TurnedAway {
             channel: self.id().clone(),
@@ -79,15 +79,15 @@ impl Channel {
         Ok(remembered.cloned().collect())
     }
 
-    /// Approves the request with this code, whichever account it came in through.
+    /// Approves the request with this code, regardless of its account.
     ///
-    /// One commit lets the sender in and ends the request. A code that requests of two accounts carry
-    /// is an error that names them. A wrong code counts towards locking the approver out.
+    /// Allows the sender and ends the request in one commit. If requests of several accounts have the
+    /// code, it returns an error that names them. A wrong code counts towards a lock-out of the approver.
     pub fn approve(&self, code: &str, approver: &Approver) -> Result<Approved, DecisionError> {
         self.approve_in(None, code, approver)
     }
 
-    /// Rejects the request with this code, or else of this sender. The sender may ask anew.
+    /// Rejects the request with this code or, if there is none, of this sender. The sender may ask again.
     pub fn reject(
         &self,
         code_or_sender: &str,
@@ -187,7 +187,7 @@ impl Channel {
         Ok(rejected)
     }
 
-    /// Has a decision about a sender taken down.
+    /// Sends a decision about a sender to the audit sink.
     pub(super) fn audit(
         &self,
         action: AuditAction,
@@ -204,8 +204,9 @@ impl Channel {
         self.pairing.audit(&event);
     }
 
-    /// Every decision by code goes through here: scopes, then the lock-out, then `decide`; a decision
-    /// that finds nothing is counted as a wrong code, one that succeeds forgets the wrong ones.
+    /// Makes a decision by code or sender. Checks the scopes, then the lock-out, then runs `decide`. A
+    /// decision that finds no valid request counts as a wrong code; one that succeeds clears the wrong
+    /// codes.
     fn decide<T>(
         &self,
         approver: &Approver,
@@ -248,7 +249,7 @@ impl Channel {
         })?
     }
 
-    /// The running request that carries the code.
+    /// Returns the pending request with this code.
     fn by_code(
         &self,
         tx: &mut Transaction<'_>,

@@ -1,4 +1,4 @@
-//! Devices: who connects, who waits, who is paired.
+//! Devices: connections, pending requests and paired devices.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -20,55 +20,55 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Devices(pub(super) Pairing);
 
-/// What came of a connection.
+/// The result of a connection.
 #[derive(Debug)]
 pub enum Connection {
-    /// The device is paired for what it asks.
+    /// The device is paired for everything that it asks for.
     Admitted {
-        /// The proof.
+        /// Proof that the device is paired.
         device: AuthenticatedDevice,
-        /// A device token that has just been made, and when: to be delivered with this answer. The
-        /// device keeps what it has where there is none.
+        /// A new device token and the time at which it was made, to be delivered with this answer. If
+        /// `None`, the device keeps its present token.
         minted: Option<(SecretToken, Timestamp)>,
-        /// What it may be asked to do now: what it declares, as far as that was approved. For later,
-        /// [`Devices::commands`].
+        /// The commands that it may be sent now: those that it declares and that have been approved.
+        /// Later, use [`Devices::commands`].
         commands: BTreeSet<String>,
-        /// The request that waits for the rest of what it declares. To be told to owners where it
-        /// `is_new`, and kept alive with [`Devices::hold`] while the device stays connected.
+        /// The pending request for the rest of the commands that it declares. Notify the owners if it
+        /// `is_new`, and keep it alive with [`Devices::hold`] while the device stays connected.
         asked: Option<Box<Asked>>,
     },
-    /// The owner has to be asked, and has been.
+    /// The owner has to approve the device, and a request is pending.
     Asked(Box<Asked>),
 }
 
-/// What waits and what is paired, newest first.
+/// Pending requests and paired devices, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct DeviceList {
-    /// Requests that still run.
+    /// Requests that have not expired.
     pub pending: Vec<DeviceRequest>,
     /// Approved devices.
     pub paired: Vec<Device>,
-    /// What was stored but could not be understood.
+    /// Stored data that could not be understood.
     pub problems: Vec<Problem>,
 }
 
-/// Last uses that have not been written down yet.
+/// Last uses that have not been written to the store yet.
 pub(super) type Uses = HashMap<(DeviceId, Role), Timestamp>;
 
-/// Uses written in one commit.
+/// Maximum number of uses written in one commit.
 const FLUSH_AT_ONCE: usize = 50;
 
 impl Pairing {
-    /// The devices.
+    /// Returns a handle to the devices.
     pub fn devices(&self) -> Devices {
         Devices(self.clone())
     }
 }
 
 impl Devices {
-    /// Decides about a connection that has proven its key: admitted, with a token where one is due, or
-    /// the owner is asked. One commit, or none where nothing changes; runs per connect and costs the
-    /// same however many devices are paired.
+    /// Decides about a connection that has proven its key: admits it, with a token if one is due, or asks
+    /// the owner. Runs for every connection. Makes one commit, or none if nothing changes; its cost does
+    /// not grow with the number of paired devices.
     pub fn connect(
         &self,
         connecting: &Connecting,
@@ -129,8 +129,8 @@ impl Devices {
         })
     }
 
-    /// Whether what admitted a connection still holds. Call it once the session is registered, so that a
-    /// later revocation finds the session.
+    /// Whether the approval and the token that admitted a connection are still valid. Call it after
+    /// registering the session, so that a later revocation finds the session.
     pub fn still_holds(&self, device: &AuthenticatedDevice) -> Result<bool, ListError> {
         let key = Key::Device { device: device.id };
         let read = self.0.store().read(&key)?;
@@ -143,9 +143,9 @@ impl Devices {
         }))
     }
 
-    /// What a node may be asked to do at most, to be held against what it declared at each invocation;
-    /// nothing while it has never named anything. `None` where it is no node, or no more. Reads one
-    /// record.
+    /// Returns the commands approved for a node, to be checked together with its declared commands at
+    /// each invocation; empty if it has never declared any. Returns `None` if the device is not a node,
+    /// or no longer one. Reads one record.
     pub fn commands(&self, device: DeviceId) -> Result<Option<BTreeSet<String>>, ListError> {
         let read = self.0.store().read(&Key::Device { device })?;
         let stored = read.record.as_ref().and_then(|record| record.as_device());
@@ -153,9 +153,8 @@ impl Devices {
         Ok(node.map(|node| node.commands.clone().unwrap_or_default()))
     }
 
-    /// Keeps the request of a device that stays connected from expiring: to be called at least
-    /// twice in the lifetime of requests; written down at most once a minute. `false` where none
-    /// waits.
+    /// Keeps the request of a connected device from expiring. Call it at least twice per lifetime of a
+    /// request; it writes at most once a minute. Returns `false` if no request is pending.
     pub fn hold(&self, device: &AuthenticatedDevice) -> Result<bool, DeviceError> {
         transact(self.0.store(), |tx| {
             let request = tx.device_request(device.id)?;
@@ -164,7 +163,8 @@ impl Devices {
         })
     }
 
-    /// What this approver may see: everything, or for a device that is not admin, itself.
+    /// Returns the requests and devices that this approver may see: all of them or, for a device without
+    /// admin, its own.
     pub fn list(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
         let (limits, now) = (self.limits(), self.0.now());
         let (pending, problems) = list(self.0.store(), &Range::DeviceRequests)?;
@@ -183,8 +183,8 @@ impl Devices {
         Ok(all)
     }
 
-    /// The paired part of [`list`](Self::list), for decisions that need no more: it does not matter to
-    /// them whether what waits can be read.
+    /// Returns only the paired devices of [`list`](Self::list), for decisions that need nothing else:
+    /// these work even if the pending requests cannot be read.
     pub fn paired(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
         let (paired, problems) = list(self.0.store(), &Range::Devices)?;
         let paired = paired.iter().filter_map(|record| record.as_device());
@@ -200,7 +200,7 @@ impl Devices {
         })
     }
 
-    /// Approves a request: exactly the one with this id. One commit.
+    /// Approves exactly the request with this id, in one commit.
     pub fn approve(&self, id: &RequestId, approver: &Approver) -> Result<Device, DeviceError> {
         approver.may_pair()?;
         let device = transact(self.0.store(), |tx| {
@@ -226,7 +226,7 @@ impl Devices {
         Ok(device)
     }
 
-    /// Rejects a request, and the setup code it came with.
+    /// Rejects a request, and ends the setup code that it came with.
     pub fn reject(
         &self,
         id: &RequestId,
@@ -246,7 +246,8 @@ impl Devices {
         Ok(request)
     }
 
-    /// Forgets a device, its requests and its setup code. Requests that cannot be read keep nobody in.
+    /// Removes a device, its requests and its setup code. A request that cannot be read does not prevent
+    /// this.
     pub fn remove(&self, id: DeviceId, approver: &Approver) -> Result<Device, DeviceError> {
         let removed = self
             .change(id, approver, |tx, device, _| {
@@ -264,7 +265,7 @@ impl Devices {
         Ok(removed)
     }
 
-    /// Gives a device another name.
+    /// Renames a device.
     pub fn rename(
         &self,
         id: DeviceId,
@@ -286,8 +287,8 @@ impl Devices {
         Ok(renamed)
     }
 
-    /// Ends the token of a role; the next is made when the device comes back. Only a device that
-    /// rotates a role of its own, authenticated by its token, gets the new one here.
+    /// Ends the token of a role; the next one is made when the device reconnects. Only a device that
+    /// rotates a role of its own, authenticated by its token, receives the new token here.
     pub fn rotate(
         &self,
         id: DeviceId,
@@ -309,7 +310,7 @@ impl Devices {
         Ok(rotated)
     }
 
-    /// Ends a role of a device until the owner approves it anew.
+    /// Revokes a role of a device until the owner approves it again.
     pub fn revoke(
         &self,
         id: DeviceId,
@@ -327,14 +328,14 @@ impl Devices {
         Ok(at)
     }
 
-    /// Notes that a device is in use, to be written down by [`flush_uses`](Self::flush_uses).
+    /// Notes that a device is in use; [`flush_uses`](Self::flush_uses) writes it to the store.
     pub fn touch(&self, device: &AuthenticatedDevice) {
         let mut uses = self.0.uses();
         uses.insert((device.id, device.role), self.0.now());
     }
 
-    /// Writes down what was in use since the last time: to be called once a minute and at the end, so
-    /// that a connect rewrites nothing.
+    /// Writes the uses noted since the last call. Call it once a minute and at shutdown; this way a
+    /// connection rewrites nothing.
     pub fn flush_uses(&self) -> Result<(), DeviceError> {
         let uses: Vec<_> = self.0.uses().drain().collect();
         for uses in uses.chunks(FLUSH_AT_ONCE) {
@@ -362,7 +363,7 @@ impl Devices {
                 })
             });
             if flushed.is_err() {
-                // Lost are at most those that come after: the next flush tries again.
+                // At most the uses in later chunks are lost; the next flush retries those of this chunk.
                 let mut kept = self.0.uses();
                 for (device, at) in uses {
                     kept.entry(*device).or_insert(*at);
@@ -373,7 +374,7 @@ impl Devices {
         Ok(())
     }
 
-    /// Has a decision about a device taken down.
+    /// Sends a decision about a device to the audit sink.
     fn audit(
         &self,
         action: AuditAction,
@@ -391,11 +392,12 @@ impl Devices {
         &self.0.limits().devices
     }
 
-    /// How often [`flush_uses`](Self::flush_uses) wants to be called.
+    /// Interval at which to call [`flush_uses`](Self::flush_uses).
     pub const FLUSH_EVERY: Duration = Duration::from_secs(60);
 
-    /// A device that this approver may decide about, and what is decided. An unknown device and one
-    /// that is none of the approver's business cannot be told apart.
+    /// Changes a device that this approver may decide about. Returns `None` if `decide` does, for an
+    /// unknown device, and for a device that the approver may not decide about; the last two cannot be
+    /// told apart.
     fn change<T>(
         &self,
         id: DeviceId,
@@ -423,7 +425,7 @@ impl Devices {
         })
     }
 
-    /// The running request with this id, if it is the approver's to decide.
+    /// Returns the pending request with this id, if the approver may decide about it.
     fn running(
         &self,
         tx: &mut Transaction<'_>,
@@ -432,7 +434,8 @@ impl Devices {
         now: Timestamp,
     ) -> Result<DeviceRequest, DeviceError> {
         let limits = self.limits();
-        // Few wait; the decision rests on the one that is meant, which is read anew.
+        // Few requests are pending. The decision depends only on the one with this id, which is read
+        // again below.
         let (waiting, _) = list(self.0.store(), &Range::DeviceRequests)?;
         let device = waiting
             .iter()
@@ -447,13 +450,13 @@ impl Devices {
     }
 }
 
-/// Commands for the record, where there are any.
+/// Returns the commands for the audit event; `None` if there are none.
 fn named(commands: &BTreeSet<String>) -> Option<BTreeSet<String>> {
     (!commands.is_empty()).then(|| commands.clone())
 }
 
-/// What a session that came with a device token stands on: the one it has just been given in its place,
-/// or the one it showed.
+/// Returns the token that a session authenticated by a device token depends on: the new token that
+/// replaces it, or else the presented one.
 fn session_token(
     credential: Credential<'_>,
     minted: Option<&(SecretToken, Timestamp)>,
@@ -464,7 +467,7 @@ fn session_token(
     Some(TokenHash::of(minted.map_or(shown, |(minted, _)| minted)))
 }
 
-/// A name that an owner may give.
+/// Checks a name that an owner gives to a device or node.
 pub(super) fn name(name: &str) -> Result<&str, DeviceError> {
     let name = name.trim();
     let fits = !name.is_empty() && name.chars().count() <= 128;
@@ -475,8 +478,8 @@ pub(super) fn name(name: &str) -> Result<&str, DeviceError> {
     }
 }
 
-/// Reads what bears on a connection: the device, its request, and the pairing token that it shows or,
-/// coming with a device token, may still have a claim on.
+/// Reads the records that concern a connection: the device, its request, and the pairing token that it
+/// presents or that a device authenticated by a device token may still have a claim on.
 fn read_known(
     tx: &mut Transaction<'_>,
     id: DeviceId,

@@ -1,4 +1,4 @@
-//! One error enum per operation. Each has an `advice`: a line for a person that says what to do next.
+//! One error enum per operation. Each has an `advice`, a line for a person that says what to do next.
 
 use crate::device::CredentialError;
 use crate::store::StoreError;
@@ -7,25 +7,25 @@ use crate::{
     Timestamp,
 };
 
-/// No handle to a channel.
+/// The channel could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ChannelError {
-    /// The name cannot be a channel's.
+    /// The name is not a valid channel name.
     #[error(transparent)]
     Name(NameError),
-    /// No rules are known for it.
+    /// The service has no rules for the channel.
     #[error("unknown channel {channel}")]
     Unknown {
         /// The name.
         channel: ChannelId,
-        /// The channels that are known.
+        /// The known channels.
         known: Vec<ChannelId>,
     },
 }
 
 impl ChannelError {
-    /// What to do next.
+    /// Returns a line that says what to do next.
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Name(_) => None,
@@ -37,11 +37,11 @@ impl ChannelError {
     }
 }
 
-/// A message could not be admitted or refused: treat it as refused.
+/// A message could not be checked; treat it as refused.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdmitError {
-    /// The sender's id can be nobody's.
+    /// The sender id is not valid for the channel.
     #[error(transparent)]
     Sender(#[from] SenderError),
     /// The store failed.
@@ -49,14 +49,14 @@ pub enum AdmitError {
     Store(#[from] StoreError),
 }
 
-/// No request was made or found.
+/// No request was created or found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The sender's id can be nobody's.
+    /// The sender id is not valid for the channel.
     #[error(transparent)]
     Sender(#[from] SenderError),
-    /// No code could be drawn.
+    /// No code could be generated.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// The store failed.
@@ -68,40 +68,40 @@ pub enum RequestError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecisionError {
-    /// The text can be no code.
+    /// The text cannot be a code.
     #[error(transparent)]
     Code(#[from] ParseCodeError),
-    /// No request is pending under this code or for this sender: mistyped, used, rejected or expired.
+    /// No request is pending for this code or sender: it was mistyped, used, rejected or has expired.
     #[error("no pending {channel} request has this code")]
     NotFound {
         /// The channel.
         channel: ChannelId,
     },
-    /// The request is there, but its time is over.
+    /// The request exists, but has expired.
     #[error("the {channel} request with this code has expired")]
     Expired {
         /// The channel.
         channel: ChannelId,
     },
-    /// The request came in through another account than the one named.
+    /// The request belongs to an account other than the one named.
     #[error("the request came in through the account {account}")]
     OtherAccount {
-        /// The account it came in through.
+        /// The account of the request.
         account: AccountId,
     },
-    /// Requests of several accounts match; nothing tells which is meant.
+    /// Requests of several accounts match, so the account must be named.
     #[error("requests of several accounts match: {}", names(.accounts))]
     Ambiguous {
         /// The accounts.
         accounts: Vec<AccountId>,
     },
-    /// This approver sent too many wrong codes.
+    /// This approver entered too many wrong codes.
     #[error("too many wrong codes, refused until {until}")]
     LockedOut {
-        /// When it ends.
+        /// The end of the lock-out.
         until: Timestamp,
     },
-    /// The approver may not decide this.
+    /// The approver lacks the scope for this decision.
     #[error(transparent)]
     Scope(#[from] MissingScope),
     /// The store failed.
@@ -110,7 +110,7 @@ pub enum DecisionError {
 }
 
 impl DecisionError {
-    /// What to do next.
+    /// Returns a line that says what to do next.
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Code(_) => Some("type the code as the sender received it".to_owned()),
@@ -135,10 +135,10 @@ impl DecisionError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AllowlistError {
-    /// The entry can match nobody.
+    /// The entry cannot match any sender.
     #[error(transparent)]
     Entry(#[from] SenderError),
-    /// The approver may not decide this.
+    /// The approver lacks the scope for this decision.
     #[error(transparent)]
     Scope(#[from] MissingScope),
     /// The store failed.
@@ -146,14 +146,14 @@ pub enum AllowlistError {
     Store(#[from] StoreError),
 }
 
-/// A device was neither admitted nor asked about.
+/// A device was not admitted, and no request was made for it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// What it shows besides its key is not good.
+    /// The credential that it presented beside its key is not valid.
     #[error(transparent)]
     Credential(#[from] CredentialError),
-    /// No token or id could be drawn.
+    /// No token or id could be generated.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// The store failed.
@@ -161,26 +161,26 @@ pub enum ConnectError {
     Store(#[from] StoreError),
 }
 
-/// Nothing was decided about a device.
+/// No decision about a device was made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// No such request waits, as far as this approver is concerned.
+    /// No such request is pending, or this approver may not see it.
     #[error("unknown requestId")]
     UnknownRequest,
-    /// No such device is paired, as far as this approver is concerned.
+    /// No such device is paired, or this approver may not see it.
     #[error("unknown deviceId")]
     UnknownDevice,
     /// The device has no such role, or this approver may not decide about it.
     #[error("unknown deviceId/role")]
     UnknownRole,
-    /// No name for a device.
+    /// The text is not a valid name for a device.
     #[error("a name has 1 to 128 characters, none of them a control character")]
     Name,
-    /// The approver may not decide this.
+    /// The approver lacks the scope for this decision.
     #[error(transparent)]
     Scope(#[from] MissingScope),
-    /// No token could be drawn.
+    /// No token could be generated.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
     /// The store failed.
@@ -194,13 +194,13 @@ impl From<ListError> for DeviceError {
     }
 }
 
-/// Nothing could be listed.
+/// The list could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ListError(#[from] pub StoreError);
 
 impl ListError {
-    /// What to do next.
+    /// Returns a line that says what to do next.
     pub fn advice(&self) -> Option<String> {
         self.0.advice()
     }
@@ -209,7 +209,7 @@ impl ListError {
 macro_rules! store_advice {
     ($($error:ident),*) => {
         $(impl $error {
-            /// What to do next.
+            /// Returns a line that says what to do next.
             pub fn advice(&self) -> Option<String> {
                 match self {
                     Self::Store(error) => error.advice(),

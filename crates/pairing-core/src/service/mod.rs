@@ -1,4 +1,4 @@
-//! The service: the one place where store, clock and entropy meet.
+//! The service, which combines the store, the clock and the entropy.
 
 mod account;
 mod channel;
@@ -28,7 +28,7 @@ use crate::{
     PairingStore, StoreError, Timestamp,
 };
 
-/// Pairing over a store: made once, cheap to clone, shared between threads.
+/// The pairing service over a store: made once, cheap to clone, shared between threads.
 ///
 /// ```
 /// use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,11 +59,11 @@ struct Inner {
     uses: Mutex<devices::Uses>,
 }
 
-/// Puts a [`Pairing`] together: the built-in channels, the usual limits and no audit log, unless told.
+/// Builds a [`Pairing`]. By default it has the built-in channels, the usual limits and no audit log.
 pub struct PairingBuilder(Inner);
 
 impl PairingBuilder {
-    /// Over a store, by a clock, with randomness.
+    /// Starts a builder with a store, a clock and a source of randomness.
     pub fn new(
         store: impl PairingStore + 'static,
         clock: impl Clock + 'static,
@@ -80,7 +80,7 @@ impl PairingBuilder {
         })
     }
 
-    /// Sets the channels. The store must go by the same.
+    /// Sets the channels. The store must use the same ones.
     pub fn channels(self, channels: Channels) -> Self {
         Self(Inner { channels, ..self.0 })
     }
@@ -90,13 +90,13 @@ impl PairingBuilder {
         Self(Inner { limits, ..self.0 })
     }
 
-    /// Sets who is told of every decision.
+    /// Sets the sink that receives every decision.
     pub fn audit(self, sink: impl AuditSink + 'static) -> Self {
         let audit: Option<Box<dyn AuditSink>> = Some(Box::new(sink));
         Self(Inner { audit, ..self.0 })
     }
 
-    /// The service.
+    /// Builds the service.
     pub fn build(self) -> Pairing {
         Pairing(Arc::new(self.0))
     }
@@ -109,7 +109,7 @@ impl fmt::Debug for PairingBuilder {
 }
 
 impl Pairing {
-    /// A service with the built-in channels and the usual limits.
+    /// Makes a service with the built-in channels and the usual limits.
     pub fn new(
         store: impl PairingStore + 'static,
         clock: impl Clock + 'static,
@@ -118,7 +118,7 @@ impl Pairing {
         PairingBuilder::new(store, clock, entropy).build()
     }
 
-    /// A service with channels and limits of one's own. The store must go by the same channels.
+    /// Makes a service with the given channels and limits. The store must use the same channels.
     pub fn with(
         store: impl PairingStore + 'static,
         clock: impl Clock + 'static,
@@ -130,7 +130,7 @@ impl Pairing {
         builder.channels(channels).limits(limits).build()
     }
 
-    /// A handle to a channel.
+    /// Returns a handle to a channel.
     pub fn channel(&self, name: &str) -> Result<Channel, ChannelError> {
         let id = ChannelId::parse(name)?;
         match self.0.channels.get(&id) {
@@ -142,23 +142,23 @@ impl Pairing {
         }
     }
 
-    /// The channels it knows.
+    /// Returns the channels that the service knows.
     pub fn channels(&self) -> &Channels {
         &self.0.channels
     }
 
-    /// The limits it goes by.
+    /// Returns the limits that the service applies.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// What time the service thinks it is.
+    /// Returns the present time, by the service's clock.
     pub fn now(&self) -> Timestamp {
         self.0.clock.now()
     }
 
-    /// What changed in the store after a position, waiting up to `timeout`:
-    /// see [`PairingStore::changes`].
+    /// Returns the changes in the store after a position, waiting up to `timeout` for one; see
+    /// [`PairingStore::changes`].
     pub fn changes(
         &self,
         after: Option<Position>,
@@ -167,13 +167,13 @@ impl Pairing {
         self.0.store.changes(after, timeout)
     }
 
-    /// Probes whether the store can be read, with one record that belongs to nobody.
+    /// Checks that the store can be read, by reading the record of a device that cannot exist.
     pub fn probe(&self) -> Result<(), StoreError> {
         let device = DeviceId::NOBODY;
         self.store().read(&Key::Device { device }).map(|_| ())
     }
 
-    /// Tells whoever keeps the audit log, after the commit.
+    /// Passes a decision to the audit sink, after the commit.
     fn audit(&self, event: &AuditEvent) {
         if let Some(sink) = &self.0.audit {
             sink.record(event);

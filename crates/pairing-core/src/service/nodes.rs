@@ -1,4 +1,4 @@
-//! Legacy nodes: those that pair by request, without a key.
+//! Legacy nodes, which pair by request and have no key.
 
 use super::transact::{Transaction, list, transact};
 use super::{DeviceError, ListError, Pairing};
@@ -13,26 +13,27 @@ use crate::{Approver, AuditAction, AuditEvent, AuditSubject, Key, Range, Record,
 #[derive(Debug, Clone)]
 pub struct Nodes(Pairing);
 
-/// What waits and what is paired, newest first.
+/// Pending requests and paired nodes, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct NodeList {
-    /// Requests that still run.
+    /// Requests that have not expired.
     pub pending: Vec<NodeRequest>,
     /// Approved nodes.
     pub paired: Vec<Node>,
-    /// What was stored but could not be understood.
+    /// Stored data that could not be understood.
     pub problems: Vec<Problem>,
 }
 
 impl Pairing {
-    /// The legacy nodes.
+    /// Returns a handle to the legacy nodes.
     pub fn nodes(&self) -> Nodes {
         Nodes(self.clone())
     }
 }
 
 impl Nodes {
-    /// A node asks to be paired; as often as it likes, under one id for as long as it would do the same.
+    /// Records the request of a node to be paired. The node may repeat it at any rate; the id stays the
+    /// same as long as it declares the same capabilities.
     pub fn request(
         &self,
         node: &NodeId,
@@ -53,7 +54,8 @@ impl Nodes {
         })
     }
 
-    /// What waits and what is paired. A device that is not admin sees none of it: none is its own.
+    /// Returns pending requests and paired nodes. A device without admin sees none of them, since none is
+    /// its own.
     pub fn list(&self, viewer: &Approver) -> Result<NodeList, ListError> {
         if !sees_nodes(viewer) {
             return Ok(NodeList::default());
@@ -74,8 +76,8 @@ impl Nodes {
         })
     }
 
-    /// Approves a request: exactly the one with this id, bounded by what the node would do. The token
-    /// is in the answer and nowhere else.
+    /// Approves exactly the request with this id. The scope that this requires depends on the commands
+    /// that the node declares. The returned token is not available anywhere else.
     pub fn approve(
         &self,
         id: &RequestId,
@@ -109,14 +111,14 @@ impl Nodes {
         Ok(request)
     }
 
-    /// The node that holds this token; `None` for any other.
+    /// Returns the node if this is its token, or `None`.
     pub fn verify(&self, node: &NodeId, token: &SecretToken) -> Result<Option<Node>, ListError> {
         let read = self.0.store().read(&Key::Node { node: node.clone() })?;
         let stored = read.record.and_then(|record| record.as_node().cloned());
         Ok(stored.filter(|stored| stored.token.matches(token)))
     }
 
-    /// Gives a node another name.
+    /// Renames a node.
     pub fn rename(
         &self,
         node: &NodeId,
@@ -134,7 +136,7 @@ impl Nodes {
         })
     }
 
-    /// Forgets a node: its token verifies no more.
+    /// Removes a node; its token is no longer valid.
     pub fn remove(&self, node: &NodeId, approver: &Approver) -> Result<Node, DeviceError> {
         self.change(node, approver, AuditAction::Removed, |stored| Decision {
             changes: vec![Change::Delete(Key::Node { node: node.clone() })],
@@ -189,7 +191,7 @@ impl Nodes {
             .ok_or(DeviceError::UnknownRequest)
     }
 
-    /// Deletes what has expired and, where too many wait, the least recently asked.
+    /// Deletes expired requests and, if too many are pending, those that were repeated least recently.
     fn make_room(
         &self,
         tx: &mut Transaction<'_>,
@@ -198,7 +200,7 @@ impl Nodes {
         let (limits, now) = (&self.0.limits().devices, self.0.now());
         let mut others = tx.node_requests()?;
         others.retain(|request| request.node != *node);
-        // Expired ones first, then by when they last asked.
+        // Expired requests first, then by the time at which they were last repeated.
         others.sort_by_key(|r| (!r.is_expired(limits, now), r.refreshed_at));
         let expired = others.iter().filter(|r| r.is_expired(limits, now)).count();
         let too_many = (others.len() + 1).saturating_sub(limits.max_pending);
@@ -209,7 +211,8 @@ impl Nodes {
     }
 }
 
-/// Legacy nodes have no device: to a device that decides about itself alone they do not exist.
+/// Whether the approver can see legacy nodes. A device that may only decide about itself cannot: they
+/// have no device.
 fn sees_nodes(approver: &Approver) -> bool {
     approver.acting_device().is_none() || approver.scopes().allows(Scope::ADMIN)
 }

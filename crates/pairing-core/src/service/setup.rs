@@ -1,4 +1,4 @@
-//! Setup codes: issued, listed, ended.
+//! Setup codes: issuing, listing and ending them.
 
 use super::transact::{list, transact};
 use super::{DeviceError, Devices, ListError};
@@ -8,7 +8,8 @@ use crate::store::{Change, Record};
 use crate::{Approver, AuditAction, AuditEvent, AuditSubject, Key, Range};
 
 impl Devices {
-    /// Issues the token of a setup code: 10 minutes, one device, what the profile says and no more.
+    /// Issues the pairing token of a setup code. It is valid for 10 minutes and one device, and only for
+    /// the roles and scopes of the profile.
     pub fn issue_pairing_token(
         &self,
         profile: SetupProfile,
@@ -28,7 +29,7 @@ impl Devices {
             unclaimed: std::collections::BTreeSet::new(),
         };
         transact(self.0.store(), |tx| {
-            // Those that are over go with the next one that comes.
+            // Expired tokens are deleted whenever a new one is issued.
             let over = tx.pairing_tokens()?.into_iter();
             let over = over.filter(|token| token.expires_at <= now);
             let mut changes: Vec<_> = over
@@ -48,7 +49,7 @@ impl Devices {
         Ok((secret, token))
     }
 
-    /// The setup codes that can still be used.
+    /// Returns the setup codes that have not expired.
     pub fn pairing_tokens(&self) -> Result<Vec<PairingToken>, ListError> {
         let (records, _) = list(self.0.store(), &Range::PairingTokens)?;
         let tokens = records.iter().filter_map(|r| r.as_pairing_token().cloned());
@@ -56,7 +57,7 @@ impl Devices {
         Ok(tokens.filter(|token| now < token.expires_at).collect())
     }
 
-    /// Ends a setup code before its time. `false` where there is none such.
+    /// Ends a setup code before it expires. Returns `false` if there is no such code.
     pub fn end_pairing_token(
         &self,
         hash: TokenHash,
@@ -75,8 +76,8 @@ impl Devices {
         })
     }
 
-    /// Removes setup codes and requests that have expired, which otherwise go with the next that come.
-    /// How many there were.
+    /// Deletes setup codes and requests that have expired, which would otherwise be deleted with the next
+    /// new ones. Returns their number.
     pub fn clean_up(&self) -> Result<usize, DeviceError> {
         transact(self.0.store(), |tx| {
             let now = self.0.now();

@@ -1,4 +1,4 @@
-//! Read, decide, commit; again if somebody was faster.
+//! Transactions: read, decide and commit, and retry after a conflict.
 
 use std::sync::Arc;
 
@@ -12,16 +12,16 @@ use crate::store::{
 };
 use crate::{AccountId, ChannelId, Key, PairingStore, Range, Record, StoreError};
 
-/// How often a decision is made anew. Every conflict is somebody else's success, so this is met only
-/// by a store that is broken.
+/// Maximum number of attempts at a decision. Every conflict is somebody else's success, so only a broken
+/// store reaches it.
 const MAX_TRIES: usize = 100;
 
-/// The most records of a range that a decision may rest on.
+/// Maximum number of records of a range that a decision may depend on.
 const DECISIVE: usize = 1024;
 
-/// Decides on what the store holds and commits, on condition that what was read is unchanged.
+/// Decides on the state of the store, and commits on condition that everything it read is unchanged.
 ///
-/// `decide` runs once per try; what it reads through the transaction becomes the condition.
+/// `decide` runs once per attempt; each read through the transaction becomes a condition of the commit.
 pub(super) fn transact<T, E: From<StoreError>>(
     store: &dyn PairingStore,
     mut decide: impl FnMut(&mut Transaction<'_>) -> Result<Decision<T>, E>,
@@ -48,7 +48,7 @@ pub(super) fn transact<T, E: From<StoreError>>(
     Err(StoreError::Conflict.into())
 }
 
-/// Decisions are put together of parts that may name a key twice; the later part stands.
+/// Keeps the last change of each key, since the parts of a decision may name a key twice.
 fn last_of_each_key(changes: Vec<Change>) -> Vec<Change> {
     let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
     for change in changes {
@@ -58,7 +58,7 @@ fn last_of_each_key(changes: Vec<Change>) -> Vec<Change> {
     kept
 }
 
-/// What a decision reads, and remembers having read.
+/// Reads records for a decision, and remembers each read as a condition.
 pub(super) struct Transaction<'s> {
     store: &'s dyn PairingStore,
     conditions: Vec<Condition>,
@@ -117,7 +117,7 @@ impl Transaction<'_> {
         Ok(record.and_then(|record| record.as_pairing_token().cloned()))
     }
 
-    /// The devices that wait, all of them.
+    /// Reads all pending requests of devices.
     pub(super) fn device_requests(&mut self) -> Result<Vec<DeviceRequest>, StoreError> {
         let records = self.whole(Range::DeviceRequests)?;
         let requests = records
@@ -126,7 +126,7 @@ impl Transaction<'_> {
         Ok(requests.collect())
     }
 
-    /// The pairing tokens, all of them.
+    /// Reads all pairing tokens.
     pub(super) fn pairing_tokens(&mut self) -> Result<Vec<PairingToken>, StoreError> {
         let records = self.whole(Range::PairingTokens)?;
         let tokens = records.iter().filter_map(|r| r.as_pairing_token().cloned());
@@ -146,14 +146,14 @@ impl Transaction<'_> {
         Ok(record.and_then(|record| record.as_node_request().cloned()))
     }
 
-    /// The legacy nodes that wait, all of them.
+    /// Reads all pending requests of legacy nodes.
     pub(super) fn node_requests(&mut self) -> Result<Vec<NodeRequest>, StoreError> {
         let records = self.whole(Range::NodeRequests)?;
         let requests = records.iter().filter_map(|r| r.as_node_request().cloned());
         Ok(requests.collect())
     }
 
-    /// The pending requests of a channel or an account, all of them.
+    /// Reads all pending requests of a channel or an account.
     pub(super) fn requests(
         &mut self,
         channel: &ChannelId,
@@ -180,7 +180,7 @@ impl Transaction<'_> {
     }
 }
 
-/// Reads a range page by page, without deciding anything on it.
+/// Reads a range page by page, without making it a condition of a decision.
 pub(super) fn list(
     store: &dyn PairingStore,
     range: &Range,

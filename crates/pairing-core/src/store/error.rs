@@ -1,64 +1,64 @@
-//! What can go wrong in a store.
+//! The errors of a store.
 
 use std::time::Duration;
 
-/// What went wrong behind a cause.
+/// The underlying error of a store error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A store could not do what it was asked to.
+/// An operation of the store failed.
 ///
-/// One concrete type for every store, so that the trait stays object-safe; what a backend has to say
-/// of its own is in `source()`.
+/// One concrete type for all stores, so that the trait stays object-safe; `source()` returns the error of
+/// the particular backend.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// A record or range that the decision read has changed since. The service reads and decides anew.
+    /// A record or range that the decision read has changed since. The service reads and decides again.
     #[error("what the decision rests on has changed meanwhile")]
     Conflict,
-    /// Somebody else holds the lock for longer than the configured wait.
+    /// Another holder has kept the lock for longer than the configured wait.
     #[error("{resource} is locked by {holder}, waited {} ms", .waited.as_millis())]
     Busy {
-        /// What is locked.
+        /// The file or key that is locked.
         resource: String,
-        /// The holder, as far as can be told.
+        /// The holder, as far as it is known.
         holder: String,
-        /// How long it was waited for.
+        /// How long the operation waited.
         waited: Duration,
     },
-    /// State is there but cannot be understood or read; it was left as it is.
+    /// The state exists but cannot be read or understood; it was left unchanged.
     #[error("cannot read {resource}")]
     Unreadable {
         /// The file or key.
         resource: String,
-        /// Why.
+        /// The cause.
         source: BoxError,
     },
-    /// A write did not happen, or nobody can tell whether it did.
+    /// A write did not happen, or it is unknown whether it did.
     #[error("cannot write {resource}")]
     Unwritable {
         /// The file or key.
         resource: String,
-        /// Why.
+        /// The cause.
         source: BoxError,
     },
-    /// Whoever keeps the state does not answer, or has too few of its machines to.
+    /// The storage does not answer, or too few of its members do.
     #[error("cannot reach {resource}")]
     Unreachable {
-        /// What was asked.
+        /// The storage that was contacted.
         resource: String,
-        /// Why.
+        /// The cause.
         source: BoxError,
     },
-    /// The batch cannot be stored by this store, whatever the state.
+    /// This store cannot store the batch, regardless of its state.
     #[error("the store refuses the change: {reason}")]
     Refused {
-        /// Why, for a person.
+        /// The reason, in words for a person.
         reason: String,
     },
 }
 
 impl StoreError {
-    /// A line that says what to do next, for a person.
+    /// Returns a line for a person that says what to do next.
     pub fn advice(&self) -> Option<String> {
         match self {
             Self::Conflict => Some("try again: others were changing the same state".to_owned()),
@@ -81,11 +81,11 @@ impl StoreError {
     }
 }
 
-/// Something stored that was passed over: reported, and carried along unchanged.
+/// Stored data that was skipped: it is reported, and kept unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file or key.
     pub resource: String,
-    /// What is wrong with it, for a person.
+    /// The problem with it, in words for a person.
     pub detail: String,
 }

@@ -1,11 +1,11 @@
-//! Names of records, and ranges of them.
+//! Keys of records, and ranges of them.
 
 use std::fmt::Write as _;
 
 use crate::device::{DeviceId, NodeId, TokenHash};
 use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId};
 
-/// The name of one record.
+/// The key of one record.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Key {
@@ -13,12 +13,12 @@ pub enum Key {
     Request {
         /// Its channel.
         channel: ChannelId,
-        /// The bot account that was written to.
+        /// The bot account that received the message.
         account: AccountId,
         /// The sender.
         sender: SenderId,
     },
-    /// A code that is taken, which is what makes codes unique within a channel.
+    /// A code in use; the record makes codes unique within a channel.
     Code {
         /// The channel.
         channel: ChannelId,
@@ -41,45 +41,45 @@ pub enum Key {
         /// The approver.
         approver: ApproverId,
     },
-    /// Senders turned away at the cap.
+    /// The senders turned away because too many requests were pending.
     TurnedAway {
         /// The channel.
         channel: ChannelId,
         /// The bot account.
         account: AccountId,
     },
-    /// A device that waits.
+    /// A pending request of a device.
     DeviceRequest {
         /// The device.
         device: DeviceId,
     },
-    /// A device that has been approved.
+    /// An approved device.
     Device {
         /// The device.
         device: DeviceId,
     },
-    /// A short-lived token that lets a device ask.
+    /// A short-lived token that lets a device ask to be paired.
     PairingToken {
-        /// What it is recognised by.
+        /// The token's hash.
         hash: TokenHash,
     },
-    /// A legacy node that waits.
+    /// A pending request of a legacy node.
     NodeRequest {
         /// The node.
         node: NodeId,
     },
-    /// A legacy node that has been approved.
+    /// An approved legacy node.
     Node {
         /// The node.
         node: NodeId,
     },
 }
 
-/// Records that change together: a batch is about one group.
+/// Records that change together: each batch concerns one group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Group<'k> {
-    /// All of a channel.
+    /// All records of a channel.
     Channel(&'k ChannelId),
     /// Devices, their requests, and pairing tokens.
     Devices,
@@ -88,7 +88,7 @@ pub enum Group<'k> {
 }
 
 impl Key {
-    /// The records it changes together with.
+    /// Returns the group of records that it changes together with.
     pub fn group(&self) -> Group<'_> {
         match self {
             Self::Request { channel, .. }
@@ -103,7 +103,8 @@ impl Key {
         }
     }
 
-    /// The ranges that the key lies in: for stores that keep a version of each range beside the records.
+    /// Returns the ranges that contain the key, for stores that keep a version of each range beside the
+    /// records.
     pub fn ranges(&self) -> Vec<Range> {
         match self {
             Self::Request {
@@ -133,19 +134,19 @@ impl Key {
             Self::Attempts { channel, .. } => vec![Range::Attempts {
                 channel: channel.clone(),
             }],
-            // Listed with the request that carries it.
+            // Listed with its request.
             Self::Code { .. } => Vec::new(),
         }
     }
 
-    /// The key as text, for stores that keep records under text keys.
+    /// Returns the key as text, for stores with text keys.
     ///
     /// - Different keys have different texts.
-    /// - A key lies in a [`Range`] exactly if its text starts with the range's
+    /// - A key lies in a [`Range`] if and only if its text starts with the range's
     ///   [`prefix`](Range::prefix).
-    /// - Holds no control characters.
+    /// - Contains no control characters.
     ///
-    /// It is no place for a log: the text of a `Code` key holds the code.
+    /// Must not be logged: the text of a `Code` key contains the code.
     pub fn path(&self) -> String {
         match self {
             Self::Request {
@@ -188,40 +189,40 @@ pub enum Range {
     Requests {
         /// The channel.
         channel: ChannelId,
-        /// One account; all where `None`.
+        /// One account; all accounts if `None`.
         account: Option<AccountId>,
     },
-    /// The allowlists of a channel, or that of one account.
+    /// The allowlists of a channel, or of one of its accounts.
     Allowed {
         /// The channel.
         channel: ChannelId,
-        /// One account; all where `None`.
+        /// One account; all accounts if `None`.
         account: Option<AccountId>,
     },
-    /// The wrong codes of a channel, by approver.
+    /// The wrong codes in a channel, by approver.
     Attempts {
         /// The channel.
         channel: ChannelId,
     },
-    /// Senders turned away, by account.
+    /// The senders turned away, by account.
     TurnedAway {
         /// The channel.
         channel: ChannelId,
     },
-    /// The devices that wait.
+    /// The pending requests of devices.
     DeviceRequests,
-    /// The devices that have been approved.
+    /// The approved devices.
     Devices,
     /// The pairing tokens that have been issued.
     PairingTokens,
-    /// The legacy nodes that wait.
+    /// The pending requests of legacy nodes.
     NodeRequests,
-    /// The legacy nodes that have been approved.
+    /// The approved legacy nodes.
     Nodes,
 }
 
 impl Range {
-    /// The records that those of the range change together with.
+    /// Returns the group of records that the records of the range change together with.
     pub fn group(&self) -> Group<'_> {
         match self {
             Self::Requests { channel, .. }
@@ -233,7 +234,7 @@ impl Range {
         }
     }
 
-    /// The account the range is confined to, if it is.
+    /// Returns the account that the range is limited to, if any.
     pub fn account(&self) -> Option<&AccountId> {
         match self {
             Self::Requests { account, .. } | Self::Allowed { account, .. } => account.as_ref(),
@@ -241,7 +242,7 @@ impl Range {
         }
     }
 
-    /// What the text of every key in the range, and of no other, starts with.
+    /// Returns the text that every key in the range starts with, and no other key does.
     pub fn prefix(&self) -> String {
         let kind = match self {
             Self::Requests { .. } => "request",
@@ -294,7 +295,7 @@ impl Range {
     }
 }
 
-/// `kind/part/part`, where `/`, `%` and control characters within a part are percent-encoded.
+/// Returns `kind/part/part`, with `/`, `%` and control characters within a part percent-encoded.
 fn path(kind: &str, parts: &[&str]) -> String {
     let mut path = String::with_capacity(64);
     path.push_str(kind);

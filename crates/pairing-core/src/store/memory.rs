@@ -1,4 +1,4 @@
-//! The reference store.
+//! The reference store, in memory.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,10 +11,10 @@ use super::{
     Position, Range, Read, Record, StoreError, Version,
 };
 
-/// How many changes are remembered for those who follow them.
+/// Number of changes that are remembered for [`changes`](PairingStore::changes).
 const REMEMBERED: usize = 4096;
 
-/// A [`PairingStore`] in memory: for tests, for gateways without state, and to read as a model.
+/// A [`PairingStore`] in memory: for tests, for gateways without state, and as a model for other stores.
 ///
 /// Every operation takes one lock; reading a record costs a lookup in a sorted map.
 #[derive(Debug, Default)]
@@ -26,21 +26,21 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     records: BTreeMap<String, (Version, Arc<Record>)>,
-    /// Counts commits; the version of a record is the commit that put it.
+    /// Number of commits; the version of a record is the number of the commit that put it.
     revision: u64,
     log: VecDeque<(u64, Key)>,
-    /// The last revision of which changes were forgotten.
+    /// The latest revision whose changes have been dropped from the log.
     forgotten: u64,
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Makes an empty store.
     pub fn new() -> Self {
         Self::default()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics between two halves of a change.
+        // The lock protects no code that can panic half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

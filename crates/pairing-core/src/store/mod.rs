@@ -1,4 +1,4 @@
-//! The interface between the decisions and whatever keeps their records.
+//! The interface between the decisions and the storage of their records.
 
 mod error;
 mod key;
@@ -15,52 +15,53 @@ pub use record::{
     AllowEntry, Attempts, Grant, Holder, PendingRequest, Record, SeenSender, TakenCode, TurnedAway,
 };
 
-/// Keeps pairing records: the four operations that can honestly be atomic.
+/// Stores pairing records: the four operations that a store can make atomic.
 ///
-/// A store decides nothing: it expires nothing, counts nothing and generates nothing. Implementations
-/// run the list of cases in `pairing-conformance`, which is the contract in executable form.
+/// A store decides nothing: it expires nothing, counts nothing and generates nothing. Implementations run
+/// the test cases of `pairing-conformance`, which is this contract in executable form.
 ///
-/// What must hold:
+/// Guarantees of every store:
 ///
-/// - What a commit wrote, every later read of the same store handle sees; other handles and processes
-///   see it within a bounded time, and a commit that rests on something older is refused.
-/// - Nothing is seen of a batch that failed; all of it, once its commit has returned.
-/// - An error about one channel says nothing about another: operations that do not need what is
-///   broken go on working.
+/// - Every later read from the same store handle sees the writes of a commit. Other handles and processes
+///   see them within a bounded time, and a commit that depends on an older state is refused.
+/// - No part of a failed batch is visible; all of a batch is visible once its commit has returned.
+/// - An error about one channel does not affect another: operations that do not need the broken part
+///   continue to work.
 pub trait PairingStore: Send + Sync {
     /// Reads one record.
     ///
     /// - A record that does not exist has [`Version::ABSENT`].
     /// - The version differs whenever the record does.
     ///
-    /// Runs per message: must not cost more as other records grow.
+    /// Runs for every message, so its cost must not grow with the number of other records.
     fn read(&self, key: &Key) -> Result<Read, StoreError>;
 
-    /// Reads a page of a range, in an order of the store's own that stays the same between changes.
+    /// Reads a page of a range. The store chooses the order, which stays the same between changes.
     ///
-    /// - The version covers the whole range, and differs whenever a record of it was put, changed or
+    /// - The version covers the whole range, and differs whenever a record in it was put, changed or
     ///   deleted.
-    /// - A page holds at most `page.limit` records, and `next` where there are more.
-    /// - What is stored but cannot be understood is listed in `problems`.
+    /// - A page holds at most `page.limit` records, and has `next` if there are more.
+    /// - Stored data that cannot be understood is listed in `problems`.
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError>;
 
-    /// Writes a batch, all of it or nothing, if everything in `conditions` is as it was read.
+    /// Writes a batch, all of it or nothing, if everything in `conditions` is still as it was read.
     ///
-    /// - [`StoreError::Conflict`] and no change where a record or range has another version, also
-    ///   where a record has been deleted or was not there when it was read.
-    /// - Durable when it returns, as far as the store is durable at all.
-    /// - All of it is about one [`Group`]; anything else may be refused.
-    /// - Putting a [`Record::Code`] goes with putting its request, and deleting it with deleting that:
-    ///   a store may derive the one from the other.
-    /// - A store may take a request for ended as soon as its sender is allowed: approving writes both,
-    ///   and a store whose batches span several files can tell an approval that was cut short by that.
+    /// - Returns [`StoreError::Conflict`] and changes nothing if a record or range has another version;
+    ///   this includes records deleted since, and records created since they were read as absent.
+    /// - The writes are durable when it returns, as far as the store is durable at all.
+    /// - A batch concerns one [`Group`]; a store may refuse any other.
+    /// - A [`Record::Code`] is always put together with its request and deleted together with it, so a
+    ///   store may derive one from the other.
+    /// - A store may treat a request as ended as soon as its sender is allowed. An approval writes both,
+    ///   so a store whose batches span several files can recognise an interrupted approval by that.
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
-    /// What changed after a position, waiting up to `timeout` for something to.
+    /// Returns the changes after a position, waiting up to `timeout` for one.
     ///
-    /// - `None` stands for the present: answers at once with the current position and no keys.
-    /// - Answers with [`Changed::Everything`] where the store does not know any more: read anew.
-    /// - A change is reported at least once; unchanged keys may be reported, too.
+    /// - `None` means the present: returns at once with the current position and no keys.
+    /// - Returns [`Changed::Everything`] if the store no longer knows the changes; the caller must read
+    ///   again.
+    /// - Reports every change at least once; may also report keys that have not changed.
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError>;
 }
 
@@ -82,7 +83,7 @@ impl<S: PairingStore + ?Sized> PairingStore for Arc<S> {
     }
 }
 
-/// The state of a record or range when it was read; meaningful to the store that gave it only.
+/// The state of a record or range when it was read; meaningful only to the store that returned it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Version(u64);
 
@@ -90,12 +91,12 @@ impl Version {
     /// The version of a record that does not exist.
     pub const ABSENT: Self = Self(0);
 
-    /// A version made of a number: a revision, or a hash of the content.
+    /// Makes a version from a number, such as a revision or a hash of the content.
     pub fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number it was made of.
+    /// Returns the number that it was made from.
     pub fn number(self) -> u64 {
         self.0
     }
@@ -104,39 +105,39 @@ impl Version {
 /// A record as it was read.
 #[derive(Debug, Clone)]
 pub struct Read {
-    /// Its version, [`Version::ABSENT`] where there is none.
+    /// The version of the record; [`Version::ABSENT`] if it does not exist.
     pub version: Version,
     /// The record.
     pub record: Option<Arc<Record>>,
 }
 
-/// Which part of a range to read.
+/// The part of a range to read.
 #[derive(Debug, Clone)]
 pub struct PageRequest {
-    /// Where the page before ended; `None` for the first.
+    /// The end of the previous page; `None` for the first page.
     pub after: Option<Cursor>,
-    /// At most so many records; at least one.
+    /// Maximum number of records; at least one.
     pub limit: usize,
 }
 
 impl PageRequest {
-    /// The first `limit` records.
+    /// Requests the first `limit` records.
     pub fn first(limit: usize) -> Self {
         Self { after: None, limit }
     }
 }
 
-/// The end of a page; meaningful to the store that gave it only.
+/// The end of a page; meaningful only to the store that returned it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor(String);
 
 impl Cursor {
-    /// A cursor made of text.
+    /// Makes a cursor from text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text it was made of.
+    /// Returns the text that it was made from.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -149,27 +150,27 @@ pub struct Page {
     pub version: Version,
     /// The records of this page.
     pub records: Vec<Arc<Record>>,
-    /// Where the next page starts; `None` on the last.
+    /// The start of the next page; `None` on the last page.
     pub next: Option<Cursor>,
-    /// What was passed over, in the whole range; told on the first page only.
+    /// Stored data that was skipped, in the whole range; reported on the first page only.
     pub problems: Vec<Problem>,
 }
 
-/// Changes that are made together, and what they rest on.
+/// Changes that are made together, and the state that they depend on.
 #[derive(Debug, Clone, Default)]
 pub struct Batch {
-    /// What has to be as it was read.
+    /// The records and ranges that must not have changed since they were read.
     pub conditions: Vec<Condition>,
-    /// What is written; no key more than once.
+    /// The writes; each key at most once.
     pub changes: Vec<Change>,
 }
 
-/// Something a decision rests on.
+/// A state that a decision depends on.
 #[derive(Debug, Clone)]
 pub enum Condition {
     /// A record, or its absence.
     Record(Key, Version),
-    /// A range, with what it held and what it did not.
+    /// A range: the records that it held, and the absence of any others.
     Range(Range, Version),
 }
 
@@ -180,14 +181,14 @@ pub enum Condition {
     reason = "few live at a time, and not for long"
 )]
 pub enum Change {
-    /// Writes a record, new or in place of the old one.
+    /// Writes a record, whether it is new or replaces an old one.
     Put(Record),
-    /// Removes a record; nothing happens where there is none.
+    /// Deletes a record; has no effect if there is none.
     Delete(Key),
 }
 
 impl Change {
-    /// The record that is changed.
+    /// Returns the key of the record that is changed.
     pub fn key(&self) -> Key {
         match self {
             Self::Put(record) => record.key(),
@@ -196,36 +197,36 @@ impl Change {
     }
 }
 
-/// A place in the sequence of changes; meaningful to the store that gave it only.
+/// A place in the sequence of changes; meaningful only to the store that returned it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position(u64);
 
 impl Position {
-    /// A position made of a number.
+    /// Makes a position from a number.
     pub fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// The number it was made of.
+    /// Returns the number that it was made from.
     pub fn number(self) -> u64 {
         self.0
     }
 }
 
-/// What changed, and the position after it.
+/// The changes, and the position after them.
 #[derive(Debug, Clone)]
 pub struct Changes {
-    /// Where to go on.
+    /// The position to continue from.
     pub position: Position,
-    /// What changed up to there.
+    /// The changes up to that position.
     pub changed: Changed,
 }
 
 /// The extent of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changed {
-    /// These records were put, changed or deleted; none where the time ran out.
+    /// These records were put, changed or deleted; empty if the timeout passed without a change.
     Keys(Vec<Key>),
-    /// Nobody knows any more what changed: read anew.
+    /// The store no longer knows the individual changes; the caller must read everything again.
     Everything,
 }

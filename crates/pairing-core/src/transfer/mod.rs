@@ -1,7 +1,7 @@
-//! Moving records from one store to another, whatever keeps them.
+//! Moves records from one store to another, of any kind.
 //!
-//! [`read`] takes everything out of a store, [`write()`] puts records into one and looks whether they are
-//! there. Between the two there may be a file.
+//! [`read`] reads all records of a store; [`write()`] writes records into one and verifies them. In
+//! between, they may be kept in a file.
 
 mod plan;
 mod read;
@@ -13,10 +13,12 @@ pub use write::{Outcome, Terms, write};
 use crate::Record;
 use crate::store::{AllowEntry, Group, Key, PendingRequest, Range};
 
-/// All that records of a group are listed in. A code is part of its request.
+/// Returns the ranges that contain all records of a group, except codes, which are part of their
+/// requests.
 fn ranges(group: Group<'_>) -> Vec<Range> {
     match group {
-        // Requests first: who is approved meanwhile is then found waiting, allowed or both, never neither.
+        // Requests come first: a sender who is approved meanwhile is then found pending, allowed or both,
+        // never neither.
         Group::Channel(channel) => vec![
             Range::Requests {
                 channel: channel.clone(),
@@ -40,7 +42,8 @@ fn ranges(group: Group<'_>) -> Vec<Range> {
 
 /// Whether the stored record equals the given one, in everything that every store keeps.
 ///
-/// How an entry was once spelled is not carried into files, and who granted it may be known there alone.
+/// Files do not keep the original spelling of an entry, and the grant of an entry may be known only in
+/// the destination.
 fn is_same(there: &Record, given: &Record) -> bool {
     match (there, given) {
         (Record::Allow(there), Record::Allow(given)) => {
@@ -55,7 +58,7 @@ fn is_same(there: &Record, given: &Record) -> bool {
     }
 }
 
-/// The entry that lets the sender of a request in, if there is one.
+/// Returns the key of the allowlist entry of the sender of a request.
 fn admission(request: &PendingRequest) -> Key {
     Key::Allow {
         channel: request.channel.clone(),

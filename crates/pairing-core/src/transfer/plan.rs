@@ -1,4 +1,4 @@
-//! What becomes of some records at their destination.
+//! Plans the effect of writing records to the destination.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,40 +9,40 @@ use crate::store::{
 };
 use crate::{PairingStore, StoreError};
 
-/// Records that are written together or not at all: one, or requests that share a code.
+/// Records that are written together or not at all: a single one, or requests that share a code.
 pub(super) type Unit<'r> = Vec<&'r Record>;
 
-/// What the destination held when it was looked at.
+/// The destination, with its records as they were read.
 pub(super) struct Destination<'s> {
     pub(super) store: &'s dyn PairingStore,
-    /// What there was of the group; `None` where every record is to be looked at anew.
+    /// The records of the group; `None` to read every record again.
     pub(super) seen: Option<&'s Seen>,
     /// Whether written records replace existing ones that differ.
     pub(super) replace: bool,
 }
 
-/// The records of a group at the destination, and codes that are taken there.
+/// The records of a group at the destination, and the codes in use there.
 pub(super) struct Seen {
     records: HashMap<Key, Arc<Record>>,
     codes: HashSet<Key>,
 }
 
-/// What becomes of a record.
+/// The result for a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It is new there.
+    /// It is new at the destination.
     New,
-    /// It takes the place of one that differs.
+    /// It replaces a record that differs.
     Replaces,
-    /// It is there already.
+    /// It is already there.
     Same,
-    /// It is a request of somebody who is let in there.
+    /// It is a request of a sender who is already allowed there.
     Ended,
-    /// Another is there, and stays.
+    /// A different record is there, and stays.
     Differs,
 }
 
-/// The writes for a unit, what they rest on, and what becomes of each record by them.
+/// The writes for a unit, their conditions, and the result for each record.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) batch: Batch,
@@ -83,7 +83,8 @@ impl Destination<'_> {
         Ok(plan)
     }
 
-    /// Looks at a record: at what was seen, or, where that may be changed, at the store.
+    /// Reads a record. Uses the earlier read if the record was absent then, and otherwise reads the
+    /// store, since the record may be changed.
     fn look(&self, key: &Key) -> Result<Read, StoreError> {
         match self.seen {
             Some(seen) if !seen.has(key) => Ok(Read {
@@ -94,7 +95,7 @@ impl Destination<'_> {
         }
     }
 
-    /// What becomes of a record, and the version of the one that is there.
+    /// Returns the result for a record, and the version of the existing one.
     fn fate(&self, record: &Record) -> Result<(Fate, Version), StoreError> {
         let key = record.key();
         let seen = self.seen.and_then(|seen| seen.get(&key));
@@ -120,7 +121,7 @@ impl Destination<'_> {
         Ok(())
     }
 
-    /// Requests that share a code, which goes with them.
+    /// Plans requests that share a code, and the code itself.
     fn plan_requests(
         &self,
         requests: &[&PendingRequest],
@@ -144,7 +145,7 @@ impl Destination<'_> {
             let fate = match fate {
                 Fate::Same => Fate::Same,
                 _ if self.look(&admission)?.record.is_some() => Fate::Ended,
-                // Somebody else there has its code.
+                // A request that is not in this unit uses the code at the destination.
                 Fate::New | Fate::Replaces if !is_free => Fate::Differs,
                 fate => fate,
             };
@@ -170,7 +171,7 @@ impl Destination<'_> {
         Ok(())
     }
 
-    /// The request that is replaced may have another code, which is its no more.
+    /// Frees the code of the request that is replaced, if it is another code.
     fn free_old_code(&self, new: &PendingRequest, plan: &mut Plan) -> Result<(), StoreError> {
         let found = self.store.read(&new.key())?.record;
         let Some(old) = found.as_deref().and_then(Record::as_request) else {
@@ -202,7 +203,7 @@ impl Plan {
         self.batch.conditions.push(Condition::Record(key, version));
     }
 
-    /// Puts a record where nothing is, or where this version of it is.
+    /// Puts a record on condition that the existing one has this version, or that there is none.
     fn put(&mut self, record: Record, version: Version) {
         self.rest_on(record.key(), version);
         self.batch.changes.push(Change::Put(record));

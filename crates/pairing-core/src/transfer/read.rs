@@ -1,4 +1,4 @@
-//! Taking everything out of a store.
+//! Reads all records of a store.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,26 +7,26 @@ use super::{admission, ranges};
 use crate::store::{Group, Key, PageRequest, Problem, Range, Record, Version};
 use crate::{Channels, PairingStore, StoreError};
 
-/// How many records are asked for at a time.
+/// Number of records that are requested at a time.
 const PAGE: usize = 1_000;
 
-/// How often a group is read anew while others write to it.
+/// Maximum number of attempts to read a group while others write to it.
 const TRIES: usize = 20;
 
-/// What a store holds.
+/// The records of a store.
 #[derive(Debug, Clone, Default)]
 pub struct Held {
-    /// The records, by group; without codes, which are part of their requests, and without requests of
-    /// senders who are let in already.
+    /// The records, by group. Excludes codes, which are part of their requests, and requests of senders
+    /// who are already allowed.
     pub records: Vec<Arc<Record>>,
-    /// What was passed over because nobody understands it.
+    /// Stored data that was skipped because it could not be understood.
     pub problems: Vec<Problem>,
 }
 
 /// Reads all records of these channels, of devices and of nodes.
 ///
-/// The records of a group are as they were at one time. [`StoreError::Conflict`] where others write to a
-/// group faster than it can be read. All of it is in memory then: some hundred bytes a record.
+/// The records of a group are a consistent snapshot. Returns [`StoreError::Conflict`] if others write to
+/// a group faster than it can be read. All records are held in memory: some hundred bytes per record.
 pub fn read(store: &dyn PairingStore, channels: &Channels) -> Result<Held, StoreError> {
     let channels = channels.iter().map(|rules| Group::Channel(rules.id()));
     let mut held = Held::default();
@@ -36,7 +36,7 @@ pub fn read(store: &dyn PairingStore, channels: &Channels) -> Result<Held, Store
     Ok(held)
 }
 
-/// The records of a group, as they are at one time.
+/// Reads a consistent snapshot of the records of a group.
 pub(super) fn read_group(store: &dyn PairingStore, group: Group<'_>) -> Result<Held, StoreError> {
     let ranges = ranges(group);
     for _ in 0..TRIES {
@@ -54,7 +54,7 @@ pub(super) fn read_group(store: &dyn PairingStore, group: Group<'_>) -> Result<H
     Err(StoreError::Conflict)
 }
 
-/// Adds the records of a range; gives its version, if that was one throughout.
+/// Adds the records of a range. Returns its version, or `None` if the version changed between two pages.
 fn read_range(
     store: &dyn PairingStore,
     range: &Range,
@@ -87,7 +87,8 @@ impl Held {
         self.problems.append(&mut more.problems);
     }
 
-    /// Leaves out requests whose sender is let in: they have ended, although the store has not noticed.
+    /// Drops requests whose sender is already allowed: they have ended, although the store still lists
+    /// them.
     fn drop_ended(&mut self) {
         let entries = self.records.iter().filter(|r| r.as_allow().is_some());
         let allowed: HashSet<Key> = entries.map(|record| record.key()).collect();

@@ -1,4 +1,4 @@
-//! Putting records into a store, and looking whether they are there.
+//! Writes records into a store, and verifies them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -8,55 +8,56 @@ use super::{admission, is_same};
 use crate::store::{Batch, Group, Key, Record};
 use crate::{Limits, PairingCode, PairingStore, StoreError, Timestamp};
 
-/// How many units are written at once, as long as the store takes so many.
+/// Number of units that are written in one commit, as long as the store accepts it.
 const AT_ONCE: usize = 1_000;
 
-/// How often a unit is looked at anew while others write to it.
+/// Maximum number of attempts to write a unit while others write to it.
 const TRIES: usize = 20;
 
-/// How records are written.
+/// The options of a transfer.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
-    /// What goes at the destination: requests that are expired by it are left out.
+    /// The limits of the destination; requests that have expired by them are skipped.
     pub limits: &'a Limits,
-    /// The time.
+    /// The present time.
     pub now: Timestamp,
-    /// Whether they replace existing records that differ.
+    /// Whether the written records replace existing ones that differ.
     pub replace: bool,
     /// Whether this is a dry run, which only reports what would happen.
     pub dry_run: bool,
 }
 
-/// What became of the records.
+/// The results of a transfer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Records that are new there.
+    /// Number of records that are new at the destination.
     pub written: usize,
-    /// Records that replaced one that differed.
+    /// Number of records that replaced one that differed.
     pub replaced: usize,
-    /// Records that were there already.
+    /// Number of records that were already there.
     pub same: usize,
-    /// Expired requests, which are left out.
+    /// Number of expired requests, which are skipped.
     pub expired: usize,
-    /// So many are requests of senders who are let in, there already or by another of the records; they are
-    /// left out.
+    /// Number of requests whose sender is already allowed, at the destination or by another of the
+    /// records; they are skipped.
     pub ended: usize,
-    /// In place of these there is something else, which stays: records that differ, and requests whose
-    /// code is another's there.
+    /// Records that were not written because the destination keeps something else: a record that differs
+    /// or, for a request, another request with the same code.
     pub differing: Vec<Key>,
-    /// These were written or there, and then were not: somebody else has changed them meanwhile.
+    /// Records that were written or already there, and then were not found: another program has changed
+    /// them since.
     pub lost: Vec<Key>,
 }
 
-/// Writes records, and reads back what has become of them.
+/// Writes records, then reads them back to verify them.
 ///
-/// - Every write rests on what was looked at: nothing that others write meanwhile is lost by it.
-/// - What is there already is not written again. So it may be repeated after an error, of which everything
-///   before it stands, and comes to the same end.
-/// - Codes come with their requests; a record of one is passed over.
+/// - Every write depends on the state that was read, so writes by others in the meantime are not lost.
+/// - Existing records are not written again. After an error, everything written before it remains, and
+///   repeating the call leads to the same result.
+/// - Codes are written with their requests; a record of a code is skipped.
 ///
-/// Costs a read of every group that a record is of, before and after, and a commit for up to a thousand
+/// Reads every group that the records belong to before and after, and commits once per up to a thousand
 /// records of a group.
 pub fn write<'r>(
     to: &dyn PairingStore,
@@ -94,7 +95,8 @@ fn is_expired(record: &Record, terms: &Terms<'_>) -> bool {
     }
 }
 
-/// Requests that share a code in one, everything else by itself. Those who are let in come first.
+/// Groups records into units: requests that share a code form one, every other record its own. Requests
+/// come last, after the allowlist entries.
 fn units<'r>(records: &[&'r Record]) -> Vec<Unit<'r>> {
     let mut units = Vec::new();
     let mut by_code: BTreeMap<PairingCode, Unit<'r>> = BTreeMap::new();
@@ -112,7 +114,7 @@ struct Writer<'w> {
     to: &'w dyn PairingStore,
     terms: &'w Terms<'w>,
     outcome: &'w mut Outcome,
-    /// What is to be found when it is read back.
+    /// The records that must be found when they are read back.
     settled: HashSet<Key>,
 }
 
@@ -133,7 +135,7 @@ impl<'w> Writer<'w> {
         while !rest.is_empty() {
             let (some, after) = rest.split_at(at_once.min(rest.len()));
             match self.some(&seen, some) {
-                // More than the store takes at once; of one it says what is wrong.
+                // The store does not accept so many at once. For a single unit, its error is returned.
                 Err(StoreError::Refused { .. }) if some.len() > 1 => at_once = some.len() / 2,
                 written => {
                     written?;
@@ -154,8 +156,8 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
-    /// Writes some units in one batch; one by one, where somebody else has written meanwhile or where they
-    /// are about the same record.
+    /// Writes some units in one batch, or one by one if others have written meanwhile or if two units
+    /// change the same record.
     fn some(&mut self, seen: &Seen, units: &[Unit<'_>]) -> Result<(), StoreError> {
         let destination = self.destination(Some(seen));
         let plans = units.iter().map(|unit| destination.plan(unit));
@@ -173,7 +175,7 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
-    /// Writes a unit, by what is there now.
+    /// Writes a unit, after reading the present state of its records.
     fn one(&mut self, unit: &Unit<'_>) -> Result<(), StoreError> {
         for _ in 0..TRIES {
             let plan = self.destination(None).plan(unit)?;
@@ -223,7 +225,7 @@ impl<'w> Writer<'w> {
     }
 }
 
-/// All of it in one batch; `None` where a record would be changed twice.
+/// Joins the plans into one batch; returns `None` if a record would be changed twice.
 fn joined(plans: &[Plan]) -> Option<Batch> {
     let mut batch = Batch::default();
     let mut changed = HashSet::new();

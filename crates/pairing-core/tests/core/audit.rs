@@ -1,4 +1,4 @@
-//! What is taken down of each decision.
+//! The audit event of each decision.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! Gateways that share a state, and whose clocks are apart.
+//! Gateways that share a store and whose clocks differ.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use pairing_core::{
 
 const APART: Duration = Duration::from_secs(5);
 
-/// Two gateways on one store, the first ahead of the second.
+/// Makes two gateways on one store, with the clock of the first ahead of the second.
 fn gateways(skew: Duration) -> [Account; 2] {
     let store = Arc::new(MemoryStore::new());
     let now = Timestamp::from_millis(1_795_354_077_013);
@@ -39,7 +39,7 @@ fn ask(gate: &Account, sender: &str) -> String {
 fn a_request_of_a_gateway_ahead_is_no_request_of_the_future() {
     let [ahead, behind] = gateways(APART);
     let code = ask(&ahead, "1001");
-    // Nor does the next request clear it away.
+    // The next request does not delete it either.
     ask(&behind, "1002");
     assert_eq!(behind.pending().unwrap().requests.len(), 2);
     behind.approve(&code, &Approver::terminal("ann")).unwrap();

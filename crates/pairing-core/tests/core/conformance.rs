@@ -1,4 +1,4 @@
-//! The list of cases every store runs: on the reference store, and on the wrapper that breaks it.
+//! The test cases that every store runs, on the reference store and on the wrapper that injects faults.
 
 use pairing_conformance::{Faulty, Fixture, conformance};
 use pairing_core::MemoryStore;

@@ -1,4 +1,4 @@
-//! The core as its users see it, over `MemoryStore`.
+//! Tests of the public interface of the core, over `MemoryStore`.
 
 #![allow(
     clippy::unwrap_used,

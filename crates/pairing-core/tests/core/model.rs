@@ -1,4 +1,4 @@
-//! Random commands, time passing and crashes against the reference model.
+//! Random commands, passing time and crashes, compared with the reference model.
 
 use pairing_conformance::{Faulty, Fixture, model};
 use pairing_core::MemoryStore;

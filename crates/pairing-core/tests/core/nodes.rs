@@ -74,7 +74,7 @@ fn t13_t34_approval_is_bounded_by_what_the_node_would_do() {
         (&[][..], "operator.pairing"),
         (&["camera.snap", "system.notify"], "operator.write"),
         (&["system.run"], "operator.admin"),
-        // t34: a browser lent out is as good as running programs.
+        // t34: sharing a browser is as powerful as running programs.
         (&["canvas.show", "browser.proxy"], "operator.admin"),
     ];
     for (number, (commands, needed)) in table.into_iter().enumerate() {
@@ -108,7 +108,7 @@ fn t33_a_node_that_would_do_more_is_another_request() {
     let wider = ask(&["camera.snap", "system.run"]);
     assert_eq!(wider.superseded, Some(first.request.id.clone()));
     assert!(nodes.approve(&first.request.id, &owner()).is_err());
-    // What is approved is what was asked, whatever the node says later.
+    // The approval covers the commands of the request, whatever the node declares later.
     nodes.approve(&wider.request.id, &owner()).unwrap();
     ask(&["camera.snap", "system.run", "browser.proxy"]);
     let paired = nodes.list(&owner()).unwrap().paired;

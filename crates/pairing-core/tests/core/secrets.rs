@@ -2,7 +2,7 @@ use pairing_core::{
     Approver, Entropy, EntropyError, ManualClock, MemoryStore, Pairing, Requested, Timestamp,
 };
 
-/// Every code is `AAAAAAAA`.
+/// An entropy source with which every code is `AAAAAAAA`.
 struct Zeros;
 
 impl Entropy for Zeros {

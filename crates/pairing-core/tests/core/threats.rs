@@ -1,4 +1,4 @@
-//! What went wrong elsewhere, row by row of the register: each test fails without the protection.
+//! Known failures of other programs, row by row of the register: each test fails without the protection.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use pairing_core::{
     RequestError, Requested, Scope, Sender, StoreError, Timestamp, escape,
 };
 
-/// A service on a store that is kept at hand, at a time that is, too.
+/// A service, with its store and its clock at hand.
 struct Bot<S> {
     store: Arc<S>,
     clock: Arc<ManualClock>,
@@ -130,7 +130,7 @@ fn t55_other_policies_neither_ask_the_store_nor_hand_out_codes() {
     let bot = bot(Faulty::new(MemoryStore::new()));
     let account = bot.account("default");
     account.allow("12345", &owner()).unwrap();
-    // Reads fail from here on, so whoever reads is found out.
+    // Reads fail from here on, so a decision that reads the store fails too.
     bot.store.reads_after(0);
     for policy in [DmPolicy::Allowlist, DmPolicy::Open, DmPolicy::Disabled] {
         let access = Access::new(account.channel().rules(), policy, ["777"]);
@@ -163,7 +163,7 @@ fn t57_the_owner_sees_who_was_turned_away() {
     for sender in ["1", "2", "3"] {
         request(&account, sender);
     }
-    // Insisting is counted once a minute, and writes no more often than that.
+    // Repeated attempts are counted and written once a minute at most.
     for _ in 0..100 {
         let requested = account.request_or_reuse("4").unwrap();
         assert!(matches!(requested, Requested::Full));
@@ -171,7 +171,7 @@ fn t57_the_owner_sees_who_was_turned_away() {
     let turned_away = bot.channel("telegram").turned_away().unwrap();
     assert_eq!(turned_away[0].count, 1);
     assert_eq!(turned_away[0].recent[0].sender.as_str(), "4");
-    // An hour later there is room: nobody blocks for longer.
+    // An hour later there is room: nobody blocks others for longer.
     bot.clock.advance(Duration::from_secs(3600));
     request(&account, "4");
 }
@@ -193,7 +193,7 @@ fn t58_guessing_codes_is_locked_out() {
     assert!(!bot.account("default").is_allowed("12345").unwrap());
 }
 
-/// Remembers every batch that was committed.
+/// A store that remembers every committed batch.
 #[derive(Default)]
 struct Spy {
     inner: MemoryStore,
@@ -239,7 +239,7 @@ fn t59_grant_and_request_in_one_commit() {
         assert!(batch.changes.contains(change), "{change:?}");
     }
     assert_eq!(batch.changes.len(), expected.len());
-    // It rests on request, code and entry.
+    // It depends on the request, the code and the allowlist entry.
     assert_eq!(batch.conditions.len(), 3);
 }
 
@@ -248,7 +248,7 @@ fn t59_an_allowlist_that_cannot_be_read_or_written_keeps_the_request() {
     let bot = bot(Faulty::new(MemoryStore::new()));
     let account = bot.account("default");
     let code = request(&account, "12345").code;
-    // Code and request are read; the allowlist is not.
+    // Code and request can be read; the allowlist cannot.
     bot.store.reads_after(2);
     assert!(account.approve(code.as_str(), &owner()).is_err());
     bot.store.next_commits([Fault::Before]);
@@ -364,7 +364,7 @@ fn t63_looking_writes_nothing() {
         account.request_or_reuse(sender).unwrap();
     }
     account.allow("5", &owner()).unwrap();
-    // All that expired is still there, and nobody who looks clears it away.
+    // Everything that expired is still there, and reading does not delete it.
     bot.clock.advance(Duration::from_secs(7200));
     bot.store.batches.lock().unwrap().clear();
     account.pending().unwrap();

@@ -132,7 +132,7 @@ fn a_request_that_is_replaced_frees_its_code() {
     assert_eq!(moved(&store, &new, true).replaced, 1);
     assert_eq!(holders(&store, "ABCDEFGH"), [] as [&str; 0]);
     assert_eq!(holders(&store, "STUVWXYZ"), ["1"]);
-    // Somebody else's only once it is free.
+    // A code of another sender is given only once it is free.
     let swap = [request(1, "ABCDEFGH"), request(3, "STUVWXYZ")];
     assert_eq!(moved(&store, &swap, true).differing, [swap[1].key()]);
     assert_eq!(moved(&store, &swap, true).written, 1);
@@ -157,7 +157,7 @@ fn who_is_let_in_there_does_not_wait() {
     assert_eq!((outcome.ended, outcome.written), (1, 0));
     assert_eq!(all(&store), [allow(1)]);
     assert_eq!(holders(&store, "ABCDEFGH"), [] as [&str; 0]);
-    // Nor who is let in by what comes with the request.
+    // A request is also dropped if its sender is allowed by another of the written records.
     let outcome = moved(&store, &[request(2, "JKLMNPQR"), allow(2)], false);
     assert_eq!((outcome.ended, outcome.written), (1, 1));
 }
@@ -175,7 +175,7 @@ fn only_what_has_expired_is_left_out() {
     assert_eq!(all(&store), [records[1].clone(), allow(3)]);
 }
 
-/// Takes so many changes at a time.
+/// A store that accepts a limited number of changes per batch.
 struct Narrow(MemoryStore, usize);
 
 impl PairingStore for Narrow {
@@ -207,7 +207,7 @@ fn a_store_that_takes_little_at_once_gets_it_in_pieces() {
     let store = Narrow(MemoryStore::new(), 7);
     assert_eq!(moved(&store, &records, false).written, records.len());
     assert_eq!(all(&store.0).len(), records.len());
-    // One that takes nothing says why.
+    // A store that accepts nothing returns its reason.
     let error = try_move(&Narrow(MemoryStore::new(), 0), &records, false);
     assert!(matches!(error, Err(StoreError::Refused { .. })));
 }
@@ -223,7 +223,7 @@ fn what_others_write_meanwhile_is_looked_at() {
     assert!(matches!(error, Err(StoreError::Conflict)));
 }
 
-/// Takes a record away again as soon as it is there.
+/// A store in which a record is deleted as soon as it was written.
 struct Meddler(MemoryStore);
 
 impl PairingStore for Meddler {

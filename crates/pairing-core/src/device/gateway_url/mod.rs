@@ -1,17 +1,17 @@
-//! The address of a gateway that a setup code hands to a phone.
+//! The address of a gateway, which a setup code passes to a phone.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a phone finds the gateway: `wss://host…`, or `ws://` where nobody else listens in.
+/// The address of a gateway: `wss://host…`, or `ws://` if the connection stays local.
 ///
 /// - `ws://` only for loopback, private (RFC 1918, `fc00::/7`) and link-local addresses (`169.254/16`,
 ///   `fe80::/10` with its zone) and `.local` names; `wss://` for any host.
-/// - Has a host that can be reached: not `0.0.0.0` or `::`, no group address. Addresses are parsed, not
-///   compared as text; spellings of IPv4 that only some programs understand are refused.
-/// - No user name or password, no fragment.
+/// - The host can be connected to: not `0.0.0.0`, `::` or a multicast address. Addresses are parsed
+///   rather than compared as text; spellings of IPv4 that only some programs understand are rejected.
+/// - No user name, password or fragment.
 /// - Kept byte for byte: no port is added, no path dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
@@ -21,7 +21,8 @@ pub struct GatewayUrl {
     loopback: bool,
 }
 
-/// Why a text is no gateway URL, and what to set instead. The text is not repeated: it may hold a secret.
+/// The reason that a text is not a gateway URL, and a remedy. The text is not repeated, because it may
+/// contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatewayUrlError {
@@ -31,10 +32,10 @@ pub enum GatewayUrlError {
         GatewayUrl::MAX_BYTES
     )]
     Long {
-        /// Bytes found.
+        /// Number of bytes found.
         found: usize,
     },
-    /// A space, a control character, a backslash, or anything beyond ASCII.
+    /// A space, a control character, a backslash, or a character beyond ASCII.
     #[error(
         "a gateway URL holds no {found:?}: percent-encode it, or write the host name in its xn-- form"
     )]
@@ -45,10 +46,10 @@ pub enum GatewayUrlError {
     /// Neither `ws://` nor `wss://`.
     #[error("a gateway URL starts with wss:// or ws://")]
     Scheme,
-    /// Something before an `@`.
+    /// A user name or password before an `@`.
     #[error("a gateway URL holds no user name or password: remove what stands before the @")]
     UserInfo,
-    /// Something after a `#`.
+    /// A fragment after a `#`.
     #[error("a gateway URL ends before the #: remove it and what follows")]
     Fragment,
     /// No host.
@@ -60,7 +61,7 @@ pub enum GatewayUrlError {
          set a name, an IPv4 address of four decimal numbers, or an IPv6 address in brackets"
     )]
     Host,
-    /// `0.0.0.0`, `::`, or the address of a group.
+    /// `0.0.0.0`, `::`, or a broadcast or multicast address.
     #[error(
         "{found} is no address that a phone can connect to: \
          set the address that this machine has in its network"
@@ -69,18 +70,18 @@ pub enum GatewayUrlError {
         /// The address.
         found: IpAddr,
     },
-    /// A link-local IPv6 address without its zone, or another address with one.
+    /// A link-local IPv6 address without a zone, or another address with one.
     #[error(
         "an fe80:: address, and no other, needs the zone it is meant in, as in [fe80::1%25wlan0]: \
          set the zone, or another address"
     )]
     Zone,
-    /// No number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     #[error(
         "the port of the gateway URL is no number from 1 to 65535: set one, or leave out the colon"
     )]
     Port,
-    /// `ws://` where others may listen in.
+    /// `ws://` to a host beyond the local network, where others could eavesdrop.
     #[error(
         "ws:// is not encrypted, and the host is no loopback, private or link-local address \
          and no .local name: set a wss:// URL, or an address of the local network"
@@ -89,10 +90,10 @@ pub enum GatewayUrlError {
 }
 
 impl GatewayUrl {
-    /// The longest URL, in bytes.
+    /// Maximum length of a URL, in bytes.
     pub const MAX_BYTES: usize = 2048;
 
-    /// Checks a URL, and keeps it as it is.
+    /// Checks a URL, and keeps it unchanged.
     pub fn parse(text: &str) -> Result<Self, GatewayUrlError> {
         if text.len() > Self::MAX_BYTES {
             return Err(GatewayUrlError::Long { found: text.len() });
@@ -124,7 +125,7 @@ impl GatewayUrl {
         })
     }
 
-    /// The URL, as it was given.
+    /// Returns the URL as it was given.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -160,14 +161,14 @@ impl TryFrom<String> for GatewayUrl {
     }
 }
 
-/// A host as it is written.
+/// A host as it is written in the URL.
 #[derive(Clone, Copy)]
 enum Host<'t> {
     Bracketed(&'t str),
     Plain(&'t str),
 }
 
-/// The host of `host[:port]`, once the port has been checked.
+/// Returns the host of `host[:port]`, after checking the port.
 fn host(authority: &str) -> Result<Host<'_>, GatewayUrlError> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(bracketed) => {
@@ -180,7 +181,7 @@ fn host(authority: &str) -> Result<Host<'_>, GatewayUrlError> {
             (Host::Bracketed(host), port)
         }
         None => match authority.split_once(':') {
-            // An IPv6 address without its brackets.
+            // An IPv6 address without brackets.
             Some((_, port)) if port.contains(':') => return Err(GatewayUrlError::Host),
             Some((host, port)) => (Host::Plain(host), Some(port)),
             None => (Host::Plain(authority), None),
@@ -193,7 +194,7 @@ fn host(authority: &str) -> Result<Host<'_>, GatewayUrlError> {
     }
 }
 
-/// From where somebody could listen in.
+/// The extent of the network in which others could eavesdrop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     ThisMachine,
@@ -211,7 +212,7 @@ impl Reach {
             },
             Host::Bracketed(literal) => {
                 let (address, zone) = match literal.split_once('%') {
-                    // A URL spells the percent sign `%25`; people do not.
+                    // In a URL the percent sign is written `%25`, but people write `%`.
                     Some((address, zone)) => {
                         (address, Some(zone.strip_prefix("25").unwrap_or(zone)))
                     }
@@ -260,7 +261,7 @@ impl Reach {
                     .bytes()
                     .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
         };
-        // Browsers and many libraries take `127.1`, `0x7f000001` and `2130706433` for addresses.
+        // Browsers and many libraries read `127.1`, `0x7f000001` and `2130706433` as addresses.
         let last = labels.last().copied().unwrap_or_default();
         let number = last.starts_with("0x") || last.bytes().all(|b| b.is_ascii_digit());
         if name.len() > 253 || number || !labels.iter().all(well_formed) {

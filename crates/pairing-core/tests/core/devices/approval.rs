@@ -1,4 +1,4 @@
-//! Who may decide what.
+//! The permissions for decisions about devices.
 
 use super::*;
 use pairing_core::DeviceError;
@@ -153,7 +153,7 @@ fn a_name_is_the_owners_to_give() {
         .devices
         .rename(phone.id(), " Ann's ", &owner())
         .unwrap();
-    // The device goes on telling its own name.
+    // The device continues to send its own name.
     admitted(gateway.connect(&phone.asks(&gateway, "node", &[])));
     let name = gateway.paired(&phone).unwrap().info.display_name;
     assert_eq!(name.as_deref(), Some("Ann's"));

@@ -1,4 +1,4 @@
-//! What a connection asks, against what has been approved.
+//! The ask of a connection, compared with the approval of its device.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ fn t86_t87_an_unknown_device_asks_under_one_id_that_lives_from_its_last_retry() 
     for _ in 0..20 {
         gateway.wait(60);
         let (_, again) = asked(gateway.connect(&phone.asks(&gateway, "node", &[])));
-        // The request lives from its last retry, and is listed by its first.
+        // The request expires after its last retry, and is listed by its first.
         assert_eq!((&again.id, again.asked_at), (&first.id, first.asked_at));
     }
     assert_eq!(gateway.pending().len(), 1);
@@ -42,7 +42,7 @@ fn t17_asking_for_more_ends_the_request_that_the_owner_is_looking_at() {
     assert_ne!(request.id, first.id);
     assert!(gateway.devices.approve(&first.id, &owner()).is_err());
     assert_eq!(gateway.pending().len(), 1);
-    // A page is another asker than the device itself.
+    // A browser page gets a request of its own, apart from that of the device itself.
     let page = phone.asks(&gateway, "operator", &["operator.read"]);
     let (_, from_page) = asked(gateway.connect(&page.from_page("https://example.org")));
     assert_ne!(from_page.id, request.id);
@@ -148,7 +148,7 @@ fn t35_a_device_that_signed_v3_does_not_fall_back() {
         refused,
         Err(ConnectError::Credential(CredentialError::Downgrade))
     ));
-    // One that never did may go on with v2.
+    // A device that never signed v3 may continue with v2.
     let other = super::phone(2);
     let v2 = || other.signs(&gateway, "node", &[], PayloadVersion::V2);
     let (_, request) = asked(gateway.connect(&v2()));
@@ -178,11 +178,11 @@ fn t31_silence_is_for_a_first_pairing_on_loopback_as_operator() {
     let (here, elsewhere) = (phone(1), phone(2));
     let (device, token) = admitted(local(&here, "operator", &["operator.read"]));
     assert!(token.is_some() && device.scopes().allows("operator.read"));
-    // More for a device that was only ever approved this way; not another role.
+    // A device that was only ever approved this way gets more scopes, but not another role.
     admitted(local(&here, "operator", &["operator.admin"]));
     asked(local(&here, "node", &[]));
     asked(local(&phone(3), "node", &[]));
-    // What the owner decided never widens silently.
+    // A decision of the owner is never widened silently.
     gateway.pair(&elsewhere, "operator", &["operator.read"]);
     let (reason, _) = asked(local(&elsewhere, "operator", &["operator.admin"]));
     assert_eq!(reason, UpgradeReason::ScopeUpgrade);
@@ -269,7 +269,7 @@ fn only_so_many_wait_and_the_least_recently_asked_goes_first() {
                 .id,
         );
     }
-    // The first asks again, so the second is the one to go.
+    // The first device asks again, so the request of the second is deleted.
     gateway.wait(20);
     gateway.connect(&from(1, [10, 0, 0, 1]).asks(&gateway, "node", &[]));
     gateway.connect(&from(9, [10, 0, 0, 1]).asks(&gateway, "node", &[]));
@@ -305,7 +305,7 @@ fn t10_what_admitted_a_session_is_asked_again_where_it_is_registered() {
         .rotate(phone.id(), Role::Node, None, &owner())
         .unwrap();
     assert!(!gateway.devices.still_holds(&device).unwrap());
-    // Nor when the device has meanwhile been given another.
+    // It does not hold either after the device has received another token.
     let (newer, _) = admitted(gateway.connect(&connecting));
     assert!(!gateway.devices.still_holds(&device).unwrap());
     assert!(gateway.devices.still_holds(&newer).unwrap());
@@ -344,7 +344,7 @@ fn t26_what_a_client_calls_itself_decides_nothing() {
 fn t32_a_connection_that_may_be_silent_does_not_approve_what_waits() {
     let gateway = gateway();
     let phone = phone(1);
-    // Asked from elsewhere, for more; then it comes by loopback and asks for little.
+    // The device asks from elsewhere for more, then connects over loopback and asks for little.
     let wide = phone.asks(&gateway, "operator", &["operator.admin"]);
     let (_, waiting) = asked(gateway.connect(&wide));
     let narrow = phone.asks(&gateway, "operator", &["operator.read"]);

@@ -1,4 +1,4 @@
-//! Devices over `MemoryStore`: the rules, and row by row what went wrong elsewhere.
+//! Devices over `MemoryStore`: the rules, and the known failures of other programs, row by row.
 
 mod approval;
 mod connect;
@@ -23,14 +23,14 @@ use pairing_core::{
     Scope, ScopeSet, Timestamp,
 };
 
-/// A gateway's view of its devices, at a time that is kept at hand.
+/// A gateway's handle to its devices, with the store and the clock at hand.
 struct Gateway {
     store: Arc<MemoryStore>,
     clock: Arc<ManualClock>,
     devices: Devices,
 }
 
-/// A phone, a headless node, or whoever else has a key.
+/// A phone, a headless node, or any other holder of a key.
 #[derive(Clone)]
 struct Phone {
     key: SigningKey,
@@ -75,12 +75,12 @@ impl Phone {
         DeviceId::of(&DeviceKey::from_bytes(self.key.verifying_key().to_bytes()).unwrap())
     }
 
-    /// A connection that this device signed.
+    /// Makes a connection that this device signed.
     fn asks(&self, gateway: &Gateway, role: &str, scopes: &[&str]) -> Connecting {
         self.signs(gateway, role, scopes, PayloadVersion::V3)
     }
 
-    /// A connection of the same device that calls itself something else.
+    /// Makes a connection of the same device with another client id and mode.
     fn asks_as(&self, gateway: &Gateway, client: &str, mode: &str) -> Connecting {
         let scopes = ["operator.admin"];
         let now = gateway.clock.now();
@@ -196,7 +196,7 @@ impl Gateway {
             .connect(connecting, Credential::PairingToken(token))
     }
 
-    /// Pairs a device for what it asks, by asking the owner, and fetches its token.
+    /// Pairs a device for the given role and scopes by asking the owner, and fetches its token.
     fn pair(
         &self,
         phone: &Phone,
@@ -209,7 +209,7 @@ impl Gateway {
         (device, minted.unwrap())
     }
 
-    /// An operator's session, authenticated by its device token.
+    /// Opens an operator's session, authenticated by its device token.
     fn session(&self, phone: &Phone, scopes: &[&str]) -> (Approver, SecretToken) {
         let (_, token) = self.pair(phone, "operator", scopes);
         let connecting = phone.asks(self, "operator", scopes);

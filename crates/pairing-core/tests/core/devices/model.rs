@@ -1,5 +1,5 @@
-//! Random lives of two devices: whatever happens, a token that has ended never admits again, and the
-//! one that has not does, for its own role and device.
+//! Random histories of two devices: a token that has ended never admits again, and a valid one always
+//! admits its own device for its own role.
 
 use proptest::prelude::*;
 
@@ -9,9 +9,9 @@ const ROLES: [(&str, &[&str]); 2] = [("node", &[]), ("operator", &["operator.rea
 
 #[derive(Debug, Clone, Copy)]
 enum Event {
-    /// Connects with the gateway's secret; asks the owner, who approves, where it has to.
+    /// Connects with the gateway's secret; if the owner has to be asked, the owner approves.
     Pair,
-    /// Connects with the token it has, if it has one.
+    /// Connects with its token, if it has one.
     Return,
     Rotate,
     Revoke,
@@ -19,7 +19,7 @@ enum Event {
     Wait(u16),
 }
 
-/// The tokens that one device was ever given for one role: the last may be live.
+/// The tokens that one device received for one role; only the last may be valid.
 #[derive(Default)]
 struct Tokens {
     live: Option<SecretToken>,
@@ -54,7 +54,7 @@ fn events() -> impl Strategy<Value = Vec<(usize, usize, Event)>> {
 fn live(events: &[(usize, usize, Event)]) {
     let gateway = gateway();
     let phones = [phone(1), phone(2)];
-    // Signed once: signatures are not what is random here.
+    // Signed only once, since signatures are not randomised here.
     let asks = phones
         .each_ref()
         .map(|phone| ROLES.map(|(role, scopes)| phone.asks(&gateway, role, scopes)));

@@ -1,4 +1,4 @@
-//! Setup codes: they let one device ask, and fetch what was approved.
+//! Setup codes: they let one device ask, and fetch the approved tokens.
 
 use super::*;
 use pairing_core::device::{CredentialError, SetupProfile};
@@ -89,7 +89,7 @@ fn after_approval_each_role_fetches_its_token_until_it_is_used() {
     let (_, request) = asked(gateway.with_code(&node(), &code).unwrap());
     gateway.wait(500);
     let (_, request) = {
-        // The request lives from its last retry.
+        // The request has expired, so the retry creates a new one.
         let again = asked(gateway.with_code(&node(), &code).unwrap());
         assert_ne!(again.1.id, request.id);
         again
@@ -97,13 +97,13 @@ fn after_approval_each_role_fetches_its_token_until_it_is_used() {
     gateway.devices.approve(&request.id, &owner()).unwrap();
     gateway.wait(500);
     let (_, lost) = admitted(gateway.with_code(&node(), &code).unwrap());
-    // The answer was lost: the same key fetches again, and the first is dead.
+    // The answer was lost: the same key fetches another token, and the first one is no longer valid.
     let (_, token) = admitted(gateway.with_code(&node(), &code).unwrap());
     let (lost, token) = (lost.unwrap(), token.unwrap());
     assert!(is_refused(gateway.with_token(&node(), &lost)));
     used_or_expired(gateway.with_code(&super::phone(2).asks(&gateway, "node", &[]), &code));
     admitted(gateway.with_token(&node(), &token).unwrap());
-    // Used: the node's claim is over, the operator's is not.
+    // The token was used, which ends the node's claim, but not the operator's.
     let (_, again) = admitted(gateway.with_code(&node(), &code).unwrap());
     assert!(again.is_none());
     let (_, operators) = admitted(gateway.with_code(&operator(), &code).unwrap());
@@ -151,7 +151,7 @@ fn t45_least_privilege_is_the_default_and_admin_has_to_be_said() {
     assert!(!limited.scopes.allows("operator.admin"));
     assert!(!limited.scopes.allows("operator.pairing"));
     assert!(SetupProfile::Full.ask().scopes.allows("operator.admin"));
-    // Nobody hands out what they could not approve.
+    // An approver cannot issue a setup code for anything that they could not approve.
     let gateway = gateway();
     let pairing = Approver::operator("shared", scopes(&["operator.pairing"]));
     let issued = gateway
@@ -203,7 +203,7 @@ fn t44_what_was_used_up_is_never_revived() {
     let (_, token) = admitted(gateway.with_code(&node(), &code).unwrap());
     let token = token.unwrap();
     admitted(gateway.with_token(&node(), &token).unwrap());
-    // Neither another approval nor a revocation gives it back.
+    // Neither a revocation nor another approval restores the claim.
     used_or_expired(gateway.with_code(&node(), &code));
     gateway
         .devices

@@ -1,4 +1,4 @@
-//! Random lives of a node that declares now this and now that: what is live was declared, and an owner
+//! Random histories of a node whose declaration changes: every live command was declared, and an owner
 //! has seen it.
 
 use std::collections::BTreeSet;
@@ -40,10 +40,10 @@ fn names(commands: &BTreeSet<String>) -> BTreeSet<&str> {
 fn live(events: &[Event]) {
     let gateway = gateway();
     let phone = phone(1);
-    // Signed once: signatures are not what is random here.
+    // Signed only once, since signatures are not randomised here.
     let node = phone.asks(&gateway, "node", &[]);
     let operator = phone.asks(&gateway, "operator", &["operator.read"]);
-    // What owners have approved since the node was last revoked; `None` where it does not stand.
+    // The commands approved since the node was last revoked; `None` if its role is not in force.
     let mut approved: Option<BTreeSet<String>> = None;
     let mut session = None;
     for event in events {
@@ -145,7 +145,7 @@ fn t33_another_kind_of_device_is_not_let_in_for_its_commands() {
     gateway.devices.approve(&request.id, &owner()).unwrap();
     let commands = gateway.devices.commands(phone.id()).unwrap().unwrap();
     assert_eq!(names(&commands), BTreeSet::from(["a"]));
-    // That was an approval of the device as well, which brings a token.
+    // That approval was also about the device itself, so it brings a token.
     let (_, minted) = admitted(gateway.connect(&node));
     assert!(minted.is_some());
 }
@@ -170,7 +170,7 @@ fn t77_a_node_with_commands_writes_nothing_where_nothing_changes() {
         admitted(gateway.connect(&node(names)));
     }
     assert_eq!(written(), before);
-    // One that waits for more writes once, not at every connect.
+    // A node with a pending request writes once, not at every connection.
     admitted(gateway.connect(&node(&["c"])));
     let asked = written();
     assert_ne!(asked, before);

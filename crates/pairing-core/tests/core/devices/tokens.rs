@@ -1,4 +1,4 @@
-//! Device tokens: when they are made, what they are good for, and how they end.
+//! Device tokens: when they are made, what they permit, and how they end.
 
 use super::*;
 use pairing_core::store::{Batch, Change};
@@ -56,7 +56,7 @@ fn t4_a_token_above_the_baseline_is_no_token() {
     let (_, token) = gateway.pair(&phone, "operator", &["operator.read"]);
     let reads = phone.asks(&gateway, "operator", &["operator.read"]);
     admitted(gateway.with_token(&reads, &token).unwrap());
-    // Whatever wrote the record, the approval bounds it at every use.
+    // The approval limits the token at every use, however the record was written.
     let mut device = gateway.paired(&phone).unwrap();
     let role = device.roles.get_mut(&Role::Operator).unwrap();
     role.token.as_mut().unwrap().scopes = scopes(&["operator.admin"]);
@@ -111,7 +111,8 @@ fn t1_t2_rotation_never_widens() {
             .rotate(phone.id(), Role::Operator, Some(&wanted), by)
             .map(|r| r.scopes)
     };
-    // Beyond what was approved, even for the owner; beyond what one holds; another's.
+    // Refused: scopes beyond the approval, even for the owner; scopes that the approver does not hold;
+    // another device's token.
     assert!(rotate(&operator, &["operator.write"], &owner()).is_err());
     assert!(rotate(&operator, &["operator.admin"], &session).is_err());
     assert!(rotate(&admin, &["operator.read"], &session).is_err());
@@ -150,7 +151,8 @@ fn t5_t7_only_the_device_itself_gets_its_new_token_in_the_answer() {
     let (session, token) = gateway.session(&me, &names);
     gateway.pair(&other, "operator", &names);
     let devices = &gateway.devices;
-    // Not another's, and the secret of the gateway is no proof of being that device.
+    // Refused: another device's token. The gateway's secret does not prove to be the device, so no token
+    // is returned.
     assert!(matches!(
         devices.rotate(other.id(), Role::Operator, None, &session),
         Err(DeviceError::UnknownRole)

@@ -1,4 +1,4 @@
-//! Devices as they connect: what they sign, and what proves it.
+//! Connecting devices: the payloads that they sign, and the proofs.
 
 mod proof;
 mod vectors;
@@ -22,7 +22,7 @@ fn challenge(nonce: &str) -> Challenge<'_> {
     }
 }
 
-/// A device of ours, and what it signs unless told otherwise.
+/// A test device, and the fields that it signs by default.
 struct Device {
     signing: SigningKey,
     key: String,
@@ -62,7 +62,7 @@ impl Device {
         URL_SAFE_NO_PAD.encode(self.signing.sign(payload.as_bytes()).to_bytes())
     }
 
-    /// Signs some fields and sends others.
+    /// Signs some fields, and sends others.
     fn send(
         &self,
         signed: &SignedFields<'_>,

@@ -1,4 +1,4 @@
-//! What went wrong elsewhere when devices prove themselves.
+//! Known failures of other programs in checking the proof of a device.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ fn t35_a_platform_that_was_not_signed_is_no_proof_of_it() {
         let refused = device.send(&fields, V3, &spoofed, &challenge);
         assert_eq!(refused, Err(ProofError::Signature), "{spoofed:?}");
     }
-    // Moved from one field to the other.
+    // Values moved from one field to another.
     let moved = SignedFields {
         platform: Some("iphone"),
         device_family: Some("ios"),
@@ -83,7 +83,7 @@ fn t36_the_nonce_is_signed_and_that_of_this_connection() {
         device.send(&none, V3, &none, &challenge("")),
         Err(ProofError::NonceMissing)
     );
-    // A recorded connect on another connection, and the same with that one's nonce put in.
+    // A recorded connect replayed on another connection, as it is and with that connection's nonce.
     let other = "5ab67a10-77d2-4447-94b6-e240d3e598eb";
     let replayed = device.send(&fields, V3, &fields, &challenge(other));
     assert_eq!(replayed, Err(ProofError::NonceMismatch));
@@ -211,7 +211,7 @@ fn failures_come_in_the_order_of_the_protocol_each_with_its_code() {
     let mut key = "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let mut signature = "AA".to_owned();
     let challenge = challenge(NONCE);
-    // Everything is wrong at first; each failure is then put right.
+    // Everything is wrong at first; each failure is then corrected in turn.
     let refused = |fields: &SignedFields<'_>, key, signature: &str| {
         let error = fields.verify(key, signature, &challenge).unwrap_err();
         (error.message().into_owned(), error.code(), error.reason())
@@ -294,7 +294,8 @@ fn a_signature_with_another_scalar_for_the_same_point_is_refused() {
     let fields = device.fields();
     let payload = fields.payload(V3).unwrap();
     let mut signature = device.signing.sign(payload.as_bytes()).to_bytes();
-    // The order of the group added to the scalar: the same number, for a verifier that does not check the range.
+    // The order of the group added to the scalar: the same number to a verifier that does not check the
+    // range.
     let order: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
         0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
@@ -321,7 +322,7 @@ fn debug_shows_no_signed_token() {
 }
 
 proptest! {
-    /// No two readings share their bytes, so no signature is good for more than what was meant.
+    /// No two sets of fields have the same bytes, so a signature is valid only for the signed fields.
     #[test]
     fn t37_different_fields_are_different_bytes(
         one in proptest::array::uniform6("[ab|,]{0,3}"),

@@ -1,4 +1,4 @@
-//! Signatures of other programs.
+//! Signatures made by other programs.
 
 use pairing_core::{Challenge, PayloadVersion, SignedFields, Timestamp, signed_token};
 use serde_json::Value;
@@ -55,7 +55,7 @@ fn t96_signatures_of_another_implementation_for_every_choice_of_token() {
             assert_eq!(proven.id().to_string(), of("deviceId"), "{name}");
             assert_eq!(proven.key().to_base64url(), of("publicKey"), "{name}");
         }
-        // Each token but the right one does not fit.
+        // The signature does not fit any other token.
         for wrong in ["", "a", "b", "c", "p", "secret-tok"] {
             let other = SignedFields {
                 token: wrong,
