@@ -1,4 +1,5 @@
-//! A connection before the decision about it: its ask, its credential, and its route.
+//! A connection before the decision about it: the role and scopes that it asks for, its credential, and
+//! its route.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;

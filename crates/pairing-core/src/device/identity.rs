@@ -22,7 +22,7 @@ pub struct Identity {
     key: DeviceKey,
 }
 
-/// The text is not a private key. The text is not repeated.
+/// The text is not a private key. The error does not repeat the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not an Ed25519 private key in PKCS#8 PEM")]
 pub struct ParseIdentityError;

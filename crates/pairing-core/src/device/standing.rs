@@ -32,8 +32,8 @@ impl UpgradeReason {
     }
 }
 
-/// Checks that everything that a connection asks for is approved. `bound` limits the scopes of its
-/// credential.
+/// Checks that everything that a connection asks for is approved. `bound` contains the scopes that its
+/// credential is limited to, if any.
 pub(crate) fn check<'d>(
     device: Option<&'d Device>,
     role: Role,
@@ -60,7 +60,7 @@ pub(crate) fn check<'d>(
     }
 }
 
-/// Whether two texts name the same kind, which they do in any version; a missing text matches every kind.
+/// Whether two texts name the same kind, regardless of the version. A missing text matches every kind.
 fn is_same_kind(pinned: Option<&str>, now: Option<&str>) -> bool {
     match (pinned.map(kind), now.map(kind)) {
         (Some(pinned), Some(now)) => pinned.is_empty() || pinned == now,

@@ -150,7 +150,7 @@ pub enum AllowlistError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The credential that it presented beside its key is not valid.
+    /// The credential that it presented in addition to its key is not valid.
     #[error(transparent)]
     Credential(#[from] CredentialError),
     /// No token or id could be generated.

@@ -1,4 +1,4 @@
-//! What is stored.
+//! The records that a store keeps.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,67 +7,69 @@ use crate::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use crate::dm::Metadata;
 use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId, Timestamp, Via};
 
-/// One stored record. It names itself: [`key`](Self::key) is derived, never given beside it.
+/// One stored record. Its [`key`](Self::key) is derived from its contents, never passed separately.
 ///
-/// Records of devices and nodes are boxed, so that a store with many allowed senders does not pay for the
-/// size of the largest device. `Record::from` makes a record of any kind.
+/// Records of devices and nodes are boxed, so that a store with many allowed senders does not need the
+/// size of the largest device for each of them. `Record::from` makes a record of any kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Record {
     /// A pending request.
     Request(PendingRequest),
-    /// A code that is taken.
+    /// A code in use.
     Code(TakenCode),
     /// An entry of an allowlist.
     Allow(AllowEntry),
     /// The wrong codes of one approver.
     Attempts(Attempts),
-    /// Senders turned away at the cap.
+    /// The senders turned away because too many requests were pending.
     TurnedAway(TurnedAway),
-    /// A device that waits.
+    /// A pending request of a device.
     DeviceRequest(Box<DeviceRequest>),
-    /// A device that has been approved.
+    /// An approved device.
     Device(Box<Device>),
-    /// A short-lived token that lets a device ask.
+    /// A short-lived token that lets a device ask to be paired.
     PairingToken(Box<PairingToken>),
-    /// A legacy node that waits.
+    /// A pending request of a legacy node.
     NodeRequest(Box<NodeRequest>),
-    /// A legacy node that has been approved.
+    /// An approved legacy node.
     Node(Box<Node>),
 }
 
-/// An unknown sender who waits for the owner.
+/// A pending request of an unknown sender, which awaits the owner's decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingRequest {
-    /// The channel the message came through.
+    /// The channel of the message.
     pub channel: ChannelId,
-    /// The bot account that was written to.
+    /// The bot account that received the message.
     pub account: AccountId,
     /// The sender.
     pub sender: SenderId,
-    /// What the owner has to type.
+    /// The code that the owner types to approve the sender.
     pub code: PairingCode,
-    /// When the request was made; `None` where the stored time cannot be read, which counts as expired.
+    /// The time at which the request was made; `None` if the stored time cannot be read, which counts as
+    /// expired.
     pub created_at: Option<Timestamp>,
-    /// When the sender last wrote, to the minute.
+    /// The time at which the sender last wrote, to the minute.
     pub last_seen_at: Option<Timestamp>,
-    /// Names and the like, as the channel gave them.
+    /// Names and similar data about the sender, as the channel gave them.
     pub meta: Metadata,
 }
 
-/// The requests that a code stands for.
+/// A code in use, with the requests that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TakenCode {
     /// The channel within which the code is unique.
     pub channel: ChannelId,
     /// The code.
     pub code: PairingCode,
-    /// The requests that carry it. One, but for files that another program or a hand has written.
+    /// The requests that have the code: only one, except in files that another program or a person has
+    /// edited.
     pub holders: Vec<Holder>,
 }
 
-/// The request behind a code.
+/// A request that has a code, identified by its account and sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Its account.
@@ -85,7 +87,7 @@ pub struct AllowEntry {
     pub account: AccountId,
     /// The sender.
     pub entry: SenderId,
-    /// The entry as it was once written, where that is spelled otherwise (`tg:555`).
+    /// The original text of the entry, if it differs from the normal form (`tg:555`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
     /// The grant; `None` for entries that another program made.
@@ -93,16 +95,16 @@ pub struct AllowEntry {
     pub grant: Option<Grant>,
 }
 
-/// A grant: its approver, the way it was given, and the time.
+/// A grant: its approver, its route, and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grant {
     /// The approver.
     pub by: ApproverId,
-    /// The way the decision came in.
+    /// The route by which the decision was made.
     pub via: Via,
-    /// When.
+    /// The time of the decision.
     pub at: Timestamp,
-    /// When the request was made that this answers; `None` where nobody had asked.
+    /// The time at which the approved request was made; `None` if there was no request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Timestamp>,
 }
@@ -114,39 +116,39 @@ pub struct Attempts {
     pub channel: ChannelId,
     /// The approver.
     pub approver: ApproverId,
-    /// When the wrong codes within the window came, oldest first.
+    /// The times of the wrong codes within the time window, oldest first.
     pub failed_at: Vec<Timestamp>,
-    /// Until when every code of this approver is refused.
+    /// The end of the lock-out, until which every code of this approver is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Timestamp>,
 }
 
-/// Senders of one account who came when no more requests could be pending.
+/// The senders of one account who were turned away because too many requests were pending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TurnedAway {
     /// The channel.
     pub channel: ChannelId,
     /// The bot account.
     pub account: AccountId,
-    /// How often it happened since `since`.
+    /// Number of times that this happened since `since`.
     pub count: u64,
-    /// The first time.
+    /// The time at which the count started.
     pub since: Timestamp,
-    /// The latest senders and when they came, oldest first; a few only.
+    /// The latest few senders and the times at which they were turned away, oldest first.
     pub recent: Vec<SeenSender>,
 }
 
-/// A sender, and when they came.
+/// A sender, and the time at which they were turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenSender {
-    /// Who.
+    /// The sender.
     pub sender: SenderId,
-    /// When.
+    /// The time.
     pub at: Timestamp,
 }
 
 impl Record {
-    /// The records it changes together with.
+    /// Returns the group of records that it changes together with.
     pub fn group(&self) -> Group<'_> {
         Group::Channel(match self {
             Self::Request(request) => &request.channel,
@@ -161,7 +163,7 @@ impl Record {
         })
     }
 
-    /// The name of the record.
+    /// Returns the key of the record.
     pub fn key(&self) -> Key {
         match self {
             Self::Request(request) => request.key(),
@@ -197,7 +199,8 @@ impl Record {
     }
 }
 
-/// For each kind of record: a getter that answers `None` for other kinds, and the conversion into a record.
+/// Defines for each kind of record a getter, which returns `None` for other kinds, and the conversion into
+/// a record.
 macro_rules! kind {
     ($($(#[$doc:meta])* $name:ident: $kind:ident($type:ty),)*) => {
         impl Record {
@@ -219,30 +222,30 @@ macro_rules! kind {
 }
 
 kind! {
-    /// The request, if it is one.
+    /// Returns the request, if it is one.
     as_request: Request(PendingRequest),
-    /// The taken code, if it is one.
+    /// Returns the code in use, if it is one.
     as_code: Code(TakenCode),
-    /// The allowlist entry, if it is one.
+    /// Returns the allowlist entry, if it is one.
     as_allow: Allow(AllowEntry),
-    /// The wrong codes, if it is those.
+    /// Returns the wrong codes of an approver, if it holds those.
     as_attempts: Attempts(Attempts),
-    /// The senders turned away, if it is those.
+    /// Returns the senders turned away, if it holds those.
     as_turned_away: TurnedAway(TurnedAway),
-    /// The device's request, if it is one.
+    /// Returns the request of a device, if it is one.
     as_device_request: DeviceRequest(DeviceRequest),
-    /// The device, if it is one.
+    /// Returns the device, if it is one.
     as_device: Device(Device),
-    /// The pairing token, if it is one.
+    /// Returns the pairing token, if it is one.
     as_pairing_token: PairingToken(PairingToken),
-    /// The legacy node's request, if it is one.
+    /// Returns the request of a legacy node, if it is one.
     as_node_request: NodeRequest(NodeRequest),
-    /// The legacy node, if it is one.
+    /// Returns the legacy node, if it is one.
     as_node: Node(Node),
 }
 
 impl PendingRequest {
-    /// The name of the request's record.
+    /// Returns the key of the request's record.
     pub fn key(&self) -> Key {
         Key::Request {
             channel: self.channel.clone(),
@@ -251,7 +254,7 @@ impl PendingRequest {
         }
     }
 
-    /// The record that makes its code unique.
+    /// Returns the record that makes its code unique.
     pub fn taken_code(&self) -> TakenCode {
         TakenCode {
             channel: self.channel.clone(),
@@ -268,7 +271,7 @@ impl PendingRequest {
 mod tests {
     use super::*;
 
-    /// Allowed senders are the records that come by the million: their size is the size of a record.
+    /// A store may hold millions of allowed senders, so the size of a record must stay close to theirs.
     #[test]
     fn a_record_is_no_larger_than_the_kinds_that_channels_have() {
         let largest = [

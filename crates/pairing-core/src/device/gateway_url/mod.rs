@@ -61,7 +61,7 @@ pub enum GatewayUrlError {
          set a name, an IPv4 address of four decimal numbers, or an IPv6 address in brackets"
     )]
     Host,
-    /// `0.0.0.0`, `::`, or a broadcast or multicast address.
+    /// An address in `0.0.0.0/8`, `::`, or a broadcast or multicast address.
     #[error(
         "{found} is no address that a phone can connect to: \
          set the address that this machine has in its network"
