@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
+use channel_kit::{
+    Adapter, BoxFuture, Inbound, Inbox, Incoming, MessageId, Outgoing, SendError, Status, Stop,
+    Target, TextLimit,
+};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{Request, body::Bytes};
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
-use openclaw_gateway::channels::{
-    Adapter, Inbound, Inbox, Incoming, Later, MessageId, Outgoing, SendError, Stop, Target,
-};
-use pairing_core::{AccountId, ChannelId, Entropy as _, Timestamp};
+use pairing_core::{AccountId, ChannelId, Entropy as _, SenderId, Timestamp};
 use pairing_fs::SystemEntropy;
 use serde_json::{Value, json};
 
@@ -96,7 +97,19 @@ impl Adapter for Matrix {
         &self.account
     }
 
-    fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> Later<'static, ()> {
+    fn longest_text(&self) -> TextLimit {
+        TextLimit::utf16(4096)
+    }
+
+    fn direct<'a>(&'a self, sender: &'a SenderId) -> BoxFuture<'a, Result<Target, SendError>> {
+        Box::pin(async { Ok(Target::chat(sender.as_str())) })
+    }
+
+    fn status(&self) -> Status {
+        Status::default()
+    }
+
+    fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let mut since = None;
             loop {
@@ -115,7 +128,7 @@ impl Adapter for Matrix {
         &'a self,
         to: &'a Target,
         what: &'a Outgoing,
-    ) -> Later<'a, Result<MessageId, SendError>> {
+    ) -> BoxFuture<'a, Result<MessageId, SendError>> {
         Box::pin(async {
             let failed = |reason: String| SendError::Unavailable { reason };
             let mut number = [0; 8];

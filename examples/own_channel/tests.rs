@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gateway_channels::Message;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
@@ -13,7 +14,6 @@ use hyper::{Request, Response};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use openclaw_config::Config;
-use openclaw_gateway::channels::Message;
 use openclaw_gateway::{Gateway, Overrides, Settings};
 use pairing_core::{
     AccountId, Approver, ChannelId, ChannelRules, Channels, MemoryStore, PairingBuilder,

@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use openclaw_gateway::channels::{Inbound, Incoming, Pressed};
-use openclaw_gateway::fuzzing::telegram_updates;
+use channel_kit::{Inbound, Incoming, Pressed};
+use channel_telegram::fuzzing::updates as telegram_updates;
 use serde_json::Value;
 
 const ME: i64 = 7;

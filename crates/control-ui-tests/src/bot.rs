@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use openclaw_gateway::channels::{
-    Adapter, Inbox, Later, MessageId, Outgoing, SendError, Stop, Target,
+use channel_kit::{
+    Adapter, BoxFuture, Inbox, MessageId, Outgoing, SendError, Status, Stop, Target, TextLimit,
 };
-use pairing_core::{AccountId, ChannelId};
+use pairing_core::{AccountId, ChannelId, SenderId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -73,7 +73,19 @@ impl Adapter for Played {
         &self.account
     }
 
-    fn run(self: Arc<Self>, _: Inbox, mut stop: Stop) -> Later<'static, ()> {
+    fn longest_text(&self) -> TextLimit {
+        TextLimit::utf16(4096)
+    }
+
+    fn direct<'a>(&'a self, sender: &'a SenderId) -> BoxFuture<'a, Result<Target, SendError>> {
+        Box::pin(async { Ok(Target::chat(sender.as_str())) })
+    }
+
+    fn status(&self) -> Status {
+        Status::default()
+    }
+
+    fn run(self: Arc<Self>, _: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move { stop.wait().await })
     }
 
@@ -81,7 +93,7 @@ impl Adapter for Played {
         &'a self,
         to: &'a Target,
         what: &'a Outgoing,
-    ) -> Later<'a, Result<MessageId, SendError>> {
+    ) -> BoxFuture<'a, Result<MessageId, SendError>> {
         Box::pin(async { self.say(to, what) })
     }
 }

@@ -21,25 +21,11 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use crate::channels::Incoming;
-pub use crate::channels::commands::{Notify, PairCommand};
-use crate::channels::telegram::update;
+pub use crate::chat::{Notify, PairCommand};
 use crate::conn;
 use crate::edge::{Arrival, Origin};
 use crate::peers::{Forwarded, Outcome, Proof, Published};
 use crate::{Gateway, Overrides, Settings};
-
-/// What is made of an update of Telegram's: its id, what is in it, and the pressed button that waits for an
-/// answer.
-pub type TelegramUpdate = (i64, Option<Incoming>, Option<String>);
-
-/// An answer to `getUpdates`, to the bot of that id; `None` where it is no list of updates.
-pub fn telegram_updates(result: &str, me: i64) -> Option<Vec<TelegramUpdate>> {
-    let since = Timestamp::from_millis(0);
-    let updates = update::parse(result, update::Context { me, since }).ok()?;
-    let updates = updates.into_iter();
-    Some(updates.map(|it| (it.id, it.what, it.query)).collect())
-}
 
 /// What is made of the header of a call of another gateway: as it would be written, and whether it is signed by
 /// this key; `None` where it is no such header.

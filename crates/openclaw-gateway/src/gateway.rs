@@ -19,10 +19,8 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use pairing_core::device::Role;
 
-use crate::channels::commands::Commands;
-use crate::channels::{
-    Adapter, Channels, Gate, Message, OwnerCommands, Roster, Stop, configured, news,
-};
+use crate::adapters::configured;
+use crate::chat::Commands;
 use crate::conn::outbox::End;
 use crate::doctor::Doctor;
 use crate::feed;
@@ -40,6 +38,9 @@ use crate::shared::{Shared, without_addresses};
 use crate::sockets::Waiting;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
+use channel_kit::{Adapter, Stop};
+use gateway_channels::Host;
+use gateway_channels::{Channels, Message, OwnerCommands, Roster};
 use pairing_core::Chain;
 
 /// A gateway that has everything it needs: [`run`](Self::run) it.
@@ -48,7 +49,6 @@ pub struct Gateway {
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
     roster: Roster,
-    reloaded: watch::Receiver<()>,
     pair_commands: Option<PairCommands>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -140,14 +140,15 @@ impl GatewayBuilder {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.channels.on_message = Some(Box::new(move |message| Box::pin(handle(message))));
+        self.channels
+            .set_handler(move |message| Box::pin(handle(message)));
         self
     }
 
     /// What owners may say in chats, instead of `/pair`.
     pub fn owner_commands(self, commands: Arc<dyn OwnerCommands>) -> Self {
         // Those that came first stay.
-        let _ = self.channels.commands.set(commands);
+        self.channels.set_commands(commands);
         self
     }
 
@@ -213,10 +214,7 @@ impl GatewayBuilder {
         if !self.roster.is_empty() {
             self.methods.add_send();
         }
-        let reloaded = self.channels.reloaded.subscribe();
-        self.roster.look(&self.settings.config);
-        let adapters = Arc::new(self.roster.adapters());
-        self.channels.adapters.store(adapters);
+        self.roster.prepare(&self.channels, &self.settings.config);
         let certificate = self.tls.as_ref().map(Tls::fingerprint);
         if let Some(peers) = &mut self.peers {
             peers.complete(certificate, self.pairing.now());
@@ -236,9 +234,9 @@ impl GatewayBuilder {
             methods: self.methods,
             metrics: self.metrics,
             entropy: self.entropy,
-            news: broadcast::channel(news::WAITING).0,
+            news: broadcast::channel(feed::WAITING).0,
             requests_read: Notify::new(),
-            channels: self.channels,
+            channels: Arc::new(self.channels),
             port,
             started: Instant::now(),
             store: StoreHealth::new(self.grace),
@@ -249,7 +247,6 @@ impl GatewayBuilder {
             listeners: self.listeners,
             tls: self.tls,
             roster: self.roster,
-            reloaded,
             pair_commands: self.pair_commands,
             shutdown: self.shutdown,
         }
@@ -295,7 +292,6 @@ impl Gateway {
             listeners,
             tls,
             roster,
-            reloaded,
             pair_commands,
             shutdown,
         } = self;
@@ -307,6 +303,7 @@ impl Gateway {
         // Dropped untold where there is no such thread.
         let _ = ready.await;
         let (stop, stopped) = watch::channel(false);
+        let (stop_workers, _) = Stop::new();
         let mut tasks = JoinSet::new();
         for listener in listeners {
             let tls = tls.as_ref().map(Tls::acceptor);
@@ -323,18 +320,17 @@ impl Gateway {
         if let Some(state) = pair_commands {
             let commands = Commands::new(shared.clone(), state.as_ref());
             // Those of the embedder's own stay.
-            let _ = shared.channels.commands.set(commands.handle());
-            tasks.spawn(commands.run(Stop::from(stopped.clone())));
+            shared.channels.set_commands(commands.handle());
+            tasks.spawn(commands.run(stop_workers.subscribe()));
         }
         // They begin once the store is followed: whoever has written while there was no gateway comes in at
         // once, and the owner is to be told.
         let mut chats = JoinSet::new();
-        let (gates, shown) = watch::channel(Vec::new());
-        chats.spawn(settle(shared.clone(), shown, Stop::from(stopped.clone())));
-        chats.spawn(roster.run(shared.clone(), gates, reloaded, Stop::from(stopped.clone())));
+        let host: Arc<dyn Host> = shared.clone();
+        chats.spawn(roster.run(host, shared.channels.clone(), stop_workers.subscribe()));
         let mut announcing = JoinSet::new();
         let following = shared.peers.as_ref().map(|_| {
-            announcing.spawn(peers::announce(shared.clone(), Stop::from(stopped.clone())));
+            announcing.spawn(peers::announce(shared.clone(), stop_workers.subscribe()));
             Following::start("peers", &shared, |shared, stop| peers::follow(shared, stop))
         });
 
@@ -343,6 +339,7 @@ impl Gateway {
         tracing::info!("shutting down");
         // Listeners close with their tasks; connections that are only just coming in are let go.
         stop.send_replace(true);
+        stop_workers.stop();
         // Each of them sees to it that it ends in time.
         let channels_end = async { while chats.join_next().await.is_some() {} };
         let withdrawn = async { while announcing.join_next().await.is_some() {} };
@@ -350,21 +347,6 @@ impl Gateway {
         tasks.shutdown().await;
         drop((feed, following));
         write_down(&shared).await;
-    }
-}
-
-/// Hands over what strangers said who have been approved since.
-async fn settle(shared: Arc<Shared>, gates: watch::Receiver<Vec<Arc<Gate>>>, mut stop: Stop) {
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.wait() => return,
-            () = shared.channels.decided.notified() => {}
-        }
-        let gates = gates.borrow().clone();
-        for gate in gates {
-            gate.settle().await;
-        }
     }
 }
 
@@ -500,7 +482,7 @@ impl Handle {
                 }
             }
         }
-        shared.channels.reloaded.send_replace(());
+        shared.channels.note_reload();
         tracing::info!("the configuration has been read anew");
     }
 

@@ -1,8 +1,9 @@
 //! OpenClaw's gateway, as far as pairing needs it: a WebSocket server to run or to embed.
 
+mod adapters;
 mod bind;
 mod breaker;
-pub mod channels;
+mod chat;
 mod conn;
 pub mod doctor;
 mod edge;
@@ -13,6 +14,7 @@ mod fresh;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod host;
 mod http;
 mod instance;
 mod invokes;
@@ -32,6 +34,7 @@ mod sessions;
 mod settings;
 mod shared;
 mod sockets;
+mod state_file;
 pub mod store;
 mod store_health;
 mod tls;
@@ -56,6 +59,7 @@ pub use secret::{SecretError, SecretFailure, Shared, SharedSecret};
 pub use serve::{Announcement, ServeError, ServeOptions, Var, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles};
 pub use sockets::{Full, Permit, Waiting};
+pub use state_file::StateFile;
 pub use tls::{Tls, TlsError};
 
 /// The version that the gateway and its peers report.

@@ -12,7 +12,6 @@ use pairing_core::{Clock as _, EntropyError, GatewayUrlError, Pairing, PairingBu
 use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 
-use crate::channels::{owners_path, with_first_owner};
 use crate::peers::Peers;
 use crate::reach::peer_url;
 use crate::store::{self, OpenError, Opened, Use};
@@ -22,6 +21,7 @@ use crate::{
     Metrics, Overrides, Reload, Settings, SettingsError, Timed, Tls, TlsError, TlsFiles,
     TokenPlace, addresses, prepare,
 };
+use gateway_channels::{owners_path, with_first_owner};
 use pairing_core::Chain;
 
 /// The environment's variables.

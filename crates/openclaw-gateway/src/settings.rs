@@ -1,6 +1,7 @@
 //! What a gateway goes by, out of the configuration and the command line.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use openclaw_config::{Bind, Config, Fault, Secret};
 use pairing_core::Cidrs;
@@ -24,7 +25,7 @@ pub struct Settings {
     /// Whether the browser's page is served. By default, over TLS or to this machine only.
     pub control_ui: Option<bool>,
     /// The rest: channels and their policies, the plugin that issues setup codes, owners.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// Where it listens.
     pub bind: Bind,
     /// The port it listens on; 0 for any.
@@ -116,7 +117,7 @@ impl Settings {
                 .unwrap_or_else(|| gateway.bind.clone()),
             port: overrides.port.unwrap_or(gateway.port),
             tls: tls(config, overrides.home.as_deref())?,
-            config: config.clone(),
+            config: Arc::new(config.clone()),
         })
     }
 }

@@ -1,5 +1,6 @@
 //! What all connections share.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
@@ -11,8 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::{Notify, broadcast};
 
 use crate::VERSION;
-use crate::channels::Channels;
-use crate::channels::news::News;
+use crate::feed::News;
 use crate::invokes::Invokes;
 use crate::lockout::Lockouts;
 use crate::methods::Methods;
@@ -22,6 +22,7 @@ use crate::sessions::{Session, Sessions};
 use crate::settings::Settings;
 use crate::sockets::Waiting;
 use crate::store_health::StoreHealth;
+use gateway_channels::Channels;
 
 /// The state of a gateway that runs.
 pub(crate) struct Shared {
@@ -38,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) news: broadcast::Sender<News>,
     /// Signalled by the feed after it has read requests again. One task may wait for it.
     pub(crate) requests_read: Notify,
-    pub(crate) channels: Channels,
+    pub(crate) channels: Arc<Channels>,
     /// Other gateways on the same state, where there may be any.
     pub(crate) peers: Option<Peers>,
     /// The port that it listens on.

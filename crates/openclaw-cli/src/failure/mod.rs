@@ -6,10 +6,10 @@ pub(crate) use gateway::advice_of;
 
 use std::io;
 
+use gateway_channels::FirstOwnerError;
 use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
 use openclaw_config::LoadError;
-use openclaw_gateway::channels::FirstOwnerError;
 use openclaw_gateway::store::OpenError;
 use openclaw_gateway::{ServeError, TokenFileError};
 use pairing_core::device::{GatewayUrlError, Role, SetupCodeError};

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use openclaw_config::Config;
-use openclaw_gateway::channels;
 use pairing_core::store::PendingRequest;
 use pairing_core::{
     AccountId, ChannelId, ChannelRules, Channels, DecisionError, PairingCode, escape,
@@ -25,12 +24,12 @@ struct FirstOwner<'c> {
 impl FirstOwner<'_> {
     fn make(&self, request: &PendingRequest) -> Result<(), Failure> {
         let (known, channel) = (Channels::builtin(), &request.channel);
-        channels::make_owner(self.state, self.config, &known, channel, &request.sender)?;
+        gateway_channels::make_owner(self.state, self.config, &known, channel, &request.sender)?;
         Ok(())
     }
 
     fn path(&self) -> PathBuf {
-        channels::owners_path(self.state)
+        gateway_channels::owners_path(self.state)
     }
 }
 
@@ -87,7 +86,7 @@ impl Call {
             state: state.ok_or(Failure::OwnerElsewhere)?,
             config: &self.config,
         };
-        channels::may_make_owner(owner.state, owner.config, &Channels::builtin())?;
+        gateway_channels::may_make_owner(owner.state, owner.config, &Channels::builtin())?;
         Ok(owner)
     }
 

@@ -6,6 +6,8 @@
 mod cluster;
 mod configuration;
 
+use std::sync::Arc;
+
 use openclaw_config::{Config, Store};
 use pairing_core::Pairing;
 use pairing_fs::StateDir;
@@ -23,7 +25,7 @@ pub(crate) struct Doctor {
     state: StateDir,
     var: Var,
     /// The configuration that the store was opened by.
-    opened_by: Config,
+    opened_by: Arc<Config>,
 }
 
 impl Doctor {

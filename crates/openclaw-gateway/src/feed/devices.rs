@@ -6,8 +6,7 @@ use gateway_protocol::device::PendingDevice;
 use gateway_protocol::event::{self, Decision, DeviceResolved};
 use pairing_core::device::{DeviceRequest, RequestId};
 
-use super::{Feed, label, outcome, without};
-use crate::channels::news::News;
+use super::{Feed, News, label, outcome, without};
 
 impl Feed<'_> {
     pub(super) fn devices(&mut self, now: BTreeMap<RequestId, DeviceRequest>, tell: bool) {

@@ -1,6 +1,7 @@
 //! Changes of the store, whoever made them: told to those entitled, and sessions ended by them.
 
 mod devices;
+mod news;
 mod nodes;
 pub(crate) mod outcome;
 mod senders;
@@ -13,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gateway_protocol::event::Decision;
+pub(crate) use news::{News, WAITING};
 use pairing_core::device::{DeviceRequest, NodeRequest, RequestId};
 use pairing_core::store::{Changed, Group, PendingRequest, Position};
 use pairing_core::{
@@ -21,7 +23,6 @@ use pairing_core::{
 use tokio::sync::oneshot;
 use unsaid::Unsaid;
 
-use crate::channels::news::News;
 use crate::frames::event as frame;
 use crate::sessions::Session;
 use crate::shared::Shared;
@@ -214,7 +215,7 @@ impl Feed<'_> {
             match channel.pending() {
                 Ok(pending) => {
                     self.senders(&id, pending.requests, tell);
-                    self.shared.channels.decided.notify_one();
+                    self.shared.channels.note_decisions();
                 }
                 Err(error) => self.later(&error.0, |stale| {
                     stale.channels.insert(id.clone());

@@ -7,8 +7,7 @@ use gateway_protocol::event::{self, Decision, DmResolved};
 use pairing_core::ChannelId;
 use pairing_core::store::PendingRequest;
 
-use super::{Feed, Place, label, outcome};
-use crate::channels::news::News;
+use super::{Feed, News, Place, label, outcome};
 use crate::sessions::Session;
 
 impl Feed<'_> {

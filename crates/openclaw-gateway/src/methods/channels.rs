@@ -13,7 +13,7 @@ pub(super) fn status(call: &Call) -> Reply {
     let settings = call.shared.settings.load();
     let config = &settings.config;
     let (known, channels) = (call.pairing().channels(), &call.shared.channels);
-    let adapters = channels.adapters.load();
+    let adapters = channels.adapters();
     let mut all: BTreeMap<&ChannelId, BTreeSet<AccountId>> = BTreeMap::new();
     let all_known = known.iter().map(ChannelRules::id);
     for channel in all_known.chain(config.channels()) {

@@ -13,7 +13,7 @@ use pairing_core::{Account, AccountId, AllowlistError, Channel, ChannelError};
 use tokio::time::timeout;
 
 use super::{Call, Reply, of_decision, of_list, shown, store_failed};
-use crate::channels::{Outgoing, Target};
+use channel_kit::Outgoing;
 use pairing_core::Chain;
 
 pub(super) fn list(call: &Call) -> Reply {
@@ -101,12 +101,12 @@ async fn tell(call: &Call, decided: &DmDecided) -> Result<(), String> {
     let Some(adapter) = shared.channels.adapter(config, &decided.channel, account) else {
         return Err("the gateway does not run this account".to_owned());
     };
-    let chat = Target {
-        chat: decided.id.as_str().to_owned(),
-        thread: None,
-    };
     let what = Outgoing::text("OpenClaw: access approved. Send a message to start.");
-    match timeout(PATIENCE, adapter.send(&chat, &what)).await {
+    let telling = async {
+        let chat = adapter.direct(&decided.id).await?;
+        adapter.send(&chat, &what).await
+    };
+    match timeout(PATIENCE, telling).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(Chain(&error).to_string()),
         Err(_) => Err("the chat system takes too long".to_owned()),

@@ -10,9 +10,8 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Call, Reply};
-use crate::channels::{
-    Adapter, Begun, MAX_ID, MAX_TEXT, MessageId, Outgoing, SendError, Target, digest, is_target,
-};
+use channel_kit::{Adapter, MessageId, Outgoing, SendError, Target};
+use gateway_channels::{Attempt, MAX_ID, MAX_TEXT, digest, is_target};
 
 /// How long a caller waits; the message may still be on its way then.
 const WAIT: Duration = Duration::from_secs(30);
@@ -61,18 +60,18 @@ async fn sent(
     let account = adapter.account().as_str();
     let what = digest(adapter.channel().as_str(), account, to, &text);
     let now = shared.pairing.now();
-    let mut outcome = match shared.channels.sends.begin(key.clone(), what, now) {
-        Begun::Other => {
+    let mut outcome = match shared.channels.sends().begin(key.clone(), what, now) {
+        Attempt::KeyReused => {
             return Err(refused("idempotencyKey", "was used for another message"));
         }
-        Begun::Known(outcome) => outcome,
-        Begun::New(tell, outcome) => {
+        Attempt::Repeated(outcome) => outcome,
+        Attempt::New(tell, outcome) => {
             let to = to.clone();
             // Goes on when the caller has gone: whoever asks again is to hear what became of it.
             tokio::spawn(async move {
                 let sent = adapter.send(&to, &Outgoing::text(text)).await;
                 if sent.is_err() {
-                    shared.channels.sends.forget(&key);
+                    shared.channels.sends().forget(&key);
                 }
                 tell.send_replace(Some(sent.map_err(Arc::new)));
             });
@@ -117,7 +116,7 @@ fn of_send(error: &SendError) -> ErrorShape {
     match error {
         SendError::Chat { .. } => failed("CHAT", message),
         SendError::Unable => failed("UNABLE", message),
-        SendError::Unavailable { .. } => {
+        _ => {
             ErrorShape::unavailable(message).with_details(json!({ "code": "CHANNEL_UNAVAILABLE" }))
         }
     }

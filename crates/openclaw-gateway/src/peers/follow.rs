@@ -11,9 +11,9 @@ use tokio::time::{sleep, timeout};
 
 use super::published::{At, Connected, Published};
 use super::{DirectoryError, Peers, View};
-use crate::channels::Stop;
 use crate::sessions::Session;
 use crate::shared::Shared;
+use channel_kit::Stop;
 use pairing_core::Chain;
 
 /// What is published is published again after so long.

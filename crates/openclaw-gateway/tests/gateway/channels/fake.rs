@@ -4,11 +4,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use openclaw_gateway::channels::{
-    Abilities, Adapter, Inbound, Inbox, Incoming, Later, MessageId, Outgoing, SendError, Stop,
-    Target,
+use channel_kit::{
+    Abilities, Adapter, BoxFuture, Inbound, Inbox, Incoming, MessageId, Outgoing, SendError,
+    Status, Stop, Target, TextLimit,
 };
-use pairing_core::{AccountId, ChannelId, Timestamp};
+use pairing_core::{AccountId, ChannelId, SenderId, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::timeout;
 
@@ -108,7 +108,19 @@ impl Adapter for Fake {
         Abilities::default()
     }
 
-    fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> Later<'static, ()> {
+    fn longest_text(&self) -> TextLimit {
+        TextLimit::utf16(4096)
+    }
+
+    fn direct<'a>(&'a self, sender: &'a SenderId) -> BoxFuture<'a, Result<Target, SendError>> {
+        Box::pin(async { Ok(Target::chat(sender.as_str())) })
+    }
+
+    fn status(&self) -> Status {
+        Status::default()
+    }
+
+    fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             self.runs.fetch_add(1, Ordering::SeqCst);
             if self.gives_up {
@@ -124,7 +136,7 @@ impl Adapter for Fake {
         &'a self,
         to: &'a Target,
         what: &'a Outgoing,
-    ) -> Later<'a, Result<MessageId, SendError>> {
+    ) -> BoxFuture<'a, Result<MessageId, SendError>> {
         Box::pin(async move {
             let held = self.held.lock().unwrap().clone();
             if let Some(held) = held {
@@ -137,7 +149,11 @@ impl Adapter for Fake {
         })
     }
 
-    fn delete<'a>(&'a self, _: &'a Target, _: &'a MessageId) -> Later<'a, Result<(), SendError>> {
+    fn delete<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a MessageId,
+    ) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async { Err(SendError::Unable) })
     }
 
@@ -146,7 +162,7 @@ impl Adapter for Fake {
         _: &'a Target,
         _: &'a MessageId,
         _: &'a str,
-    ) -> Later<'a, Result<(), SendError>> {
+    ) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async { Err(SendError::Unable) })
     }
 }

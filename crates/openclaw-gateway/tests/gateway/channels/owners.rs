@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use openclaw_gateway::channels::{
-    Incoming, Later, MessageId, OwnerCommands, OwnerSpoke, Pressed, Target,
-};
+use channel_kit::{BoxFuture, Incoming, MessageId, Pressed, Target};
+use gateway_channels::{OwnerCommands, OwnerSpoke};
 
 use super::fake::{Fake, direct, in_chat, in_group};
 use super::{adding, all_of, heard, with};
@@ -15,7 +14,7 @@ use crate::support::start_with;
 struct Noting(Mutex<Vec<String>>);
 
 impl OwnerCommands for Noting {
-    fn message<'a>(&'a self, owner: &'a OwnerSpoke, text: &'a str) -> Later<'a, bool> {
+    fn message<'a>(&'a self, owner: &'a OwnerSpoke, text: &'a str) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let is_command = text.starts_with('/');
             if is_command {
@@ -23,10 +22,7 @@ impl OwnerCommands for Noting {
                 self.0.lock().unwrap().push(note);
                 owner
                     .adapter
-                    .send(
-                        &owner.chat,
-                        &openclaw_gateway::channels::Outgoing::text("done"),
-                    )
+                    .send(&owner.chat, &channel_kit::Outgoing::text("done"))
                     .await
                     .unwrap();
             }
@@ -34,7 +30,7 @@ impl OwnerCommands for Noting {
         })
     }
 
-    fn pressed<'a>(&'a self, owner: &'a OwnerSpoke, pressed: &'a Pressed) -> Later<'a, ()> {
+    fn pressed<'a>(&'a self, owner: &'a OwnerSpoke, pressed: &'a Pressed) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let note = format!("{} pressed {}", owner.sender, pressed.data);
             self.0.lock().unwrap().push(note);

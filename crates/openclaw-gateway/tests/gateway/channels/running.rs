@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use openclaw_gateway::channels::{By, Message};
+use gateway_channels::{By, Message};
 use tokio::sync::{Notify, mpsc};
 
 use super::fake::{Fake, direct, in_chat, in_group};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use openclaw_gateway::channels::SendError;
+use channel_kit::SendError;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 

@@ -1,6 +1,6 @@
 //! What a stranger gets: a reply, once; and what nobody gets a reply for.
 
-use openclaw_gateway::channels::{Inbound, SendError};
+use channel_kit::{Inbound, SendError};
 
 use super::fake::{Fake, direct, in_chat, in_group};
 use super::{all_of, behind, telegram};

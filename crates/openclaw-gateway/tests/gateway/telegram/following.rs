@@ -7,10 +7,10 @@ use gateway_client::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::logs::Logs;
 use super::server::{BOT_SECRET, BOT_TOKEN, BotApi};
 use super::whole::{Running, start};
 use crate::support::TOKEN;
+use test_support::Logs;
 
 /// Writes the configuration, as editors do: the file is another one each time.
 fn configure(dir: &TempDir, telegram: &Value) {

@@ -9,19 +9,15 @@ mod tls;
 mod trouble;
 mod whole;
 
-#[path = "../../../src/channels/telegram/logs.rs"]
-mod logs;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use openclaw_gateway::channels::telegram::{ApiRoot, BotToken, Pace, Telegram};
-use openclaw_gateway::channels::{Adapter, Inbound, Inbox, Incoming, Stop, Target};
-use pairing_core::{AccountId, ManualClock, Timestamp};
-use pairing_fs::StateDir;
+use channel_kit::{Adapter, Inbound, Inbox, Incoming, Received, Stop, StopSender, Target};
+use channel_telegram::{ApiRoot, BotToken, Pace, Surroundings, Telegram};
+use openclaw_gateway::StateFile;
+use pairing_core::{AccountId, ChannelId, Channels, ManualClock, SenderId, Timestamp};
 use tempfile::TempDir;
-use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -38,8 +34,8 @@ pub(crate) struct Rig {
 /// A bot that runs.
 pub(crate) struct Bot {
     pub(crate) adapter: Arc<Telegram>,
-    inbox: mpsc::Receiver<Incoming>,
-    stop: watch::Sender<bool>,
+    inbox: Received,
+    stop: StopSender,
     task: JoinHandle<()>,
 }
 
@@ -51,11 +47,14 @@ pub(crate) fn pace() -> Pace {
     pace
 }
 
+pub(crate) fn owner(id: i64) -> SenderId {
+    let channels = Channels::builtin();
+    let telegram = channels.get(&ChannelId::parse("telegram").unwrap());
+    telegram.unwrap().sender(&id.to_string()).unwrap()
+}
+
 pub(crate) fn chat(id: i64) -> Target {
-    Target {
-        chat: id.to_string(),
-        thread: None,
-    }
+    Target::chat(id.to_string())
 }
 
 impl Rig {
@@ -79,13 +78,15 @@ impl Rig {
             AccountId::parse("default").unwrap(),
             BotToken::parse(token).unwrap(),
             ApiRoot::parse(root).unwrap(),
-            &StateDir::at(self.state.path()),
-            Arc::new(clock),
+            Surroundings::new(
+                Arc::new(StateFile::at(self.offsets())),
+                Arc::new(clock),
+                Arc::new(Counting::default()),
+            ),
         )
         .unwrap()
         .pace(self.pace.clone())
-        .entropy(Arc::new(Counting::default()))
-        .commands([("pair", "Pair a device")], [chat(1), chat(2)])
+        .commands([("pair", "Pair a device")], [owner(1), owner(2)])
     }
 
     pub(crate) fn run(&self) -> Bot {
@@ -131,11 +132,11 @@ impl Bot {
 
     /// Nothing waits to be looked at.
     pub(crate) fn is_quiet(&mut self) -> bool {
-        self.inbox.try_recv().is_err()
+        self.inbox.try_recv().is_none()
     }
 
     pub(crate) async fn stop(self) {
-        let _ = self.stop.send(true);
+        self.stop.stop();
         self.ended().await;
     }
 

@@ -4,13 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use openclaw_gateway::channels::Incoming;
+use channel_kit::Incoming;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::logs::Logs;
 use super::server::{Answer, BOT_ID, BOT_TOKEN};
 use super::{Bot, Rig};
+use test_support::Logs;
 
 #[tokio::test]
 async fn a_message_comes_in() {
@@ -125,7 +125,7 @@ async fn what_waits_for_a_place_when_it_stops_is_there_after_it() {
     rig.api.called("getUpdates").await;
     assert_eq!(bot.text().await, "one");
     let (mut heard, mut inbox) = (vec!["one".to_owned()], {
-        let _ = bot.stop.send(true);
+        bot.stop.stop();
         bot.inbox
     });
     while let Some(Incoming::Message(inbound)) = inbox.recv().await {
@@ -144,12 +144,12 @@ async fn what_waits_for_a_place_when_it_stops_is_there_after_it() {
 #[tokio::test]
 async fn it_ends_when_nobody_listens() {
     let rig = Rig::new().await;
-    let (inbox, receiver) = openclaw_gateway::channels::Inbox::new(1);
-    let (_stop, stopped) = openclaw_gateway::channels::Stop::new();
+    let (inbox, receiver) = channel_kit::Inbox::new(1);
+    let (_stop, stopped) = channel_kit::Stop::new();
     drop(receiver);
     rig.api.says(555, "hello");
     let adapter = std::sync::Arc::new(rig.adapter());
-    let run = openclaw_gateway::channels::Adapter::run(adapter, inbox, stopped);
+    let run = channel_kit::Adapter::run(adapter, inbox, stopped);
     tokio::time::timeout(crate::support::NEVER, run)
         .await
         .unwrap();
@@ -191,7 +191,7 @@ async fn a_server_that_repeats_itself_is_paced() {
 
 #[test]
 fn the_usual_pace() {
-    let pace = openclaw_gateway::channels::telegram::Pace::default();
+    let pace = channel_telegram::Pace::default();
     assert_eq!(pace.poll, Duration::from_secs(30));
     assert!(pace.gap >= Duration::from_millis(200));
 }

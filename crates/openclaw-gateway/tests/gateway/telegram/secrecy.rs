@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openclaw_gateway::channels::{Adapter, MessageId, Outgoing};
+use channel_kit::{Adapter, MessageId, Outgoing};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::logs::Logs;
 use super::server::{Answer, BOT_SECRET, BOT_TOKEN};
 use super::{Bot, Rig, chat};
+use test_support::Logs;
 
 /// Calls everything there is, and gives what can be seen of the failures.
 async fn everything(adapter: &Arc<impl Adapter>) -> String {

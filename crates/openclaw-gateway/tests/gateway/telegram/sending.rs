@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use openclaw_gateway::channels::{Adapter, Button, MessageId, Outgoing, SendError, Target};
+use channel_kit::{Adapter, Button, MessageId, Outgoing, SendError, Target};
 use serde_json::json;
 
 use super::server::Answer;

@@ -4,7 +4,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use openclaw_gateway::channels::{Adapter, Outgoing, SendError};
+use channel_kit::{Adapter, Outgoing, SendError};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Bot;
 use super::Rig;
-use super::logs::Logs;
 use super::server::{Answer, BOT_TOKEN};
+use test_support::Logs;
 
 #[tokio::test]
 async fn a_wrong_token_is_said_once_and_is_the_end() {

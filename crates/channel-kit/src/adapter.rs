@@ -1,0 +1,105 @@
+//! The adapter itself: what it has to do, what it may be able to do, and how sending fails.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use pairing_core::{AccountId, ChannelId, SenderId};
+
+use crate::{Inbox, MessageId, Outgoing, Status, Stop, Target, TextLimit};
+
+/// A boxed future, as an object-safe trait returns it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// One account of one chat system. It carries messages, and decides nothing.
+///
+/// What must hold:
+/// - [`run`](Self::run) returns soon after `stop` says so. Otherwise it returns only for a lasting reason, such as a
+///   token that is not accepted; failures that pass are retried.
+/// - A message is delivered at most once, also across restarts, and everything said about it is true: the sender
+///   is the one for which the chat system vouches.
+/// - No error, log line or `Debug` output holds a secret.
+pub trait Adapter: Send + Sync + fmt::Debug + 'static {
+    /// The chat system.
+    fn channel(&self) -> &ChannelId;
+
+    /// The account.
+    fn account(&self) -> &AccountId;
+
+    /// What the adapter can do besides sending text; by default, nothing.
+    fn can(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    /// The longest text that the chat system takes as one message. [`send`](Self::send) splits longer texts; a caller
+    /// that wants one message, such as a notice with buttons, stays within it.
+    fn longest_text(&self) -> TextLimit;
+
+    /// The direct chat with a sender. On some chat systems this opens the chat, and costs a call.
+    fn direct<'a>(&'a self, sender: &'a SenderId) -> BoxFuture<'a, Result<Target, SendError>>;
+
+    /// The state of the connection to the chat system.
+    fn status(&self) -> Status;
+
+    /// Receives messages until told to stop.
+    fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> BoxFuture<'static, ()>;
+
+    /// Sends a message; returns its id.
+    fn send<'a>(
+        &'a self,
+        to: &'a Target,
+        what: &'a Outgoing,
+    ) -> BoxFuture<'a, Result<MessageId, SendError>>;
+
+    /// Deletes a message that was sent, if the adapter [`can`](Self::can).
+    fn delete<'a>(
+        &'a self,
+        _from: &'a Target,
+        _message: &'a MessageId,
+    ) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
+
+    /// Replaces the text of a message that was sent, and removes its buttons, if the adapter has buttons.
+    fn replace<'a>(
+        &'a self,
+        _at: &'a Target,
+        _message: &'a MessageId,
+        _text: &'a str,
+    ) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
+}
+
+/// What an adapter can do besides sending text.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// Send pictures.
+    pub pictures: bool,
+    /// Put buttons under a message.
+    pub buttons: bool,
+    /// Delete a message that it sent.
+    pub deletion: bool,
+}
+
+/// A message was not sent, or not changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The chat does not take messages: the person has blocked the bot, or never spoken to it.
+    #[error("the chat cannot be written to: {reason}")]
+    Chat {
+        /// The chat system's reason, escaped.
+        reason: String,
+    },
+    /// The adapter cannot do that at all.
+    #[error("the channel cannot do that")]
+    Unable,
+    /// The chat system failed or was not reached; a later attempt may succeed.
+    #[error("the chat system cannot be reached: {reason}")]
+    Unavailable {
+        /// The reason, without secrets.
+        reason: String,
+    },
+}

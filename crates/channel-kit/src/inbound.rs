@@ -1,0 +1,70 @@
+//! Messages and button presses that an adapter receives.
+
+use std::fmt;
+
+use pairing_core::Timestamp;
+
+use crate::{MessageId, Target};
+
+/// Something that an adapter received.
+#[derive(Debug, Clone)]
+pub enum Incoming {
+    /// A message.
+    Message(Inbound),
+    /// A button was pressed.
+    Pressed(Pressed),
+}
+
+/// A message that was received, before anything has checked whether its sender is allowed.
+#[derive(Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that do not depend on each other"
+)]
+pub struct Inbound {
+    /// The id of the message within its chat.
+    pub id: String,
+    /// The sender, by the id for which the chat system vouches.
+    pub sender: String,
+    /// The chat that an answer goes to.
+    pub chat: Target,
+    /// Whether it was said in a direct chat, not in a group.
+    pub is_direct: bool,
+    /// The text.
+    pub text: String,
+    /// The time at which it was sent.
+    pub at: Timestamp,
+    /// Whether this account sent it itself.
+    pub from_me: bool,
+    /// Whether another bot sent it.
+    pub from_bot: bool,
+    /// Whether it dates from before the adapter started: history, or a backlog that is replayed.
+    pub historical: bool,
+    /// Whether the chat system vouches for the sender. An adapter checks signatures before it sets this.
+    pub authenticated: bool,
+    /// Names and the like, by which the owner may recognise the sender.
+    pub meta: Vec<(String, String)>,
+}
+
+/// A button that was pressed.
+#[derive(Debug, Clone)]
+pub struct Pressed {
+    /// The person who pressed it, by the id for which the chat system vouches.
+    pub sender: String,
+    /// The message above the button.
+    pub message: MessageId,
+    /// The chat of that message.
+    pub chat: Target,
+    /// The data of the button.
+    pub data: String,
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound")
+            .field("id", &self.id)
+            .field("sender", &self.sender)
+            .field("is_direct", &self.is_direct)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,27 @@
+#![doc = include_str!("../README.md")]
+
+mod adapter;
+mod backoff;
+#[cfg(feature = "http")]
+pub mod http;
+mod inbound;
+mod inbox;
+#[cfg(feature = "http")]
+mod multipart;
+mod outgoing;
+mod saved;
+mod status;
+mod stop;
+mod text;
+
+pub use adapter::{Abilities, Adapter, BoxFuture, SendError};
+pub use backoff::Backoff;
+pub use inbound::{Inbound, Incoming, Pressed};
+pub use inbox::{Inbox, Received, Slot};
+#[cfg(feature = "http")]
+pub use multipart::Form;
+pub use outgoing::{Button, MessageId, Outgoing, Target};
+pub use saved::{InMemory, SaveError, SavedText};
+pub use status::{Connection, Status, StatusCell};
+pub use stop::{Stop, StopSender};
+pub use text::TextLimit;

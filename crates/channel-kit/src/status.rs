@@ -1,0 +1,108 @@
+//! The state of an adapter's connection.
+
+use std::sync::{Mutex, PoisonError};
+
+use pairing_core::Timestamp;
+
+/// The connection of an adapter to its chat system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// Whether messages are received.
+    pub connection: Connection,
+    /// The time since which that is so; `None` before the adapter first ran.
+    pub since: Option<Timestamp>,
+    /// The time at which a message was last received.
+    pub last_received: Option<Timestamp>,
+    /// The last error, escaped and without secrets. It stays when the connection has recovered.
+    pub last_error: Option<String>,
+}
+
+/// Whether an adapter receives messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Connection {
+    /// It does not run.
+    #[default]
+    Stopped,
+    /// It has not received anything yet since it was started, and has met no error.
+    Connecting,
+    /// It receives messages.
+    Connected,
+    /// It does not receive messages, and retries.
+    Failing,
+}
+
+/// The [`Status`] that an adapter keeps of itself.
+#[derive(Debug, Default)]
+pub struct StatusCell(Mutex<Status>);
+
+impl Default for Status {
+    fn default() -> Self {
+        Self {
+            connection: Connection::Stopped,
+            since: None,
+            last_received: None,
+            last_error: None,
+        }
+    }
+}
+
+impl StatusCell {
+    /// The status now.
+    pub fn get(&self) -> Status {
+        self.status().clone()
+    }
+
+    /// Notes the state of the connection. A state that lasts keeps the time at which it began.
+    pub fn set(&self, connection: Connection, now: Timestamp) {
+        let mut status = self.status();
+        if status.connection != connection {
+            status.connection = connection;
+            status.since = Some(now);
+        }
+    }
+
+    /// Notes that the connection fails.
+    pub fn failed(&self, error: impl Into<String>, now: Timestamp) {
+        self.set(Connection::Failing, now);
+        self.status().last_error = Some(error.into());
+    }
+
+    /// Notes that a message was received.
+    pub fn received(&self, now: Timestamp) {
+        self.status().last_received = Some(now);
+    }
+
+    fn status(&self) -> std::sync::MutexGuard<'_, Status> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_keeps_its_beginning_and_an_error_outlasts_it() {
+        let at = Timestamp::from_millis;
+        let cell = StatusCell::default();
+        assert_eq!(cell.get(), Status::default());
+        cell.set(Connection::Connected, at(1));
+        cell.set(Connection::Connected, at(2));
+        cell.received(at(3));
+        assert_eq!(cell.get().since, Some(at(1)));
+        cell.failed("no network", at(4));
+        cell.failed("no route", at(5));
+        let status = cell.get();
+        assert_eq!(
+            (status.connection, status.since),
+            (Connection::Failing, Some(at(4)))
+        );
+        cell.set(Connection::Connected, at(6));
+        let status = cell.get();
+        assert_eq!(status.since, Some(at(6)));
+        assert_eq!(status.last_received, Some(at(3)));
+        assert_eq!(status.last_error.as_deref(), Some("no route"));
+    }
+}

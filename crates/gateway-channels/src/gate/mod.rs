@@ -1,0 +1,343 @@
+//! The gate: what becomes of everything that an adapter takes in.
+//!
+//! It stands between every adapter and the rest of the program. Whoever may not talk to the bot costs a
+//! lookup, and at most a request and one reply; nothing else of theirs is looked at or kept, but where the
+//! owner wants a stranger's first message handed over later.
+
+mod held;
+mod pauses;
+mod rules;
+mod settle;
+mod untold;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use channel_kit::{Adapter, Inbound, Incoming, Outgoing, Pressed, SendError, Target};
+use pairing_core::{
+    Account, Admission, AdmitError, ApprovedSender, Basis, Chain, Channel, ChannelError, DmPolicy,
+    GroupSender, PairingCode, RequestError, Requested, Sender, SenderId,
+};
+
+use crate::sift::{Letter, is_target};
+use crate::{By, Channels, Host, Message, OwnerCommands, OwnerSpoke};
+use held::Held;
+use pauses::Pauses;
+use rules::{Present, Rules};
+use untold::Untold;
+
+/// The gate before one account.
+pub(crate) struct Gate {
+    host: Arc<dyn Host>,
+    channels: Arc<Channels>,
+    adapter: Arc<dyn Adapter>,
+    channel: Channel,
+    account: Account,
+    rules: Present,
+    pauses: Pauses,
+    held: Held,
+    untold: Untold,
+    /// Whether the last attempt to read the store succeeded.
+    store_is_well: AtomicBool,
+}
+
+/// What was decided about a message.
+enum Verdict {
+    Direct(ApprovedSender),
+    Group(GroupSender),
+    /// A stranger's request was made, with this code.
+    Asked(PairingCode),
+    /// It was made before, and its sender could not be told.
+    Untold(PairingCode),
+    /// Nothing is done, and why.
+    Nothing(&'static str),
+    /// The store failed, which admits nobody.
+    Failed(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Gate {
+    /// The gate before an adapter. An error where nobody knows the rules of its channel.
+    pub(crate) fn new(
+        host: Arc<dyn Host>,
+        channels: Arc<Channels>,
+        adapter: Arc<dyn Adapter>,
+    ) -> Result<Self, ChannelError> {
+        let channel = host.pairing().channel(adapter.channel().as_str())?;
+        let account = channel.account(adapter.account().as_str())?;
+        Ok(Self {
+            host,
+            channels,
+            adapter,
+            channel,
+            account,
+            rules: Present::default(),
+            pauses: Pauses::default(),
+            held: Held::default(),
+            untold: Untold::default(),
+            store_is_well: AtomicBool::new(true),
+        })
+    }
+
+    /// Whether the account is enabled in the current configuration.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.rules().is_enabled
+    }
+
+    pub(crate) fn host(&self) -> &dyn Host {
+        &*self.host
+    }
+
+    pub(crate) fn channels(&self) -> &Channels {
+        &self.channels
+    }
+
+    /// Does what is to be done about something that came in.
+    pub(crate) async fn take(&self, incoming: Incoming) {
+        let outcome = match incoming {
+            Incoming::Message(message) => self.message(message).await,
+            Incoming::Pressed(pressed) => self.pressed(&pressed).await,
+        };
+        self.count(outcome);
+    }
+
+    /// What became of it, in a word.
+    async fn message(&self, inbound: Inbound) -> &'static str {
+        let rules = self.rules();
+        if !rules.is_enabled {
+            return "disabled";
+        }
+        let letter = match Letter::new(self.channel.rules(), inbound) {
+            Ok(letter) => letter,
+            Err(dropped) => return dropped.label(),
+        };
+        if rules.is_blocked(&letter.sender) {
+            return "blocked";
+        }
+        let is_spoken_to = letter.is_direct && rules.policy != DmPolicy::Disabled;
+        if is_spoken_to && let Some(commands) = self.commands_for(&rules, &letter.sender) {
+            let owner = self.owner(&letter.sender, &letter.chat);
+            if commands.message(&owner, &letter.text).await {
+                return "command";
+            }
+        }
+        match self.decide(rules.clone(), &letter).await {
+            Verdict::Group(by) => {
+                self.deliver(By::Group(by), letter).await;
+                "group"
+            }
+            Verdict::Direct(by) => {
+                self.pauses.forget(by.sender());
+                // What they said first comes first.
+                let first = self.held.take(by.sender());
+                if let Some(first) = first.filter(|_| rules.hand_over_first) {
+                    self.hand_over(by.clone(), first).await;
+                }
+                self.deliver(By::Direct(by), letter).await;
+                "direct"
+            }
+            Verdict::Asked(code) => {
+                let (sender, chat) = (letter.sender.clone(), letter.chat.clone());
+                if rules.hand_over_first {
+                    self.held.keep(code, letter);
+                    // It may have been decided already, unseen.
+                    self.channels.note_decisions();
+                }
+                self.reply(&rules, &sender, &chat, code).await
+            }
+            Verdict::Untold(code) => self.reply(&rules, &letter.sender, &letter.chat, code).await,
+            Verdict::Nothing(why) => why,
+            Verdict::Failed(error) => {
+                if self.store_is_well.swap(false, Ordering::Relaxed) {
+                    tracing::error!(
+                        channel = %self.channel.id(), account = self.account.id().as_str(),
+                        error = %Chain(&*error),
+                        "pairing store unavailable: admitting configured senders only"
+                    );
+                }
+                "failed"
+            }
+        }
+    }
+
+    /// Decides where waiting is allowed: it asks the store.
+    async fn decide(&self, rules: Arc<Rules>, letter: &Letter) -> Verdict {
+        let sender = letter.sender.clone();
+        if !letter.is_direct {
+            return match rules.account.admit_in_group(sender.as_str()) {
+                Ok(Some(by)) => Verdict::Group(by),
+                Ok(None) => Verdict::Nothing("group-stranger"),
+                Err(error) => of_admission(error),
+            };
+        }
+        let now = self.host.pairing().now();
+        let is_waiting = self.pauses.is_waiting(&sender, now);
+        let mut asking = Sender::new(sender.as_str());
+        for (key, value) in letter.meta.iter() {
+            asking = asking.with(key, value);
+        }
+        let (pause, asked) = (rules.backoff, sender);
+        let deciding = blocking(move || {
+            match rules.account.admit(asked.as_str()) {
+                Ok(Admission::Approved(by)) => return Ok(Requested::Allowed(by)),
+                Ok(Admission::Refused(refusal)) if refusal.policy != DmPolicy::Pairing => {
+                    return Err(Verdict::Nothing("policy"));
+                }
+                Ok(Admission::Refused(_)) if is_waiting => return Err(Verdict::Nothing("backoff")),
+                Ok(Admission::Refused(_)) => {}
+                Err(error) => return Err(of_admission(error)),
+            }
+            rules.account.request_or_reuse(asking).map_err(of_request)
+        });
+        let requested = match deciding.await {
+            Some(Ok(requested)) => requested,
+            Some(Err(verdict)) => return verdict,
+            None => return Verdict::Nothing("failed"),
+        };
+        // Configured senders never reach the store.
+        let was_asked =
+            !matches!(&requested, Requested::Allowed(by) if by.basis() != Basis::Paired);
+        if was_asked && !self.store_is_well.swap(true, Ordering::Relaxed) {
+            tracing::info!(channel = %self.channel.id(), "people can be let in again");
+        }
+        match requested {
+            Requested::Allowed(by) => Verdict::Direct(by),
+            Requested::Created(created) => {
+                self.pauses.asked(&letter.sender, pause, now);
+                Verdict::Asked(created.request.code)
+            }
+            Requested::Pending(request) => {
+                self.pauses.waits(&letter.sender, pause, now);
+                if self.untold.take(&letter.sender, request.code) {
+                    Verdict::Untold(request.code)
+                } else {
+                    Verdict::Nothing("waiting")
+                }
+            }
+            Requested::Full => {
+                self.pauses.asked(&letter.sender, pause, now);
+                Verdict::Nothing("turned-away")
+            }
+            _ => Verdict::Nothing("policy"),
+        }
+    }
+
+    /// Tells a stranger their code, once, where they asked. Where that is not possible now, they are told at a
+    /// later message of theirs.
+    async fn reply(
+        &self,
+        rules: &Rules,
+        sender: &SenderId,
+        chat: &Target,
+        code: PairingCode,
+    ) -> &'static str {
+        let standard = self.channel.rules().pairing_reply(sender, code);
+        let Some(text) = rules.reply(standard, sender, code) else {
+            return "silent";
+        };
+        let what = Outgoing {
+            is_secret: true,
+            ..Outgoing::text(text)
+        };
+        let Err(error) = self.adapter.send(chat, &what).await else {
+            return "asked";
+        };
+        if matches!(error, SendError::Unavailable { .. }) {
+            self.untold.note(sender, code);
+        }
+        tracing::warn!(
+            channel = %self.channel.id(), account = self.account.id().as_str(),
+            error = %Chain(&error), "a stranger could not be told their code"
+        );
+        "asked-untold"
+    }
+
+    /// What became of a button, in a word.
+    async fn pressed(&self, pressed: &Pressed) -> &'static str {
+        let rules = self.rules();
+        let Ok(sender) = self.channel.rules().sender(&pressed.sender) else {
+            return "no-sender";
+        };
+        if !is_target(&pressed.chat) {
+            return "malformed";
+        }
+        let is_open = rules.is_enabled && rules.policy != DmPolicy::Disabled;
+        if !is_open || rules.is_blocked(&sender) {
+            return "blocked";
+        }
+        let Some(commands) = self.commands_for(&rules, &sender) else {
+            return "not-owner";
+        };
+        let owner = self.owner(&sender, &pressed.chat);
+        commands.pressed(&owner, pressed).await;
+        "pressed"
+    }
+
+    /// Tells operators and the embedder's handler. Takes the proof that the sender may talk to the bot.
+    async fn deliver(&self, by: By, letter: Letter) {
+        let message = Message::new(&self.adapter, by, letter);
+        self.host.deliver(&message);
+        if let Some(handler) = &self.channels.handler {
+            handler(message).await;
+        }
+    }
+
+    fn commands_for(&self, rules: &Rules, sender: &SenderId) -> Option<&Arc<dyn OwnerCommands>> {
+        let is_owner = rules.owners.is_owner(sender);
+        is_owner.then(|| self.channels.commands()).flatten()
+    }
+
+    fn owner(&self, sender: &SenderId, chat: &Target) -> OwnerSpoke {
+        OwnerSpoke {
+            channel: self.channel.id().clone(),
+            account: self.account.id().clone(),
+            sender: sender.clone(),
+            chat: chat.clone(),
+            adapter: self.adapter.clone(),
+        }
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        let config = self.host.config();
+        let read = || Rules::new(&config, &self.channel, &self.account);
+        self.rules.get(&config, read)
+    }
+
+    fn count(&self, outcome: &'static str) {
+        self.host.count(outcome);
+    }
+}
+
+/// Runs on the blocking pool. `None` if it panicked.
+fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Option<T>> {
+    let running = tokio::task::spawn_blocking(run);
+    async move { running.await.ok() }
+}
+
+fn of_admission(error: AdmitError) -> Verdict {
+    match error {
+        AdmitError::Sender(_) => Verdict::Nothing("no-sender"),
+        error => Verdict::Failed(error.into()),
+    }
+}
+
+fn of_request(error: RequestError) -> Verdict {
+    match error {
+        RequestError::Sender(_) => Verdict::Nothing("no-sender"),
+        error => Verdict::Failed(error.into()),
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate")
+            .field("account", &self.account)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! Whatever comes in, nobody passes who was not let in, and nothing panics; adapters that panic come back.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use openclaw_config::Config;
+use pairing_core::{
+    AccountId, Approver, ChannelId, EntropyError, ManualClock, MemoryStore, Pairing,
+    PairingBuilder, Timestamp,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::run::run;
+use channel_kit::{Abilities, BoxFuture, Inbox, MessageId, Status, Stop, TextLimit};
+
+/// Notes who is spoken to; panics when it is run, but for the third time.
+#[derive(Debug)]
+struct Silent {
+    channel: ChannelId,
+    account: AccountId,
+    sent: Mutex<Vec<String>>,
+    runs: AtomicUsize,
+}
+
+impl Silent {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            channel: ChannelId::parse("telegram").unwrap(),
+            account: AccountId::default(),
+            sent: Mutex::default(),
+            runs: AtomicUsize::new(0),
+        })
+    }
+}
+
+impl Adapter for Silent {
+    fn channel(&self) -> &ChannelId {
+        &self.channel
+    }
+
+    fn account(&self) -> &AccountId {
+        &self.account
+    }
+
+    fn can(&self) -> Abilities {
+        Abilities::default()
+    }
+
+    fn longest_text(&self) -> TextLimit {
+        TextLimit::utf16(4096)
+    }
+
+    fn direct<'a>(&'a self, sender: &'a SenderId) -> BoxFuture<'a, Result<Target, SendError>> {
+        Box::pin(async { Ok(Target::chat(sender.as_str())) })
+    }
+
+    fn status(&self) -> Status {
+        Status::default()
+    }
+
+    fn run(self: Arc<Self>, _: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let before = self.runs.fetch_add(1, Ordering::SeqCst);
+            assert!(before >= 2, "as a test wants it");
+            stop.wait().await;
+        })
+    }
+
+    fn send<'a>(
+        &'a self,
+        to: &'a Target,
+        _: &'a Outgoing,
+    ) -> BoxFuture<'a, Result<MessageId, SendError>> {
+        self.sent.lock().unwrap().push(to.chat.clone());
+        Box::pin(async { Ok(MessageId("1".to_owned())) })
+    }
+
+    fn delete<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a MessageId,
+    ) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
+
+    fn replace<'a>(
+        &'a self,
+        _: &'a Target,
+        _: &'a MessageId,
+        _: &'a str,
+    ) -> BoxFuture<'a, Result<(), SendError>> {
+        Box::pin(async { Err(SendError::Unable) })
+    }
+}
+
+/// A program of a pairing service and a configuration.
+struct Bare(Pairing, Arc<Config>);
+
+impl Host for Bare {
+    fn pairing(&self) -> &Pairing {
+        &self.0
+    }
+
+    fn config(&self) -> Arc<Config> {
+        self.1.clone()
+    }
+
+    fn drain(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    fn deliver(&self, _: &Message) {}
+
+    fn count(&self, _: &'static str) {}
+}
+
+/// A gate in front of nothing, what passed it, and what carries its replies.
+fn gate(telegram: &str) -> (Arc<Gate>, Arc<Mutex<Vec<Message>>>, Arc<Silent>) {
+    let text = format!("{{ channels: {{ telegram: {{ {telegram} }} }} }}");
+    let config = Config::parse(&text).unwrap();
+    let drawn = Mutex::new(0_u8);
+    let entropy = move |bytes: &mut [u8]| -> Result<(), EntropyError> {
+        for byte in bytes {
+            let mut drawn = drawn.lock().unwrap();
+            *drawn = drawn.wrapping_mul(5).wrapping_add(7);
+            *byte = *drawn;
+        }
+        Ok(())
+    };
+    let clock = ManualClock::new(Timestamp::from_millis(1_795_353_726_325));
+    let pairing = PairingBuilder::new(MemoryStore::new(), clock, Drawing(entropy)).build();
+    let passed: Arc<Mutex<Vec<Message>>> = Arc::default();
+    let (adapter, notes) = (Silent::new(), passed.clone());
+    let mut channels = Channels::default();
+    channels.set_handler(move |message| {
+        notes.lock().unwrap().push(message);
+        Box::pin(std::future::ready(()))
+    });
+    let host = Arc::new(Bare(pairing, Arc::new(config)));
+    let gate = Gate::new(host, Arc::new(channels), adapter.clone()).unwrap();
+    (Arc::new(gate), passed, adapter)
+}
+
+struct Drawing<F>(F);
+
+impl<F> pairing_core::Entropy for Drawing<F>
+where
+    F: Fn(&mut [u8]) -> Result<(), EntropyError> + Send + Sync,
+{
+    fn fill(&self, bytes: &mut [u8]) -> Result<(), EntropyError> {
+        (self.0)(bytes)
+    }
+}
+
+fn id() -> impl Strategy<Value = String> {
+    prop_oneof![
+        4 => "[1-6]",
+        1 => "(tg|telegram|user|):? ?[1-6]",
+        1 => any::<String>(),
+        1 => Just("9".repeat(1000)),
+    ]
+}
+
+fn inbound() -> impl Strategy<Value = Inbound> {
+    let flags = prop_oneof![
+        3 => Just((false, false, false, true)),
+        1 => any::<(bool, bool, bool, bool)>(),
+    ];
+    let text = prop_oneof![any::<String>(), Just("ä".repeat(70_000))];
+    let meta = prop::collection::vec(any::<(String, String)>(), 0..20);
+    let chat = (id(), prop::option::of(id()));
+    (
+        id(),
+        id(),
+        chat,
+        any::<bool>(),
+        text,
+        any::<i64>(),
+        flags,
+        meta,
+    )
+        .prop_map(
+            |(id, sender, (chat, thread), is_direct, text, at, flags, meta)| Inbound {
+                id,
+                sender,
+                chat: Target { chat, thread },
+                is_direct,
+                text,
+                at: Timestamp::from_millis(at),
+                from_me: flags.0,
+                from_bot: flags.1,
+                historical: flags.2,
+                authenticated: flags.3,
+                meta,
+            },
+        )
+}
+
+fn incoming() -> impl Strategy<Value = Incoming> {
+    let pressed = (id(), id(), any::<String>()).prop_map(|(sender, chat, data)| Pressed {
+        sender,
+        message: MessageId(data.clone()),
+        chat: Target { chat, thread: None },
+        data,
+    });
+    prop_oneof![
+        9 => inbound().prop_map(Incoming::Message),
+        1 => pressed.prop_map(Incoming::Pressed),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn t54_t64_t65_whatever_comes_in_nobody_passes_who_was_not_let_in(
+        all in prop::collection::vec(incoming(), 1..40),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let settings = "allowFrom: [1, 2], blockFrom: [2, 3], handOverFirst: true";
+        let (gate, passed, adapter) = gate(settings);
+        let owner = Approver::terminal("ann");
+        for sender in ["3", "4"] {
+            gate.account.allow(sender, &owner).unwrap();
+        }
+        runtime.block_on(async {
+            for incoming in all {
+                gate.take(incoming).await;
+                gate.settle().await;
+            }
+        });
+        for message in passed.lock().unwrap().iter() {
+            let sender = message.sender().as_str();
+            let may = match &message.by {
+                By::Direct(_) => ["1", "4"].contains(&sender),
+                By::Group(_) => sender == "1",
+            };
+            prop_assert!(may, "{message:?}");
+            prop_assert!(message.text.len() <= 65_536 && message.id.len() <= 256);
+            prop_assert!(!message.id.contains(char::is_control));
+            prop_assert!(!message.chat.chat.contains(char::is_control));
+        }
+        // One reply for each who waits, and for nobody else.
+        let waiting = gate.account.pending().unwrap().requests;
+        let waiting: HashSet<_> = waiting.iter().map(|r| r.sender.as_str().to_owned()).collect();
+        prop_assert_eq!(adapter.sent.lock().unwrap().len(), waiting.len());
+        prop_assert!(waiting.is_disjoint(&["1", "2", "3", "4"].map(str::to_owned).into()));
+        prop_assert!(waiting.len() <= 3);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adapter_that_panics_is_started_anew_after_a_pause() {
+    let (gate, _, adapter) = gate("");
+    let (tell, stop) = Stop::new();
+    let began = tokio::time::Instant::now();
+    let running = tokio::spawn(run(adapter.clone(), gate, stop));
+    while adapter.runs.load(Ordering::SeqCst) < 3 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    // After one second, and after two more.
+    assert_eq!(began.elapsed().as_secs(), 3);
+    tell.stop();
+    running.await.unwrap();
+}

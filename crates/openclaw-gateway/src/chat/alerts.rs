@@ -1,0 +1,380 @@
+//! Owners are told of requests, and messages follow what becomes of them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateway_protocol::event::Decision;
+use pairing_core::{Approver, ApproverId, ScopeSet, Timestamp};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
+
+use super::asking::{About, Asking};
+use super::decide::{GONE, button, described};
+use super::notify::{Mode, Notices, Subscriber};
+use super::{Commands, direct, tell};
+use crate::feed::{News, outcome};
+use channel_kit::{Adapter, Button, Outgoing, Stop, Target};
+use gateway_channels::Owners;
+
+/// How long it takes at most until what no news tells of is seen: that a code is over, that a chat can be
+/// written to again.
+pub(super) const EVERY: Duration = Duration::from_secs(15);
+
+/// Maximum number of requests announced at a time.
+const AT_ONCE: usize = 20;
+
+/// A chat that is told.
+struct Place {
+    adapter: Arc<dyn Adapter>,
+    chat: Target,
+    /// It has asked by `/pair notify`.
+    subscriber: Option<Subscriber>,
+}
+
+impl Commands {
+    /// Tells owners of requests, shows what was decided, and deletes codes that are over, until told to
+    /// stop. What came about while nobody was looking is caught up with.
+    pub(crate) async fn run(self, mut stop: Stop) {
+        let mut news = self.0.shared.news.subscribe();
+        // A look that has begun is finished before the stop: each notice that was sent has to be recorded.
+        self.look(true).await;
+        let mut due = interval_at(Instant::now() + EVERY, EVERY);
+        due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = stop.wait() => return,
+                next = news.recv() => next,
+                _ = due.tick() => {
+                    self.look(false).await;
+                    continue;
+                }
+                // After the news, which say more. Without an open notice there is nothing to correct.
+                () = self.0.shared.requests_read.notified() => {
+                    if self.has_open() {
+                        self.look(false).await;
+                    }
+                    continue;
+                }
+            };
+            let missed = matches!(next, Err(RecvError::Lagged(_)));
+            match next {
+                Ok(news) => self.hear(news).await,
+                // What was missed can be seen.
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => return,
+            }
+            self.look(missed).await;
+        }
+    }
+
+    /// Looks at what waits and what is over; where news may have been `missed`, also at what waits no more.
+    pub(super) async fn look(&self, missed: bool) {
+        self.delete_codes().await;
+        let Some((waiting, failed)) = self.at_store(Self::waiting).await else {
+            return;
+        };
+        if failed.is_none() {
+            self.settle_ended(&waiting).await;
+        }
+        self.alert(&waiting, failed.is_none()).await;
+        // Where something could not be read, nothing is known to be gone.
+        if missed && failed.is_none() {
+            let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
+            self.settle_gone(|about| waits.contains(about)).await;
+        }
+    }
+
+    async fn hear(&self, news: News) {
+        let (asking, decision) = match news {
+            News::Asks => return,
+            News::Device(request, decision) => (Asking::Device(request), decision),
+            News::Sender(request, decision) => (Asking::Sender(request), decision),
+        };
+        self.show_end(&asking, decision).await;
+    }
+
+    /// Shows in the notices about a request how it has ended, unless they show it already: a button that was
+    /// pressed has been answered with the name of the owner who pressed it.
+    async fn show_end(&self, asking: &Asking, decision: Decision) {
+        let about = asking.about();
+        if self.settled_text(&about).is_some() {
+            return;
+        }
+        let text = match decision {
+            Decision::Approved | Decision::Rejected => {
+                let (granted, approved) = (asking.clone(), decision == Decision::Approved);
+                let by = self
+                    .at_store(move |commands| commands.granted_by(&granted).filter(|_| approved));
+                let by = by.await.flatten();
+                asking.decided(approved, by.as_ref())
+            }
+            Decision::Expired => format!("Expired: {}.", asking.title()),
+            Decision::Superseded => {
+                format!("Replaced: {} asks for something else now.", asking.title())
+            }
+            _ => format!("{}: {GONE}", asking.title()),
+        };
+        self.settle(&about, &text, None).await;
+    }
+
+    /// Shows how requests have ended that have an open notice and do not wait any more. The feed tells of most
+    /// of them; it cannot tell of a request that was made and decided between two of its readings.
+    async fn settle_ended(&self, waiting: &[Asking]) {
+        let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
+        let ended: Vec<Asking> = match self.0.open.lock() {
+            Ok(mut open) => open
+                .extract_if(|about, _| !waits.contains(about))
+                .map(|(_, asking)| asking)
+                .collect(),
+            Err(_) => return,
+        };
+        for asking in ended {
+            let (gone, others) = (asking.clone(), waiting.to_vec());
+            let decision = self.at_store(move |commands| commands.outcome(&gone, &others));
+            if let Some(decision) = decision.await {
+                self.show_end(&asking, decision).await;
+            }
+        }
+    }
+
+    fn outcome(&self, gone: &Asking, waiting: &[Asking]) -> Decision {
+        match gone {
+            Asking::Sender(request) => outcome::of_sender(self.pairing(), request),
+            Asking::Device(request) => {
+                let devices = waiting.iter().filter_map(|asking| match asking {
+                    Asking::Device(request) => Some(&**request),
+                    Asking::Sender(_) => None,
+                });
+                let viewer = Approver::operator("gateway", ScopeSet::admin());
+                outcome::of_device(self.pairing(), &viewer, devices, request)
+            }
+        }
+    }
+
+    fn has_open(&self) -> bool {
+        self.0.open.lock().is_ok_and(|open| !open.is_empty())
+    }
+
+    /// The approver, as the grant records it.
+    fn granted_by(&self, asking: &Asking) -> Option<ApproverId> {
+        let pairing = self.pairing();
+        match asking {
+            Asking::Device(request) => {
+                let viewer = Approver::operator("gateway", ScopeSet::admin());
+                let paired = pairing.devices().paired(&viewer).ok()?.paired;
+                let device = paired
+                    .into_iter()
+                    .find(|device| device.id == request.device)?;
+                let grants = device.roles.into_values().filter_map(|role| role.grant);
+                let mut grants =
+                    grants.filter(|grant| grant.requested_at == Some(request.asked_at));
+                grants.next().map(|grant| grant.by)
+            }
+            Asking::Sender(request) => {
+                let account = pairing.channel(request.channel.as_str()).ok()?;
+                let account = account.account(request.account.as_str()).ok()?;
+                let entries = account.allowed().ok()?.entries;
+                let entry = entries
+                    .into_iter()
+                    .find(|entry| entry.entry == request.sender)?;
+                entry.grant.map(|grant| grant.by)
+            }
+        }
+    }
+
+    /// Tells of what has not been told yet. Where `is_all` that waits, what was told of the rest is forgotten.
+    pub(super) async fn alert(&self, waiting: &[Asking], is_all: bool) {
+        let notices = self.0.notices.get().await;
+        let places = self.places(&notices).await;
+        let key = |asking: &Asking| match asking {
+            Asking::Device(request) => request.id.as_str().to_owned(),
+            Asking::Sender(_) => asking.about().to_string(),
+        };
+        let told = &notices.notified_request_ids;
+        let new = waiting
+            .iter()
+            .rev()
+            .filter(|asking| !told.contains_key(&key(asking)));
+        let new: Vec<_> = new.take(AT_ONCE).filter(|_| !places.is_empty()).collect();
+        let (mut delivered, mut served) = (Vec::new(), Vec::new());
+        for asking in new {
+            let mut any = false;
+            for place in &places {
+                let once = place.subscriber.as_ref().filter(|of| of.mode == Mode::Once);
+                let is_over = once.is_some_and(|once| served.contains(once));
+                // The next one, and none that waited before.
+                let asked_at = asking.asked_at().map(Timestamp::as_millis);
+                let is_next =
+                    once.is_none_or(|once| asked_at.is_some_and(|at| at >= once.added_at_ms));
+                if is_over || !is_next || !self.tell_of(asking, place).await {
+                    continue;
+                }
+                any = true;
+                served.extend(once.cloned());
+            }
+            if any {
+                delivered.push(key(asking));
+            }
+        }
+        let waits: HashSet<_> = waiting.iter().map(key).collect();
+        let now = self.pairing().now().as_millis();
+        let change = |notices: &mut Notices| {
+            notices
+                .notified_request_ids
+                .retain(|id, _| !is_all || waits.contains(id));
+            let told = delivered.into_iter().map(|id| (id, now));
+            notices.notified_request_ids.extend(told);
+            notices
+                .subscribers
+                .retain(|subscriber| !served.contains(subscriber));
+        };
+        // What is not written down is told again after a restart.
+        let _ = self.0.notices.change(change).await;
+    }
+
+    async fn tell_of(&self, asking: &Asking, place: &Place) -> bool {
+        let about = asking.about();
+        let what = notice(asking, &about, &*place.adapter);
+        match tell(&*place.adapter, &place.chat, &what).await {
+            Ok(message) => {
+                if let Ok(mut open) = self.0.open.lock() {
+                    open.insert(about.clone(), asking.clone());
+                }
+                let title = asking.title();
+                self.remember_at(&*place.adapter, &place.chat, about, title, message)
+                    .await;
+                self.is_unreached(place, false);
+                true
+            }
+            Err(error) => {
+                // It is tried again and again; that it fails is said once.
+                if !self.is_unreached(place, true) {
+                    let channel = place.adapter.channel();
+                    tracing::warn!(%channel, %error, "an owner cannot be told, it is tried again");
+                }
+                false
+            }
+        }
+    }
+
+    /// Notes whether a chat could not be told something; whether it was so before.
+    fn is_unreached(&self, place: &Place, is_now: bool) -> bool {
+        let Ok(mut unreached) = self.0.unreached.lock() else {
+            return false;
+        };
+        let adapter = &place.adapter;
+        let key = (
+            adapter.channel().clone(),
+            adapter.account().clone(),
+            place.chat.chat.clone(),
+        );
+        if is_now {
+            !unreached.insert(key)
+        } else {
+            unreached.remove(&key)
+        }
+    }
+
+    /// Chats of owners that are to be told: of all of them if the configuration says so, and those that
+    /// have asked for it. Each once.
+    async fn places(&self, notices: &Notices) -> Vec<Place> {
+        let config = &self.0.shared.settings.load().config.clone();
+        let mut places: Vec<Place> = Vec::new();
+        if config.notify_owners {
+            let mut adapters: Vec<_> = self.0.shared.channels.adapters().iter().cloned().collect();
+            adapters.retain(|adapter| {
+                let set = config.account(adapter.channel(), adapter.account());
+                set.is_enabled()
+            });
+            adapters.sort_by_key(|adapter| !adapter.account().is_default());
+            for adapter in adapters {
+                let Some(rules) = self.pairing().channels().get(adapter.channel()) else {
+                    continue;
+                };
+                for owner in Owners::of(config, rules, adapter.account()).senders() {
+                    match direct(&*adapter, owner).await {
+                        Ok(chat) => add(&mut places, adapter.clone(), chat, None),
+                        // It is tried again at the next look.
+                        Err(error) => tracing::debug!(
+                            channel = %adapter.channel(), %error, "an owner's chat cannot be opened"
+                        ),
+                    }
+                }
+            }
+        }
+        for subscriber in &notices.subscribers {
+            let place = subscriber.channel().zip(subscriber.account());
+            let Some((channel, account)) = place else {
+                continue;
+            };
+            let adapter = self.adapter(&channel, &account);
+            let rules = self.pairing().channels().get(&channel);
+            let by = rules.and_then(|rules| rules.sender(subscriber.by()).ok());
+            // Whoever is an owner no more is told nothing more.
+            let is_owner = by.is_some_and(|by| self.is_owner(&channel, &account, &by));
+            if let Some(adapter) = adapter.filter(|_| is_owner) {
+                let chat = Target {
+                    chat: subscriber.chat().to_owned(),
+                    thread: subscriber.thread(),
+                };
+                add(&mut places, adapter, chat, Some(subscriber.clone()));
+            }
+        }
+        places
+    }
+}
+
+fn add(
+    places: &mut Vec<Place>,
+    adapter: Arc<dyn Adapter>,
+    chat: Target,
+    subscriber: Option<Subscriber>,
+) {
+    let is_same = |place: &Place| {
+        place.adapter.channel() == adapter.channel() && place.chat.chat == chat.chat
+    };
+    if !places.iter().any(is_same) {
+        places.push(Place {
+            adapter,
+            chat,
+            subscriber,
+        });
+    }
+}
+
+/// What is said about a request. Buttons are under it only where all that they would grant is in it.
+fn notice(asking: &Asking, about: &About, adapter: &dyn Adapter) -> Outgoing {
+    let text = format!("New request: {}\nId: {}", described(asking), asking.name());
+    let is_whole = adapter.longest_text().fits(&text);
+    let data = button(true, about).zip(button(false, about));
+    let (text, data) = match data.filter(|_| is_whole && adapter.can().buttons) {
+        Some(data) => (text, Some(data)),
+        None if is_whole => {
+            let name = asking.name();
+            let text = format!("{text}\n\nDecide with /pair approve {name} or /pair reject {name}");
+            (text, None)
+        }
+        None => {
+            let title = asking.title();
+            let text = format!(
+                "New request: {title}\nIt asks for more than fits here: see `openclaw devices list` on the \
+                 gateway's machine.\nId: {}",
+                asking.name()
+            );
+            (text, None)
+        }
+    };
+    let buttons = data.map(|(approve, reject)| {
+        let button = |label: &str, data| Button {
+            label: label.to_owned(),
+            data,
+        };
+        vec![button("Approve", approve), button("Reject", reject)]
+    });
+    Outgoing {
+        buttons: buttons.unwrap_or_default(),
+        ..Outgoing::text(text)
+    }
+}

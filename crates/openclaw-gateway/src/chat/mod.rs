@@ -1,0 +1,251 @@
+//! `/pair …`: what owners do about pairing without leaving the chat.
+//!
+//! For owners only. The gate calls this for nobody else, and it looks again: whoever is no owner by the
+//! configuration has written ordinary text. An owner decides as admin, through the same service as
+//! everybody, and is on record for it.
+
+mod alerts;
+mod asking;
+mod decide;
+mod kept;
+mod notify;
+mod parse;
+mod sent;
+mod setup;
+mod status;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Duration;
+
+use pairing_core::{AccountId, Approver, ChannelId, Pairing, SenderId, StoreError};
+use pairing_fs::StateDir;
+use tokio::time::timeout;
+
+pub use parse::{Notify, PairCommand};
+
+use crate::shared::Shared;
+use crate::{Interfaces, Reach, ReachError};
+use asking::{About, Asking};
+use channel_kit::{Adapter, BoxFuture, MessageId, Outgoing, Pressed, SendError, Target};
+use gateway_channels::{OwnerCommands, OwnerSpoke, Owners};
+use kept::Kept;
+use notify::Notices;
+use pairing_core::Chain;
+use sent::Sent;
+
+/// The commands, and what is told to owners. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Commands(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    interfaces: Box<dyn Fn() -> io::Result<Interfaces> + Send + Sync>,
+    sent: Kept<Sent>,
+    notices: Kept<Notices>,
+    settled: Mutex<VecDeque<(About, String)>>,
+    /// Requests for which a notice was sent and whose end is not yet shown in it. In memory only.
+    open: Mutex<HashMap<About, Asking>>,
+    /// Chats in which an owner could not be told something, when that was last tried.
+    unreached: Mutex<HashSet<(ChannelId, AccountId, String)>>,
+}
+
+/// As the gate has them. What runs holds the commands; once it has ended, there are none.
+#[derive(Debug)]
+struct Handle(Weak<Inner>);
+
+impl OwnerCommands for Handle {
+    fn message<'a>(&'a self, owner: &'a OwnerSpoke, text: &'a str) -> BoxFuture<'a, bool> {
+        Box::pin(async move {
+            match self.0.upgrade() {
+                Some(inner) => Commands(inner).message(owner, text).await,
+                None => false,
+            }
+        })
+    }
+
+    fn pressed<'a>(&'a self, owner: &'a OwnerSpoke, pressed: &'a Pressed) -> BoxFuture<'a, ()> {
+        Box::pin(async move {
+            if let Some(inner) = self.0.upgrade() {
+                Commands(inner).pressed(owner, pressed).await;
+            }
+        })
+    }
+}
+
+/// How long a chat system may take to be told something.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const STORE_FAILED: &str = "The gateway cannot read or write its state; its log says why.";
+
+impl Commands {
+    /// Over a gateway. What outlives the process is kept in the state directory, if there is one.
+    pub(crate) fn new(shared: Arc<Shared>, state: Option<&StateDir>) -> Self {
+        let file = |name: &str| state.map(|state| state.root().join(name));
+        Self::with(shared, file, Interfaces::of_this_machine)
+    }
+
+    /// What the gate asks. It keeps nothing alive.
+    pub(crate) fn handle(&self) -> Arc<dyn OwnerCommands> {
+        Arc::new(Handle(Arc::downgrade(&self.0)))
+    }
+
+    fn with(
+        shared: Arc<Shared>,
+        file: impl Fn(&str) -> Option<PathBuf>,
+        interfaces: impl Fn() -> io::Result<Interfaces> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            shared,
+            interfaces: Box::new(interfaces),
+            sent: Kept::open(file("chat-messages.json")),
+            notices: Kept::open(file("device-pair-notify.json")),
+            settled: Mutex::default(),
+            open: Mutex::default(),
+            unreached: Mutex::default(),
+        }))
+    }
+
+    /// Carries out a command. `false` where it is none, or not from an owner: then it is ordinary text,
+    /// and nothing has been said.
+    pub(crate) async fn message(&self, owner: &OwnerSpoke, text: &str) -> bool {
+        let Some(command) = PairCommand::parse(text) else {
+            return false;
+        };
+        if !self.is_owner(&owner.channel, &owner.account, &owner.sender) {
+            return false;
+        }
+        let said = match command {
+            PairCommand::Setup { profile, drawn } => self.set_up(owner, profile, drawn).await,
+            PairCommand::ApproveOwn => Some(self.approve_own(owner).await),
+            PairCommand::Preview => Some(self.preview().await),
+            PairCommand::Approve(id) => Some(self.decide_typed(owner, &id, true).await),
+            PairCommand::Reject(id) => Some(self.decide_typed(owner, &id, false).await),
+            PairCommand::Pending => Some(self.pending().await),
+            PairCommand::Status => Some(self.status(owner).await),
+            PairCommand::CleanUp => Some(self.clean_up(owner).await),
+            PairCommand::Notify(what) => Some(self.notify(owner, what).await),
+            PairCommand::Help => Some(parse::HELP.to_owned()),
+        };
+        if let Some(said) = said {
+            self.say(owner, &said).await;
+        }
+        true
+    }
+
+    /// Decides what a button stands for, unless that has been decided.
+    pub(crate) async fn pressed(&self, owner: &OwnerSpoke, pressed: &Pressed) {
+        if self.is_owner(&owner.channel, &owner.account, &owner.sender) {
+            self.decide_pressed(owner, pressed).await;
+        }
+    }
+
+    fn is_owner(&self, channel: &ChannelId, account: &AccountId, sender: &SenderId) -> bool {
+        let settings = self.0.shared.settings.load();
+        let rules = self.pairing().channels().get(channel);
+        rules.is_some_and(|rules| Owners::of(&settings.config, rules, account).is_owner(sender))
+    }
+
+    fn adapter(&self, channel: &ChannelId, account: &AccountId) -> Option<Arc<dyn Adapter>> {
+        let shared = &self.0.shared;
+        let config = &shared.settings.load().config;
+        shared.channels.adapter(config, channel, account)
+    }
+
+    fn pairing(&self) -> &Pairing {
+        &self.0.shared.pairing
+    }
+
+    /// Where a phone finds this gateway.
+    fn reach(&self) -> Result<Reach, ReachError> {
+        let shared = &self.0.shared;
+        let interfaces = (self.0.interfaces)().unwrap_or_else(|error| {
+            tracing::warn!(error = %Chain(&error), "the network interfaces cannot be listed");
+            Interfaces::default()
+        });
+        let certificate = shared.tls_fingerprint.as_deref();
+        Reach::of_gateway(
+            &shared.settings.load(),
+            shared.port,
+            certificate,
+            &interfaces,
+        )
+    }
+
+    /// Asks the store, where waiting is allowed. `None` where that broke down.
+    async fn at_store<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Option<T> {
+        let commands = self.clone();
+        let asked = tokio::task::spawn_blocking(move || ask(&commands)).await;
+        asked
+            .inspect_err(|error| tracing::error!(%error, "a command broke down"))
+            .ok()
+    }
+
+    async fn say(&self, owner: &OwnerSpoke, text: &str) -> Option<MessageId> {
+        let what = Outgoing::text(fit(&*owner.adapter, text));
+        let told = tell(&*owner.adapter, &owner.chat, &what).await;
+        told.inspect_err(|error| tracing::warn!(%error, "an owner cannot be answered"))
+            .ok()
+    }
+}
+
+/// Sends, and does not wait for ever.
+async fn tell(adapter: &dyn Adapter, to: &Target, what: &Outgoing) -> Result<MessageId, SendError> {
+    let late = |_| SendError::Unavailable {
+        reason: "it takes too long".to_owned(),
+    };
+    timeout(PATIENCE, adapter.send(to, what))
+        .await
+        .map_err(late)?
+}
+
+/// The direct chat with a sender, within a time limit.
+async fn direct(adapter: &dyn Adapter, sender: &SenderId) -> Result<Target, SendError> {
+    let late = |_| SendError::Unavailable {
+        reason: "it takes too long".to_owned(),
+    };
+    timeout(PATIENCE, adapter.direct(sender))
+        .await
+        .map_err(late)?
+}
+
+/// Shortens a text that does not fit into one message.
+fn fit(adapter: &dyn Adapter, text: &str) -> String {
+    adapter
+        .longest_text()
+        .shorten(text, "…\n(more than fits here)")
+}
+
+/// The chat as setup codes are bound to it. A channel and an account hold no slash.
+fn chat_key(owner: &OwnerSpoke) -> String {
+    format!("{}/{}/{}", owner.channel, owner.account, owner.chat.chat)
+}
+
+fn approver(owner: &OwnerSpoke) -> Approver {
+    Approver::chat_owner(&owner.channel, &owner.sender)
+}
+
+fn store_failed(error: &StoreError) -> String {
+    tracing::error!(error = %Chain(error), "the store failed");
+    STORE_FAILED.to_owned()
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Commands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commands").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,233 @@
+//! Messages that are not to stay as they are: setup codes, and notices with buttons.
+
+use pairing_core::{AccountId, ChannelId};
+use serde::{Deserialize, Serialize};
+
+use super::asking::About;
+use super::decide::GONE;
+use super::{Commands, fit};
+use channel_kit::{Adapter, MessageId, Pressed, SendError, Target};
+use gateway_channels::OwnerSpoke;
+
+/// `chat-messages.json`: so that a code does not stay in a chat because the gateway was restarted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Sent {
+    version: u32,
+    messages: Vec<Message>,
+}
+
+impl Default for Sent {
+    fn default() -> Self {
+        Self {
+            version: 1,
+            messages: Vec::new(),
+        }
+    }
+}
+
+/// A message of ours.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Message {
+    pub(super) about: About,
+    /// What it is about, in words; empty for a code.
+    #[serde(default)]
+    title: String,
+    channel: ChannelId,
+    account_id: AccountId,
+    chat: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread: Option<String>,
+    #[serde(rename = "messageId")]
+    id: String,
+    /// How often it could not be taken back.
+    #[serde(default)]
+    failures: u32,
+}
+
+/// Maximum number of recorded messages; the oldest are forgotten.
+const MOST: usize = 256;
+
+/// Attempts to delete a message, at each look and at least every [`super::alerts::EVERY`].
+const ATTEMPTS: u32 = 20;
+
+/// Decisions of which the words are known for buttons that are pressed late.
+const SETTLED: usize = 64;
+
+impl Message {
+    fn at(&self) -> (Target, MessageId) {
+        let chat = Target {
+            chat: self.chat.clone(),
+            thread: self.thread.clone(),
+        };
+        (chat, MessageId(self.id.clone()))
+    }
+}
+
+impl Commands {
+    /// Keeps in mind where something was said to an owner.
+    pub(super) async fn remember(
+        &self,
+        owner: &OwnerSpoke,
+        about: About,
+        title: String,
+        message: MessageId,
+    ) {
+        self.remember_at(&*owner.adapter, &owner.chat, about, title, message)
+            .await;
+    }
+
+    pub(super) async fn remember_at(
+        &self,
+        adapter: &dyn Adapter,
+        chat: &Target,
+        about: About,
+        title: String,
+        message: MessageId,
+    ) {
+        if matches!(about, About::Code(_)) && !adapter.can().deletion {
+            return;
+        }
+        let message = Message {
+            about: about.clone(),
+            title,
+            channel: adapter.channel().clone(),
+            account_id: adapter.account().clone(),
+            chat: chat.chat.clone(),
+            thread: chat.thread.clone(),
+            id: message.0,
+            failures: 0,
+        };
+        let remember = |sent: &mut Sent| {
+            sent.messages.push(message);
+            let over = sent.messages.len().saturating_sub(MOST);
+            sent.messages.drain(..over);
+        };
+        // A failed write is logged; the record then lasts until the gateway ends.
+        let _ = self.0.sent.change(remember).await;
+        // Decided while the message was being sent: whoever settled it did not know of this message yet.
+        if let Some(text) = self.settled_text(&about) {
+            self.show(&about, &text, None).await;
+        }
+    }
+
+    /// Shows under all messages about a request what became of it; but not under the one that is pressed,
+    /// which whoever asked for this replaces.
+    pub(super) async fn settle(
+        &self,
+        about: &About,
+        text: &str,
+        but: Option<(&OwnerSpoke, &Pressed)>,
+    ) {
+        if let Ok(mut settled) = self.0.settled.lock() {
+            settled.push_back((about.clone(), text.to_owned()));
+            if settled.len() > SETTLED {
+                settled.pop_front();
+            }
+        }
+        self.show(about, text, but).await;
+    }
+
+    /// Replaces the recorded messages about a request with a text, but not the one that was pressed.
+    async fn show(&self, about: &About, text: &str, but: Option<(&OwnerSpoke, &Pressed)>) {
+        let taken = self.take(|message| message.about == *about).await;
+        for message in taken {
+            let (chat, id) = message.at();
+            let is_pressed = but.is_some_and(|(owner, pressed)| {
+                owner.channel == message.channel
+                    && owner.account == message.account_id
+                    && pressed.chat.chat == chat.chat
+                    && pressed.message == id
+            });
+            let adapter = self.adapter(&message.channel, &message.account_id);
+            if let Some(adapter) = adapter.filter(|_| !is_pressed)
+                && let Err(error) = adapter.replace(&chat, &id, &fit(&*adapter, text)).await
+            {
+                tracing::warn!(%error, "a message cannot show what was decided");
+            }
+        }
+    }
+
+    /// What is known of a request that does not wait any more.
+    pub(super) async fn what_became_of(&self, about: &About) -> String {
+        if let Some(known) = self.settled_text(about) {
+            return known;
+        }
+        let sent = self.0.sent.get().await;
+        let titled = sent.messages.iter().find(|message| message.about == *about);
+        titled.map_or_else(
+            || GONE.to_owned(),
+            |message| format!("{}: {GONE}", message.title),
+        )
+    }
+
+    /// The text shown for a request that was decided lately.
+    pub(super) fn settled_text(&self, about: &About) -> Option<String> {
+        let settled = self.0.settled.lock().ok()?;
+        let mut known = settled.iter().rev();
+        let (_, text) = known.find(|(of, _)| of == about)?;
+        Some(text.clone())
+    }
+
+    /// Notices about what does not wait any more, though nobody has told: it was decided while the
+    /// gateway did not run.
+    pub(super) async fn settle_gone(&self, waits: impl Fn(&About) -> bool) {
+        let sent = self.0.sent.get().await;
+        let notices = sent
+            .messages
+            .iter()
+            .filter(|message| !matches!(message.about, About::Code(_)));
+        for message in notices.filter(|message| !waits(&message.about)) {
+            let text = self.what_became_of(&message.about).await;
+            self.settle(&message.about, &text, None).await;
+        }
+    }
+
+    /// Takes codes that are used or over out of their chats.
+    pub(super) async fn delete_codes(&self) {
+        let is_code = |message: &Message| matches!(message.about, About::Code(_));
+        if !self.0.sent.get().await.messages.iter().any(is_code) {
+            return;
+        }
+        let live = self.at_store(|commands| commands.pairing().devices().pairing_tokens().ok());
+        let Some(Some(live)) = live.await else {
+            return;
+        };
+        // Bound to a device it is of use to no other, and the device has kept it.
+        let is_usable = |about: &About| {
+            let mut live = live.iter().filter(|token| token.device.is_none());
+            live.any(|token| matches!(about, About::Code(hash) if *hash == token.hash))
+        };
+        let over = self
+            .take(|message| is_code(message) && !is_usable(&message.about))
+            .await;
+        for mut message in over {
+            let (chat, id) = message.at();
+            let deleted = match self.adapter(&message.channel, &message.account_id) {
+                Some(adapter) => adapter.delete(&chat, &id).await,
+                None => Err(SendError::Unavailable {
+                    reason: "the account does not run".to_owned(),
+                }),
+            };
+            match deleted {
+                Err(SendError::Unavailable { .. }) if message.failures < ATTEMPTS => {
+                    message.failures += 1;
+                    let again = |sent: &mut Sent| sent.messages.push(message);
+                    let _ = self.0.sent.change(again).await;
+                }
+                Err(error) => tracing::warn!(%error, "a used setup code stays in its chat"),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    async fn take(&self, which: impl Fn(&Message) -> bool) -> Vec<Message> {
+        let take = |sent: &mut Sent| {
+            let (taken, left) = sent.messages.drain(..).partition(|message| which(message));
+            sent.messages = left;
+            taken
+        };
+        self.0.sent.change(take).await.0
+    }
+}

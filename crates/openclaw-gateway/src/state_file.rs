@@ -1,0 +1,57 @@
+//! A text that an adapter saves, as a file of the state directory.
+
+use std::fs;
+use std::path::PathBuf;
+
+use channel_kit::{SaveError, SavedText};
+use pairing_fs::owned;
+
+/// A [`SavedText`] in a file: replaced atomically, durable, and readable by its owner alone. Its directory is made when
+/// it is first saved.
+#[derive(Debug, Clone)]
+pub struct StateFile(PathBuf);
+
+impl StateFile {
+    /// The file at this path. Nothing is read or written yet.
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self(path.into())
+    }
+}
+
+impl SavedText for StateFile {
+    fn load(&self) -> Option<String> {
+        fs::read_to_string(&self.0).ok()
+    }
+
+    fn save(&self, text: &str) -> Result<(), SaveError> {
+        let dir = self.0.parent().map_or(Ok(()), owned::create_dir);
+        let saved = dir.and_then(|()| owned::replace_file(&self.0, text));
+        saved.map_err(|error| {
+            let advice = error.advice();
+            SaveError::new(error).with_advice(advice)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_state_file_is_its_owners_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("telegram/update-offset-default.json");
+        let file = StateFile::at(&path);
+        assert_eq!(file.load(), None);
+        for text in ["1", "22", ""] {
+            file.save(text).unwrap();
+            assert_eq!(file.load().as_deref(), Some(text));
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+}
