@@ -208,7 +208,7 @@ mod tests {
         let of_file = format!("tokenFile: '{}'", file.display());
         let set = |what: &str| format!("{{ channels: {{ telegram: {{ {what} }} }} }}");
         let both = set(&format!("{of_file}, botToken: '2:config'"));
-        let env = Some("3");
+        let env = Some("3:env");
         assert_eq!(find("default", &both, env).unwrap().unwrap(), "1");
         let config = set("botToken: '2:config'");
         assert_eq!(find("default", &config, env).unwrap().unwrap(), "2");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use channel_kit::{Adapter as _, Connection};
+
 use super::Bot;
 use super::Rig;
 use super::server::{Answer, BOT_TOKEN};
@@ -53,6 +55,31 @@ async fn a_page_of_somebody_else_is_no_verdict_on_the_token() {
     assert_eq!(bot.text().await, "hello");
     assert_eq!(rig.api.count("getMe"), 4);
     bot.stop().await;
+}
+
+#[tokio::test]
+async fn the_status_tells_of_the_connection_and_of_the_last_error() {
+    let rig = Rig::new().await;
+    rig.api.answers("getMe", Answer::Error(502, "Bad Gateway"));
+    let mut bot = rig.run();
+    rig.api.says(555, "hello");
+    bot.text().await;
+    let status = bot.adapter.status();
+    assert_eq!(status.connection, Connection::Connected);
+    assert!(status.since.is_some() && status.last_received.is_some());
+    assert!(status.last_error.unwrap().contains("Bad Gateway"));
+    let adapter = bot.adapter.clone();
+    bot.stop().await;
+    assert_eq!(adapter.status().connection, Connection::Stopped);
+}
+
+#[tokio::test]
+async fn a_direct_chat_has_the_id_of_the_person_and_a_long_text_fits_as_telegram_counts() {
+    let bot = Rig::new().await.adapter();
+    assert_eq!(bot.direct(&super::owner(7)).await.unwrap(), super::chat(7));
+    let limit = bot.longest_text();
+    assert!(limit.fits(&"a".repeat(4096)) && !limit.fits(&"a".repeat(4097)));
+    assert!(limit.fits(&"😀".repeat(2048)) && !limit.fits(&"😀".repeat(2049)));
 }
 
 #[tokio::test]
