@@ -2,9 +2,9 @@
 //! somebody, and every id is the one that was written.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use channel_kit::{Inbound, Incoming, Pressed};
 use channel_telegram::fuzzing::updates as telegram_updates;
+use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 const ME: i64 = 7;
