@@ -1,4 +1,4 @@
-//! A bot that is run by the gateway, and talks to nobody.
+//! A bot that the gateway runs, and that connects to no chat service.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 
-/// How it is with the bot.
+/// State of the bot.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Bot {
-    /// None is run.
+    /// No bot runs.
     #[default]
     None,
-    /// One is run.
+    /// A bot runs, and its messages are accepted.
     Heard,
-    /// One is run, which everybody has blocked.
+    /// A bot runs, and every user has blocked it.
     Blocked,
 }
 
@@ -34,7 +34,7 @@ pub(crate) struct Played {
 }
 
 impl Played {
-    /// One that is to be run, if any is.
+    /// Returns the bot to run, or `None` if there is none.
     pub(crate) fn new(bot: Bot) -> Result<Option<Arc<Self>>, Failure> {
         if bot == Bot::None {
             return Ok(None);
@@ -47,7 +47,7 @@ impl Played {
         })))
     }
 
-    /// The messages that it has sent, with their chats.
+    /// Returns the messages that the bot has sent, with their chats.
     pub(crate) fn said(&self) -> Vec<Value> {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.clone()

@@ -1,4 +1,4 @@
-//! The system's clock, moved.
+//! The system clock with an adjustable offset.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use pairing_core::{Clock, Timestamp};
 use pairing_fs::SystemClock;
 
-/// The system's time, and so many milliseconds more. Clones are the same clock.
+/// The system time plus an offset in milliseconds. Clones share the same offset.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MovedClock(Arc<AtomicI64>);
 
 impl MovedClock {
-    /// Moves it forward, or back.
+    /// Moves the clock forward, or back if `millis` is negative.
     pub(crate) fn advance(&self, millis: i64) {
         self.0.fetch_add(millis, Ordering::SeqCst);
     }

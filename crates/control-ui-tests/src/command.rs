@@ -1,4 +1,4 @@
-//! What can be asked of the stage.
+//! Commands that the stage accepts.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::bot::Bot;
 
-/// A command, and by what its answer is recognised.
+/// A command with the id that identifies its answer.
 #[derive(Debug)]
 pub(crate) struct Request {
-    /// Whatever it was.
+    /// Any JSON value; the answer repeats it.
     pub(crate) id: Value,
-    /// What to do.
+    /// The command to carry out.
     pub(crate) command: Command,
 }
 
-/// What to do.
+/// A command to carry out.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(
     tag = "do",
@@ -26,49 +26,49 @@ pub(crate) struct Request {
     deny_unknown_fields
 )]
 pub(crate) enum Command {
-    /// Starts the gateway by this configuration, on a port that stays the same from then on.
+    /// Starts the gateway with this configuration, on a port that stays the same from then on.
     Start {
         config: String,
         #[serde(default)]
         bot: Bot,
     },
-    /// Stops the gateway, and waits until it has.
+    /// Stops the gateway, and waits until it has stopped.
     Stop {},
-    /// Stops it, and starts it on the same port, by another configuration where one is given.
+    /// Stops the gateway and starts it on the same port, with a new configuration if one is given.
     Restart {
         config: Option<String>,
         bot: Option<Bot>,
     },
-    /// What the bot has said.
+    /// Returns the messages that the bot has sent.
     Said {},
     /// Moves the clock of the gateway and of the terminal.
     Move {
         ms: i64,
     },
-    /// A stranger writes to the bot.
+    /// Sends the bot a message from a sender.
     Writes(Writes),
-    /// A device connects, and asks where it has to; it stays connected where it is let in.
+    /// Connects a device, which requests pairing if it has to and stays connected if it is admitted.
     Connect(Connect),
-    /// Whether the device is connected.
+    /// Returns whether the device is connected.
     Alive {
         device: String,
     },
-    /// Waits until the device is not connected any more, and tells how that came.
+    /// Waits until the device is disconnected, and returns the reason.
     Died {
         device: String,
     },
-    /// The device leaves.
+    /// Disconnects the device.
     Leave {
         device: String,
     },
-    /// A legacy node asks, by the name that it has as its id.
+    /// Requests pairing for a legacy node with this id.
     NodeAsks {
         node: String,
         display_name: Option<String>,
         #[serde(default)]
         commands: Vec<String>,
     },
-    /// Decided by the gateway itself, which then knows it at once.
+    /// Approves a device request in the gateway's own process, which therefore knows of it at once.
     LetIn {
         request_id: String,
     },
@@ -76,7 +76,7 @@ pub(crate) enum Command {
         device_id: String,
         role: String,
     },
-    /// Decided at the terminal: about a device,
+    /// Approves a device request at the terminal.
     Approve {
         request_id: String,
     },
@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Remove {
         device_id: String,
     },
-    /// or about a sender.
+    /// Approves a sender at the terminal.
     ApproveSender {
         channel: String,
         code: String,
@@ -107,30 +107,30 @@ pub(crate) enum Command {
         channel: String,
         sender: String,
     },
-    /// Stores so many senders of an account of a channel, and so many devices.
+    /// Stores the given number of senders of one account, and of devices.
     Seed(Seed),
-    /// What is stored, as the terminal sees it.
+    /// Returns the stored data, as the terminal sees it.
     Stored {
         #[serde(default = "default_channel")]
         channel: String,
         #[serde(default = "default_account")]
         account: String,
     },
-    /// Adds a line to the audit log, as somebody does who can write it.
+    /// Appends a line to the audit log, as anyone with write access could.
     Log {
         line: String,
     },
-    /// Serves a page of another origin.
+    /// Serves a page on another origin.
     Serve {
         html: String,
     },
-    /// Reads the QR code in a picture.
+    /// Decodes the QR code in an image.
     Decode {
         path: PathBuf,
     },
 }
 
-/// The id of the sender.
+/// A message from a sender.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Writes {
@@ -142,11 +142,11 @@ pub(crate) struct Writes {
     pub(crate) meta: BTreeMap<String, String>,
 }
 
-/// The identity with which a device connects.
+/// Settings with which a device connects.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Connect {
-    /// The device, by what the test calls it; another one for each name.
+    /// Name of the device in the test; each name is a different device.
     pub(crate) device: String,
     pub(crate) role: String,
     pub(crate) display_name: Option<String>,
@@ -156,11 +156,11 @@ pub(crate) struct Connect {
     pub(crate) scopes: Vec<String>,
     #[serde(default)]
     pub(crate) commands: Vec<String>,
-    /// By this setup code, and not by the gateway's token.
+    /// Setup code to use instead of the gateway's token.
     pub(crate) setup_code: Option<String>,
 }
 
-/// How much is stored.
+/// Amount of data to store.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Seed {
@@ -183,7 +183,7 @@ fn default_channel() -> String {
 }
 
 impl Request {
-    /// Reads a line. An error comes with the id that its answer is to name.
+    /// Parses a line. An error comes with the id for its answer.
     pub(crate) fn parse(line: &str) -> Result<Self, (Value, serde_json::Error)> {
         let mut value: Value = serde_json::from_str(line).map_err(|error| (Value::Null, error))?;
         let id = value.as_object_mut().and_then(|value| value.remove("id"));

@@ -1,4 +1,4 @@
-//! Devices that deal with the gateway: each has a key of its own and keeps its tokens.
+//! Devices that connect to the gateway: each has its own key and keeps its tokens.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 
 use crate::{Failure, command};
 
-/// A device of somebody else than the browser.
+/// A device other than the browser.
 pub(crate) struct Device {
     identity: Arc<Identity>,
     tokens: Arc<Tokens>,
     session: Option<(Client, Events)>,
 }
 
-/// Tokens in memory.
+/// Device tokens, kept in memory.
 #[derive(Default)]
 struct Tokens(Mutex<HashMap<Role, HeldToken>>);
 
@@ -37,7 +37,7 @@ impl TokenKeeper for Tokens {
 }
 
 impl Device {
-    /// One that is new everywhere.
+    /// Returns a device with a new key, unknown to every gateway.
     pub(crate) fn new() -> Result<Self, Failure> {
         Ok(Self {
             identity: Arc::new(Identity::generate(&SystemEntropy)?),
@@ -46,7 +46,9 @@ impl Device {
         })
     }
 
-    /// Connects to the gateway, or to where its setup code leads: let in, or told whose request it is now.
+    /// Connects to the gateway, or to the URL in the setup code, and returns the outcome: connected, or
+    /// refused with
+    /// the id of the pending request.
     pub(crate) async fn connect(
         &mut self,
         gateway: GatewayUrl,
@@ -110,7 +112,7 @@ impl Device {
             .client(info))
     }
 
-    /// The connection, if there ever was one.
+    /// Returns the latest connection, if there ever was one.
     pub(crate) fn session(&self) -> Option<&Client> {
         self.session.as_ref().map(|(client, _)| client)
     }

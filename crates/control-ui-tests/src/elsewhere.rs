@@ -1,4 +1,4 @@
-//! A page of another origin.
+//! A web page on another origin.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 
 use crate::Failure;
 
-/// Serves this page at every path, for as long as there is a runtime.
+/// Serves this page at every path, for as long as the runtime exists.
 pub(crate) async fn serve(html: String) -> Result<SocketAddr, Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -28,7 +28,7 @@ pub(crate) async fn serve(html: String) -> Result<SocketAddr, Failure> {
                 async { Ok::<_, Infallible>(answer) }
             });
             let serving = http1::Builder::new().serve_connection(TokioIo::new(socket), answer);
-            // A browser that goes away is no matter.
+            // A browser that disconnects is not an error.
             tokio::spawn(async { serving.await.ok() });
         }
     });

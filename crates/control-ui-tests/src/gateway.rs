@@ -1,4 +1,4 @@
-//! The gateway on stage: on real files, with a clock that can be moved.
+//! The gateway on the stage: it uses real files, and a clock that can be moved.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,19 +16,19 @@ use crate::Failure;
 use crate::bot::{Bot, Played};
 use crate::clock::MovedClock;
 
-/// A gateway that runs.
+/// A running gateway.
 pub(crate) struct Running {
-    /// Where it listens.
+    /// Address on which the gateway listens.
     pub(crate) address: SocketAddr,
-    /// Its own service.
+    /// The gateway's own pairing service.
     pub(crate) pairing: Pairing,
-    /// The bot that it runs.
+    /// The bot that the gateway runs.
     pub(crate) bot: Option<Arc<Played>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
 
-/// The service on the files of a directory, as each process makes its own.
+/// Creates a pairing service on the files of a directory, as every process does for itself.
 pub(crate) fn service(state: &StateDir, clock: &MovedClock) -> Pairing {
     let Opened {
         store,
@@ -44,14 +44,14 @@ pub(crate) fn service(state: &StateDir, clock: &MovedClock) -> Pairing {
 }
 
 impl Running {
-    /// Starts a gateway by a configuration and with a bot, on this port of the loopback; 0 for any.
+    /// Starts a gateway with a configuration and a bot, on this loopback port; 0 picks any port.
     pub(crate) async fn start(
         state: &StateDir,
         clock: &MovedClock,
         (config, bot): (&str, Bot),
         port: u16,
     ) -> Result<Self, Failure> {
-        // Also where the gateway and its doctor look for it.
+        // The gateway and its doctor also look for the configuration here.
         std::fs::write(state.config(), config)?;
         let config = Config::parse(config)?;
         let settings = Settings::from_config(&config, &Overrides::default())?;
@@ -80,7 +80,7 @@ impl Running {
         })
     }
 
-    /// Stops it, and waits until it has.
+    /// Stops the gateway, and waits until it has stopped.
     pub(crate) async fn stop(self) -> Result<(), Failure> {
         let _ = self.stop.send(());
         Ok(self.task.await?)

@@ -1,8 +1,9 @@
-//! The stage for tests of the gateway's page in a real browser: a gateway on files of its own, and whoever
-//! deals with it beside the browser.
+//! The stage for tests of the gateway's page in a real browser: a gateway with its own files, and the other
+//! parties that deal with it besides the browser.
 //!
-//! It reads a command a line (`{ "id", "do", … }`), carries them out one after the other, and answers each
-//! in a line (`{ "id", "ok", … }`). It ends when there are no more.
+//! It reads one command per line (`{ "id", "do", … }`), carries out the commands one after the other, and
+//! answers
+//! each on a line of its own (`{ "id", "ok", … }`). It exits at the end of its input.
 
 mod bot;
 mod clock;
@@ -24,13 +25,13 @@ use tokio::runtime::Runtime;
 use command::Request;
 use stage::Stage;
 
-/// What goes wrong is only ever told.
+/// Error type for failures that are only ever reported.
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let runtime = Runtime::new()?;
     let served = runtime.block_on(serve());
-    // A read of standard input or a device's connection is not waited for.
+    // Does not wait for a pending read of standard input or for a device's connection.
     runtime.shutdown_background();
     served
 }
@@ -52,7 +53,7 @@ async fn serve() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The next line, if there is one; one that is no text is told like any other fault.
+/// Returns the next line, if there is one; a line that is not valid text is reported like any other failure.
 async fn next(
     lines: &mut tokio::io::Lines<BufReader<tokio::io::Stdin>>,
 ) -> Option<Result<String, io::Error>> {

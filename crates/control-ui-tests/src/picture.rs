@@ -1,4 +1,4 @@
-//! Reading a QR code off a screenshot, as a phone's camera would.
+//! Decodes a QR code in a screenshot, as a phone's camera would.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -8,7 +8,7 @@ use png::{Decoder, Transformations};
 
 use crate::Failure;
 
-/// What the one QR code in a picture says.
+/// Returns the text of the only QR code in an image.
 pub(crate) fn decode(path: &Path) -> Result<String, Failure> {
     let mut decoder = Decoder::new(BufReader::new(File::open(path)?));
     decoder.set_transformations(Transformations::normalize_to_color8());
@@ -25,7 +25,7 @@ pub(crate) fn decode(path: &Path) -> Result<String, Failure> {
         usize::try_from(shape.width)?,
         usize::try_from(shape.height)?,
     );
-    // The first sample is grey or red: enough for black on white.
+    // The first sample is grey or red, which is enough for black on white.
     let bright = |x: usize, y: usize| pixels.get((y * width + x) * samples).copied();
     let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
         bright(x, y).unwrap_or(u8::MAX)

@@ -1,4 +1,4 @@
-//! Much of everything, stored at once.
+//! Stores large amounts of data at once.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,9 @@ use crate::command::Seed;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// Stores senders `700000000` and on, and devices called `Device 1` and on. Each came a minute before the
-/// one before it.
+/// Stores senders numbered from `700000000` and devices named from `Device 1`. Each is dated one minute
+/// before
+/// its predecessor.
 pub(crate) fn seed(state: &StateDir, clock: &MovedClock, wanted: &Seed) -> Result<(), Failure> {
     let store = openclaw_gateway::store::files(state).store;
     let now = clock.now();

@@ -1,4 +1,4 @@
-//! Everybody around the browser.
+//! The stage: everything around the browser.
 
 use std::collections::HashMap;
 use std::fs::OpenOptions;
@@ -18,13 +18,13 @@ use crate::device::Device;
 use crate::gateway::{self, Running};
 use crate::{Failure, elsewhere, picture, seed};
 
-/// The gateway's token in all tests.
+/// The gateway's shared token in all tests.
 const TOKEN: &str = "correct-horse-battery-staple";
 
-/// Nothing takes this long; whoever waits for it is told so.
+/// Timeout that is never reached in practice; reaching it is reported as a failure.
 const NEVER: Duration = Duration::from_secs(20);
 
-/// The gateway, its files, and everybody who deals with it beside the browser.
+/// The gateway, its files, and all parties that deal with it besides the browser.
 pub(crate) struct Stage {
     directory: TempDir,
     state: StateDir,
@@ -32,13 +32,13 @@ pub(crate) struct Stage {
     gateway: Option<Running>,
     config: String,
     bot: Bot,
-    /// Once it is known, it stays the same.
+    /// Port of the gateway, which stays the same once known; 0 before.
     port: u16,
     devices: HashMap<String, Device>,
 }
 
 impl Stage {
-    /// With files of its own, and nobody there yet.
+    /// Creates a stage with its own files, and without a gateway or devices.
     pub(crate) fn new() -> Result<Self, Failure> {
         let directory = TempDir::with_prefix("openclaw-stage-")?;
         let state = StateDir::at(directory.path());
@@ -55,14 +55,14 @@ impl Stage {
         })
     }
 
-    /// Stops what runs, and removes the files.
+    /// Stops the gateway if it runs, and removes the files.
     pub(crate) async fn end(mut self) {
-        // It ends either way.
+        // Errors are ignored: the stage ends in any case.
         let _ = self.stop().await;
         let _ = self.directory.close();
     }
 
-    /// Does what is asked.
+    /// Carries out a command.
     pub(crate) async fn perform(&mut self, command: Command) -> Result<Value, Failure> {
         match command {
             Command::Start { config, bot } => self.start(config, bot).await,
@@ -148,7 +148,7 @@ impl Stage {
         Ok(self.gateway.as_ref().ok_or("the gateway does not run")?)
     }
 
-    /// The service as a command has it that is run now: with nothing read yet.
+    /// Returns a new pairing service with nothing cached, like that of a CLI command run now.
     fn terminal(&self) -> Pairing {
         gateway::service(&self.state, &self.clock)
     }
@@ -209,7 +209,7 @@ impl Stage {
         })
     }
 
-    /// What is decided at the terminal.
+    /// Carries out a decision made at the terminal.
     fn decide(&self, decision: Command) -> Result<Value, Failure> {
         let owner = Approver::terminal("owner");
         let terminal = self.terminal();

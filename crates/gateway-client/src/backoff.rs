@@ -1,4 +1,4 @@
-//! How long to wait before trying again.
+//! Backoff: the waits between attempts to connect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,23 +7,23 @@ use pairing_core::Entropy;
 
 use crate::ConnectError;
 
-/// A connection that lasted so long was a good one.
+/// Duration after which a connection counts as good and resets the backoff.
 pub(crate) const LASTED: Duration = Duration::from_secs(60);
 
-/// The first wait, and the longest.
+/// Upper bound of the first wait, and of every later one.
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// While the owner is asked: the request lives for 5 minutes after it was last asked.
+/// Range of waits while approval is pending: a request expires 5 minutes after the last attempt.
 const ASKED: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(15)];
 
-/// After a wrong secret: ten in a minute would lock this address out.
+/// Range of waits after a wrong secret: ten failures in a minute would lock this address out.
 const WRONG: [Duration; 2] = [Duration::from_secs(15), LONGEST];
 
-/// The longest wait that a gateway can ask for.
+/// Longest wait that a gateway can ask for.
 const AT_MOST: Duration = Duration::from_secs(3600);
 
-/// Waits that grow, spread at random so that many clients do not come back at once.
+/// An exponential backoff with jitter, so that many clients do not reconnect at once.
 pub(crate) struct Backoff {
     jitter: Arc<dyn Entropy>,
     failures: u32,
@@ -37,19 +37,19 @@ impl Backoff {
         }
     }
 
-    /// All is well.
+    /// Resets the backoff after a good connection.
     pub(crate) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// The wait after a connection that ended.
+    /// Returns the wait after a connection that ended.
     pub(crate) fn lost(&mut self) -> Duration {
         let longest = FIRST.saturating_mul(1 << self.failures.min(5)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         self.between([Duration::ZERO, longest])
     }
 
-    /// The wait after one that was not made.
+    /// Returns the wait after a failed attempt.
     pub(crate) fn failed(&mut self, error: &ConnectError) -> Duration {
         let refused = error.refused();
         let wait = if refused.is_some_and(crate::Refused::is_pairing) {
@@ -60,7 +60,7 @@ impl Backoff {
             self.lost()
         };
         match error.retry_after() {
-            // Never before, and not everybody at the same moment.
+            // Never earlier than asked, and not all clients at the same moment.
             Some(after) if after > wait => {
                 after.min(AT_MOST) + self.between([Duration::ZERO, FIRST])
             }
@@ -68,7 +68,7 @@ impl Backoff {
         }
     }
 
-    /// Somewhere between the two; the longer where there is no randomness to be had.
+    /// Returns a random duration between the two; the longer one if the entropy source fails.
     fn between(&self, [shortest, longest]: [Duration; 2]) -> Duration {
         let mut bytes = [u8::MAX; 4];
         if self.jitter.fill(&mut bytes).is_err() {
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
     use crate::Refused;
 
-    /// Always the same, or none.
+    /// Entropy that repeats one byte, or fails.
     struct Draw(Option<u8>);
 
     impl Entropy for Draw {

@@ -18,14 +18,14 @@ use crate::error::Cause;
 use crate::queue::Queue;
 use crate::{CallError, ClientEvent, Closed};
 
-/// How long a call waits for its answer, unless told otherwise.
+/// Default timeout of a call.
 pub const CALL: Duration = Duration::from_secs(30);
 
-/// The most calls that wait for their answers; more wait for their turn.
+/// Maximum number of calls in flight; further calls wait for their turn.
 const CALLS: usize = 256;
 
-/// An open connection: makes calls. Clones are the same connection, which ends when the last of them and
-/// its [`Events`] are dropped.
+/// An open connection, for making calls. Clones share the connection, which ends when all of them and its
+/// [`Events`] have been dropped.
 #[derive(Clone)]
 pub struct Client(Arc<Handle>);
 
@@ -37,21 +37,21 @@ struct Handle {
     turns: Semaphore,
 }
 
-/// The events of a connection, in their order.
+/// The events of a connection, in order.
 ///
-/// At most 256 of them wait, and 25 MiB; where nobody reads, the oldest are let go and
-/// [`ClientEvent::Missed`] says how many. Answers to calls never wait for events.
+/// At most 256 events and 25 MiB are queued; if they are not read, the oldest are dropped and
+/// [`ClientEvent::Missed`] reports how many. Answers to calls never wait for events.
 pub struct Events {
     shared: Arc<Shared>,
-    /// Keeps the connection.
+    /// Keeps the connection open.
     _outgoing: mpsc::Sender<Utf8Bytes>,
 }
 
-/// What the connection's task and its users share.
+/// State shared by the connection's task and its users.
 pub(crate) struct Shared {
     pending: Mutex<Pending>,
     pub(crate) events: Queue,
-    /// Somebody wants it to end.
+    /// Notified when a user asks for the connection to end.
     pub(crate) ending: Notify,
     closed: watch::Sender<Option<Closed>>,
 }
@@ -65,7 +65,7 @@ struct Pending {
 pub(crate) type Answer = Result<Option<Box<RawValue>>, ErrorShape>;
 
 impl Client {
-    /// Both ends, and what the task reads from.
+    /// Returns both ends, their shared state, and the queue of messages for the task to send.
     pub(crate) fn new(hello: HelloOk) -> (Self, Events, Arc<Shared>, mpsc::Receiver<Utf8Bytes>) {
         let shared = Arc::new(Shared {
             pending: Mutex::default(),
@@ -88,12 +88,12 @@ impl Client {
         (client, events, shared, received)
     }
 
-    /// What the gateway said when it let this connection in.
+    /// Returns the `hello-ok` of this connection.
     pub fn hello(&self) -> &HelloOk {
         &self.0.hello
     }
 
-    /// Calls a method, and waits at most [`CALL`] for the answer.
+    /// Calls a method, and waits for the answer at most [`CALL`].
     pub async fn call<P: Serialize, T: DeserializeOwned>(
         &self,
         method: &str,
@@ -102,7 +102,7 @@ impl Client {
         self.call_with_timeout(method, params, CALL).await
     }
 
-    /// Calls a method, and waits at most so long for the answer.
+    /// Calls a method, and waits for the answer at most `timeout`.
     pub async fn call_with_timeout<P: Serialize, T: DeserializeOwned>(
         &self,
         method: &str,
@@ -124,7 +124,7 @@ impl Client {
         let answer = tokio::time::timeout(timeout, self.answer(&id, text));
         let answer = answer.await.map_err(|_| CallError::Timeout(timeout))??;
         let answer = answer.as_deref().map_or("null", RawValue::get);
-        // The error's own text repeats values, and answers may hold secrets.
+        // The parser's own message repeats values, and answers may hold secrets.
         serde_json::from_str(answer).map_err(|error| {
             let place = format!("at line {}, column {}", error.line(), error.column());
             CallError::Answer(Cause::new(&place))
@@ -132,7 +132,7 @@ impl Client {
     }
 
     async fn answer(&self, id: &str, text: String) -> Result<Option<Box<RawValue>>, CallError> {
-        // It is never closed.
+        // The semaphore is never closed.
         let _turn = self.0.turns.acquire().await;
         let waiting = Waiting::register(&self.0.shared, id).map_err(CallError::Closed)?;
         let sent = self.0.outgoing.send(text.into()).await;
@@ -146,18 +146,18 @@ impl Client {
         }
     }
 
-    /// Ends the connection, for every clone, and waits until it has ended.
+    /// Ends the connection for every clone, and waits until it has ended.
     pub async fn close(&self) -> Closed {
         self.end();
         self.closed().await
     }
 
-    /// The same without waiting.
+    /// Ends the connection without waiting.
     pub(crate) fn end(&self) {
         self.0.shared.ending.notify_one();
     }
 
-    /// Waits until the connection has ended, and says how.
+    /// Waits until the connection has ended, and returns the reason.
     pub async fn closed(&self) -> Closed {
         let mut closed = self.0.shared.closed.subscribe();
         match closed.wait_for(Option::is_some).await {
@@ -176,8 +176,9 @@ impl fmt::Debug for Client {
 }
 
 impl Events {
-    /// The next event; `None` once the connection has ended and all have been read. May be dropped while
-    /// it waits, and nothing is lost.
+    /// Returns the next event; `None` once the connection has ended and all events have been read.
+    /// Cancel-safe:
+    /// no event is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         self.shared.events.next().await
     }
@@ -190,16 +191,16 @@ impl fmt::Debug for Events {
 }
 
 impl Shared {
-    /// Hands an answer to whoever waits for it, if anybody still does.
+    /// Passes an answer to the call that waits for it, if the call has not been dropped.
     pub(crate) fn answered(&self, id: &str, answer: Answer) {
         let waiting = self.pending().calls.remove(id);
         if let Some(waiting) = waiting {
-            // Gone between these two lines.
+            // The call may have been dropped since the line above.
             let _ = waiting.send(answer);
         }
     }
 
-    /// The connection has ended: whoever waits is told so.
+    /// Marks the connection as ended, and notifies all waiting calls and readers.
     pub(crate) fn end(&self, closed: Closed) {
         self.closed.send_replace(Some(closed.clone()));
         let mut pending = self.pending();
@@ -214,7 +215,7 @@ impl Shared {
     }
 }
 
-/// A call that waits. Forgotten when dropped, so that calls given up on leave nothing behind.
+/// A call in flight. Unregistered when dropped, so that abandoned calls leave nothing behind.
 struct Waiting<'s> {
     shared: &'s Shared,
     id: &'s str,
@@ -233,7 +234,7 @@ impl<'s> Waiting<'s> {
         Ok(Self { shared, id, answer })
     }
 
-    /// `None` if the connection ends first.
+    /// Waits for the answer; `None` if the connection ends first.
     async fn answer(mut self) -> Option<Answer> {
         (&mut self.answer).await.ok()
     }

@@ -1,4 +1,4 @@
-//! The settings of a connection: address, identity, credentials.
+//! Settings of a connection: address, identity and credentials.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,15 +15,15 @@ use crate::dial::{Socket, dial};
 use crate::handshake::{Attempt, text};
 use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, Link, TokenKeeper, session};
 
-/// How long a handshake takes at most, unless told otherwise.
+/// Default timeout of a handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(15);
 
-/// A connection to make: its address, identity and credentials. `Debug` shows no secret.
+/// Settings of a connection: address, identity and credentials. `Debug` shows no secret.
 ///
-/// Of what it was given, it shows the gateway:
-/// 1. the token of a new setup code, alone, if there is one;
-/// 2. else the stored device token, with the shared secret beside it, if there is one; where the gateway
-///    then refuses one of the two, the other is tried alone, once;
+/// The credentials are presented in this order of preference:
+/// 1. the token of a new setup code alone, if given;
+/// 2. else the stored device token together with the shared secret, if there is a stored token; if the
+///    gateway then refuses one of the two, the other is tried alone, once;
 /// 3. else the shared secret.
 #[derive(Clone)]
 pub struct Connect {
@@ -41,7 +41,7 @@ pub struct Connect {
 }
 
 impl Connect {
-    /// To this gateway, as an operator without a device and with nothing to show.
+    /// Returns settings for connecting to this gateway as an operator, without a device or credentials.
     pub fn to(url: GatewayUrl) -> Self {
         Self {
             url,
@@ -58,80 +58,81 @@ impl Connect {
         }
     }
 
-    /// With the gateway's shared token.
+    /// Sets the gateway's shared token.
     pub fn token(mut self, token: Secret) -> Self {
         self.secrets.token = Some(token);
         self
     }
 
-    /// With the gateway's shared password.
+    /// Sets the gateway's shared password.
     pub fn password(mut self, password: Secret) -> Self {
         self.secrets.password = Some(password);
         self
     }
 
-    /// With the pairing token of a new setup code, which beats everything that is stored. A [`Link`]
-    /// uses it until it has fetched a device token.
+    /// Sets the pairing token of a new setup code, which takes precedence over stored tokens. A [`Link`] uses
+    /// it
+    /// until a device token has been stored.
     pub fn pairing_token(mut self, token: Secret) -> Self {
         self.secrets.pairing = Some(token);
         self
     }
 
-    /// As this device, whose tokens are kept there. Without it, no device is named.
+    /// Sets the device's identity and the store of its tokens. Without it, no device is sent.
     pub fn identity(mut self, identity: Arc<Identity>, keeper: Arc<dyn TokenKeeper>) -> Self {
         self.device = Some((identity, keeper));
         self
     }
 
-    /// In this role.
+    /// Sets the role.
     pub fn role(mut self, role: Role) -> Self {
         self.role = role;
         self
     }
 
-    /// Asking for these scopes. Without it: those of the stored token if it is shown, else none.
+    /// Sets the requested scopes. By default: those of the stored token if it is presented, else none.
     pub fn scopes(mut self, scopes: ScopeSet) -> Self {
         self.scopes = Some(scopes);
         self
     }
 
-    /// As this program.
+    /// Sets the description of this program.
     pub fn client(mut self, client: ClientInfo) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// A node's capabilities.
+    /// Sets a node's capabilities.
     pub fn caps(mut self, caps: impl IntoIterator<Item = Text>) -> Self {
         self.caps = caps.into_iter().collect();
         self
     }
 
-    /// A node's commands.
+    /// Sets a node's commands.
     pub fn commands(mut self, commands: impl IntoIterator<Item = Text>) -> Self {
         self.commands = commands.into_iter().collect();
         self
     }
 
-    /// What the system lets a node do.
+    /// Sets the permissions that the operating system grants to a node.
     pub fn permissions(mut self, permissions: BTreeMap<String, bool>) -> Self {
         self.permissions = permissions;
         self
     }
 
-    /// Trusting this certificate and no other, whoever signed it. Not with `ws://`.
+    /// Trusts only the certificate with this fingerprint, whoever signed it. Not usable with `ws://`.
     pub fn fingerprint(mut self, fingerprint: Fingerprint) -> Self {
         self.fingerprint = Some(fingerprint);
         self
     }
 
-    /// Taking at most so long until `hello-ok`, [`HANDSHAKE`] unless told otherwise.
+    /// Sets the timeout until `hello-ok`; [`HANDSHAKE`] by default.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Connects once. A device token that comes with `hello-ok` has been stored when this returns.
+    /// Connects once. A device token in `hello-ok` has been stored by the time this returns.
     pub async fn open(&self) -> Result<(Client, Events), ConnectError> {
         let opening = tokio::time::timeout(self.timeout, self.shake_hands());
         let (socket, hello) = opening
@@ -140,8 +141,9 @@ impl Connect {
         Ok(session::start(socket, hello))
     }
 
-    /// Connects, and again whenever the connection ends, until the link is dropped. Waits are spread by
-    /// `jitter`.
+    /// Connects, and reconnects whenever the connection ends, until the link is dropped. `jitter` randomises
+    /// the
+    /// backoff.
     pub fn keep(self, jitter: Arc<dyn Entropy>) -> Link {
         Link::new(self, jitter)
     }
@@ -189,7 +191,7 @@ impl Connect {
         Ok((socket, hello))
     }
 
-    /// The stored token, if there is one for this role.
+    /// Loads the stored token for this role, if there is one.
     pub(crate) async fn held(&self) -> Result<Option<HeldToken>, ConnectError> {
         let role = self.role;
         match &self.device {
@@ -198,7 +200,7 @@ impl Connect {
         }
     }
 
-    /// Stores the token of a `hello-ok`. None in it means to keep what is there.
+    /// Stores the device token of a `hello-ok`. Without a token in it, the stored one is kept.
     async fn keep_token(&self, hello: &HelloOk) -> Result<(), ConnectError> {
         let (Some((_, keeper)), Some(token)) = (&self.device, &hello.auth.device_token) else {
             return Ok(());
@@ -212,7 +214,7 @@ impl Connect {
         blocking(keeper, move |keeper| keeper.store(role, &held)).await
     }
 
-    /// What this program calls itself.
+    /// Returns the description of this program, or the default one for the role.
     pub(crate) fn client_info(&self) -> Result<ClientInfo, ConnectError> {
         if let Some(client) = &self.client {
             return Ok(client.clone());
@@ -234,7 +236,7 @@ impl Connect {
     }
 }
 
-/// Keepers read and write files.
+/// Runs a keeper operation on the blocking pool, because keepers read and write files.
 async fn blocking<T: Send + 'static>(
     keeper: &Arc<dyn TokenKeeper>,
     work: impl FnOnce(&dyn TokenKeeper) -> Result<T, crate::KeepError> + Send + 'static,
@@ -249,7 +251,7 @@ async fn blocking<T: Send + 'static>(
 impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
-            // A query may be a secret.
+            // The query may contain a secret.
             .field("url", &self.url.as_str().split('?').next())
             .field("role", &self.role)
             .field("scopes", &self.scopes)

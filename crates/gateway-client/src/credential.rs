@@ -1,24 +1,24 @@
-//! Which secret is shown, and which after it was refused.
+//! Choice of the credentials to present, at first and after a refusal.
 
 use gateway_protocol::{ConnectAuth, Secret};
 
 use crate::{HeldToken, Refused};
 
-/// The secrets that a client was given.
+/// The secrets that a client was configured with.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Secrets {
     pub(crate) token: Option<Secret>,
     pub(crate) password: Option<Secret>,
-    /// Of a new setup code.
+    /// Pairing token of a new setup code.
     pub(crate) pairing: Option<Secret>,
 }
 
-/// What one attempt shows.
+/// The credentials presented in one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// A new setup code, and nothing beside it: it is meant to replace the rest.
+    /// The pairing token of a new setup code alone: it is meant to replace the other credentials.
     Pairing,
-    /// The device token, with the shared secret beside it.
+    /// The device token together with the shared secret.
     Both,
     /// The device token alone.
     Held,
@@ -31,7 +31,7 @@ impl Secrets {
         self.token.is_some() || self.password.is_some()
     }
 
-    /// What is shown first.
+    /// Returns the credentials to present first.
     pub(crate) fn first(&self, held: Option<&HeldToken>) -> Show {
         match (&self.pairing, held) {
             (Some(_), _) => Show::Pairing,
@@ -55,7 +55,7 @@ impl Secrets {
 }
 
 impl Show {
-    /// What is shown after a refusal, if there is anything that was not.
+    /// Returns the credentials to present after a refusal, if any are left to try.
     pub(crate) fn after(self, refused: &Refused) -> Option<Self> {
         match (self, refused.code()) {
             (Self::Both, "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH")

@@ -1,4 +1,4 @@
-//! From a URL to an open WebSocket.
+//! Dialling: from a URL to an open WebSocket.
 
 use std::sync::Arc;
 
@@ -36,14 +36,14 @@ pub(crate) async fn dial(
     let target = Target::of(url)?;
     let stream = TcpStream::connect((target.host.as_str(), target.port));
     let stream = stream.await.map_err(ConnectError::Io)?;
-    // Frames are small, and each is waited for.
+    // Frames are small and latency matters.
     stream.set_nodelay(true).map_err(ConnectError::Io)?;
     let stream: Box<dyn Stream> = if url.is_encrypted() {
         Box::new(encrypt(stream, target.host, pinned).await?)
     } else {
         Box::new(stream)
     };
-    // The library's own buffers are made for servers of large files.
+    // The library's default buffers suit servers and large messages.
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
         .write_buffer_size(0)
@@ -68,7 +68,7 @@ async fn encrypt(
     let name = ServerName::try_from(host).map_err(|_| ConnectError::Url {
         reason: "no certificate can be for its host",
     })?;
-    // The system's certificates are files.
+    // The system's certificates are read from files.
     let config = tokio::task::spawn_blocking(move || tls::config(pinned)).await;
     let config = config.map_err(|_| ConnectError::Tls(Cause::new("it was given up")))??;
     let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
@@ -77,16 +77,16 @@ async fn encrypt(
         .map_err(|error| tls::failed(&error, pinned))
 }
 
-/// What a URL says, in parts.
+/// Parts of a gateway URL.
 struct Target {
-    /// As the resolver takes it: an IPv6 address without brackets and with its zone.
+    /// Host in the resolver's form: an IPv6 address without brackets and with its zone.
     host: String,
     port: u16,
     request: Request,
 }
 
 impl Target {
-    /// The URL has been checked, but is kept as it was written.
+    /// Splits a URL. It has been validated, but is stored as it was written.
     fn of(url: &GatewayUrl) -> Result<Self, ConnectError> {
         let unreadable = || ConnectError::Url {
             reason: "it cannot be taken apart",
@@ -107,7 +107,7 @@ impl Target {
             Some(port) => port.parse().map_err(|_| unreadable())?,
             None => default_port,
         };
-        // A zone says which way to go, and means nothing at the other end.
+        // An IPv6 zone selects a local interface, and means nothing to the other side.
         let (address, zone) = match host.split_once('%') {
             Some((address, zone)) => (address, Some(zone.strip_prefix("25").unwrap_or(zone))),
             None => (host.strip_suffix('.').unwrap_or(host), None),

@@ -1,6 +1,6 @@
-//! What goes wrong, and what to do about it.
+//! Errors of the client, and advice on how to resolve them.
 //!
-//! What the gateway wrote is escaped wherever an error is shown; the fields hold it as it came.
+//! Text from the gateway is escaped when an error is displayed; the fields hold it unescaped.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,65 +10,65 @@ use pairing_core::escape;
 
 use crate::{Fingerprint, KeepError};
 
-/// Why there is no connection.
+/// Reason why a connection could not be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The URL cannot be used in this way.
+    /// The URL cannot be used with these settings.
     #[error("the gateway's URL cannot be used: {reason}")]
     Url {
-        /// Why.
+        /// Description of the fault.
         reason: &'static str,
     },
-    /// What this client says of itself cannot be said.
+    /// A field of this client's own description is malformed.
     #[error("what this client says of itself is malformed: {field}: {reason}")]
     Malformed {
-        /// The field, as the protocol names it.
+        /// Name of the field in the protocol.
         field: &'static str,
-        /// What is wrong with it.
+        /// Description of the fault.
         reason: &'static str,
     },
-    /// Nobody answers, or the connection broke off.
+    /// The gateway does not answer, or the connection broke off.
     #[error("the gateway cannot be reached")]
     Io(#[source] std::io::Error),
-    /// No encryption, or a certificate that this machine does not trust.
+    /// TLS failed, or this machine does not trust the certificate.
     #[error("no encrypted connection")]
     Tls(#[source] Cause),
-    /// Another certificate than the one that was named.
+    /// The certificate is not the pinned one.
     #[error("another certificate than the one that was named: expected {expected}, found {found}")]
     Fingerprint {
-        /// The one that was named.
+        /// Fingerprint of the pinned certificate.
         expected: Fingerprint,
-        /// The one that was shown.
+        /// Fingerprint of the certificate that the gateway presented.
         found: Fingerprint,
     },
-    /// An answer of HTTP instead of a WebSocket.
+    /// The gateway answered with an HTTP response instead of a WebSocket.
     #[error("the gateway answered HTTP {status}: {}", escape(body).limit(400))]
     Http {
-        /// The status.
+        /// HTTP status code.
         status: u16,
-        /// The beginning of the text that came with it.
+        /// Beginning of the response body.
         body: String,
     },
-    /// No WebSocket.
+    /// The WebSocket could not be established or failed.
     #[error("no WebSocket")]
     WebSocket(#[source] Cause),
-    /// A WebSocket, but not the gateway protocol.
+    /// The other side speaks WebSocket, but not the gateway protocol.
     #[error("not the gateway protocol: {reason}")]
     Protocol {
-        /// Why.
+        /// Description of the fault.
         reason: &'static str,
     },
-    /// The gateway closed the connection before it had answered.
+    /// The gateway closed the connection before it answered.
     #[error("the gateway closed the connection: {0}")]
     Closed(Closed),
-    /// The gateway refused.
+    /// The gateway refused the connection.
     #[error("{0}")]
     Refused(Box<Refused>),
-    /// It took too long.
+    /// The handshake took too long.
     #[error("no connection within {} s", .0.as_secs_f32())]
     Timeout(Duration),
-    /// The device token cannot be read, or the new one cannot be kept.
+    /// The device token could not be read, or the new one could not be stored.
     #[error("the connection was given up for a device token")]
     Keep(#[source] KeepError),
 }
@@ -76,11 +76,11 @@ pub enum ConnectError {
 /// The gateway's refusal of a `connect`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refused {
-    /// As it was sent.
+    /// The error as sent.
     pub error: ErrorShape,
-    /// What is known of its details.
+    /// The understood part of its details.
     pub details: PairingDetails,
-    /// The code of the close frame that followed.
+    /// Code of the close frame that followed.
     pub close_code: Option<u16>,
 }
 
@@ -99,17 +99,17 @@ impl Refused {
         self.details.is_pairing(&self.error)
     }
 
-    /// `details.code`
+    /// Returns the `details.code` of the refusal; empty if absent.
     pub fn code(&self) -> &str {
         self.details.code.as_deref().unwrap_or_default()
     }
 
-    /// Whether it concerns a secret, so that an early retry would look like guessing.
+    /// Whether the refusal concerns a secret, so that an early retry would look like guessing.
     pub(crate) fn is_auth(&self) -> bool {
         self.code().starts_with("AUTH_")
     }
 
-    /// Whether the same client gets this answer every time.
+    /// Whether the same client is certain to be refused every time.
     fn is_final(&self) -> bool {
         let message = &self.error.message;
         let wrong = [
@@ -189,13 +189,13 @@ impl ConnectError {
         }
     }
 
-    /// The request that waits for the owner, if that is what is lacking. As the gateway wrote it.
+    /// Returns the id of the request that awaits the owner's approval, if any, as the gateway wrote it.
     pub fn request_id(&self) -> Option<&str> {
         let refused = self.refused().filter(|refused| refused.is_pairing())?;
         refused.details.request_id.as_deref()
     }
 
-    /// Whether a retry is certain to bring the same.
+    /// Whether a retry is certain to fail in the same way.
     pub fn is_final(&self) -> bool {
         match self {
             Self::Url { .. } | Self::Malformed { .. } | Self::Fingerprint { .. } => true,
@@ -204,13 +204,13 @@ impl ConnectError {
         }
     }
 
-    /// When the gateway wants to be asked again.
+    /// Returns the retry delay that the gateway asked for.
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         let refused = self.refused()?;
         refused.error.retry_after_ms.map(Duration::from_millis)
     }
 
-    /// What to do about it, in one line.
+    /// Returns advice on how to resolve the error, in one line.
     pub fn advice(&self) -> Option<String> {
         let told = match self {
             Self::Refused(refused) => return refused.advice(),
@@ -233,41 +233,41 @@ impl ConnectError {
     }
 }
 
-/// Why a call came to nothing.
+/// Reason why a call failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The gateway said no.
+    /// The gateway refused the call.
     #[error("{}", escape(&.0.message).limit(400))]
     Refused(ErrorShape),
-    /// The connection ended before an answer came: the request may have been carried out or not.
+    /// The connection ended before an answer arrived: the request may or may not have been carried out.
     #[error("the connection ended: {0}")]
     Closed(Closed),
-    /// No answer in time: the request may have been carried out or not.
+    /// No answer arrived in time: the request may or may not have been carried out.
     #[error("no answer within {} s", .0.as_secs_f32())]
     Timeout(Duration),
     /// The request is larger than the gateway accepts. It was not sent.
     #[error("the request has {found} bytes, the gateway takes at most {at_most}")]
     TooLarge {
-        /// Its size.
+        /// Size of the request, in bytes.
         found: usize,
-        /// The gateway's limit.
+        /// Limit of the gateway, in bytes.
         at_most: usize,
     },
-    /// The parameters cannot be written as JSON. Nothing was sent.
+    /// The parameters could not be serialised as JSON. Nothing was sent.
     #[error("the parameters cannot be written as JSON")]
     Params(#[source] serde_json::Error),
-    /// The answer is not what was expected.
+    /// The answer does not have the expected form.
     #[error("the gateway's answer is not what the protocol has")]
     Answer(#[source] Cause),
 }
 
-/// How a connection ended.
+/// Reason why a connection ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closed {
-    /// The code of the close frame; 1005 where it had none, 1006 where the connection broke off.
+    /// Code of the close frame; 1005 if it had none, 1006 if the connection broke off.
     pub code: u16,
-    /// The reason that was given, as it came.
+    /// Reason given in the close frame, unescaped.
     pub reason: String,
 }
 
@@ -291,7 +291,7 @@ impl fmt::Display for Closed {
     }
 }
 
-/// What a library said: escaped, as names and texts of the other side may be in it.
+/// Error text of a library, escaped because it may contain names and texts from the other side.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Cause(String);

@@ -1,4 +1,4 @@
-//! Events, as whoever holds the connection reads them.
+//! Events of a connection, as its user reads them.
 
 use gateway_protocol::device::PendingDevice;
 use gateway_protocol::dm::DmRequest;
@@ -11,40 +11,39 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Something happened. Texts are as the gateway wrote them: escape them before a terminal shows them.
+/// An event from the gateway. Texts are as the gateway wrote them: escape them before a terminal shows them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ClientEvent {
-    /// The gateway is alive.
+    /// Periodic sign that the gateway is alive.
     Tick(Tick),
-    /// The list of connections.
+    /// The list of connections has changed.
     Presence(PresenceChanged),
-    /// A device asks.
+    /// A device requests pairing.
     DeviceRequested(PendingDevice),
-    /// A device has its answer.
+    /// A device's request has been resolved.
     DeviceResolved(DeviceResolved),
-    /// A legacy node asks.
+    /// A legacy node requests pairing.
     NodeRequested(PendingNode),
-    /// A legacy node has its answer.
+    /// A legacy node's request has been resolved.
     NodeResolved(NodeResolved),
-    /// A sender asks.
+    /// A sender requests pairing.
     DmRequested(DmRequest),
-    /// A sender has its answer.
+    /// A sender's request has been resolved.
     DmResolved(DmResolved),
-    /// Something of what is stored has changed.
+    /// Stored pairing data has changed.
     PairingChanged(PairingChanged),
-    /// This node is asked to do something.
+    /// This node is asked to execute a command.
     InvokeRequest(InvokeRequest),
-    /// The gateway is about to end.
+    /// The gateway is about to shut down.
     Shutdown(Shutdown),
-    /// So many events came while nobody read, and were let go: what is known from events may be out of
-    /// date.
+    /// Number of events dropped because they were not read: state derived from events may be out of date.
     Missed(u64),
-    /// An event that this version does not know, or whose payload it cannot read.
+    /// An event that this version does not know, or whose payload it cannot parse.
     Other {
-        /// Its name.
+        /// Name of the event.
         event: String,
-        /// What it carries.
+        /// Payload of the event.
         payload: Value,
     },
 }

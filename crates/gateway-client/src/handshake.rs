@@ -1,4 +1,4 @@
-//! `connect.challenge`, `connect`, `hello-ok`.
+//! The handshake: `connect.challenge`, `connect`, `hello-ok`.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_protocol::event::{self, Challenge};
@@ -17,13 +17,13 @@ use crate::connect::Connect;
 use crate::dial::Socket;
 use crate::error::{Cause, Closed, ConnectError, Refused};
 
-/// The request's id; those of calls are numbers.
+/// Id of the `connect` request; the ids of calls are numbers.
 const ID: &str = "connect";
 
-/// How long a gateway that has refused may take to say why it closes.
+/// Time that a gateway has for its close frame after a refusal.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
-/// What one attempt says.
+/// Contents of one attempt.
 pub(crate) struct Attempt<'c> {
     pub(crate) connect: &'c Connect,
     pub(crate) scopes: &'c ScopeSet,
@@ -40,7 +40,7 @@ impl Attempt<'_> {
             method: "connect",
             params: Some(params),
         };
-        // It holds the secrets.
+        // The text contains the secrets.
         let text = serde_json::to_string(&frame).map(Zeroizing::new);
         let text = text.map_err(|_| ConnectError::Malformed {
             field: "connect",
@@ -100,10 +100,11 @@ impl Attempt<'_> {
     }
 }
 
-/// The proof.
+/// Builds the proof that the device holds its key.
 ///
-/// Signed is the gateway's time and not ours: a clock that is off costs nothing, and the signature says
-/// no more than that it answers this challenge, which the nonce ensures.
+/// Signs the gateway's time rather than ours: a wrong local clock does no harm, and the signature only
+/// asserts
+/// that it answers this challenge, which the nonce ensures.
 fn claim(
     identity: &Identity,
     params: &ConnectParams,
@@ -146,7 +147,7 @@ fn claim(
     })
 }
 
-/// A text that the protocol wants not to be empty.
+/// Parses a text that the protocol requires to be non-empty.
 pub(crate) fn text(field: &'static str, value: &str) -> Result<Text, ConnectError> {
     Text::try_from(value.to_owned()).map_err(|_| ConnectError::Malformed {
         field,
@@ -166,7 +167,7 @@ async fn challenge(socket: &mut Socket) -> Result<Challenge, ConnectError> {
             continue;
         }
         let challenge: Option<Challenge> = read(payload.as_deref());
-        // An empty nonce would make a signature that is good for any connection.
+        // A signature over an empty nonce would be valid on any connection.
         return challenge
             .filter(|challenge| !challenge.nonce.is_empty() && challenge.ts >= 0)
             .ok_or(no_challenge);
@@ -189,7 +190,7 @@ fn read<T: DeserializeOwned>(payload: Option<&serde_json::value::RawValue>) -> O
     serde_json::from_str(payload?.get()).ok()
 }
 
-/// The next frame.
+/// Reads the next frame.
 async fn receive(socket: &mut Socket) -> Result<ServerFrame, ConnectError> {
     loop {
         let message = socket
@@ -212,7 +213,7 @@ async fn receive(socket: &mut Socket) -> Result<ServerFrame, ConnectError> {
 async fn close_code(socket: &mut Socket) -> Option<u16> {
     while let Some(Ok(message)) = socket.next().await {
         if let Message::Close(frame) = message {
-            // The library has its answer ready.
+            // The library has queued its reply to the close frame.
             let _ = socket.flush().await;
             return Some(closed(frame.as_ref()).code);
         }

@@ -1,45 +1,46 @@
-//! Where device tokens are kept: not here.
+//! Storage of device tokens, which users of this crate provide.
 
 use gateway_protocol::Secret;
 use pairing_core::ScopeSet;
 use pairing_core::device::Role;
 
-/// Keeps the device tokens of one device for one gateway.
+/// Stores the device tokens of one device for one gateway.
 ///
 /// Must hold:
-/// - What [`store`](Self::store) has taken is what [`load`](Self::load) gives, also after a crash.
-/// - Nobody else can read it.
+/// - A token that [`store`](Self::store) has accepted is returned by [`load`](Self::load), also after a
+///   crash.
+/// - No other user can read the tokens.
 ///
-/// It is never asked to delete a token, whatever the gateway says: a gateway that was restored from a
-/// backup, or another one at its address, must not cost the pairing.
+/// The client never deletes a token, whatever the gateway says: a gateway restored from a backup, or a
+/// different gateway at the same address, must not cost the device its pairing.
 ///
-/// Both may block, and are called where that harms nobody.
+/// Both methods may block: they are called on the blocking pool.
 pub trait TokenKeeper: Send + Sync {
-    /// The token for a role, if there is one.
+    /// Returns the token for a role, if there is one.
     fn load(&self, role: Role) -> Result<Option<HeldToken>, KeepError>;
 
-    /// Keeps the token for a role, in place of the one before.
+    /// Stores the token for a role, replacing the previous one.
     fn store(&self, role: Role, token: &HeldToken) -> Result<(), KeepError>;
 }
 
-/// A device token as its device keeps it. `Debug` does not show it.
+/// A device token as stored by its device. `Debug` does not show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldToken {
     /// The token.
     pub token: Secret,
     /// The scopes that came with it.
     pub scopes: ScopeSet,
-    /// When it was made, in milliseconds of the gateway's clock.
+    /// Time of issue, in milliseconds of the gateway's clock.
     pub issued_at_ms: Option<i64>,
 }
 
-/// The keeper failed.
+/// Error of a [`TokenKeeper`].
 #[derive(Debug, thiserror::Error)]
 #[error("the device token cannot be read or kept")]
 pub struct KeepError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl KeepError {
-    /// Wraps what went wrong. It must not hold a token.
+    /// Wraps the cause of the failure, which must not contain a token.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(source.into())
     }

@@ -1,15 +1,16 @@
-//! An async client of OpenClaw's gateway: proves its key, keeps its tokens, comes back.
+//! An async client for OpenClaw's gateway: proves its device key, keeps its device tokens and reconnects.
 //!
 //! - [`Connect`] holds the address, the identity and the credentials; [`Connect::open`] connects once,
-//!   [`Connect::keep`] for good.
-//! - [`Client`] makes calls, [`Events`] is what happens; a [`Link`] hands out both, and says what it waits
-//!   for. [`node`] serves a gateway's requests on one.
-//! - Device tokens are kept by a [`TokenKeeper`], and never deleted.
-//! - Always signed is v3 of the payload, with the gateway's own time: a clock that is off costs nothing.
-//! - The token that is signed is the first of `auth.token`, `auth.deviceToken` and `auth.bootstrapToken`.
-//! - Encryption trusts what this machine trusts, or one [`Fingerprint`]. There are no proxies, and no
-//!   headers beyond those of a WebSocket.
-//! - Errors hold no secrets, and escape what the gateway wrote.
+//!   [`Connect::keep`] reconnects until dropped.
+//! - [`Client`] makes calls and [`Events`] receives events; a [`Link`] provides both across reconnects, and
+//!   reports why it is not connected. [`node`] serves a gateway's requests on a link.
+//! - Device tokens are stored by a [`TokenKeeper`], and never deleted.
+//! - The client always signs version 3 of the payload, with the gateway's own time: a wrong local clock does
+//!   no harm.
+//! - The signed token is the first of `auth.token`, `auth.deviceToken` and `auth.bootstrapToken`.
+//! - TLS trusts the certificates that this machine trusts, or one pinned [`Fingerprint`]. Proxies are not
+//!   supported, nor are headers beyond those of a WebSocket.
+//! - Errors contain no secrets, and escape text from the gateway when displayed.
 //!
 //! ```no_run
 //! use gateway_client::Connect;

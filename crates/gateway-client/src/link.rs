@@ -1,4 +1,4 @@
-//! A connection that comes back.
+//! A connection that reconnects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use tokio::time::{Instant, sleep};
 use crate::backoff::{Backoff, LASTED};
 use crate::{Client, ClientEvent, Closed, Connect, ConnectError, Events};
 
-/// A connection that is made again whenever it ends, until this is dropped: then it ends for every
-/// [`Client`] that it gave out.
+/// A connection that is re-established whenever it ends. Dropping the link ends it for every [`Client`] that
+/// the link has handed out.
 ///
-/// - Waits between attempts grow from 1 s to 30 s and are spread at random over their whole length; while
-///   the owner is asked, 5 s to 15 s, so that the request stays alive; after a wrong secret, 15 s to 30 s.
-///   What the gateway asks for is waited for.
-/// - Gives up only on what no retry mends: [`LinkEvent::GaveUp`] is then the last event.
-/// - Where nobody reads its events, it waits for that before it connects again; an open connection stays
+/// - The upper bound of the backoff grows from 1 s to 30 s, and each wait is random between zero and that
+/// bound; while the owner's approval is pending, 5 s to 15 s, so that the request stays alive; after a wrong
+///   secret, 15 s to 30 s. A longer delay that the gateway asks for is observed, up to an hour.
+/// - Gives up only if a retry is certain to fail: [`LinkEvent::GaveUp`] is then the last event.
+/// - If its events are not read, the link waits for that before it reconnects; an open connection stays
 ///   alive.
 pub struct Link {
     events: mpsc::Receiver<LinkEvent>,
     task: AbortHandle,
 }
 
-/// What happens on a [`Link`].
+/// An event of a [`Link`].
 #[derive(Debug)]
 #[non_exhaustive]
 #[expect(
@@ -33,40 +33,41 @@ pub struct Link {
     reason = "there is one at a time, and it is matched on"
 )]
 pub enum LinkEvent {
-    /// There is a connection.
+    /// The link is connected.
     Connected(Client),
-    /// The owner has to approve first. Comes once for each request; texts are as the gateway wrote them.
+    /// The owner has to approve first. Sent once per request; texts are as the gateway wrote them.
     PairingRequired {
-        /// The request that waits.
+        /// Id of the pending request.
         request_id: String,
-        /// What the owner can do.
+        /// Recommended next step for the owner.
         hint: Option<String>,
-        /// What is lacking: `not-paired`, `role-upgrade`, `scope-upgrade` or `metadata-upgrade`.
+        /// Kind of approval that is missing: `not-paired`, `role-upgrade`, `scope-upgrade` or
+        /// `metadata-upgrade`.
         reason: Option<String>,
-        /// When it is tried again.
+        /// Time until the next attempt.
         retry_in: Duration,
     },
-    /// Something happened at the gateway.
+    /// An event from the gateway.
     Event(ClientEvent),
-    /// There is no connection any more, or still none.
+    /// The connection ended, or an attempt to connect failed.
     Disconnected {
-        /// Why.
+        /// Reason for the disconnection.
         why: Disconnect,
-        /// When it is tried again.
+        /// Time until the next attempt.
         retry_in: Duration,
     },
-    /// There will be none. Nothing comes after this.
+    /// The link has given up. No event follows.
     GaveUp(ConnectError),
 }
 
-/// Why there is no connection.
+/// Reason why a link is not connected.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Disconnect {
-    /// It ended.
+    /// The connection ended.
     #[error("the connection ended: {0}")]
     Closed(Closed),
-    /// It could not be made.
+    /// The connection could not be made.
     #[error(transparent)]
     Failed(ConnectError),
 }
@@ -84,7 +85,9 @@ impl Link {
         Self { events, task }
     }
 
-    /// The next event; `None` once it has given up. May be dropped while it waits, and nothing is lost.
+    /// Returns the next event; `None` once the link has given up. Cancel-safe: no event is lost if the future
+    /// is
+    /// dropped.
     pub async fn next(&mut self) -> Option<LinkEvent> {
         self.events.recv().await
     }
@@ -99,12 +102,12 @@ impl Drop for Link {
 struct Keeping {
     connect: Connect,
     backoff: Backoff,
-    /// The request that whoever reads knows of.
+    /// Id of the request that was last reported to the reader.
     announced: Option<String>,
     events: mpsc::Sender<LinkEvent>,
 }
 
-/// Others may hold the connection too.
+/// Ends the connection when the link stops using it, because others may hold clones of the client.
 struct EndsWithTheLink<'c>(&'c Client);
 
 impl Drop for EndsWithTheLink<'_> {
@@ -113,16 +116,16 @@ impl Drop for EndsWithTheLink<'_> {
     }
 }
 
-/// Nobody reads any more.
+/// Error for a reader that has been dropped.
 struct Gone;
 
 impl Keeping {
     async fn run(mut self) {
-        // It ends when it gives up, or when the link is dropped.
+        // Ends when the link gives up or is dropped.
         while let Ok(true) = self.once().await {}
     }
 
-    /// One attempt, and what comes of it. `false` when it gives up.
+    /// Makes one attempt and handles its outcome. Returns `false` when the link gives up.
     async fn once(&mut self) -> Result<bool, Gone> {
         match self.connect.open().await {
             Ok((client, events)) => {
@@ -153,7 +156,7 @@ impl Keeping {
         Ok(true)
     }
 
-    /// A setup code has done its work once there is a token of this device's own.
+    /// Discards the setup code once this device has a token of its own.
     async fn spend(&mut self) {
         if self.connect.secrets.pairing.is_some()
             && matches!(self.connect.held().await, Ok(Some(_)))
@@ -171,7 +174,7 @@ impl Keeping {
         Ok(client.closed().await)
     }
 
-    /// What is told of a failure: of a request that waits, only what is new.
+    /// Returns the event to report for a failure; a pending request is reported only once.
     fn event(&mut self, error: ConnectError, retry_in: Duration) -> Option<LinkEvent> {
         let Some(id) = error.request_id() else {
             let why = Disconnect::Failed(error);

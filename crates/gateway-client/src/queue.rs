@@ -1,4 +1,4 @@
-//! Events on their way to whoever reads them: bounded, and never in the way of anything else.
+//! The bounded queue between a connection and the reader of its events. It never blocks the connection.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,13 +9,13 @@ use tokio::sync::Notify;
 
 use crate::ClientEvent;
 
-/// The most events that wait.
+/// Maximum number of queued events.
 const EVENTS: usize = 256;
 
-/// The most bytes that wait, but for a single event that is larger.
+/// Maximum number of queued bytes; a single larger event is accepted.
 const BYTES: usize = MAX_PAYLOAD;
 
-/// A queue of one reader. Where it is full, the oldest go, and the reader is told how many.
+/// A queue with one reader. When full, it drops the oldest events and tells the reader how many.
 #[derive(Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -43,13 +43,13 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// What waits can still be read.
+    /// Marks the end of the events. Queued ones can still be read.
     pub(crate) fn end(&self) {
         self.state().ended = true;
         self.changed.notify_one();
     }
 
-    /// The next event; `None` after the last. Nothing is lost if this is dropped while it waits.
+    /// Returns the next event; `None` after the last. Cancel-safe: no event is lost if the future is dropped.
     pub(crate) async fn next(&self) -> Option<ClientEvent> {
         loop {
             let changed = self.changed.notified();

@@ -1,4 +1,4 @@
-//! The task of a connection: reads, writes, and gives up on a gateway that is silent.
+//! The task of a connection: reads, writes, and gives up on a silent gateway.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -17,10 +17,10 @@ use crate::dial::Socket;
 use crate::handshake::closed;
 use crate::{Client, Closed, Events};
 
-/// How long either side may take over its part of closing.
+/// Time that either side has for its part of closing.
 const CLOSE_WAIT: Duration = Duration::from_secs(2);
 
-/// The intervals between ticks that are believed.
+/// Range of tick intervals that are accepted; others are clamped to it.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -41,14 +41,14 @@ async fn run(
     outgoing: mpsc::Receiver<Utf8Bytes>,
     patience: Duration,
 ) -> Closed {
-    // Both halves run in this one task: neither waits for the other.
+    // Both halves run in this one task, so that neither blocks the other.
     let (sink, stream) = socket.split();
     let mut reading = pin!(read(stream, shared, patience));
     tokio::select! {
         biased;
         closed = &mut reading => closed,
         written = write(sink, shared, outgoing) => {
-            // What the gateway said last may still be on its way.
+            // The gateway's last messages may still be on their way.
             let read = timeout(CLOSE_WAIT, reading).await;
             match written {
                 Ok(()) => Closed::new(close::NORMAL, "closed by this client"),
@@ -58,7 +58,7 @@ async fn run(
     }
 }
 
-/// Until the connection ends, or no tick came for so long.
+/// Reads until the connection ends, or no tick has arrived for `patience`.
 async fn read(mut stream: SplitStream<Socket>, shared: &Shared, patience: Duration) -> Closed {
     let mut until = Instant::now() + patience;
     loop {
@@ -77,7 +77,7 @@ async fn read(mut stream: SplitStream<Socket>, shared: &Shared, patience: Durati
             Message::Text(text) => ServerFrame::parse(text.as_bytes()),
             Message::Binary(bytes) => ServerFrame::parse(bytes),
             Message::Close(frame) => {
-                // The library sends its answer when it is polled once more.
+                // The library sends its reply to the close frame when polled once more.
                 let _ = timeout(Duration::ZERO, stream.next()).await;
                 return closed(frame.as_ref());
             }
@@ -91,13 +91,13 @@ async fn read(mut stream: SplitStream<Socket>, shared: &Shared, patience: Durati
                 }
                 shared.events.push(event, payload);
             }
-            // A newer gateway may say more than is understood here.
+            // A newer gateway may send frames that this version cannot parse.
             Ok(_) | Err(_) => tracing::debug!("a message that is no frame was passed over"),
         }
     }
 }
 
-/// Until somebody closes, nobody holds the connection any more, or the other side is gone.
+/// Writes until a user closes the connection, nobody holds it any more, or the other side is gone.
 async fn write(
     mut sink: SplitSink<Socket, Message>,
     shared: &Shared,
@@ -111,7 +111,7 @@ async fn write(
         code: CloseCode::Normal,
         reason: "".into(),
     };
-    // A gateway that does not read does not read this either.
+    // A gateway that has stopped reading does not receive this frame either.
     timeout(CLOSE_WAIT, sink.send(Message::Close(Some(frame))))
         .await
         .unwrap_or(Ok(()))

@@ -1,4 +1,4 @@
-//! Encryption: by the certificates that this machine trusts, or by one that was named.
+//! TLS, trusting the certificates that this machine trusts or one pinned certificate.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{
 
 use crate::{ConnectError, Fingerprint, error::Cause};
 
-/// How a certificate is judged. Reads the system's certificates unless one is pinned: it blocks.
+/// Returns the TLS configuration. Blocks to read the system's certificates unless one is pinned.
 pub(crate) fn config(pinned: Option<Fingerprint>) -> Result<ClientConfig, ConnectError> {
     let failed = |error| ConnectError::Tls(Cause::of(&error));
     if let Some(expected) = pinned {
@@ -26,8 +26,8 @@ pub(crate) fn config(pinned: Option<Fingerprint>) -> Result<ClientConfig, Connec
     Ok(builder.with_no_client_auth())
 }
 
-/// Encryption that takes the certificate with this fingerprint and no other, whoever signed it and whatever
-/// name it bears.
+/// Returns a TLS configuration that accepts only the certificate with this fingerprint, whoever signed it and
+/// whatever name it bears.
 pub fn pinned(expected: Fingerprint) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let verifier = Arc::new(Pinned {
@@ -48,7 +48,7 @@ fn builder(
 fn roots() -> Result<RootCertStore, ConnectError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    // Many systems carry one or another certificate that nobody can read.
+    // Many systems have some certificate that cannot be parsed.
     let (added, _) = roots.add_parsable_certificates(found.certs);
     match added {
         0 => Err(ConnectError::Tls(Cause::new(
@@ -59,14 +59,14 @@ fn roots() -> Result<RootCertStore, ConnectError> {
     }
 }
 
-/// Takes one certificate and no other. That the other side has its key is checked as ever.
+/// Accepts only one certificate. The check that the other side holds its key is the usual one.
 #[derive(Debug)]
 struct Pinned {
     expected: Fingerprint,
     provider: Arc<CryptoProvider>,
 }
 
-/// The certificate that was shown instead.
+/// Fingerprint of the certificate that was presented instead.
 #[derive(Debug)]
 struct Mismatch(Fingerprint);
 
@@ -121,7 +121,7 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// What a failed handshake means.
+/// Converts the error of a failed TLS handshake.
 pub(crate) fn failed(error: &std::io::Error, pinned: Option<Fingerprint>) -> ConnectError {
     let found = error
         .get_ref()

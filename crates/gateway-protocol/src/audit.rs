@@ -1,4 +1,4 @@
-//! What was decided, as `pairing.audit` shows it: a method that no other gateway has.
+//! The audit log of pairing decisions, as `pairing.audit` returns it. Other gateways lack this method.
 
 use std::collections::BTreeSet;
 
@@ -11,31 +11,30 @@ use serde::{Deserialize, Serialize};
 
 use crate::Text;
 
-/// The parameters of `pairing.audit`. What names several of them asks for entries that fit all of these.
+/// The parameters of `pairing.audit`. An entry has to match every filter that is given.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AuditParams {
-    /// How many entries at most.
+    /// Maximum number of entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<AuditLimit>,
-    /// Senders of this channel only.
+    /// Only entries about senders of this channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Text>,
-    /// Devices and nodes only whose id begins like this.
+    /// Only entries about devices and nodes whose id starts with this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<Text>,
-    /// Only events in which this is part of the sender's id or of the approver's; upper and lower case are
-    /// the same.
+    /// Only entries whose approver or sender has this text as part of the id; case is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub person: Option<Text>,
 }
 
-/// From 1 to 1000; 100 unless told otherwise.
+/// Maximum number of entries per request, from 1 to 1000; 100 by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]
 pub struct AuditLimit(u16);
 
-/// No number of entries that can be asked for.
+/// Error for a limit outside the permitted range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must be from 1 to {}", AuditLimit::MOST)]
 pub struct AuditLimitError;
@@ -44,64 +43,64 @@ pub struct AuditLimitError;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntries {
-    /// The newest first.
+    /// Matching entries, newest first.
     pub entries: Vec<AuditEntry>,
     /// Whether more entries match.
     pub more: bool,
-    /// How many lines of the log, as far as it was read, could not be understood.
+    /// Number of malformed lines in the part of the log that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problems: Option<u64>,
 }
 
-/// A decision.
+/// One decision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
-    /// When, in milliseconds.
+    /// Time of the decision, in milliseconds.
     pub at: i64,
-    /// What was decided.
+    /// The decision.
     pub action: AuditAction,
-    /// The approver.
+    /// Identity of the approver.
     pub by: ApproverId,
-    /// The way the decision came in.
+    /// Interface through which the decision was made.
     pub via: Via,
-    /// The channel of the sender who was decided about.
+    /// The chat channel of the sender concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
-    /// The bot account.
+    /// The bot account of the sender concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
-    /// The sender.
+    /// The sender concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<SenderId>,
-    /// The device that was decided about.
+    /// The device concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceId>,
-    /// The legacy node that was decided about.
+    /// The legacy node concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<NodeId>,
-    /// The chat that a setup code was made in.
+    /// The chat in which a setup code was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat: Option<String>,
-    /// The request that was answered.
+    /// The request that was decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestId>,
-    /// The role that was decided about.
+    /// The role concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// The scopes that came of it.
+    /// The resulting scopes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<ScopeSet>,
-    /// The commands that came of it.
+    /// The resulting commands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commands: Option<BTreeSet<String>>,
 }
 
 impl AuditLimit {
-    /// The most entries that can be asked for at once.
+    /// Largest permitted limit.
     pub const MOST: u16 = 1000;
 
-    /// The number.
+    /// Returns the limit as a number.
     pub fn get(self) -> usize {
         usize::from(self.0)
     }
@@ -133,7 +132,7 @@ impl From<AuditLimit> for u64 {
 }
 
 impl AuditParams {
-    /// Whether this entry matches the filter.
+    /// Whether the event matches the filter.
     pub fn wants(&self, event: &AuditEvent) -> bool {
         self.channel
             .as_ref()
@@ -199,7 +198,7 @@ impl From<AuditEvent> for AuditEntry {
             AuditSubject::Device { device } => entry.device = Some(device),
             AuditSubject::Node { node } => entry.node = Some(node),
             AuditSubject::Bearer { chat } => entry.chat = chat,
-            // Told without what this version has no word for.
+            // Other subjects have no field in this version.
             _ => {}
         }
         entry

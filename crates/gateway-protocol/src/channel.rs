@@ -1,26 +1,26 @@
-//! The chat channels and their accounts, as `pairing.channels` shows them.
+//! The chat channels and their accounts, as `pairing.channels` returns them.
 
 use pairing_core::{AccountId, ChannelId, DmPolicy};
 use serde::{Deserialize, Serialize};
 
-/// The answer to `pairing.channels`, by name.
+/// The answer to `pairing.channels`, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelStatuses {
-    /// The channels that there may be senders of.
+    /// Channels that can have senders.
     pub channels: Vec<ChannelStatus>,
 }
 
-/// A channel.
+/// A chat channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ChannelStatus {
-    /// Which.
+    /// Id of the channel.
     pub channel: ChannelId,
-    /// Whether the configuration names it.
+    /// Whether the configuration names the channel.
     #[serde(default)]
     pub configured: bool,
-    /// Its accounts, by name; `default` is always one of them.
+    /// Accounts of the channel, sorted by name; `default` is always included.
     pub accounts: Vec<AccountStatus>,
 }
 
@@ -28,10 +28,10 @@ pub struct ChannelStatus {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountStatus {
-    /// Which.
+    /// Id of the account.
     pub account_id: AccountId,
-    /// What happens to direct messages.
+    /// Policy for direct messages.
     pub dm_policy: DmPolicy,
-    /// Whether the gateway runs an adapter for it.
+    /// Whether the gateway runs an adapter for the account.
     pub running: bool,
 }

@@ -1,4 +1,4 @@
-//! `connect`: what a client says about itself, and what it shows.
+//! `connect`: a client's description of itself, and its credentials.
 
 use std::collections::BTreeMap;
 
@@ -12,106 +12,106 @@ use crate::{ErrorShape, Secret, Text, read_params};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectParams {
-    /// The oldest version that the client speaks.
+    /// Oldest protocol version that the client speaks.
     pub min_protocol: u32,
-    /// The newest.
+    /// Newest protocol version that the client speaks.
     pub max_protocol: u32,
-    /// The client.
+    /// Description of the client.
     pub client: ClientInfo,
-    /// What a node can do, in general.
+    /// General capabilities of a node.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<Text>,
-    /// What a node can be asked to do.
+    /// Commands that a node can execute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Text>,
-    /// What the system lets a node do.
+    /// Permissions that a node's operating system grants.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<String, bool>,
-    /// A node's search path.
+    /// Search path (`PATH`) of a node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_env: Option<String>,
-    /// The role it asks for; operator where it names none.
+    /// Requested role; operator if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Text>,
-    /// The scopes it asks for.
+    /// Requested scopes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<Text>>,
-    /// The device, and the proof of its key.
+    /// The device, with the proof that it holds its key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<DeviceClaim>,
-    /// What it shows besides.
+    /// Secrets that the client presents in addition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<ConnectAuth>,
-    /// Its language.
+    /// The client's locale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// Its browser.
+    /// The client's browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
 }
 
-/// What a client calls itself. None of it ever decides what is allowed.
+/// A client's description of itself. None of it ever affects authorisation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClientInfo {
-    /// The program.
+    /// Id of the client program.
     pub id: Text,
-    /// A name for people.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Text>,
     /// The program's version.
     pub version: Text,
     /// The operating system.
     pub platform: Text,
-    /// The kind of device.
+    /// Device family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_family: Option<Text>,
-    /// The model.
+    /// Device model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_identifier: Option<Text>,
-    /// The program's way of running.
+    /// Mode in which the program runs.
     pub mode: Text,
-    /// Tells two runs of it apart.
+    /// Distinguishes two running instances of the program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<Text>,
 }
 
-/// `device`: which one, and the proof.
+/// `device`: the claimed device, and the proof.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceClaim {
-    /// The fingerprint of the key.
+    /// Fingerprint of the public key.
     pub id: Text,
-    /// The key.
+    /// Public key.
     pub public_key: Text,
-    /// The signature.
+    /// Signature made with the device's key.
     pub signature: Text,
-    /// When it was made, in milliseconds.
+    /// Time of signing, in milliseconds.
     pub signed_at: i64,
-    /// The nonce of the challenge; empty where none was signed.
+    /// Nonce of the challenge; empty if none was signed.
     #[serde(default)]
     pub nonce: String,
 }
 
-/// `auth`: secrets.
+/// `auth`: the secrets that a client presents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectAuth {
-    /// The shared token; also a device token or a pairing token, from clients that know no better.
+    /// The shared token; less specific clients also send a device token or a pairing token here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
-    /// The device token.
+    /// The device token of an earlier connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<Secret>,
-    /// The pairing token of a setup code.
+    /// The pairing token from a setup code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrap_token: Option<Secret>,
-    /// The shared password.
+    /// The gateway's shared password.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password: Option<Secret>,
 }
 
-/// The properties that version 3 knows, by object.
+/// Properties known to version 3, by object.
 const KNOWN: [(&str, &[&str]); 4] = [
     (
         "",
@@ -154,7 +154,7 @@ const KNOWN: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// The clients that version 3 knows.
+/// Client ids known to version 3.
 const CLIENTS: [&str; 12] = [
     "webchat-ui",
     "openclaw-control-ui",
@@ -170,12 +170,13 @@ const CLIENTS: [&str; 12] = [
     "openclaw-probe",
 ];
 
-/// Their ways of running.
+/// Client modes known to version 3.
 const MODES: [&str; 7] = ["webchat", "cli", "ui", "backend", "node", "probe", "test"];
 
 impl ConnectParams {
-    /// Reads the parameters. Properties, clients and modes that are not known are refused while the
-    /// client speaks nothing newer than version 3, and ignored from then on.
+    /// Parses the parameters. Unknown properties, clients and modes are rejected if the client speaks no
+    /// version
+    /// newer than 3, and ignored otherwise.
     pub fn parse(params: Option<&RawValue>) -> Result<Self, ErrorShape> {
         let read: Self = read_params("connect", params)?;
         let wrong = read.wrong_value().or_else(|| match read.max_protocol {
@@ -190,19 +191,19 @@ impl ConnectParams {
         }
     }
 
-    /// The newest version that both sides speak.
+    /// Returns the newest version that both sides speak.
     pub fn version(&self) -> Option<u32> {
         let (oldest, newest) = crate::VERSIONS.into_inner();
         let version = newest.min(self.max_protocol);
         (version >= oldest.max(self.min_protocol)).then_some(version)
     }
 
-    /// The role as it was written; empty where there is none.
+    /// Returns the role as written; empty if absent.
     pub fn role(&self) -> &str {
         self.role.as_deref().unwrap_or_default()
     }
 
-    /// The scopes as they were written.
+    /// Returns the scopes as written.
     pub fn scopes(&self) -> Vec<String> {
         let scopes = self.scopes.iter().flatten();
         scopes.map(|scope| scope.as_str().to_owned()).collect()

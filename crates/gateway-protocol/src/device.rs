@@ -1,6 +1,6 @@
-//! Devices, as `device.pair.*` and `device.token.*` show them.
+//! Devices, in the form that `device.pair.*` and `device.token.*` return.
 //!
-//! Nothing in here can hold a secret, but for [`TokenRotated`].
+//! No type in this module can hold a secret, except [`TokenRotated`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::{Secret, Text};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestParams {
-    /// Exactly which one.
+    /// Id of the request to decide.
     pub request_id: Text,
 }
 
@@ -25,7 +25,7 @@ pub struct RequestParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RemoveParams {
-    /// Which device.
+    /// Id of the device to remove.
     pub device_id: Text,
 }
 
@@ -33,9 +33,9 @@ pub struct RemoveParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RenameParams {
-    /// Which device.
+    /// Id of the device to rename.
     pub device_id: Text,
-    /// What it is called from now on.
+    /// New display name.
     pub display_name: Text,
 }
 
@@ -43,11 +43,11 @@ pub struct RenameParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoleParams {
-    /// Which device.
+    /// Id of the device.
     pub device_id: Text,
-    /// Which of its roles.
+    /// The role whose token is meant.
     pub role: Text,
-    /// The scopes of the token that comes after; those it has if none are named.
+    /// Scopes of the new token; those of the current token if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scopes: Option<Vec<Text>>,
 }
@@ -56,14 +56,14 @@ pub struct RoleParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceRenamed {
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
-    /// What it is called.
+    /// New display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
 }
 
-/// `device.pair.list`, newest first.
+/// The answer to `device.pair.list`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DevicePairList {
     /// Pending requests.
@@ -72,148 +72,148 @@ pub struct DevicePairList {
     pub paired: Vec<PairedDevice>,
 }
 
-/// A device that waits; also the event `device.pair.requested`.
+/// A pending device request; also the event `device.pair.requested`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingDevice {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
-    /// Its key.
+    /// The device's public key.
     pub public_key: DeviceKey,
-    /// What it says about itself.
+    /// The device's description of itself.
     #[serde(flatten)]
     pub info: DeviceDescription,
-    /// The first of `roles`, for clients that know of one only.
+    /// The first of `roles`, for clients that support only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// The roles.
+    /// Requested roles.
     pub roles: Vec<Role>,
-    /// The scopes as an operator.
+    /// Scopes requested for the operator role.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scopes: ScopeSet,
-    /// What it could be asked to do as a node.
+    /// Commands requested for the node role.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
-    /// Whether it qualified for approval without asking the owner.
+    /// Whether the request qualified for approval without asking the owner.
     pub silent: bool,
-    /// Whether it was already known when it asked.
+    /// Whether the device was already known when it asked.
     pub is_repair: bool,
-    /// When this was first asked, in milliseconds.
+    /// Time of the first request, in milliseconds.
     pub ts: i64,
-    /// When it ends unless it is asked again, in milliseconds; only in lists of a gateway.
+    /// Time at which the request expires unless repeated, in milliseconds; only in lists from a gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<i64>,
-    /// The setup code that it asks with, if it does.
+    /// The setup code that the device presented, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup_code_id: Option<SetupCodeId>,
 }
 
-/// A device that has been approved. `role`, `roles` and `scopes` are what stands now.
+/// An approved device. `role`, `roles` and `scopes` describe its current access.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PairedDevice {
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
-    /// Its key.
+    /// The device's public key.
     pub public_key: DeviceKey,
-    /// What it says about itself.
+    /// The device's description of itself.
     #[serde(flatten)]
     pub info: DeviceDescription,
-    /// The role.
+    /// The first of `roles`, for clients that support only one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Role>,
-    /// The roles.
+    /// Approved roles.
     pub roles: Vec<Role>,
-    /// The scopes as an operator.
+    /// Scopes approved for the operator role.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scopes: ScopeSet,
-    /// What it has been approved for as a node.
+    /// Commands approved for the node role.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
-    /// When it was made, in milliseconds.
+    /// Creation time, in milliseconds.
     pub created_at_ms: i64,
-    /// When it was last approved.
+    /// Time of the last approval, in milliseconds.
     pub approved_at_ms: i64,
-    /// Since when it has been connected, by its newest connection: there for as long as it is connected to
-    /// the gateway that answers.
+    /// Start of its newest connection, in milliseconds: present while the device is connected to the gateway
+    /// that answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_at_ms: Option<i64>,
-    /// Its tokens, without what they are recognised by.
+    /// The device's tokens, without their hashes.
     pub tokens: Vec<TokenSummary>,
 }
 
-/// What a device says about itself.
+/// A device's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceDescription {
-    /// A name for people.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// The operating system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// The kind of device.
+    /// Device family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_family: Option<String>,
-    /// The program.
+    /// Id of the client program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// The program's way of running.
+    /// Mode in which the program runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_mode: Option<String>,
-    /// Where it connected from, unless from the gateway's own machine.
+    /// IP address; absent for a connection from the gateway's own machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_ip: Option<String>,
 }
 
-/// A device token without what it is recognised by.
+/// A device token, without its hash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenSummary {
-    /// The role.
+    /// Role that the token grants.
     pub role: Role,
-    /// The scopes as an operator.
+    /// Scopes of the token, for the operator role.
     pub scopes: ScopeSet,
-    /// When it was made, in milliseconds.
+    /// Creation time, in milliseconds.
     pub created_at_ms: i64,
-    /// When it was last rotated.
+    /// Time of the last rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotated_at_ms: Option<i64>,
-    /// When it was revoked.
+    /// Time of revocation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revoked_at_ms: Option<i64>,
-    /// When it was last used, to the minute.
+    /// Time of last use, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_used_at_ms: Option<i64>,
 }
 
-/// `device.pair.approve`.
+/// The answer to `device.pair.approve`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceApproved {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The device.
+    /// The approved device.
     pub device: PairedDevice,
 }
 
-/// `device.pair.reject`.
+/// The answer to `device.pair.reject`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceRejected {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
 }
 
-/// `device.pair.remove`.
+/// The answer to `device.pair.remove`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceRemoved {
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
 }
 
@@ -221,15 +221,15 @@ pub struct DeviceRemoved {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenRotated {
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
-    /// The role.
+    /// Role of the token.
     pub role: Role,
-    /// Its scopes.
+    /// Scopes of the token.
     pub scopes: ScopeSet,
-    /// When it was rotated, in milliseconds.
+    /// Time of the rotation, in milliseconds.
     pub rotated_at_ms: i64,
-    /// The new token: only for the device itself, for the role by whose token it asked.
+    /// The new token; present only if the device itself asked, authenticated by its token for this role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
 }
@@ -238,11 +238,11 @@ pub struct TokenRotated {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TokenRevoked {
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
-    /// The role.
+    /// Role of the token.
     pub role: Role,
-    /// When it was revoked.
+    /// Time of revocation.
     pub revoked_at_ms: i64,
 }
 
@@ -332,8 +332,8 @@ impl TokenSummary {
 }
 
 impl From<PendingDevice> for DeviceRequest {
-    /// What the wire tells of a request: when it was last asked, by which page and with which setup code
-    /// are not part of it.
+    /// Converts the wire form of a request, which lacks the time of the last request, the requesting page and
+    /// the setup code.
     fn from(pending: PendingDevice) -> Self {
         let asked_at = Timestamp::from_millis(pending.ts);
         Self {
@@ -357,8 +357,9 @@ impl From<PendingDevice> for DeviceRequest {
 }
 
 impl From<PairedDevice> for Device {
-    /// What the wire tells of a device: who approved, and what tokens are recognised by, are not part of
-    /// it, and the scopes of a role are those of its token, or the device's.
+    /// Converts the wire form of a device, which lacks the approver and the token hashes. The operator role
+    /// gets
+    /// the device's scopes, and a role that only a token names gets that token's scopes.
     fn from(paired: PairedDevice) -> Self {
         let approved_at = Timestamp::from_millis(paired.approved_at_ms);
         let mut roles = BTreeMap::new();

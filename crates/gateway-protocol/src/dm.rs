@@ -1,4 +1,4 @@
-//! DM pairing over the wire: `pairing.*`, which no other gateway has.
+//! DM pairing over the wire: the `pairing.*` methods, which other gateways lack.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +14,10 @@ use crate::Text;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListParams {
-    /// One channel only.
+    /// Only requests of this channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Text>,
-    /// One account only.
+    /// Only requests of this account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
 }
@@ -28,62 +28,62 @@ pub struct ListParams {
 pub struct DmRequests {
     /// Pending requests.
     pub requests: Vec<DmRequest>,
-    /// Senders turned away because too many requests were pending.
+    /// Senders rejected because too many requests were pending.
     pub turned_away: Vec<DmTurnedAway>,
-    /// What is stored and could not be understood, or could not be read, in a line each.
+    /// Stored data that is malformed or unreadable, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
 }
 
-/// A sender who waits; also the event `pairing.requested`.
+/// A sender's pending request; also the event `pairing.requested`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmRequest {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
-    /// The bot account that was written to.
+    /// The bot account that received the message.
     pub account_id: AccountId,
     /// The sender.
     pub id: SenderId,
-    /// What approves it.
+    /// Code that approves the request.
     pub code: PairingCode,
-    /// When the request was made, in milliseconds.
+    /// Creation time of the request, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at_ms: Option<i64>,
-    /// When the sender last wrote, to the minute.
+    /// Time of the sender's last message, to the minute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_seen_at_ms: Option<i64>,
-    /// When the code stops working.
+    /// Time at which the code expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<i64>,
-    /// Names and the like, as the channel gave them.
+    /// Names and similar metadata, as the channel provided them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
 }
 
-/// Senders of one account who came when no more could wait.
+/// Senders of one account who were rejected because too many requests were pending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmTurnedAway {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
     /// The bot account.
     pub account_id: AccountId,
-    /// How often it happened,
+    /// Number of rejections.
     pub count: u64,
-    /// since when, in milliseconds.
+    /// Time of the first rejection, in milliseconds.
     pub since_ms: i64,
-    /// The latest, oldest first.
+    /// The most recent senders, oldest first.
     pub recent: Vec<DmSeen>,
 }
 
-/// A sender, and when they came.
+/// A sender and the time of their message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmSeen {
-    /// Who.
+    /// Id of the sender.
     pub id: SenderId,
-    /// When, in milliseconds.
+    /// Time of the message, in milliseconds.
     pub at_ms: i64,
 }
 
@@ -91,11 +91,11 @@ pub struct DmSeen {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApproveParams {
-    /// The channel.
+    /// The chat channel.
     pub channel: Text,
-    /// The code, as somebody typed it.
+    /// The pairing code, as typed.
     pub code: Text,
-    /// The account it came in through; needed only where two carry the same code.
+    /// The account that received the request; required only if two accounts have the same code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
     /// Whether to notify the sender.
@@ -107,31 +107,31 @@ pub struct ApproveParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RejectParams {
-    /// The channel.
+    /// The chat channel.
     pub channel: Text,
-    /// The code or the sender.
+    /// The pairing code or the sender's id.
     pub request: Text,
-    /// The account it came in through.
+    /// The account that received the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
 }
 
-/// The answer to both.
+/// The answer to `pairing.approve` and `pairing.reject`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmDecided {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
     /// The bot account.
     pub account_id: AccountId,
     /// The sender.
     pub id: SenderId,
-    /// The code of the request that was answered.
+    /// Code of the decided request.
     pub code: PairingCode,
-    /// Whether the sender was notified; `None` if that was not requested.
+    /// Whether the sender was notified; `None` if no notification was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notified: Option<bool>,
-    /// Why not.
+    /// Reason why the sender was not notified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_notified: Option<String>,
 }
@@ -140,9 +140,9 @@ pub struct DmDecided {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AllowedParams {
-    /// The channel.
+    /// The chat channel.
     pub channel: Text,
-    /// The account; the default one if none is named.
+    /// The bot account; the default account if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
 }
@@ -151,33 +151,33 @@ pub struct AllowedParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmAllowed {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
     /// The bot account.
     pub account_id: AccountId,
-    /// The senders that it allows, in addition to those in the configuration.
+    /// Senders allowed in addition to those in the configuration.
     pub entries: Vec<DmEntry>,
-    /// What is stored and could not be understood, in a line each.
+    /// Malformed stored data, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
 }
 
-/// A sender who is allowed.
+/// An allowed sender.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmEntry {
-    /// Who.
+    /// Id of the sender.
     pub id: SenderId,
-    /// The entry as it was once written, where that is spelled otherwise.
+    /// The entry as originally written, if spelled differently.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub written: Option<String>,
-    /// Who allowed it, where that is known,
+    /// The approver, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_by: Option<ApproverId>,
-    /// by which way,
+    /// Interface through which the sender was allowed, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_via: Option<Via>,
-    /// and when, in milliseconds.
+    /// Time of the approval in milliseconds, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granted_at_ms: Option<i64>,
 }
@@ -186,45 +186,45 @@ pub struct DmEntry {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct EntryParams {
-    /// The channel.
+    /// The chat channel.
     pub channel: Text,
-    /// Who.
+    /// Id of the sender.
     pub entry: Text,
-    /// The account; the default one if none is named.
+    /// The bot account; the default account if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
 }
 
-/// The answer to both.
+/// The answer to `pairing.allow` and `pairing.revoke`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmListed {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
     /// The bot account.
     pub account_id: AccountId,
-    /// Who, as it was asked.
+    /// Id of the sender, as requested.
     pub entry: String,
-    /// What it came to.
+    /// Outcome of the change.
     pub status: Listed,
 }
 
-/// What a change of an allowlist came to.
+/// Outcome of a change to an allowlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Listed {
-    /// Is on it now.
+    /// The sender has been added.
     Added,
-    /// Was on it before.
+    /// The sender was already on the list.
     Present,
-    /// Is not on it any more.
+    /// The sender has been removed.
     Removed,
-    /// Was not on it.
+    /// The sender was not on the list.
     Absent,
 }
 
 impl DmRequest {
-    /// A request as it is shown; `limits` are those it expires by.
+    /// Returns the wire form of a request; `limits` determine its expiry.
     pub fn new(request: &PendingRequest, limits: &Limits) -> Self {
         let meta = request.meta.iter();
         Self {

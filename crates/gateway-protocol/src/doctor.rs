@@ -1,4 +1,4 @@
-//! What is wrong with an install, as `doctor.findings` shows it: a method that no other gateway has.
+//! Problems with an installation, as `doctor.findings` returns them. Other gateways lack this method.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,37 +6,37 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DoctorFindings {
-    /// What keeps the records: `files` or `etcd`.
+    /// Kind of pairing store: `files` or `etcd`.
     pub store: String,
-    /// What was found.
+    /// All findings.
     pub findings: Vec<DoctorFinding>,
 }
 
-/// Something that the owner should know. Texts are escaped.
+/// A finding that the owner should know about. Its texts are escaped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DoctorFinding {
-    /// How bad it is.
+    /// Severity of the finding.
     pub severity: DoctorSeverity,
-    /// What it is, in kebab case.
+    /// Kind of finding, in kebab case.
     pub kind: String,
-    /// The file or directory.
+    /// Path of the file or directory.
     pub path: String,
-    /// What is wrong, for a person.
+    /// Description of the problem, for people.
     pub detail: String,
-    /// What to do about it.
+    /// Recommended action.
     pub advice: String,
-    /// Whether `openclaw doctor --fix` can mend it.
+    /// Whether `openclaw doctor --fix` can repair it.
     pub fixable: bool,
 }
 
-/// How bad it is.
+/// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DoctorSeverity {
-    /// Good to know.
+    /// For information only.
     Note,
-    /// Works, but not as somebody meant it to.
+    /// Works, but not as intended.
     Warning,
     /// Something does not work.
     Error,

@@ -1,51 +1,51 @@
-//! What went wrong, as a response says it.
+//! Errors, as a response carries them.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The stable code of an error.
+/// Stable code of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum ErrorCode {
-    /// The request cannot be answered as it is.
+    /// The request is invalid as it stands.
     InvalidRequest,
-    /// The owner has not approved this device for this.
+    /// The owner has not approved this device for the requested access.
     NotPaired,
-    /// Not now.
+    /// The request cannot be served at present.
     Unavailable,
     /// No account is linked.
     NotLinked,
-    /// An agent took too long.
+    /// An agent did not answer in time.
     AgentTimeout,
-    /// One that this version does not know.
+    /// A code that is unknown to this version.
     #[serde(other)]
     Other,
 }
 
-/// `error` of a response.
+/// The `error` of a response.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ErrorShape {
-    /// For programs.
+    /// Stable code, for programs.
     pub code: ErrorCode,
-    /// For whoever asked. Says nothing that they may not know.
+    /// Message for the caller. Reveals nothing that the caller may not know.
     pub message: String,
-    /// More, by the code.
+    /// Further details, depending on the code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
     /// Whether the same request may succeed later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retryable: Option<bool>,
-    /// When to try again, in milliseconds.
+    /// Delay before a retry, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
 }
 
 impl ErrorShape {
-    /// An error with a code and a message, and nothing else.
+    /// Returns an error with a code and a message only.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -56,12 +56,12 @@ impl ErrorShape {
         }
     }
 
-    /// `INVALID_REQUEST`.
+    /// Returns an error with the code `INVALID_REQUEST`.
     pub fn invalid(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
     }
 
-    /// `UNAVAILABLE`, to be tried again.
+    /// Returns a retryable error with the code `UNAVAILABLE`.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self {
             retryable: Some(true),
@@ -69,7 +69,7 @@ impl ErrorShape {
         }
     }
 
-    /// The same with details.
+    /// Adds details to the error.
     pub fn with_details(self, details: Value) -> Self {
         Self {
             details: Some(details),
@@ -77,7 +77,7 @@ impl ErrorShape {
         }
     }
 
-    /// The same with a time after which to try again.
+    /// Sets the delay after which to retry.
     pub fn retry_after(self, after: std::time::Duration) -> Self {
         Self {
             retryable: Some(true),
@@ -86,7 +86,7 @@ impl ErrorShape {
         }
     }
 
-    /// A text among the details.
+    /// Returns the named text from the details.
     pub fn detail(&self, name: &str) -> Option<&str> {
         self.details.as_ref()?.get(name)?.as_str()
     }

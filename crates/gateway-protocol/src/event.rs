@@ -1,4 +1,4 @@
-//! Events: their names, and what they carry.
+//! Event names and payloads.
 
 use pairing_core::device::{NodeId, RequestId};
 use pairing_core::{AccountId, ChannelId, DeviceId, SenderId};
@@ -6,137 +6,138 @@ use serde::{Deserialize, Serialize};
 
 use crate::hello::Presence;
 
-/// To be answered by `connect`: [`Challenge`].
+/// The gateway's challenge, which the client answers with `connect`: [`Challenge`].
 pub const CHALLENGE: &str = "connect.challenge";
-/// The gateway is alive: [`Tick`].
+/// Periodic sign that the gateway is alive: [`Tick`].
 pub const TICK: &str = "tick";
-/// The list of connections: [`PresenceChanged`].
+/// The list of connections has changed: [`PresenceChanged`].
 pub const PRESENCE: &str = "presence";
-/// The gateway is about to end: [`Shutdown`].
+/// The gateway is about to shut down: [`Shutdown`].
 pub const SHUTDOWN: &str = "shutdown";
-/// A device asks: [`PendingDevice`](crate::device::PendingDevice).
+/// A device requests pairing: [`PendingDevice`](crate::device::PendingDevice).
 pub const DEVICE_REQUESTED: &str = "device.pair.requested";
-/// A device has its answer: [`DeviceResolved`].
+/// A device's request has been resolved: [`DeviceResolved`].
 pub const DEVICE_RESOLVED: &str = "device.pair.resolved";
-/// A legacy node asks: [`PendingNode`](crate::node::PendingNode).
+/// A legacy node requests pairing: [`PendingNode`](crate::node::PendingNode).
 pub const NODE_REQUESTED: &str = "node.pair.requested";
-/// A legacy node has its answer: [`NodeResolved`].
+/// A legacy node's request has been resolved: [`NodeResolved`].
 pub const NODE_RESOLVED: &str = "node.pair.resolved";
-/// A sender asks: [`DmRequest`](crate::dm::DmRequest).
+/// A sender requests pairing: [`DmRequest`](crate::dm::DmRequest).
 pub const DM_REQUESTED: &str = "pairing.requested";
-/// A sender has its answer: [`DmResolved`].
+/// A sender's request has been resolved: [`DmResolved`].
 pub const DM_RESOLVED: &str = "pairing.resolved";
-/// Something of what is stored has changed, whoever did it: [`PairingChanged`].
+/// Stored pairing data has changed, whichever program changed it: [`PairingChanged`].
 pub const PAIRING_CHANGED: &str = "pairing.changed";
-/// A node is asked to do something: [`InvokeRequest`](crate::invoke::InvokeRequest).
+/// A node is asked to execute a command: [`InvokeRequest`](crate::invoke::InvokeRequest).
 pub const INVOKE_REQUEST: &str = "node.invoke.request";
-/// Somebody who may has written to the bot: [`MessageInbound`](crate::message::MessageInbound).
+/// An admitted sender has written to the bot: [`MessageInbound`](crate::message::MessageInbound).
 pub const MESSAGE_INBOUND: &str = "message.inbound";
 
-/// `connect.challenge`.
+/// Payload of `connect.challenge`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Challenge {
-    /// To be signed; good for this connection and once.
+    /// Nonce for the client to sign; valid once, on this connection only.
     pub nonce: String,
-    /// The gateway's time, in milliseconds.
+    /// The gateway's clock, in milliseconds.
     pub ts: i64,
 }
 
-/// `tick`.
+/// Payload of `tick`.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Tick {
-    /// The gateway's time, in milliseconds.
+    /// The gateway's clock, in milliseconds.
     pub ts: i64,
 }
 
-/// `presence`.
+/// Payload of `presence`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PresenceChanged {
-    /// Everybody who is connected.
+    /// All current connections.
     pub presence: Vec<Presence>,
 }
 
-/// `shutdown`.
+/// Payload of `shutdown`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shutdown {
-    /// Why.
+    /// Reason for the shutdown.
     pub reason: String,
-    /// When the gateway expects to be back, in milliseconds from now.
+    /// Time until the gateway expects to be back, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restart_expected_ms: Option<u64>,
 }
 
-/// What became of a request.
+/// Outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Decision {
-    /// The owner said yes.
+    /// The owner approved the request.
     Approved,
-    /// The owner said no.
+    /// The owner rejected the request.
     Rejected,
-    /// Nobody decided in time.
+    /// The request expired before anyone decided.
     Expired,
-    /// The same one asks for more now, by another request.
+    /// The same requester has since asked for more, with a new request.
     Superseded,
 }
 
-/// `device.pair.resolved`.
+/// Payload of `device.pair.resolved`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeviceResolved {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The device.
+    /// Id of the device.
     pub device_id: DeviceId,
-    /// What became of it.
+    /// Outcome of the request.
     pub decision: Decision,
-    /// When, in milliseconds.
+    /// Time of the decision, in milliseconds.
     pub ts: i64,
 }
 
-/// `node.pair.resolved`.
+/// Payload of `node.pair.resolved`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeResolved {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The node.
+    /// Id of the node.
     pub node_id: NodeId,
-    /// What became of it.
+    /// Outcome of the request.
     pub decision: Decision,
-    /// When, in milliseconds.
+    /// Time of the decision, in milliseconds.
     pub ts: i64,
 }
 
-/// `pairing.resolved`.
+/// Payload of `pairing.resolved`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DmResolved {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
     /// The bot account.
     pub account_id: AccountId,
     /// The sender.
     pub id: SenderId,
-    /// What became of the request.
+    /// Outcome of the request.
     pub decision: Decision,
-    /// When, in milliseconds.
+    /// Time of the decision, in milliseconds.
     pub ts: i64,
 }
 
-/// `pairing.changed`: whoever shows something of these asks for it anew. A few of them a second at most.
+/// Payload of `pairing.changed`: tells clients that show this data to fetch it again. Sent a few times a
+/// second at most.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PairingChanged {
-    /// Devices, their requests or setup codes.
+    /// Whether devices, their requests or setup codes have changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub devices: bool,
-    /// Legacy nodes or their requests.
+    /// Whether legacy nodes or their requests have changed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nodes: bool,
-    /// Requests and allowlists of these channels.
+    /// Channels with changed requests or allowlists.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub channels: Vec<ChannelId>,
 }

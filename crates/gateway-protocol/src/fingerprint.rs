@@ -1,18 +1,18 @@
-//! Certificates that are trusted because they were named beforehand.
+//! Fingerprints, which pin a certificate in advance.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The SHA-256 of a certificate, as setup codes carry it.
+/// SHA-256 fingerprint of a certificate, as setup codes carry it.
 ///
-/// Shown and serialised as 64 lower-case hexadecimal digits; no secret.
+/// Displayed and serialised as 64 lower-case hexadecimal digits; not a secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Fingerprint([u8; 32]);
 
-/// The text is no fingerprint.
+/// Error for a text that is not a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a fingerprint is the SHA-256 of a certificate: 64 hexadecimal digits, with or without colons"
@@ -20,13 +20,13 @@ pub struct Fingerprint([u8; 32]);
 pub struct ParseFingerprintError;
 
 impl Fingerprint {
-    /// The fingerprint of a certificate in DER.
+    /// Computes the fingerprint of a certificate in DER.
     pub fn of(certificate: &[u8]) -> Self {
         Self(Sha256::digest(certificate).into())
     }
 
-    /// Reads 64 hexadecimal digits in either case, with or without colons, and with or without
-    /// `sha256:` before them.
+    /// Parses 64 hexadecimal digits in either case, with or without colons, and with or without the prefix
+    /// `sha256:`.
     pub fn parse(text: &str) -> Result<Self, ParseFingerprintError> {
         let text = text.trim().to_ascii_lowercase();
         let digits = ["sha256:", "sha-256:", "sha256/"]
@@ -48,13 +48,13 @@ impl Fingerprint {
         Ok(Self(bytes))
     }
 
-    /// The bytes.
+    /// Returns the raw bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
 
-/// The digits of `aa:bb:…`, where the colons stand between pairs and nowhere else.
+/// Returns the digits of `aa:bb:…`; colons are accepted only between pairs.
 fn pairs(text: &str) -> Option<Vec<u8>> {
     let mut digits = Vec::with_capacity(64);
     for pair in text.split(':') {

@@ -1,4 +1,4 @@
-//! Frames: requests, responses, events.
+//! Frames: requests, responses and events.
 
 use std::borrow::Cow;
 
@@ -7,30 +7,30 @@ use serde_json::value::RawValue;
 
 use crate::{ErrorShape, params};
 
-/// A request as the gateway reads it. Its parameters are read by whoever answers the method.
+/// A request as the gateway reads it. The method's handler parses the parameters.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What the response is found by.
+    /// Id that the response will carry.
     pub id: String,
-    /// What is asked for.
+    /// Name of the method.
     pub method: String,
-    /// With what; untouched text.
+    /// Parameters, as unparsed JSON text.
     pub params: Option<Box<RawValue>>,
 }
 
-/// A message that is no request.
+/// Error for a message that is not a valid request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrameError {
-    /// Not JSON, or not UTF-8.
+    /// The message is not JSON or not UTF-8.
     #[error("not JSON")]
     NotJson,
-    /// JSON, but not a request.
+    /// The message is JSON, but not a request.
     #[error("invalid request frame: {reason}")]
     NotRequest {
-        /// Its id, where it has one.
+        /// Id of the request, if it has one.
         id: Option<String>,
-        /// What is wrong with it.
+        /// Description of the fault.
         reason: String,
     },
 }
@@ -49,7 +49,7 @@ struct RawRequest<'t> {
 }
 
 impl Request {
-    /// Reads a message, text or binary. Costs one pass over it and a copy of the parameters.
+    /// Parses a text or binary message. Costs one pass over it and a copy of the parameters.
     pub fn parse(message: &[u8]) -> Result<Self, FrameError> {
         let Ok(text) = std::str::from_utf8(message) else {
             return Err(FrameError::NotJson);
@@ -110,11 +110,11 @@ impl FrameError {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "req")]
 pub struct RequestFrame<'f, P> {
-    /// What the response is found by.
+    /// Id that the response will carry.
     pub id: &'f str,
-    /// What is asked for.
+    /// Name of the method.
     pub method: &'f str,
-    /// With what.
+    /// Parameters of the method.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub params: Option<P>,
 }
@@ -123,20 +123,20 @@ pub struct RequestFrame<'f, P> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "res")]
 pub struct Response<'f, P> {
-    /// The request's.
+    /// Id of the request.
     pub id: &'f str,
-    /// Whether there is a payload rather than an error.
+    /// Whether the request succeeded: `true` with a payload, `false` with an error.
     pub ok: bool,
-    /// The answer.
+    /// Result of the request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<P>,
-    /// Why there is none.
+    /// Error, if the request failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<&'f ErrorShape>,
 }
 
 impl<'f, P> Response<'f, P> {
-    /// The response to the request with this id.
+    /// Returns the response to the request with this id.
     pub fn new(id: &'f str, answer: Result<P, &'f ErrorShape>) -> Self {
         let ok = answer.is_ok();
         let (payload, error) = match answer {
@@ -152,12 +152,12 @@ impl<'f, P> Response<'f, P> {
     }
 }
 
-/// How often what is in the snapshot of `hello-ok` has changed.
+/// Version counters of the parts of the `hello-ok` snapshot; each change increments one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StateVersion {
-    /// The list of connections.
+    /// Version of the presence list.
     pub presence: u64,
-    /// How the gateway is.
+    /// Version of the health.
     pub health: u64,
 }
 
@@ -165,40 +165,40 @@ pub struct StateVersion {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "event", rename_all = "camelCase")]
 pub struct Event<'f, P> {
-    /// Its name: see [`event`](crate::event).
+    /// Name of the event: see [`event`](crate::event).
     pub event: &'f str,
-    /// What happened.
+    /// Payload of the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payload: Option<P>,
-    /// Its number on this connection.
+    /// Sequence number on this connection.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
-    /// What the snapshot has become.
+    /// Versions of the snapshot after this event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state_version: Option<StateVersion>,
 }
 
-/// A message as a client reads it.
+/// A message from the gateway, as a client reads it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum ServerFrame {
-    /// To one of its requests.
+    /// A response to one of the client's requests.
     Response {
-        /// The request's id.
+        /// Id of the request.
         id: String,
-        /// What came of it.
+        /// Payload of the response, or its error.
         answer: Result<Option<Box<RawValue>>, ErrorShape>,
     },
-    /// Something happened.
+    /// An event.
     Event {
-        /// What.
+        /// Name of the event.
         event: String,
-        /// More of it.
+        /// Payload of the event.
         payload: Option<Box<RawValue>>,
-        /// Its number on this connection.
+        /// Sequence number on this connection.
         seq: Option<u64>,
     },
-    /// A frame of a kind that is not known, to be ignored.
+    /// A frame of an unknown kind, to be ignored.
     Unknown,
 }
 
@@ -215,7 +215,7 @@ struct RawServerFrame {
 }
 
 impl ServerFrame {
-    /// Reads a message. What it holds beyond what is known is ignored.
+    /// Parses a message. Unknown properties are ignored.
     pub fn parse(message: &[u8]) -> Result<Self, FrameError> {
         let not_json = |_| FrameError::NotJson;
         let text = std::str::from_utf8(message).map_err(|_| FrameError::NotJson)?;

@@ -1,4 +1,4 @@
-//! `hello-ok`: what a client is told once it is in.
+//! `hello-ok`: the gateway's answer to a successful handshake.
 
 use pairing_core::ScopeSet;
 use pairing_core::device::Role;
@@ -11,61 +11,61 @@ use crate::{Secret, StateVersion};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "hello-ok", rename_all = "camelCase")]
 pub struct HelloOk {
-    /// The version spoken from now on.
+    /// Protocol version used from now on.
     pub protocol: u32,
-    /// The gateway.
+    /// Description of the gateway.
     pub server: ServerInfo,
-    /// What it can do.
+    /// Methods and events that the gateway supports.
     pub features: Features,
-    /// How things stand.
+    /// Current state of the gateway.
     pub snapshot: Snapshot,
-    /// What the connection may do.
+    /// Role and scopes of the connection.
     pub auth: HelloAuth,
-    /// What it has to keep to.
+    /// Limits that the client has to observe.
     pub policy: Policy,
 }
 
-/// The gateway, and this connection to it.
+/// Description of the gateway and of this connection.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServerInfo {
-    /// Its version.
+    /// Version of the gateway.
     pub version: String,
-    /// This connection's id.
+    /// Id of this connection.
     pub conn_id: String,
 }
 
-/// What there really is.
+/// Methods and events that the gateway really supports.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Features {
-    /// Methods.
+    /// Names of the methods.
     pub methods: Vec<String>,
-    /// Events.
+    /// Names of the events.
     pub events: Vec<String>,
 }
 
-/// How things stand at this moment.
+/// Snapshot of the gateway's state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Snapshot {
-    /// The connections that this connection may see.
+    /// Connections that are visible to this one.
     pub presence: Vec<Presence>,
-    /// As the method `health` answers.
+    /// Health, in the form that the method `health` returns.
     pub health: Value,
-    /// The number of each.
+    /// Version counters of the presence list and of the health.
     pub state_version: StateVersion,
-    /// How long the gateway has been running, in milliseconds.
+    /// Uptime of the gateway, in milliseconds.
     pub uptime_ms: u64,
 }
 
-/// Somebody who is connected, or the gateway itself.
+/// A connected client, or the gateway itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Presence {
-    /// A name for people.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// Where from, unless from the gateway's own machine.
+    /// IP address; absent for a connection from the gateway's own machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip: Option<String>,
     /// The program's version.
@@ -74,84 +74,84 @@ pub struct Presence {
     /// The operating system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// The kind of device.
+    /// Device family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_family: Option<String>,
-    /// The model.
+    /// Device model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_identifier: Option<String>,
-    /// The program's way of running.
+    /// Mode in which the program runs.
     pub mode: String,
-    /// The device.
+    /// Id of the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_id: Option<String>,
-    /// Its roles on this connection.
+    /// Roles of the device on this connection.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<Role>,
-    /// The scopes of the connection.
+    /// Scopes of the connection.
     #[serde(default, skip_serializing_if = "ScopeSet::is_empty")]
     pub scopes: ScopeSet,
-    /// Tells two of them apart.
+    /// Distinguishes two running instances of the same program.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
-    /// The gateway that it is connected to, where that is another one of those on the same pairing state.
+    /// The gateway that holds the connection, if it is another one that shares this pairing state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
-    /// `self`, `peer` for another gateway, or `connect`.
+    /// `self`, `peer` for another gateway, or `connect` for a client.
     pub reason: String,
-    /// One line for people.
+    /// One-line summary for display.
     pub text: String,
-    /// Since when, in milliseconds.
+    /// Start of the connection, in milliseconds.
     pub ts: i64,
 }
 
-/// What a connection may do, and its device token if one was made just now.
+/// Role and scopes of a connection, and its device token if one was just issued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HelloAuth {
-    /// A device token to be kept; without one, the client keeps what it has.
+    /// Newly issued device token for the client to store; if absent, the client keeps its current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<Secret>,
-    /// The role.
+    /// Role of the connection.
     pub role: Role,
-    /// The scopes in effect.
+    /// Effective scopes.
     pub scopes: ScopeSet,
-    /// When the token was made, in milliseconds.
+    /// Time at which the token was issued, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_at_ms: Option<i64>,
-    /// By what the connection was authenticated; from version 4 on.
+    /// The method of authentication; sent from version 4 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<AuthMethod>,
 }
 
-/// By what a connection was authenticated.
+/// The method by which a connection was authenticated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum AuthMethod {
-    /// The gateway's token.
+    /// The gateway's shared token.
     Token,
-    /// The gateway's password.
+    /// The gateway's shared password.
     Password,
     /// A device token.
     DeviceToken,
-    /// A setup code.
+    /// The pairing token of a setup code.
     BootstrapToken,
-    /// Nothing: the gateway asks for no secret.
+    /// No secret: the gateway does not require one.
     None,
-    /// A way that this version does not know.
+    /// A method that is unknown to this version.
     #[serde(other)]
     Other,
 }
 
-/// What a connection has to keep to.
+/// Limits that a connection has to observe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Policy {
-    /// The largest frame, in bytes.
+    /// Maximum frame size, in bytes.
     pub max_payload: u64,
-    /// The most that waits to be sent to a client before it is dropped, in bytes.
+    /// Maximum number of bytes queued for a client before it is disconnected.
     pub max_buffered_bytes: u64,
-    /// How often a `tick` comes, in milliseconds.
+    /// Interval between `tick` events, in milliseconds.
     pub tick_interval_ms: u64,
 }

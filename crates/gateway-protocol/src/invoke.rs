@@ -1,4 +1,4 @@
-//! `node.list`, `node.describe`, and asking a connected node to do something.
+//! `node.list`, `node.describe`, and invoking commands on a connected node.
 
 use std::collections::BTreeMap;
 
@@ -7,22 +7,22 @@ use serde_json::Value;
 
 use crate::Text;
 
-/// The answer to `node.list`: connected ones first, then by name.
+/// The answer to `node.list`: connected nodes first, then by name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct NodeEntries {
-    /// The gateway's time, in milliseconds.
+    /// The gateway's clock, in milliseconds.
     pub ts: i64,
-    /// The nodes.
+    /// All nodes.
     pub nodes: Vec<NodeEntry>,
 }
 
-/// A node, paired as a device or by the legacy store; also the answer to `node.describe`.
+/// A node, paired as a device or in the legacy store; also the answer to `node.describe`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeEntry {
-    /// The device's id, or the legacy node's name.
+    /// The device id, or the legacy node's own id.
     pub node_id: String,
-    /// A name for people.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// The operating system.
@@ -31,45 +31,45 @@ pub struct NodeEntry {
     /// The program's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The kind of device.
+    /// Device family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_family: Option<String>,
-    /// The model.
+    /// Device model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_identifier: Option<String>,
-    /// Where it connects from, unless from the gateway's own machine.
+    /// IP address; absent for a connection from the gateway's own machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_ip: Option<String>,
-    /// What it can do, in general.
+    /// General capabilities.
     #[serde(default)]
     pub caps: Vec<String>,
-    /// What it can be asked to do: what it offers and has been approved for.
+    /// Commands that the node both offers and is approved for.
     #[serde(default)]
     pub commands: Vec<String>,
-    /// What its system lets it do.
+    /// Permissions that the node's operating system grants.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<String, bool>,
-    /// Since when it is connected, in milliseconds.
+    /// Start of the connection, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_at_ms: Option<i64>,
-    /// Whether it is approved.
+    /// Whether the node is approved.
     pub paired: bool,
-    /// Whether it is connected.
+    /// Whether the node is connected.
     pub connected: bool,
-    /// The gateway that it is connected to, where that is not the one that answers.
+    /// The gateway that holds the node's connection, if it is not the one that answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<NodeGateway>,
 }
 
-/// One of several gateways on the same pairing state.
+/// One of several gateways that share the same pairing state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeGateway {
-    /// Tells it from others, until it is started anew.
+    /// Id that is unique among these gateways; changes when the gateway restarts.
     pub id: String,
-    /// Where other gateways reach it.
+    /// Address at which other gateways reach it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// A name for people.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
 }
@@ -78,7 +78,7 @@ pub struct NodeGateway {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DescribeParams {
-    /// Which one.
+    /// Id of the node.
     pub node_id: Text,
 }
 
@@ -86,17 +86,17 @@ pub struct DescribeParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InvokeParams {
-    /// Which node.
+    /// Id of the node.
     pub node_id: Text,
-    /// What it is to do.
+    /// Command to execute.
     pub command: Text,
-    /// With what.
+    /// Parameters of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub params: Option<Value>,
-    /// How long to wait for the answer, in milliseconds.
+    /// Maximum time to wait for the result, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// Lets the node recognise the same request.
+    /// Lets the node recognise repeats of the same request.
     pub idempotency_key: Text,
 }
 
@@ -104,16 +104,16 @@ pub struct InvokeParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Invoked {
-    /// Always true: what fails is an error.
+    /// Always true: failures are reported as errors.
     pub ok: bool,
-    /// The node.
+    /// Id of the node.
     pub node_id: String,
-    /// What it did.
+    /// The executed command.
     pub command: String,
-    /// What came of it.
+    /// Result of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
-    /// The same as text, where the node sent it so.
+    /// The result as JSON text, if the node sent it in that form.
     #[serde(
         default,
         rename = "payloadJSON",
@@ -126,73 +126,73 @@ pub struct Invoked {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InvokeRequest {
-    /// What the answer is found by.
+    /// Id that the node's result has to carry.
     pub id: String,
-    /// The node itself.
+    /// Id of the node itself.
     pub node_id: String,
-    /// What to do.
+    /// Command to execute.
     pub command: String,
-    /// With what, as JSON text.
+    /// Parameters of the command, as JSON text.
     #[serde(
         default,
         rename = "paramsJSON",
         skip_serializing_if = "Option::is_none"
     )]
     pub params_json: Option<String>,
-    /// How long an answer is waited for, in milliseconds.
+    /// Time for which the gateway waits for the result, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
-    /// Recognises the same request.
+    /// Identifies repeats of the same request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
 }
 
-/// The parameters of `node.invoke.result`, by which a node answers.
+/// The parameters of `node.invoke.result`, with which a node returns a result.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InvokeResult {
-    /// The request's.
+    /// Id of the request.
     pub id: Text,
-    /// The node itself.
+    /// Id of the node itself.
     pub node_id: Text,
-    /// Whether the node carried out the call.
+    /// Whether the command succeeded.
     pub ok: bool,
-    /// What came of it.
+    /// Result of the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
-    /// The same as JSON text.
+    /// The result as JSON text.
     #[serde(
         default,
         rename = "payloadJSON",
         skip_serializing_if = "Option::is_none"
     )]
     pub payload_json: Option<String>,
-    /// Why it did not.
+    /// Error, if the command failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<InvokeError>,
 }
 
-/// Why a node did not do what it was asked.
+/// Error from a node that did not carry out a command.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvokeError {
-    /// For programs.
+    /// Error code, for programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// For people.
+    /// Error message, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
 }
 
-/// The parameters of `node.event`, by which a node says that something happened.
+/// The parameters of `node.event`, with which a node reports an event.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeEvent {
-    /// What.
+    /// Name of the event.
     pub event: Text,
-    /// More of it.
+    /// Payload of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Value>,
-    /// The same as JSON text.
+    /// The payload as JSON text.
     #[serde(
         default,
         rename = "payloadJSON",

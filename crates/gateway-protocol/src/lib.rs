@@ -1,11 +1,11 @@
 //! OpenClaw's gateway protocol as types: frames, the handshake and its refusals, methods and events.
 //!
-//! - Versions 3 and 4, as clients of 2026 speak them: JSON, one frame a WebSocket message.
-//! - What comes in is read once, into types that hold what the protocol demands; what is wrong is an
-//!   [`ErrorShape`] that names the field, and shows nothing of its value.
-//! - What goes out cannot show a secret, but where the protocol deals one out: [`hello::HelloAuth`],
+//! - Speaks versions 3 and 4, as clients of 2026 do: JSON, one frame per WebSocket message.
+//! - Incoming data is parsed once, into types that enforce the protocol's rules; a violation is an
+//!   [`ErrorShape`] that names the field and never shows its value.
+//! - Outgoing types cannot contain a secret, except where the protocol issues one: [`hello::HelloAuth`],
 //!   [`node::ApprovedNode`] and [`device::TokenRotated`].
-//! - No I/O, no clock, no randomness: both the server and clients are built on it.
+//! - No I/O, no clock, no randomness: servers and clients are both built on it.
 
 mod connect;
 mod error;
@@ -38,30 +38,30 @@ pub use params::{Empty, Text, read_params};
 pub use refusal::{AuthFailure, PairingDetails, Refusal};
 pub use secret::Secret;
 
-/// The versions that are spoken.
+/// Supported protocol versions.
 pub const VERSIONS: RangeInclusive<u32> = 3..=4;
 
-/// The largest frame after `hello-ok`, in bytes, that clients are told of.
+/// Maximum frame size after `hello-ok`, in bytes, as announced to clients.
 pub const MAX_PAYLOAD: usize = 25 * 1024 * 1024;
 
-/// The most that is buffered for a connection, in bytes, that clients are told of.
+/// Maximum number of bytes buffered for one connection, as announced to clients.
 pub const MAX_BUFFERED: usize = 50 * 1024 * 1024;
 
-/// How often a `tick` comes; clients give up after two that did not.
+/// Interval between `tick` events; clients give up after missing two.
 pub const TICK_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Why a WebSocket was closed, as its close frame says.
+/// Close codes: why a WebSocket was closed.
 pub mod close {
-    /// It is over.
+    /// Normal closure.
     pub const NORMAL: u16 = 1000;
-    /// The other side goes away: a gateway that shuts down.
+    /// The other side is going away, for example a gateway that shuts down.
     pub const GOING_AWAY: u16 = 1001;
-    /// No version in common.
+    /// The two sides have no protocol version in common.
     pub const PROTOCOL: u16 = 1002;
-    /// Refused, or revoked.
+    /// The connection was refused, or its access was revoked.
     pub const POLICY: u16 = 1008;
-    /// A frame beyond what may be sent.
+    /// A frame exceeded the size limit.
     pub const TOO_BIG: u16 = 1009;
-    /// Try again later.
+    /// The client should try again later.
     pub const TRY_AGAIN: u16 = 1013;
 }

@@ -1,4 +1,4 @@
-//! Messages of chats: the event by which they come in, and the method by which they are answered.
+//! Chat messages: the event that delivers them, and the method that sends replies.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use crate::Text;
 
-/// The event `message.inbound`: somebody who may has written to the bot.
+/// The event `message.inbound`: an admitted sender has written to the bot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageInbound {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
-    /// The bot account that was written to.
+    /// The bot account that received the message.
     pub account_id: AccountId,
-    /// The message's id in its chat.
+    /// Message id, unique within its chat.
     pub id: String,
     /// The sender.
     pub sender: SenderId,
-    /// Where an answer goes: `to` of `send`.
+    /// Chat to reply to: the `to` of `send`.
     pub chat: String,
-    /// The thread in it, where there are such.
+    /// Thread within the chat, if the channel has threads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<String>,
-    /// Whether it was a direct message to the bot.
+    /// Whether this was a direct message to the bot.
     pub is_direct: bool,
-    /// What was said.
+    /// Message text.
     pub text: String,
-    /// Whether it was longer and has been cut.
+    /// Whether the text was longer and has been truncated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub truncated: bool,
-    /// When, in milliseconds.
+    /// Time of the message, in milliseconds.
     pub at_ms: i64,
-    /// Names and the like, as the channel gave them.
+    /// Names and similar metadata, as the channel provided them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<String, String>,
 }
@@ -42,19 +42,19 @@ pub struct MessageInbound {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SendParams {
-    /// The channel.
+    /// The chat channel.
     pub channel: Text,
-    /// The bot account that says it; the default one if none is named.
+    /// The bot account that sends the message; the default account if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<Text>,
-    /// The chat.
+    /// The chat to send to.
     pub to: Text,
-    /// The thread in it.
+    /// Thread within the chat.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Text>,
-    /// What to say: plain text.
+    /// Message text, plain.
     pub message: Text,
-    /// Recognises the same message: said twice, it is sent once.
+    /// Identifies repeats of the same request: a repeat does not send the message again.
     pub idempotency_key: Text,
 }
 
@@ -62,12 +62,12 @@ pub struct SendParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageSent {
-    /// The channel.
+    /// The chat channel.
     pub channel: ChannelId,
-    /// The bot account that said it.
+    /// The bot account that sent the message.
     pub account_id: AccountId,
-    /// The chat.
+    /// The chat it was sent to.
     pub to: String,
-    /// What the channel calls the message.
+    /// The channel's id for the message.
     pub message_id: String,
 }

@@ -1,6 +1,6 @@
-//! The legacy store of nodes, as `node.pair.*` shows it.
+//! The legacy node store, in the form that `node.pair.*` returns.
 //!
-//! Nothing in here can hold a secret, but for [`ApprovedNode`]: the one answer that shows a token.
+//! No answer in this module can hold a secret, except [`ApprovedNode`], which shows a token.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Secret, Text};
 
-/// `node.pair.list`, newest first.
+/// The answer to `node.pair.list`, newest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodePairList {
     /// Pending requests.
@@ -21,130 +21,130 @@ pub struct NodePairList {
     pub paired: Vec<PairedNode>,
 }
 
-/// A legacy node that waits; also the event `node.pair.requested`.
+/// A pending request of a legacy node; also the event `node.pair.requested`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingNode {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The node.
+    /// Id of the node.
     pub node_id: NodeId,
-    /// What it says about itself.
+    /// The node's description of itself.
     #[serde(flatten)]
     pub info: NodeDescription,
-    /// Whether it qualified for approval without asking the owner.
+    /// Whether the request qualified for approval without asking the owner.
     pub silent: bool,
-    /// Whether it was already known when it asked.
+    /// Whether the node was already known when it asked.
     pub is_repair: bool,
-    /// When this was first asked, in milliseconds.
+    /// Time of the first request, in milliseconds.
     pub ts: i64,
-    /// When it ends unless it is asked again, in milliseconds; only in lists of a gateway.
+    /// Time at which the request expires unless repeated, in milliseconds; only in lists from a gateway.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at_ms: Option<i64>,
 }
 
-/// A legacy node that has been approved.
+/// An approved legacy node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PairedNode {
-    /// The node.
+    /// Id of the node.
     pub node_id: NodeId,
-    /// What it says about itself.
+    /// The node's description of itself.
     #[serde(flatten)]
     pub info: NodeDescription,
-    /// When it was made, in milliseconds.
+    /// Creation time, in milliseconds.
     pub created_at_ms: i64,
-    /// When it was last approved.
+    /// Time of the last approval, in milliseconds.
     pub approved_at_ms: i64,
-    /// When it last connected.
+    /// Time of the last connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_connected_at_ms: Option<i64>,
 }
 
-/// What a legacy node says about itself.
+/// A legacy node's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeDescription {
-    /// A name for people.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
     /// The operating system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<String>,
-    /// The version of its app,
+    /// Version of the node's app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// of its core,
+    /// Version of the node's core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core_version: Option<String>,
-    /// of its interface.
+    /// Version of the node's user interface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui_version: Option<String>,
-    /// The kind of device.
+    /// Device family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_family: Option<String>,
-    /// The model.
+    /// Device model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_identifier: Option<String>,
-    /// What it can do, in general.
+    /// General capabilities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<String>,
-    /// What it can be asked to do.
+    /// Commands that the node can execute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
-    /// What its system lets it do.
+    /// Permissions that the node's operating system grants.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<String, bool>,
-    /// Where it connected from, unless from the gateway's own machine.
+    /// IP address; absent for a connection from the gateway's own machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_ip: Option<String>,
 }
 
-/// `node.pair.approve`: the one time that the token is shown.
+/// The answer to `node.pair.approve`: the only time that the token is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeApproved {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The node.
+    /// The approved node, with its token.
     pub node: ApprovedNode,
 }
 
-/// A node with its token in clear.
+/// A node with its token in plain text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApprovedNode {
     /// The node.
     #[serde(flatten)]
     pub node: PairedNode,
-    /// Its token, shown this once.
+    /// The node's token, shown only here.
     pub token: Secret,
 }
 
-/// `node.pair.reject`.
+/// The answer to `node.pair.reject`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeRejected {
-    /// The request.
+    /// Id of the request.
     pub request_id: RequestId,
-    /// The node.
+    /// Id of the node.
     pub node_id: NodeId,
 }
 
-/// `node.pair.remove`.
+/// The answer to `node.pair.remove`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeRemoved {
-    /// The node.
+    /// Id of the node.
     pub node_id: NodeId,
 }
 
-/// `node.rename`.
+/// The answer to `node.rename`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeRenamed {
-    /// The node.
+    /// Id of the node.
     pub node_id: NodeId,
-    /// A name for people.
+    /// Display name.
     pub display_name: Option<String>,
 }
 
@@ -203,7 +203,7 @@ impl From<&NodeInfo> for NodeDescription {
 }
 
 impl ApprovedNode {
-    /// Includes the token, for an entitled caller.
+    /// Combines a node with its token, for an entitled caller.
     pub fn new(node: &Node, token: &SecretToken) -> Self {
         Self {
             node: node.into(),
@@ -213,7 +213,7 @@ impl ApprovedNode {
 }
 
 impl From<PendingNode> for NodeRequest {
-    /// What the wire tells of a request: when it was last asked is not part of it.
+    /// Converts the wire form of a request, which lacks the time of the last request.
     fn from(pending: PendingNode) -> Self {
         let asked_at = Timestamp::from_millis(pending.ts);
         Self {
@@ -229,8 +229,7 @@ impl From<PendingNode> for NodeRequest {
 }
 
 impl From<PairedNode> for Node {
-    /// What the wire tells of a node: who approved it is not part of it, nor what its token is recognised
-    /// by.
+    /// Converts the wire form of a node, which lacks the approver and the token hash.
     fn from(paired: PairedNode) -> Self {
         Self {
             id: paired.node_id,
@@ -266,42 +265,42 @@ impl From<NodeDescription> for NodeInfo {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeRequestParams {
-    /// The name that the node chose for itself.
+    /// Id that the node chose for itself.
     pub node_id: Text,
-    /// A name for people.
+    /// Display name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<Text>,
     /// The operating system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Text>,
-    /// The version of its app,
+    /// Version of the node's app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<Text>,
-    /// of its core,
+    /// Version of the node's core.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub core_version: Option<Text>,
-    /// of its interface.
+    /// Version of the node's user interface.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ui_version: Option<Text>,
-    /// The kind of device.
+    /// Device family.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_family: Option<Text>,
-    /// The model.
+    /// Device model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_identifier: Option<Text>,
-    /// What it can do, in general.
+    /// General capabilities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caps: Vec<Text>,
-    /// What it can be asked to do.
+    /// Commands that the node can execute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<Text>,
-    /// What its system lets it do.
+    /// Permissions that the node's operating system grants.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<String, bool>,
-    /// Where it says it is; the gateway goes by where it sees it.
+    /// IP address that the node claims; the gateway uses the one it observes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remote_ip: Option<Text>,
-    /// Not to bother the owner.
+    /// Whether to avoid asking the owner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent: Option<bool>,
 }
@@ -309,11 +308,11 @@ pub struct NodeRequestParams {
 /// The answer to `node.pair.request`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRequested {
-    /// `pending`.
+    /// Always `pending`.
     pub status: String,
-    /// What waits.
+    /// The pending request.
     pub request: PendingNode,
-    /// Whether it was made just now.
+    /// Whether the request is new.
     pub created: bool,
 }
 
@@ -321,18 +320,18 @@ pub struct NodeRequested {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct VerifyParams {
-    /// The node.
+    /// Id of the node.
     pub node_id: Text,
-    /// Its token.
+    /// Token to verify.
     pub token: Secret,
 }
 
 /// The answer to `node.pair.verify`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
-    /// Whether it is the node's token.
+    /// Whether the token belongs to the node.
     pub ok: bool,
-    /// The node, if it is.
+    /// The node, if the token is right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<PairedNode>,
 }
@@ -341,7 +340,7 @@ pub struct Verified {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeRemoveParams {
-    /// The node.
+    /// Id of the node.
     pub node_id: Text,
 }
 
@@ -349,9 +348,9 @@ pub struct NodeRemoveParams {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NodeRenameParams {
-    /// The node.
+    /// Id of the node.
     pub node_id: Text,
-    /// What it is called from now on.
+    /// New display name.
     pub display_name: Text,
 }
 
@@ -381,7 +380,7 @@ mod tests {
 
     use super::*;
 
-    /// An answer to `node.pair.list`, recorded from OpenClaw 2026.2.17.
+    /// An answer to `node.pair.list` recorded from OpenClaw 2026.2.17.
     const RECORDED: &str = include_str!("recorded/node-pair-list.json");
 
     #[test]

@@ -1,4 +1,4 @@
-//! Parameters of methods, read strictly.
+//! Strict parsing of method parameters.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::ErrorShape;
 
-/// Reads the parameters of a method. What does not fit is `invalid X params: at <path>: …`, without
-/// the value that does not.
+/// Parses the parameters of a method. Errors read `invalid X params: at <path>: …`, and never contain the
+/// offending value.
 pub fn read_params<T: DeserializeOwned>(
     method: &str,
     params: Option<&RawValue>,
@@ -30,12 +30,12 @@ pub fn read_params<T: DeserializeOwned>(
     })
 }
 
-/// Serde would take an array for a struct.
+/// Whether the text is a JSON object. Needed because serde would accept an array for a struct.
 pub(crate) fn is_object(text: &str) -> bool {
     text.trim_ascii_start().starts_with('{')
 }
 
-/// What was expected, without the value that was found and where that stood in the text.
+/// Returns a description of the fault, without the value found and without its position in the text.
 pub(crate) fn concise(error: &serde_json::Error) -> String {
     let full = error.to_string();
     let text = full
@@ -49,18 +49,18 @@ pub(crate) fn concise(error: &serde_json::Error) -> String {
     text.to_owned()
 }
 
-/// A text that is not empty.
+/// A non-empty text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Text(String);
 
-/// The text is empty.
+/// Error for an empty text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("must not be empty")]
 pub struct EmptyText;
 
 impl Text {
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

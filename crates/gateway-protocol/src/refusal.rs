@@ -1,4 +1,4 @@
-//! Why a handshake fails: code, message, details and close code of each reason.
+//! Handshake refusals: the error code, message, details and close code of each.
 
 use std::time::Duration;
 
@@ -8,64 +8,64 @@ use serde_json::json;
 
 use crate::{ErrorCode, ErrorShape, close};
 
-/// A handshake that fails. The variants stand in the order in which they are checked.
+/// Reason why a handshake fails. The variants are in the order in which they are checked.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The first frame asks for something else, or is no request.
+    /// The first frame is not a valid `connect` request.
     NotConnect,
-    /// The parameters of `connect` are not.
+    /// The parameters of `connect` are invalid.
     Params(ErrorShape),
-    /// No version in common.
+    /// The two sides have no protocol version in common.
     Protocol,
-    /// No such role.
+    /// The requested role does not exist.
     Role,
-    /// A browser page that may not connect.
+    /// The browser page's origin is not allowed to connect.
     Origin,
-    /// No device, where one has to be.
+    /// The client sent no device identity, but one is required.
     IdentityRequired,
-    /// The device has not proven who it is.
+    /// The device has not proven its identity.
     Proof(ProofError),
     /// A secret or a token is missing or wrong.
     Auth(AuthFailure),
     /// The owner has to approve first, and has been asked.
     PairingRequired {
-        /// What is lacking.
+        /// The kind of approval that is missing.
         reason: UpgradeReason,
-        /// The request that waits.
+        /// Id of the pending request.
         request: RequestId,
     },
-    /// The gateway cannot decide now.
+    /// The gateway cannot decide at present.
     Unavailable,
-    /// The gateway is full, or shuts down.
+    /// The gateway is full or shutting down.
     TryAgain,
 }
 
-/// What is wrong with what a client shows besides its key.
+/// Reason why a client's secret or token was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AuthFailure {
-    /// No token where one is asked for.
+    /// The gateway requires a token, and the client sent none.
     TokenMissing,
-    /// Not the gateway's token.
+    /// The token is not the gateway's.
     TokenMismatch,
-    /// No password where one is asked for.
+    /// The gateway requires a password, and the client sent none.
     PasswordMissing,
-    /// Not the gateway's password.
+    /// The password is not the gateway's.
     PasswordMismatch,
-    /// Not this device's token, for this role.
+    /// The device token is not the one issued to this device for this role.
     DeviceTokenMismatch,
-    /// Not a setup code's token, or no longer.
+    /// The pairing token belongs to no valid setup code.
     PairingTokenInvalid,
-    /// Too many wrong ones from this address.
+    /// Too many failed attempts from this address.
     RateLimited {
-        /// When the next one counts.
+        /// Time until the next attempt is considered.
         retry_after: Duration,
     },
 }
 
 impl Refusal {
-    /// The error of the response.
+    /// Returns the error for the response.
     pub fn error(&self) -> ErrorShape {
         let not_paired = |message| ErrorShape::new(ErrorCode::NotPaired, message);
         match self {
@@ -108,7 +108,7 @@ impl Refusal {
         }
     }
 
-    /// The code of the close frame that follows.
+    /// Returns the code of the close frame that follows the response.
     pub fn close_code(&self) -> u16 {
         match self {
             Self::Protocol => close::PROTOCOL,
@@ -117,7 +117,7 @@ impl Refusal {
         }
     }
 
-    /// A short name for logs and metrics, of which there are few.
+    /// Returns a short label for logs and metrics, from a small fixed set.
     pub fn label(&self) -> &'static str {
         match self {
             Self::NotConnect => "not-connect",
@@ -153,7 +153,7 @@ fn proof(error: &ProofError) -> ErrorShape {
 }
 
 impl AuthFailure {
-    /// `details.code`.
+    /// Returns the `details.code` of the error.
     pub fn code(self) -> &'static str {
         match self {
             Self::TokenMissing => "AUTH_TOKEN_MISSING",
@@ -166,7 +166,7 @@ impl AuthFailure {
         }
     }
 
-    /// `details.authReason`.
+    /// Returns the `details.authReason` of the error.
     pub fn reason(self) -> &'static str {
         match self {
             Self::TokenMissing => "token_missing",
@@ -218,36 +218,36 @@ impl AuthFailure {
     }
 }
 
-/// `details` of a refusal, as a client reads them: everything may be missing.
+/// The `details` of a refusal, as a client reads them. Every field may be absent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PairingDetails {
-    /// Which refusal.
+    /// Code of the refusal.
     pub code: Option<String>,
-    /// What is lacking, or what is wrong with the proof.
+    /// The kind of approval that is missing, or the fault in the proof.
     pub reason: Option<String>,
-    /// What is wrong with the secret.
+    /// The fault in the secret or token.
     pub auth_reason: Option<String>,
-    /// The request that waits.
+    /// Id of the pending request.
     pub request_id: Option<String>,
     /// Whether the device's own token would have been accepted.
     pub can_retry_with_device_token: Option<bool>,
-    /// What to do next, for programs.
+    /// Recommended next step, for programs.
     pub recommended_next_step: Option<String>,
-    /// What to do next, for people.
+    /// Recommended next step, for people.
     pub hint: Option<String>,
-    /// How far this clock is ahead of the gateway's, in milliseconds.
+    /// Lead of the client's clock over the gateway's, in milliseconds.
     pub skew_ms: Option<i64>,
 }
 
 impl PairingDetails {
-    /// The details of an error. Early gateways send little more than the request's id.
+    /// Reads the details of an error. Early gateways send little more than the request id.
     pub fn of(error: &ErrorShape) -> Self {
         let read = |details: &serde_json::Value| serde_json::from_value(details.clone()).ok();
         error.details.as_ref().and_then(read).unwrap_or_default()
     }
 
-    /// Whether the owner has to approve.
+    /// Whether the refusal means that the owner has to approve.
     pub fn is_pairing(&self, error: &ErrorShape) -> bool {
         let coded = self.code.as_deref().map(|code| code == "PAIRING_REQUIRED");
         error.code == ErrorCode::NotPaired && coded.unwrap_or(self.request_id.is_some())

@@ -1,19 +1,19 @@
-//! Secrets on their way through a frame.
+//! Secrets inside frames.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A token or password as a frame carries it.
+/// A token or password inside a frame.
 ///
-/// Has no `Display` and a `Debug` without the value; wiped when dropped. Not checked in any way.
+/// Has no `Display`, and its `Debug` hides the value; wiped when dropped. The value is not validated.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// The value. Compare it in constant time, and keep it out of logs and errors.
+    /// Returns the value. Compare it in constant time, and keep it out of logs and errors.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Setup codes, as `device.pair.setupCode` and what belongs to it name them.
+//! Setup codes, as `device.pair.setupCode` and related methods refer to them.
 
 use pairing_core::device::TokenHash;
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Text;
 
-/// What a setup code is called where the code itself must not be: no secret, and no use to whoever wants
-/// to be paired.
+/// Id of a setup code, for places where the code itself must not appear. It is not a secret, and cannot be
+/// used to pair.
 ///
-/// - The first 16 hexadecimal digits of the SHA-256 of what the store keeps of its token. It is derived and
-///   not stored: every gateway and program on the same state comes to the same one, and the token's own hash
-///   stays where it is.
+/// - The first 16 hexadecimal digits of the SHA-256 of the stored form of its token. The id is derived, not
+///   stored: every gateway and program that shares the state computes the same one, and the token's own hash
+///   is never exposed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SetupCodeId(String);
@@ -20,7 +20,7 @@ pub struct SetupCodeId(String);
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SetupEndParams {
-    /// Which code.
+    /// Id of the setup code.
     pub setup_code_id: Text,
 }
 
@@ -28,21 +28,21 @@ pub struct SetupEndParams {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SetupEnded {
-    /// The code, as it was asked.
+    /// Id of the setup code, as requested.
     pub setup_code_id: String,
-    /// Whether it was still valid. It is invalid afterwards in either case.
+    /// Whether the code was still valid. It is invalid afterwards in either case.
     pub ended: bool,
 }
 
 impl SetupCodeId {
-    /// What the code with this token is called.
+    /// Returns the id of the setup code with this token.
     pub fn of(token: &TokenHash) -> Self {
         let digest = Sha256::digest(token.to_string());
         let digits = digest.iter().take(8).map(|byte| format!("{byte:02x}"));
         Self(digits.collect())
     }
 
-    /// The id.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

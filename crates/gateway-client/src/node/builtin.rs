@@ -1,4 +1,4 @@
-//! What every node can tell of its machine.
+//! Built-in commands that report on the node's machine.
 
 use gateway_protocol::invoke::InvokeRequest;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(super) fn add_to(node: Node) -> Node {
         })
 }
 
-/// The names are those that phone apps answer with.
+/// Uses the property names of the phone apps.
 fn info() -> Value {
     let (name, version) = machine::name_and_version();
     json!({
@@ -44,11 +44,11 @@ mod machine {
         (name, version)
     }
 
-    /// Of the last one, five and fifteen minutes, with two decimals as others show it.
+    /// Adds the load average over 1, 5 and 15 minutes, rounded to two decimals as is usual.
     pub(super) fn add_load(status: &mut Value) {
         #[cfg(target_os = "linux")]
         {
-            // In units of 1/65536.
+            // The kernel reports the load in units of 1/65536.
             let part = |load| {
                 let load = u32::try_from(load).unwrap_or(u32::MAX);
                 (f64::from(load) / 655.36).round() / 100.0

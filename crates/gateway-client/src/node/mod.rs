@@ -1,4 +1,4 @@
-//! A small node: does what the gateway asks it to.
+//! A small node: executes the commands that the gateway sends.
 
 mod builtin;
 
@@ -21,19 +21,19 @@ use tokio::task::JoinSet;
 
 use crate::{Client, ClientEvent, Connect, Link, LinkEvent};
 
-/// How many commands run at once, unless told otherwise.
+/// Default maximum number of concurrent commands.
 pub const AT_ONCE: usize = 8;
 
-/// How long a command may run where the request does not say, and at most.
+/// Timeout of a command if the request specifies none, and the longest timeout allowed.
 const USUAL: Duration = Duration::from_secs(30);
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// What a command came to.
+/// Result of a command.
 pub type Outcome = Result<Value, InvokeError>;
 
-/// Does one command. Every `async fn(InvokeRequest) -> Result<Value, InvokeError>` is one.
+/// Executes one command. Implemented for every `async fn(InvokeRequest) -> Result<Value, InvokeError>`.
 pub trait Handler: Send + Sync + 'static {
-    /// Does it. Dropped when the time is up; whatever it says of its error goes to the one who asked.
+    /// Executes the command. Dropped when the time is up; the caller receives its error as it is.
     fn handle(&self, request: InvokeRequest) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 }
 
@@ -47,10 +47,10 @@ where
     }
 }
 
-/// What a node can do.
+/// The capabilities, commands and permissions of a node.
 ///
-/// The gateway is told of its capabilities and commands with every connection, and asks for none that
-/// the owner has not approved; a command that is not here is answered with an error all the same.
+/// The gateway learns the capabilities and commands on every connection, and never sends a command that the
+/// owner has not approved; an unknown command is still answered with an error.
 pub struct Node {
     caps: Vec<String>,
     handlers: BTreeMap<String, Arc<dyn Handler>>,
@@ -70,43 +70,43 @@ impl Default for Node {
 }
 
 impl Node {
-    /// A node that can do nothing.
+    /// Returns a node without any commands.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One that answers `device.info` and `device.status`. Its uptime counts from now on.
+    /// Returns a node with `device.info` and `device.status`. Its uptime counts from now on.
     pub fn with_builtins() -> Self {
         builtin::add_to(Self::new())
     }
 
-    /// Has this capability.
+    /// Adds a capability.
     pub fn cap(mut self, cap: impl Into<String>) -> Self {
         self.caps.push(cap.into());
         self
     }
 
-    /// Does this command so. The last handler of one name counts.
+    /// Adds a command with its handler. The last handler added for a name is used.
     pub fn command(mut self, name: impl Into<String>, handler: impl Handler) -> Self {
         self.handlers.insert(name.into(), Arc::new(handler));
         self
     }
 
-    /// Its system lets it do this, or does not.
+    /// Declares whether the operating system grants a permission.
     pub fn permission(mut self, name: impl Into<String>, granted: bool) -> Self {
         self.permissions.insert(name.into(), granted);
         self
     }
 
-    /// Does at most so many commands at once, [`AT_ONCE`] unless told otherwise. More are refused.
+    /// Sets the maximum number of concurrent commands; [`AT_ONCE`] by default. Further ones are refused.
     pub fn at_once(mut self, at_once: usize) -> Self {
         self.at_once = at_once.min(Semaphore::MAX_PERMITS);
         self
     }
 
-    /// Connects as a node that can do this, for as long as what is returned is kept and read.
+    /// Connects as this node, and serves for as long as the returned [`Serving`] is kept and polled.
     pub fn keep(self, connect: Connect, jitter: Arc<dyn Entropy>) -> Serving {
-        // An empty name cannot be asked for.
+        // A request cannot name an empty command.
         let texts = |names: Vec<String>| {
             names
                 .into_iter()
@@ -139,7 +139,7 @@ impl fmt::Debug for Node {
     }
 }
 
-/// A node at work. When it is dropped, so are its connection and the commands that run.
+/// A node at work. Dropping it ends its connection and its running commands.
 pub struct Serving {
     link: Link,
     client: Option<Client>,
@@ -149,8 +149,8 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Serves until there is something else to know: every event of the [`Link`] but the requests, which
-    /// are answered. `None` once the link has given up. May be dropped while it waits.
+    /// Serves requests, and returns every other event of the [`Link`]. `None` once the link has given up.
+    /// Cancel-safe.
     pub async fn next(&mut self) -> Option<LinkEvent> {
         loop {
             let event = tokio::select! {
@@ -200,7 +200,7 @@ async fn run(handler: &dyn Handler, request: InvokeRequest) -> Outcome {
         .timeout_ms
         .map_or(USUAL, Duration::from_millis)
         .min(LONGEST);
-    // The handler itself may panic, as may what it returns.
+    // The handler may panic when it is called, or later in its future.
     let doing = AssertUnwindSafe(async { handler.handle(request).await }).catch_unwind();
     match tokio::time::timeout(limit, doing).await {
         Ok(Ok(outcome)) => outcome,
@@ -211,7 +211,7 @@ async fn run(handler: &dyn Handler, request: InvokeRequest) -> Outcome {
 
 async fn answer(client: &Client, id: String, node_id: String, outcome: Outcome) {
     let (Ok(id), Ok(node_id)) = (Text::try_from(id), Text::try_from(node_id)) else {
-        // There is nobody to answer.
+        // Without both ids, there is nobody to answer.
         return;
     };
     let (payload, error) = match outcome {
@@ -231,7 +231,7 @@ async fn answer(client: &Client, id: String, node_id: String, outcome: Outcome) 
     }
 }
 
-/// The parameters of a request, or the error that says that they are wrong.
+/// Parses the parameters of a request, or returns an error for the caller.
 pub fn params<T: DeserializeOwned>(request: &InvokeRequest) -> Result<T, InvokeError> {
     let text = request.params_json.as_deref().unwrap_or("{}");
     serde_json::from_str(text).map_err(|wrong| {
@@ -244,7 +244,7 @@ pub fn params<T: DeserializeOwned>(request: &InvokeRequest) -> Result<T, InvokeE
     })
 }
 
-/// An error with a code for programs and a message for people.
+/// Returns an error with a code for programs and a message for people.
 pub fn error(code: &str, message: impl Into<String>) -> InvokeError {
     InvokeError {
         code: Some(code.to_owned()),

@@ -1,4 +1,4 @@
-//! Calls, events, and how a connection ends.
+//! Tests of calls, events, and the end of a connection.
 
 use std::time::Duration;
 
@@ -144,7 +144,7 @@ async fn what_is_too_large_is_not_sent() {
 async fn too_large_a_message_ends_the_connection() {
     let (client, _events, mut peer) = connected(operator()).await;
     let sending = tokio::spawn(async move {
-        // The client may be gone before all of it is out.
+        // The client may disconnect before all of it has been sent.
         let large = "x".repeat(gateway_protocol::MAX_PAYLOAD + 1);
         peer.try_send(Message::text(large)).await;
         peer
@@ -241,7 +241,7 @@ async fn a_gateway_that_is_silent_for_two_intervals_is_given_up() {
     tokio::time::resume();
     peer.event("tick", json!({ "ts": 1 })).await;
     assert!(matches!(events.next().await, Some(ClientEvent::Tick(_))));
-    // Only ticks count.
+    // Only ticks count as a sign of life.
     tokio::time::pause();
     tokio::time::advance(Duration::from_secs(5)).await;
     tokio::time::resume();

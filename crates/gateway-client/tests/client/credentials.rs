@@ -1,4 +1,4 @@
-//! Which secret is shown, and what comes of its refusal.
+//! Tests of the choice of credentials, and of the reaction to a refusal.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use pairing_core::device::Role;
 
 use crate::gateway::{Drawer, Gateway, failing, hello, identity, operator, prove, scope};
 
-/// Token, device token, pairing token, password: what was shown, with a proof over the right one.
+/// Returns the presented token, device token, pairing token and password, after checking the proof.
 fn shown(params: &ConnectParams) -> [Option<&str>; 4] {
     prove(params);
     let Some(auth) = &params.auth else {
@@ -99,7 +99,7 @@ async fn a_wrong_shared_token_is_followed_by_the_stored_one_once() {
     opened.unwrap();
     assert_eq!(shown(&first), [Some("wrong"), Some("held"), None, None]);
     assert_eq!(shown(&second), [None, Some("held"), None, None]);
-    // The scopes that belong to it.
+    // The scopes that belong to the stored token.
     assert_eq!(second.scopes(), ["operator.read"]);
 
     let script = async {
@@ -128,7 +128,7 @@ async fn t93_a_refused_device_token_is_kept_and_the_shared_secret_tried() {
     assert_eq!(params.scopes(), ["operator.pairing"]);
     assert_eq!(drawer.token(Role::Operator).as_deref(), Some("held"));
 
-    // A new one replaces it.
+    // A new token replaces it.
     let minted = hello(Role::Operator, Some("minted"));
     let script = async {
         gateway.refuse(&DEVICE_MISMATCH).await;

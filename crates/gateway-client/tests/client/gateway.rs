@@ -1,4 +1,4 @@
-//! A gateway that does what a test says, and the two sides of a device.
+//! A scripted gateway, and test doubles for a device's keys and tokens.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
 
 pub(crate) const NONCE: &str = "9fa15699-d8bb-44fe-9267-8cf83c7cf09a";
 
-/// Nowhere near the time at which anybody runs this.
+/// The gateway's time, far from any real one.
 pub(crate) const TS: i64 = 1_000_000_000_000;
 
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -63,12 +63,12 @@ impl Gateway {
         Connect::to(self.url())
     }
 
-    /// The next connection, once it is a WebSocket.
+    /// Accepts the next connection, as a WebSocket.
     pub(crate) async fn accept(&self) -> Peer {
         self.try_accept().await.expect("a client that connects")
     }
 
-    /// The same, where the client may give up.
+    /// Accepts the next connection, or returns `None` if the client gives up.
     pub(crate) async fn try_accept(&self) -> Option<Peer> {
         let (stream, _) = self.listener.accept().await.unwrap();
         let stream: Box<dyn Stream> = match &self.tls {
@@ -85,7 +85,7 @@ impl Gateway {
         Some(Peer { socket, headers })
     }
 
-    /// The next connection, challenged, and what it says.
+    /// Accepts and challenges the next connection, and returns its `connect` request.
     pub(crate) async fn greet(&self) -> (Peer, String, ConnectParams) {
         let mut peer = self.accept().await;
         peer.challenge().await;
@@ -93,14 +93,14 @@ impl Gateway {
         (peer, id, params)
     }
 
-    /// Lets the next one in, and nothing more.
+    /// Admits the next connection with this `hello-ok`.
     pub(crate) async fn admit(&self, hello: Value) -> (Peer, ConnectParams) {
         let (mut peer, id, params) = self.greet().await;
         peer.answer(&id, hello).await;
         (peer, params)
     }
 
-    /// Refuses the next one.
+    /// Refuses the next connection.
     pub(crate) async fn refuse(&self, refusal: &Refusal) -> ConnectParams {
         let (mut peer, id, params) = self.greet().await;
         peer.refuse(&id, refusal).await;
@@ -119,7 +119,7 @@ impl Peer {
             .await;
     }
 
-    /// The first request, which has to be `connect`.
+    /// Reads the first request, which has to be `connect`.
     pub(crate) async fn connect(&mut self) -> (String, ConnectParams) {
         let request = self.request().await;
         assert_eq!(request.method, "connect");
@@ -132,7 +132,7 @@ impl Peer {
         Request::parse(&message.into_data()).unwrap()
     }
 
-    /// `None` once the client has closed.
+    /// Reads the next message; `None` once the client has closed.
     pub(crate) async fn message(&mut self) -> Option<Message> {
         match self.socket.next().await {
             Some(Ok(message)) => Some(message),
@@ -144,7 +144,7 @@ impl Peer {
         self.socket.send(message.into()).await.unwrap();
     }
 
-    /// The same where the client may be gone.
+    /// Sends a message; the client may be gone already.
     pub(crate) async fn try_send(&mut self, message: Message) {
         let _ = self.socket.send(message).await;
     }
@@ -180,7 +180,7 @@ impl Peer {
     }
 }
 
-/// A `hello-ok` for this role.
+/// Returns a `hello-ok` for this role.
 pub(crate) fn hello(role: Role, token: Option<&str>) -> Value {
     let scopes = match role {
         Role::Operator => json!(["operator.pairing"]),
@@ -207,7 +207,7 @@ pub(crate) fn operator() -> Value {
     hello(Role::Operator, None)
 }
 
-/// A client that is in, and its gateway.
+/// Returns a connected client and its gateway.
 pub(crate) async fn connected(hello: Value) -> (Client, Events, Peer) {
     let gateway = Gateway::start().await;
     let connect = gateway.connect();
@@ -216,7 +216,7 @@ pub(crate) async fn connected(hello: Value) -> (Client, Events, Peer) {
     (client, events, peer)
 }
 
-/// The error of a connect while the gateway does this.
+/// Returns the error of a connect while the gateway runs this script.
 pub(crate) async fn failing<T>(
     connect: &Connect,
     gateway: impl Future<Output = T>,
@@ -225,7 +225,7 @@ pub(crate) async fn failing<T>(
     opened.expect_err("a connection that is not made")
 }
 
-/// The same bytes over and over.
+/// Entropy that repeats one byte.
 pub(crate) struct Draw(pub(crate) u8);
 
 impl Entropy for Draw {
@@ -239,7 +239,7 @@ pub(crate) fn no_jitter() -> Arc<dyn Entropy> {
     Arc::new(Draw(0))
 }
 
-/// The time that a link sleeps passes at once.
+/// Advances the paused clock while a link sleeps.
 pub(crate) async fn pass(time: Duration) {
     tokio::time::pause();
     tokio::time::advance(time + Duration::from_millis(2)).await;
@@ -250,7 +250,7 @@ pub(crate) fn identity() -> Arc<Identity> {
     Arc::new(Identity::generate(&Draw(7)).unwrap())
 }
 
-/// Keeps tokens in memory, and can fail.
+/// Keeps tokens in memory, and can be made to fail.
 #[derive(Default)]
 pub(crate) struct Drawer {
     pub(crate) held: Mutex<Vec<(Role, HeldToken)>>,
@@ -295,7 +295,7 @@ impl TokenKeeper for Drawer {
     }
 }
 
-/// Checks the proof of a `connect` as the gateway does, by v3 alone and by the gateway's own clock.
+/// Verifies the proof of a `connect` as the gateway does, accepting only v3 with the gateway's own time.
 pub(crate) fn prove(params: &ConnectParams) {
     let device = params.device.as_ref().expect("a device");
     let auth = params.auth.clone().unwrap_or_default();

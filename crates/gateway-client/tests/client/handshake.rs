@@ -1,4 +1,4 @@
-//! Challenge, `connect`, `hello-ok`, and all that can go wrong before.
+//! Tests of the handshake: challenge, `connect`, `hello-ok`, and everything that can go wrong before.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -107,7 +107,7 @@ async fn the_token_of_a_hello_is_stored_before_the_connection_is_handed_out() {
     opened.unwrap();
     assert_eq!(drawer.token(Role::Node).as_deref(), Some("minted"));
 
-    // One without a token leaves it there.
+    // A `hello-ok` without a token leaves the stored one in place.
     let (opened, _) = tokio::join!(connect.open(), gateway.admit(hello(Role::Node, None)));
     opened.unwrap();
     assert_eq!(drawer.token(Role::Node).as_deref(), Some("minted"));
@@ -213,7 +213,7 @@ async fn what_is_no_gateway_is_found_out() {
         let error = failing(&connect, script).await;
         assert!(error.to_string().contains(kind), "{error}");
     }
-    // An empty nonce would let anybody replay the signature.
+    // With an empty nonce, anybody could replay the signature.
     let script = async {
         let mut peer = gateway.accept().await;
         peer.event("connect.challenge", json!({ "nonce": "", "ts": TS }))

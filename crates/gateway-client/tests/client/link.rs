@@ -1,4 +1,4 @@
-//! Connections that come back.
+//! Tests of connections that reconnect.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ async fn waits_grow_while_nothing_lasts_and_shrink_after_something_did() {
     }
     let (mut peer, _) = gateway.admit(operator()).await;
     let client = connected(&mut link).await;
-    // Not long enough.
+    // The connection did not last long enough to reset the backoff.
     drop(peer);
     client.closed().await;
     let (_, retry_in) = disconnected(&mut link).await;
@@ -105,13 +105,13 @@ async fn each_request_that_waits_is_told_once_and_asked_about_until_there_is_an_
         assert_eq!(reason.as_deref(), Some("not-paired"));
         assert_eq!(retry_in, Duration::from_secs(5));
         pass(retry_in).await;
-        // The same again is no news.
+        // The same request is not reported again.
         for _ in 0..2 {
             let (mut peer, id, _) = gateway.greet().await;
             peer.refuse(&id, &pairing(request)).await;
             assert!(peer.message().await.unwrap().is_close());
             assert!(peer.message().await.is_none());
-            // The refusal has been read; the link sleeps.
+            // The refusal has been read, and the link sleeps.
             drop(peer);
             tokio::task::yield_now().await;
             pass(retry_in).await;

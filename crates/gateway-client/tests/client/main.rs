@@ -1,4 +1,4 @@
-//! The client against scripted gateways, over real sockets.
+//! Tests of the client against scripted gateways, over real sockets.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! A node that is asked to do something.
+//! Tests of a node that is asked to execute commands.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::gateway::{Gateway, Peer, hello, no_jitter};
 
-/// A node that is connected and served until its gateway is gone.
+/// Runs a connected node until its gateway is gone.
 async fn serving(
     node: Node,
 ) -> (
@@ -141,7 +141,7 @@ async fn what_takes_too_long_or_breaks_is_answered_all_the_same() {
     let (mut peer, _, task) = serving(node).await;
     ask(&mut peer, "1", "wait", json!({ "timeoutMs": 9000 })).await;
     started.notified().await;
-    // Registers its timer in the same turn.
+    // Lets the node register its timer in the same turn.
     tokio::task::yield_now().await;
     tokio::time::pause();
     tokio::time::advance(Duration::from_millis(9001)).await;
@@ -180,7 +180,7 @@ async fn only_so_many_run_at_once() {
     for _ in 0..2 {
         assert!(answer(&mut peer).await.ok);
     }
-    // There is room again.
+    // There is a free slot again.
     ask(&mut peer, "4", "wait", json!({})).await;
     go.notify_one();
     assert_eq!(answer(&mut peer).await.payload, Some(json!("4")));

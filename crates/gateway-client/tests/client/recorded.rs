@@ -1,4 +1,4 @@
-//! What a gateway of version 2026.2.17 said, said again to this client.
+//! Replays to this client the traffic of a gateway of version 2026.2.17.
 
 use gateway_client::ConnectError;
 use gateway_protocol::device::DevicePairList;
@@ -14,7 +14,7 @@ use crate::gateway::{Drawer, Gateway, Peer, failing, identity};
 const CLI: &str = include_str!("fixtures/cli.jsonl");
 const NODE: &str = include_str!("fixtures/node-host.jsonl");
 
-/// The lines of one connection.
+/// Returns the lines of one connection.
 fn session(file: &str, number: u64) -> Vec<Value> {
     let lines = file
         .lines()
@@ -24,7 +24,7 @@ fn session(file: &str, number: u64) -> Vec<Value> {
     lines
 }
 
-/// Says what the gateway said; where the client spoke, waits until this one does. Ids are this client's.
+/// Sends the gateway's lines, and waits for this client wherever the recorded one spoke. Substitutes its ids.
 async fn replay(peer: &mut Peer, lines: &[Value]) {
     let mut id = String::new();
     for line in lines {

@@ -1,4 +1,4 @@
-//! Encryption and pinned certificates.
+//! Tests of TLS and pinned certificates.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion, sign, version
 
 use crate::gateway::{Gateway, failing, operator};
 
-/// A certificate that nobody signed, for a name that nobody asks for, and long out of date.
+/// Returns a self-signed certificate, for a name that no test asks for, and long expired.
 fn certificate() -> CertifiedKey<KeyPair> {
     let signing_key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::new(vec!["somewhere.invalid".to_owned()]).unwrap();
@@ -22,7 +22,7 @@ fn certificate() -> CertifiedKey<KeyPair> {
     CertifiedKey { cert, signing_key }
 }
 
-/// Shows a certificate and signs with a key, which need not belong together.
+/// Presents a certificate and signs with a key that need not match it.
 #[derive(Debug)]
 struct Shows(Arc<sign::CertifiedKey>);
 

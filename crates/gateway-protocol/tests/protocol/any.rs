@@ -1,4 +1,4 @@
-//! Anything at all: nothing panics, and what is read says the same again.
+//! Property tests: arbitrary input never causes a panic, and parsed values serialise to the same again.
 
 use gateway_protocol::{
     ConnectParams, ErrorShape, Event, Request, RequestFrame, Response, ServerFrame,
@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-/// Any JSON, not too deep.
+/// Generates any JSON of limited depth.
 fn json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        // Others are rounded when they are read into a number, which only this test does.
+        // Only multiples of 1/4: others would be rounded when read into a number, as only this test does.
         any::<i32>().prop_map(|number| Value::from(f64::from(number) / 4.0)),
         text().prop_map(Value::from),
     ];
@@ -39,7 +39,7 @@ fn object(members: Vec<(String, Value)>) -> Value {
     Value::Object(members.into_iter().collect::<Map<_, _>>())
 }
 
-/// An object of these members, each there or not, and mostly right.
+/// Generates an object with these members, each present or absent, and mostly valid.
 fn like(members: Vec<(&'static str, BoxedStrategy<Value>)>) -> BoxedStrategy<Value> {
     let members: Vec<_> = members
         .into_iter()
@@ -156,7 +156,7 @@ fn raw(value: &Value) -> Box<RawValue> {
     serde_json::value::to_raw_value(value).unwrap()
 }
 
-/// What was read, written as its sender would.
+/// Serialises a parsed request as its sender would.
 fn written(request: &Request) -> Value {
     json!(RequestFrame {
         id: &request.id,
@@ -165,7 +165,7 @@ fn written(request: &Request) -> Value {
     })
 }
 
-/// Null says as much as nothing.
+/// Removes a null member, which is equivalent to an absent one.
 fn without_null(mut value: Value, name: &str) -> Value {
     if let Some(object) = value.as_object_mut() {
         object.retain(|member, value| member != name || !value.is_null());
@@ -251,7 +251,7 @@ proptest! {
 
     #[test]
     fn a_refused_connect_says_nothing_of_its_values(mut sent in connect()) {
-        // In every place where a secret may be, also by mistake.
+        // Covers every place where a secret can appear, also by mistake.
         sent["auth"] = json!({ "token": ["hunter2"], "password": "hunter2" });
         let refused = ConnectParams::parse(Some(&raw(&sent))).unwrap_err();
         prop_assert!(!refused.message.contains("hunter2"), "{}", refused.message);
@@ -259,7 +259,7 @@ proptest! {
     }
 }
 
-/// The generators would prove nothing if all they made was refused.
+/// Checks that the generators also produce accepted input; otherwise the tests would prove nothing.
 #[test]
 fn enough_of_it_is_read() {
     use proptest::strategy::ValueTree as _;

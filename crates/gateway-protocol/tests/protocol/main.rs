@@ -1,4 +1,4 @@
-//! The types against what was recorded, against their own snapshots, and against anything at all.
+//! Tests the types against recorded traffic, their own snapshots and arbitrary input.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Every frame that programs of version 2026.2.17 exchanged goes through the types.
+//! Checks that the types can read every frame that programs of version 2026.2.17 exchanged.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ const FILES: [&str; 2] = [
     include_str!("fixtures/node-host.jsonl"),
 ];
 
-/// One who was asked, and what was answered.
+/// One request with its response.
 struct Exchange {
     method: String,
     params: Option<Value>,
     answer: Result<Value, Value>,
 }
 
-/// Reads a file, each frame as its reader would.
+/// Reads a recording, parsing each frame as its receiver would.
 fn exchanges(file: &str) -> Vec<Exchange> {
     let mut asked: BTreeMap<String, Request> = BTreeMap::new();
     let mut found = Vec::new();
@@ -65,7 +65,7 @@ fn value(raw: &RawValue) -> Value {
     serde_json::from_str(raw.get()).unwrap()
 }
 
-/// What was read says the same again.
+/// Checks that a parsed value serialises to the same JSON.
 fn same<T: DeserializeOwned + Serialize>(sent: &Value) {
     let read: T = serde_json::from_value(sent.clone()).unwrap();
     assert_eq!(&json!(read), sent);
@@ -87,7 +87,7 @@ fn every_payload_is_read_and_said_again() {
             ("node.pair.list", Ok(payload)) => same::<NodePairList>(payload),
             ("node.list", Ok(payload)) => same::<NodeEntries>(payload),
             ("device.pair.list", Ok(payload)) => same::<DevicePairList>(payload),
-            // Ours answers less.
+            // Our `status` returns less.
             ("status", Ok(_)) => assert_eq!(exchange.params, None),
             (method, answer) => panic!("{method}: {answer:?}"),
         }
@@ -111,14 +111,14 @@ fn connect(sent: &Value) {
     let raw = serde_json::value::to_raw_value(sent).unwrap();
     let read = ConnectParams::parse(Some(&raw)).unwrap();
     assert_eq!(read.version(), Some(3));
-    // Empty lists are left out when they are written.
+    // Empty lists are omitted on serialisation.
     let mut sent = sent.clone();
     let object = sent.as_object_mut().unwrap();
     object.retain(|name, value| name == "scopes" || value != &json!([]));
     assert_eq!(json!(read), sent);
 }
 
-/// A `hello-ok` of that time says more than the protocol needs.
+/// Checks a `hello-ok` of that version, which contains more than the protocol needs.
 fn hello(sent: &Value) {
     let read: HelloOk = serde_json::from_value(sent.clone()).unwrap();
     let written = json!(read);
@@ -142,7 +142,7 @@ fn contains(whole: &Value, part: &Value) -> bool {
     }
 }
 
-/// Early gateways told the request's id, and nothing else.
+/// Checks a pairing refusal; early gateways sent only the request id.
 fn pairing(sent: &Value) {
     let error = serde_json::from_value(sent.clone()).unwrap();
     let details = PairingDetails::of(&error);

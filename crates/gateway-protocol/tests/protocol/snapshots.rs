@@ -1,4 +1,4 @@
-//! What goes over the wire, as clients have come to rely on it: each refusal, and `hello-ok`.
+//! Snapshots of the wire format that clients rely on: every refusal, and `hello-ok`.
 
 use std::time::Duration;
 
@@ -151,7 +151,7 @@ fn hello_ok_is_what_clients_look_for() {
     let found = serde_json::to_string_pretty(&json!(minted)).unwrap();
     settings().bind(|| insta::assert_snapshot!("hello-ok", found));
 
-    // Nothing is said of a token that was not made; scopes always are.
+    // A token that was not issued is omitted; scopes are always present.
     let kept = hello(HelloAuth {
         device_token: None,
         role: Role::Node,
