@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Move {
         ms: i64,
     },
-    /// Sends the bot a message from a sender.
+    /// Requests pairing for a sender, as if a stranger had written to the bot.
     Writes(Writes),
     /// Connects a device, which requests pairing if it has to and stays connected if it is admitted.
     Connect(Connect),
@@ -76,7 +76,7 @@ pub(crate) enum Command {
         device_id: String,
         role: String,
     },
-    /// Approves a device request at the terminal.
+    /// Approves a device request at the terminal; the next three commands act there too.
     Approve {
         request_id: String,
     },
@@ -90,7 +90,7 @@ pub(crate) enum Command {
     Remove {
         device_id: String,
     },
-    /// Approves a sender at the terminal.
+    /// Approves a sender at the terminal; the next three commands act there too.
     ApproveSender {
         channel: String,
         code: String,
@@ -130,7 +130,7 @@ pub(crate) enum Command {
     },
 }
 
-/// A message from a sender.
+/// The sender that writes to the bot, and the account it writes to.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Writes {

@@ -47,8 +47,7 @@ impl Device {
     }
 
     /// Connects to the gateway, or to the URL in the setup code, and returns the outcome: connected, or
-    /// refused with
-    /// the id of the pending request.
+    /// refused with the id of the pending request.
     pub(crate) async fn connect(
         &mut self,
         gateway: GatewayUrl,

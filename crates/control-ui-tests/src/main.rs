@@ -2,8 +2,7 @@
 //! parties that deal with it besides the browser.
 //!
 //! It reads one command per line (`{ "id", "do", … }`), carries out the commands one after the other, and
-//! answers
-//! each on a line of its own (`{ "id", "ok", … }`). It exits at the end of its input.
+//! answers each on a line of its own (`{ "id", "ok", … }`). It exits at the end of its input.
 
 mod bot;
 mod clock;

@@ -17,8 +17,7 @@ use crate::command::Seed;
 const MINUTE_MS: i64 = 60_000;
 
 /// Stores senders numbered from `700000000` and devices named from `Device 1`. Each is dated one minute
-/// before
-/// its predecessor.
+/// before its predecessor.
 pub(crate) fn seed(state: &StateDir, clock: &MovedClock, wanted: &Seed) -> Result<(), Failure> {
     let store = openclaw_gateway::store::files(state).store;
     let now = clock.now();

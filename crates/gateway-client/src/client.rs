@@ -177,8 +177,7 @@ impl fmt::Debug for Client {
 
 impl Events {
     /// Returns the next event; `None` once the connection has ended and all events have been read.
-    /// Cancel-safe:
-    /// no event is lost if the future is dropped.
+    /// Cancel-safe: no event is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         self.shared.events.next().await
     }

@@ -71,8 +71,7 @@ impl Connect {
     }
 
     /// Sets the pairing token of a new setup code, which takes precedence over stored tokens. A [`Link`] uses
-    /// it
-    /// until a device token has been stored.
+    /// it until a device token has been stored.
     pub fn pairing_token(mut self, token: Secret) -> Self {
         self.secrets.pairing = Some(token);
         self
@@ -142,8 +141,7 @@ impl Connect {
     }
 
     /// Connects, and reconnects whenever the connection ends, until the link is dropped. `jitter` randomises
-    /// the
-    /// backoff.
+    /// the backoff.
     pub fn keep(self, jitter: Arc<dyn Entropy>) -> Link {
         Link::new(self, jitter)
     }

@@ -103,8 +103,7 @@ impl Attempt<'_> {
 /// Builds the proof that the device holds its key.
 ///
 /// Signs the gateway's time rather than ours: a wrong local clock does no harm, and the signature only
-/// asserts
-/// that it answers this challenge, which the nonce ensures.
+/// asserts that it answers this challenge, which the nonce ensures.
 fn claim(
     identity: &Identity,
     params: &ConnectParams,

@@ -14,9 +14,9 @@ use crate::{Client, ClientEvent, Closed, Connect, ConnectError, Events};
 /// A connection that is re-established whenever it ends. Dropping the link ends it for every [`Client`] that
 /// the link has handed out.
 ///
-/// - The upper bound of the backoff grows from 1 s to 30 s, and each wait is random between zero and that
-/// bound; while the owner's approval is pending, 5 s to 15 s, so that the request stays alive; after a wrong
-///   secret, 15 s to 30 s. A longer delay that the gateway asks for is observed, up to an hour.
+/// - Each backoff wait is random, between zero and a bound that grows from 1 s to 30 s. While the owner's
+///   approval is pending, it is 5 s to 15 s, so that the request stays alive; after a wrong secret, 15 s to
+///   30 s. A longer delay that the gateway asks for is observed, up to an hour.
 /// - Gives up only if a retry is certain to fail: [`LinkEvent::GaveUp`] is then the last event.
 /// - If its events are not read, the link waits for that before it reconnects; an open connection stays
 ///   alive.
@@ -86,8 +86,7 @@ impl Link {
     }
 
     /// Returns the next event; `None` once the link has given up. Cancel-safe: no event is lost if the future
-    /// is
-    /// dropped.
+    /// is dropped.
     pub async fn next(&mut self) -> Option<LinkEvent> {
         self.events.recv().await
     }

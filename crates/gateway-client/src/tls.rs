@@ -59,7 +59,7 @@ fn roots() -> Result<RootCertStore, ConnectError> {
     }
 }
 
-/// Accepts only one certificate. The check that the other side holds its key is the usual one.
+/// Accepts only one certificate. Whether the other side holds its key is verified as usual.
 #[derive(Debug)]
 struct Pinned {
     expected: Fingerprint,

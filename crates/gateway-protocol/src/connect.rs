@@ -45,7 +45,7 @@ pub struct ConnectParams {
     /// The client's locale.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locale: Option<String>,
-    /// The client's browser.
+    /// User agent of the client's browser.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_agent: Option<String>,
 }
@@ -97,10 +97,10 @@ pub struct DeviceClaim {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectAuth {
-    /// The shared token; less specific clients also send a device token or a pairing token here.
+    /// The shared token; clients that do not use the fields below also send a device or pairing token here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
-    /// The device token of an earlier connection.
+    /// The device token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_token: Option<Secret>,
     /// The pairing token from a setup code.
@@ -175,8 +175,7 @@ const MODES: [&str; 7] = ["webchat", "cli", "ui", "backend", "node", "probe", "t
 
 impl ConnectParams {
     /// Parses the parameters. Unknown properties, clients and modes are rejected if the client speaks no
-    /// version
-    /// newer than 3, and ignored otherwise.
+    /// version newer than 3, and ignored otherwise.
     pub fn parse(params: Option<&RawValue>) -> Result<Self, ErrorShape> {
         let read: Self = read_params("connect", params)?;
         let wrong = read.wrong_value().or_else(|| match read.max_protocol {

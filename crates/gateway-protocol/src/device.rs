@@ -358,8 +358,7 @@ impl From<PendingDevice> for DeviceRequest {
 
 impl From<PairedDevice> for Device {
     /// Converts the wire form of a device, which lacks the approver and the token hashes. The operator role
-    /// gets
-    /// the device's scopes, and a role that only a token names gets that token's scopes.
+    /// gets the device's scopes, and a role that only a token names gets that token's scopes.
     fn from(paired: PairedDevice) -> Self {
         let approved_at = Timestamp::from_millis(paired.approved_at_ms);
         let mut roles = BTreeMap::new();

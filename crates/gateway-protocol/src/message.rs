@@ -15,7 +15,7 @@ pub struct MessageInbound {
     pub channel: ChannelId,
     /// The bot account that received the message.
     pub account_id: AccountId,
-    /// Message id, unique within its chat.
+    /// Id of the message within its chat.
     pub id: String,
     /// The sender.
     pub sender: SenderId,

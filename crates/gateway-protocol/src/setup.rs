@@ -11,7 +11,7 @@ use crate::Text;
 ///
 /// - The first 16 hexadecimal digits of the SHA-256 of the stored form of its token. The id is derived, not
 ///   stored: every gateway and program that shares the state computes the same one, and the token's own hash
-///   is never exposed.
+///   is not revealed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SetupCodeId(String);

@@ -33,7 +33,7 @@ pub type Outcome = Result<Value, InvokeError>;
 
 /// Executes one command. Implemented for every `async fn(InvokeRequest) -> Result<Value, InvokeError>`.
 pub trait Handler: Send + Sync + 'static {
-    /// Executes the command. Dropped when the time is up; the caller receives its error as it is.
+    /// Executes the command. The future is dropped when the time is up; the caller gets its error unchanged.
     fn handle(&self, request: InvokeRequest) -> Pin<Box<dyn Future<Output = Outcome> + Send>>;
 }
 
