@@ -1,4 +1,4 @@
-//! The service as the cases use it: a clock that stands still, and entropy that repeats itself.
+//! The service as the cases use it, with a clock that stands still and repeatable entropy.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Bot {
         Self::with(store, Arc::new(ManualClock::new(at(0))), seeded(1))
     }
 
-    /// Another service on the same state, by the same clock.
+    /// Returns another service on the same state, with the same clock.
     pub(crate) fn another(&self, fixture: &Fixture, seed: u64) -> Self {
         Self::with(fixture.open(), self.clock.clone(), seeded(seed))
     }
@@ -50,7 +50,7 @@ impl Bot {
         self.channel(channel).account(account).unwrap()
     }
 
-    /// The account most cases are about.
+    /// Returns the account that most cases use.
     pub(crate) fn telegram(&self) -> Account {
         self.account("telegram", "default")
     }
@@ -71,7 +71,7 @@ pub(crate) fn owner() -> Approver {
     Approver::terminal("ann")
 }
 
-/// Asks, and expects a new request.
+/// Sends a request, and expects a new one to be created.
 #[track_caller]
 pub(crate) fn create(account: &Account, sender: &str) -> Created {
     match account.request_or_reuse(sender).unwrap() {
@@ -80,7 +80,7 @@ pub(crate) fn create(account: &Account, sender: &str) -> Created {
     }
 }
 
-/// Asks, and expects the request that was made before.
+/// Sends a request, and expects the pending one to be reused.
 #[track_caller]
 pub(crate) fn reuse(account: &Account, sender: &str) -> PendingRequest {
     match account.request_or_reuse(sender).unwrap() {
@@ -89,14 +89,14 @@ pub(crate) fn reuse(account: &Account, sender: &str) -> PendingRequest {
     }
 }
 
-/// Asks, and expects to be turned away.
+/// Sends a request, and expects it to be turned away.
 #[track_caller]
 pub(crate) fn turned_away(account: &Account, sender: &str) {
     let requested = account.request_or_reuse(sender).unwrap();
     assert!(matches!(requested, Requested::Full), "{requested:?}");
 }
 
-/// The senders whose requests run, sorted.
+/// Returns the senders of pending requests, sorted.
 pub(crate) fn waiting(account: &Account) -> Vec<String> {
     let requests = account.pending().unwrap().requests;
     let mut senders: Vec<_> = requests.iter().map(|r| r.sender.to_string()).collect();
@@ -104,7 +104,7 @@ pub(crate) fn waiting(account: &Account) -> Vec<String> {
     senders
 }
 
-/// The allowlist, sorted.
+/// Returns the entries of the allowlist, sorted.
 pub(crate) fn allowlist(account: &Account) -> Vec<String> {
     let entries = account.allowed().unwrap().entries;
     let mut entries: Vec<_> = entries.iter().map(|e| e.entry.to_string()).collect();
@@ -112,7 +112,8 @@ pub(crate) fn allowlist(account: &Account) -> Vec<String> {
     entries
 }
 
-/// A code that no case ever draws: `from_entropy` of a seeded generator does not repeat itself so.
+/// A code that no case ever draws: `from_entropy` of a seeded generator does not yield eight equal
+/// characters.
 pub(crate) const WRONG: &str = "AAAAAAAA";
 
 #[track_caller]

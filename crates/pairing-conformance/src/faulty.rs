@@ -1,4 +1,4 @@
-//! A store that fails when it is told to.
+//! A store that fails on demand.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,18 +11,18 @@ use pairing_core::{Key, PairingStore, Range, StoreError};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What goes wrong with one operation.
+/// The fault of one operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// A commit is refused although nothing changed; a read fails.
+    /// A commit reports a conflict although nothing changed; a read fails.
     Conflict,
-    /// The operation fails and nothing has happened.
+    /// The operation fails without any effect.
     Before,
-    /// The commit happens, and its answer is lost; a read fails.
+    /// The commit takes effect, but reports an error; a read fails.
     After,
 }
 
-/// The operations that can go wrong.
+/// The operations that can fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     Read,
@@ -31,7 +31,7 @@ pub(crate) enum Operation {
 
 type Plan = Box<dyn FnMut(Operation) -> Option<Fault> + Send>;
 
-/// Wraps a store and injects faults as planned; without a plan, it is the store.
+/// Wraps a store and injects planned faults; without a plan, it behaves like the store.
 pub struct Faulty<S> {
     inner: S,
     plan: Mutex<Option<Plan>>,
@@ -39,7 +39,7 @@ pub struct Faulty<S> {
 }
 
 impl<S> Faulty<S> {
-    /// Wraps a store. Nothing goes wrong yet.
+    /// Wraps a store, without any faults yet.
     pub fn new(inner: S) -> Self {
         Self {
             inner,
@@ -48,7 +48,7 @@ impl<S> Faulty<S> {
         }
     }
 
-    /// The next commits meet these faults, one each; reads go well.
+    /// Injects these faults into the next commits, one each; reads succeed.
     pub fn next_commits(&self, faults: impl IntoIterator<Item = Fault>) {
         let mut faults: VecDeque<_> = faults.into_iter().collect();
         self.arm(move |operation| match operation {
@@ -57,7 +57,7 @@ impl<S> Faulty<S> {
         });
     }
 
-    /// The commit after `good` others meets this fault, and no other does.
+    /// Injects this fault into the commit after `good` others, and into no other.
     pub fn commit_after(&self, good: usize, fault: Fault) {
         let mut left = good;
         self.arm(move |operation| match (operation, left) {
@@ -69,12 +69,12 @@ impl<S> Faulty<S> {
         });
     }
 
-    /// Every commit meets this fault, until [`calm`](Self::calm).
+    /// Injects this fault into every commit, until [`calm`](Self::calm).
     pub fn every_commit(&self, fault: Fault) {
         self.arm(move |operation| (operation == Operation::Commit).then_some(fault));
     }
 
-    /// Every read fails from the one after `good` reads, until [`calm`](Self::calm).
+    /// Lets `good` reads succeed and makes every later one fail, until [`calm`](Self::calm).
     pub fn reads_after(&self, good: usize) {
         let mut left = good;
         self.arm(move |operation| match operation {
@@ -87,7 +87,7 @@ impl<S> Faulty<S> {
         });
     }
 
-    /// One of `one_in` commits is refused for nothing, at random from a seed.
+    /// Refuses one in `one_in` commits with a spurious conflict, at random from a seed.
     pub fn spurious_conflicts(self, seed: u64, one_in: u32) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         self.arm(move |operation| {
@@ -97,12 +97,12 @@ impl<S> Faulty<S> {
         self
     }
 
-    /// Nothing goes wrong any more.
+    /// Stops injecting faults.
     pub fn calm(&self) {
         *self.plan.lock().unwrap() = None;
     }
 
-    /// How many commits were asked for, refused ones too.
+    /// Returns the number of commits attempted, including refused ones.
     pub fn commits(&self) -> usize {
         self.commits.load(Ordering::SeqCst)
     }
@@ -148,7 +148,7 @@ impl<S: PairingStore> PairingStore for Faulty<S> {
         self.commits.fetch_add(1, Ordering::SeqCst);
         match self.fault(Operation::Commit) {
             None => self.inner.commit(batch),
-            // What rests on nothing is in conflict with nothing.
+            // A commit without conditions cannot conflict.
             Some(Fault::Conflict) if batch.conditions.is_empty() => self.inner.commit(batch),
             Some(Fault::Conflict) => Err(StoreError::Conflict),
             Some(Fault::Before) => Err(unwritable()),

@@ -1,4 +1,4 @@
-//! Where a case gets its store from, and what it puts into it.
+//! Provides the store of a case, and the records it writes.
 
 use std::sync::{Arc, Mutex};
 
@@ -13,37 +13,37 @@ use pairing_core::{
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// A fresh state for one case, and the way to open stores on it.
+/// A fresh state for one case, and a way to open stores on it.
 ///
-/// Whatever has to live as long as the state, such as a temporary directory, is kept in the closure.
+/// Values that must live as long as the state, such as a temporary directory, are kept in the closure.
 pub struct Fixture(Box<dyn Fn() -> Arc<dyn PairingStore> + Send + Sync>);
 
 impl Fixture {
-    /// A state on which `open` opens one more handle each time, as another process would.
+    /// Returns a state on which each call of `open` opens one more handle, as another process would.
     ///
-    /// The first read of a new handle sees all that was committed before.
+    /// The first read of a new handle must see everything committed before.
     pub fn new<S: PairingStore + 'static>(open: impl Fn() -> S + Send + Sync + 'static) -> Self {
         Self(Box::new(move || Arc::new(open())))
     }
 
-    /// A state that is the store itself; all handles are one.
+    /// Returns a state that is the store itself; all handles share it.
     pub fn shared(store: impl PairingStore + 'static) -> Self {
         let store: Arc<dyn PairingStore> = Arc::new(store);
         Self(Box::new(move || store.clone()))
     }
 
-    /// One more handle on the state.
+    /// Opens one more handle on the state.
     pub fn open(&self) -> Arc<dyn PairingStore> {
         (self.0)()
     }
 }
 
-/// Entropy that is the same for the same seed.
+/// Returns entropy that is the same for the same seed.
 pub fn seeded(seed: u64) -> Mutex<ChaCha20Rng> {
     Mutex::new(ChaCha20Rng::seed_from_u64(seed))
 }
 
-/// When the cases begin: the time of a real install's file, to the millisecond.
+/// Start time of the cases, in milliseconds: the time in a file of a real install.
 pub(crate) const START: i64 = 1_795_354_077_013;
 
 pub(crate) fn at(millis: i64) -> Timestamp {
@@ -67,7 +67,7 @@ pub(crate) fn sender(channel: &ChannelId, text: &str) -> SenderId {
     channels.get(channel).unwrap().sender(text).unwrap()
 }
 
-/// A place where senders write to the bot: a channel and one of its accounts.
+/// A channel and one of its accounts, to which senders write.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) channel: ChannelId,
@@ -147,12 +147,12 @@ pub(crate) fn attempts(of: &ChannelId, failures: i64) -> Attempts {
     }
 }
 
-/// An approver who may decide and can be locked out.
+/// Returns an approver that may decide and can be locked out.
 pub(crate) fn operator(name: &str) -> Approver {
     Approver::operator(name, ScopeSet::admin())
 }
 
-/// A request and its code, which come together.
+/// Returns the changes that put a request and its code, which always appear together.
 pub(crate) fn put(request: &PendingRequest) -> [Change; 2] {
     [
         Change::Put(Record::Code(request.taken_code())),
@@ -160,7 +160,7 @@ pub(crate) fn put(request: &PendingRequest) -> [Change; 2] {
     ]
 }
 
-/// A request and its code, which go together.
+/// Returns the changes that delete a request and its code, which always end together.
 pub(crate) fn delete(request: &PendingRequest) -> [Change; 2] {
     [
         Change::Delete(request.key()),
@@ -172,7 +172,7 @@ pub(crate) fn put_allow(entry: &AllowEntry) -> Change {
     Change::Put(Record::Allow(entry.clone()))
 }
 
-/// Commits unconditionally.
+/// Commits changes without conditions.
 pub(crate) fn write(store: &dyn PairingStore, changes: impl Into<Vec<Change>>) {
     commit(store, [], changes).unwrap();
 }
@@ -193,7 +193,7 @@ pub(crate) fn assert_conflict(result: Result<(), StoreError>) {
     assert!(matches!(result, Err(StoreError::Conflict)), "{result:?}");
 }
 
-/// Reads a record, which has a version if and only if it is there and goes by its own key.
+/// Reads a record; checks that it has a version if and only if it exists, and that it has the requested key.
 pub(crate) fn read(store: &dyn PairingStore, key: &Key) -> Option<Record> {
     let Read { version, record } = store.read(key).unwrap();
     assert_eq!(version == Version::ABSENT, record.is_none(), "{version:?}");
@@ -202,7 +202,7 @@ pub(crate) fn read(store: &dyn PairingStore, key: &Key) -> Option<Record> {
     Some(without_grant(record))
 }
 
-/// A record as every store keeps it: who granted an entry may be forgotten.
+/// Returns a record without its grant, because a store may forget the approver of an entry.
 pub(crate) fn without_grant(mut record: Record) -> Record {
     if let Record::Allow(entry) = &mut record {
         entry.grant = None;
@@ -219,7 +219,7 @@ pub(crate) fn range_version(store: &dyn PairingStore, range: &Range) -> Conditio
     Condition::Range(range.clone(), page.version)
 }
 
-/// The keys of a range, page by page.
+/// Returns the keys of a range, read page by page.
 pub(crate) fn keys(store: &dyn PairingStore, range: &Range, limit: usize) -> Vec<Key> {
     let mut request = PageRequest::first(limit);
     let mut keys = Vec::new();
@@ -239,7 +239,7 @@ pub(crate) fn keys(store: &dyn PairingStore, range: &Range, limit: usize) -> Vec
     }
 }
 
-/// The keys, sorted.
+/// Returns the keys, sorted.
 pub(crate) fn sorted(keys: impl IntoIterator<Item = Key>) -> Vec<Key> {
     let mut keys: Vec<_> = keys.into_iter().collect();
     keys.sort();

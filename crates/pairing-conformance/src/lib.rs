@@ -1,6 +1,6 @@
 //! The contract of [`PairingStore`](pairing_core::PairingStore) in executable form.
 //!
-//! A store runs every case as a test of its own with one call, and cannot leave one out:
+//! With one call, a store runs every case as a test of its own, and cannot leave any out:
 //!
 //! ```
 //! use pairing_conformance::{Fixture, conformance};
@@ -13,16 +13,14 @@
 //! conformance!(memory());
 //! ```
 //!
-//! The cases come in three groups: `contract` puts the store's four operations to the test, `service`
-//! what [`Pairing`](pairing_core::Pairing) promises over it, and `faults` what is left of these promises
-//! when the store fails, which [`Faulty`] makes it do. [`model`] adds random commands
-//! against a reference model.
+//! There are three groups of cases: `contract` tests the store's four operations, `service` the promises of
+//! [`Pairing`](pairing_core::Pairing) over the store, and `faults` the promises that remain when the store
+//! fails, which [`Faulty`] simulates. [`model`] adds random commands checked against a reference model.
 //!
-//! The cases keep to what every store can hold, also one that keeps its records in OpenClaw's files:
-//! a code comes and goes with its request, one batch stays within one channel, the devices or the
-//! legacy nodes, times are whole
-//! milliseconds, and who granted an allowlist entry may be forgotten. They never sleep; where a case
-//! waits, it waits for the store's change feed.
+//! The cases require only what every store can hold, including one that keeps its records in OpenClaw's
+//! files: a code is put and deleted together with its request, a batch stays within one channel, the devices
+//! or the legacy nodes, times are whole milliseconds, and the approver of an allowlist entry may be
+//! forgotten. The cases never sleep; if a case waits, it waits for the store's change feed.
 
 #![allow(
     clippy::unwrap_used,
@@ -53,7 +51,7 @@ pub use fixture::{Fixture, seeded};
 #[doc(hidden)]
 pub use list::cases;
 
-/// The examples of the README are tests.
+/// Turns the examples of the README into doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

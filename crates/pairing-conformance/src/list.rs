@@ -1,15 +1,15 @@
-//! The list of cases: here and nowhere else.
+//! The only list of the cases.
 //!
 //! A case that is not on the list is dead code, which the compiler reports.
 
-/// Runs the cases on a store, each as a test of its own: `conformance!(fixture)`.
+/// Runs the cases on a store, each as its own test: `conformance!(fixture)`.
 ///
-/// `fixture` is an expression that makes a [`Fixture`](crate::Fixture) with nothing in it; it is
-/// evaluated anew for each case, below the module the macro is called in. Two stores in one file go
-/// into a module each.
+/// `fixture` is an expression that creates an empty [`Fixture`](crate::Fixture); it is
+/// evaluated once for each case, in a module below the one the macro is called in. Two stores in one file
+/// need a module each.
 ///
-/// `conformance!(service: fixture)` names those of the group `service` only, for stores that are made
-/// to refuse what they should not.
+/// `conformance!(service: fixture)` runs only the cases of the `service` group, for stores that refuse valid
+/// operations on purpose.
 #[macro_export]
 macro_rules! conformance {
     (service: $fixture:expr) => {
@@ -240,7 +240,7 @@ macro_rules! __tests {
     };
 }
 
-/// The way from the macro into the private modules.
+/// Makes the cases in private modules accessible to the macro.
 macro_rules! entrances {
     ([] $group:ident $($module:ident { $($case:ident)* })*) => {
         pub mod $group {$(

@@ -1,4 +1,4 @@
-//! A device with a key of its own, and its connections.
+//! A device with its own key, and its connections.
 
 use std::net::IpAddr;
 
@@ -12,14 +12,14 @@ use crate::bot::{Bot, owner};
 use crate::fixture::seeded;
 use crate::registry::commands;
 
-/// A phone, which is a node and may be an operator.
+/// A phone: a node that may also be an operator.
 pub(crate) struct Phone(Identity);
 
-/// A device that was admitted.
+/// The connection of an admitted device.
 pub(crate) struct Session {
     pub(crate) device: AuthenticatedDevice,
     pub(crate) minted: Option<SecretToken>,
-    /// What it may be asked to do, by name.
+    /// Names of the commands that the device may be asked to run.
     pub(crate) commands: Vec<String>,
     pub(crate) asked: Option<Box<Asked>>,
 }
@@ -33,7 +33,7 @@ impl Phone {
         self.0.id()
     }
 
-    /// A connection as node that says it can be asked this.
+    /// Returns a connection as a node that declares these commands.
     pub(crate) fn node(&self, bot: &Bot, commands: &[&str]) -> Connecting {
         self.asks(bot, "node", &[])
             .with_commands(commands.iter().copied())
@@ -73,7 +73,7 @@ impl Phone {
         Connecting::new(proof, info, IpAddr::from([192, 0, 2, 7])).unwrap()
     }
 
-    /// Pairs as a node with these commands, by asking the owner, and fetches its token.
+    /// Pairs as a node with these commands, through a request that the owner approves, and returns its token.
     pub(crate) fn pairs(&self, bot: &Bot, names: &[&str]) -> SecretToken {
         let asked = asks(bot, &self.node(bot, names));
         assert_eq!(asked.request.ask.commands, commands(names));
@@ -82,13 +82,13 @@ impl Phone {
         enters(bot, &self.node(bot, names)).minted.unwrap()
     }
 
-    /// Connects with its device token.
+    /// Reconnects with its device token.
     #[track_caller]
     pub(crate) fn returns(&self, bot: &Bot, names: &[&str], token: &SecretToken) -> Session {
         by(bot, &self.node(bot, names), Credential::DeviceToken(token))
     }
 
-    /// Approves what waits of this device.
+    /// Approves the pending request of this device.
     #[track_caller]
     pub(crate) fn is_approved(&self, bot: &Bot) {
         let devices = bot.pairing.devices();
@@ -98,7 +98,7 @@ impl Phone {
     }
 }
 
-/// Connects with the shared secret, and expects the owner to be asked.
+/// Connects with the shared secret, and expects a request for the owner to approve.
 #[track_caller]
 pub(crate) fn asks(bot: &Bot, connecting: &Connecting) -> Asked {
     asks_by(bot, connecting, Credential::Shared)
@@ -139,7 +139,7 @@ pub(crate) fn by(bot: &Bot, connecting: &Connecting, credential: Credential<'_>)
 }
 
 impl Session {
-    /// The request for more commands, which has to be there.
+    /// Returns the request for more commands; fails if there is none.
     #[track_caller]
     pub(crate) fn wants(&self) -> &Asked {
         let asked = self.asked.as_ref().unwrap();

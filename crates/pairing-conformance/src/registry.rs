@@ -1,4 +1,4 @@
-//! Devices, pairing tokens and legacy nodes for the cases.
+//! Sample devices, pairing tokens and legacy nodes for the cases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,13 @@ use pairing_core::{
 
 use crate::fixture::{at, seeded};
 
-/// Some device's key: not anybody's, for nobody knows the private half.
+/// Returns a public key that belongs to no real device: nobody knows its private half.
 pub(crate) fn device_key(number: u64) -> DeviceKey {
     let entropy = seeded(number);
     loop {
         let mut bytes = [0; 32];
         entropy.fill(&mut bytes).unwrap();
-        // Half of all byte strings are points of the curve.
+        // Half of all byte strings are points on the curve.
         if let Ok(key) = DeviceKey::from_bytes(bytes) {
             return key;
         }
@@ -54,7 +54,7 @@ fn info() -> DeviceInfo {
     }
 }
 
-/// A request of device `number`, with everything that can be said of one.
+/// Returns a request of device `number` with every field set.
 pub(crate) fn device_request(number: u64) -> DeviceRequest {
     let key = device_key(number);
     DeviceRequest {
@@ -76,7 +76,7 @@ pub(crate) fn device_request(number: u64) -> DeviceRequest {
     }
 }
 
-/// Device `number`, as it is once everything has happened to it.
+/// Returns device `number` after everything that can happen to a device.
 pub(crate) fn device(number: u64) -> Device {
     let key = device_key(number);
     let approver = Approver::operator("phone", ScopeSet::admin());
@@ -118,7 +118,7 @@ pub(crate) fn device(number: u64) -> Device {
     }
 }
 
-/// A pairing token that device `number` is bound to.
+/// Returns a pairing token bound to device `number`.
 pub(crate) fn pairing_token(number: u64) -> PairingToken {
     PairingToken {
         hash: hash(number),
@@ -182,7 +182,7 @@ pub(crate) fn node(number: u64) -> Node {
     }
 }
 
-/// One record of each kind, by the group they change in.
+/// Returns one record of each kind, grouped by the files that change together.
 pub(crate) fn one_of_each(number: u64) -> [Vec<Record>; 2] {
     [
         vec![
@@ -197,7 +197,7 @@ pub(crate) fn one_of_each(number: u64) -> [Vec<Record>; 2] {
     ]
 }
 
-/// The same records with as little in them as there may be.
+/// Returns the same records with only their required fields set.
 pub(crate) fn least_of_each(number: u64) -> [Vec<Record>; 2] {
     let key = device_key(number);
     let id = DeviceId::of(&key);

@@ -1,4 +1,4 @@
-//! Devices on files: what a connect reads, and what a change costs, beside few devices and many.
+//! Devices on files: the cost of a connection and of a change, with few and with many devices.
 
 #![allow(
     missing_docs,
@@ -20,7 +20,7 @@ use pairing_core::{
 use pairing_fs::{FsStore, StateDir};
 use tempfile::TempDir;
 
-/// An install with so many paired devices, and one of them.
+/// Returns an install with this number of paired devices, and the id of one of them.
 fn install(devices: usize) -> (TempDir, FsStore, DeviceId) {
     let entropy = seeded(1);
     let mut entries = Vec::with_capacity(devices);
@@ -83,7 +83,7 @@ fn devices(c: &mut Criterion) {
             });
         });
 
-        // The least that replaces a file of that size atomically and durably.
+        // The minimum that replaces a file of that size atomically and durably.
         let bytes = fs::read(dir.path().join("devices/paired.json")).unwrap();
         let bare = tempfile::tempdir().unwrap();
         group.bench_function(BenchmarkId::new("the bare staged write", number), |b| {

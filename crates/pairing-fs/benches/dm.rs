@@ -1,4 +1,4 @@
-//! DM pairing on files: what a message costs, and what a decision costs beside the bare writes.
+//! DM pairing on files: the cost of a message, and of a decision compared with the bare writes.
 
 #![allow(
     missing_docs,
@@ -26,7 +26,7 @@ fn open(dir: &Path) -> (Pairing, Account) {
     (pairing, account)
 }
 
-/// An install with so many allowed senders.
+/// Returns an install with this number of allowed senders.
 fn install(entries: usize) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let credentials = dir.path().join("credentials");
@@ -61,7 +61,7 @@ fn decisions(c: &mut Criterion) {
     group.sample_size(30);
     let owner = Approver::terminal("bench");
 
-    // Each on a state of the same size, in which all files are there already.
+    // Each run starts from a state of the same size, in which all files exist.
     let ready = || {
         let dir = install(10);
         let (pairing, account) = open(dir.path());
@@ -79,7 +79,7 @@ fn decisions(c: &mut Criterion) {
         );
     });
 
-    // One file for the request, three for the approval, as large as they are then.
+    // One file for the request and three for the approval, with their sizes at that point.
     let (dir, ..) = ready();
     let credentials = dir.path().join("credentials");
     let size = |name: &str| fs::metadata(credentials.join(name)).unwrap().len();
@@ -127,7 +127,7 @@ fn request_and_approve(account: &Account, sender: &str, owner: &Approver) {
         .unwrap();
 }
 
-/// The least that replaces a file atomically and durably.
+/// Replaces a file with the minimum needed to do so atomically and durably.
 fn stage(path: &Path, bytes: &[u8]) {
     let dir = path.parent().unwrap();
     let mut file = tempfile::NamedTempFile::new_in(dir).unwrap();

@@ -1,4 +1,4 @@
-//! What was parsed of a file, kept and shared until the file is another one.
+//! Parsed files, cached and shared until the file changes.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,23 +14,23 @@ use crate::docs::Document;
 use crate::error::{FileError, unreadable};
 use crate::json;
 
-/// A file that is read again only when it has changed.
+/// A file that is read again only after it has changed.
 ///
-/// Readers take what is there without waiting for one another. What this process publishes, every
-/// later read of this process sees: a read that began before cannot put the older state back, because
-/// looking and publishing take turns.
+/// Readers take the cached state without waiting for one another. Once this process has published a change,
+/// all its later reads see it: checking the file and publishing are mutually exclusive, so a read that
+/// began earlier cannot restore the older state.
 pub(crate) struct CachedFile<D: Document> {
     path: PathBuf,
     rules: Arc<D::Rules>,
     current: ArcSwapOption<State<D>>,
-    /// When the file was last looked at.
+    /// Time of the last check of the file, in the milliseconds of [`millis`].
     looked_at: AtomicU64,
     turn: Mutex<()>,
 }
 
-/// A state of a file.
+/// One state of a file.
 pub(crate) struct State<D> {
-    /// `None` where there is no file, or where only reading it again makes sure.
+    /// `None` if there is no file, or if only reading it again can tell whether it has changed.
     identity: Option<Identity>,
     content: Result<D, FileError>,
     missing: bool,
@@ -51,20 +51,20 @@ impl<D: Document> CachedFile<D> {
         &self.path
     }
 
-    /// The state of the file, no older than `now` allows.
+    /// Returns the state of the file, at most as old as `now` allows.
     pub(crate) fn recent(&self, now: Now) -> Arc<State<D>> {
         match self.current.load_full() {
             Some(state) if now.trusts(self.looked_at.load(Ordering::Acquire)) => state,
             Some(state) => match self.turn.try_lock() {
                 Ok(turn) => self.look_in_turn(&turn),
-                // Somebody is looking, or replacing the file and not done yet.
+                // Another thread is checking the file, or is still replacing it.
                 Err(_) => state,
             },
             None => self.look(),
         }
     }
 
-    /// The state of the file as it is now.
+    /// Checks the file and returns its current state.
     pub(crate) fn look(&self) -> Arc<State<D>> {
         self.look_in_turn(&self.turn())
     }
@@ -74,7 +74,7 @@ impl<D: Document> CachedFile<D> {
     }
 
     fn look_in_turn(&self, turn: &MutexGuard<'_, ()>) -> Arc<State<D>> {
-        // Before looking: what changes from now on may be missed.
+        // Taken before the check: a later change may be missed.
         let now = millis();
         match self.current.load_full() {
             Some(state) if state.is_still(&self.path) => {
@@ -118,7 +118,7 @@ impl<D: Document> CachedFile<D> {
 }
 
 impl<D> State<D> {
-    /// What the file says, or why nobody knows.
+    /// Returns the parsed document, or the error that kept the file from being read.
     pub(crate) fn document(&self, path: &Path) -> Result<&D, StoreError> {
         let content = self.content.as_ref();
         content.map_err(|error| unreadable(path, error.clone()))
@@ -131,7 +131,7 @@ impl<D> State<D> {
 
     fn is_still(&self, path: &Path) -> bool {
         if self.missing {
-            // A link that leads nowhere is not nothing.
+            // A dangling link is an error, not a missing file.
             let found = path.symlink_metadata();
             return found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
         }
@@ -139,7 +139,7 @@ impl<D> State<D> {
     }
 }
 
-/// A cached file whatever it holds, as those who replace several at once see it.
+/// A cached file of any document type, so that several can be replaced at once.
 pub(crate) trait Replaceable {
     fn path(&self) -> &Path;
     fn wait_for_turn(&self) -> MutexGuard<'_, ()>;
@@ -160,10 +160,10 @@ impl<D: Document> Replaceable for CachedFile<D> {
     }
 }
 
-/// Replaces files in the order given. Readers of this process see the old state of each until all are
-/// on disk, and the new state when this returns.
+/// Replaces files in the given order. Readers in this process see the old state of each file until all are
+/// on disk, and the new state once this returns.
 ///
-/// The caller holds the lock over the files, so nobody else takes several turns at a time.
+/// The caller holds the lock on the files, so no other thread holds several of their turns at once.
 pub(crate) fn replace(
     disk: &Disk,
     files: Vec<(&dyn Replaceable, String)>,
@@ -183,7 +183,7 @@ pub(crate) fn replace(
     published
 }
 
-/// The bytes of a file as text.
+/// Returns the bytes of a file as text.
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, FileError> {
     std::str::from_utf8(bytes).map_err(|error| {
         let (line, column) = json::position(&bytes[..error.valid_up_to()]);
@@ -191,7 +191,7 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, FileError> {
     })
 }
 
-/// The moment of an operation, read once for all the files of it, and how old their states may be.
+/// The time of an operation, read once for all its files, and the maximum age of their cached states.
 #[derive(Clone, Copy)]
 pub(crate) struct Now {
     millis: u64,
@@ -199,7 +199,7 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// `trust` is for how long what was parsed is taken for current without looking at the file.
+    /// `trust` is how long a cached state counts as current without checking the file.
     pub(crate) fn new(trust: Duration) -> Self {
         Self {
             millis: millis(),
@@ -212,7 +212,7 @@ impl Now {
     }
 }
 
-/// Milliseconds since this process first asked.
+/// Milliseconds since the first call in this process.
 fn millis() -> u64 {
     static START: LazyLock<Instant> = LazyLock::new(Instant::now);
     u64::try_from(START.elapsed().as_millis()).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! The file operations: how files are read whole, and how they are replaced.
+//! File operations: reading files whole, and replacing them atomically.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
@@ -11,7 +11,7 @@ use pairing_core::StoreError;
 use crate::MAX_FILE_BYTES;
 use crate::error::{FileError, unwritable};
 
-/// A step that changes the disk, as a [`Probe`] sees it.
+/// A step that changes the disk, as reported to a [`Probe`].
 #[doc(hidden)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -25,28 +25,29 @@ pub enum Step {
     Remove,
 }
 
-/// Asked before every step that changes the disk; an error takes the step's place.
+/// Called before every step that changes the disk; if it returns an error, the step is skipped and fails
+/// with that error.
 ///
-/// For tests that stop the store between any two steps: one that has said no has to go on saying no,
-/// as a process that has died does nothing more.
+/// For tests that stop the store between any two steps. A probe that has failed once must keep failing,
+/// because a process that has died does nothing more.
 #[doc(hidden)]
 pub trait Probe: Send + Sync {
     fn before(&self, step: Step, path: &Path) -> io::Result<()>;
 }
 
-/// Changes to the disk; the one way they are made.
+/// Performs all changes to the disk.
 #[derive(Clone, Default)]
 pub(crate) struct Disk {
     probe: Option<Arc<dyn Probe>>,
 }
 
-/// A file to be replaced, and what it shall hold.
+/// A file to be replaced, and its new content.
 pub(crate) struct Publication {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
 }
 
-/// What tells one state of a file from another without reading it.
+/// Metadata that tells one state of a file from another without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
@@ -67,8 +68,8 @@ impl Identity {
         }
     }
 
-    /// Whether the file was changed within the tick of the kernel's clock in which it was read. Then it
-    /// could change again and keep its identity.
+    /// Whether the file was changed within one tick of the kernel's clock before it was read. It could then
+    /// change again and keep its identity.
     fn is_racy(&self) -> bool {
         const TICK_NANOS: i128 = 20_000_000;
         let changed = i128::from(self.changed.0) * 1_000_000_000 + i128::from(self.changed.1);
@@ -79,20 +80,21 @@ impl Identity {
     }
 }
 
-/// A file as it was read: `None` where there is none.
+/// Identity and bytes of a file as it was read; `None` if there is no file.
 pub(crate) type Contents = Option<(Identity, Vec<u8>)>;
 
-/// The identity of a file now; `None` where there is none, and where looking fails: reading says why.
+/// Returns the current identity of a file; `None` if it is missing or cannot be examined, in which
+/// case reading it tells why.
 pub(crate) fn identify(path: &Path) -> Option<Identity> {
     Some(Identity::of(&fs::metadata(path).ok()?))
 }
 
-/// An identity that will be another one after any change; `None` for a file that was changed only just.
+/// Returns an identity that any later change will alter; `None` if the file was changed only just now.
 pub(crate) fn settled(identity: Identity) -> Option<Identity> {
     Some(identity).filter(|identity| !identity.is_racy())
 }
 
-/// Reads a file whole. Missing is `None`; anything else that is no readable file is an error.
+/// Reads a whole file. A missing file is `None`; anything else that cannot be read as a file is an error.
 pub(crate) fn read(path: &Path) -> Result<Contents, FileError> {
     let meta = match fs::metadata(path) {
         Ok(meta) => meta,
@@ -104,13 +106,13 @@ pub(crate) fn read(path: &Path) -> Result<Contents, FileError> {
         }
         Err(error) => return Err(error.into()),
     };
-    // Looked at before opening: opening a pipe would wait for a writer.
+    // Checked before opening: opening a pipe would wait for a writer.
     if !meta.is_file() {
         return Err(FileError::NotAFile);
     }
     let mut file = match File::open(path) {
         Ok(file) => file,
-        // Removed since it was looked at.
+        // Removed since the check.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error.into()),
     };
@@ -127,7 +129,7 @@ pub(crate) fn read(path: &Path) -> Result<Contents, FileError> {
         if after == identity {
             return Ok(Some((identity, bytes)));
         }
-        // Somebody writes in place instead of renaming: read what they make of it.
+        // Another program is writing in place instead of renaming: read again until the file is stable.
         identity = after;
         io::Seek::rewind(&mut file)?;
     }
@@ -144,7 +146,7 @@ impl Disk {
             .map_or(Ok(()), |probe| probe.before(step, path))
     }
 
-    /// Makes a directory and those above it, readable by the owner alone whatever the umask.
+    /// Creates a directory and its missing parents, accessible to the owner only, whatever the umask.
     pub(crate) fn create_dir(&self, dir: &Path) -> Result<(), StoreError> {
         if dir.is_dir() {
             return Ok(());
@@ -154,7 +156,7 @@ impl Disk {
         }
         let made = self.step(Step::CreateDir, dir).and_then(|()| {
             DirBuilder::new().mode(0o700).create(dir)?;
-            // The umask may have taken something away from the owner.
+            // The umask may have removed some of the owner's rights.
             fs::set_permissions(dir, owner_only(0o700))
         });
         match made {
@@ -163,7 +165,7 @@ impl Disk {
         }
     }
 
-    /// Creates a file that must not exist yet, with `text` in it.
+    /// Creates a file that must not exist yet, and writes `text` to it.
     pub(crate) fn create_new(&self, path: &Path, text: &str) -> io::Result<File> {
         self.step(Step::CreateLock, path)?;
         let mut file = OpenOptions::new()
@@ -183,14 +185,14 @@ impl Disk {
         fs::remove_file(path)
     }
 
-    /// Replaces files, one after the other in the order given, so that each is at any time either the
-    /// old one or the new one, whole, also after the power has failed.
+    /// Replaces files one after the other in the given order. Each is always either the old one or the new
+    /// one, complete, even after a power failure.
     ///
-    /// All of them are staged first: where there is no room, nothing has been replaced.
+    /// All of them are staged first: if the disk is full, none has been replaced.
     pub(crate) fn publish(&self, files: &[Publication]) -> Result<(), StoreError> {
         let mut staged: Vec<(PathBuf, PathBuf)> = Vec::with_capacity(files.len());
         for file in files {
-            // A link stays a link: what it points to is replaced.
+            // A symbolic link stays a link: its target is replaced.
             let target = fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
             match self.stage(&target, &file.text) {
                 Ok(temporary) => staged.push((temporary, target)),
@@ -209,8 +211,8 @@ impl Disk {
         Ok(())
     }
 
-    /// Makes a file that must not exist yet, so that at any time it is either missing or whole, also
-    /// after the power has failed. `false` where there is one already, which is left alone.
+    /// Creates a file that must not exist yet, so that it is always either missing or complete, even after a
+    /// power failure. Returns `false` if one already exists, which is left unchanged.
     pub(crate) fn publish_new(&self, path: &Path, text: &str) -> Result<bool, StoreError> {
         let made = || {
             let temporary = self.stage(path, text)?;
@@ -230,8 +232,8 @@ impl Disk {
         made().map_err(|error| unwritable(path, error))
     }
 
-    /// Writes a temporary file beside the target: mode 0600, on disk, under a name that nobody takes
-    /// for a state file.
+    /// Writes a temporary file beside the target: mode 0600, synced to disk, under a name that no program
+    /// takes for a state file.
     fn stage(&self, target: &Path, text: &str) -> io::Result<PathBuf> {
         self.step(Step::Stage, target)?;
         let name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -259,7 +261,7 @@ impl Disk {
         self.sync_dir(target)
     }
 
-    /// The directory that a file is in.
+    /// Syncs the directory that contains `file`.
     fn sync_dir(&self, file: &Path) -> io::Result<()> {
         let dir = file.parent().unwrap_or(Path::new("."));
         self.step(Step::SyncDir, dir)?;
@@ -277,5 +279,5 @@ fn owner_only(mode: u32) -> Permissions {
     Permissions::from_mode(mode)
 }
 
-/// What the names of staged files end in.
+/// Suffix of the names of staged files.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";

@@ -1,4 +1,4 @@
-//! Why a file cannot be used.
+//! The reasons why a file cannot be used.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use pairing_core::StoreError;
 
-/// A state file is there but cannot be used. Its bytes are left as they are.
+/// A state file exists but cannot be used. Its bytes are left unchanged.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// Not a single byte: what a full disk or a crash of another program leaves.
+    /// Zero bytes, as a full disk or the crash of another program leaves it.
     #[error("the file is empty")]
     Empty,
     /// Not UTF-8.
@@ -21,35 +21,35 @@ pub enum FileError {
         /// Column in bytes, from 1.
         column: usize,
     },
-    /// Not JSON, or not the JSON that belongs there.
+    /// Not JSON, or JSON of the wrong shape for this file.
     #[error("line {line}, column {column}: {reason}")]
     Malformed {
         /// Line, from 1.
         line: usize,
         /// Column in bytes, from 1.
         column: usize,
-        /// What is wrong there.
+        /// Description of the error at that position.
         reason: String,
     },
-    /// A directory, a device or a pipe in place of a file.
+    /// A directory, a device or a pipe instead of a regular file.
     #[error("not a regular file")]
     NotAFile,
-    /// A symbolic link that leads nowhere.
+    /// A symbolic link whose target does not exist.
     #[error("a symbolic link to {}, which does not exist", to.display())]
     DanglingLink {
-        /// Where the link points.
+        /// Target of the link.
         to: PathBuf,
     },
-    /// More than 64 MiB.
+    /// Larger than 64 MiB.
     #[error(
         "the file has {found} bytes, at most {} are read",
         crate::MAX_FILE_BYTES
     )]
     TooLarge {
-        /// Its size.
+        /// Size of the file, in bytes.
         found: u64,
     },
-    /// The operating system's word.
+    /// An error of the operating system.
     #[error(transparent)]
     Io(Arc<io::Error>),
 }

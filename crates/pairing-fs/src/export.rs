@@ -1,7 +1,7 @@
-//! A state as one file: to keep, or to take elsewhere.
+//! A state as a single file, for backups and for moving it elsewhere.
 //!
-//! JSON lines: what it is, a record each, and how many there are with their digest. It is no secret in clear
-//! but for the codes of pending requests; tokens are in it as hashes.
+//! JSON lines: a header, one line per record, and a footer with the number of records and their digest. The
+//! codes of pending requests are its only secrets in clear; tokens are included as hashes.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -10,36 +10,36 @@ use pairing_core::{ChannelId, ChannelRules, Channels, Record, SenderId, Timestam
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-/// The version of the form.
+/// Version of the export format.
 const VERSION: u32 = 1;
 
-/// A state that was read out of a file.
+/// A state that was read from an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Export {
-    /// When it was taken.
+    /// Time of the export.
     pub exported_at: Timestamp,
-    /// What was stored.
+    /// The exported records.
     pub records: Vec<Record>,
 }
 
-/// A file is no state that could be taken in.
+/// The file is not an export that can be imported.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
-    /// It is something else.
+    /// The file is something else.
     #[error("this is no exported state")]
     Foreign,
-    /// It was made by another version.
+    /// The export has a version that is not supported.
     #[error("this is an exported state of version {found}, version {VERSION} is understood")]
     Version {
-        /// Its version.
+        /// Version of the export.
         found: u32,
     },
-    /// The last line is missing, or half there.
+    /// The last line is missing or incomplete.
     #[error("the exported state is cut off: its last line does not end it")]
     CutOff,
-    /// There are more records or less than its last line says.
+    /// The number of records differs from the one in the last line.
     #[error("the exported state has {found} records, its last line says {said}")]
     Count {
         /// The number found.
@@ -47,27 +47,27 @@ pub enum ExportError {
         /// The number expected.
         said: usize,
     },
-    /// It has been changed since.
+    /// The records were changed after the export.
     #[error("the exported state was changed: its digest is another one")]
     Digest,
-    /// A line means nothing to this version.
+    /// A line is not a record that this version understands.
     #[error("line {line} is no record, from column {column} on")]
     Record {
-        /// Its number, from 1.
+        /// Line number, from 1.
         line: usize,
-        /// Where it goes wrong, from 1.
+        /// Column of the error, from 1.
         column: usize,
     },
-    /// A line is about the same as an earlier one.
+    /// A line has the same key as an earlier one.
     #[error("line {line} is about the same as a line before it")]
     Twice {
-        /// Its number, from 1.
+        /// Line number, from 1.
         line: usize,
     },
-    /// A line has a sender as the channel does not spell them.
+    /// The sender on a line is not in the channel's normal form.
     #[error("line {line} has a sender that {channel} would spell otherwise")]
     Sender {
-        /// Its number, from 1.
+        /// Line number, from 1.
         line: usize,
         /// The channel.
         channel: ChannelId,
@@ -88,7 +88,7 @@ struct Tail {
     sha256: String,
 }
 
-/// The text of a file with these records.
+/// Returns the text of an export of these records.
 pub fn write<'r>(
     records: impl IntoIterator<Item = &'r Record>,
     exported_at: Timestamp,
@@ -101,7 +101,7 @@ pub fn write<'r>(
     sealed(&lines, exported_at)
 }
 
-/// The text of a file with these lines.
+/// Returns the text of an export of these record lines.
 pub(crate) fn sealed(lines: &str, exported_at: Timestamp) -> Result<String, serde_json::Error> {
     let head = serde_json::to_string(&Head {
         openclaw_state: VERSION,
@@ -114,8 +114,8 @@ pub(crate) fn sealed(lines: &str, exported_at: Timestamp) -> Result<String, serd
     Ok(format!("{head}\n{lines}{tail}\n"))
 }
 
-/// Reads the text of a file, all of it or nothing: whole, unchanged, and with senders as `channels` spell
-/// them.
+/// Reads the text of an export, all of it or nothing: it must be complete and unchanged, and its senders
+/// must be in the normal form of `channels`.
 pub fn read(text: &str, channels: &Channels) -> Result<Export, ExportError> {
     let (head, rest) = text.split_once('\n').ok_or(ExportError::Foreign)?;
     let head: Head = serde_json::from_str(head).map_err(|_| ExportError::Foreign)?;
@@ -161,7 +161,8 @@ pub fn read(text: &str, channels: &Channels) -> Result<Export, ExportError> {
     })
 }
 
-/// The channel of a record whose sender it would spell otherwise, so that nobody would ever be them.
+/// Returns the channel of a record whose sender is not in normal form, and so could never match a real
+/// sender.
 fn misspelt<'r>(record: &'r Record, channels: &Channels) -> Option<&'r ChannelId> {
     let (channel, sender): (_, &SenderId) = match record {
         Record::Request(request) => (&request.channel, &request.sender),
@@ -175,7 +176,7 @@ fn misspelt<'r>(record: &'r Record, channels: &Channels) -> Option<&'r ChannelId
     (spelt.as_ref() != Ok(sender)).then_some(channel)
 }
 
-/// SHA-256, in hexadecimal.
+/// Returns the SHA-256 in hexadecimal.
 fn digest(text: &str) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text) {

@@ -1,4 +1,4 @@
-//! The file formats as pure functions, for the fuzz targets; no part of the interface.
+//! The file formats as pure functions, for the fuzz targets; not part of the public interface.
 
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use pairing_core::store::AllowEntry;
@@ -8,12 +8,12 @@ use crate::docs::{AllowDoc, CountersDoc, Document, Entry, GrantsDoc, Keyed, Requ
 use crate::error::FileError;
 use crate::json;
 
-/// An exported state with these lines, whole as far as its digest tells.
+/// Returns an export of these lines, valid as far as its digest is concerned.
 pub fn exported(lines: &str) -> Option<String> {
     crate::export::sealed(lines, Timestamp::from_millis(0)).ok()
 }
 
-/// An audit log with this text, read in blocks of so many bytes.
+/// Reads an audit log from its text, in blocks of `block` bytes.
 pub fn audit(text: &[u8], block: usize) -> crate::AuditPage {
     crate::audit::read::parsed(text, block)
 }
@@ -41,12 +41,12 @@ pub enum Format {
     Nodes,
 }
 
-/// What a file says.
+/// Content of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Said {
-    /// Its records, in their order.
+    /// Its records, in the order of the file.
     pub records: Vec<Record>,
-    /// How many elements are passed over.
+    /// Number of elements that were skipped.
     pub passed_over: usize,
 }
 
@@ -94,8 +94,8 @@ pub fn read(format: Format, text: &str, rules: &ChannelRules) -> Result<Said, Fi
     }
 }
 
-/// The text of a file after one record was put or deleted; `None` where that changes nothing. Files of
-/// devices and nodes go by no channel's rules.
+/// Returns the text of a file after putting or deleting one record; `None` if that changes nothing.
+/// Channel rules do not apply to files of devices and nodes.
 pub fn edit(
     format: Format,
     text: &str,

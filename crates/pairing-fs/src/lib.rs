@@ -1,4 +1,4 @@
-//! OpenClaw pairing state on files, as existing installs have it.
+//! Keeps OpenClaw pairing state in the files of an existing OpenClaw install.
 
 mod audit;
 mod cache;
@@ -30,12 +30,12 @@ pub use disk::{Probe, Step};
 
 use pairing_core::{Channels, Pairing, PairingBuilder};
 
-/// The largest file that is read, in bytes: far beyond any real one, and small enough to be held in memory.
+/// Maximum size of a file that is read, in bytes: far above any real file, small enough to hold in memory.
 const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// Opens the pairing state of an install: built-in channels and those it has requests of, the
-/// system's clock and randomness, the usual limits, and the audit log. Reads no file but the directory's
-/// listing.
+/// Opens the pairing state of an install with the built-in channels and those found in its files, the
+/// system's clock and randomness, the default limits, and the audit log. Reads only the directory listing,
+/// no file.
 pub fn open(state: &StateDir) -> Pairing {
     let channels = discovered_channels(state, &Channels::builtin());
     let store = FsStore::new(state, channels.clone());
@@ -45,7 +45,7 @@ pub fn open(state: &StateDir) -> Pairing {
         .build()
 }
 
-/// The examples of the README are tests.
+/// Turns the examples of the README into doc tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! Names of files, and whose they are.
+//! File names, and the channels and accounts they belong to.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use pairing_core::{AccountId, ChannelId};
 
 pub(crate) const PAIRING_SUFFIX: &str = "-pairing.json";
 pub(crate) const ALLOW_SUFFIX: &str = "-allowFrom.json";
-/// The directory beside them that is ours alone.
+/// Subdirectory beside those files that only this store uses.
 pub(crate) const META_DIR: &str = "pairing-meta";
 
 pub(crate) fn pairing_file(channel: &ChannelId) -> String {
@@ -25,7 +25,7 @@ pub(crate) fn lock_file(channel: &ChannelId) -> String {
     format!(".{channel}.oslock")
 }
 
-/// The name of an allowlist without its suffix; `None` is the channel's unscoped one.
+/// Returns the name of an allowlist file without its suffix; `None` means the channel's unscoped allowlist.
 pub(crate) fn allow_stem(channel: &ChannelId, account: Option<&AccountId>) -> String {
     let mut stem = channel.to_string();
     if let Some(account) = account {
@@ -35,7 +35,7 @@ pub(crate) fn allow_stem(channel: &ChannelId, account: Option<&AccountId>) -> St
     stem
 }
 
-/// The stems of the files that an account reads, the one it writes first.
+/// Returns the stems of the files an account reads, starting with the one it writes.
 pub(crate) fn allow_stems(channel: &ChannelId, account: &AccountId) -> Vec<String> {
     let scoped = allow_stem(channel, Some(account));
     if account.is_default() {
@@ -45,16 +45,16 @@ pub(crate) fn allow_stems(channel: &ChannelId, account: &AccountId) -> Vec<Strin
     }
 }
 
-/// The account as OpenClaw writes it into a file name. An [`AccountId`] holds no slash and no `..`.
+/// Returns the account as OpenClaw spells it in a file name. An [`AccountId`] contains no slash and no `..`.
 fn sanitised(account: &AccountId) -> String {
     account
         .as_str()
         .replace([':', '*', '?', '"', '<', '>', '|'], "_")
 }
 
-/// Whether this name could be read as another channel's or account's.
+/// Whether this name could also be the file name of another channel or account.
 ///
-/// `a-b` + `c` and `a` + `b-c` have one name, and so have the accounts `x:y` and `x_y`.
+/// `a-b` + `c` and `a` + `b-c` share one name, and so do the accounts `x:y` and `x_y`.
 pub(crate) fn is_contested<'c>(
     stem: &str,
     channel: &ChannelId,

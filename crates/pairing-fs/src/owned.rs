@@ -1,4 +1,4 @@
-//! Files of an install, beside its records, that nobody but its owner may read.
+//! Files of an install other than its records, readable by their owner only.
 
 use std::path::Path;
 
@@ -7,23 +7,24 @@ use zeroize::Zeroize as _;
 
 use crate::disk::{Disk, Publication};
 
-/// Makes a directory and those above it, mode 0700 whatever the umask. One that is there stays as it is.
+/// Creates a directory and its missing parents, mode 0700 whatever the umask. An existing directory stays
+/// unchanged.
 pub fn create_dir(dir: &Path) -> Result<(), StoreError> {
     Disk::default().create_dir(dir)
 }
 
-/// Makes a file that holds `text`, mode 0600 whatever the umask; `false` where there is one already,
-/// which stays as it is.
+/// Creates a file that holds `text`, mode 0600 whatever the umask. Returns `false` if one already exists;
+/// the existing file stays unchanged.
 ///
-/// At any time the file is either missing or whole, also after the power has failed; of several
-/// processes that make it one succeeds.
+/// The file is always either missing or complete, even after a power failure; if several processes
+/// create it at the same time, exactly one succeeds.
 pub fn create_file(path: &Path, text: &str) -> Result<bool, StoreError> {
     Disk::default().publish_new(path, text)
 }
 
-/// Makes a file that holds `text`, mode 0600 whatever the umask, in place of the one that is there.
+/// Replaces a file with one that holds `text`, mode 0600 whatever the umask.
 ///
-/// At any time the file is either the old one or the new one, also after the power has failed.
+/// The file is always either the old one or the new one, even after a power failure.
 pub fn replace_file(path: &Path, text: &str) -> Result<(), StoreError> {
     let mut publication = [Publication {
         path: path.to_owned(),

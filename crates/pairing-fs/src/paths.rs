@@ -1,11 +1,11 @@
-//! Where an OpenClaw install keeps its state: the one resolver.
+//! Resolves the paths of an OpenClaw install's state; the only place that does.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// The state directory of an install, and what is within it.
+/// The state directory of an install, and the paths within it.
 ///
-/// Making one touches nothing on disk but to see which of the historical directories exist.
+/// Creating a `StateDir` changes nothing on disk; it only checks which of the historical directories exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateDir {
     root: PathBuf,
@@ -13,13 +13,13 @@ pub struct StateDir {
     config: PathBuf,
 }
 
-/// There is no telling where the state is.
+/// The state directory cannot be determined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("cannot tell where the state directory is: HOME is not set")]
 pub struct NoStateDir;
 
 impl StateDir {
-    /// The install in this very directory, whatever the environment says.
+    /// Returns the install in exactly this directory, ignoring the environment.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         let root = root.into();
         let credentials = root.join("credentials");
@@ -31,12 +31,12 @@ impl StateDir {
         }
     }
 
-    /// The install that the environment points to, as OpenClaw itself finds it.
+    /// Returns the install that the environment points to, by the same rules as OpenClaw itself.
     ///
     /// `OPENCLAW_STATE_DIR`, else `CLAWDBOT_STATE_DIR`, else `.openclaw` under `OPENCLAW_HOME` or
-    /// `HOME`; where that does not exist, the first of `.clawdbot`, `.moldbot` and `.moltbot` that
-    /// does. `OPENCLAW_OAUTH_DIR` moves the credentials, `OPENCLAW_CONFIG_PATH` the configuration. A leading `~` is the home directory; what is
-    /// empty counts as not set.
+    /// `HOME`; if that does not exist, the first of `.clawdbot`, `.moldbot` and `.moltbot` that
+    /// does. `OPENCLAW_OAUTH_DIR` moves the credentials, `OPENCLAW_CONFIG_PATH` the configuration. A
+    /// leading `~` stands for the home directory; a blank variable counts as unset.
     pub fn from_env(var: impl Fn(&str) -> Option<OsString>) -> Result<Self, NoStateDir> {
         let set = |name| var(name).filter(|value| !value.to_string_lossy().trim().is_empty());
         let user_home = set("HOME").map(PathBuf::from);
@@ -57,12 +57,12 @@ impl StateDir {
         })
     }
 
-    /// The directory itself.
+    /// The state directory itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
-    /// Where DM pairing is kept.
+    /// Directory of the DM pairing files.
     pub fn credentials(&self) -> &Path {
         &self.credentials
     }
@@ -72,23 +72,23 @@ impl StateDir {
         &self.config
     }
 
-    /// Where devices, their requests and pairing tokens are kept.
+    /// Directory of devices, their requests and pairing tokens.
     pub fn devices(&self) -> PathBuf {
         self.root.join("devices")
     }
 
-    /// Where legacy nodes and their requests are kept.
+    /// Directory of legacy nodes and their requests.
     pub fn nodes(&self) -> PathBuf {
         self.root.join("nodes")
     }
 
-    /// Where a client keeps its own identity.
+    /// Directory of a client's own identity.
     pub fn identity(&self) -> PathBuf {
         self.root.join("identity")
     }
 }
 
-/// The first directory that exists of those that OpenClaw has used, else the newest name.
+/// Returns the first existing directory of those OpenClaw has used, or the newest name if none exists.
 fn usual(home: &Path) -> PathBuf {
     let newest = home.join(".openclaw");
     if newest.exists() {

@@ -1,4 +1,4 @@
-//! What is written together is there together.
+//! The changes of a batch take effect together.
 
 use pairing_core::Record;
 use pairing_core::store::Change;
@@ -16,7 +16,7 @@ pub(crate) fn several_kinds_change_in_one_batch(fixture: &Fixture) {
     let failures = Record::Attempts(attempts(&here.channel, 3));
     write(&*store, put(&request));
     write(&*store, [Change::Put(failures.clone())]);
-    // What an approval does, and more.
+    // The changes of an approval, and more.
     let conditions = [
         record_version(&*store, &request.key()),
         record_version(&*store, &failures.key()),

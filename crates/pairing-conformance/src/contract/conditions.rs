@@ -1,4 +1,4 @@
-//! A commit happens only if what it rests on is unchanged.
+//! A commit succeeds only if the records and ranges in its conditions are unchanged.
 
 use pairing_core::store::{Change, Condition, PendingRequest};
 use pairing_core::{PairingStore, Range, Record};
@@ -9,7 +9,7 @@ use crate::fixture::{
     range_version, read, record_version, write,
 };
 
-/// Commits something that none of the conditions is about.
+/// Commits a change that the condition is not about.
 fn rests_on(
     store: &dyn PairingStore,
     condition: Condition,
@@ -206,7 +206,7 @@ pub(crate) fn conditions_are_checked_where_nothing_is_written(fixture: &Fixture)
     assert_conflict(commit(&*store, [absent], []));
 }
 
-/// Without this, a decision that met a conflict would be made on the same old state again.
+/// Without this, a decision would be retried after a conflict on the same old state.
 pub(crate) fn after_a_conflict_the_new_state_is_read(fixture: &Fixture) {
     let (slow, fast) = (fixture.open(), fixture.open());
     let key = Record::TurnedAway(here().turned_away(0)).key();

@@ -8,7 +8,7 @@ use pairing_core::{Key, PairingStore, Record};
 use crate::Fixture;
 use crate::fixture::{assert_conflict, commit, place, put_allow, read, record_version, write};
 
-/// Longer than any store takes to notice a change; nothing here waits so long unless it fails.
+/// Longer than any store takes to notice a change; no wait takes this long unless the case fails.
 const LONG: Duration = Duration::from_secs(10);
 
 fn now(store: &dyn PairingStore) -> Position {
@@ -17,7 +17,7 @@ fn now(store: &dyn PairingStore) -> Position {
     changes.position
 }
 
-/// Follows the feed until it has told of all the keys, and gives the position it has come to.
+/// Follows the feed until it has reported all the keys, and returns the position reached.
 #[track_caller]
 fn follow(store: &dyn PairingStore, mut position: Position, mut keys: Vec<Key>) -> Position {
     while !keys.is_empty() {
@@ -83,7 +83,7 @@ pub(crate) fn a_waiter_is_woken_by_another_handle(fixture: &Fixture) {
     assert_eq!(read(&*waiter, &entry.key()), Some(entry), "told, not seen");
 }
 
-/// Each waits for what the other commits, so that a wait is under way whenever something is.
+/// Each handle waits for a commit by the other, so that a wait is in progress during every commit.
 pub(crate) fn a_wait_ends_when_something_happens(fixture: &Fixture) {
     let here = place("discord", "default");
     let rounds: Vec<_> = (0..10)

@@ -1,4 +1,4 @@
-//! Ranges, page by page.
+//! Reading ranges, page by page.
 
 use pairing_core::store::{Attempts, Change, Condition, PageRequest};
 use pairing_core::{ChannelId, Key, PairingStore, Range, Record};
@@ -9,8 +9,8 @@ use crate::fixture::{
     sorted, write,
 };
 
-/// Seven requests and seven entries over two accounts of telegram, with two approvers who mistyped, and
-/// one of each on discord.
+/// Writes seven requests and seven entries over two accounts of telegram and the attempts of two approvers
+/// who mistyped, and one of each on discord.
 fn populate(store: &dyn PairingStore) {
     let codes = ["A", "B", "C", "D", "E", "F", "G"].map(|last| format!("M8NGT2A{last}"));
     for (n, code) in codes.iter().enumerate() {
@@ -154,7 +154,7 @@ pub(crate) fn each_range_notices_each_deletion(fixture: &Fixture) {
     let store = fixture.open();
     populate(&*store);
     for (range, _) in ranges() {
-        // Requests end with their codes, which is another case.
+        // Requests are deleted together with their codes, which another case covers.
         let is_alone = |key: &Key| !matches!(key, Key::Request { .. });
         for key in keys(&*store, &range, 100).into_iter().filter(is_alone) {
             let condition = range_version(&*store, &range);

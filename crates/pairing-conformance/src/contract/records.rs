@@ -8,7 +8,7 @@ use crate::fixture::{
     account, at, attempts, channel, code, delete, place, put, put_allow, read, sender, write,
 };
 
-/// One record of each kind, under one channel; the code comes with its request.
+/// Returns one record of each kind, in one channel; the code belongs to the request.
 fn one_of_each() -> Vec<Record> {
     let here = place("telegram", "work");
     let request = here.request("1001", "M8NGT2AA");

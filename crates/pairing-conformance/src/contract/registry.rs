@@ -57,7 +57,7 @@ pub(crate) fn every_kind_can_be_deleted(fixture: &Fixture) {
     }
 }
 
-/// What happens to a role: approved, delivered, rotated, used, revoked, approved anew, gone.
+/// Covers the stages of a role: approved, delivered, rotated, used, revoked, approved anew, removed.
 pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
     let store = fixture.open();
     let approved = ApprovedRole {
@@ -100,7 +100,7 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
             write(&*store, [Change::Put(record.clone())]);
             assert_eq!(read(&*store, &record.key()), Some(record));
         }
-        // Approved as a whole once more, which says nothing about when the role was.
+        // Approves the device as a whole once more, which does not change when the role was approved.
         device.approved_at = at(77);
         let record = Record::from(device);
         write(&*store, [Change::Put(record.clone())]);
@@ -108,7 +108,7 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
     }
 }
 
-/// What a node may be asked to do: never named, nothing, something, more, never named again.
+/// Covers the commands of a node: never named, none, some, more, never named again.
 pub(crate) fn every_surface_of_a_node_survives(fixture: &Fixture) {
     let store = fixture.open();
     let mut device = device(1);
@@ -125,7 +125,7 @@ pub(crate) fn every_surface_of_a_node_survives(fixture: &Fixture) {
     for silent in [false, true] {
         device.roles.get_mut(&role).unwrap().grant = None;
         if silent {
-            // Nothing else to say of the role.
+            // Nothing else is recorded for the role.
             device.roles.get_mut(&role).unwrap().approved_at = device.approved_at;
         }
         for surface in &surfaces {
@@ -199,7 +199,7 @@ pub(crate) fn an_approval_is_one_batch(fixture: &Fixture) {
             assert_eq!(read(&*store, &gone.key()), None);
         }
     }
-    // It may ask again, also by the same name.
+    // The device may ask again, even with the same request id.
     write(&*store, [Change::Put(records[0].clone())]);
     let mut other = device_request(1);
     other.id = request_id(7);

@@ -1,4 +1,4 @@
-//! Several threads, each with a handle of its own.
+//! Several threads, each with its own handle.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Barrier};
@@ -12,7 +12,7 @@ use crate::fixture::{commit, keys, place, put_allow, read, write};
 const THREADS: u64 = 4;
 const ROUNDS: u64 = 10;
 
-/// Runs one closure per thread and collects what they return.
+/// Runs the closure once per thread and collects the results.
 fn in_threads<T: Send>(run: impl Fn(u64) -> T + Sync) -> Vec<T> {
     std::thread::scope(|threads| {
         let running: Vec<_> = (0..THREADS)
@@ -42,10 +42,10 @@ pub(crate) fn of_those_who_read_the_same_one_wins(fixture: &Fixture) {
     assert_eq!(results.iter().filter(lost).count(), results.len() - 1);
 }
 
-/// Adds one to the count, however often others are faster; gives the count it made.
+/// Adds one to the count, retrying after conflicts, and returns the new count.
 fn increment(store: &dyn PairingStore, first: &TurnedAway) -> u64 {
     let key = Record::TurnedAway(first.clone()).key();
-    // Every conflict is a success of somebody else, and there are so many only.
+    // Every conflict is somebody else's success, so there are at most this many.
     for _ in 0..=THREADS * ROUNDS {
         let before = store.read(&key).unwrap();
         let old = before.record.as_deref().and_then(Record::as_turned_away);
@@ -103,7 +103,7 @@ pub(crate) fn writers_of_different_records_all_succeed(fixture: &Fixture) {
 pub(crate) fn a_batch_is_seen_whole_or_not_at_all(fixture: &Fixture) {
     let here = place("discord", "work");
     let (writer, reader) = (fixture.open(), fixture.open());
-    // From one to the other and back: there is one entry at any time.
+    // Replaces one entry by the other and back: exactly one exists at any time.
     let entries = ["1", "2"].map(|entry| here.allow(entry));
     write(&*writer, [put_allow(&entries[0])]);
     std::thread::scope(|threads| {

@@ -1,4 +1,4 @@
-//! What is left of the service's promises when the store fails.
+//! The promises of the service that remain when the store fails.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The commands, and how they are drawn.
+//! The commands, and the strategies that draw them.
 
 use pairing_core::PairingCode;
 use proptest::prelude::*;
@@ -6,11 +6,11 @@ use proptest::prelude::*;
 /// The channels of the model; each has both accounts.
 pub(super) const CHANNELS: [&str; 2] = ["telegram", "discord"];
 pub(super) const ACCOUNTS: [&str; 2] = ["default", "work"];
-/// Two more than fit into the pending requests of an account.
+/// Two more than an account's maximum of pending requests.
 pub(super) const SENDERS: [&str; 5] = ["1001", "1002", "1003", "1004", "1005"];
 const HANDLES: usize = 3;
 
-/// One command, through one of the handles, perhaps cut off by a crash after some steps.
+/// One command through one of the handles, possibly cut off by a crash after some steps.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) handle: usize,
@@ -18,7 +18,7 @@ pub(super) struct Step {
     pub(super) command: Command,
 }
 
-/// Somebody at some account of some channel, by their places in the lists above.
+/// A sender at an account of a channel, as indexes into the lists above.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Who {
     pub(super) channel: usize,
@@ -37,7 +37,7 @@ pub(super) enum Command {
     Wait(Wait),
 }
 
-/// A code that is typed, for a channel or one of its accounts.
+/// A typed code, for a channel or one of its accounts.
 #[derive(Debug, Clone)]
 pub(super) struct Guess {
     pub(super) channel: usize,
@@ -47,16 +47,16 @@ pub(super) struct Guess {
 
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Code {
-    /// That of one of the requests that run, where there are any.
+    /// The code of one of the pending requests, if there are any.
     Running(usize),
-    /// One of those that are ever drawn.
+    /// Any of the codes that can be drawn.
     Any(u8),
 }
 
 #[derive(Debug, Clone)]
 pub(super) enum Wait {
     Millis(i64),
-    /// Until so long after a running request ends.
+    /// Until `offset` milliseconds after the expiry of a pending request.
     End {
         of: usize,
         offset: i64,
@@ -120,7 +120,7 @@ fn wait() -> impl Strategy<Value = Wait> {
 }
 
 impl Code {
-    /// The code, where a running one is chosen out of `running`.
+    /// Returns the code; [`Code::Running`] is chosen from `running`.
     pub(super) fn choose(self, running: &[PairingCode]) -> PairingCode {
         match self {
             Self::Running(n) if !running.is_empty() => running[n % running.len()],

@@ -1,4 +1,4 @@
-//! Carries commands out and compares what comes of them with the model.
+//! Runs the commands and compares their outcomes with the model.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::World;
 use super::command::{ACCOUNTS, CHANNELS, Command, Guess, SENDERS, Step, Who};
 use super::reference::{Outcome, Request, State};
 
-/// Whatever keeps a command from having an outcome: the store failed.
+/// An error that leaves a command without an outcome, because the store failed.
 type Failure = Box<dyn std::error::Error>;
 
 pub(super) fn drive(
@@ -55,7 +55,7 @@ pub(super) fn drive(
     Ok(())
 }
 
-/// The code of the request that a command may have made.
+/// Returns the code of the request that a command may have created.
 fn new_code(command: &Command, seen: &State) -> Option<PairingCode> {
     match command {
         Command::Ask(who) => seen.running.get(who).map(|request| request.code),
@@ -106,7 +106,7 @@ fn perform(service: &Pairing, command: &Command, state: &State) -> Result<Outcom
     })
 }
 
-/// A decision that found nothing is an outcome; one that the store kept from being made is none.
+/// Converts the result of a decision. One that found nothing is an outcome; a failure of the store is not.
 fn decided(
     result: Result<PendingRequest, DecisionError>,
     outcome: impl Fn(Who) -> Outcome,
@@ -122,7 +122,7 @@ fn decided(
     }
 }
 
-/// All that a service shows of its state.
+/// Reads everything that a service shows of its state.
 fn observe(service: &Pairing) -> Result<State, Failure> {
     let mut state = State::default();
     for (channel, account) in places() {
@@ -183,7 +183,7 @@ fn at(service: &Pairing, guess: &Guess) -> (Channel, Option<Account>) {
     (channel, account)
 }
 
-/// The sender of a request, by their places in the lists.
+/// Returns the sender of a request, as indexes into the lists.
 fn who(request: &PendingRequest) -> Who {
     let place = |list: &[&str], name: &str| list.iter().position(|known| *known == name).unwrap();
     Who {

@@ -1,13 +1,14 @@
 //! Random commands against a reference model: a property test for every store.
 //!
-//! Strangers ask and the owner decides, over several handles, while time passes and processes die in
-//! the middle of what they do. After every command the state is what the model says it is:
+//! Strangers send requests and the owner decides, through several handles, while time passes and processes
+//! crash in the middle of an operation. After every command the state must match the model:
 //!
-//! - never more than three requests run per channel and account, each to its last millisecond and no
+//! - at most three requests are pending per channel and account, each until its last millisecond and no
 //!   longer;
-//! - codes are unique within a channel, and a request is approved once at most;
-//! - whoever was allowed stays so until revoked, and no longer;
-//! - what a crash cut off has happened entirely or not at all, and what was acknowledged has happened.
+//! - codes are unique within a channel, and a request is approved at most once;
+//! - an allowed sender stays allowed until revoked, and no longer;
+//! - an operation cut off by a crash has happened entirely or not at all, and an acknowledged one has
+//!   happened.
 //!
 //! ```
 //! use pairing_conformance::{Fixture, model};
@@ -37,7 +38,7 @@ use crate::fixture::{at, seeded};
 ///
 /// # Panics
 ///
-/// Where a world does not do what the model says: with the shortest sequence found that shows it.
+/// Panics if a world deviates from the model, and shows the shortest sequence found that proves it.
 pub fn check<W: World>(cases: u32, make: impl Fn(Setting) -> W) {
     let mut runner = TestRunner::new(Config {
         cases,
@@ -53,7 +54,7 @@ pub fn check<W: World>(cases: u32, make: impl Fn(Setting) -> W) {
     }
 }
 
-/// The time and entropy of one world.
+/// The clock and entropy of one world.
 #[derive(Clone)]
 pub struct Setting {
     clock: Arc<ManualClock>,
@@ -68,7 +69,7 @@ impl Setting {
         }
     }
 
-    /// A service on the store, by this setting's clock.
+    /// Returns a service on the store, with this setting's clock and entropy.
     pub fn pairing(&self, store: impl PairingStore + 'static) -> Pairing {
         let (clock, entropy) = (self.clock.clone(), self.entropy.clone());
         let (channels, limits) = (Channels::builtin(), Limits::default());
@@ -76,7 +77,7 @@ impl Setting {
     }
 }
 
-/// Draws one of 32 codes, so that codes meet again, and the same ones are guessed.
+/// Entropy that draws one of 32 codes, so that codes collide and guesses hit.
 struct FewCodes<E>(E);
 
 impl<E: Entropy> Entropy for FewCodes<E> {

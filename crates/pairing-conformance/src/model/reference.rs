@@ -1,4 +1,4 @@
-//! The model: what should be so, in as few words as can be.
+//! The reference model: the expected behaviour, as briefly as possible.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::command::{Command, Guess, Wait, Who};
 const LIFETIME: i64 = 3_600_000;
 const AT_MOST: usize = 3;
 
-/// All that can be seen through a service, or should be.
+/// Everything that is, or should be, visible through a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct State {
     pub(super) running: BTreeMap<Who, Request>,
@@ -22,10 +22,10 @@ pub(super) struct Request {
     pub(super) created: Timestamp,
 }
 
-/// What comes of a command.
+/// The outcome of a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// With the code that was told.
+    /// With the code that was given to the sender.
     Created(Option<PairingCode>),
     Waiting(PairingCode),
     Full,
@@ -43,8 +43,8 @@ pub(super) enum Outcome {
 }
 
 impl State {
-    /// Carries out a command at a time. `drawn` is the code of a new request, which is not for the
-    /// model to know.
+    /// Applies a command at the time `now`. `drawn` is the code of a new request, which the model cannot
+    /// predict.
     pub(super) fn apply(
         &mut self,
         command: &Command,
@@ -105,7 +105,7 @@ impl State {
         }
     }
 
-    /// The codes of a channel's running requests.
+    /// Returns the codes of a channel's pending requests.
     pub(super) fn codes(&self, channel: usize) -> Vec<PairingCode> {
         let here = self
             .running
@@ -114,7 +114,7 @@ impl State {
         here.map(|(_, request)| request.code).collect()
     }
 
-    /// Whose code it is.
+    /// Returns the sender whose pending request has the guessed code.
     fn found(&self, guess: &Guess) -> Option<Who> {
         let code = guess.code.choose(&self.codes(guess.channel));
         let meant = |who: &Who| {
@@ -124,7 +124,7 @@ impl State {
         found.map(|(who, _)| *who).find(meant)
     }
 
-    /// How long a wait is.
+    /// Returns the length of a wait, in milliseconds.
     pub(super) fn millis(&self, wait: &Wait, now: Timestamp) -> u64 {
         let millis = match wait {
             Wait::Millis(millis) => *millis,

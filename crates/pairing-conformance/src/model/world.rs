@@ -1,4 +1,4 @@
-//! What the commands act upon.
+//! The system under test that the commands act upon.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,26 +8,26 @@ use super::Setting;
 use crate::faulty::{Fault, Faulty, Operation};
 use crate::fixture::Fixture;
 
-/// A state with several handles on it, and a way to crash.
+/// A state with several handles on it, and a way to simulate crashes.
 ///
-/// Made from a [`Setting`]; its services come from [`Setting::pairing`].
+/// Created from a [`Setting`]; its services come from [`Setting::pairing`].
 pub trait World {
-    /// One of the handles, counted from 0. The next read through it sees whatever has been committed
-    /// through any of them: where a store sees that a little later, this waits for it.
+    /// Returns one of the handles, counted from 0. The next read through it must see everything committed
+    /// through any of them: if the store sees that only a little later, this call waits for it.
     fn pairing(&mut self, handle: usize) -> Pairing;
 
-    /// From now on `steps` more steps happen, whatever a step is to the store, and then none, as if
-    /// every process had been killed there: every operation fails.
+    /// Schedules a crash: `steps` more steps happen, in the store's own sense of a step, and then none. Every
+    /// operation fails then, as if every process had been killed at that point.
     fn crash_after(&mut self, steps: usize);
 
     /// Ends what [`crash_after`](Self::crash_after) began and opens the handles anew; returns whether
-    /// it has crashed.
+    /// the crash has happened.
     ///
-    /// Where a store finishes what was left half done with its next write, it is made to do that here.
+    /// If the store finishes half-done changes at its next write, this must make it do so.
     fn recover(&mut self) -> bool;
 }
 
-/// The world of any store, crashing before and after whole operations.
+/// A world for any store, which crashes only before and after whole operations.
 pub struct AtOnce {
     setting: Setting,
     fixture: Fixture,
@@ -35,7 +35,7 @@ pub struct AtOnce {
     crash: Arc<Mutex<Crash>>,
 }
 
-/// How far a crash is away.
+/// The steps left before the crash, and whether it has happened.
 #[derive(Debug, Default)]
 struct Crash {
     steps_left: Option<usize>,
@@ -43,9 +43,9 @@ struct Crash {
 }
 
 impl AtOnce {
-    /// A world on the fixture's state.
+    /// Returns a world on the fixture's state.
     ///
-    /// Handles of the fixture have to see each other's commits at once.
+    /// The handles of the fixture must see each other's commits at once.
     pub fn new(setting: Setting, fixture: Fixture) -> Self {
         Self {
             setting,
@@ -64,7 +64,7 @@ impl AtOnce {
 }
 
 impl Crash {
-    /// One step to begin an operation and, for a commit, one to tell of it.
+    /// Counts one step for the start of an operation and, for a commit, another for reporting its result.
     fn meets(&mut self, operation: Operation) -> Option<Fault> {
         if self.is_here() {
             return Some(Fault::Before);

@@ -1,4 +1,4 @@
-//! The allowlist, by hand.
+//! Editing the allowlist by hand.
 
 use pairing_core::{Access, Admission, AllowlistError, Basis, DmPolicy};
 

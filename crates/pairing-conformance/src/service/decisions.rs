@@ -1,4 +1,4 @@
-//! The owner decides.
+//! The owner's decisions on requests.
 
 use pairing_core::store::Change;
 use pairing_core::{Approver, Key};
@@ -166,7 +166,7 @@ pub(crate) fn approving_who_is_allowed_already_ends_the_request(fixture: &Fixtur
     let bot = Bot::new(fixture);
     let account = bot.account("telegram", "work");
     let request = create(&account, "12345").request;
-    // Only somebody who does not go through the service can leave it so.
+    // Only a program that bypasses the service can leave this state.
     let entry = pairing_core::store::AllowEntry {
         channel: request.channel.clone(),
         account: request.account.clone(),
@@ -178,7 +178,7 @@ pub(crate) fn approving_who_is_allowed_already_ends_the_request(fixture: &Fixtur
     let other = bot.another(fixture, 2);
     let there = other.account("telegram", "work");
     match there.approve(request.code.as_str(), &owner()) {
-        // A store may take the request for ended already.
+        // A store may treat the request as already ended.
         Ok(_) | Err(DecisionError::NotFound { .. }) => {}
         Err(other) => panic!("{other}"),
     }

@@ -1,4 +1,4 @@
-//! What is over, is over to the millisecond.
+//! Requests expire to the millisecond.
 
 use pairing_core::store::PendingRequest;
 use pairing_core::{DecisionError, Record, Timestamp};
@@ -64,7 +64,7 @@ pub(crate) fn what_has_expired_vanishes_with_the_next_request(fixture: &Fixture)
     assert_eq!(read(&*store, &Record::Code(old.taken_code()).key()), None);
 }
 
-/// Requests made at these times by somebody else count as expired.
+/// Checks that requests with these times, written by another program, count as expired.
 fn count_as_expired(fixture: &Fixture, created_at: [Option<Timestamp>; 3]) {
     let here = place("telegram", "work");
     let codes = ["M8NGT2AA", "M8NGT2AB", "M8NGT2AC"];
@@ -82,7 +82,7 @@ fn count_as_expired(fixture: &Fixture, created_at: [Option<Timestamp>; 3]) {
     for code in codes {
         assert_expired(account.approve(code, &owner()));
     }
-    // They take up no room, and their senders get codes anew.
+    // They do not take up room, and their senders get new codes.
     let anew = create(&account, "1000").request;
     assert_ne!(anew.code.as_str(), codes[0]);
     create(&account, "7");

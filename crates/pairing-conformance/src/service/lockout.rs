@@ -1,4 +1,4 @@
-//! Wrong codes add up.
+//! Wrong codes add up to a lockout.
 
 use pairing_core::Approver;
 
@@ -8,7 +8,7 @@ use crate::fixture::{at, operator};
 
 const LOCKOUT: i64 = 15 * 60_000;
 
-/// Sends wrong codes, all of which are told to be wrong.
+/// Sends wrong codes, and expects each to be reported as not found.
 #[track_caller]
 fn fail(bot: &Bot, approver: &Approver, times: usize) {
     for _ in 0..times {
@@ -51,7 +51,7 @@ pub(crate) fn wrong_codes_are_forgotten_after_five_minutes(fixture: &Fixture) {
     bot.wait(5 * MINUTE - 1);
     fail(&bot, &approver, 4);
     bot.wait(1);
-    // The first five are gone: five more make nine.
+    // The first five are forgotten, so the sixth wrong code from here is the tenth.
     fail(&bot, &approver, 6);
     let locked_out = bot.telegram().approve(WRONG, &approver);
     assert_locked_out(locked_out, at(5 * 60_000 + LOCKOUT));

@@ -1,4 +1,4 @@
-//! What the service promises, over whatever store.
+//! The promises of the service, over any store.
 
 pub(crate) mod allowlist;
 pub(crate) mod decisions;

@@ -1,4 +1,4 @@
-//! Strangers ask.
+//! Pairing requests by strangers.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -213,7 +213,7 @@ pub(crate) fn only_the_policy_pairing_offers_codes(fixture: &Fixture) {
     assert!(waiting(&account).is_empty());
 }
 
-/// Fills with one byte after the other, over and over; fails where there is none.
+/// Entropy that fills each buffer with the next of the bytes, cyclically; fails if there are none.
 struct Cycle(&'static [u8], AtomicUsize);
 
 impl Entropy for Cycle {

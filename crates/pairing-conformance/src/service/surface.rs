@@ -1,4 +1,4 @@
-//! What a node may be asked to do: what the owner approved of what it declares, and no more.
+//! The commands that a node may be asked to run: those it declares and the owner approved, and no others.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ fn is_waiting(fixture: &Fixture, phone: &Phone) -> bool {
     read(&*fixture.open(), &key).is_some()
 }
 
-/// What may be asked of it now, as a gateway with a handle of its own sees it.
+/// Returns the approved commands, as seen by a gateway with its own handle.
 fn approved(fixture: &Fixture, phone: &Phone) -> Option<Vec<String>> {
     let bot = Bot::new(fixture);
     let commands = bot.pairing.devices().commands(phone.id()).unwrap();
@@ -40,7 +40,7 @@ fn position(store: &dyn PairingStore) -> Position {
     store.changes(None, Duration::ZERO).unwrap().position
 }
 
-/// A node that another program approved, which knows nothing of commands.
+/// Makes the node look as if another program had approved it, which does not record commands.
 fn approved_by_another(fixture: &Fixture, bot: &Bot, phone: &Phone) {
     phone.pairs(bot, &[]);
     let mut device = stored(fixture, phone);
@@ -56,7 +56,7 @@ pub(crate) fn t33_asking_for_more_commands_is_another_request(fixture: &Fixture)
     assert_eq!(wider.superseded, Some(first.request.id.clone()));
     let devices = bot.pairing.devices();
     devices.approve(&first.request.id, &owner()).unwrap_err();
-    // The same, and less, is the same request.
+    // Declaring the same commands or fewer refers to the same request.
     for (declared, is_new) in [(&["b", "a"][..], false), (&["b"], false), (&["a"], true)] {
         let again = asks(&bot, &phone.node(&bot, declared));
         assert_eq!(again.is_new, is_new, "{declared:?}");
@@ -87,7 +87,7 @@ pub(crate) fn t33_a_node_does_what_was_approved_and_waits_for_the_rest(fixture: 
     let asked = wider.wants();
     assert!(asked.is_new);
     assert_eq!(asked.request.ask.commands, commands(&["b", "c"]));
-    // Until then nothing has changed, however often it comes back.
+    // Until the approval nothing changes, however often the node reconnects.
     let again = phone.returns(&bot, &["b", "c"], &token);
     assert_eq!(again.commands, ["b"]);
     assert_eq!(again.wants().request.id, asked.request.id);
@@ -110,7 +110,7 @@ pub(crate) fn t33_approving_adds_the_commands_and_nothing_else(fixture: &Fixture
     assert_eq!(approved(fixture, &phone), Some(names(&["a", "b", "c"])));
     assert!(!is_waiting(fixture, &phone));
     let after = stored(fixture, &phone);
-    // What is new is what was approved, and who did it when.
+    // Only the approved commands, their approver and the time of the approval are new.
     let node = before.roles.get_mut(&Role::Node).unwrap();
     let approved = &after.roles[&Role::Node];
     assert_ne!(node.grant, approved.grant);
@@ -118,7 +118,7 @@ pub(crate) fn t33_approving_adds_the_commands_and_nothing_else(fixture: &Fixture
     node.grant.clone_from(&approved.grant);
     before.approved_at = after.approved_at;
     assert_eq!(after, before);
-    // The token goes on, and no other is made.
+    // The token stays valid, and no other is issued.
     let back = phone.returns(&bot, &["b", "c"], &token);
     assert_eq!(back.commands, ["b", "c"]);
     assert!(back.asked.is_none() && back.minted.is_none());
@@ -148,7 +148,7 @@ pub(crate) fn what_is_declared_no_more_is_asked_no_more(fixture: &Fixture) {
     assert_eq!(asked.request.ask.commands, commands(&["b", "c"]));
     phone.returns(&bot, &["a"], &token);
     assert!(!is_waiting(fixture, &phone));
-    // An operator's half goes on waiting.
+    // The operator's half of the request stays pending.
     phone.returns(&bot, &["a", "b"], &token);
     let operator = asks(&bot, &phone.operator(&bot, &["operator.read"]));
     phone.returns(&bot, &["a"], &token);
@@ -203,7 +203,7 @@ pub(crate) fn a_code_asks_for_what_the_node_declares(fixture: &Fixture) {
         let issued = devices.issue_pairing_token(SetupProfile::Limited, None, &owner());
         issued.unwrap().0
     };
-    // The node first: the owner sees what it declares.
+    // The node connects first: the owner sees the commands it declares.
     let (code, one) = (issue(), phone(1));
     let credential = Credential::PairingToken(&code);
     let node = asks_by(&bot, &one.node(&bot, &["a"]), credential).request;
@@ -216,7 +216,7 @@ pub(crate) fn a_code_asks_for_what_the_node_declares(fixture: &Fixture) {
     one.is_approved(&bot);
     let session = by(&bot, &one.node(&bot, &["a", "b"]), credential);
     assert_eq!(session.commands, ["a"]);
-    // The operator first, and approved before the node was heard: its first names count.
+    // The operator connects first and is approved before the node connects: the node's first commands count.
     let (code, other) = (issue(), phone(2));
     let credential = Credential::PairingToken(&code);
     let operator = other.operator(&bot, &["operator.read"]);
@@ -249,7 +249,7 @@ pub(crate) fn t33_a_revoked_node_starts_afresh(fixture: &Fixture) {
     bot.wait(1);
     let token = phone.pairs(&bot, &["b"]);
     assert_eq!(approved(fixture, &phone), Some(names(&["b"])));
-    // A rotation is about the token alone.
+    // A rotation changes only the token.
     let role = Role::Node;
     devices.rotate(phone.id(), role, None, &owner()).unwrap();
     assert_eq!(approved(fixture, &phone), Some(names(&["b"])));

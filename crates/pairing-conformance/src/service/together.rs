@@ -1,4 +1,4 @@
-//! Several at once, each with a handle of its own.
+//! Several callers at the same time, each with its own handle.
 
 use std::collections::HashSet;
 use std::sync::Barrier;
@@ -9,7 +9,7 @@ use crate::Fixture;
 use crate::bot::{Bot, allowlist, assert_locked_out, create, owner, waiting};
 use crate::fixture::operator;
 
-/// Runs `act` once per handle, all at once, and collects what comes of it.
+/// Runs `act` once per handle, all at the same time, and collects the results.
 fn at_once<T: Send>(
     (bot, fixture): (&Bot, &Fixture),
     times: u64,

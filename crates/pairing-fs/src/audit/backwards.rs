@@ -1,35 +1,35 @@
-//! The lines of a file, the last one first, without reading all of it.
+//! Reads the lines of a file from the last to the first, without reading all of it.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-/// A line of a file that is read from its end.
+/// A line of a file that is read backwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// A line, without its break.
+    /// A line, without its line break.
     Whole(Vec<u8>),
-    /// What stands after the last line break: a line that is just being written, or was cut off.
+    /// Text after the last line break: a line that is still being written, or was cut off.
     Unended(Vec<u8>),
-    /// A line that is longer than anybody would write.
+    /// A line longer than the limit.
     Long,
 }
 
-/// Reads in blocks from the end of a file. Empty lines are passed over.
+/// Reads a file in blocks from its end. Empty lines are skipped.
 pub(crate) struct Backwards<R> {
     source: R,
     block: usize,
     longest: usize,
-    /// What comes before this has not been read.
+    /// Offset of the earliest byte that has been read.
     start: u64,
-    /// Read and not given: what the file holds from `start` on.
+    /// Bytes from `start` on that were read but not yet returned.
     held: Vec<u8>,
-    /// The line that ends what is held is over-long: its beginning is passed over.
+    /// Whether the last line in `held` is over-long, so that its beginning is skipped.
     is_long: bool,
-    /// No line break has been seen yet.
+    /// Whether no line break has been seen yet.
     is_last: bool,
 }
 
 impl<R: Read + Seek> Backwards<R> {
-    /// From the end that the file has now. Lines over `longest` bytes are not kept.
+    /// Starts at the current end of the file. Lines over `longest` bytes are not kept.
     pub(crate) fn new(mut source: R, block: usize, longest: usize) -> io::Result<Self> {
         Ok(Self {
             start: source.seek(SeekFrom::End(0))?,
@@ -48,7 +48,7 @@ impl<R: Read + Seek> Backwards<R> {
                 return Ok(Some(line));
             }
             if self.start == 0 {
-                // The first line of the file.
+                // This is the first line of the file.
                 let text = std::mem::take(&mut self.held);
                 return Ok(self.line(text));
             }
@@ -56,7 +56,7 @@ impl<R: Read + Seek> Backwards<R> {
         }
     }
 
-    /// The last line of what is held, if it is there from its beginning on.
+    /// Returns the last line of the held bytes, if its beginning has been read.
     fn held_line(&mut self) -> Option<Line> {
         while let Some(at) = self.held.iter().rposition(|byte| *byte == b'\n') {
             let text = self.held.split_off(at + 1);
@@ -123,7 +123,7 @@ mod tests {
         lines.map(Result::unwrap).collect()
     }
 
-    /// The same, read from the beginning.
+    /// Returns the same lines, read forwards.
     fn forwards(text: &[u8]) -> Vec<Line> {
         let mut lines: Vec<_> = text.split(|byte| *byte == b'\n').collect();
         let last = lines.pop().unwrap_or_default();

@@ -17,22 +17,22 @@ pub use read::AuditPage;
 use crate::StateDir;
 use crate::lock::{OurLock, Patience};
 
-/// A log that is larger than this becomes the older one.
+/// Size from which the log is rotated, in bytes.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
 
-/// How long is waited for others who write: they only ever need a moment.
+/// Time to wait for another process that is writing; each write takes only a moment.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
 
 type Complaint = dyn Fn(&io::Error) + Send + Sync;
 
-/// `pairing-audit.jsonl` in the state directory: one JSON object per line, appended to by every process
-/// that decides.
+/// The file `pairing-audit.jsonl` in the state directory: one JSON object per line, appended to by
+/// every process that decides.
 ///
-/// - Readable by the owner alone, and only ever appended to; a line is written whole or, when the power
-///   fails, cut off at the end of the file.
-/// - Beyond 10 MiB it becomes `pairing-audit.jsonl.1`, and the one before that goes.
+/// - Readable by the owner only, and only ever appended to; a line is written whole or, after a power
+///   failure, cut off at the end of the file.
+/// - From 10 MiB on it is renamed to `pairing-audit.jsonl.1`, which replaces the previous file of that name.
 /// - [`newest`](Self::newest) reads both, from the end.
-/// - An error undoes no decision: it goes to the callback of [`on_error`](Self::on_error), or nowhere.
+/// - An error does not undo a decision: it is passed to the callback of [`on_error`](Self::on_error), if set.
 #[derive(Clone)]
 pub struct AuditLog {
     path: PathBuf,
@@ -41,7 +41,7 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// The log of an install. Touches no file.
+    /// Returns the log of an install. Touches no file.
     pub fn new(state: &StateDir) -> Self {
         Self {
             path: state.root().join("pairing-audit.jsonl"),
@@ -50,7 +50,7 @@ impl AuditLog {
         }
     }
 
-    /// Has errors told to somebody.
+    /// Sets a callback for errors.
     pub fn on_error(self, complaint: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
         Self {
             complaint: Some(Arc::new(complaint)),
@@ -58,24 +58,24 @@ impl AuditLog {
         }
     }
 
-    /// Sets the size from which on the log is set aside: for tests.
+    /// Sets the size from which the log is rotated; for tests.
     #[doc(hidden)]
     pub fn rotated_at(self, max_bytes: u64) -> Self {
         Self { max_bytes, ..self }
     }
 
-    /// Where it is.
+    /// Path of the log.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Appends a line, which holds no line break.
+    /// Appends a line, which must not contain a line break.
     pub fn append(&self, line: &str) -> io::Result<()> {
         if line.contains(['\n', '\r']) {
             let reason = "an audit line with a line break";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
-        // Under the lock, or a line might follow the log under its new name.
+        // Without the lock, a line could be appended to the log after it was renamed.
         let lock = self.path.with_file_name(".pairing-audit.oslock");
         let _lock =
             OurLock::take(&lock, &mut Patience::new(LOCK_WAIT)).map_err(io::Error::other)?;
@@ -84,13 +84,13 @@ impl AuditLog {
             fs::rename(&self.path, self.older())?;
             file = self.open()?;
         }
-        // What a full disk or a crash has left of a line does not spoil the next.
+        // A partial line left by a full disk or a crash must not corrupt the next one.
         let begin = if ends_a_line(&mut file)? { "" } else { "\n" };
-        // At once, so that nobody finds half a line.
+        // In one call, so that readers do not see half a line.
         file.write_all(format!("{begin}{line}\n").as_bytes())
     }
 
-    /// Where the one before it is.
+    /// Path of the previous log.
     fn older(&self) -> PathBuf {
         let mut older = self.path.clone().into_os_string();
         older.push(".1");

@@ -1,4 +1,4 @@
-//! The audit log, read: the newest first.
+//! Reads the audit log, newest event first.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek};
@@ -10,34 +10,34 @@ use pairing_core::AuditEvent;
 use super::AuditLog;
 use super::backwards::{Backwards, Line};
 
-/// Read at once: more than a page of the newest takes.
+/// Number of bytes read at a time: more than one page of the newest events takes.
 const BLOCK: usize = 64 * 1024;
 
-/// The longest line that counts: more than an approval of a node with all the commands that one may name.
+/// Maximum length of a line: more than the approval of a node with the maximum number of commands.
 const LONGEST: usize = 256 * 1024;
 
-/// How often the log may be set aside while it is being opened.
+/// Attempts to open the log while it is being rotated.
 const ATTEMPTS: usize = 4;
 
-/// Some of what was decided, the newest first.
+/// A page of audit events, newest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AuditPage {
-    /// What was asked for.
+    /// The requested events.
     pub events: Vec<AuditEvent>,
     /// Whether older entries remain.
     pub more: bool,
-    /// How many of the lines looked at could not be understood.
+    /// Number of lines that were read but could not be parsed.
     pub problems: u64,
 }
 
 impl AuditLog {
-    /// The newest events that are wanted, up to `limit`; from this log, and then from the one that was set
-    /// aside. Reads no more of them than that takes.
+    /// Returns the newest events that `is_wanted` accepts, up to `limit`; from this log, then from the
+    /// previous one. Reads no more of them than necessary.
     ///
-    /// - Takes no lock: lines are only ever added after what has been opened here, and one that
-    ///   is set aside meanwhile is noticed.
-    /// - A line that is still being written, or was cut off by a crash at the very end, is passed over;
-    ///   others that cannot be understood are counted.
+    /// - Takes no lock: lines are only ever added after the data opened here, and a rotation in the
+    ///   meantime is noticed.
+    /// - A line that is still being written, or was cut off by a crash at the very end, is skipped;
+    ///   other lines that cannot be parsed are counted.
     pub fn newest(
         &self,
         limit: usize,
@@ -53,11 +53,11 @@ impl AuditLog {
         Ok(page)
     }
 
-    /// This log and the older one, as they were at one moment.
+    /// Opens this log and the previous one, as they were at one moment.
     fn files(&self) -> io::Result<[Option<File>; 2]> {
         for _ in 0..ATTEMPTS {
             let files = [open(&self.path)?, open(&self.older())?];
-            // Set aside in between, it might be both of them, or neither.
+            // With a rotation in between, these could be the same log twice, or miss one.
             let opened = files[0].as_ref().map(File::metadata).transpose()?;
             if opened.as_ref().map(id) == look(&self.path)?.as_ref().map(id) {
                 return Ok(files);
@@ -68,7 +68,7 @@ impl AuditLog {
 }
 
 impl AuditPage {
-    /// Adds from lines; true once there is enough.
+    /// Adds events from the lines; returns true once there are enough.
     fn add<R: Read + Seek>(
         &mut self,
         lines: Backwards<R>,
@@ -98,18 +98,18 @@ impl AuditPage {
     }
 }
 
-/// Reads a log out of its text, however it is cut into blocks: for the fuzz target.
+/// Parses a log from its text, read in blocks of `block` bytes; for the fuzz target.
 pub(crate) fn parsed(text: &[u8], block: usize) -> AuditPage {
     let mut page = AuditPage::default();
     if let Ok(lines) = Backwards::new(io::Cursor::new(text), block, LONGEST) {
-        // Memory does not fail.
+        // Reading from memory does not fail.
         let _ = page.add(lines, usize::MAX, &mut |_| true);
     }
     page
 }
 
 fn open(path: &Path) -> io::Result<Option<File>> {
-    // Looked at before opening: opening a pipe would wait for a writer.
+    // Checked before opening: opening a pipe would wait for a writer.
     if look(path)?.is_some_and(|meta| !meta.is_file()) {
         return Err(io::Error::other("the audit log is not a file"));
     }
@@ -128,7 +128,7 @@ fn missing_is_none<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// What tells a file from any other while it is open.
+/// Returns the device and inode, which identify a file while it is open.
 fn id(meta: &Metadata) -> (u64, u64) {
     (meta.dev(), meta.ino())
 }

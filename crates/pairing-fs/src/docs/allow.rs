@@ -1,4 +1,4 @@
-//! `<channel>-allowFrom.json` and `<channel>-<account>-allowFrom.json`: who is allowed in.
+//! `<channel>-allowFrom.json` and `<channel>-<account>-allowFrom.json`: the allowed senders.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,17 +11,17 @@ use crate::json;
 
 const ALLOW_FROM: &str = "allowFrom";
 
-/// An allowlist as one file has it.
+/// The allowlist in one file.
 #[derive(Default)]
 pub(crate) struct AllowDoc {
     lists: Lists,
     items: Vec<Item>,
-    /// Where an entry stands first.
+    /// Index of the first element of each entry.
     places: HashMap<SenderId, usize>,
     digest: u64,
 }
 
-/// One element as it is written, and the sender that it allows.
+/// One element as written, and the sender that it allows.
 struct Item {
     raw: String,
     entry: Result<SenderId, String>,
@@ -71,18 +71,18 @@ impl Document for AllowDoc {
 }
 
 impl AllowDoc {
-    /// How an entry is written here, if it is here.
+    /// Returns an entry as written in the file, if the file contains it.
     pub(crate) fn get(&self, entry: &SenderId) -> Option<&str> {
         let item = self.items.get(*self.places.get(entry)?)?;
         Some(item.raw.as_str())
     }
 
-    /// A number that differs whenever an entry does.
+    /// Returns a number that differs whenever an entry does.
     pub(crate) fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// The entries from a place on, with the place after each; every entry once.
+    /// Returns the entries from a place on, with the place after each; each entry once.
     pub(crate) fn from(&self, place: usize) -> impl Iterator<Item = (usize, &SenderId, &str)> {
         let items = self.items.iter().enumerate().skip(place);
         items.filter_map(|(at, item)| {
@@ -91,7 +91,7 @@ impl AllowDoc {
         })
     }
 
-    /// The text without some entries and with others, or `None` where that changes nothing.
+    /// Returns the text without the `deleted` entries and with the `added` ones; `None` if unchanged.
     pub(crate) fn edited(&self, deleted: &[&SenderId], added: &[&SenderId]) -> Option<String> {
         let mut lines: Vec<Cow<'_, str>> = self
             .items

@@ -1,6 +1,6 @@
 //! `pairing-meta/<channel>.counters.json`: wrong codes, and senders turned away.
 //!
-//! Apart from the grants, so that what a stranger can cause to be written does not grow with them.
+//! Kept apart from the grants, so that the size of a write that a stranger can cause does not grow with them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ use crate::json;
 const ATTEMPTS: &str = "attempts";
 const TURNED_AWAY: &str = "turnedAway";
 
-/// The counters of a channel. Few: one per approver who mistyped, one per account that was full.
+/// The counters of a channel. There are few: one per approver who mistyped, one per account that was full.
 #[derive(Default)]
 pub(crate) struct CountersDoc {
     lists: Lists,
@@ -55,7 +55,7 @@ impl Document for CountersDoc {
 
     fn parse(text: &str, rules: &ChannelRules) -> Result<Self, FileError> {
         let (lists, members) = Lists::parse(text)?;
-        // A counter that cannot be read counts nothing; it is dropped at the next write.
+        // A counter that cannot be read counts as absent; the next write drops it.
         let attempts = list(text, &members, ATTEMPTS)?
             .into_iter()
             .filter_map(|raw| {
@@ -81,29 +81,29 @@ impl Document for CountersDoc {
 }
 
 impl CountersDoc {
-    /// The wrong codes of an approver, and their digest.
+    /// Returns the wrong codes of an approver, and their digest.
     pub(crate) fn attempts(&self, approver: &ApproverId) -> Option<(&Attempts, u64)> {
         let mut all = self.all_attempts();
         all.find(|(attempts, _)| attempts.approver == *approver)
     }
 
-    /// The wrong codes, by approver.
+    /// Returns the wrong codes of each approver, and their digests.
     pub(crate) fn all_attempts(&self) -> impl Iterator<Item = (&Attempts, u64)> {
         self.attempts.iter().map(|(raw, a)| (a, digest(raw)))
     }
 
-    /// The senders of an account who were turned away, and their digest.
+    /// Returns the senders that an account turned away, and their digest.
     pub(crate) fn turned_away(&self, account: &AccountId) -> Option<(&TurnedAway, u64)> {
         let mut all = self.all_turned_away();
         all.find(|(turned, _)| turned.account == *account)
     }
 
-    /// The senders turned away, by account.
+    /// Returns the senders turned away by each account, and their digests.
     pub(crate) fn all_turned_away(&self) -> impl Iterator<Item = (&TurnedAway, u64)> {
         self.turned_away.iter().map(|(raw, t)| (t, digest(raw)))
     }
 
-    /// All of them.
+    /// Returns all counters.
     pub(crate) fn records(&self) -> Vec<Record> {
         let attempts = self.attempts.iter();
         let attempts = attempts.map(|(_, attempts)| Record::Attempts(attempts.clone()));
@@ -112,7 +112,7 @@ impl CountersDoc {
         attempts.chain(turned_away).collect()
     }
 
-    /// The names of all records, and their digests.
+    /// Returns the keys of all records, and their digests.
     pub(crate) fn keys(&self, channel: &ChannelId) -> HashMap<Key, u64> {
         let attempts = self.attempts.iter().map(|(raw, attempts)| {
             let key = Key::Attempts {
@@ -131,7 +131,7 @@ impl CountersDoc {
         attempts.chain(turned_away).collect()
     }
 
-    /// The text after some counters were put or deleted.
+    /// Returns the text after some counters were put or deleted.
     pub(crate) fn edited(
         &self,
         attempts: &[(&ApproverId, Option<&Attempts>)],

@@ -1,4 +1,4 @@
-//! `devices/paired.json`: the devices that have been approved, and the hashes of their tokens.
+//! `devices/paired.json`: the approved devices, and the hashes of their tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use super::keyed::Entry;
 use crate::json::{self, Edit, Members};
 
 const TOKENS: &str = "tokens";
-/// Ours: when each role was approved, its approver, and for which commands.
+/// Our own member: the time at which each role was approved, its approver, and its commands.
 const APPROVALS: &str = "approvals";
 const ROLES: [Role; 2] = [Role::Operator, Role::Node];
 
@@ -96,7 +96,7 @@ trait WriteDevice {
 }
 
 impl WriteDevice for Device {
-    /// Roles, baselines and who approved them. What is there of roles that do not count stays.
+    /// Writes the roles, their baselines and their approvers. Data of roles that do not count is kept.
     fn write_roles(&self, entry: &mut Edit) {
         let seen = seen_roles(entry);
         let mut approvals = entry.take_object(APPROVALS);
@@ -138,7 +138,7 @@ impl WriteDevice for Device {
                     write_token(&mut stored, role, token);
                     tokens.put_object(name, &stored, 3);
                 }
-                // Also what another program has left of a role that had ceased to count.
+                // Also removes a token that another program left for a role that no longer counted.
                 Some(None) => tokens.remove(name),
                 None => {}
             }
@@ -149,7 +149,7 @@ impl WriteDevice for Device {
     }
 }
 
-/// The roles that were approved: those that are listed; an operator only with scopes, be they none.
+/// Returns the approved roles among those listed; an operator needs a list of scopes, even an empty one.
 fn seen_roles(fields: &impl Fields) -> BTreeSet<Role> {
     let names = fields.role_names();
     let roles = names.iter().filter_map(|name| Role::parse(name).ok());
@@ -158,7 +158,7 @@ fn seen_roles(fields: &impl Fields) -> BTreeSet<Role> {
         .collect()
 }
 
-/// The scopes that a role was approved with; `None` where that is not on record.
+/// Returns the scopes that a role was approved with; `None` if they are not recorded.
 fn baseline(fields: &impl Fields, role: Role) -> Option<ScopeSet> {
     match role {
         Role::Operator => {
@@ -178,7 +178,8 @@ fn baseline(fields: &impl Fields, role: Role) -> Option<ScopeSet> {
     }
 }
 
-/// When a role was approved, and its approver; by default, the time of the device and no known approver.
+/// Returns the time and the approver of a role's approval; the defaults are the device's time and no known
+/// approver.
 fn read_approval(approval: &Members<'_>, otherwise: Timestamp) -> Result<ApprovedRole, String> {
     let approved_at = approval.time("atMs")?.unwrap_or(otherwise);
     Ok(ApprovedRole {
@@ -210,7 +211,8 @@ fn write_approval(approvals: &mut Edit, role: Role, approved: &ApprovedRole, oth
     approvals.put_object(name, &stored, 3);
 }
 
-/// `by`, `via`, `requestedAtMs?`, and `grantedAtMs?` where that is not when the approval began to count.
+/// Returns the grant in `by`, `via`, `requestedAtMs?`, and `grantedAtMs?` if that differs from the time at
+/// which the approval began to count.
 pub(super) fn read_grant(said: &Members<'_>, at: Timestamp) -> Result<Option<Grant>, String> {
     let (Some(by), Some(via)) = (said.text("by"), said.raw("via")) else {
         return Ok(None);
@@ -258,8 +260,8 @@ fn write_token(entry: &mut Edit, role: Role, token: &DeviceToken) {
     entry.put_time("lastUsedAtMs", token.last_used_at);
 }
 
-/// Entries of tokens with hashes in the place of tokens, by role or, in a bad record, as a list;
-/// `None` where there is none in clear.
+/// Returns the text with all tokens replaced by their hashes, in entries by role or, in a bad record, in a
+/// list; `None` if no token is in clear.
 fn hashed_within(raw: &str, depth: usize) -> Option<String> {
     if let Ok(members) = Members::parse(raw) {
         let mut edit = Edit::of(&members);

@@ -1,4 +1,4 @@
-//! `devices/pending.json`: the devices that wait.
+//! `devices/pending.json`: the pending device requests.
 
 use std::collections::BTreeSet;
 
@@ -90,7 +90,7 @@ impl Entry for DeviceRequest {
     }
 }
 
-/// A device's id and its key, which belong together.
+/// Returns a device's id and its key, after checking that they belong together.
 pub(super) fn identity(id: &str, members: &Members<'_>) -> Result<(DeviceId, DeviceKey), String> {
     let id = DeviceId::parse(id).map_err(|error| error.to_string())?;
     let key = members.text("publicKey").ok_or("no `publicKey`")?;

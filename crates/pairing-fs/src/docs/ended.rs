@@ -1,4 +1,4 @@
-//! A grant names what it ends: how an approval that a crash has cut short is recognised and finished.
+//! Records in each approval what it ends, so that one interrupted by a crash is recognised and finished.
 
 use pairing_core::TokenHash;
 use pairing_core::device::PairingToken;
@@ -7,14 +7,14 @@ use super::fields::Fields;
 use super::keyed::{Entry, Keyed};
 use crate::json::{self, Edit, Members};
 
-/// What an approval ends, kept with the approved record from the moment it counts.
+/// The request and tokens that an approval ends, stored with the approved record from the moment it counts.
 ///
-/// Its request is the last to be consumed: as long as it is still there, the rest may be undone.
+/// The request is removed last: as long as it is still there, the rest may be unfinished.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ended {
-    /// The name of the request.
+    /// Name of the request.
     pub(crate) request: String,
-    /// The pairing tokens that change with it: what each is from now on, or `None` where it is gone.
+    /// The pairing tokens that change with the approval: the new state of each, or `None` if it is deleted.
     pub(crate) tokens: Vec<(TokenHash, Option<PairingToken>)>,
 }
 
@@ -22,7 +22,7 @@ const REQUEST: &str = "request";
 const TOKENS: &str = "pairingTokens";
 
 impl Ended {
-    /// Its member in the approved record.
+    /// Name of the member in the approved record.
     pub(super) const KEY: &str = "ends";
 
     pub(super) fn read(record: &Members<'_>) -> Option<Self> {
@@ -60,7 +60,7 @@ impl Ended {
     }
 }
 
-/// The approvals that count already and whose requests are still there: by id, with what they end.
+/// Returns the approvals that already count but whose requests are still there: by id, with what they end.
 pub(crate) fn unfinished<'d, Q: Entry, P: Entry>(
     pending: &'d Keyed<Q>,
     paired: &'d Keyed<P>,

@@ -1,4 +1,4 @@
-//! Members of a record, as what they mean.
+//! Reads and writes the members of a record as typed values.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,11 @@ use pairing_core::{Scope, ScopeSet, SecretToken, Timestamp, TokenHash};
 
 use crate::json::{self, Edit, Members};
 
-/// Reads members, of a record as it is or as it is being changed.
+/// Reads the members of a record, whether unchanged or being edited.
 pub(super) trait Fields {
     fn raw(&self, key: &str) -> Option<&str>;
 
-    /// A text; what is none counts as missing.
+    /// Returns the text of a string or number; any other value counts as missing.
     fn text(&self, key: &str) -> Option<String> {
         self.raw(key).and_then(json::text_of)
     }
@@ -20,8 +20,8 @@ pub(super) trait Fields {
         self.raw(key) == Some("true")
     }
 
-    /// A time in whole milliseconds. One that is there but cannot be read is an error: it may be the one
-    /// at which something was revoked.
+    /// Returns a time in whole milliseconds. One that is present but cannot be read is an error: it may be
+    /// the time at which a token was revoked.
     fn time(&self, key: &str) -> Result<Option<Timestamp>, String> {
         match self.raw(key) {
             None | Some("null") => Ok(None),
@@ -32,20 +32,20 @@ pub(super) trait Fields {
         }
     }
 
-    /// The texts of a list.
+    /// Returns the texts in a list.
     fn list(&self, key: &str) -> Option<Vec<String>> {
         let elements = json::elements(self.raw(key)?).ok()?;
         Some(elements.into_iter().filter_map(json::text_of).collect())
     }
 
-    /// The scopes of a list that are any.
+    /// Returns the valid scopes in a list.
     fn scopes(&self, key: &str) -> Option<ScopeSet> {
         let names = self.list(key)?.into_iter();
         Some(names.filter_map(|name| Scope::parse(&name).ok()).collect())
     }
 
-    /// The commands of a list. One that is there but is no such list is an error: what is missing may be
-    /// filled in by whoever comes first.
+    /// Returns the commands in a list. A value that is present but not such a list is an error: a missing
+    /// list may be filled in by the first connection.
     fn commands(&self, key: &str) -> Result<Option<BTreeSet<String>>, String> {
         let Some(raw) = self.raw(key).filter(|raw| *raw != "null") else {
             return Ok(None);
@@ -65,13 +65,13 @@ pub(super) trait Fields {
         TokenHash::parse(&self.text(key)?).ok()
     }
 
-    /// The members of an object; none where there is no such object.
+    /// Returns the members of an object; empty if there is no such object.
     fn members(&self, key: &str) -> Members<'_> {
         let members = self.raw(key).and_then(|raw| Members::parse(raw).ok());
         members.unwrap_or_default()
     }
 
-    /// The roles, known to us or not: `roles`, or else the one `role`.
+    /// Returns the role names, known or unknown: `roles`, or else the single `role`.
     fn role_names(&self) -> Vec<String> {
         let one = || self.text("role").into_iter().collect();
         self.list("roles").unwrap_or_else(one)
@@ -90,7 +90,7 @@ impl Fields for Edit {
     }
 }
 
-/// Writes members; one that says the same already stays as it is spelled.
+/// Writes members; a member that already has the same value keeps its spelling.
 impl Edit {
     pub(super) fn put_text(&mut self, key: &str, text: Option<&str>) {
         if self.text(key).as_deref() != text {
@@ -104,7 +104,7 @@ impl Edit {
         }
     }
 
-    /// Written also where it is `false`, which an older program may ask for.
+    /// Written even if `false`, because an older program may look for the member.
     pub(super) fn put_flag(&mut self, key: &str, flag: bool) {
         if self.get(key).is_none() || self.flag(key) != flag {
             self.set(key, flag.to_string());
@@ -145,7 +145,7 @@ impl Edit {
         }
     }
 
-    /// Puts `roles` in the place of those that are `seen`; others, which some program knows, stay.
+    /// Replaces the roles in `seen` by `roles`; any others, which another program may know, stay.
     pub(super) fn put_roles(&mut self, seen: &BTreeSet<Role>, roles: &BTreeSet<Role>) {
         let mut names = self.role_names();
         if self.get("roles").is_some() && seen == roles {
@@ -165,7 +165,7 @@ impl Edit {
         self.put_list("roles", &names, 2);
     }
 
-    /// The members of an object, to be changed and put back.
+    /// Returns the members of an object, to be edited and put back.
     pub(super) fn take_object(&self, key: &str) -> Self {
         Self::of(&self.members(key))
     }
@@ -183,8 +183,8 @@ impl Edit {
         }
     }
 
-    /// Puts the hash of a token in clear in its place. What could not be a token is taken out: nobody
-    /// can present it, and it is not for us to keep.
+    /// Replaces a token in clear by its hash. A value that is not a valid token is removed: no client
+    /// can present it, and we must not keep it.
     pub(super) fn hash_token(&mut self) {
         let Some(text) = self.get("token").filter(|raw| raw.starts_with('"')) else {
             return;

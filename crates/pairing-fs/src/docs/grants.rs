@@ -1,4 +1,4 @@
-//! `pairing-meta/<channel>.json`: who granted what. Losing it loses no grant.
+//! `pairing-meta/<channel>.json`: the approver of each grant. Losing the file loses no grant.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -32,7 +32,7 @@ struct Item {
     said: Option<OnFile>,
 }
 
-/// One grant, as it is written.
+/// One grant, as written in the file.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct OnFile {
@@ -84,30 +84,30 @@ impl Document for GrantsDoc {
 }
 
 impl GrantsDoc {
-    /// The grant of an entry, and a digest of it.
+    /// Returns the grant of an allowlist entry, and its digest.
     pub(crate) fn get(&self, account: &AccountId, entry: &SenderId) -> Option<(Grant, u64)> {
         let at = *self.accounts.get(account)?.by_entry.get(entry)?;
         let item = self.items.get(at)?;
         Some((item.said.as_ref()?.grant(), digest(&item.raw)))
     }
 
-    /// Every grant, in the order of the file.
+    /// Returns every grant, in the order of the file.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&AccountId, &SenderId, Grant)> {
         let all = self.items.iter().filter_map(|item| item.said.as_ref());
         all.map(|said| (&said.account, &said.entry, said.grant()))
     }
 
-    /// A number that differs whenever a grant of the account does.
+    /// Returns a number that differs whenever a grant of the account does.
     pub(crate) fn digest(&self, account: &AccountId) -> u64 {
         self.accounts
             .get(account)
             .map_or(0, |granted| granted.digest)
     }
 
-    /// The text with some grants more, and without those for which `stands` says no; `None` where that
-    /// changes nothing.
+    /// Returns the text with the grants in `put`, and without those for which `stands` is false; `None` if
+    /// that changes nothing.
     ///
-    /// A grant that stands for nothing is what a crash or another program's removal has left.
+    /// A grant without an allowlist entry is left over from a crash, or from a removal by another program.
     pub(crate) fn edited(
         &self,
         put: &[&AllowEntry],

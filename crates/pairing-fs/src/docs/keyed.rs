@@ -1,4 +1,4 @@
-//! An object of records by name, which is what every file of devices and nodes is.
+//! An object of records by name, the form of every file of devices and nodes.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -13,58 +13,58 @@ use super::{Document, digest};
 use crate::error::FileError;
 use crate::json::{self, Edit, Members};
 
-/// How one kind of record is written.
+/// The file format of one kind of record.
 pub(crate) trait Entry: Sized + Send + Sync + 'static {
-    /// What it is called when it is passed over.
+    /// Name of the kind in reports about skipped records.
     const KIND: &'static str;
 
-    /// Its name may be a secret, in files of another program.
+    /// Whether a record's name may be a secret in files of another program.
     const SECRET_NAMES: bool = false;
 
-    /// Understands an entry whose tokens have been hashed.
+    /// Parses an entry whose tokens have been hashed.
     fn read(name: &str, members: &Members<'_>) -> Result<Self, String>;
 
-    /// What it is found by; of several that have the same, the first counts.
+    /// Id used for lookups; of several entries with the same id, the first counts.
     fn id(&self) -> String;
 
-    /// The name of its member.
+    /// Name of the record's member in the file.
     fn name(&self) -> String {
         self.id()
     }
 
-    /// Sets what differs.
+    /// Sets the members that differ.
     fn write(&self, entry: &mut Edit);
 
-    /// Puts hashes in the place of tokens in clear.
+    /// Replaces tokens in clear by their hashes.
     fn hash_tokens(entry: &mut Edit);
 
-    /// The name to keep it under, where the given one is a token in clear.
+    /// Returns the name to store the record under, if the given one is a token in clear.
     fn hashed_name(_: &str) -> Option<String> {
         None
     }
 
     fn into_record(self) -> Record;
 
-    /// The record, if it is of the kind.
+    /// Returns the record as this kind, if it is of this kind.
     fn of(record: &Record) -> Option<&Self>;
 }
 
 /// The records of a file.
 ///
-/// Reading one is a lookup, whatever their number. A file that has changed is parsed again as far as it
-/// has: entries that are written as before are kept.
+/// Reading one record is a lookup, whatever their number. When the file changes, only its changed entries
+/// are parsed again.
 pub(crate) struct Keyed<E> {
     items: Vec<Arc<Item>>,
     by_id: HashMap<String, usize>,
     digest: u64,
-    /// What follows the object: nothing, or a line's end.
+    /// Text after the object: empty, or a line break.
     tail: String,
     has_clear_tokens: bool,
     has_problems: bool,
     entry: PhantomData<fn() -> E>,
 }
 
-/// One member; its text without tokens in clear.
+/// One member; its text contains no tokens in clear.
 struct Item {
     name: String,
     raw: String,
@@ -79,7 +79,7 @@ struct Said {
     ended: Option<Ended>,
 }
 
-/// A record and the digest of what is written of it.
+/// A record, and the digest of its text in the file.
 #[derive(Clone)]
 pub(crate) struct Found {
     pub(crate) record: Arc<Record>,
@@ -112,7 +112,7 @@ impl<E: Entry> Document for Keyed<E> {
     }
 
     fn problems(&self, resource: &str) -> Vec<Problem> {
-        // Asked with the first page of every list, which is not to cost more as records grow.
+        // Called for the first page of every list, so its cost must not grow with the number of records.
         if !self.has_problems {
             return Vec::new();
         }
@@ -157,7 +157,7 @@ impl<E: Entry> Keyed<E> {
             ..Self::default()
         };
         if E::SECRET_NAMES {
-            // A token in clear beside its own hash is one record.
+            // A token in clear and its own hash are the same record.
             let mut seen = HashSet::new();
             items.retain(|item| seen.insert(item.name.clone()));
         }
@@ -177,7 +177,7 @@ impl<E: Entry> Keyed<E> {
                 digests.push(said.digest);
             }
         }
-        // A file without records is as good as none.
+        // A file without records counts as missing.
         self.digest = if digests.is_empty() {
             0
         } else {
@@ -186,7 +186,7 @@ impl<E: Entry> Keyed<E> {
         self.items = items;
     }
 
-    /// The record with an id.
+    /// Returns the record with an id.
     pub(crate) fn get(&self, id: &str) -> Option<Found> {
         Some(self.said(id)?.found())
     }
@@ -196,18 +196,18 @@ impl<E: Entry> Keyed<E> {
         item.said.as_ref().ok()
     }
 
-    /// What the last change of a record has ended along with it.
+    /// Returns the request and tokens that the record's last approval ended.
     pub(super) fn ended(&self, id: &str) -> Option<&Ended> {
         self.said(id)?.ended.as_ref()
     }
 
-    /// The name under which a record is kept.
+    /// Returns the member name under which a record is stored.
     pub(crate) fn name_of(&self, id: &str) -> Option<&str> {
         let item = self.items.get(*self.by_id.get(id)?)?;
         Some(&item.name)
     }
 
-    /// Id and record from a place in the file on, with the place after each; every id once.
+    /// Iterates over the records from a place on, with the place after each, and its id; each id once.
     pub(crate) fn from(&self, place: usize) -> impl Iterator<Item = (usize, &str, Found)> {
         let items = self.items.iter().enumerate().skip(place);
         items.filter_map(|(at, item)| {
@@ -217,25 +217,25 @@ impl<E: Entry> Keyed<E> {
         })
     }
 
-    /// The names of all records, and their digests.
+    /// Returns the keys of all records, and their digests.
     pub(crate) fn keys(&self) -> HashMap<Key, u64> {
         let all = self.from(0);
         all.map(|(_, _, found)| (found.record.key(), found.digest))
             .collect()
     }
 
-    /// A number that differs whenever a record does.
+    /// Returns a number that differs whenever a record does.
     pub(crate) fn digest(&self) -> u64 {
         self.digest
     }
 
-    /// Whether the file holds a secret in clear that should not stay there.
+    /// Whether the file holds secrets in clear that the next write removes.
     pub(crate) fn has_clear_tokens(&self) -> bool {
         self.has_clear_tokens
     }
 
-    /// The text without some records and with others, each with what it ends along with it; `None` where
-    /// that changes nothing. No token is left in clear.
+    /// Returns the text without the `deleted` records and with the `put` ones, each with the request and
+    /// tokens that it ends; `None` if that changes nothing. No token is left in clear.
     pub(crate) fn edited(&self, deleted: &[String], put: &[(&E, Option<Ended>)]) -> Option<String> {
         let mut new: HashMap<String, &(&E, Option<Ended>)> =
             put.iter().map(|new| (new.0.id(), new)).collect();
@@ -254,10 +254,10 @@ impl<E: Entry> Keyed<E> {
                     new.remove(&entry.id());
                     gone.extend(id);
                 }
-                // Another one of the same id: it goes to the end, as new ones do.
+                // The same id under another name: the entry moves to the end, like a new one.
                 Some(_) => changed = true,
                 None if id.is_some_and(|id| gone.contains(id)) => changed = true,
-                // What is not understood makes way for what is, where both have one name.
+                // An entry that is not understood is replaced by a new one of the same name.
                 None if names.contains(&item.name) => changed = true,
                 None => members.push((&item.name, item.raw.as_str().into())),
             }
@@ -277,7 +277,7 @@ impl<E: Entry> Keyed<E> {
     }
 }
 
-/// The text of an entry, of which only what differs is written anew.
+/// Returns the text of an entry; only members that differ are rewritten.
 fn written<E: Entry>(raw: &str, entry: &E, ended: Option<&Ended>) -> String {
     let mut edit = Members::parse(raw).map_or_else(|_| Edit::default(), |m| Edit::of(&m));
     let is_new = edit.is_empty();

@@ -1,4 +1,4 @@
-//! The files as documents: what they mean, and their new text after a change.
+//! The files as documents: parses them, and renders their new text after a change.
 
 mod allow;
 mod counters;
@@ -30,26 +30,26 @@ pub(crate) use requests::{RequestsDoc, Stored};
 use crate::error::FileError;
 use crate::json::{self, Members};
 
-/// A parsed file. The default is what a missing file means.
+/// A parsed file. The default value stands for a missing file.
 pub(crate) trait Document: Default + Send + Sync + 'static {
-    /// What has to be known to understand it.
+    /// Rules needed to parse the file.
     type Rules: Send + Sync;
 
     fn parse(text: &str, rules: &Self::Rules) -> Result<Self, FileError>;
 
-    /// As [`parse`](Self::parse), where much of the text may be as it was `before`.
+    /// Does the same as [`parse`](Self::parse), reusing parts of `before` for text that has not changed.
     fn parse_again(text: &str, rules: &Self::Rules, _before: &Self) -> Result<Self, FileError> {
         Self::parse(text, rules)
     }
 
-    /// What is in it that cannot be understood and is carried along; `resource` names the file.
+    /// Returns the elements that cannot be understood but are kept in the file; `resource` names the file.
     fn problems(&self, resource: &str) -> Vec<Problem>;
 }
 
-/// Files of another version than this may mean anything.
+/// The only supported version of the format; a file of another version is an error.
 const VERSION: &str = "1";
 
-/// An object with a `version` and lists, which is what every file of DM pairing is.
+/// An object with a `version` and lists, the form of every file of DM pairing.
 ///
 /// Members and elements are kept as they were written.
 #[derive(Debug, Clone, Default)]
@@ -67,7 +67,7 @@ impl Lists {
         Ok((lists, members))
     }
 
-    /// The whole text with one list replaced.
+    /// Returns the whole text with the given lists replaced.
     fn render(&self, lists: &[(&str, Vec<Cow<'_, str>>)]) -> String {
         let rendered: Vec<(&str, String)> = lists
             .iter()
@@ -87,7 +87,7 @@ impl Lists {
     }
 }
 
-/// The members of a file that is an object of the known version.
+/// Returns the members of a file that is an object of the supported version.
 pub(crate) fn versioned(text: &str) -> Result<Members<'_>, FileError> {
     if text.trim().is_empty() {
         return Err(FileError::Empty);
@@ -100,7 +100,7 @@ pub(crate) fn versioned(text: &str) -> Result<Members<'_>, FileError> {
     Ok(members)
 }
 
-/// The elements of a list of the file; none where the member is missing.
+/// Returns the elements of a list in the file; an empty list if the member is missing.
 fn list<'t>(text: &'t str, members: &Members<'t>, key: &str) -> Result<Vec<&'t str>, FileError> {
     match members.get(key) {
         None => Ok(Vec::new()),
@@ -109,9 +109,9 @@ fn list<'t>(text: &'t str, members: &Members<'t>, key: &str) -> Result<Vec<&'t s
     }
 }
 
-/// A number that differs whenever the value does, for as long as the process runs.
+/// Returns a number that differs whenever the value does, for as long as the process runs.
 ///
-/// Keyed at random, so that nobody outside can choose values that are taken for each other.
+/// Keyed at random, so that nobody outside can choose values that collide.
 pub(crate) fn digest(value: impl Hash) -> u64 {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
     KEYS.hash_one(value)

@@ -1,4 +1,4 @@
-//! `pairing-meta/names.json`: who owns a file name that could be read in two ways.
+//! `pairing-meta/names.json`: the owners of file names that could belong to several accounts.
 
 use pairing_core::{AccountId, ChannelId, Problem};
 use serde::{Deserialize, Serialize};
@@ -9,14 +9,14 @@ use crate::json;
 
 const NAMES: &str = "names";
 
-/// The owners of contested names.
+/// The owners of contested file names.
 #[derive(Default)]
 pub(crate) struct NamesDoc {
     lists: Lists,
     owners: Vec<Owner>,
 }
 
-/// The owner of a name.
+/// The owner of a file name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owner {
     pub(crate) name: String,
@@ -49,7 +49,7 @@ impl NamesDoc {
         self.owners.iter().find(|owner| owner.name == name)
     }
 
-    /// The text with one owner more.
+    /// Returns the text with one owner added.
     pub(crate) fn with(&self, owner: &Owner) -> Result<String, serde_json::Error> {
         let all = self.owners.iter().chain([owner]);
         let lines = all.map(|owner| Ok(json::pretty(owner, 2)?.into()));

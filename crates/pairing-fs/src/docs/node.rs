@@ -10,7 +10,7 @@ use super::fields::Fields;
 use super::keyed::Entry;
 use crate::json::{self, Edit, Members};
 
-/// Ours: who approved.
+/// Our own member: the approver.
 const APPROVAL: &str = "approval";
 
 impl Entry for NodeRequest {
@@ -54,7 +54,7 @@ impl Entry for NodeRequest {
         }
     }
 
-    /// Older releases knew the token of a repairing node here, too.
+    /// Older releases stored the token of a node that pairs again here, too.
     fn hash_tokens(entry: &mut Edit) {
         entry.hash_token();
     }

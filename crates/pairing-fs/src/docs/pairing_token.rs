@@ -62,7 +62,7 @@ impl Entry for PairingToken {
         }
     }
 
-    /// The hash is the name already.
+    /// Removes tokens in clear; the record's name is already the hash.
     fn hash_tokens(entry: &mut Edit) {
         for key in ["token", "bootstrapToken"] {
             if entry.get(key).is_some_and(|raw| raw.starts_with('"')) {

@@ -1,4 +1,4 @@
-//! `<channel>-pairing.json`: what is pending.
+//! `<channel>-pairing.json`: the pending requests.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -22,13 +22,13 @@ pub(crate) struct RequestsDoc {
     by_code: HashMap<PairingCode, Vec<usize>>,
 }
 
-/// One element, as it is written and, where that makes sense, what it says.
+/// One element as written, and the request in it, if it can be parsed.
 struct Item {
     raw: String,
     said: Result<PendingRequest, String>,
 }
 
-/// A request and the digest of what is written of it.
+/// A request, and the digest of its text in the file.
 pub(crate) struct Stored<'d> {
     pub(crate) request: &'d PendingRequest,
     pub(crate) digest: u64,
@@ -70,7 +70,7 @@ impl RequestsDoc {
         for (at, item) in doc.items.iter().enumerate() {
             let Ok(request) = &item.said else { continue };
             let account = doc.by_account.entry(request.account.clone()).or_default();
-            // Of two requests of one sender the first counts; both end together.
+            // Of two requests by one sender the first counts; both end together.
             if let Entry::Vacant(free) = account.entry(request.sender.clone()) {
                 free.insert(at);
                 doc.by_code.entry(request.code).or_default().push(at);
@@ -87,17 +87,17 @@ impl RequestsDoc {
         })
     }
 
-    /// The accounts that have requests.
+    /// Returns the accounts that have requests.
     pub(crate) fn accounts(&self) -> impl Iterator<Item = &AccountId> {
         self.by_account.keys()
     }
 
-    /// The request of a sender.
+    /// Returns the request of a sender.
     pub(crate) fn get(&self, account: &AccountId, sender: &SenderId) -> Option<Stored<'_>> {
         self.stored(*self.by_account.get(account)?.get(sender)?)
     }
 
-    /// The requests that carry a code.
+    /// Returns the senders and accounts of the requests with a code.
     pub(crate) fn holders(&self, code: PairingCode) -> impl Iterator<Item = Holder> {
         let holders = self.by_code.get(&code).into_iter().flatten();
         holders
@@ -108,7 +108,7 @@ impl RequestsDoc {
             })
     }
 
-    /// The requests of an account, or of all, in the order of the file.
+    /// Returns the requests of an account, or of all accounts, in the order of the file.
     pub(crate) fn iter(&self, account: Option<&AccountId>) -> impl Iterator<Item = Stored<'_>> {
         let accounts: Vec<_> = match account {
             Some(account) => self.by_account.get(account).into_iter().collect(),
@@ -122,7 +122,7 @@ impl RequestsDoc {
         places.into_iter().filter_map(|at| self.stored(at))
     }
 
-    /// The text without some requests and with others, or `None` where that changes nothing.
+    /// Returns the text without the `deleted` requests and with the `put` ones; `None` if unchanged.
     pub(crate) fn edited(
         &self,
         deleted: &[(&AccountId, &SenderId)],
@@ -150,7 +150,7 @@ impl RequestsDoc {
                     changed |= line != item.raw;
                     lines.push(line.into());
                 }
-                // Another request of the same sender: it goes to the end, as new ones do.
+                // Another request by the same sender: it moves to the end, like a new one.
                 Some(_) => changed = true,
                 None if deleted
                     .iter()
@@ -169,7 +169,7 @@ impl RequestsDoc {
     }
 }
 
-/// What an element says.
+/// Parses an element.
 fn understand(raw: &str, rules: &ChannelRules) -> Result<PendingRequest, String> {
     let members = Members::parse(raw).map_err(|_| "not an object".to_owned())?;
     let text = |key| members.get(key).and_then(json::text_of);
@@ -204,7 +204,7 @@ fn understand(raw: &str, rules: &ChannelRules) -> Result<PendingRequest, String>
     })
 }
 
-/// A new element.
+/// Returns the text of a new element.
 fn written(request: &PendingRequest) -> String {
     let quoted_time = |at: Timestamp| json::quoted(&at.to_string());
     let meta = metadata(request);
@@ -220,7 +220,7 @@ fn written(request: &PendingRequest) -> String {
     json::object(present, 2)
 }
 
-/// An element of which only what differs is written anew.
+/// Returns the text of an element; only members that differ are rewritten.
 fn rewritten(
     raw: &str,
     old: &PendingRequest,
@@ -245,7 +245,7 @@ fn rewritten(
     Ok(Members::parse(raw)?.render(&replaced, 2))
 }
 
-/// `meta`, in which OpenClaw keeps the account; `None` where there is nothing to say.
+/// Returns `meta`, in which OpenClaw stores the account; `None` if it would be empty.
 fn metadata(request: &PendingRequest) -> Option<String> {
     let account =
         (!request.account.is_default()).then(|| (Metadata::ACCOUNT_KEY, request.account.as_str()));

@@ -1,4 +1,4 @@
-//! The files of DM pairing.
+//! Checks the files of DM pairing.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ pub(super) fn examine(
 
 fn known<'c>(channels: &'c Channels, channel: &str) -> Option<&'c ChannelRules> {
     let id = ChannelId::parse(channel).ok()?;
-    // The name of the file is exactly the channel's.
+    // The file name must be exactly the channel's id.
     let rules = channels.get(&id).filter(|_| id.as_str() == channel)?;
     Some(rules)
 }
@@ -104,7 +104,7 @@ fn allowlist(found: &mut Found, path: &Path, stem: &str, channels: &Channels) {
     }
 }
 
-/// Locks and staged files that nobody holds or needs any more.
+/// Reports stale locks and left-over staged files.
 fn debris(found: &mut Found, path: &Path, name: &str) {
     let is_ours = name.contains(PAIRING_SUFFIX) || name.contains(ALLOW_SUFFIX);
     if is_ours && name.ends_with(".lock") {
@@ -124,7 +124,7 @@ fn debris(found: &mut Found, path: &Path, name: &str) {
     }
 }
 
-/// Our own files beside those of the other program.
+/// Checks our own files beside OpenClaw's.
 fn meta(found: &mut Found, dir: &Path, channels: &Channels) {
     loose_mode(found, dir);
     for name in file_names(dir) {

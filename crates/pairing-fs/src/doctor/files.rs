@@ -1,4 +1,4 @@
-//! What can be said of any directory and file of state.
+//! Checks that apply to any state file or directory.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::disk;
 use crate::docs::Document;
 use crate::error::FileError;
 
-/// A staged file younger than this may be somebody's who is just writing.
+/// Age below which a staged file may belong to a process that is still writing it.
 const LEFT_OVER_AFTER: Duration = Duration::from_secs(60);
 
 /// Checks whether the directory can be read; reports why not, or which other users can.
@@ -34,7 +34,7 @@ pub(super) fn listed(found: &mut Found, dir: &Path) -> bool {
     true
 }
 
-/// Missing is fine: there is nothing yet.
+/// Checks that a directory can be listed. A missing directory is fine: there is no state yet.
 fn readable_dir(dir: &Path) -> std::io::Result<()> {
     match fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && !dir.is_symlink() => Ok(()),
@@ -58,7 +58,7 @@ pub(super) fn left_over(found: &mut Found, path: &Path) {
     }
 }
 
-/// The document in a file, or a finding that says why there is none.
+/// Returns the document in a file, or `None` after reporting why it cannot be read.
 pub(super) fn understood<D: Document>(
     found: &mut Found,
     path: &Path,

@@ -1,4 +1,4 @@
-//! A client's own key pair and tokens.
+//! Checks a client's own key pair and tokens.
 
 use super::{Found, Severity, loose_mode, push};
 use crate::store::file_names;

@@ -1,4 +1,4 @@
-//! What can be mended, and how.
+//! The repairs that the doctor can make.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,22 +12,22 @@ use super::Fix;
 use crate::{FsStore, StateDir};
 
 pub(super) enum Mend {
-    /// Takes rights away from others.
+    /// Removes the permissions of other users.
     Chmod(u32),
-    /// Removes a file that nobody needs any more.
+    /// Removes a file that is no longer needed.
     Remove,
     /// Removes the expired requests of a channel.
     DropExpired(ChannelId),
-    /// Removes the expired requests of devices or of nodes.
+    /// Removes the expired requests of a range, of devices or of nodes.
     DropExpiredOf(Range),
-    /// Moves a file out of the way, if that was asked for.
+    /// Moves a file out of the way, if the caller asked for that.
     SetAside,
 }
 
 type Failed = Box<dyn std::error::Error>;
 
 impl Mend {
-    /// `false` where it is only done when asked for.
+    /// Makes the repair; returns `false` for one that was skipped because it has to be asked for.
     pub(super) fn apply(
         self,
         path: &Path,
@@ -93,12 +93,12 @@ fn drop_expired_of(store: &FsStore, range: Range, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
-/// Under a new name beside the old one; an earlier one of that name is not overwritten.
+/// Renames a file within its directory, without overwriting an earlier file of the new name.
 fn set_aside(path: &Path, now: Timestamp) -> Result<(), Failed> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".broken-{now}").replace(':', "-"));
     let aside = path.with_file_name(name);
-    // A second name for the same bytes, which unlike renaming refuses to replace anything.
+    // Creates a second name for the same bytes, which unlike renaming refuses to replace a file.
     fs::hard_link(path, &aside)?;
     fs::remove_file(path)?;
     Ok(())

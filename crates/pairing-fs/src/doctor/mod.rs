@@ -1,4 +1,4 @@
-//! What is wrong with a state directory, and what can be done about it.
+//! Finds problems in a state directory, and fixes those that can be fixed.
 
 mod dm;
 mod files;
@@ -15,45 +15,45 @@ use pairing_core::{Channels, Limits, Timestamp};
 use crate::StateDir;
 use mend::Mend;
 
-/// Something that a person should know about the state.
+/// A problem in the state that its owner should know about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// Severity of the problem.
     pub severity: Severity,
-    /// What it is, in kebab case: `loose-mode`, `malformed`, …; stable for programs to go by.
+    /// Kind of problem, in kebab case: `loose-mode`, `malformed`, …; stable, so that programs can rely on it.
     pub kind: &'static str,
-    /// The file or directory.
+    /// File or directory with the problem.
     pub path: PathBuf,
-    /// What is wrong, for a person. May quote what was found: escape it before showing.
+    /// Description for a person. May quote text found in the file: escape it before showing it.
     pub detail: String,
-    /// What to do about it.
+    /// Advice for fixing it.
     pub advice: String,
-    /// Whether [`fix`] can mend it.
+    /// Whether [`fix`] can fix it.
     pub fixable: bool,
-    /// Whether it has just been mended.
+    /// Whether it has just been fixed.
     pub fixed: bool,
 }
 
-/// How bad a [`Finding`] is.
+/// Severity of a [`Finding`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Good to know.
+    /// For information only.
     Note,
-    /// Works, but not as somebody meant it to.
+    /// It works, but not as intended.
     Warning,
     /// Something does not work.
     Error,
 }
 
-/// How far [`fix`] goes.
+/// Limits on the repairs that [`fix`] makes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fix {
-    /// Move files that cannot be understood aside, under a name that ends in `.broken-<time>`, so that
-    /// their channel starts afresh. Nothing else is ever done to such a file.
+    /// Move files that cannot be parsed aside, under a name that ends in `.broken-<time>`, so that
+    /// their channel starts afresh. The content of such a file is never changed.
     pub set_aside: bool,
 }
 
-/// Looks at a state directory without changing anything.
+/// Checks a state directory without changing anything.
 pub fn examine(
     state: &StateDir,
     channels: &Channels,
@@ -64,7 +64,7 @@ pub fn examine(
     found.into_iter().map(|(finding, _)| finding).collect()
 }
 
-/// Looks at a state directory and mends what can be mended without losing anything: modes, stale
+/// Checks a state directory and fixes everything that can be fixed without losing anything: modes, stale
 /// locks, left-over files, expired requests.
 pub fn fix(
     state: &StateDir,
@@ -104,7 +104,7 @@ fn found(state: &StateDir, channels: &Channels, limits: &Limits, now: Timestamp)
         return found;
     }
     loose_mode(&mut found, state.root());
-    // Elsewhere it is somebody's who may mean others to read it.
+    // A configuration outside the state directory may be readable by others on purpose.
     if state.config().starts_with(state.root()) {
         loose_mode(&mut found, state.config());
     }
@@ -145,7 +145,7 @@ fn push(
     found.push((finding, mend));
 }
 
-/// Directories are for the owner alone (0700), and so are files (0600).
+/// Reports a mode that gives rights to others: directories should be 0700, files 0600.
 fn loose_mode(found: &mut Found, path: &Path) {
     let Ok(meta) = fs::metadata(path) else { return };
     let mode = meta.permissions().mode() & 0o777;

@@ -1,4 +1,4 @@
-//! The files of devices and of legacy nodes.
+//! Checks the files of devices and of legacy nodes.
 
 use std::path::Path;
 
@@ -55,7 +55,7 @@ pub(super) fn nodes(found: &mut Found, dir: &Path, now: Timestamp) {
     }
 }
 
-/// What can be said of every file of records.
+/// Makes the checks that apply to every file of records, and returns its document.
 fn file<E: Entry>(found: &mut Found, path: &Path) -> Option<Keyed<E>> {
     loose_mode(found, path);
     let doc = understood::<Keyed<E>>(found, path, &())?;
@@ -75,7 +75,7 @@ fn file<E: Entry>(found: &mut Found, path: &Path) -> Option<Keyed<E>> {
     Some(doc)
 }
 
-/// What waits for the owner, and what waits no more.
+/// Reports pending and expired requests.
 fn requests<E: Entry>(
     found: &mut Found,
     path: &Path,
@@ -127,8 +127,8 @@ fn requests<E: Entry>(
     }
 }
 
-/// Tokens that say more than the owner has approved: what another program, or a hand, has written. They
-/// are held to what was approved all the same.
+/// Reports tokens whose scopes go beyond the approved ones, as another program or a manual edit leaves
+/// them. They are still limited to the approved scopes.
 fn beyond_baseline(found: &mut Found, path: &Path, doc: &Keyed<Device>) {
     for (_, id, entry) in doc.from(0) {
         let Some(device) = entry.record.as_device() else {

@@ -1,4 +1,4 @@
-//! A client's own identity, and the device tokens it was given.
+//! A client's own identity, and the device tokens issued to it.
 
 mod tokens;
 
@@ -19,12 +19,12 @@ use crate::paths::StateDir;
 
 pub use tokens::HeldToken;
 
-/// `identity/` of a state directory: `device.json`, the key pair, and `device-auth.json`, the tokens.
+/// The directory `identity/` of an install: the key pair in `device.json`, the tokens in `device-auth.json`.
 ///
-/// - Both are read and written as OpenClaw has them, mode 0600 in a directory 0700.
-/// - Missing is the one thing that means there is none. A file that cannot be read is an error that names
-///   it, and stays as it is: a client that made itself a new identity would have to be paired anew.
-/// - Reading writes nothing, takes no lock and makes nothing.
+/// - Both files are read and written in OpenClaw's format, mode 0600 in a directory of mode 0700.
+/// - Only a missing file means that there is no identity. A file that cannot be read is an error that names
+///   it, and stays unchanged: a client that created a new identity would have to be paired again.
+/// - Reading takes no lock and creates or changes nothing.
 #[derive(Clone)]
 pub struct IdentityDir {
     dir: PathBuf,
@@ -32,14 +32,14 @@ pub struct IdentityDir {
     disk: Disk,
 }
 
-/// No identity could be had.
+/// An identity could not be loaded or created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityError {
-    /// Its file cannot be read or written.
+    /// The file cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// There is none yet, and no randomness to make one.
+    /// There is no identity yet, and no randomness to create one.
     #[error("cannot make an identity")]
     Entropy(#[from] EntropyError),
 }
@@ -48,11 +48,11 @@ const DEVICE: &str = "device.json";
 const TOKENS: &str = "device-auth.json";
 const LOCK: &str = ".identity.oslock";
 
-/// How long a change waits for the lock.
+/// Default time that a change waits for the lock.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 impl IdentityDir {
-    /// The identity of an install. Touches no file.
+    /// Returns the identity directory of an install. Touches no file.
     pub fn new(state: &StateDir) -> Self {
         Self {
             dir: state.identity(),
@@ -61,14 +61,14 @@ impl IdentityDir {
         }
     }
 
-    /// The identity, or `None` where none was made yet.
+    /// Returns the identity, or `None` if none was created yet.
     pub fn load(&self) -> Result<Option<Identity>, StoreError> {
         read(&self.dir.join(DEVICE), parse)
     }
 
-    /// The identity, made and kept where there is none yet.
+    /// Returns the identity, creating and storing it if there is none yet.
     ///
-    /// Of several processes that make one at the same time one succeeds, and all get that one.
+    /// If several processes create one at the same time, one of them succeeds and all get its identity.
     pub fn load_or_create(
         &self,
         entropy: &dyn Entropy,
@@ -83,30 +83,30 @@ impl IdentityDir {
         if self.disk.publish_new(&self.dir.join(DEVICE), &file)? {
             return Ok(identity);
         }
-        // Somebody else was first.
+        // Another process was first.
         Ok(self.load()?.ok_or(StoreError::Conflict)?)
     }
 
-    /// Sets how long a change of the tokens waits for somebody else's; 10 seconds otherwise.
+    /// Sets how long a change of the tokens waits for the lock; the default is 10 seconds.
     pub fn lock_wait(self, lock_wait: Duration) -> Self {
         Self { lock_wait, ..self }
     }
 
-    /// One whose every step that changes the disk is asked for first: for tests.
+    /// Returns an `IdentityDir` that calls `probe` before every step that changes the disk; for tests.
     #[doc(hidden)]
     pub fn probed(self, probe: Arc<dyn Probe>) -> Self {
         let disk = Disk::probed(probe);
         Self { disk, ..self }
     }
 
-    /// Holds others off for as long as it lives.
+    /// Takes the lock that excludes other changes, until the result is dropped.
     fn lock(&self) -> Result<OurLock, StoreError> {
         self.disk.create_dir(&self.dir)?;
         OurLock::take(&self.dir.join(LOCK), &mut Patience::new(self.lock_wait))
     }
 }
 
-/// What a file says; its bytes are wiped. Missing is `None`.
+/// Reads and parses a file; its bytes are wiped afterwards. A missing file is `None`.
 fn read<T>(
     path: &Path,
     parse: impl FnOnce(&str) -> Result<T, FileError>,
@@ -123,7 +123,7 @@ fn parse(text: &str) -> Result<Identity, FileError> {
     let private = Member::of(text, &members, "privateKeyPem")?;
     let identity = Identity::from_pem(&private.text()?);
     let identity = identity.map_err(|error| private.refused(error.to_string()))?;
-    // A file that contradicts itself was put together from two.
+    // A file whose parts contradict each other was assembled from two.
     let public = Member::of(text, &members, "publicKeyPem")?;
     if DeviceKey::parse(&public.text()?) != Ok(identity.key()) {
         return Err(public.refused("not the public key of the private key"));
@@ -148,7 +148,7 @@ fn render(identity: &Identity, now: Timestamp) -> Zeroizing<String> {
     Zeroizing::new(json::object(lines, 0) + "\n")
 }
 
-/// A member that must be there and be a string.
+/// A required member that must be a string.
 struct Member<'t> {
     file: &'t str,
     value: &'t str,

@@ -1,4 +1,4 @@
-//! `device-auth.json`: the device tokens that a client was given, one for each role.
+//! `device-auth.json`: the device tokens issued to a client, one for each role.
 
 use pairing_core::{DeviceId, SecretToken, StoreError, Timestamp};
 use serde::Serialize;
@@ -10,21 +10,21 @@ use crate::docs::versioned;
 use crate::error::{FileError, unreadable};
 use crate::json::{self, Members};
 
-/// A device token as its holder keeps it.
+/// A device token as stored by its holder.
 #[derive(Debug, Clone)]
 pub struct HeldToken {
-    /// The role that it is for.
+    /// Role that the token is for.
     pub role: String,
     /// The token.
     pub token: SecretToken,
-    /// What it allows.
+    /// Scopes of the token.
     pub scopes: Vec<String>,
-    /// When it was given.
+    /// Time at which the token was received.
     pub updated_at: Timestamp,
 }
 
 impl IdentityDir {
-    /// The token that this device holds for a role. What another identity was given counts for nothing.
+    /// Returns this device's token for a role. Tokens issued to another identity are ignored.
     pub fn token(&self, device: DeviceId, role: &str) -> Result<Option<HeldToken>, StoreError> {
         let held = read(&self.dir.join(TOKENS), |text| {
             Tokens::parse(text)?.held(device, role)
@@ -32,7 +32,7 @@ impl IdentityDir {
         held.map(Option::flatten)
     }
 
-    /// Keeps a token in place of the one that the role had. Tokens of another identity are dropped.
+    /// Stores a token, replacing the role's earlier one. Tokens of another identity are dropped.
     pub fn put_token(&self, device: DeviceId, held: &HeldToken) -> Result<(), StoreError> {
         let entry = Entry {
             token: held.token.expose(),
@@ -47,7 +47,7 @@ impl IdentityDir {
             .map(|_| ())
     }
 
-    /// Forgets the token of a role; `false` where this device held none.
+    /// Removes the token of a role; returns `false` if this device held none.
     pub fn remove_token(&self, device: DeviceId, role: &str) -> Result<bool, StoreError> {
         self.change_tokens(device, |entries| {
             entries.get(role)?;
@@ -56,7 +56,7 @@ impl IdentityDir {
         })
     }
 
-    /// Replaces the tokens of a device by what `change` makes of them, if it does.
+    /// Replaces the tokens of a device by the result of `change`; `None` leaves them unchanged.
     fn change_tokens(
         &self,
         device: DeviceId,
@@ -80,7 +80,7 @@ impl IdentityDir {
     }
 }
 
-/// The text of the file once its tokens were changed; `None` where they are not.
+/// Returns the text of the file after a change of its tokens; `None` if nothing changes.
 fn edited(
     text: &str,
     device: DeviceId,
@@ -95,12 +95,12 @@ fn edited(
     Ok(entries.map(|entries| tokens.members.render(&[("tokens", entries)], 0) + "\n"))
 }
 
-/// The file of a device that holds no token yet.
+/// Returns the file of a device that holds no token yet.
 fn fresh(device: DeviceId) -> String {
     format!(r#"{{"version": 1, "deviceId": "{device}", "tokens": {{}}}}"#)
 }
 
-/// One token, as it is written.
+/// One token, as it is written to the file.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
@@ -110,7 +110,7 @@ struct Entry<'a> {
     updated_at_ms: i64,
 }
 
-/// The file; what is not understood is kept as it is written.
+/// The parsed file; members that are not understood are kept as written.
 struct Tokens<'t> {
     text: &'t str,
     members: Members<'t>,

@@ -1,9 +1,9 @@
-//! An object on its way to another text.
+//! Edits the members of a JSON object.
 
 use super::{Members, object};
 
-/// The members of an object while they are changed: what is set stands where it stood, or at the end;
-/// everything else stays as it was written.
+/// The members of an object while they are edited: a member that is set keeps its place, or is added at the
+/// end; all others stay as they were written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edit {
     members: Vec<(String, String)>,
@@ -11,8 +11,8 @@ pub(crate) struct Edit {
 }
 
 impl Edit {
-    /// The object as it is written. A member that was written twice counts as changed: the text has to
-    /// be put together anew to be rid of what does not count.
+    /// Starts from an object as written. A repeated member counts as a change: the text has to be
+    /// assembled anew to remove the values that do not count.
     pub(crate) fn of(members: &Members<'_>) -> Self {
         Self {
             members: members
@@ -51,7 +51,7 @@ impl Edit {
         self.changed |= self.members.len() < before;
     }
 
-    /// Puts `value` under another key in the place of `old`, and nothing else under that key.
+    /// Replaces the member `old` with `key` and `value`, in its place, and removes any earlier member `key`.
     pub(crate) fn replace(&mut self, old: &str, key: &str, value: String) {
         self.remove(key);
         if let Some(member) = self.members.iter_mut().find(|(known, _)| known == old) {
@@ -60,7 +60,7 @@ impl Edit {
         }
     }
 
-    /// The text, indented for its depth.
+    /// Returns the text of the object, indented for its depth.
     pub(crate) fn render(&self, depth: usize) -> String {
         let members = self.members.iter();
         object(members.map(|(key, value)| (&**key, &**value)), depth)

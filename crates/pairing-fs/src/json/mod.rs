@@ -1,8 +1,8 @@
-//! JSON that keeps the bytes of what it does not change.
+//! JSON that keeps the bytes of everything that does not change.
 //!
-//! Values are slices of the text they came from. What is written again is put together from those
+//! Values are slices of the text they came from. Edited text is assembled from those
 //! slices, so unknown members, the order of members, the spelling of numbers and even strings that are
-//! no valid Unicode (another program cuts names in the middle of an emoji) survive.
+//! not valid Unicode (another program cuts names in the middle of an emoji) survive.
 
 mod edit;
 
@@ -18,16 +18,16 @@ pub(crate) use edit::Edit;
 
 use crate::error::FileError;
 
-/// The members of an object, in their order; values as they are written.
+/// The members of an object, in their order; values as written.
 #[derive(Default)]
 pub(crate) struct Members<'t> {
     all: Vec<(String, &'t str)>,
-    /// Where each stands, once there are many: a file of devices has one member per device.
+    /// Index of each member by name, once there are many: a file of devices has one member per device.
     places: HashMap<String, usize>,
     repeated: bool,
 }
 
-/// More members than this are not searched one by one.
+/// Number of members above which they are looked up in an index instead of one by one.
 const MANY: usize = 32;
 
 impl<'t> Members<'t> {
@@ -49,7 +49,7 @@ impl<'t> Members<'t> {
         self.all.len()
     }
 
-    /// Whether a member was written more than once. The text then holds more than what counts.
+    /// Whether a member was written more than once, so that the text holds values that do not count.
     pub(crate) fn is_repetitive(&self) -> bool {
         self.repeated
     }
@@ -62,7 +62,7 @@ impl<'t> Members<'t> {
     }
 
     fn insert(&mut self, key: String, value: &'t str) {
-        // The last of several wins, as it does for the program that wrote the file.
+        // The last of several values wins, as in the program that wrote the file.
         if let Some((_, old)) = self.place(&key).and_then(|place| self.all.get_mut(place)) {
             *old = value;
             self.repeated = true;
@@ -77,7 +77,7 @@ impl<'t> Members<'t> {
         }
     }
 
-    /// The object with some members replaced or, where they are new, added; indented for its depth.
+    /// Returns the object with some members replaced or, if new, added at the end; indented for its depth.
     pub(crate) fn render(&self, replaced: &[(&str, String)], depth: usize) -> String {
         let replacement = |key: &str| {
             let found = replaced.iter().find(|(name, _)| *name == key);
@@ -118,13 +118,13 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// The elements of an array, as they are written.
+/// Returns the elements of an array, as written.
 pub(crate) fn elements(text: &str) -> Result<Vec<&str>, serde_json::Error> {
     let raw: Vec<&RawValue> = serde_json::from_str(text)?;
     Ok(raw.into_iter().map(RawValue::get).collect())
 }
 
-/// The text of a string or number. Half of a surrogate pair is shown as U+FFFD.
+/// Returns the text of a string or number. Half of a surrogate pair becomes U+FFFD.
 pub(crate) fn text_of(value: &str) -> Option<String> {
     match value.as_bytes().first()? {
         b'"' => serde_json::from_str::<Lossy>(value)
@@ -158,18 +158,18 @@ impl<'de> Deserialize<'de> for Lossy {
     }
 }
 
-/// A value of our own making as JSON, indented for its depth.
+/// Serializes one of our own values as JSON, indented for its depth.
 pub(crate) fn pretty(value: &impl Serialize, depth: usize) -> Result<String, serde_json::Error> {
     let text = serde_json::to_string_pretty(value)?;
     Ok(text.replace('\n', &format!("\n{}", indent(depth))))
 }
 
-/// A string as JSON.
+/// Returns a string as JSON.
 pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// `{ … }` over several lines.
+/// Formats `{ … }` over several lines.
 pub(crate) fn object<'a>(
     members: impl Iterator<Item = (&'a str, &'a str)>,
     depth: usize,
@@ -178,7 +178,7 @@ pub(crate) fn object<'a>(
     block('{', '}', lines, depth)
 }
 
-/// `[ … ]` over several lines.
+/// Formats `[ … ]` over several lines.
 pub(crate) fn array<'a>(elements: impl Iterator<Item = Cow<'a, str>>, depth: usize) -> String {
     block('[', ']', elements, depth)
 }
@@ -208,7 +208,7 @@ fn indent(depth: usize) -> String {
     "  ".repeat(depth)
 }
 
-/// What serde says about a text, without the position that it puts at the end.
+/// Converts an error of serde, without the position that serde appends to its message.
 pub(crate) fn malformed(error: &serde_json::Error) -> FileError {
     let said = error.to_string();
     let reason = said
@@ -221,7 +221,7 @@ pub(crate) fn malformed(error: &serde_json::Error) -> FileError {
     }
 }
 
-/// Line and column of `part`, which is a slice of `text`, with the reason why it cannot stay.
+/// Returns an error with the line and column of `part`, which is a slice of `text`, and the reason.
 pub(crate) fn malformed_at(text: &str, part: &str, reason: impl Into<String>) -> FileError {
     let offset = (part.as_ptr() as usize)
         .saturating_sub(text.as_ptr() as usize)
@@ -234,7 +234,7 @@ pub(crate) fn malformed_at(text: &str, part: &str, reason: impl Into<String>) ->
     }
 }
 
-/// Line and column of what follows `before`, both from 1.
+/// Returns the line and column of the byte after `before`, both from 1.
 pub(crate) fn position(before: &[u8]) -> (usize, usize) {
     let line = before.split(|byte| *byte == b'\n').count();
     let column = before

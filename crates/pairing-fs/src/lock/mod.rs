@@ -1,4 +1,4 @@
-//! Two locks over every change: ours, and the one that the other program understands.
+//! The two locks that guard every change: our own, and the one that OpenClaw understands.
 
 mod other;
 mod ours;
@@ -11,7 +11,7 @@ pub(crate) use ours::OurLock;
 
 use pairing_core::StoreError;
 
-/// How long is waited, and since when.
+/// How long a lock attempt waits: its start, its time limit and its next pause.
 pub(crate) struct Patience {
     began: Instant,
     limit: Duration,
@@ -27,7 +27,7 @@ impl Patience {
         }
     }
 
-    /// Waits a little, longer each time; an error that names the holder once patience is over.
+    /// Sleeps, longer each time; once the time limit is reached, returns an error that names the holder.
     fn wait(&mut self, resource: &Path, holder: impl FnOnce() -> String) -> Result<(), StoreError> {
         let waited = self.began.elapsed();
         let left = self.limit.saturating_sub(waited);

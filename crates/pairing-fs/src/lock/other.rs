@@ -1,5 +1,5 @@
-//! The lock of the other program: a file beside the one it protects, taken, judged and released as
-//! that program does.
+//! OpenClaw's lock: a lock file beside the file it protects, taken, judged and released by OpenClaw's
+//! rules.
 
 use std::fs;
 use std::io;
@@ -17,10 +17,10 @@ use crate::SystemClock;
 use crate::disk::Disk;
 use crate::error::unwritable;
 
-/// Older than this, a lock is nobody's.
+/// Age above which a lock is stale.
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
-/// What a lock file says. The program that reads it ignores `by`.
+/// Content of a lock file. OpenClaw ignores `by`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Said {
@@ -32,14 +32,14 @@ struct Said {
 
 const US: &str = "pairing-fs";
 
-/// What is to be thought of a lock file.
+/// The state of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Nobody holds it any more.
+    /// No longer held by any process.
     Stale,
-    /// Somebody does.
+    /// Held by the process described here.
     Held(String),
-    /// There is none.
+    /// There is no lock file.
     Free,
 }
 
@@ -51,8 +51,8 @@ pub(crate) struct OtherLock<'d> {
 }
 
 impl<'d> OtherLock<'d> {
-    /// Takes the lock of `file`. The caller holds our lock over the same group, so a lock file that
-    /// one of us has left is nobody's, whatever has become of its process id.
+    /// Takes the lock of `file`. The caller holds our own lock on the same group of files, so a lock file
+    /// that this store left behind is stale, even if its process id is in use again.
     pub(crate) fn take(
         file: &Path,
         disk: &'d Disk,
@@ -93,15 +93,15 @@ impl<'d> OtherLock<'d> {
 
 impl Drop for OtherLock<'_> {
     fn drop(&mut self) {
-        // Whoever thought it stale has taken its place: that lock is theirs to remove.
+        // A process that judged this lock stale has replaced it: the new lock is not ours to remove.
         if fs::symlink_metadata(&self.path).is_ok_and(|meta| meta.ino() == self.inode) {
             let _ = self.disk.remove(&self.path);
         }
     }
 }
 
-/// Judges a lock file as the other program does: stale when its process is dead, or when it is older
-/// than 30 seconds. `ours_is_stale` where the caller holds our own lock.
+/// Judges a lock file by OpenClaw's rules: stale if its process is dead, or if it is older
+/// than 30 seconds. Pass `ours_is_stale` if the caller holds our own lock.
 pub(crate) fn judge(path: &Path, ours_is_stale: bool) -> Verdict {
     let Ok(meta) = fs::symlink_metadata(path) else {
         return Verdict::Free;
@@ -123,7 +123,7 @@ pub(crate) fn judge(path: &Path, ours_is_stale: bool) -> Verdict {
 
 fn is_alive(pid: i32) -> bool {
     match Pid::from_raw(pid).filter(|_| pid > 0) {
-        // Somebody else's process is alive all the same.
+        // A process of another user (`EPERM`) is alive too.
         Some(pid) => !matches!(test_kill_process(pid), Err(Errno::SRCH)),
         None => false,
     }

@@ -1,4 +1,4 @@
-//! Our lock: one per group of files, held by the operating system, gone with its process.
+//! Our lock: one per group of files, held by the operating system and released when its process ends.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -11,13 +11,13 @@ use pairing_core::StoreError;
 use super::Patience;
 use crate::error::unwritable;
 
-/// Held until dropped. The file stays and is never renamed: the lock is on its inode.
+/// The lock, held until dropped. The lock file stays and is never renamed, because the lock is on its inode.
 pub(crate) struct OurLock {
     _file: File,
 }
 
 impl OurLock {
-    /// Takes the lock, between threads as between processes.
+    /// Takes the lock, which excludes other threads as well as other processes.
     pub(crate) fn take(path: &Path, patience: &mut Patience) -> Result<Self, StoreError> {
         let mut file = OpenOptions::new()
             .read(true)
@@ -34,8 +34,8 @@ impl OurLock {
                 Err(TryLockError::Error(error)) => return Err(unwritable(path, error)),
             }
         }
-        // For those who wait in vain; the lock itself does not depend on it. Mostly it is there already,
-        // and never shorter than before, so that nothing has to be truncated.
+        // For the error message of those that wait in vain; the lock itself does not depend on it. Usually it
+        // is already there; it is never shorter than before, so nothing has to be truncated.
         let me = format!("{:<10}", std::process::id());
         let mut before = String::new();
         let read = file.read_to_string(&mut before);

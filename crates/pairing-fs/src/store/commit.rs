@@ -1,4 +1,4 @@
-//! A batch becomes files: under both locks, what was read is compared, and then replaced.
+//! Commits a batch about a channel: under both locks, checks its conditions and then replaces the files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::error::unwritable;
 use crate::lock::{OtherLock, OurLock, Patience};
 use crate::names;
 
-/// The changes of a batch, by the file they end up in.
+/// The changes of a batch, grouped by the file they are written to.
 #[derive(Default)]
 struct Plan<'b> {
     put_requests: Vec<&'b PendingRequest>,
@@ -59,7 +59,7 @@ impl Inner {
         }
         look_at_all(&group, batch);
         let _others = self.lock_others(&group, &plan, &mut patience)?;
-        // Once more: what the other program wrote until it let go.
+        // Read again, to see everything that OpenClaw wrote before it released its locks.
         look_at_all(&group, batch);
         self.finish_half_approved(&group)?;
         self.check(batch)?;
@@ -69,8 +69,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Takes the other program's locks of the files that will be replaced, in the order in which that
-    /// program nests them.
+    /// Takes OpenClaw's locks on the files that will be replaced, in the order in which OpenClaw nests
+    /// them.
     fn lock_others(
         &self,
         group: &Group,
@@ -97,9 +97,9 @@ impl Inner {
         Ok(locks)
     }
 
-    /// Ends requests whose approval a crash has left half done, before anything else is decided.
+    /// Removes requests whose approval was interrupted by a crash, before the batch is checked.
     fn finish_half_approved(&self, group: &Group) -> Result<(), StoreError> {
-        // Where the requests cannot be read, only a batch about requests has to fail.
+        // If the requests cannot be read, only a batch about requests has to fail.
         let Ok(view) = group.requests(self.now()) else {
             return Ok(());
         };
@@ -136,12 +136,12 @@ impl Inner {
     }
 }
 
-/// Looks at every file that the batch may change or that its conditions are about.
+/// Checks every file that the batch may change or that its conditions depend on.
 fn look_at_all(group: &Group, batch: &Batch) {
     let state = group.requests.look();
     group.grants.look();
     group.counters.look();
-    // Who has asked may be half approved, which only their allowlist tells.
+    // A pending request may be half approved; only the account's allowlist tells.
     let asked = state.document(group.requests.path()).into_iter();
     let mut accounts: Vec<AccountId> = asked.flat_map(|doc| doc.accounts().cloned()).collect();
     let changed = batch.changes.iter().map(Change::key);
@@ -189,7 +189,7 @@ impl<'b> Plan<'b> {
                 Change::Delete(Key::Request {
                     account, sender, ..
                 }) => plan.deleted_requests.push((account, sender)),
-                // A code is part of its request.
+                // A code is stored in its request.
                 Change::Delete(Key::Code { .. }) => {}
                 Change::Delete(Key::Allow { account, entry, .. }) => {
                     plan.allow.entry(account).or_default().deleted.push(entry);
@@ -218,10 +218,11 @@ impl<'b> Plan<'b> {
         self.writes_counters() || !self.allow.is_empty()
     }
 
-    /// The new texts, in the order in which they take effect.
+    /// Returns the new texts, in the order in which they take effect.
     ///
-    /// A grant is published before the request is consumed; who granted it is on record before it
-    /// counts, and stays there until it has ceased to.
+    /// A new allowlist entry is written before its request is removed. Its approver is recorded before the
+    /// entry counts; in a batch that only removes entries, the record is kept until they have ceased to
+    /// count.
     fn files<'g>(&self, group: &'g Group, now: Now) -> Result<Files<'g>, StoreError> {
         let mut files = Files::default();
         let requests = self.requests_text(group, now)?;
@@ -289,7 +290,7 @@ impl<'b> Plan<'b> {
 }
 
 impl AllowChange<'_> {
-    /// The new texts of an account's files; `None` for those that stay as they are.
+    /// Returns the new texts of an account's files; `None` for a file that stays unchanged.
     fn texts(&self, allowlist: &Allowlist) -> Result<Vec<Option<String>>, StoreError> {
         let states: Vec<_> = allowlist.files.iter().map(CachedFile::look).collect();
         let files = states.iter().zip(&allowlist.files);
@@ -307,7 +308,7 @@ impl AllowChange<'_> {
     }
 }
 
-/// Files and their new texts: those before the allowlists, the allowlists, those after.
+/// Files and their new texts: those written before the allowlists, the allowlists, and those written after.
 #[derive(Default)]
 struct Files<'g> {
     texts: Vec<(&'g dyn Replaceable, String)>,

@@ -1,4 +1,4 @@
-//! The change feed: our own commits at once, those of others by notification of the directory.
+//! The change feed: reports our own commits at once, and those of others when the directory changes.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
@@ -18,11 +18,11 @@ use crate::cache::State;
 use crate::docs::{AllowDoc, CountersDoc, Document, Entry, Keyed, RequestsDoc};
 use crate::names;
 
-/// How many changes are remembered for those who follow them.
+/// Maximum number of changes kept for followers of the feed.
 const REMEMBERED: usize = 4096;
 
-/// Notifications get lost (queues overflow, network file systems have none), so those who wait look
-/// for themselves this often.
+/// Interval at which waiting followers check the files themselves, because notifications can get lost
+/// (queues overflow, network file systems have none).
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
@@ -35,28 +35,28 @@ pub(super) struct Feed {
 struct FeedState {
     position: u64,
     log: VecDeque<(u64, Key)>,
-    /// The last position of which changes were forgotten.
+    /// Position of the last change dropped from the log.
     forgotten: u64,
     seen: Seen,
     watchers: HashMap<PathBuf, RecommendedWatcher>,
     looked_at: Option<Instant>,
-    /// A directory has changed since it was looked at.
+    /// Whether a directory has changed since the files were last compared.
     stirred: bool,
 }
 
-/// What the files said when they were last compared.
+/// The state of the files when they were last compared.
 #[derive(Default)]
 struct Seen {
     requests: HashMap<PathBuf, Arc<State<RequestsDoc>>>,
     allowlists: HashMap<PathBuf, Arc<State<AllowDoc>>>,
-    /// The accounts that have had an allowlist.
+    /// The accounts that have or had an allowlist.
     accounts: HashMap<ChannelId, BTreeSet<AccountId>>,
     counters: HashMap<PathBuf, Arc<State<CountersDoc>>>,
     devices: SeenRegistry<DeviceRequest, Device>,
     nodes: SeenRegistry<NodeRequest, Node>,
 }
 
-/// What the files of a registry said.
+/// The state of a registry's files when they were last compared.
 struct SeenRegistry<Q: Entry, P: Entry> {
     pending: HashMap<PathBuf, Arc<State<Keyed<Q>>>>,
     paired: HashMap<PathBuf, Arc<State<Keyed<P>>>>,
@@ -74,7 +74,7 @@ impl<Q: Entry, P: Entry> Default for SeenRegistry<Q, P> {
 }
 
 impl<Q: Entry, P: Entry> SeenRegistry<Q, P> {
-    /// As [`Seen::compare`].
+    /// Does the same as [`Seen::compare`], for a registry.
     fn compare(&mut self, registry: &Registry<Q, P>, keys: &mut Vec<Key>) -> bool {
         let (pending, paired) = (&registry.pending, &registry.paired);
         let mut known = differing(
@@ -132,7 +132,7 @@ impl Inner {
         }
     }
 
-    /// Has the directories watched, as soon as they exist.
+    /// Starts watching the directories, each as soon as it exists.
     fn watch(&self, state: &mut FeedState) {
         for dir in [
             self.credentials.clone(),
@@ -145,7 +145,7 @@ impl Inner {
             }
             let feed = Arc::downgrade(&self.feed);
             let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
-                // Looking at the files is an event, too, and would go on for ever.
+                // Reading the files causes access events too; reacting to them would never end.
                 if event.is_ok_and(|event| event.kind.is_access()) {
                     return;
                 }
@@ -154,7 +154,7 @@ impl Inner {
                     feed.woken.notify_all();
                 }
             });
-            // Where watching fails, looking every second has to do.
+            // If watching fails, the check every second has to do.
             if let Ok(mut watcher) = watcher
                 && watcher.watch(&dir, RecursiveMode::NonRecursive).is_ok()
             {
@@ -164,7 +164,7 @@ impl Inner {
         }
     }
 
-    /// Compares the files with what they said before, and logs what differs.
+    /// Compares the files with their last known state, and logs the differences.
     fn compare(&self, state: &mut FeedState) {
         state.stirred = false;
         state.looked_at = Some(Instant::now());
@@ -191,7 +191,7 @@ impl Feed {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Logs changes of our own and wakes those who wait.
+    /// Logs changes made by this store and wakes waiting followers.
     pub(super) fn report(&self, keys: Vec<Key>) {
         self.state().report(keys);
         self.woken.notify_all();
@@ -232,7 +232,7 @@ impl FeedState {
 }
 
 impl Seen {
-    /// Adds the keys that differ; `false` where a file cannot be understood and nobody can tell.
+    /// Adds the keys that differ; returns `false` if a file cannot be read and the changes are unknown.
     fn compare(&mut self, group: &Group, keys: &mut Vec<Key>) -> bool {
         let channel = group.rules.id();
         let requests = group.requests.look();
@@ -254,7 +254,7 @@ impl Seen {
             keys,
             |doc| doc.keys(channel),
         );
-        // Those whose file has gone, too: what was in it is gone with it.
+        // Accounts whose file was removed are included: their entries are removed with it.
         let accounts = self.accounts.entry(channel.clone()).or_default();
         accounts.extend(group.accounts_on_disk());
         for account in accounts.iter() {
@@ -282,7 +282,7 @@ impl Seen {
     }
 }
 
-/// Compares a file with what it said before.
+/// Compares a file with its last known state, as [`Seen::compare`] does.
 fn differing<D: Document, K: Hash + Eq + Clone>(
     seen: &mut HashMap<PathBuf, Arc<State<D>>>,
     path: &Path,

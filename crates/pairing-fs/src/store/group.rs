@@ -22,14 +22,14 @@ pub(super) struct Group {
     accounts: RwLock<HashMap<AccountId, Arc<Allowlist>>>,
 }
 
-/// The files in which an account's allowlist is, the one that is written first.
+/// The files of an account's allowlist, starting with the one that is written.
 pub(super) struct Allowlist {
     pub(super) stems: Vec<String>,
     pub(super) files: Vec<CachedFile<AllowDoc>>,
 }
 
-/// The requests of a channel without those that are half approved: their sender is allowed already,
-/// which is the moment an approval counts, and only the request is still to be removed.
+/// The requests of a channel without the half approved ones: their sender is in the allowlist already,
+/// which is the moment an approval counts, and only the request remains to be removed.
 pub(super) struct Requests<'g> {
     group: &'g Group,
     now: Now,
@@ -77,7 +77,7 @@ impl Group {
         allowlist.clone()
     }
 
-    /// The accounts that have an allowlist on disk, the default one first.
+    /// Returns the accounts that have an allowlist on disk, preceded by the default account.
     pub(super) fn accounts_on_disk(&self) -> Vec<AccountId> {
         let prefix = format!("{}-", self.rules.id());
         let scoped = file_names(&self.credentials)
@@ -92,9 +92,9 @@ impl Group {
         accounts
     }
 
-    /// An entry of an account's allowlist, and a digest of it.
+    /// Returns an entry of an account's allowlist, and its digest.
     ///
-    /// Where one of two files cannot be read, what the other says still counts.
+    /// If one of two files cannot be read, entries found in the other still count.
     pub(super) fn allow_entry(
         &self,
         account: &AccountId,
@@ -115,7 +115,7 @@ impl Group {
             (None, None) => Ok(None),
             (Some(raw), _) => {
                 let grants = self.grants.recent(now);
-                // Losing the file of grants loses no grant, only who made it.
+                // Losing the grants file loses no grant, only the record of its approver.
                 let grants = grants.document(self.grants.path()).ok();
                 let grant = grants.and_then(|grants| grants.get(account, entry));
                 let digest = digest((&raws, grant.as_ref().map(|(_, digest)| digest)));
@@ -132,12 +132,13 @@ impl Group {
         }
     }
 
-    /// Whether this sender is allowed by what can be read.
+    /// Whether one of the account's readable files allows this sender.
     pub(super) fn is_allowed(&self, account: &AccountId, sender: &SenderId, now: Now) -> bool {
         self.any_allows(account, sender, now, false)
     }
 
-    /// As [`is_allowed`](Self::is_allowed), but what cannot be read is given the benefit of the doubt.
+    /// Does the same as [`is_allowed`](Self::is_allowed), but an unreadable file counts as allowing the
+    /// sender.
     pub(super) fn may_be_allowed(&self, account: &AccountId, sender: &SenderId, now: Now) -> bool {
         self.any_allows(account, sender, now, true)
     }
@@ -169,7 +170,7 @@ impl Group {
 }
 
 impl Requests<'_> {
-    /// What the file says, half approved requests included.
+    /// Returns the document in the file, half approved requests included.
     pub(super) fn document(&self) -> Result<&RequestsDoc, StoreError> {
         self.state.document(self.group.requests.path())
     }

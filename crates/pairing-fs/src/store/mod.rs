@@ -1,4 +1,4 @@
-//! [`FsStore`]: the four operations of a store, on files.
+//! [`FsStore`]: the four operations of a pairing store, on files.
 
 mod commit;
 mod feed;
@@ -33,16 +33,17 @@ use registry::Registry;
 
 /// A [`PairingStore`] on the files of an OpenClaw install.
 ///
-/// - Every change is atomic and durable: staged, synced, renamed, the directory synced.
-/// - Other processes may use the same directory, OpenClaw itself among them: changes are made under an
-///   OS lock and under OpenClaw's own lock files. Of devices and nodes OpenClaw has no lock: no gateway
-///   of its may run on the directory at the same time.
-/// - No token is ever written in clear; one that another program has left in a file of devices or nodes
-///   is replaced by its hash when that directory is written to next.
-/// - Reading takes no lock and writes nothing. What another process wrote is seen within 100 ms.
-/// - A file that cannot be read is an error that names it, for whoever needs that file; its bytes stay.
+/// - Every change is atomic and durable: staged, synced, renamed, and the directory synced.
+/// - Other processes, including OpenClaw itself, may use the same directory: changes are made under an
+///   OS lock and under OpenClaw's own lock files. OpenClaw has no lock for devices and nodes, so none of its
+///   gateways may run on the directory at the same time.
+/// - No token is ever written in clear; one that another program left in a file of devices or nodes
+///   is replaced by its hash at the next write to that directory.
+/// - Reading takes no lock and writes nothing. Changes by another process are seen within 100 ms.
+/// - A file that cannot be read is an error that names it, in every operation that needs the file; its bytes
+///   are left unchanged.
 ///
-/// Making one touches no file. Shared between threads; cheap to clone.
+/// Creating a store touches no file. It is shared between threads and cheap to clone.
 #[derive(Clone)]
 pub struct FsStore {
     inner: Arc<Inner>,
@@ -62,19 +63,19 @@ struct Inner {
     feed: Arc<Feed>,
 }
 
-/// How long a change waits for a lock, unless set.
+/// Default time that a change waits for a lock.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
-/// For how long a file is not looked at again, unless set.
+/// Default time after which a cached file is checked again.
 const RECHECK_AFTER: Duration = Duration::from_millis(100);
 
 impl FsStore {
-    /// A store on the files of `state`, which go by the rules of `channels`.
+    /// Returns a store on the files of `state`, which applies the rules of `channels`.
     pub fn new(state: &StateDir, channels: Channels) -> Self {
         Self::with(Inner::new(state.clone(), channels))
     }
 
-    /// Sets how long a change waits for a lock that somebody else holds; 10 seconds otherwise.
+    /// Sets how long a change waits for a lock held by another thread or process; the default is 10 seconds.
     pub fn lock_wait(self, lock_wait: Duration) -> Self {
         Self::with(Inner {
             lock_wait,
@@ -82,8 +83,8 @@ impl FsStore {
         })
     }
 
-    /// Sets for how long a file is not looked at again, so how late a change of another process may be
-    /// seen; 100 milliseconds otherwise. Zero looks each time, which costs a system call per file.
+    /// Sets how long a cached file is trusted without a check, and so how late a change by another process
+    /// may be seen; the default is 100 milliseconds. Zero checks on every read, at one system call per file.
     pub fn recheck_after(self, recheck_after: Duration) -> Self {
         Self::with(Inner {
             recheck_after,
@@ -91,7 +92,7 @@ impl FsStore {
         })
     }
 
-    /// A store whose every step that changes the disk is asked for first: for tests.
+    /// Returns a store that calls `probe` before every step that changes the disk; for tests.
     #[doc(hidden)]
     pub fn probed(self, probe: Arc<dyn Probe>) -> Self {
         Self::with(Inner {
@@ -126,7 +127,7 @@ impl Inner {
         }
     }
 
-    /// The same settings, with nothing read yet.
+    /// Returns the same settings with an empty cache.
     fn fresh(&self) -> Self {
         Self {
             lock_wait: self.lock_wait,
@@ -140,7 +141,7 @@ impl Inner {
         Now::new(self.recheck_after)
     }
 
-    /// The files of a channel; for one that nobody has given rules, ids are compared as they come.
+    /// Returns the files of a channel. If the channel has no rules, its ids are compared unchanged.
     fn group(&self, channel: &ChannelId) -> Arc<Group> {
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(group) = groups.get(channel) {
@@ -239,10 +240,10 @@ impl std::fmt::Debug for FsStore {
     }
 }
 
-/// The given channels, and those of which the state has something although nobody gave rules for them:
-/// channels that a plugin of the other program brought. Their ids are compared as they come.
+/// Returns the given channels, and those found in the state that have no rules, because OpenClaw plugins
+/// added them. Their ids are compared unchanged.
 ///
-/// An allowlist alone tells the channel only if its name has no `-`: what is behind one may be an account.
+/// An allowlist alone identifies a channel only if its name has no `-`: the part after one may be an account.
 pub fn discovered_channels(state: &StateDir, channels: &Channels) -> Channels {
     let mut all = channels.clone();
     for name in file_names(state.credentials()) {
@@ -258,7 +259,7 @@ pub fn discovered_channels(state: &StateDir, channels: &Channels) -> Channels {
     all
 }
 
-/// The names in a directory, as far as they can be read and are text; sorted.
+/// Returns the names in a directory, sorted; unreadable entries and names that are not UTF-8 are left out.
 pub(crate) fn file_names(dir: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(dir).into_iter().flatten();
     let mut names: Vec<String> = entries
@@ -270,7 +271,7 @@ pub(crate) fn file_names(dir: &Path) -> Vec<String> {
 
 fn present(record: Record, digest: u64) -> Read {
     Read {
-        // Zero stands for absence.
+        // Zero stands for an absent record.
         version: Version::new(digest.max(1)),
         record: Some(Arc::new(record)),
     }
@@ -289,7 +290,7 @@ fn unknown_kind() -> StoreError {
     }
 }
 
-/// The group that the whole batch is about: files of several are under several locks.
+/// Returns the only group the batch is about: files of different groups are under different locks.
 fn only_group(batch: &Batch) -> Result<Option<keys::Group<'_>>, StoreError> {
     let conditions = batch.conditions.iter().map(|condition| match condition {
         Condition::Record(key, _) => key.group(),

@@ -1,4 +1,4 @@
-//! Two accounts never share a file: the second owner of a name is refused.
+//! Ensures that two accounts never share a file: the second account with the same file name is refused.
 
 use pairing_core::{AccountId, ChannelRules, StoreError};
 
@@ -11,7 +11,7 @@ use crate::lock::{OurLock, Patience};
 use crate::names;
 
 impl Inner {
-    /// Refuses an account whose allowlist would be another's file.
+    /// Returns an error if the account's allowlist would be a file of another account.
     pub(super) fn check_owner(
         &self,
         group: &Group,
@@ -26,9 +26,8 @@ impl Inner {
         Ok(())
     }
 
-    /// The accounts of a channel that have an allowlist: the account that claimed a file's name,
-    /// else the one that the name says.
-    /// Files that are another channel's are passed over.
+    /// Returns the accounts of a channel that have an allowlist file: the account that claimed the file's
+    /// name, or else the account in the name. Files of other channels are skipped.
     pub(super) fn accounts_with_files(
         &self,
         group: &Group,
@@ -52,7 +51,7 @@ impl Inner {
         Ok(accounts)
     }
 
-    /// Before an allowlist is written: makes sure of the name, for good.
+    /// Claims the file names of an allowlist permanently, before it is written.
     pub(super) fn claim_names(
         &self,
         group: &Group,
@@ -86,7 +85,7 @@ impl Inner {
         Ok(())
     }
 
-    /// The names of an account's files that could be somebody else's.
+    /// Returns the names of an account's files that could also belong to another account or channel.
     fn contested(&self, group: &Group, account: &AccountId) -> Vec<String> {
         let channel = group.rules.id();
         let stems = group.allowlist(account).stems.clone();
@@ -97,8 +96,9 @@ impl Inner {
             .collect()
     }
 
-    /// A name belongs to whoever claimed it; unclaimed, a file that is there belongs to the channel
-    /// with the shorter name, as another program would have read it.
+    /// Returns an error unless the account may use the name. A name belongs to the account that claimed it;
+    /// unclaimed, an existing file belongs to the channel with the shorter name, as another program would
+    /// read it.
     fn is_owner(
         &self,
         group: &Group,

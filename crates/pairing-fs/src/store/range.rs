@@ -1,4 +1,4 @@
-//! Ranges, page by page.
+//! Reads ranges of records, page by page.
 
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ fn requests(
     Ok(cut(records, version, problems, page))
 }
 
-/// A page of those counters of the channel that `list` finds, with their digests.
+/// Returns a page of the channel's counters that `list` selects, given with their digests.
 fn counters(
     group: &Group,
     page: &PageRequest,
@@ -81,7 +81,7 @@ fn counters(
     Ok(cut(records, version, Vec::new(), page))
 }
 
-/// A page out of a short list.
+/// Cuts a page out of a short list.
 fn cut(
     records: impl Iterator<Item = Record>,
     version: u64,
@@ -103,7 +103,7 @@ fn cut(
     }
 }
 
-/// A page of allowlists, which may be long: it starts at a place in a file of an account.
+/// Returns a page of allowlists, which may be long: its cursor names an account, a file and a place in it.
 fn allowed(
     group: &Group,
     accounts: &[AccountId],
@@ -139,7 +139,7 @@ fn allowed(
                     break;
                 }
                 place = after;
-                // The first file that has an entry lists it.
+                // An entry that is in several files is listed once, from the first of them.
                 if docs[..number].iter().any(|doc| doc.get(entry).is_some()) {
                     continue;
                 }
@@ -166,7 +166,7 @@ fn allowed(
     })
 }
 
-/// Account, file and place that a cursor names.
+/// Returns the account, file and place that a cursor names.
 fn start_of(page: &PageRequest) -> (usize, usize, usize) {
     let cursor = page.after.as_ref().map_or("", Cursor::as_str);
     let mut numbers = cursor.split(':').map(|part| part.parse().unwrap_or(0));

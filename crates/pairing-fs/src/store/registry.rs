@@ -12,16 +12,16 @@ use crate::cache::{CachedFile, Now, State};
 use crate::docs::{Document, Ended, Entry, Keyed, unfinished};
 use crate::error::unreadable;
 
-/// `devices/` or `nodes/`.
+/// The files of `devices/` or `nodes/`.
 pub(super) struct Registry<Q: Entry, P: Entry> {
     pub(super) dir: PathBuf,
     pub(super) pending: CachedFile<Keyed<Q>>,
     pub(super) paired: CachedFile<Keyed<P>>,
-    /// Nodes have none.
+    /// `None` for nodes, which have no pairing tokens.
     pub(super) tokens: Option<CachedFile<Keyed<PairingToken>>>,
 }
 
-/// The file in which a record is kept.
+/// The file that holds a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Pending,
@@ -29,14 +29,14 @@ pub(super) enum Place {
     Tokens,
 }
 
-/// What a file says, or what it will say once an approval that a crash has cut short is finished.
+/// A file as stored, or as it will be once an approval interrupted by a crash is finished.
 enum View<E: Entry> {
     Stored(Arc<State<Keyed<E>>>),
     Finished(Box<Keyed<E>>),
 }
 
 impl Place {
-    /// Where a record is, and its id there.
+    /// Returns the file of a record, and the record's id in it.
     pub(super) fn of(key: &Key) -> Result<(Self, String), StoreError> {
         Ok(match key {
             Key::DeviceRequest { device } => (Self::Pending, device.to_string()),
@@ -69,7 +69,7 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
         }
     }
 
-    /// Pairing tokens are kept here, too.
+    /// Adds the file of pairing tokens.
     pub(super) fn with_tokens(self) -> Self {
         let path = self.dir.join("bootstrap.json");
         Self {
@@ -124,11 +124,11 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
         self.tokens.as_ref().ok_or_else(unknown_kind)
     }
 
-    /// The requests without those whose approval counts already.
+    /// Returns the requests, except those whose approval already counts.
     fn requests(&self, now: Now) -> Result<View<Q>, StoreError> {
         let state = self.pending.recent(now);
         let doc = state.document(self.pending.path())?;
-        // After the requests: one that has ended by then was approved before.
+        // Read after the requests: a request that has ended by then was approved before.
         let paired = self.paired.recent(now);
         let paired = paired.document(self.paired.path());
         let half_done = paired.map_or_else(|_| Vec::new(), |paired| unfinished(doc, paired));
@@ -136,7 +136,7 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
         View::of(text, self.pending.path(), &state)
     }
 
-    /// The pairing tokens as approvals that count have left them.
+    /// Returns the pairing tokens, including the effects of approvals that already count.
     fn tokens_view(
         &self,
         file: &CachedFile<Keyed<PairingToken>>,
@@ -155,7 +155,7 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
     }
 }
 
-/// The text of the requests once these approvals are finished.
+/// Returns the text of the requests once these approvals are finished; `None` if that changes nothing.
 pub(super) fn requests_after<Q: Entry>(
     doc: &Keyed<Q>,
     half_done: &[(String, &Ended)],
@@ -164,7 +164,7 @@ pub(super) fn requests_after<Q: Entry>(
     (!ids.is_empty()).then(|| doc.edited(&ids, &[])).flatten()
 }
 
-/// The text of the pairing tokens once these approvals are finished.
+/// Returns the text of the pairing tokens once these approvals are finished; `None` if that changes nothing.
 pub(super) fn tokens_after(
     doc: &Keyed<PairingToken>,
     half_done: &[(String, &Ended)],
@@ -204,7 +204,7 @@ impl<E: Entry> View<E> {
     }
 }
 
-/// A page, which starts at a place in the file.
+/// Cuts a page out of a document, starting at the place in the cursor.
 fn cut<E: Entry>(doc: &Keyed<E>, path: &Path, page: &PageRequest) -> Page {
     let start = page.after.as_ref().map(|cursor| cursor.as_str().parse());
     let mut place: usize = start.and_then(Result::ok).unwrap_or(0);

@@ -1,5 +1,4 @@
-//! A batch about devices or nodes becomes files: under our lock, what was read is compared, and then
-//! replaced.
+//! Commits a batch about devices or nodes: checks its conditions under our lock, then replaces the files.
 
 use pairing_core::device::PairingToken;
 use pairing_core::store::{Batch, Change};
@@ -11,15 +10,15 @@ use crate::cache::{CachedFile, Now, Replaceable, replace};
 use crate::docs::{Ended, Entry, Keyed, unfinished};
 use crate::lock::{OurLock, Patience};
 
-/// The lock over a directory of devices or nodes.
+/// Name of the file that locks a directory of devices or nodes.
 const LOCK_FILE: &str = ".oslock";
 
-/// The changes of a batch, by the file they end up in.
+/// The changes of a batch, grouped by the file they are written to.
 struct Plan<'b, Q, P> {
     requests: Part<'b, Q>,
     approved: Part<'b, P>,
     tokens: Part<'b, PairingToken>,
-    /// What becomes of each pairing token that changes.
+    /// The new state of each pairing token that changes; `None` if it is deleted.
     outcomes: Vec<(TokenHash, Option<PairingToken>)>,
 }
 
@@ -65,12 +64,12 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
         }
     }
 
-    /// What is left to write of approvals that count already, the request last: as long as it is there,
-    /// the rest is known to be undone.
+    /// Returns the writes still missing from approvals that already count. The request is removed last: as
+    /// long as it exists, the rest is known to be unfinished.
     fn finishing(&self, now: Now) -> Result<Vec<NewText<'_>>, StoreError> {
         let (pending, paired) = (self.pending.recent(now), self.paired.recent(now));
         let pending = pending.document(self.pending.path());
-        // Where one of them cannot be read, only a batch about that one has to fail.
+        // If one of them cannot be read, only a batch about that one has to fail.
         let (Ok(pending), Ok(paired)) = (pending, paired.document(self.paired.path())) else {
             return Ok(Vec::new());
         };
@@ -124,16 +123,16 @@ impl<'b, Q: Entry, P: Entry> Plan<'b, Q, P> {
         Ok(plan)
     }
 
-    /// The new texts, in the order in which they take effect. After each of them a crash may come.
+    /// Returns the new texts, in the order in which they take effect. A crash may come after each of them.
     ///
-    /// - Who is approved and ceases to wait is published first, and names the request and what becomes
-    ///   of pairing tokens: from then on readers see all of it, and the next holder of the lock writes
+    /// - An approval that ends a request is published first, and names that request and the new state of the
+    ///   pairing tokens: from then on readers see all of its effects, and the next holder of the lock writes
     ///   the rest, the request last.
-    /// - Who is removed is out first. A request and a pairing token that stay behind let a device ask,
-    ///   not in.
-    /// - Everything else begins with the pairing tokens: they are bound before the request that they were
-    ///   bound for is there, and end before what they were exchanged for is on record. What stays behind
-    ///   is a token that can do less than it might, and whoever holds it tries again.
+    /// - A removal is published first. A request and a pairing token that stay behind only let a device ask
+    ///   for access; they do not grant it.
+    /// - Everything else begins with the pairing tokens: they are bound before the request they were bound
+    ///   for exists, and end before the record they were exchanged for exists. After a crash there may be a
+    ///   token that can do less than it could; its holder tries again.
     fn texts<'r>(
         &self,
         registry: &'r Registry<Q, P>,
@@ -168,7 +167,7 @@ impl<'b, Q: Entry, P: Entry> Plan<'b, Q, P> {
         Ok(texts)
     }
 
-    /// Those who are approved, each with the request that is consumed by it.
+    /// Returns the approved records, each with the request and the pairing tokens that its approval ends.
     fn with_what_they_end(
         &self,
         registry: &Registry<Q, P>,
@@ -216,8 +215,8 @@ impl<'b, E: Entry> Part<'b, E> {
     }
 }
 
-/// The new text of a file. One that is not concerned is rewritten only to be rid of tokens in clear, and
-/// may as well be unreadable.
+/// Returns the new text of a file. A file that the batch does not concern is rewritten only to remove tokens
+/// in clear, and may be unreadable.
 fn text<E: Entry>(
     file: &CachedFile<Keyed<E>>,
     deleted: &[String],

@@ -1,5 +1,4 @@
-//! The audit log: every decision is in it, nothing secret is, and nothing that goes wrong with it undoes
-//! anything.
+//! The audit log contains every decision and nothing secret, and its errors undo no decision.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -110,7 +109,7 @@ fn a_log_that_cannot_be_written_undoes_nothing_and_says_so() {
     assert_eq!(told.lock().unwrap().len(), 1);
 }
 
-/// The entry of a node of this name.
+/// Returns the entry of a node with this name.
 fn entry(node: &str) -> String {
     format!(
         r#"{{"at":"2026-11-22T13:30:57.000Z","action":"renamed","by":"terminal:ann","via":"terminal","node":"{node}"}}"#
@@ -130,7 +129,7 @@ fn the_newest_are_read_first_and_across_rotation() {
     let dir = tempfile::tempdir().unwrap();
     let log = AuditLog::new(&StateDir::at(dir.path())).rotated_at(1000);
     assert_eq!(log.newest(10, |_| true).unwrap(), AuditPage::default());
-    // About eight lines are 1000 bytes: both files are in it.
+    // About eight lines are 1000 bytes, so both files contain entries.
     for n in 0..12 {
         let event: AuditEvent = serde_json::from_str(&entry(&format!("n{n}"))).unwrap();
         log.record(&event);
@@ -171,7 +170,7 @@ fn what_cannot_be_understood_is_counted_and_half_a_last_line_is_not() {
         (nodes(&page), page.problems),
         (vec!["b".to_owned(), "küche".to_owned()], 5)
     );
-    // Whoever writes next ends the half line.
+    // The next write ends the incomplete line.
     log.append(&entry("c")).unwrap();
     let page = log.newest(10, |_| true).unwrap();
     assert_eq!((nodes(&page).len(), page.problems), (3, 6));
@@ -199,7 +198,7 @@ fn reading_and_setting_aside_at_once_shows_nothing_twice_or_out_of_order() {
             }
         });
         while !writing.is_finished() {
-            // Set aside again and again between two looks: said, and nothing is made up.
+            // Rotated again and again while being opened: an error is returned instead of a wrong page.
             let Ok(page) = log.newest(1000, |_| true) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! Files that cannot be used: an error that names them, bytes that stay, and everybody else goes on.
+//! Unusable files cause an error that names them, keep their bytes, and affect nothing else.
 
 use std::error::Error as _;
 use std::fs;
@@ -11,7 +11,7 @@ use pairing_fs::FileError;
 
 use crate::install::{Install, owner};
 
-/// What can stand in place of a file, and what is said of it.
+/// Invalid contents of a file, and the error reported for each.
 const SPOILT: [(&str, &str); 7] = [
     ("{", "line 1, column 1: EOF while parsing an object"),
     (
@@ -66,7 +66,7 @@ fn t71_t72_t73_unreadable_requests_are_an_error_and_stay_as_they_are() {
         }
         assert_eq!(install.read("telegram-pairing.json"), text);
         assert_eq!(install.debris(), [""; 0]);
-        // Who needs only the allowlist goes on, and so do other channels.
+        // Operations that need only the allowlist still work, and so do other channels.
         assert!(telegram.is_allowed("12345").unwrap());
         assert_eq!(
             install
@@ -106,7 +106,7 @@ fn t59_t71_an_unreadable_allowlist_admits_nobody_and_is_never_overwritten() {
             other => panic!("{other:?}"),
         }
         assert_eq!(install.read("telegram-allowFrom.json"), text);
-        // The request is still there for when the file is mended.
+        // The request is kept until the file is repaired.
         assert_eq!(telegram.pending().unwrap().requests.len(), 1);
         assert!(
             install
@@ -265,7 +265,7 @@ fn unreadable_grants_keep_nobody_out() {
         .unwrap();
     assert!(fresh.is_allowed("67890").unwrap());
     assert_eq!(fresh.allowed().unwrap().entries.len(), 3);
-    // Who grants is not written over it.
+    // A new grant does not overwrite the file.
     assert!(matches!(
         fresh.allow("1", &owner()),
         Err(AllowlistError::Store(_))
@@ -279,7 +279,7 @@ fn a_file_that_may_not_be_read_is_an_error() {
     let closed = fs::Permissions::from_mode(0o000);
     fs::set_permissions(install.path("telegram-allowFrom.json"), closed).unwrap();
     if fs::File::open(install.path("telegram-allowFrom.json")).is_ok() {
-        // Root reads everything; the command line's tests try it as another user.
+        // Root can read every file; the tests of the command line run this as another user.
         return;
     }
     let refused = install.account("telegram", "default").is_allowed("12345");

@@ -1,4 +1,4 @@
-//! Every case of the contract, on files.
+//! Runs every conformance case on files.
 
 use pairing_conformance::{Fixture, conformance};
 use pairing_core::Channels;

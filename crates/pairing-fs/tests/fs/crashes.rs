@@ -1,4 +1,4 @@
-//! Random commands over several stores on one directory, each cut off between any two file
+//! Random commands over several stores on one directory, each interrupted between any two file
 //! operations.
 
 use std::io;
@@ -18,7 +18,7 @@ struct Files {
     fate: Arc<Fate>,
 }
 
-/// How many more changes to the disk are made before nothing is.
+/// Number of changes to the disk left before all further ones fail; `None` means no limit.
 #[derive(Default)]
 struct Fate(Mutex<Option<usize>>);
 

@@ -1,5 +1,5 @@
-//! Files of devices and nodes: those of OpenClaw 2026.2.17 are read, a change changes nothing else, and
-//! no token stays in clear.
+//! Files of devices and nodes: those written by OpenClaw 2026.2.17 are read, a change leaves everything else
+//! as it was, and no token stays in clear.
 
 use std::fs;
 
@@ -30,7 +30,7 @@ fn names(scopes: &ScopeSet) -> String {
     names.join(" ").replace("operator.", "")
 }
 
-/// The text with the hash of each token in its place.
+/// Returns the text with each token replaced by its hash.
 fn hashed(mut text: String) -> String {
     for token in CLEAR {
         let clear = format!("\"token\": \"{token}\"");
@@ -121,7 +121,7 @@ fn t83_a_change_hashes_every_token_and_changes_nothing_else() {
                 .matches(&SecretToken::parse(CLEAR[0]).unwrap())
         );
     }
-    // The request's file has no token, and nobody touched it.
+    // The file of requests contains no token, so it was not rewritten.
     assert!(state.read("devices/pending.json").ends_with("}\n}"));
 
     let (nodes, _) = all(&state.store, &Range::Nodes);
@@ -180,7 +180,7 @@ fn t83_any_write_to_the_directory_leaves_no_token_in_clear() {
     assert!(everything.contains("\"extra\": [1.0,   2]"));
     assert!(everything.contains("\"kept\": 1.50"));
     assert!(everything.contains(&hash("aSecretInABadRecord").to_string()));
-    // Under their hashes they go on as before.
+    // Under their hashes, the tokens are the same records as before.
     let (after, problems) = all(&state.reopened(), &Range::PairingTokens);
     assert_eq!((after, problems.len()), (tokens, 1));
     assert!(state.read("devices/bootstrap.json").ends_with("}\n"));
@@ -219,7 +219,7 @@ fn t74_what_is_not_understood_survives_byte_for_byte() {
     );
     assert_eq!(state.read("devices/paired.json"), expected);
 
-    // One role more, and the janitor stays.
+    // Adds one role; the unknown role `janitor` stays.
     let operator = admin.roles[&Role::Operator].clone();
     admin.roles.insert(Role::Node, operator);
     commit(&state.store, [Change::Put(Record::from(admin.clone()))]).unwrap();
@@ -251,7 +251,7 @@ fn commands_stand_beside_what_that_release_writes() {
     }";
     let after = state.read("devices/paired.json");
     assert!(after.contains(ours), "{after}");
-    // Never named again: nothing but the time is left of it.
+    // The commands are no longer named: only the time of the approval is left.
     let node = phone.roles.get_mut(&Role::Node).unwrap();
     node.commands = None;
     commit(&state.store, [Change::Put(Record::from(phone.clone()))]).unwrap();
@@ -281,7 +281,7 @@ fn a_new_request_is_written_as_that_release_writes_it() {
     assert_eq!(state.read("devices/pending.json"), "{}");
     commit(&state.store, [Change::Put(Record::from(old))]).unwrap();
     let recorded = State::recorded().read("devices/pending.json");
-    // Sets have an order of their own.
+    // Sets are written in their own order.
     let expected = recorded.replace(
         "\"operator.read\",\n      \"operator.admin\"",
         "\"operator.admin\",\n      \"operator.read\"",
@@ -300,7 +300,7 @@ fn records_without_roles_or_scopes_grant_nothing() {
         state.write("devices/paired.json", paired.replace(from, to));
         state.device(ADMIN).roles
     };
-    // `role` alone is one role.
+    // Without `roles`, the single `role` counts.
     let only_role = with(roles, "");
     assert_eq!(names(&only_role[&Role::Operator].scopes), "admin");
     let neither = paired.replace(roles, "");
@@ -316,7 +316,7 @@ fn records_without_roles_or_scopes_grant_nothing() {
         &format!("\"approvedScopes\": [\"operator.read\"], {scopes}"),
     );
     assert_eq!(names(&narrowed[&Role::Operator].scopes), "read");
-    // No role that does not count loses its place in the file.
+    // A role that does not count keeps its place in the file.
     let text = paired.replace(scopes, "\"tokens\"");
     state.write("devices/paired.json", &text);
     let mut admin = state.device(ADMIN);

@@ -1,4 +1,4 @@
-//! Files of devices and nodes that cannot be used, in part or as a whole, and what is said of them.
+//! Files of devices and nodes that are unusable, in part or as a whole, and the reports about them.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -93,7 +93,7 @@ fn t71_t72_t73_a_spoilt_file_is_an_error_that_names_it_and_stays() {
                 assert!(error.to_string().contains(&path), "{error} / {spoilt:?}");
             }
             assert_eq!(state.read(&path), spoilt);
-            // Whoever needs the others goes on.
+            // Operations that need only the other files still work.
             if name == "paired.json" {
                 assert!(request(&state.store, ADMIN).is_some());
                 commit(&state.store, [Change::Delete(request_key(ADMIN))]).unwrap();
@@ -204,7 +204,7 @@ fn the_doctor_names_what_is_wrong_and_mends_what_can_be() {
             .any(|f| f.starts_with("expired") || f.starts_with("malformed"))
     );
     assert_eq!(state.read("devices/pending.json"), "{}");
-    // Even mending is a write, after which nothing is in clear.
+    // A repair is a write too, so no token is left in clear.
     assert!(
         !found
             .iter()

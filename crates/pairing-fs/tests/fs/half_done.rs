@@ -1,4 +1,4 @@
-//! A change of several files, cut off between any two file operations.
+//! Changes of several files, interrupted between any two file operations.
 
 use std::io;
 use std::path::Path;
@@ -16,7 +16,7 @@ use crate::state::{
     tokens,
 };
 
-/// How many more changes to the disk are made before nothing is.
+/// Number of changes to the disk left before all further ones fail.
 struct Fate(Mutex<usize>);
 
 impl Probe for Fate {
@@ -27,7 +27,7 @@ impl Probe for Fate {
     }
 }
 
-/// A phone's request that came in with a pairing token.
+/// Returns a state with a phone's request that came in with a pairing token, and that token.
 fn waiting() -> (State, PairingToken) {
     let state = State::recorded();
     let mut request = request(&state.store, ADMIN).unwrap();
@@ -61,8 +61,8 @@ fn approval(state: &State, token: &PairingToken) -> Vec<Change> {
     ]
 }
 
-/// Runs the change with so few steps that it does not come to its end, for every such number; afterwards
-/// `look` is shown the state as readers find it, and again after the next change.
+/// Interrupts the change after every number of steps that is too small to complete it. `look` tells whether
+/// readers see the change; it is called after the interruption, and again after the next change.
 fn cut_off_anywhere(
     begin: impl Fn() -> (State, Vec<Change>),
     look: impl Fn(&State) -> bool,
@@ -75,7 +75,7 @@ fn cut_off_anywhere(
         let result = commit(&dying, change);
         let happened = look(&state);
         assert!(happened || result.is_err());
-        // Whatever is written next finishes it, and nobody sees a difference.
+        // The next writes finish the change, without a visible difference.
         let (mut nodes, _) = all(&state.store, &Range::Nodes);
         commit(&state.store, [Change::Delete(request_key(PHONE))]).unwrap();
         commit(&state.store, [Change::Put(nodes.remove(0))]).unwrap();
@@ -112,14 +112,14 @@ fn t75_an_approval_has_happened_entirely_or_not_at_all() {
             approved
         },
     );
-    // Three files are staged in three steps each; the first to be renamed decides.
+    // Three files are staged in three steps each; the first rename decides.
     assert_eq!((undone, done), (10, 5));
 }
 
 #[test]
 fn what_was_finished_by_the_next_is_written() {
     let (state, token) = waiting();
-    // Nothing but the first file is replaced.
+    // Only the first file is replaced.
     let change = approval(&state, &token);
     let fate = Arc::new(Fate(Mutex::new(11)));
     let dying = open(state.dir.path()).probed(fate);

@@ -1,4 +1,4 @@
-//! A client's own identity: made once, never again, and never another one.
+//! A client's own identity: created once, and never replaced.
 
 use std::env;
 use std::fs;
@@ -21,7 +21,7 @@ use crate::processes::start;
 
 const NODE: &str = include_str!("../fixtures/node-20/identity/device.json");
 const TOKENS: &str = include_str!("../fixtures/openclaw-2026.2.17/identity/device-auth.json");
-/// Whose tokens those are.
+/// Id of the device that holds those tokens.
 const HOLDER: &str = "15eef72ff15d1a91a6aa964a144fde0002b3bf191cc05da41538a49da7a7653f";
 
 const NOW: i64 = 1_795_353_726_325;
@@ -34,7 +34,7 @@ fn create(state: &Path, seed: u64) -> Result<Identity, IdentityError> {
     at(state).load_or_create(&seeded(seed), Timestamp::from_millis(NOW))
 }
 
-/// A state directory with one file in `identity/`.
+/// Returns a state directory with one file in `identity/`.
 fn holding(name: &str, text: impl AsRef<[u8]>) -> TempDir {
     let state = tempfile::tempdir().unwrap();
     let dir = state.path().join("identity");
@@ -60,7 +60,7 @@ fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// The whole chain of what went wrong.
+/// Returns the messages of an error and its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
@@ -240,7 +240,7 @@ fn t89_looking_makes_nothing() {
     assert!(names(state.path()).is_empty());
 }
 
-/// Lets somebody else make an identity at the last moment.
+/// A probe that creates another identity at the last moment.
 struct Beaten(PathBuf);
 
 impl Probe for Beaten {
@@ -266,7 +266,7 @@ fn t79_who_is_second_gets_the_identity_of_the_first() {
     assert_eq!(names(&state.path().join("identity")), ["device.json"]);
 }
 
-/// Makes an identity, and says which; started alone, on a directory of its own.
+/// Creates an identity and prints its id; if started alone, in a directory of its own.
 #[test]
 fn maker() {
     let given = env::var_os("PAIRING_TEST_STATE").map(PathBuf::from);
@@ -300,7 +300,7 @@ fn t79_processes_that_race_end_with_one_identity() {
     assert_eq!(names(&state.path().join("identity")), ["device.json"]);
 }
 
-/// Nothing happens any more after so many steps.
+/// A probe that lets this number of steps happen, and no more.
 struct Dies(AtomicUsize);
 
 impl Probe for Dies {

@@ -1,4 +1,4 @@
-//! An install to test on: a copy of a recorded one, at a time of the test's own.
+//! An install for tests: a copy of a recorded one, with its own clock.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +26,7 @@ pub(crate) fn recorded() -> PathBuf {
 }
 
 impl Install {
-    /// Nothing yet.
+    /// Returns an empty install.
     pub(crate) fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Three minutes after the recorded requests were made.
@@ -44,7 +44,7 @@ impl Install {
         }
     }
 
-    /// What OpenClaw 2026.2.17 wrote.
+    /// Returns an install with the files that OpenClaw 2026.2.17 wrote.
     pub(crate) fn recorded() -> Self {
         let install = Self::empty();
         fs::create_dir(install.credentials()).unwrap();
@@ -84,13 +84,13 @@ impl Install {
         channel.account(account).unwrap()
     }
 
-    /// A service of another process, as it were, that waits for locks only briefly.
+    /// Returns a service like that of another process, which waits for locks only briefly.
     pub(crate) fn impatient(&self) -> Pairing {
         let store = FsStore::new(&self.state(), Channels::builtin());
         service(&store.lock_wait(Duration::from_millis(30)), &self.clock)
     }
 
-    /// The names in the credentials directory that no reader of state knows.
+    /// Returns the lock files and staged files in the credentials directory.
     pub(crate) fn debris(&self) -> Vec<String> {
         let names = fs::read_dir(self.credentials()).unwrap();
         let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());

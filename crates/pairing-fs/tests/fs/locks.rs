@@ -1,4 +1,4 @@
-//! Our lock and the other program's.
+//! Our own lock and OpenClaw's lock.
 
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use pairing_core::{AllowlistError, StoreError};
 
 use crate::install::{Install, owner};
 
-/// A process that is certainly gone: it has been waited for.
+/// Returns the id of a process that has certainly ended: it has been waited for.
 fn dead_process() -> u32 {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();
@@ -51,7 +51,7 @@ fn a_lock_of_a_living_process_is_respected_and_its_holder_named() {
     assert_eq!(holder, format!("process {me}"));
     assert!(install.path("telegram-allowFrom.json.lock").exists());
     assert!(!account.is_allowed("1").unwrap());
-    // Reading waits for nobody, and another account's file is not locked.
+    // Reading waits for no lock, and another account's file is not locked.
     assert!(account.is_allowed("12345").unwrap());
     let work = account.channel().account("work").unwrap();
     assert!(matches!(
@@ -130,7 +130,7 @@ fn our_own_lock_excludes_and_names_its_holder() {
     let (resource, holder) = busy(account.allow("1", &owner()));
     assert!(resource.ends_with(".telegram.oslock"), "{resource}");
     assert_eq!(holder, "process 4711");
-    // Another channel is another group.
+    // Another channel is another group with its own lock.
     let discord = install
         .impatient()
         .channel("discord")

@@ -1,4 +1,4 @@
-//! The store on files: the contract, real files, broken files, crashes, and other processes.
+//! Tests of the store on files: the contract, real files, broken files, crashes, and other processes.
 
 #![allow(
     clippy::unwrap_used,

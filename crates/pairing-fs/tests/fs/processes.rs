@@ -1,6 +1,6 @@
-//! Real processes on one directory: nothing is lost or torn, and the dead hold nobody up.
+//! Real processes on one directory: nothing is lost or torn, and dead processes block nobody.
 //!
-//! The workers are this test binary, started again for one test with an environment that says where.
+//! The workers are this test binary, started again for one test with an environment that names the directory.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -21,7 +21,7 @@ const ACCOUNTS: [&str; 3] = ["default", "work", "home"];
 
 fn service(state: &Path, seed: u64, probe: Option<Arc<dyn Probe>>) -> Pairing {
     let store = FsStore::new(&StateDir::at(state), Channels::builtin());
-    // Eight processes and the machine's disk share one lock: patience is not what is tested here.
+    // Eight processes and the disk share one lock, so this limit is generous: it is not under test here.
     let store = store.lock_wait(Duration::from_secs(60));
     let store = match probe {
         Some(probe) => store.probed(probe),
@@ -31,15 +31,15 @@ fn service(state: &Path, seed: u64, probe: Option<Arc<dyn Probe>>) -> Pairing {
     Pairing::with(store, SystemClock, seeded(seed), channels, limits)
 }
 
-/// What a worker says it does, and that it is done.
+/// The output of a worker: the operation it begins, and its completion.
 enum Line {
     Begin { grant: bool, place: String },
     Done,
 }
 
-/// One worker: mixed operations on accounts that all share, grants for senders that are its own.
+/// One worker: mixed operations on shared accounts, and grants for its own senders.
 ///
-/// Started without a directory it works on one of its own, and looks at what came of it.
+/// If started without a directory, it works in one of its own and checks the result.
 #[test]
 fn worker() {
     let given = env::var_os("PAIRING_TEST_STATE").map(PathBuf::from);
@@ -78,7 +78,7 @@ fn work(state: &Path, number: u64, operations: usize) -> BTreeSet<String> {
                 say("done");
             }
             2 => {
-                // Whoever asks under this worker's number is approved by it at once.
+                // A sender with this worker's number is approved by it at once.
                 say(&format!("+ {place}"));
                 match account.request_or_reuse(&*own).unwrap() {
                     Requested::Created(created) => {
@@ -101,7 +101,7 @@ fn work(state: &Path, number: u64, operations: usize) -> BTreeSet<String> {
             _ => {
                 for request in account.pending().unwrap().requests {
                     if request.sender.as_str().starts_with('9') {
-                        // Somebody else may have been faster.
+                        // Another worker may have been faster.
                         let _ = account.reject(request.sender.as_str(), &owner);
                     }
                 }
@@ -142,7 +142,7 @@ pub(crate) fn start(test: &str, state: &Path, number: u64) -> Child {
         .unwrap()
 }
 
-/// What a worker acknowledged, and the place that it was at when it fell silent.
+/// The grants and revocations a worker acknowledged, and the operation it was in when its output ended.
 #[derive(Default)]
 struct Heard {
     granted: BTreeSet<String>,
@@ -150,13 +150,13 @@ struct Heard {
     unclear: BTreeSet<String>,
 }
 
-/// Follows a worker; kills it as soon as it has said `kill_after` lines.
+/// Follows a worker's output; kills the worker after line `kill_after`.
 fn follow(mut child: Child, kill_after: Option<usize>) -> Heard {
     let mut heard = Heard::default();
     let mut doing: Option<Line> = None;
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for (count, line) in lines.map_while(Result::ok).enumerate() {
-        // The first line may stand behind the test runner's own words.
+        // The first line may follow output of the test runner.
         let Some((_, line)) = line.split_once("worker: ") else {
             continue;
         };
@@ -182,7 +182,7 @@ fn follow(mut child: Child, kill_after: Option<usize>) -> Heard {
             _ => {}
         }
         if kill_after == Some(count) {
-            // It is in the middle of whatever comes after this line.
+            // The worker is now in the middle of the operation after this line.
             child.kill().unwrap();
         }
     }
@@ -252,7 +252,7 @@ fn t78_processes_killed_at_random_lose_nothing_they_acknowledged() {
         .collect();
     let heard: Vec<_> = workers.into_iter().map(|w| w.join().unwrap()).collect();
     assert_sound(dir.path(), &heard);
-    // Whatever lock the dead have left, the next one is not held up by it.
+    // Locks left by dead processes must not hold up the next one.
     let store = FsStore::new(&StateDir::at(dir.path()), Channels::builtin());
     let pairing = Pairing::new(
         store.lock_wait(Duration::from_secs(1)),
@@ -267,7 +267,7 @@ fn t78_processes_killed_at_random_lose_nothing_they_acknowledged() {
     assert!(account.allow("4711", &Approver::terminal("ann")).unwrap());
 }
 
-/// A process that dies holding both locks, between a grant and its request.
+/// A process that dies while holding both locks, between a grant and the removal of its request.
 #[test]
 fn dying_writer() {
     struct Die;
@@ -280,7 +280,7 @@ fn dying_writer() {
         }
     }
     let Some(state) = env::var_os("PAIRING_TEST_STATE").map(PathBuf::from) else {
-        // Started by itself: watch the process that is meant die, and go on in its place.
+        // Started alone: start another process, watch it die, and continue in its place.
         return watch_it_die();
     };
     let pairing = service(&state, 1, Some(Arc::new(Die)));

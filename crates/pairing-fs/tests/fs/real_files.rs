@@ -1,4 +1,4 @@
-//! Files that OpenClaw 2026.2.17 wrote: all of it is read, and a change changes nothing else.
+//! Files that OpenClaw 2026.2.17 wrote: they are read completely, and a change leaves the rest unchanged.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -44,7 +44,7 @@ fn every_request_is_read() {
     assert_eq!(found, expected);
 }
 
-/// Entries in their normal spelling, and as they are written where that differs.
+/// Entries in their normal form, and as written in the file if that differs.
 type Entries = &'static [(&'static str, Option<&'static str>)];
 
 #[test]
@@ -236,7 +236,7 @@ fn what_is_not_understood_survives_byte_for_byte() {
         "{pending:?}"
     );
 
-    // Seen again: one member of one request changes.
+    // The sender is seen again: one member of one request changes.
     telegram.request_or_reuse("1").unwrap();
     let seen = before.replace(
         "\"lastSeenAt\": \"2026-11-22T13:00:00.000Z\"",
@@ -244,7 +244,7 @@ fn what_is_not_understood_survives_byte_for_byte() {
     );
     assert_eq!(install.read("telegram-pairing.json"), seen);
 
-    // Another comes and goes.
+    // Another request is created and rejected.
     telegram.request_or_reuse("2").unwrap();
     telegram.reject("2", &owner()).unwrap();
     assert_eq!(install.read("telegram-pairing.json"), seen);

@@ -20,7 +20,7 @@ fn devices(state: &Path) -> Devices {
     pairing.devices()
 }
 
-/// Connects as a node with a key of its own, and tells whether the code was accepted.
+/// Connects as a node with a new key, and returns whether the code was accepted.
 fn redeems(devices: &Devices, code: &SecretToken) -> bool {
     let identity = Identity::generate(&SystemEntropy).unwrap();
     let (id, now) = (identity.id().to_string(), SystemClock.now());
@@ -54,9 +54,9 @@ fn redeems(devices: &Devices, code: &SecretToken) -> bool {
     }
 }
 
-/// So many keys at once, in one process; prints how many of them the code was good for.
+/// Redeems the code with several keys at once, in one process; prints how many of them it was accepted for.
 ///
-/// Started without a state directory it issues a code of its own, which exactly one of them binds.
+/// If started without a state directory, it issues its own code, which exactly one of the keys binds.
 #[test]
 fn redeemer() {
     let given = env::var_os("PAIRING_TEST_STATE").map(PathBuf::from);

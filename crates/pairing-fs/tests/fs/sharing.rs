@@ -12,7 +12,7 @@ use pairing_fs::{FsStore, StateDir};
 
 use crate::install::{Install, owner};
 
-/// Long enough for any machine; nobody waits for it to pass.
+/// Long enough for any machine; no test waits for it to pass.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
@@ -27,10 +27,10 @@ fn t76_what_another_store_writes_is_seen_and_nothing_is_lost() {
     let here = install.account("telegram", "default");
     assert!(!here.is_allowed("1").unwrap() && !there.is_allowed("2").unwrap());
     here.allow("1", &owner()).unwrap();
-    // Its view of the file is older than that change: it reads again under the lock.
+    // That store's view of the file predates the change: it reads the file again under the lock.
     there.allow("2", &owner()).unwrap();
     for account in [&here, &there] {
-        // Deciding always rests on the file as it is.
+        // A decision is always based on the current file.
         assert!(!account.allow("1", &owner()).unwrap());
         assert!(!account.allow("2", &owner()).unwrap());
     }
@@ -76,7 +76,7 @@ fn changes_of_another_store_wake_those_who_follow() {
     wait_for("31");
     there.allow("32", &owner()).unwrap();
     wait_for("32");
-    // The other program knows nothing of our stores: it writes files.
+    // OpenClaw knows nothing of our stores: it only writes files.
     install.write(
         "telegram-work-allowFrom.json",
         "{\"version\":1,\"allowFrom\":[\"33\"]}",
@@ -92,7 +92,7 @@ fn is_about(key: &Key, wanted: &str) -> bool {
     }
 }
 
-/// A service with the channels `a` and `a-b`, whose accounts can want one name.
+/// Returns a service with the channels `a` and `a-b`, whose accounts can have the same file name.
 fn two_channels(install: &Install) -> Pairing {
     let rules = |name| ChannelRules::new(ChannelId::parse(name).unwrap());
     let channels = Channels::builtin()
@@ -130,7 +130,7 @@ fn t66_the_second_owner_of_a_file_name_is_refused() {
         refused,
         Err(AdmitError::Store(StoreError::Refused { .. }))
     ));
-    // Whoever comes first owns it, in either direction, also for other processes.
+    // The first account to use a name owns it, in either direction, for other processes too.
     assert!(account("a-b", "d").allow("y", &owner()).unwrap());
     let fresh = two_channels(&install)
         .channel("a")
@@ -178,7 +178,7 @@ fn t66_a_file_that_was_there_before_belongs_to_the_channel_it_was_made_for() {
     assert!(work.allow("1", &owner()).unwrap());
 }
 
-/// The accounts of a channel that have somebody on their list.
+/// Returns the accounts of a channel that have an entry in their allowlist.
 fn listed(install: &Install, channels: &Channels, channel: &str) -> Vec<String> {
     let range = Range::Allowed {
         channel: ChannelId::parse(channel).unwrap(),

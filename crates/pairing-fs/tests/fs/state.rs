@@ -1,4 +1,4 @@
-//! A state directory with devices and nodes to test on.
+//! A state directory with devices and nodes for tests.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -32,7 +32,7 @@ impl State {
         Self { dir, store }
     }
 
-    /// What OpenClaw 2026.2.17 wrote.
+    /// Returns a state with the files that OpenClaw 2026.2.17 wrote.
     pub(crate) fn recorded() -> Self {
         let state = Self::empty();
         for name in [
@@ -46,7 +46,7 @@ impl State {
         state
     }
 
-    /// As another process has it.
+    /// Opens the state again, as another process would.
     pub(crate) fn reopened(&self) -> FsStore {
         open(self.dir.path())
     }
@@ -69,7 +69,7 @@ impl State {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     }
 
-    /// Every byte under the state directory.
+    /// Returns the content of all files under the state directory.
     pub(crate) fn everything(&self) -> String {
         let mut dirs = vec![self.dir.path().to_owned()];
         let mut all = String::new();

@@ -1,4 +1,4 @@
-//! A whole install goes elsewhere and comes back.
+//! Exports a whole install and imports it again.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn open(dir: &Path) -> FsStore {
     FsStore::new(&StateDir::at(dir), Channels::builtin())
 }
 
-/// All that the recorded install has stored, and one of everything else.
+/// Returns everything that the recorded install has stored, and one record of every other kind.
 fn whole() -> (TempDir, Vec<Record>) {
     let dir = tempfile::tempdir().unwrap();
     let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openclaw-2026.2.17");
@@ -88,7 +88,7 @@ fn put(to: &dyn PairingStore, records: &[Record]) -> Result<Outcome, StoreError>
     transfer::write(to, records, &terms)
 }
 
-/// All that is there, in an order of its own, entries as they are compared.
+/// Returns all records, sorted, without the spelling of allowlist entries, which is not compared.
 fn all(store: &dyn PairingStore) -> Vec<Record> {
     let held = transfer::read(store, &Channels::builtin()).unwrap();
     let records = held.records.iter().map(|record| {
@@ -168,7 +168,7 @@ fn a_file_holds_it_all() {
     let channels = Channels::builtin();
     let read = export::read(&text, &channels).unwrap();
     assert_eq!((read.exported_at, &read.records), (now(), &records));
-    // However it is cut off, it is noticed.
+    // A cut anywhere in the text is noticed.
     for (end, _) in text.char_indices() {
         assert!(export::read(&text[..end], &channels).is_err(), "{end}");
     }
