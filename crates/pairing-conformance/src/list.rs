@@ -116,6 +116,7 @@ macro_rules! __service_cases {
             a_stranger_gets_a_code
             asking_again_meets_the_same_request
             asking_again_is_noted_once_a_minute
+            a_gate_admits_or_asks_in_one_step
             every_spelling_is_the_same_sender
             who_cannot_be_a_sender_leaves_nothing
             metadata_is_bounded_and_kept

@@ -16,9 +16,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use channel_kit::{Adapter, Inbound, Incoming, Outgoing, Pressed, SendError, Target};
+use pairing_core::store::PendingRequest;
 use pairing_core::{
-    Account, Admission, AdmitError, ApprovedSender, Basis, Chain, Channel, ChannelError, DmPolicy,
-    GroupSender, PairingCode, RequestError, Requested, Sender, SenderId,
+    Account, ApprovedSender, Basis, Chain, Channel, ChannelError, Created, DmPolicy, GroupSender,
+    PairingCode, Requested, SenderId,
 };
 
 use crate::sift::{Letter, is_target};
@@ -47,8 +48,8 @@ pub(crate) struct Gate {
 enum Verdict {
     Direct(ApprovedSender),
     Group(GroupSender),
-    /// A stranger's request was made, with this code.
-    Asked(PairingCode),
+    /// A stranger's request was created.
+    Asked(Created),
     /// It was made before, and its sender could not be told.
     Untold(PairingCode),
     /// Nothing is done, and why.
@@ -64,8 +65,8 @@ impl Gate {
         channels: Arc<Channels>,
         adapter: Arc<dyn Adapter>,
     ) -> Result<Self, ChannelError> {
-        let channel = host.pairing().channel(adapter.channel().as_str())?;
-        let account = channel.account(adapter.account().as_str())?;
+        let channel = host.pairing().channel_of(adapter.channel())?;
+        let account = channel.account_of(adapter.account().clone());
         Ok(Self {
             host,
             channels,
@@ -137,16 +138,24 @@ impl Gate {
                 self.deliver(By::Direct(by), letter).await;
                 "direct"
             }
-            Verdict::Asked(code) => {
+            Verdict::Asked(Created {
+                request: PendingRequest { code, .. },
+                reply,
+                ..
+            }) => {
                 let (sender, chat) = (letter.sender.clone(), letter.chat.clone());
                 if rules.hand_over_first {
                     self.held.keep(code, letter);
                     // It may have been decided already, unseen.
                     self.channels.note_decisions();
                 }
-                self.reply(&rules, &sender, &chat, code).await
+                self.reply(&rules, &sender, &chat, code, reply).await
             }
-            Verdict::Untold(code) => self.reply(&rules, &letter.sender, &letter.chat, code).await,
+            Verdict::Untold(code) => {
+                let reply = self.channel.rules().pairing_reply(&letter.sender, code);
+                self.reply(&rules, &letter.sender, &letter.chat, code, reply)
+                    .await
+            }
             Verdict::Nothing(why) => why,
             Verdict::Failed(error) => {
                 if self.store_is_well.swap(false, Ordering::Relaxed) {
@@ -161,51 +170,33 @@ impl Gate {
         }
     }
 
-    /// Decides where waiting is allowed: it asks the store.
+    /// Decides about a message, on the blocking pool if it is a direct one, since it then reads the store.
     async fn decide(&self, rules: Arc<Rules>, letter: &Letter) -> Verdict {
         let sender = letter.sender.clone();
         if !letter.is_direct {
-            return match rules.account.admit_in_group(sender.as_str()) {
-                Ok(Some(by)) => Verdict::Group(by),
-                Ok(None) => Verdict::Nothing("group-stranger"),
-                Err(error) => of_admission(error),
+            return match rules.account.admit_sender_in_group(&sender) {
+                Some(by) => Verdict::Group(by),
+                None => Verdict::Nothing("group-stranger"),
             };
         }
         let now = self.host.pairing().now();
-        let is_waiting = self.pauses.is_waiting(&sender, now);
-        let mut asking = Sender::new(sender.as_str());
-        for (key, value) in letter.meta.iter() {
-            asking = asking.with(key, value);
-        }
-        let (pause, asked) = (rules.backoff, sender);
+        let is_paused = self.pauses.is_waiting(&sender, now);
+        let (pause, meta) = (rules.backoff, letter.meta.clone());
         let deciding = blocking(move || {
-            match rules.account.admit(asked.as_str()) {
-                Ok(Admission::Approved(by)) => return Ok(Requested::Allowed(by)),
-                Ok(Admission::Refused(refusal)) if refusal.policy != DmPolicy::Pairing => {
-                    return Err(Verdict::Nothing("policy"));
-                }
-                Ok(Admission::Refused(_)) if is_waiting => return Err(Verdict::Nothing("backoff")),
-                Ok(Admission::Refused(_)) => {}
-                Err(error) => return Err(of_admission(error)),
-            }
-            rules.account.request_or_reuse(asking).map_err(of_request)
+            let meta = (!is_paused).then_some(&meta);
+            rules.account.admit_or_request(&sender, meta)
         });
         let requested = match deciding.await {
             Some(Ok(requested)) => requested,
-            Some(Err(verdict)) => return verdict,
+            Some(Err(error)) => return Verdict::Failed(error.into()),
             None => return Verdict::Nothing("failed"),
         };
-        // Configured senders never reach the store.
-        let was_asked =
-            !matches!(&requested, Requested::Allowed(by) if by.basis() != Basis::Paired);
-        if was_asked && !self.store_is_well.swap(true, Ordering::Relaxed) {
-            tracing::info!(channel = %self.channel.id(), "people can be let in again");
-        }
+        self.note_store(&requested);
         match requested {
             Requested::Allowed(by) => Verdict::Direct(by),
             Requested::Created(created) => {
                 self.pauses.asked(&letter.sender, pause, now);
-                Verdict::Asked(created.request.code)
+                Verdict::Asked(created)
             }
             Requested::Pending(request) => {
                 self.pauses.waits(&letter.sender, pause, now);
@@ -219,7 +210,22 @@ impl Gate {
                 self.pauses.asked(&letter.sender, pause, now);
                 Verdict::Nothing("turned-away")
             }
+            Requested::NotOffered(refusal) if refusal.policy == DmPolicy::Pairing => {
+                Verdict::Nothing("backoff")
+            }
             _ => Verdict::Nothing("policy"),
+        }
+    }
+
+    /// Notes that the store answered, unless the configuration decided without it.
+    fn note_store(&self, requested: &Requested) {
+        let was_asked = match requested {
+            Requested::Allowed(by) => by.basis() == Basis::Paired,
+            Requested::NotOffered(refusal) => refusal.policy == DmPolicy::Pairing,
+            _ => true,
+        };
+        if was_asked && !self.store_is_well.swap(true, Ordering::Relaxed) {
+            tracing::info!(channel = %self.channel.id(), "people can be let in again");
         }
     }
 
@@ -231,8 +237,8 @@ impl Gate {
         sender: &SenderId,
         chat: &Target,
         code: PairingCode,
+        standard: String,
     ) -> &'static str {
-        let standard = self.channel.rules().pairing_reply(sender, code);
         let Some(text) = rules.reply(standard, sender, code) else {
             return "silent";
         };
@@ -315,20 +321,6 @@ fn blocking<T: Send + 'static>(
 ) -> impl Future<Output = Option<T>> {
     let running = tokio::task::spawn_blocking(run);
     async move { running.await.ok() }
-}
-
-fn of_admission(error: AdmitError) -> Verdict {
-    match error {
-        AdmitError::Sender(_) => Verdict::Nothing("no-sender"),
-        error => Verdict::Failed(error.into()),
-    }
-}
-
-fn of_request(error: RequestError) -> Verdict {
-    match error {
-        RequestError::Sender(_) => Verdict::Nothing("no-sender"),
-        error => Verdict::Failed(error.into()),
-    }
 }
 
 impl fmt::Debug for Gate {

@@ -12,7 +12,7 @@ impl Gate {
         for (sender, code) in self.held.waiting() {
             let (rules, asked) = (self.rules(), sender.clone());
             let looking = blocking(move || {
-                let admission = rules.account.admit(asked.as_str()).ok()?;
+                let admission = rules.account.admit_sender(&asked).ok()?;
                 match admission {
                     Admission::Approved(by) => Some(Some(by)),
                     Admission::Refused(_) if waits(&rules.account, &asked, code)? => None,

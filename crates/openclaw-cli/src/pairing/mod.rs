@@ -71,7 +71,7 @@ impl Call {
         channel: &ChannelId,
         account: &AccountId,
     ) -> Result<Account, Failure> {
-        let account = files.channel(channel)?.account(account.as_str())?;
+        let account = files.channel(channel)?.account_of(account.clone());
         let access = self.config.access(account.channel().rules(), account.id());
         Ok(account.with_access(access))
     }

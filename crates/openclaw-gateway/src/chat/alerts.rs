@@ -173,8 +173,8 @@ impl Commands {
                 grants.next().map(|grant| grant.by)
             }
             Asking::Sender(request) => {
-                let account = pairing.channel(request.channel.as_str()).ok()?;
-                let account = account.account(request.account.as_str()).ok()?;
+                let channel = pairing.channel_of(&request.channel).ok()?;
+                let account = channel.account_of(request.account.clone());
                 let entries = account.allowed().ok()?.entries;
                 let entry = entries
                     .into_iter()

@@ -169,7 +169,7 @@ impl Commands {
             Err(error) => failed = Some(error.0),
         }
         for rules in pairing.channels().iter() {
-            let Ok(channel) = pairing.channel(rules.id().as_str()) else {
+            let Ok(channel) = pairing.channel_of(rules.id()) else {
                 continue;
             };
             // A channel that cannot be read hides no other.

@@ -177,18 +177,14 @@ impl Commands {
                 })
             }
             Asking::Sender(request) => {
-                let account = self.pairing().channel(request.channel.as_str());
-                let account = account
-                    .ok()
-                    .and_then(|c| c.account(request.account.as_str()).ok());
-                let Some(account) = account else {
+                let Ok(channel) = self.pairing().channel_of(&request.channel) else {
                     return Decided::Gone;
                 };
-                let code = request.code.as_str();
+                let account = channel.account_of(request.account.clone());
                 let done = if approve {
-                    account.approve(code, approver).map(drop)
+                    account.approve_code(request.code, approver).map(drop)
                 } else {
-                    account.reject(code, approver).map(drop)
+                    account.reject(request.code.as_str(), approver).map(drop)
                 };
                 done.map_err(|error| match error {
                     DecisionError::NotFound { .. } | DecisionError::Expired { .. } => Decided::Gone,

@@ -209,7 +209,7 @@ impl Feed<'_> {
             }
         }
         while let Some(id) = stale.channels.pop_first() {
-            let Ok(channel) = pairing.channel(id.as_str()) else {
+            let Ok(channel) = pairing.channel_of(&id) else {
                 continue;
             };
             match channel.pending() {

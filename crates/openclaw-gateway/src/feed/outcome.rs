@@ -4,7 +4,7 @@
 use gateway_protocol::event::Decision;
 use pairing_core::device::{Device, DeviceRequest};
 use pairing_core::store::PendingRequest;
-use pairing_core::{Approver, Pairing};
+use pairing_core::{Admission, Approver, Pairing};
 
 /// How a sender's request has ended.
 pub(crate) fn of_sender(pairing: &Pairing, gone: &PendingRequest) -> Decision {
@@ -49,10 +49,12 @@ pub(crate) fn of_device<'r>(
 }
 
 fn is_allowed(pairing: &Pairing, request: &PendingRequest) -> bool {
-    let allowed = || {
-        let channel = pairing.channel(request.channel.as_str()).ok()?;
-        let account = channel.account(request.account.as_str()).ok()?;
-        account.is_allowed(request.sender.as_str()).ok()
+    let Ok(channel) = pairing.channel_of(&request.channel) else {
+        return false;
     };
-    allowed().unwrap_or(false)
+    let account = channel.account_of(request.account.clone());
+    matches!(
+        account.admit_sender(&request.sender),
+        Ok(Admission::Approved(_))
+    )
 }

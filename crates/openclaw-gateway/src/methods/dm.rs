@@ -22,9 +22,8 @@ pub(super) fn list(call: &Call) -> Reply {
     let channels = if let Some(name) = &params.channel {
         vec![channel(call, name)?]
     } else {
-        let names = call.pairing().channels().iter();
-        let names: Vec<_> = names.map(|rules| rules.id().to_string()).collect();
-        let channels = names.iter().map(|name| call.pairing().channel(name));
+        let known = call.pairing().channels().iter();
+        let channels = known.map(|rules| call.pairing().channel_of(rules.id()));
         channels.collect::<Result<_, _>>().map_err(of_channel)?
     };
     let mut all = DmRequests::default();

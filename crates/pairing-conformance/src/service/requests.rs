@@ -52,6 +52,43 @@ pub(crate) fn asking_again_is_noted_once_a_minute(fixture: &Fixture) {
     }
 }
 
+pub(crate) fn a_gate_admits_or_asks_in_one_step(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let sender = account.channel().rules().sender("12345").unwrap();
+    let meta = Metadata::default();
+    // A sender who is rate limited is only looked at.
+    let paused = account.admit_or_request(&sender, None).unwrap();
+    assert!(matches!(paused, Requested::NotOffered(_)), "{paused:?}");
+    assert!(waiting(&account).is_empty());
+    let asked = account.admit_or_request(&sender, Some(&meta)).unwrap();
+    let Requested::Created(created) = asked else {
+        panic!("{asked:?}")
+    };
+    assert!(created.reply.contains(created.request.code.as_str()));
+    let again = account.admit_or_request(&sender, Some(&meta)).unwrap();
+    assert!(matches!(again, Requested::Pending(request) if request == created.request));
+    account
+        .approve_code(created.request.code, &owner())
+        .unwrap();
+    for request in [None, Some(&meta)] {
+        let admitted = account.admit_or_request(&sender, request).unwrap();
+        let Requested::Allowed(by) = admitted else {
+            panic!("{admitted:?}")
+        };
+        assert_eq!(by.sender(), &sender);
+    }
+    let closed = Access::new(
+        account.channel().rules(),
+        DmPolicy::Disabled,
+        &[] as &[&str],
+    );
+    let closed = account.clone().with_access(closed);
+    let closed = closed.admit_or_request(&sender, Some(&meta)).unwrap();
+    assert!(matches!(closed, Requested::NotOffered(_)), "{closed:?}");
+    assert!(waiting(&account).is_empty());
+}
+
 pub(crate) fn every_spelling_is_the_same_sender(fixture: &Fixture) {
     let bot = Bot::new(fixture);
     for (channel, first, again) in [

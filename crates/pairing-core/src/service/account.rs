@@ -11,7 +11,7 @@ use crate::dm::{self, Ask, Decision, Standing};
 use crate::store::{AllowEntry, PendingRequest, Problem};
 use crate::{
     Access, AccountId, ApprovedSender, Approver, AuditAction, Basis, EntropyError, GroupSender,
-    Key, Metadata, PairingCode, Range, Refusal, SenderId, Timestamp,
+    Key, Metadata, PairingCode, Range, Refusal, SenderId, StoreError, Timestamp,
 };
 
 /// Maximum number of draws for a free code. With a handful of codes taken out of 2^40, a second draw is
@@ -48,7 +48,7 @@ pub enum Requested {
     Full,
     /// The sender may already talk to the bot.
     Allowed(ApprovedSender),
-    /// The policy does not let unknown senders ask: send nothing.
+    /// The policy does not let unknown senders ask, or no request was wanted: send nothing.
     NotOffered(Refusal),
 }
 
@@ -126,16 +126,17 @@ impl Account {
     /// approved by pairing. An error admits nobody.
     pub fn admit(&self, sender: &str) -> Result<Admission, AdmitError> {
         let sender = self.channel.rules().sender(sender)?;
-        let stored = self.access.needs_store(&sender) && {
-            let read = self
-                .channel
-                .pairing()
-                .store()
-                .read(&self.allow_key(&sender))?;
-            read.record.is_some()
+        Ok(self.admit_sender(&sender)?)
+    }
+
+    /// Decides about a direct message: as [`admit`](Self::admit), for a sender that is parsed already.
+    pub fn admit_sender(&self, sender: &SenderId) -> Result<Admission, StoreError> {
+        let stored = self.access.needs_store(sender) && {
+            let store = self.channel.pairing().store();
+            store.read(&self.allow_key(sender))?.record.is_some()
         };
-        Ok(match self.access.decide(&sender, stored) {
-            Ok(basis) => Admission::Approved(self.approved(sender, basis)),
+        Ok(match self.access.decide(sender, stored) {
+            Ok(basis) => Admission::Approved(self.approved(sender.clone(), basis)),
             Err(refusal) => Admission::Refused(refusal),
         })
     }
@@ -148,8 +149,16 @@ impl Account {
     /// Decides about a message in a group, by the configured list alone, never by pairing.
     pub fn admit_in_group(&self, sender: &str) -> Result<Option<GroupSender>, AdmitError> {
         let sender = self.channel.rules().sender(sender)?;
-        let configured = self.access.configured(&sender).is_some();
-        Ok(configured.then_some(GroupSender { sender }))
+        Ok(self.admit_sender_in_group(&sender))
+    }
+
+    /// Decides about a message in a group: as [`admit_in_group`](Self::admit_in_group), for a sender that is
+    /// parsed already. Reads nothing.
+    pub fn admit_sender_in_group(&self, sender: &SenderId) -> Option<GroupSender> {
+        self.access.configured(sender)?;
+        Some(GroupSender {
+            sender: sender.clone(),
+        })
     }
 
     /// Creates a request for an unknown sender, or finds their pending one.
@@ -160,28 +169,41 @@ impl Account {
     pub fn request_or_reuse(&self, sender: impl Into<Sender>) -> Result<Requested, RequestError> {
         let Sender { id, meta } = sender.into();
         let sender = self.channel.rules().sender(&id)?;
-        let ask = Ask {
-            channel: self.channel.id(),
-            account: &self.id,
-            sender: &sender,
-            meta: &meta,
-        };
+        self.admit_or_request(&sender, Some(&meta))
+    }
+
+    /// Admits a sender, or else creates or finds their request: [`admit`](Self::admit) and
+    /// [`request_or_reuse`](Self::request_or_reuse) in one transaction, for a gate.
+    ///
+    /// `request` is what to record of a sender who asks. Without it nothing is recorded or written, and a sender
+    /// who is not allowed gets [`Requested::NotOffered`]: for senders whose requests are rate limited.
+    pub fn admit_or_request(
+        &self,
+        sender: &SenderId,
+        request: Option<&Metadata>,
+    ) -> Result<Requested, RequestError> {
         let limits = self.channel.limits();
         let pairing = self.channel.pairing();
         transact(pairing.store(), |tx| {
             let now = pairing.now();
             let stored =
-                self.access.needs_store(&sender) && tx.allow(self.allow_key(&sender))?.is_some();
-            match self.access.decide(&sender, stored) {
+                self.access.needs_store(sender) && tx.allow(self.allow_key(sender))?.is_some();
+            let refusal = match self.access.decide(sender, stored) {
                 Ok(basis) => {
                     let approved = self.approved(sender.clone(), basis);
                     return Ok(Decision::unchanged(Requested::Allowed(approved)));
                 }
-                Err(refusal) if !self.access.consults_store() => {
-                    return Ok(Decision::unchanged(Requested::NotOffered(refusal)));
-                }
-                Err(_) => {}
-            }
+                Err(refusal) => refusal,
+            };
+            let Some(meta) = request.filter(|_| self.access.consults_store()) else {
+                return Ok(Decision::unchanged(Requested::NotOffered(refusal)));
+            };
+            let ask = Ask {
+                channel: self.channel.id(),
+                account: &self.id,
+                sender,
+                meta,
+            };
             let pending = tx.requests(ask.channel, Some(ask.account))?;
             match dm::standing(&ask, &pending, limits, now) {
                 Standing::Waiting(request) => {
@@ -199,7 +221,7 @@ impl Account {
                         changes,
                         outcome: Requested::Created(Created {
                             expires_at: now + limits.code_lifetime,
-                            reply: self.channel.rules().pairing_reply(&sender, code),
+                            reply: self.channel.rules().pairing_reply(sender, code),
                             request: outcome,
                         }),
                     })
@@ -227,6 +249,15 @@ impl Account {
 
     /// Approves the request with this code: as [`Channel::approve`], for requests of this account only.
     pub fn approve(&self, code: &str, approver: &Approver) -> Result<Approved, DecisionError> {
+        self.approve_code(PairingCode::parse(code)?, approver)
+    }
+
+    /// Approves the request with this code: as [`approve`](Self::approve), for a code that is parsed already.
+    pub fn approve_code(
+        &self,
+        code: PairingCode,
+        approver: &Approver,
+    ) -> Result<Approved, DecisionError> {
         self.channel.approve_in(Some(&self.id), code, approver)
     }
 

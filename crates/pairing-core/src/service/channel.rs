@@ -51,9 +51,14 @@ impl Channel {
         &self.rules
     }
 
-    /// Returns a handle to one of its accounts; `default` if the channel has only one.
+    /// Returns a handle to one of its accounts, by its name as text; `default` if the channel has only one.
     pub fn account(&self, name: &str) -> Result<Account, NameError> {
-        Ok(Account::new(self.clone(), AccountId::parse(name)?))
+        Ok(self.account_of(AccountId::parse(name)?))
+    }
+
+    /// Returns a handle to one of its accounts.
+    pub fn account_of(&self, id: AccountId) -> Account {
+        Account::new(self.clone(), id)
     }
 
     /// Returns the service that it belongs to.
@@ -84,6 +89,15 @@ impl Channel {
     /// Allows the sender and ends the request in one commit. If requests of several accounts have the
     /// code, it returns an error that names them. A wrong code counts towards a lock-out of the approver.
     pub fn approve(&self, code: &str, approver: &Approver) -> Result<Approved, DecisionError> {
+        self.approve_code(PairingCode::parse(code)?, approver)
+    }
+
+    /// Approves the request with this code: as [`approve`](Self::approve), for a code that is parsed already.
+    pub fn approve_code(
+        &self,
+        code: PairingCode,
+        approver: &Approver,
+    ) -> Result<Approved, DecisionError> {
         self.approve_in(None, code, approver)
     }
 
@@ -116,10 +130,9 @@ impl Channel {
     pub(super) fn approve_in(
         &self,
         account: Option<&AccountId>,
-        code: &str,
+        code: PairingCode,
         approver: &Approver,
     ) -> Result<Approved, DecisionError> {
-        let code = PairingCode::parse(code)?;
         let approved = self.decide(approver, |tx, now| {
             let request = self.by_code(tx, account, code, now)?;
             let allowed = tx.allow(Key::Allow {

@@ -130,13 +130,17 @@ impl Pairing {
         builder.channels(channels).limits(limits).build()
     }
 
-    /// Returns a handle to a channel.
+    /// Returns a handle to a channel, by its name as text.
     pub fn channel(&self, name: &str) -> Result<Channel, ChannelError> {
-        let id = ChannelId::parse(name)?;
-        match self.0.channels.get(&id) {
+        self.channel_of(&ChannelId::parse(name)?)
+    }
+
+    /// Returns a handle to a channel. An error if the service has no rules for it.
+    pub fn channel_of(&self, id: &ChannelId) -> Result<Channel, ChannelError> {
+        match self.0.channels.get(id) {
             Some(rules) => Ok(Channel::new(self.clone(), rules.clone())),
             None => Err(ChannelError::Unknown {
-                channel: id,
+                channel: id.clone(),
                 known: self.channels().iter().map(|r| r.id().clone()).collect(),
             }),
         }

@@ -193,15 +193,17 @@ fn t58_guessing_codes_is_locked_out() {
     assert!(!bot.account("default").is_allowed("12345").unwrap());
 }
 
-/// A store that remembers every committed batch.
+/// A store that remembers every key that was read and every committed batch.
 #[derive(Default)]
 struct Spy {
     inner: MemoryStore,
     batches: Mutex<Vec<Batch>>,
+    reads: Mutex<Vec<Key>>,
 }
 
 impl PairingStore for Spy {
     fn read(&self, key: &Key) -> Result<Read, StoreError> {
+        self.reads.lock().unwrap().push(key.clone());
         self.inner.read(key)
     }
 
@@ -217,6 +219,27 @@ impl PairingStore for Spy {
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
         self.inner.changes(after, timeout)
     }
+}
+
+#[test]
+fn a_gate_reads_the_allowlist_entry_once_and_nothing_else_of_who_is_allowed() {
+    let bot = bot(Spy::default());
+    let account = bot.account("default");
+    let sender = account.channel().rules().sender("12345").unwrap();
+    let meta = pairing_core::Metadata::default();
+    let entries = |reads: &[Key]| {
+        let allow = reads.iter().filter(|key| matches!(key, Key::Allow { .. }));
+        allow.count()
+    };
+    account.admit_or_request(&sender, Some(&meta)).unwrap();
+    assert_eq!(entries(&bot.store.reads.lock().unwrap()), 1);
+    account.allow("12345", &owner()).unwrap();
+    bot.store.reads.lock().unwrap().clear();
+    bot.store.batches.lock().unwrap().clear();
+    account.admit_or_request(&sender, Some(&meta)).unwrap();
+    let reads = bot.store.reads.lock().unwrap().clone();
+    assert!(matches!(&reads[..], [Key::Allow { .. }]), "{reads:?}");
+    assert!(bot.store.batches.lock().unwrap().is_empty());
 }
 
 #[test]

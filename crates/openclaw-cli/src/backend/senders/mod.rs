@@ -71,7 +71,7 @@ impl Backend {
     pub(crate) fn rules(&self, channel: &ChannelId) -> Result<Arc<ChannelRules>, Failure> {
         match self {
             Self::Files(files) => {
-                let known = files.service.channel(channel.as_str())?;
+                let known = files.service.channel_of(channel)?;
                 let rules = files.service.channels().get(known.id());
                 Ok(rules.cloned().unwrap_or_else(|| rules_of(channel)))
             }
@@ -110,8 +110,8 @@ impl Backend {
             Self::Files(files) => {
                 let (channel, by) = (files.channel(channel)?, &files.approver);
                 let approved = match account {
-                    Some(id) => channel.account(id.as_str())?.approve(code.as_str(), by)?,
-                    None => channel.approve(code.as_str(), by)?,
+                    Some(id) => channel.account_of(id.clone()).approve_code(code, by)?,
+                    None => channel.approve_code(code, by)?,
                 };
                 let nobody = "no gateway runs that could";
                 let told = notify.then(|| Err(nobody.to_owned()));
@@ -145,7 +145,7 @@ impl Backend {
             Self::Files(files) => {
                 let (channel, by) = (files.channel(channel)?, &files.approver);
                 Ok(match account {
-                    Some(id) => channel.account(id.as_str())?.reject(subject, by)?,
+                    Some(id) => channel.account_of(id.clone()).reject(subject, by)?,
                     None => channel.reject(subject, by)?,
                 })
             }
@@ -166,7 +166,7 @@ impl Backend {
     ) -> Result<Allowed, Failure> {
         match self {
             Self::Files(files) => {
-                let account = files.channel(channel)?.account(account.as_str())?;
+                let account = files.channel(channel)?.account_of(account.clone());
                 Ok(account.allowed()?)
             }
             Self::Gateway(remote) => {
@@ -190,7 +190,7 @@ impl Backend {
     ) -> Result<bool, Failure> {
         match self {
             Self::Files(files) => {
-                let account = files.channel(channel)?.account(account.as_str())?;
+                let account = files.channel(channel)?.account_of(account.clone());
                 Ok(account.allow(entry, &files.approver)?)
             }
             Self::Gateway(remote) => {
@@ -211,7 +211,7 @@ impl Backend {
     ) -> Result<Option<String>, Failure> {
         match self {
             Self::Files(files) => {
-                let account = files.channel(channel)?.account(account.as_str())?;
+                let account = files.channel(channel)?.account_of(account.clone());
                 let removed = account.revoke(entry, &files.approver)?;
                 Ok(removed.map(|entry| written(&entry).to_owned()))
             }
@@ -227,7 +227,7 @@ impl Backend {
 
 impl Files {
     pub(crate) fn channel(&self, id: &ChannelId) -> Result<Channel, Failure> {
-        Ok(self.service.channel(id.as_str())?)
+        Ok(self.service.channel_of(id)?)
     }
 
     fn waiting(
@@ -244,7 +244,7 @@ impl Files {
         };
         let read = |channel: Channel| {
             let pending = match account {
-                Some(account) => channel.account(account.as_str())?.pending()?,
+                Some(account) => channel.account_of(account.clone()).pending()?,
                 None => channel.pending()?,
             };
             let limits = self.service.limits();
