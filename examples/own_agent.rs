@@ -7,10 +7,11 @@
 //! It needs the scopes operator.read, to be told of messages, and operator.write, to answer. A stranger's
 //! message never gets here.
 
+use gateway_protocol::GatewayUrl;
 use std::error::Error;
 
 use gateway_client::{Client, ClientEvent, Connect, Events};
-use pairing_core::{GatewayUrl, Scope};
+use pairing_core::Scope;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

@@ -86,7 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use gateway_client::{CallError, Connect};
-    use pairing_core::{GatewayUrl, ScopeSet};
+    use pairing_core::ScopeSet;
     use serde_json::Value;
 
     use super::*;

@@ -6,6 +6,7 @@
 //! cargo run -p openclaw-cli -- devices approve <request>
 //! ```
 
+use gateway_protocol::GatewayUrl;
 use std::collections::HashMap;
 use std::error::Error;
 use std::io::Write;
@@ -15,7 +16,7 @@ use gateway_client::node::{self, Node, Outcome, Serving};
 use gateway_client::{Connect, HeldToken, KeepError, LinkEvent, TokenKeeper};
 use gateway_protocol::invoke::InvokeRequest;
 use pairing_core::device::{Identity, Role};
-use pairing_core::{Clock as _, Entropy as _, GatewayUrl, escape};
+use pairing_core::{Clock as _, Entropy as _, escape};
 use pairing_fs::{IdentityDir, StateDir, SystemClock, SystemEntropy};
 use serde::Deserialize;
 use serde_json::json;

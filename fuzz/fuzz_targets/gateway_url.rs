@@ -1,10 +1,11 @@
 //! Gateway URLs: kept byte for byte, and in clear only to hosts that an independent reading finds local.
 #![no_main]
 
+use gateway_protocol::{GatewayUrl};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libfuzzer_sys::fuzz_target;
-use pairing_core::GatewayUrl;
+
 
 fuzz_target!(|text: &str| {
     for url in [

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use gateway_protocol::{GatewayUrl, GatewayUrlError};
 use hyper::Uri;
-use pairing_core::{GatewayUrl, GatewayUrlError, escape};
+use pairing_core::escape;
 
 /// Where the Bot API answers: `https://…`, or `http://` where nobody else listens in.
 ///

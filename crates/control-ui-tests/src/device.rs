@@ -1,12 +1,13 @@
 //! Devices that connect to the gateway: each has its own key and keeps its tokens.
 
+use gateway_protocol::{GatewayUrl, SetupCode};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gateway_client::{Client, Connect, ConnectError, Events, HeldToken, KeepError, TokenKeeper};
 use gateway_protocol::{ClientInfo, Text};
+use pairing_core::Scope;
 use pairing_core::device::{Identity, Role};
-use pairing_core::{GatewayUrl, Scope, SetupCode};
 use pairing_fs::SystemEntropy;
 use serde_json::{Value, json};
 

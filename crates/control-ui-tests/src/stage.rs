@@ -1,12 +1,13 @@
 //! The stage: everything around the browser.
 
+use gateway_protocol::GatewayUrl;
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::time::Duration;
 
 use pairing_core::device::{NodeId, NodeInfo, RequestId, Role};
-use pairing_core::{Approver, Clock as _, DeviceId, GatewayUrl, Pairing, Requested, Sender};
+use pairing_core::{Approver, Clock as _, DeviceId, Pairing, Requested, Sender};
 use pairing_fs::StateDir;
 use serde_json::{Value, json};
 use tempfile::TempDir;

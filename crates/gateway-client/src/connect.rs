@@ -1,5 +1,6 @@
 //! Settings of a connection: address, identity and credentials.
 
+use gateway_protocol::GatewayUrl;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use gateway_protocol::hello::HelloOk;
 use gateway_protocol::{ClientInfo, Secret, Text};
 use pairing_core::device::{Identity, Role};
-use pairing_core::{Entropy, GatewayUrl, ScopeSet};
+use pairing_core::{Entropy, ScopeSet};
 
 use crate::credential::{Secrets, Show};
 use crate::dial::{Socket, dial};

@@ -1,9 +1,10 @@
 //! Dialling: from a URL to an open WebSocket.
 
+use gateway_protocol::GatewayUrl;
 use std::sync::Arc;
 
 use gateway_protocol::MAX_PAYLOAD;
-use pairing_core::GatewayUrl;
+
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;

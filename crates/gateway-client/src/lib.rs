@@ -15,7 +15,8 @@
 //! ```no_run
 //! use gateway_client::Connect;
 //! use gateway_protocol::{Empty, device::DevicePairList};
-//! use pairing_core::{GatewayUrl, ScopeSet};
+//! use gateway_protocol::GatewayUrl;
+//! use pairing_core::ScopeSet;
 //!
 //! # async fn example(token: gateway_protocol::Secret) -> Result<(), Box<dyn std::error::Error>> {
 //! let connect = Connect::to(GatewayUrl::parse("ws://127.0.0.1:18789")?)

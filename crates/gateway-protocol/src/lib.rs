@@ -11,9 +11,11 @@ mod connect;
 mod error;
 mod fingerprint;
 mod frame;
+mod gateway_url;
 mod params;
 mod refusal;
 mod secret;
+mod setup_code;
 
 pub mod audit;
 pub mod channel;
@@ -34,9 +36,11 @@ pub use connect::{ClientInfo, ConnectAuth, ConnectParams, DeviceClaim};
 pub use error::{ErrorCode, ErrorShape};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use frame::{Event, FrameError, Request, RequestFrame, Response, ServerFrame, StateVersion};
+pub use gateway_url::{GatewayUrl, GatewayUrlError};
 pub use params::{Empty, Text, read_params};
 pub use refusal::{AuthFailure, PairingDetails, Refusal};
 pub use secret::Secret;
+pub use setup_code::{SetupCode, SetupCodeError};
 
 /// Supported protocol versions.
 pub const VERSIONS: RangeInclusive<u32> = 3..=4;

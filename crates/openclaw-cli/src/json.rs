@@ -1,7 +1,8 @@
 //! Answers for programs. Times are RFC 3339, text is as it is stored.
 
+use gateway_protocol::GatewayUrl;
 use gateway_protocol::device::PendingDevice;
-use pairing_core::device::{Device, GatewayUrl, Node, NodeId, RequestId, Role};
+use pairing_core::device::{Device, Node, NodeId, RequestId, Role};
 use pairing_core::store::PendingRequest;
 use pairing_core::{
     AccountId, ChannelId, DeviceId, Metadata, PairingCode, ScopeSet, SenderId, Timestamp,

@@ -1,12 +1,13 @@
 //! `openclaw node run`: this machine as a node.
 
+use gateway_protocol::{GatewayUrl, SetupCode};
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
 
 use gateway_client::node::Node;
 use gateway_client::{Disconnect, Fingerprint, LinkEvent};
-use pairing_core::device::{GatewayUrl, SetupCode};
+
 use pairing_core::escape;
 use pairing_fs::{IdentityDir, NoStateDir, StateDir};
 use serde_json::{Value, json};

@@ -1,12 +1,12 @@
 //! Which gateway a command goes to, and with which secret: decided by the command line, the configuration
 //! and the environment alone.
 
+use gateway_protocol::GatewayUrl;
 use std::ffi::OsString;
 
 use gateway_client::Fingerprint;
 use gateway_protocol::Secret;
 use openclaw_config::{AuthMode, Config, Mode};
-use pairing_core::device::GatewayUrl;
 
 use crate::Failure;
 use crate::args::TargetOptions;

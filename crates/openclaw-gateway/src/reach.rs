@@ -1,9 +1,9 @@
 //! Where a phone finds the gateway: what setup codes carry.
 
+use gateway_protocol::{GatewayUrl, GatewayUrlError};
 use std::net::{IpAddr, SocketAddr};
 
 use openclaw_config::{Bind, Config};
-use pairing_core::device::{GatewayUrl, GatewayUrlError};
 
 use crate::{Interfaces, Settings};
 

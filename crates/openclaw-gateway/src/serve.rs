@@ -1,5 +1,6 @@
 //! A whole gateway on a state directory, as `openclaw gateway run` runs it.
 
+use gateway_protocol::GatewayUrlError;
 use std::ffi::OsString;
 use std::future::Future;
 use std::io;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openclaw_config::{Bind, Config, LoadError, Secret};
-use pairing_core::{Clock as _, EntropyError, GatewayUrlError, Pairing, PairingBuilder};
+use pairing_core::{Clock as _, EntropyError, Pairing, PairingBuilder};
 use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 

@@ -31,10 +31,10 @@ pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};
 pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
 pub use code::{PairingCode, ParseCodeError};
 pub use device::{
-    Challenge, Cidrs, DeviceId, DeviceKey, DeviceKeyError, GatewayUrl, GatewayUrlError, Identity,
-    InvalidField, ParseCidrError, ParseDeviceIdError, ParseIdentityError, ParseTokenError,
-    ParseTokenHashError, PayloadVersion, ProofError, ProvenDevice, SIGNATURE_TOLERANCE,
-    SecretToken, SetupCode, SetupCodeError, SignedFields, TokenHash, canonical_ip, signed_token,
+    Challenge, Cidrs, DeviceId, DeviceKey, DeviceKeyError, Identity, InvalidField, ParseCidrError,
+    ParseDeviceIdError, ParseIdentityError, ParseTokenError, ParseTokenHashError, PayloadVersion,
+    ProofError, ProvenDevice, SIGNATURE_TOLERANCE, SecretToken, SignedFields, TokenHash,
+    canonical_ip, signed_token,
 };
 pub use display::{Chain, Escaped, escape};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};

@@ -1,5 +1,6 @@
 //! A scripted gateway, and test doubles for a device's keys and tokens.
 
+use gateway_protocol::GatewayUrl;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,9 +9,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_client::{Client, Connect, ConnectError, Events, HeldToken, KeepError, TokenKeeper};
 use gateway_protocol::{ConnectParams, Event, Refusal, Request, Response};
 use pairing_core::device::{Identity, Role};
-use pairing_core::{
-    Challenge, Entropy, EntropyError, GatewayUrl, SignedFields, Timestamp, signed_token,
-};
+use pairing_core::{Challenge, Entropy, EntropyError, SignedFields, Timestamp, signed_token};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;

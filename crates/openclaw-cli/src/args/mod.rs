@@ -10,6 +10,7 @@ mod setup;
 mod state;
 mod target;
 
+use gateway_protocol::GatewayUrlError;
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ use clap::builder::StyledStr;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 use gateway_client::ParseFingerprintError;
-use pairing_core::device::GatewayUrlError;
+
 use pairing_core::{
     AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError,
     ParseScopeError, Scope,

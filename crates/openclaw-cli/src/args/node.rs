@@ -1,9 +1,9 @@
 //! `openclaw node`: this machine as a node.
 
+use gateway_protocol::GatewayUrl;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use pairing_core::device::GatewayUrl;
 
 use super::gateway::{LogOptions, RawLog};
 use super::target::{TargetOptions, fingerprint, gateway_url};

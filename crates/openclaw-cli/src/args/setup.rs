@@ -1,10 +1,11 @@
 //! `openclaw qr`.
 
+use gateway_protocol::GatewayUrl;
 use std::path::PathBuf;
 
 use clap::Args;
 use pairing_core::Scope;
-use pairing_core::device::{GatewayUrl, SetupProfile};
+use pairing_core::device::SetupProfile;
 
 use super::{Command, UsageError};
 use crate::remote::Purpose;

@@ -1,11 +1,11 @@
 //! Which gateway a command goes to, and what it shows there.
 
+use gateway_protocol::GatewayUrl;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use gateway_client::Fingerprint;
-use pairing_core::device::GatewayUrl;
 
 use super::UsageError;
 

@@ -1,7 +1,8 @@
 //! Setup codes, issued on files or by a gateway.
 
+use gateway_protocol::{GatewayUrl, SetupCode};
 use pairing_core::Timestamp;
-use pairing_core::device::{GatewayUrl, SetupCode, SetupProfile};
+use pairing_core::device::SetupProfile;
 use serde::Deserialize;
 use serde_json::json;
 use zeroize::Zeroizing;

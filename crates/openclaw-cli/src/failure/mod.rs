@@ -4,6 +4,7 @@ mod gateway;
 
 pub(crate) use gateway::advice_of;
 
+use gateway_protocol::{GatewayUrlError, SetupCodeError};
 use std::io;
 
 use gateway_channels::FirstOwnerError;
@@ -12,7 +13,7 @@ use gateway_protocol::ErrorShape;
 use openclaw_config::LoadError;
 use openclaw_gateway::store::OpenError;
 use openclaw_gateway::{ServeError, TokenFileError};
-use pairing_core::device::{GatewayUrlError, Role, SetupCodeError};
+use pairing_core::device::Role;
 use pairing_core::{
     AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, ListError,
     NameError, RequestError, SenderError, StoreError, escape,

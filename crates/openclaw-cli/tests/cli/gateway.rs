@@ -285,7 +285,7 @@ fn setup_codes_come_from_the_gateway() {
     ]);
     assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
     assert!(ran.stderr.contains("Through the gateway"));
-    let code = pairing_core::SetupCode::decode(ran.stdout.trim()).unwrap();
+    let code = gateway_protocol::SetupCode::decode(ran.stdout.trim()).unwrap();
     assert_eq!(code.url.as_str(), "wss://gateway.example.org");
 }
 

@@ -1,9 +1,10 @@
 //! `openclaw qr`.
 
+use gateway_protocol::SetupCode;
 use std::fs;
 
 use openclaw_cli::Exit;
-use pairing_core::device::{SetupCode, SetupProfile};
+use pairing_core::device::SetupProfile;
 use rqrr::{PreparedImage, SimpleGrid};
 
 use crate::session::{Session, minutes};

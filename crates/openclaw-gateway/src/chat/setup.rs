@@ -2,7 +2,8 @@
 //!
 //! The address is found and validated first; a code that could not be delivered is ended again.
 
-use pairing_core::device::{SetupCode, SetupProfile, TokenHash};
+use gateway_protocol::SetupCode;
+use pairing_core::device::{SetupProfile, TokenHash};
 use pairing_core::{DeviceError, Timestamp};
 use zeroize::Zeroizing;
 

@@ -2,7 +2,8 @@
 
 use gateway_protocol::setup::{SetupCodeId, SetupEndParams, SetupEnded};
 use gateway_protocol::{ErrorShape, Text};
-use pairing_core::device::{GatewayUrl, SetupCode, SetupProfile};
+use gateway_protocol::{GatewayUrl, SetupCode};
+use pairing_core::device::SetupProfile;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Reply, of_device, of_list};

@@ -1,5 +1,6 @@
 //! A call to another gateway.
 
+use gateway_protocol::GatewayUrl;
 use std::time::Duration;
 
 use gateway_protocol::Fingerprint;
@@ -11,7 +12,7 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use pairing_core::{EntropyError, GatewayUrl};
+use pairing_core::EntropyError;
 use tokio::time::timeout;
 use tokio_rustls::rustls;
 

@@ -14,6 +14,7 @@ mod proof;
 mod published;
 mod view;
 
+use gateway_protocol::GatewayUrl;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 
@@ -22,7 +23,7 @@ use gateway_protocol::ErrorShape;
 use gateway_protocol::hello::Presence;
 use gateway_protocol::invoke::{InvokeParams, Invoked};
 use gateway_protocol::{Fingerprint, Text};
-use pairing_core::{DeviceId, Entropy, EntropyError, GatewayUrl, Identity, Timestamp};
+use pairing_core::{DeviceId, Entropy, EntropyError, Identity, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -1,5 +1,6 @@
 //! What gateways publish: a value for each, and one for each node that is connected to it, as JSON.
 
+use gateway_protocol::GatewayUrl;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,7 +8,7 @@ use gateway_protocol::Fingerprint;
 use gateway_protocol::hello::Presence;
 use gateway_protocol::invoke::NodeGateway;
 use pairing_core::device::Role;
-use pairing_core::{DeviceId, DeviceKey, GatewayUrl, ScopeSet};
+use pairing_core::{DeviceId, DeviceKey, ScopeSet};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

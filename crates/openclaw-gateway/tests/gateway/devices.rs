@@ -229,7 +229,7 @@ async fn a_setup_code_lets_ask_and_says_what_for() {
         .await
         .unwrap();
     insta::assert_snapshot!("setup-code", shown(&answer));
-    let code = pairing_core::SetupCode::decode(answer["setupCode"].as_str().unwrap()).unwrap();
+    let code = gateway_protocol::SetupCode::decode(answer["setupCode"].as_str().unwrap()).unwrap();
     assert_eq!(code.url.to_string(), url);
     // Nobody hands out more than they hold.
     let mut keeper = gateway.asks(KEEPER).await;

@@ -1,13 +1,12 @@
 //! Several gateways on a real cluster. What they share is tried in memory elsewhere (`peers`); this is what
 //! the cluster adds: the configuration, the watch, the lease, and bad weather.
 
+use gateway_protocol::GatewayUrl;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use openclaw_gateway::peers::Peers;
-use pairing_core::{
-    Admission, Channels, GatewayUrl, Limits, ManualClock, Pairing, PairingBuilder, Timestamp,
-};
+use pairing_core::{Admission, Channels, Limits, ManualClock, Pairing, PairingBuilder, Timestamp};
 use pairing_etcd::{EtcdStore, Settings};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -1,5 +1,6 @@
 //! A whole gateway on a state directory, as `openclaw gateway run` runs it.
 
+use gateway_protocol::GatewayUrl;
 use std::collections::HashMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::sync::Arc;
 use gateway_client::{Client, Connect, ConnectError, Events};
 use openclaw_config::Bind;
 use openclaw_gateway::{Announcement, ServeError, ServeOptions, TokenPlace, serve};
-use pairing_core::{GatewayUrl, ScopeSet};
+use pairing_core::ScopeSet;
 use pairing_fs::StateDir;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;

@@ -175,7 +175,7 @@ async fn t39_a_code_is_known_by_an_id_that_is_no_secret_until_it_is_ended() {
     assert_eq!(id.as_str().unwrap().len(), 16);
     let code = issued["setupCode"].as_str().unwrap();
     assert!(!code.contains(id.as_str().unwrap()));
-    let code = pairing_core::SetupCode::decode(code).unwrap();
+    let code = gateway_protocol::SetupCode::decode(code).unwrap();
     let auth = json!({ "bootstrapToken": code.token.expose() });
 
     // A request says by which code it came, in the list and in the event.

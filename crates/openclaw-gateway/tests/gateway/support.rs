@@ -1,6 +1,7 @@
 //! A gateway of its own for each test, on a port of its own, and clients for it: one that speaks raw
 //! frames, and `gateway-client`.
 
+use gateway_protocol::GatewayUrl;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,8 +13,8 @@ use openclaw_config::Config;
 use openclaw_gateway::{Gateway, GatewayBuilder, Handle, Overrides, Settings};
 use pairing_core::device::{Identity, PayloadVersion, Role, SignedFields};
 use pairing_core::{
-    Approver, Clock, Entropy, EntropyError, GatewayUrl, ManualClock, MemoryStore, Pairing,
-    PairingBuilder, Scope, Timestamp,
+    Approver, Clock, Entropy, EntropyError, ManualClock, MemoryStore, Pairing, PairingBuilder,
+    Scope, Timestamp,
 };
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,9 +1,10 @@
 //! The same, encrypted.
 
 use gateway_client::{Connect, ConnectError, Fingerprint};
+use gateway_protocol::{GatewayUrl, SetupCode};
 use openclaw_gateway::Tls;
-use pairing_core::device::{Role, SetupCode};
-use pairing_core::{GatewayUrl, Scope, Timestamp};
+use pairing_core::device::Role;
+use pairing_core::{Scope, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt as _;

@@ -5,11 +5,9 @@ mod cidr;
 mod connect;
 mod connecting;
 mod decide;
-mod gateway_url;
 mod grant;
 mod identity;
 mod ids;
-mod json;
 mod key;
 mod limits;
 mod message;
@@ -19,7 +17,6 @@ mod payload;
 mod proof;
 mod record;
 mod role;
-mod setup_code;
 mod standing;
 mod surface;
 mod text;
@@ -31,7 +28,6 @@ pub use connecting::{
     AskError, AuthenticatedDevice, AutoApprove, Connecting, Credential, CredentialError, Silence,
 };
 pub use decide::Rotated;
-pub use gateway_url::{GatewayUrl, GatewayUrlError};
 pub use identity::{Identity, ParseIdentityError};
 pub use ids::{NodeId, ParseIdError, RequestId};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};
@@ -44,7 +40,6 @@ pub use record::{
     ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, PairingToken, SetupProfile,
 };
 pub use role::{ParseRoleError, Role};
-pub use setup_code::{SetupCode, SetupCodeError};
 pub use standing::UpgradeReason;
 pub use surface::is_command;
 pub use token::{ParseTokenError, ParseTokenHashError, SecretToken, TokenHash};

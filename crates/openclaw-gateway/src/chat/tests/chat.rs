@@ -1,5 +1,6 @@
 //! A chat system in memory, an owner in it, and a gateway.
 
+use gateway_protocol::{GatewayUrl, SetupCode};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -8,10 +9,10 @@ use std::time::Duration;
 use gateway_client::{Client, Connect, Events, HeldToken, KeepError, TokenKeeper};
 use openclaw_config::Config;
 use pairing_conformance::seeded;
-use pairing_core::device::{Identity, Role, SetupCode};
+use pairing_core::device::{Identity, Role};
 use pairing_core::{
-    AccountId, ChannelId, Channels, Clock, GatewayUrl, ManualClock, MemoryStore, Pairing,
-    PairingStore, SenderId, Timestamp,
+    AccountId, ChannelId, Channels, Clock, ManualClock, MemoryStore, Pairing, PairingStore,
+    SenderId, Timestamp,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, oneshot, watch};

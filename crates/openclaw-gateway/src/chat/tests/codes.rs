@@ -1,8 +1,8 @@
 //! Setup codes in chats: where they lead, and that they do not stay.
 
+use gateway_protocol::SetupCode;
 use std::time::Duration;
 
-use pairing_core::device::SetupCode;
 use rqrr::PreparedImage;
 
 use super::chat::{EVERYTHING, LOCAL, Phone, World};

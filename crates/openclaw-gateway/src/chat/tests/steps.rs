@@ -14,7 +14,7 @@ async fn a_phone_is_paired_without_leaving_the_chat() {
     };
     assert!(instruction.text.contains("/pair approve") && !instruction.what.is_secret);
     assert!(code.what.is_secret && !instruction.text.contains(&code.text));
-    let code = pairing_core::device::SetupCode::decode(&code.text).unwrap();
+    let code = gateway_protocol::SetupCode::decode(&code.text).unwrap();
     // 3, 4: the phone connects with what was pasted, and waits.
     let phone = Phone::new(1);
     let request = phone.asks(&code).await;
@@ -136,7 +136,7 @@ async fn ordinary_text_of_an_owner_goes_on() {
 async fn t67_the_sender_is_told_through_the_account_they_wrote_to_or_it_is_said_why_not() {
     let world = World::new().await;
     let url = format!("ws://127.0.0.1:{}", world.port);
-    let url = pairing_core::GatewayUrl::parse(&url).unwrap();
+    let url = gateway_protocol::GatewayUrl::parse(&url).unwrap();
     let connect = gateway_client::Connect::to(url).token("secret".to_owned().into());
     let (client, _events) = connect
         .scopes(pairing_core::ScopeSet::admin())

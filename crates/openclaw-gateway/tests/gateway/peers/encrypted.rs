@@ -2,9 +2,10 @@
 
 use gateway_client::Connect;
 use gateway_client::node::Node;
+use gateway_protocol::GatewayUrl;
 use openclaw_gateway::Tls;
+use pairing_core::Timestamp;
 use pairing_core::device::Role;
-use pairing_core::{GatewayUrl, Timestamp};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -6,12 +6,13 @@ mod invoking;
 mod listing;
 mod proving;
 
+use gateway_protocol::GatewayUrl;
 use std::sync::Arc;
 
 use openclaw_gateway::peers::{Directory as _, MemoryDirectory, MemoryLease, Peers};
 use openclaw_gateway::{GatewayBuilder, Settings, Tls};
 use pairing_core::device::Identity;
-use pairing_core::{GatewayUrl, ManualClock, MemoryStore, PairingBuilder, Timestamp};
+use pairing_core::{ManualClock, MemoryStore, PairingBuilder, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

@@ -1,12 +1,13 @@
 //! The whole way, as people go it: a gateway that its configuration makes, a bot, a stranger, a phone.
 
+use gateway_protocol::{GatewayUrl, SetupCode};
 use std::sync::Arc;
 
 use gateway_client::{Client, ClientEvent, Connect, ConnectError, Events};
 use gateway_protocol::event::Decision;
 use openclaw_gateway::{ServeError, ServeOptions, serve};
-use pairing_core::device::{Identity, Role, SetupCode};
-use pairing_core::{GatewayUrl, ScopeSet};
+use pairing_core::ScopeSet;
+use pairing_core::device::{Identity, Role};
 use pairing_fs::{StateDir, SystemEntropy};
 use serde_json::{Value, json};
 use tempfile::TempDir;

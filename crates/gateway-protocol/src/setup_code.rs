@@ -1,12 +1,23 @@
 //! Setup codes, which a phone scans or pastes to find its gateway and ask to be paired.
 
+use std::fmt;
+
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, Engine as _, GeneralPurpose, GeneralPurposeConfig};
+use pairing_core::Timestamp;
+use pairing_core::device::{ParseTokenError, SecretToken};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Deserializer as _, MapAccess, Visitor};
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::gateway_url::{GatewayUrl, GatewayUrlError};
-use super::json::{self, Value};
-use super::text;
-use super::token::{ParseTokenError, SecretToken};
-use crate::Timestamp;
+use crate::{GatewayUrl, GatewayUrlError};
+
+const CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_encode_padding(false)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, CONFIG);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG);
 
 /// The contents of a setup code.
 ///
@@ -67,23 +78,17 @@ impl SetupCode {
         // Each byte may take six, so with this capacity the text is never moved, which would leave a copy
         // behind.
         let longest = url.len() + 2 * token.len() + fingerprint.map_or(0, str::len);
-        let mut out = Zeroizing::new(String::with_capacity(6 * longest + 128));
-        out.push('{');
-        let strings = [("url", url), ("token", token), ("bootstrapToken", token)];
-        for (name, value) in strings {
-            member(&mut out, name);
-            json::quote(&mut out, value);
-        }
-        if let Some(at) = self.expires_at {
-            member(&mut out, "expiresAtMs");
-            out.push_str(&at.as_millis().to_string());
-        }
-        if let Some(fingerprint) = fingerprint {
-            member(&mut out, "tlsFingerprint");
-            json::quote(&mut out, fingerprint);
-        }
-        out.push('}');
-        Zeroizing::new(text::to_base64url(out.as_bytes()))
+        let mut json = Zeroizing::new(Vec::with_capacity(6 * longest + 128));
+        let members = Encoded {
+            url,
+            token,
+            bootstrap_token: token,
+            expires_at_ms: self.expires_at.map(Timestamp::as_millis),
+            tls_fingerprint: fingerprint,
+        };
+        // Strings and a number always serialise.
+        let _ = serde_json::to_writer(&mut *json, &members);
+        Zeroizing::new(URL_SAFE.encode(&*json))
     }
 
     /// Parses a setup code: base64 in either alphabet, with or without padding and surrounding white
@@ -95,11 +100,10 @@ impl SetupCode {
         if code.len() > Self::MAX_BYTES {
             return Err(SetupCodeError::Long { found: code.len() });
         }
-        let json = text::from_base64(code).map(Zeroizing::new);
-        let json = json
-            .as_ref()
-            .and_then(|json| std::str::from_utf8(json).ok());
-        let members = json.and_then(Members::read);
+        let standard = |_| STANDARD.decode(code);
+        let json = URL_SAFE.decode(code).or_else(standard).map(Zeroizing::new);
+        let json = json.as_ref().ok();
+        let members = json.and_then(|json| Members::read(json));
         let Members {
             url,
             token,
@@ -119,69 +123,84 @@ impl SetupCode {
         Ok(Self {
             url: GatewayUrl::parse(&url).map_err(SetupCodeError::Url)?,
             token: SecretToken::parse(&token).map_err(SetupCodeError::Token)?,
-            expires_at: expires_at.as_ref().map(time).transpose()?,
+            expires_at: expires_at
+                .map(|at| read(at, "expiresAtMs").map(Timestamp::from_millis))
+                .transpose()?,
             tls_fingerprint: tls_fingerprint.map(|text| text.to_string()),
         })
     }
 }
 
-/// Writes the name of a member, preceded by a comma if needed.
-fn member(out: &mut String, name: &str) {
-    if out.len() > 1 {
-        out.push(',');
-    }
-    json::quote(out, name);
-    out.push(':');
+/// A setup code as it is written.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Encoded<'c> {
+    url: &'c str,
+    token: &'c str,
+    bootstrap_token: &'c str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_at_ms: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls_fingerprint: Option<&'c str>,
 }
 
-/// The known members. Of several with one name, the last counts, as in the program that made the format.
+/// The known members, as they are written. Of several with one name, the last counts, as in the program that made the
+/// format. They borrow from the text, so that no copy of a token stays behind.
 #[derive(Default)]
 struct Members<'t> {
-    url: Option<Value<'t>>,
-    token: Option<Value<'t>>,
-    bootstrap_token: Option<Value<'t>>,
-    expires_at: Option<Value<'t>>,
-    tls_fingerprint: Option<Value<'t>>,
+    url: Option<&'t RawValue>,
+    token: Option<&'t RawValue>,
+    bootstrap_token: Option<&'t RawValue>,
+    expires_at: Option<&'t RawValue>,
+    tls_fingerprint: Option<&'t RawValue>,
 }
 
 impl<'t> Members<'t> {
-    fn read(json: &'t str) -> Option<Self> {
-        let mut found = Self::default();
-        json::members(json, |name, value| {
-            let member = match name {
+    /// Reads exactly one object.
+    fn read(json: &'t [u8]) -> Option<Self> {
+        let mut json = serde_json::Deserializer::from_slice(json);
+        let members = json.deserialize_map(MembersVisitor).ok()?;
+        json.end().ok()?;
+        Some(members)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'t> Visitor<'t> for MembersVisitor {
+    type Value = Members<'t>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a setup code")
+    }
+
+    fn visit_map<A: MapAccess<'t>>(self, mut map: A) -> Result<Members<'t>, A::Error> {
+        let mut found = Members::default();
+        while let Some((name, value)) = map.next_entry::<String, &'t RawValue>()? {
+            let member = match name.as_str() {
                 "url" => &mut found.url,
                 "token" => &mut found.token,
                 "bootstrapToken" => &mut found.bootstrap_token,
                 "expiresAtMs" => &mut found.expires_at,
                 "tlsFingerprint" => &mut found.tls_fingerprint,
-                _ => return,
+                _ => continue,
             };
             *member = Some(value);
-        })?;
-        Some(found)
+        }
+        Ok(found)
     }
 }
 
 fn string(
-    value: Option<Value<'_>>,
+    value: Option<&RawValue>,
     member: &'static str,
 ) -> Result<Option<Zeroizing<String>>, SetupCodeError> {
-    match value {
-        None => Ok(None),
-        Some(Value::Text(text)) => Ok(Some(text)),
-        Some(_) => Err(SetupCodeError::Member { member }),
-    }
+    let text = value.map(|value| read(value, member)).transpose()?;
+    Ok(text.map(Zeroizing::new))
 }
 
-fn time(value: &Value<'_>) -> Result<Timestamp, SetupCodeError> {
-    let member = "expiresAtMs";
-    let Value::Number(millis) = value else {
-        return Err(SetupCodeError::Member { member });
-    };
-    let millis = millis.parse();
-    millis
-        .map(Timestamp::from_millis)
-        .map_err(|_| SetupCodeError::Member { member })
+fn read<T: DeserializeOwned>(value: &RawValue, member: &'static str) -> Result<T, SetupCodeError> {
+    serde_json::from_str(value.get()).map_err(|_| SetupCodeError::Member { member })
 }
 
 #[cfg(test)]
@@ -202,12 +221,12 @@ mod tests {
     }
 
     fn json_of(code: &SetupCode) -> serde_json::Value {
-        let bytes = text::from_base64(&code.encode()).unwrap();
+        let bytes = URL_SAFE.decode(&*code.encode()).unwrap();
         serde_json::from_slice(&bytes).unwrap()
     }
 
     fn decode(json: &str) -> Result<SetupCode, SetupCodeError> {
-        SetupCode::decode(&text::to_base64url(json.as_bytes()))
+        SetupCode::decode(&URL_SAFE.encode(json))
     }
 
     #[test]
@@ -238,7 +257,7 @@ mod tests {
     fn read_in_any_spelling_of_base64() {
         // The encoded bytes use the characters in which the two alphabets differ.
         let json = r#"{"url":"wss://g","token":"a~~?>>?","x":"ÿÿÿ~?"}"#;
-        let plain = text::to_base64url(json.as_bytes());
+        let plain = URL_SAFE.encode(json);
         assert!(plain.contains('-') || plain.contains('_'), "{plain}");
         let standard = plain.replace('-', "+").replace('_', "/");
         let padding = "=".repeat((4 - plain.len() % 4) % 4);
@@ -316,6 +335,35 @@ mod tests {
             SetupCode::decode(&"A".repeat(found)).unwrap_err(),
             SetupCodeError::Long { found }
         );
+    }
+
+    #[test]
+    fn what_is_no_json_and_what_is_nested_too_deep_is_no_code() {
+        let known = r#""url":"wss://g","token":"a""#;
+        for good in [
+            "1",
+            "-0.5e+7",
+            "1e999",
+            r#""\u00e9\ud83d\ude00\n\/""#,
+            r#"[1,{"c":null}]"#,
+        ] {
+            assert!(
+                decode(&format!("{{{known},\"x\":{good}}}")).is_ok(),
+                "{good}"
+            );
+        }
+        let bad = [
+            "", "1,", "01", "1.", ".5", "+1", "1e", "--1", "\"\n\"", r#""\x""#, "tru", "[1 2]",
+            "1}x",
+        ];
+        for bad in bad {
+            let error = decode(&format!("{{{known},\"x\":{bad}}}")).unwrap_err();
+            assert_eq!(error, SetupCodeError::Malformed, "{bad}");
+        }
+        let deep = format!("{{{known},\"x\":{}", "[".repeat(2000));
+        assert_eq!(decode(&deep).unwrap_err(), SetupCodeError::Malformed);
+        let twice = decode(&format!("{{{known},\"token\":\"b\"}}")).unwrap();
+        assert_eq!(twice.token.expose(), "b");
     }
 
     #[test]
