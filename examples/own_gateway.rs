@@ -86,6 +86,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use gateway_client::{CallError, Connect};
+    use gateway_protocol::GatewayUrl;
     use pairing_core::ScopeSet;
     use serde_json::Value;
 

@@ -1,0 +1,119 @@
+//! An account, for async code.
+
+use pairing_core::store::{AllowEntry, PendingRequest};
+use pairing_core::{
+    Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Approver, DecisionError,
+    ListError, Metadata, Pending, RequestError, Requested, Sender, SenderId,
+};
+
+use crate::{AsyncError, AsyncPairing};
+
+/// An [`Account`] whose decisions run on the blocking pool. Each method is that of [`Account`] with the same name; see
+/// there for its guarantees.
+#[derive(Debug, Clone)]
+pub struct AsyncAccount {
+    pairing: AsyncPairing,
+    account: Account,
+}
+
+impl AsyncAccount {
+    /// An account of a service.
+    pub fn new(pairing: AsyncPairing, account: Account) -> Self {
+        Self { pairing, account }
+    }
+
+    /// The account itself, for calls that do not reach the store.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Decides whether a direct message of this sender may be processed: [`Account::admit`].
+    pub async fn admit(&self, sender: &str) -> Result<Admission, AsyncError<AdmitError>> {
+        let (account, sender) = (self.account.clone(), sender.to_owned());
+        let admit = move || account.admit(&sender);
+        self.pairing.decide(admit).await
+    }
+
+    /// Whether this sender may talk to the bot: [`Account::is_allowed`].
+    pub async fn is_allowed(&self, sender: &str) -> Result<bool, AsyncError<AdmitError>> {
+        Ok(matches!(self.admit(sender).await?, Admission::Approved(_)))
+    }
+
+    /// Creates a request for an unknown sender, or finds their pending one: [`Account::request_or_reuse`].
+    pub async fn request_or_reuse(
+        &self,
+        sender: impl Into<Sender>,
+    ) -> Result<Requested, AsyncError<RequestError>> {
+        let (account, sender) = (self.account.clone(), sender.into());
+        let request = move || account.request_or_reuse(sender);
+        self.pairing.decide(request).await
+    }
+
+    /// Admits a sender, or else creates or finds their request: [`Account::admit_or_request`].
+    pub async fn admit_or_request(
+        &self,
+        sender: SenderId,
+        request: Option<Metadata>,
+    ) -> Result<Requested, AsyncError<RequestError>> {
+        let account = self.account.clone();
+        let decide = move || account.admit_or_request(&sender, request.as_ref());
+        self.pairing.decide(decide).await
+    }
+
+    /// The pending requests: [`Account::pending`].
+    pub async fn pending(&self) -> Result<Pending, AsyncError<ListError>> {
+        let account = self.account.clone();
+        self.pairing.decide(move || account.pending()).await
+    }
+
+    /// Approves the request with this code: [`Account::approve`].
+    pub async fn approve(
+        &self,
+        code: &str,
+        approver: &Approver,
+    ) -> Result<Approved, AsyncError<DecisionError>> {
+        let (account, code, approver) = (self.account.clone(), code.to_owned(), approver.clone());
+        let approve = move || account.approve(&code, &approver);
+        self.pairing.decide(approve).await
+    }
+
+    /// Rejects the request with this code or of this sender: [`Account::reject`].
+    pub async fn reject(
+        &self,
+        code_or_sender: &str,
+        approver: &Approver,
+    ) -> Result<PendingRequest, AsyncError<DecisionError>> {
+        let (account, approver) = (self.account.clone(), approver.clone());
+        let subject = code_or_sender.to_owned();
+        let reject = move || account.reject(&subject, &approver);
+        self.pairing.decide(reject).await
+    }
+
+    /// The senders on the allowlist: [`Account::allowed`].
+    pub async fn allowed(&self) -> Result<Allowed, AsyncError<ListError>> {
+        let account = self.account.clone();
+        self.pairing.decide(move || account.allowed()).await
+    }
+
+    /// Adds a sender to the allowlist: [`Account::allow`].
+    pub async fn allow(
+        &self,
+        entry: &str,
+        approver: &Approver,
+    ) -> Result<bool, AsyncError<AllowlistError>> {
+        let (account, entry, approver) = (self.account.clone(), entry.to_owned(), approver.clone());
+        let allow = move || account.allow(&entry, &approver);
+        self.pairing.decide(allow).await
+    }
+
+    /// Removes a sender from the allowlist: [`Account::revoke`].
+    pub async fn revoke(
+        &self,
+        entry: &str,
+        approver: &Approver,
+    ) -> Result<Option<AllowEntry>, AsyncError<AllowlistError>> {
+        let (account, entry, approver) = (self.account.clone(), entry.to_owned(), approver.clone());
+        let revoke = move || account.revoke(&entry, &approver);
+        self.pairing.decide(revoke).await
+    }
+}
