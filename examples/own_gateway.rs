@@ -9,7 +9,7 @@ use std::error::Error;
 use std::future::Future;
 use std::io::Write;
 
-use gateway_protocol::ErrorShape;
+use gateway_protocol::{DetailCode, ErrorShape};
 use openclaw_gateway::{
     Access, Call, Gateway, Instance, Overrides, Reply, Settings, TokenPlace, prepare,
 };
@@ -30,7 +30,10 @@ struct Say {
 async fn say(call: Call) -> Reply {
     let Say { text } = call.params()?;
     if text.trim().is_empty() {
-        return Err(ErrorShape::invalid("there is nothing to say"));
+        return Err(ErrorShape::invalid(
+            DetailCode::InvalidParams,
+            "there is nothing to say",
+        ));
     }
     // A real bot waits for its channel here.
     tokio::task::yield_now().await;

@@ -81,7 +81,7 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use gateway_protocol::ErrorShape;
+    use gateway_protocol::{DetailCode, ErrorShape};
     use pairing_core::EntropyError;
 
     use super::*;
@@ -107,14 +107,14 @@ mod tests {
     }
 
     fn pairing() -> ConnectError {
-        let details = serde_json::json!({ "code": "PAIRING_REQUIRED", "requestId": "r" });
+        let details = serde_json::json!({ "requestId": "r" });
         let code = gateway_protocol::ErrorCode::NotPaired;
-        refused(ErrorShape::new(code, "pairing required").with_details(details))
+        let detail = DetailCode::PairingRequired;
+        refused(ErrorShape::new(code, detail, "pairing required").with_details(details))
     }
 
     fn limited() -> ErrorShape {
-        let details = serde_json::json!({ "code": "AUTH_RATE_LIMITED" });
-        ErrorShape::invalid("unauthorized").with_details(details)
+        ErrorShape::invalid(DetailCode::AuthRateLimited, "unauthorized")
     }
 
     #[test]

@@ -71,7 +71,7 @@ impl Show {
 
 #[cfg(test)]
 mod tests {
-    use gateway_protocol::ErrorShape;
+    use gateway_protocol::{ErrorCode, ErrorShape};
     use pairing_core::ScopeSet;
 
     use super::*;
@@ -94,7 +94,8 @@ mod tests {
     fn refused(code: &str, can_retry: bool) -> Refused {
         let details = serde_json::json!({ "code": code, "canRetryWithDeviceToken": can_retry });
         Refused::new(
-            ErrorShape::invalid("unauthorized").with_details(details),
+            ErrorShape::without_details(ErrorCode::InvalidRequest, "unauthorized")
+                .with_details(details),
             None,
         )
     }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use gateway_protocol::{ErrorCode, ErrorShape, PairingDetails};
+use gateway_protocol::{DetailCode, ErrorCode, ErrorShape, PairingDetails};
 use pairing_core::escape;
 
 use crate::{Fingerprint, KeepError};
@@ -109,24 +109,27 @@ impl Refused {
         self.code().starts_with("AUTH_")
     }
 
+    /// Returns the understood code of the refusal. For gateways of the other program that send none, it is recognised by
+    /// the message.
+    pub fn detail_code(&self) -> Option<DetailCode> {
+        self.error.detail_code()
+    }
+
     /// Whether the same client is certain to be refused every time.
     fn is_final(&self) -> bool {
-        let message = &self.error.message;
-        let wrong = [
-            "protocol mismatch",
-            "invalid connect params",
-            "invalid role",
-            "invalid handshake",
-        ];
-        match self.code() {
-            "AUTH_BOOTSTRAP_TOKEN_INVALID"
-            | "DEVICE_IDENTITY_REQUIRED"
-            | "DEVICE_AUTH_PUBLIC_KEY_INVALID"
-            | "DEVICE_AUTH_DEVICE_ID_MISMATCH" => true,
-            "" => {
-                self.error.code == ErrorCode::InvalidRequest
-                    && wrong.iter().any(|wrong| message.starts_with(wrong))
-            }
+        match self.detail_code() {
+            Some(
+                DetailCode::AuthBootstrapTokenInvalid
+                | DetailCode::DeviceIdentityRequired
+                | DetailCode::DeviceAuthPublicKeyInvalid
+                | DetailCode::DeviceAuthDeviceIdMismatch,
+            ) => true,
+            Some(
+                DetailCode::ProtocolMismatch
+                | DetailCode::InvalidConnect
+                | DetailCode::InvalidRole
+                | DetailCode::ConnectExpected,
+            ) => self.error.code == ErrorCode::InvalidRequest,
             _ => false,
         }
     }
@@ -139,23 +142,25 @@ impl Refused {
                 "have the owner run `openclaw devices approve {id}` on the gateway's machine"
             ));
         }
-        let told = match self.code() {
-            "AUTH_TOKEN_MISSING" | "AUTH_PASSWORD_MISSING" => {
+        let told = match self.detail_code() {
+            Some(DetailCode::AuthTokenMissing | DetailCode::AuthPasswordMissing) => {
                 "pass the gateway's token or password by a file, or pair with a setup code"
             }
-            "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH" => {
+            Some(DetailCode::AuthTokenMismatch | DetailCode::AuthPasswordMismatch) => {
                 "the gateway has another secret: take the one from its configuration"
             }
-            "AUTH_DEVICE_TOKEN_MISMATCH" => {
+            Some(DetailCode::AuthDeviceTokenMismatch) => {
                 "this device was revoked, or its token rotated: connect with the gateway's token, or \
                  pair with a new setup code; the old token was kept"
             }
-            "AUTH_BOOTSTRAP_TOKEN_INVALID" => {
+            Some(DetailCode::AuthBootstrapTokenInvalid) => {
                 "the setup code was used before, or is too old: make a new one with `openclaw qr`"
             }
-            "AUTH_RATE_LIMITED" => "too many wrong secrets came from this address: wait",
-            "DEVICE_IDENTITY_REQUIRED" => "connect with a device's key",
-            _ if self.error.message.starts_with("protocol mismatch") => {
+            Some(DetailCode::AuthRateLimited) => {
+                "too many wrong secrets came from this address: wait"
+            }
+            Some(DetailCode::DeviceIdentityRequired) => "connect with a device's key",
+            Some(DetailCode::ProtocolMismatch) => {
                 "the gateway speaks other versions of the protocol: update the older of the two"
             }
             _ => {
@@ -172,8 +177,8 @@ impl Refused {
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.code() {
-            "AUTH_BOOTSTRAP_TOKEN_INVALID" => {
+        match self.detail_code() {
+            Some(DetailCode::AuthBootstrapTokenInvalid) => {
                 f.write_str("the setup code was used, or has expired")
             }
             _ => write!(f, "{}", escape(&self.error.message).limit(400)),
@@ -318,7 +323,7 @@ mod tests {
     #[test]
     fn texts_of_the_gateway_cannot_command_a_terminal() {
         let hostile = "a\u{1b}[2J\u{202e}b";
-        let shape = ErrorShape::invalid(hostile);
+        let shape = ErrorShape::invalid(DetailCode::Internal, hostile);
         let shown = [
             refused(serde_json::json!({ "code": "INVALID_REQUEST", "message": hostile }))
                 .to_string(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::{ErrorShape, Secret, Text, read_params};
+use crate::{DetailCode, ErrorShape, Secret, Text, read_params};
 
 /// The parameters of `connect`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -184,9 +184,10 @@ impl ConnectParams {
         });
         match wrong {
             None => Ok(read),
-            Some(reason) => Err(ErrorShape::invalid(format!(
-                "invalid connect params: {reason}"
-            ))),
+            Some(reason) => Err(ErrorShape::invalid(
+                DetailCode::InvalidConnect,
+                format!("invalid connect params: {reason}"),
+            )),
         }
     }
 

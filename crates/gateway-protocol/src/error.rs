@@ -3,7 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::{DetailCode, other_program};
 
 /// Stable code of an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,8 +47,29 @@ pub struct ErrorShape {
 }
 
 impl ErrorShape {
-    /// Returns an error with a code and a message only.
-    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+    /// Returns an error with its code, the code in its details, and a message.
+    pub fn new(code: ErrorCode, detail: DetailCode, message: impl Into<String>) -> Self {
+        Self {
+            details: Some(json!({ "code": detail.as_str() })),
+            ..Self::without_details(code, message)
+        }
+    }
+
+    /// Returns an error with the code `INVALID_REQUEST`.
+    pub fn invalid(detail: DetailCode, message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, detail, message)
+    }
+
+    /// Returns a retryable error with the code `UNAVAILABLE`.
+    pub fn unavailable(detail: DetailCode, message: impl Into<String>) -> Self {
+        Self {
+            retryable: Some(true),
+            ..Self::new(ErrorCode::Unavailable, detail, message)
+        }
+    }
+
+    /// Returns an error as other programs make them, without details.
+    pub fn without_details(code: ErrorCode, message: impl Into<String>) -> Self {
         Self {
             code,
             message: message.into(),
@@ -56,24 +79,21 @@ impl ErrorShape {
         }
     }
 
-    /// Returns an error with the code `INVALID_REQUEST`.
-    pub fn invalid(message: impl Into<String>) -> Self {
-        Self::new(ErrorCode::InvalidRequest, message)
-    }
-
-    /// Returns a retryable error with the code `UNAVAILABLE`.
-    pub fn unavailable(message: impl Into<String>) -> Self {
-        Self {
-            retryable: Some(true),
-            ..Self::new(ErrorCode::Unavailable, message)
+    /// Adds members to the details. A member that is there already is replaced.
+    pub fn with_details(mut self, more: Value) -> Self {
+        match (&mut self.details, more) {
+            (Some(Value::Object(details)), Value::Object(more)) => details.extend(more),
+            (details, more) => *details = Some(more),
         }
+        self
     }
 
-    /// Adds details to the error.
-    pub fn with_details(self, details: Value) -> Self {
-        Self {
-            details: Some(details),
-            ..self
+    /// Returns the code in the details. For errors of the other program that have none, it is recognised by the message.
+    /// `None` if it is not known to this version.
+    pub fn detail_code(&self) -> Option<DetailCode> {
+        match self.detail("code") {
+            Some(code) => DetailCode::parse(code),
+            None => other_program::code_of(&self.message),
         }
     }
 

@@ -226,7 +226,7 @@ impl ServerFrame {
                 answer: match (raw.ok, raw.error) {
                     (Some(true), _) => Ok(raw.payload),
                     (_, Some(error)) => Err(error),
-                    (_, None) => Err(ErrorShape::new(
+                    (_, None) => Err(ErrorShape::without_details(
                         crate::ErrorCode::Other,
                         "refused without a reason",
                     )),
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn responses_and_events_come_back_as_they_went() {
-        let error = ErrorShape::invalid("no");
+        let error = ErrorShape::invalid(crate::DetailCode::Internal, "no");
         let sent = serde_json::to_vec(&Response::<()>::new("1", Err(&error))).unwrap();
         let ServerFrame::Response { id, answer } = ServerFrame::parse(&sent).unwrap() else {
             panic!()

@@ -8,10 +8,12 @@
 //! - No I/O, no clock, no randomness: servers and clients are both built on it.
 
 mod connect;
+mod detail_code;
 mod error;
 mod fingerprint;
 mod frame;
 mod gateway_url;
+mod other_program;
 mod params;
 mod refusal;
 mod secret;
@@ -33,6 +35,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 pub use connect::{ClientInfo, ConnectAuth, ConnectParams, DeviceClaim};
+pub use detail_code::DetailCode;
 pub use error::{ErrorCode, ErrorShape};
 pub use fingerprint::{Fingerprint, ParseFingerprintError};
 pub use frame::{Event, FrameError, Request, RequestFrame, Response, ServerFrame, StateVersion};

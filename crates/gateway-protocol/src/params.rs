@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::ErrorShape;
+use crate::{DetailCode, ErrorShape};
 
 /// Parses the parameters of a method. Errors read `invalid X params: at <path>: …`, and never contain the
 /// offending value.
@@ -14,9 +14,10 @@ pub fn read_params<T: DeserializeOwned>(
 ) -> Result<T, ErrorShape> {
     let text = params.map_or("{}", RawValue::get);
     if !is_object(text) {
-        return Err(ErrorShape::invalid(format!(
-            "invalid {method} params: expected an object"
-        )));
+        return Err(ErrorShape::invalid(
+            code_of(method),
+            format!("invalid {method} params: expected an object"),
+        ));
     }
     let mut source = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut source).map_err(|error| {
@@ -26,8 +27,18 @@ pub fn read_params<T: DeserializeOwned>(
             "." => reason,
             path => format!("at {path}: {reason}"),
         };
-        ErrorShape::invalid(format!("invalid {method} params: {reason}"))
+        ErrorShape::invalid(
+            code_of(method),
+            format!("invalid {method} params: {reason}"),
+        )
     })
+}
+
+fn code_of(method: &str) -> DetailCode {
+    match method {
+        "connect" => DetailCode::InvalidConnect,
+        _ => DetailCode::InvalidParams,
+    }
 }
 
 /// Whether the text is a JSON object. Needed because serde would accept an array for a struct.

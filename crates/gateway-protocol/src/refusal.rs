@@ -6,7 +6,7 @@ use pairing_core::device::{ProofError, RequestId, UpgradeReason};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::{ErrorCode, ErrorShape, close};
+use crate::{DetailCode, ErrorCode, ErrorShape, close};
 
 /// Reason why a handshake fails. The variants are in the order in which they are checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,34 +67,38 @@ pub enum AuthFailure {
 impl Refusal {
     /// Returns the error for the response.
     pub fn error(&self) -> ErrorShape {
-        let not_paired = |message| ErrorShape::new(ErrorCode::NotPaired, message);
+        let not_paired = |detail, message| ErrorShape::new(ErrorCode::NotPaired, detail, message);
         match self {
-            Self::NotConnect => {
-                ErrorShape::invalid("invalid handshake: first request must be connect")
-            }
+            Self::NotConnect => ErrorShape::invalid(
+                DetailCode::ConnectExpected,
+                "invalid handshake: first request must be connect",
+            ),
             Self::Params(error) => error.clone(),
             Self::Protocol => {
                 let (oldest, newest) = crate::VERSIONS.into_inner();
-                ErrorShape::invalid("protocol mismatch").with_details(json!({
-                    "expectedProtocol": newest,
-                    "minProtocol": oldest,
-                    "maxProtocol": newest,
-                }))
+                ErrorShape::invalid(DetailCode::ProtocolMismatch, "protocol mismatch").with_details(
+                    json!({
+                        "expectedProtocol": newest,
+                        "minProtocol": oldest,
+                        "maxProtocol": newest,
+                    }),
+                )
             }
-            Self::Role => ErrorShape::invalid("invalid role"),
+            Self::Role => ErrorShape::invalid(DetailCode::InvalidRole, "invalid role"),
             Self::Origin => ErrorShape::invalid(
+                DetailCode::OriginNotAllowed,
                 "origin not allowed (open the page from the gateway itself, or name its origin in \
                  gateway.controlUi.allowedOrigins)",
-            )
-            .with_details(json!({ "code": "ORIGIN_NOT_ALLOWED" })),
-            Self::IdentityRequired => not_paired("device identity required")
-                .with_details(json!({ "code": "DEVICE_IDENTITY_REQUIRED" })),
+            ),
+            Self::IdentityRequired => not_paired(
+                DetailCode::DeviceIdentityRequired,
+                "device identity required",
+            ),
             Self::Proof(error) => proof(error),
             Self::Auth(failure) => failure.error(),
             Self::PairingRequired { reason, request } => ErrorShape {
                 retryable: Some(true),
-                ..not_paired("pairing required").with_details(json!({
-                    "code": "PAIRING_REQUIRED",
+                ..not_paired(DetailCode::PairingRequired, "pairing required").with_details(json!({
                     "reason": reason.as_str(),
                     "requestId": request,
                     "recommendedNextStep": "wait_then_retry",
@@ -103,8 +107,14 @@ impl Refusal {
                     "hint": format!("openclaw devices approve {request}"),
                 }))
             },
-            Self::Unavailable => ErrorShape::unavailable("the gateway cannot read its state"),
-            Self::TryAgain => ErrorShape::unavailable("the gateway takes no more connections"),
+            Self::Unavailable => ErrorShape::unavailable(
+                DetailCode::StoreUnavailable,
+                "the gateway cannot read its state",
+            ),
+            Self::TryAgain => ErrorShape::unavailable(
+                DetailCode::TooManyConnections,
+                "the gateway takes no more connections",
+            ),
         }
     }
 
@@ -136,9 +146,8 @@ impl Refusal {
 }
 
 fn proof(error: &ProofError) -> ErrorShape {
-    let shape = ErrorShape::invalid(error.message());
     let (Some(code), Some(reason)) = (error.code(), error.reason()) else {
-        return shape;
+        return ErrorShape::invalid(DetailCode::InvalidConnect, error.message());
     };
     let mut details = json!({ "code": code, "reason": reason });
     if let ProofError::Stale { skew_ms, .. } = error {
@@ -149,20 +158,20 @@ fn proof(error: &ProofError) -> ErrorShape {
             "this clock is {seconds} s {side} the gateway's: set it"
         ));
     }
-    shape.with_details(details)
+    ErrorShape::invalid(DetailCode::DeviceAuthInvalid, error.message()).with_details(details)
 }
 
 impl AuthFailure {
-    /// Returns the `details.code` of the error.
-    pub fn code(self) -> &'static str {
+    /// Returns the code in the details of the error.
+    pub fn code(self) -> DetailCode {
         match self {
-            Self::TokenMissing => "AUTH_TOKEN_MISSING",
-            Self::TokenMismatch => "AUTH_TOKEN_MISMATCH",
-            Self::PasswordMissing => "AUTH_PASSWORD_MISSING",
-            Self::PasswordMismatch => "AUTH_PASSWORD_MISMATCH",
-            Self::DeviceTokenMismatch => "AUTH_DEVICE_TOKEN_MISMATCH",
-            Self::PairingTokenInvalid => "AUTH_BOOTSTRAP_TOKEN_INVALID",
-            Self::RateLimited { .. } => "AUTH_RATE_LIMITED",
+            Self::TokenMissing => DetailCode::AuthTokenMissing,
+            Self::TokenMismatch => DetailCode::AuthTokenMismatch,
+            Self::PasswordMissing => DetailCode::AuthPasswordMissing,
+            Self::PasswordMismatch => DetailCode::AuthPasswordMismatch,
+            Self::DeviceTokenMismatch => DetailCode::AuthDeviceTokenMismatch,
+            Self::PairingTokenInvalid => DetailCode::AuthBootstrapTokenInvalid,
+            Self::RateLimited { .. } => DetailCode::AuthRateLimited,
         }
     }
 
@@ -204,9 +213,8 @@ impl AuthFailure {
 
     fn error(self) -> ErrorShape {
         let can_retry = matches!(self, Self::TokenMismatch | Self::PasswordMismatch);
-        let shape = ErrorShape::invalid(format!("unauthorized: {}", self.message()));
+        let shape = ErrorShape::invalid(self.code(), format!("unauthorized: {}", self.message()));
         let shape = shape.with_details(json!({
-            "code": self.code(),
             "authReason": self.reason(),
             "canRetryWithDeviceToken": can_retry,
             "recommendedNextStep": self.next_step(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_client::{CallError, ClientEvent};
-use gateway_protocol::{Empty, ErrorShape, Response};
+use gateway_protocol::{DetailCode, Empty, ErrorShape, Response};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -33,7 +33,10 @@ async fn answers_find_their_calls_in_any_order() {
 #[tokio::test]
 async fn refusals_come_as_they_were_sent() {
     let (client, _events, mut peer) = connected(operator()).await;
-    let refusal = ErrorShape::invalid("missing scope: operator.pairing\u{1b}[2J");
+    let refusal = ErrorShape::invalid(
+        DetailCode::MissingScope,
+        "missing scope: operator.pairing\u{1b}[2J",
+    );
     let script = async {
         let request = peer.request().await;
         let response = Response::<()>::new(&request.id, Err(&refusal));

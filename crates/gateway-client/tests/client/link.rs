@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_client::{ConnectError, Disconnect, Link, LinkEvent};
-use gateway_protocol::{AuthFailure, ErrorShape, Refusal, Secret};
+use gateway_protocol::{AuthFailure, DetailCode, ErrorShape, Refusal, Secret};
 use pairing_core::device::{RequestId, Role, UpgradeReason};
 
 use crate::gateway::{Draw, Drawer, Gateway, hello, identity, no_jitter, operator, pass};
@@ -203,7 +203,10 @@ async fn a_wrong_secret_is_tried_again_slowly() {
 
 #[tokio::test]
 async fn what_no_retry_mends_is_the_last_event() {
-    let wrong = ErrorShape::invalid("invalid connect params: at client: no");
+    let wrong = ErrorShape::invalid(
+        DetailCode::InvalidConnect,
+        "invalid connect params: at client: no",
+    );
     for refusal in [Refusal::Protocol, Refusal::Role, Refusal::Params(wrong)] {
         let gateway = Gateway::start().await;
         let mut link = gateway.connect().keep(no_jitter());

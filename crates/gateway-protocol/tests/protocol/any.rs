@@ -1,7 +1,7 @@
 //! Property tests: arbitrary input never causes a panic, and parsed values serialise to the same again.
 
 use gateway_protocol::{
-    ConnectParams, ErrorShape, Event, Request, RequestFrame, Response, ServerFrame,
+    ConnectParams, DetailCode, ErrorShape, Event, Request, RequestFrame, Response, ServerFrame,
 };
 use proptest::prelude::*;
 use serde_json::value::RawValue;
@@ -283,7 +283,8 @@ fn enough_of_it_is_read() {
 
 #[test]
 fn errors_say_the_same_again() {
-    let error = ErrorShape::unavailable("later").with_details(json!({ "a": 1 }));
+    let error =
+        ErrorShape::unavailable(DetailCode::Internal, "later").with_details(json!({ "a": 1 }));
     let error = error.retry_after(std::time::Duration::from_millis(7));
     let again: ErrorShape = serde_json::from_value(json!(error)).unwrap();
     assert_eq!(again, error);

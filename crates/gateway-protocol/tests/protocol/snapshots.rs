@@ -6,8 +6,8 @@ use gateway_protocol::hello::{
     AuthMethod, Features, HelloAuth, HelloOk, Policy, Presence, ServerInfo, Snapshot,
 };
 use gateway_protocol::{
-    AuthFailure, ErrorShape, MAX_BUFFERED, MAX_PAYLOAD, Refusal, Response, StateVersion,
-    TICK_INTERVAL,
+    AuthFailure, DetailCode, ErrorShape, MAX_BUFFERED, MAX_PAYLOAD, Refusal, Response,
+    StateVersion, TICK_INTERVAL,
 };
 use pairing_core::device::{RequestId, Role, UpgradeReason};
 use pairing_core::{DeviceKeyError, InvalidField, ProofError, SIGNATURE_TOLERANCE, Scope};
@@ -49,6 +49,7 @@ fn refusals() -> Vec<Refusal> {
     let mut all = vec![
         Refusal::NotConnect,
         Refusal::Params(ErrorShape::invalid(
+            DetailCode::InvalidConnect,
             "invalid connect params: at client.id: must not be empty",
         )),
         Refusal::Protocol,

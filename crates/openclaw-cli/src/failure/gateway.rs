@@ -1,7 +1,7 @@
 //! What a gateway says no with: the same exit codes and words as on files, and what to do next.
 
 use gateway_client::{CallError, ConnectError};
-use gateway_protocol::ErrorShape;
+use gateway_protocol::{DetailCode, ErrorShape};
 use openclaw_gateway::{BindError, InstanceError, ServeError};
 use pairing_core::{DeviceError, escape};
 
@@ -20,11 +20,11 @@ pub(super) fn refused(method: &'static str, error: ErrorShape, proven: bool) -> 
             Failure::Device(error)
         }
     };
-    match error.message.as_str() {
-        "unknown requestId" => of(DeviceError::UnknownRequest),
-        "unknown deviceId" | "unknown nodeId" => of(DeviceError::UnknownDevice),
-        "unknown deviceId/role" => of(DeviceError::UnknownRole),
-        message if message.starts_with("unknown method") => Failure::Lacks { method },
+    match error.detail_code() {
+        Some(DetailCode::UnknownRequest) => of(DeviceError::UnknownRequest),
+        Some(DetailCode::UnknownDevice | DetailCode::UnknownNode) => of(DeviceError::UnknownDevice),
+        Some(DetailCode::UnknownRole) => of(DeviceError::UnknownRole),
+        Some(DetailCode::UnknownMethod) => Failure::Lacks { method },
         _ => Failure::Answer {
             method,
             error: Box::new(error),
@@ -62,15 +62,15 @@ pub(crate) fn advice_of(error: &ConnectError, showed: bool) -> Option<String> {
         }
         _ => return error.advice(),
     };
-    let told = match refused.code() {
-        "AUTH_TOKEN_MISSING" | "AUTH_PASSWORD_MISSING" => {
+    let told = match refused.detail_code() {
+        Some(DetailCode::AuthTokenMissing | DetailCode::AuthPasswordMissing) => {
             "give it with `--token-file` or `--password-file`, or set OPENCLAW_GATEWAY_TOKEN; \
              `openclaw gateway token` on the gateway's machine says where it is"
         }
-        "AUTH_TOKEN_MISMATCH" | "AUTH_PASSWORD_MISMATCH" => WRONG,
+        Some(DetailCode::AuthTokenMismatch | DetailCode::AuthPasswordMismatch) => WRONG,
         // A wrong secret is as good as none.
-        "DEVICE_IDENTITY_REQUIRED" if showed => WRONG,
-        "DEVICE_IDENTITY_REQUIRED" => {
+        Some(DetailCode::DeviceIdentityRequired) if showed => WRONG,
+        Some(DetailCode::DeviceIdentityRequired) => {
             "give the gateway's secret with `--token-file`; from another machine, a command that \
              decides, such as `openclaw devices approve <request>`, asks for this machine to be paired"
         }
@@ -97,7 +97,7 @@ pub(super) fn advice_of_answer(error: &ErrorShape, proven: bool) -> Option<Strin
     if let Some(hint) = error.detail("hint") {
         return Some(escape(hint).to_string());
     }
-    if error.message.starts_with("missing scope") {
+    if error.detail_code() == Some(DetailCode::MissingScope) {
         let told = if proven {
             "this machine is paired for less: run a command that decides, and have the request \
              that it makes approved on the gateway's machine"
@@ -110,7 +110,7 @@ pub(super) fn advice_of_answer(error: &ErrorShape, proven: bool) -> Option<Strin
     if let Some(wait) = error.retry_after_ms {
         return Some(format!("try again in {} s", wait.div_ceil(1000)));
     }
-    if error.message.starts_with("no pending") {
+    if error.detail_code() == Some(DetailCode::NoPendingRequest) {
         return Some("see what is pending with `openclaw pairing list`".to_owned());
     }
     None

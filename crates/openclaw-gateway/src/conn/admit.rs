@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use gateway_protocol::hello::AuthMethod;
 use gateway_protocol::{
-    AuthFailure, ConnectAuth, ConnectParams, DeviceClaim, ErrorShape, Refusal, Secret,
+    AuthFailure, ConnectAuth, ConnectParams, DetailCode, DeviceClaim, ErrorShape, Refusal, Secret,
 };
 use pairing_core::device::{
     Asked, Challenge, Connecting, Credential, DeviceInfo, ProvenDevice, Role, SIGNATURE_TOLERANCE,
@@ -252,9 +252,10 @@ pub(super) fn method_of(shown: Shown) -> AuthMethod {
 }
 
 fn bad_params(error: &impl std::fmt::Display) -> Refusal {
-    Refusal::Params(ErrorShape::invalid(format!(
-        "invalid connect params: {error}"
-    )))
+    Refusal::Params(ErrorShape::invalid(
+        DetailCode::InvalidConnect,
+        format!("invalid connect params: {error}"),
+    ))
 }
 
 fn remote(address: IpAddr) -> Option<String> {

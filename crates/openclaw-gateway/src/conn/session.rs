@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures_util::future::{BoxFuture, Either};
 use futures_util::stream::{FuturesUnordered, SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
-use gateway_protocol::{ErrorShape, FrameError, Request, close};
+use gateway_protocol::{DetailCode, ErrorShape, FrameError, Request, close};
 use tokio::pin;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
@@ -177,7 +177,9 @@ async fn read<S: Socket>(
             (Verdict::Close, _) => return End::new(close::POLICY, "too many refused requests"),
             (Verdict::Cool(after), request) => {
                 let id = request.map_or_else(|error| id_of(&error), |request| request.id);
-                let error = ErrorShape::unavailable("too many refused requests").retry_after(after);
+                let error =
+                    ErrorShape::unavailable(DetailCode::RateLimited, "too many refused requests")
+                        .retry_after(after);
                 session.outbox.send(response(&id, Err::<(), _>(&error)));
                 continue;
             }
@@ -187,7 +189,7 @@ async fn read<S: Socket>(
             }
             (Verdict::Go, Err(error)) => {
                 let id = id_of(&error);
-                let error = ErrorShape::invalid(error.to_string());
+                let error = ErrorShape::invalid(DetailCode::InvalidFrame, error.to_string());
                 (id, Answer::Now(Err(error)))
             }
         };

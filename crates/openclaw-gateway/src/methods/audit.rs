@@ -1,7 +1,7 @@
 //! `pairing.audit`: decisions and their approvers.
 
-use gateway_protocol::ErrorShape;
 use gateway_protocol::audit::{AuditEntries, AuditParams};
+use gateway_protocol::{DetailCode, ErrorShape};
 use pairing_core::{AuditEvent, AuditSubject};
 use pairing_fs::AuditLog;
 
@@ -17,7 +17,10 @@ pub(super) fn list(call: &Call, log: &AuditLog) -> Reply {
     });
     let page = page.map_err(|error| {
         tracing::error!(error = %Chain(&error), "the audit log cannot be read");
-        ErrorShape::unavailable("the gateway cannot read its audit log")
+        ErrorShape::unavailable(
+            DetailCode::AuditUnavailable,
+            "the gateway cannot read its audit log",
+        )
     })?;
     call.reply(&AuditEntries {
         entries: page.events.into_iter().map(Into::into).collect(),

@@ -4,7 +4,7 @@ use gateway_protocol::device::{
     DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed, RemoveParams,
     RenameParams, RequestParams, RoleParams, TokenRevoked, TokenRotated,
 };
-use gateway_protocol::{Empty, ErrorShape};
+use gateway_protocol::{DetailCode, Empty, ErrorShape};
 use pairing_core::device::{RequestId, Role, Rotated};
 use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet};
 
@@ -100,6 +100,7 @@ pub(super) fn revoke(call: &Call) -> Reply {
     let (device_id, role, scopes) = role_of(call)?;
     if scopes.is_some() {
         return Err(ErrorShape::invalid(
+            DetailCode::InvalidParams,
             "invalid device.token.revoke params: at scopes: unknown field `scopes`",
         ));
     }

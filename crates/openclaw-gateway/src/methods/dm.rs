@@ -7,7 +7,7 @@ use gateway_protocol::dm::{
     AllowedParams, ApproveParams, DmAllowed, DmDecided, DmListed, DmRequest, DmRequests,
     EntryParams, ListParams, Listed, RejectParams,
 };
-use gateway_protocol::{ErrorShape, Text};
+use gateway_protocol::{DetailCode, ErrorShape, Text};
 use pairing_core::{Account, AccountId, AllowlistError, Channel, ChannelError};
 
 use tokio::time::timeout;
@@ -168,7 +168,10 @@ fn change(
     let account = account(&channel, params.account_id.as_ref())?;
     let status = change(&account, &params.entry, call).map_err(|error| match error {
         AllowlistError::Store(error) => store_failed(&error),
-        error => ErrorShape::invalid(error.to_string()),
+        AllowlistError::Scope(_) => {
+            ErrorShape::invalid(DetailCode::MissingScope, error.to_string())
+        }
+        error => ErrorShape::invalid(DetailCode::InvalidSender, error.to_string()),
     })?;
     call.reply(&DmListed {
         channel: channel.id().clone(),
@@ -184,16 +187,21 @@ fn channel(call: &Call, name: &str) -> Result<Channel, ErrorShape> {
 
 #[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
 fn of_channel(error: ChannelError) -> ErrorShape {
-    ErrorShape::invalid(error.to_string())
+    let code = match error {
+        ChannelError::Unknown { .. } => DetailCode::UnknownChannel,
+        _ => DetailCode::InvalidName,
+    };
+    ErrorShape::invalid(code, error.to_string())
 }
 
 fn account(channel: &Channel, name: Option<&Text>) -> Result<Account, ErrorShape> {
     let name = name.map_or("default", |name| name.as_str());
     channel
         .account(name)
-        .map_err(|error| ErrorShape::invalid(error.to_string()))
+        .map_err(|error| ErrorShape::invalid(DetailCode::InvalidName, error.to_string()))
 }
 
 fn account_id(name: &Text) -> Result<AccountId, ErrorShape> {
-    AccountId::parse(name).map_err(|error| ErrorShape::invalid(error.to_string()))
+    AccountId::parse(name)
+        .map_err(|error| ErrorShape::invalid(DetailCode::InvalidName, error.to_string()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_protocol::invoke::{InvokeParams, InvokeRequest, InvokeResult, Invoked, NodeEvent};
-use gateway_protocol::{ErrorShape, event::INVOKE_REQUEST};
+use gateway_protocol::{DetailCode, ErrorShape, event::INVOKE_REQUEST};
 use pairing_core::{DeviceId, escape};
 use serde_json::json;
 use tokio::time::timeout;
@@ -34,7 +34,10 @@ pub(crate) async fn here(
     let id = DeviceId::parse(&params.node_id).ok();
     let node = id.and_then(|id| Some((id, shared.sessions.newest_node(id)?)));
     let Some((id, node)) = node else {
-        return Err(failed("NOT_CONNECTED", "node not connected"));
+        return Err(ErrorShape::unavailable(
+            DetailCode::NotConnected,
+            "node not connected",
+        ));
     };
     let command = params.command.as_str();
     let offers = node
@@ -44,17 +47,17 @@ pub(crate) async fn here(
         .any(|offered| offered == command);
     if !(offers && is_approved(shared, id, command).await?) {
         return Err(
-            ErrorShape::invalid("node command not allowed").with_details(json!({
-                "code": "COMMAND_NOT_ALLOWED",
-                "reason": if offers { "not-approved" } else { "not-declared" },
-            })),
+            ErrorShape::invalid(DetailCode::CommandNotAllowed, "node command not allowed")
+                .with_details(json!({
+                    "reason": if offers { "not-approved" } else { "not-declared" },
+                })),
         );
     }
     let wait = wait(shared, params.timeout_ms);
     let request = InvokeRequest {
-        id: shared
-            .id()
-            .map_err(|_| ErrorShape::unavailable("the gateway has no randomness"))?,
+        id: shared.id().map_err(|_| {
+            ErrorShape::unavailable(DetailCode::Internal, "the gateway has no randomness")
+        })?,
         node_id: params.node_id.into(),
         command: params.command.into(),
         params_json: params.params.map(|params| params.to_string()),
@@ -65,14 +68,21 @@ pub(crate) async fn here(
     node.outbox.send(frames::event(INVOKE_REQUEST, &request));
     let result = match timeout(wait, on_its_way.answer()).await {
         Ok(Some(result)) => result,
-        Ok(None) => return Err(failed("NOT_CONNECTED", "node disconnected")),
+        Ok(None) => {
+            return Err(ErrorShape::unavailable(
+                DetailCode::NotConnected,
+                "node disconnected",
+            ));
+        }
         Err(_) => return Err(timed_out()),
     };
     if !result.ok {
         let error = result.error.unwrap_or_default();
         let message = error.message.as_deref().unwrap_or("node invoke failed");
-        return Err(ErrorShape::unavailable(message.to_owned())
-            .with_details(json!({ "code": error.code, "nodeError": error })));
+        return Err(
+            ErrorShape::unavailable(DetailCode::Internal, message.to_owned())
+                .with_details(json!({ "code": error.code, "nodeError": error })),
+        );
     }
     Ok(Invoked {
         ok: true,
@@ -108,8 +118,8 @@ async fn elsewhere(
                 "node is connected to another gateway, which cannot be asked: {}",
                 escape(name.unwrap_or(&gateway.id))
             );
-            let details = json!({ "code": "NODE_ELSEWHERE", "gateway": gateway });
-            Err(ErrorShape::unavailable(message).with_details(details))
+            let details = json!({ "gateway": gateway });
+            Err(ErrorShape::unavailable(DetailCode::NodeElsewhere, message).with_details(details))
         }
     }
 }
@@ -119,7 +129,7 @@ async fn is_approved(shared: &Shared, id: DeviceId, command: &str) -> Result<boo
     let asking = tokio::task::spawn_blocking(move || devices.commands(id));
     let approved = asking
         .await
-        .map_err(|_| ErrorShape::unavailable("the request failed"))?
+        .map_err(|_| ErrorShape::unavailable(DetailCode::Internal, "the request failed"))?
         .map_err(of_list)?;
     Ok(approved.is_some_and(|approved| approved.contains(command)))
 }
@@ -135,11 +145,7 @@ fn millis(wait: Duration) -> u64 {
 }
 
 fn timed_out() -> ErrorShape {
-    failed("TIMEOUT", "node invoke timed out")
-}
-
-fn failed(code: &str, message: &str) -> ErrorShape {
-    ErrorShape::unavailable(message).with_details(json!({ "code": code }))
+    ErrorShape::unavailable(DetailCode::Timeout, "node invoke timed out")
 }
 
 /// `node.invoke.result`.
@@ -147,7 +153,10 @@ pub(super) fn result(call: &Call) -> Reply {
     let result: InvokeResult = call.params()?;
     let own = call.session.device().map(|device| device.id().to_string());
     if own.as_deref() != Some(result.node_id.as_str()) {
-        return Err(ErrorShape::invalid("nodeId mismatch"));
+        return Err(ErrorShape::invalid(
+            DetailCode::NodeMismatch,
+            "nodeId mismatch",
+        ));
     }
     // An answer that comes too late harms nobody.
     let is_waited_for = call.shared.invokes.answer(call.session.number, result);

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_protocol::ErrorShape;
 use gateway_protocol::message::{MessageSent, SendParams};
+use gateway_protocol::{DetailCode, ErrorShape};
 use pairing_core::{AccountId, ChannelId, escape};
-use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Call, Reply};
@@ -83,18 +82,26 @@ async fn sent(
         Ok(Ok(outcome)) => match &*outcome {
             Some(Ok(id)) => Ok(id.clone()),
             Some(Err(error)) => Err(of_send(error)),
-            None => Err(ErrorShape::unavailable("the request failed")),
+            None => Err(ErrorShape::unavailable(
+                DetailCode::Internal,
+                "the request failed",
+            )),
         },
-        Ok(Err(_)) => Err(ErrorShape::unavailable("the request failed")),
+        Ok(Err(_)) => Err(ErrorShape::unavailable(
+            DetailCode::Internal,
+            "the request failed",
+        )),
         Err(_) => Err(ErrorShape::unavailable(
+            DetailCode::Timeout,
             "the message is still on its way: ask again with the same idempotencyKey",
-        )
-        .with_details(json!({ "code": "TIMEOUT" }))),
+        )),
     }
 }
 
 fn adapter(call: &Call, params: &SendParams) -> Result<Arc<dyn Adapter>, ErrorShape> {
-    let invalid = |error: pairing_core::NameError| ErrorShape::invalid(error.to_string());
+    let invalid = |error: pairing_core::NameError| {
+        ErrorShape::invalid(DetailCode::InvalidName, error.to_string())
+    };
     let channel = ChannelId::parse(&params.channel).map_err(invalid)?;
     let account = params.account_id.as_deref().map(AccountId::parse);
     let account = account.transpose().map_err(invalid)?.unwrap_or_default();
@@ -102,30 +109,27 @@ fn adapter(call: &Call, params: &SendParams) -> Result<Arc<dyn Adapter>, ErrorSh
     let config = &shared.settings.load().config;
     if !config.account(&channel, &account).is_enabled() {
         let message = format!("the {channel} account {} is turned off", account.as_str());
-        return Err(failed("DISABLED", message));
+        return Err(ErrorShape::invalid(DetailCode::Disabled, message));
     }
     let adapter = shared.channels.adapter(config, &channel, &account);
     adapter.ok_or_else(|| {
         let message = format!("no {channel} account {} runs here", account.as_str());
-        failed("NO_ADAPTER", message)
+        ErrorShape::invalid(DetailCode::NoAdapter, message)
     })
 }
 
 fn of_send(error: &SendError) -> ErrorShape {
     let message = escape(&error.to_string()).limit(300).to_string();
     match error {
-        SendError::Chat { .. } => failed("CHAT", message),
-        SendError::Unable => failed("UNABLE", message),
-        _ => {
-            ErrorShape::unavailable(message).with_details(json!({ "code": "CHANNEL_UNAVAILABLE" }))
-        }
+        SendError::Chat { .. } => ErrorShape::invalid(DetailCode::Chat, message),
+        SendError::Unable => ErrorShape::invalid(DetailCode::Unable, message),
+        _ => ErrorShape::unavailable(DetailCode::ChannelUnavailable, message),
     }
 }
 
-fn failed(code: &str, message: String) -> ErrorShape {
-    ErrorShape::invalid(message).with_details(json!({ "code": code }))
-}
-
 fn refused(field: &str, detail: &str) -> ErrorShape {
-    ErrorShape::invalid(format!("invalid send params: at {field}: {detail}"))
+    ErrorShape::invalid(
+        DetailCode::InvalidParams,
+        format!("invalid send params: at {field}: {detail}"),
+    )
 }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use gateway_protocol::event;
 use gateway_protocol::hello::Features;
-use gateway_protocol::{ErrorShape, read_params};
+use gateway_protocol::{DetailCode, ErrorShape, read_params};
 use pairing_core::device::Role;
 use pairing_core::store::Problem;
 use pairing_core::{Approver, DecisionError, DeviceError, ListError, Pairing, StoreError, escape};
@@ -245,7 +245,10 @@ impl Call {
         let Some(Method { access, run, label }) = shared.methods.0.get(&method) else {
             shared.metrics.called("unknown", false);
             let shown: String = method.chars().take(128).collect();
-            return Answer::Now(Err(ErrorShape::invalid(format!("unknown method: {shown}"))));
+            return Answer::Now(Err(ErrorShape::invalid(
+                DetailCode::UnknownMethod,
+                format!("unknown method: {shown}"),
+            )));
         };
         if let Err(refused) = access.permit(session) {
             shared.metrics.called(label, false);
@@ -280,12 +283,20 @@ impl Call {
                     let ran = tokio::task::spawn_blocking(move || {
                         // Its right may have ended while it waited for its turn.
                         if !call.session.is_live() {
-                            return Err(ErrorShape::unavailable("access was revoked"));
+                            return Err(ErrorShape::unavailable(
+                                DetailCode::AccessRevoked,
+                                "access was revoked",
+                            ));
                         }
                         counted(&call.shared, run(&call))
                     });
                     let ran = ran.await;
-                    let failed = |_| Err(ErrorShape::unavailable("the request failed"));
+                    let failed = |_| {
+                        Err(ErrorShape::unavailable(
+                            DetailCode::Internal,
+                            "the request failed",
+                        ))
+                    };
                     (ran.unwrap_or_else(failed), deciding)
                 }
             })),
@@ -316,10 +327,18 @@ impl Call {
             if call.session.is_live() {
                 ask(&call)
             } else {
-                Err(ErrorShape::unavailable("access was revoked"))
+                Err(ErrorShape::unavailable(
+                    DetailCode::AccessRevoked,
+                    "access was revoked",
+                ))
             }
         });
-        let failed = |_| Err(ErrorShape::unavailable("the request failed"));
+        let failed = |_| {
+            Err(ErrorShape::unavailable(
+                DetailCode::Internal,
+                "the request failed",
+            ))
+        };
         ran.await.unwrap_or_else(failed)
     }
 
@@ -337,7 +356,7 @@ impl Call {
     pub fn reply(&self, answer: &impl Serialize) -> Reply {
         to_raw_value(answer).map_err(|error| {
             tracing::error!(%error, "an answer cannot be written");
-            ErrorShape::unavailable("the answer cannot be written")
+            ErrorShape::unavailable(DetailCode::Internal, "the answer cannot be written")
         })
     }
 }
@@ -360,10 +379,16 @@ impl Access {
                 if session.scopes().allows(scope) {
                     Ok(())
                 } else {
-                    Err(ErrorShape::invalid(format!("missing scope: {scope}")))
+                    Err(ErrorShape::invalid(
+                        DetailCode::MissingScope,
+                        format!("missing scope: {scope}"),
+                    ))
                 }
             }
-            _ => Err(ErrorShape::invalid(format!("unauthorized role: {role}"))),
+            _ => Err(ErrorShape::invalid(
+                DetailCode::RoleNotAllowed,
+                format!("unauthorized role: {role}"),
+            )),
         }
     }
 }
@@ -381,35 +406,50 @@ fn of_list(error: ListError) -> ErrorShape {
 /// Nobody knows any more whether the caller may.
 fn not_vouched_for() -> ErrorShape {
     let message = "the gateway cannot reach its state, and does not know whether you still may";
-    ErrorShape::unavailable(message)
-        .with_details(serde_json::json!({ "code": "STORE_UNAVAILABLE" }))
+    ErrorShape::unavailable(DetailCode::StoreUnavailable, message)
 }
 
 /// The store failed: said without what only the log may know.
 fn store_failed(error: &StoreError) -> ErrorShape {
     tracing::error!(error = %Chain(error), "the store failed");
-    ErrorShape::unavailable("the gateway cannot read or write its state")
-        .with_details(serde_json::json!({ "code": "STORE_UNAVAILABLE" }))
+    ErrorShape::unavailable(
+        DetailCode::StoreUnavailable,
+        "the gateway cannot read or write its state",
+    )
 }
 
 fn of_device(error: DeviceError) -> ErrorShape {
-    match error {
-        DeviceError::Store(error) => store_failed(&error),
+    let code = match &error {
+        DeviceError::Store(error) => return store_failed(error),
         DeviceError::Entropy(error) => {
-            tracing::error!(error = %Chain(&error), "no randomness");
-            ErrorShape::unavailable("the gateway has no randomness")
+            tracing::error!(error = %Chain(error), "no randomness");
+            return ErrorShape::unavailable(DetailCode::Internal, "the gateway has no randomness");
         }
-        error => ErrorShape::invalid(error.to_string()),
-    }
+        DeviceError::UnknownRequest => DetailCode::UnknownRequest,
+        DeviceError::UnknownDevice => DetailCode::UnknownDevice,
+        DeviceError::UnknownRole => DetailCode::UnknownRole,
+        DeviceError::Name => DetailCode::InvalidName,
+        DeviceError::Scope(_) => DetailCode::MissingScope,
+        _ => DetailCode::Internal,
+    };
+    ErrorShape::invalid(code, error.to_string())
 }
 
 fn of_decision(error: DecisionError) -> ErrorShape {
-    match error {
-        DecisionError::Store(error) => store_failed(&error),
-        DecisionError::LockedOut { until } => ErrorShape::unavailable(error.to_string())
-            .with_details(
-                serde_json::json!({ "code": "LOCKED_OUT", "untilMs": until.as_millis() }),
-            ),
-        error => ErrorShape::invalid(error.to_string()),
-    }
+    let code = match &error {
+        DecisionError::Store(error) => return store_failed(error),
+        DecisionError::LockedOut { until } => {
+            let details = serde_json::json!({ "untilMs": until.as_millis() });
+            return ErrorShape::unavailable(DetailCode::LockedOut, error.to_string())
+                .with_details(details);
+        }
+        DecisionError::Code(_) => DetailCode::InvalidCode,
+        DecisionError::NotFound { .. } => DetailCode::NoPendingRequest,
+        DecisionError::Expired { .. } => DetailCode::RequestExpired,
+        DecisionError::OtherAccount { .. } => DetailCode::OtherAccount,
+        DecisionError::Ambiguous { .. } => DetailCode::AmbiguousRequest,
+        DecisionError::Scope(_) => DetailCode::MissingScope,
+        _ => DetailCode::Internal,
+    };
+    ErrorShape::invalid(code, error.to_string())
 }

@@ -8,7 +8,7 @@ use gateway_protocol::node::{
     ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRemoveParams, NodeRemoved,
     NodeRenameParams, NodeRenamed, NodeRequestParams, NodeRequested, Verified, VerifyParams,
 };
-use gateway_protocol::{Empty, ErrorShape};
+use gateway_protocol::{DetailCode, Empty, ErrorShape};
 use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, SecretToken};
 use pairing_core::{Approver, DeviceError};
 
@@ -132,9 +132,10 @@ fn of_legacy(node: &Node) -> NodeEntry {
 pub(super) fn request(call: &Call) -> Reply {
     let params: NodeRequestParams = call.params()?;
     let node = NodeId::parse(&params.node_id).map_err(|error| {
-        ErrorShape::invalid(format!(
-            "invalid node.pair.request params: at nodeId: {error}"
-        ))
+        ErrorShape::invalid(
+            DetailCode::InvalidParams,
+            format!("invalid node.pair.request params: at nodeId: {error}"),
+        )
     })?;
     let silent = params.silent.unwrap_or(false);
     let address = call.session.address;
@@ -249,7 +250,7 @@ fn of_node(error: DeviceError) -> ErrorShape {
 }
 
 fn unknown_node() -> ErrorShape {
-    ErrorShape::invalid("unknown nodeId")
+    ErrorShape::invalid(DetailCode::UnknownNode, "unknown nodeId")
 }
 
 fn request_of(call: &Call) -> Result<RequestId, ErrorShape> {

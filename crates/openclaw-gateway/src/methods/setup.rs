@@ -1,7 +1,7 @@
 //! `device.pair.setupCode` and `device.pair.setupCode.end`.
 
 use gateway_protocol::setup::{SetupCodeId, SetupEndParams, SetupEnded};
-use gateway_protocol::{ErrorShape, Text};
+use gateway_protocol::{DetailCode, ErrorShape, Text};
 use gateway_protocol::{GatewayUrl, SetupCode};
 use pairing_core::device::SetupProfile;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub(super) fn issue(call: &Call) -> Reply {
     };
     let encoded = code.encode();
     let qr = params.qr.then(|| qr::rows(&encoded)).transpose();
-    let qr = qr.map_err(|error| ErrorShape::invalid(error.to_string()))?;
+    let qr = qr.map_err(|error| ErrorShape::invalid(DetailCode::TooLong, error.to_string()))?;
     let ask = params.profile.ask();
     call.reply(&Issued {
         setup_code: &encoded,
@@ -71,9 +71,10 @@ pub(super) fn issue(call: &Call) -> Reply {
 
 fn named(url: &str) -> Result<GatewayUrl, ErrorShape> {
     GatewayUrl::parse(url).map_err(|error| {
-        ErrorShape::invalid(format!(
-            "invalid device.pair.setupCode params: at url: {error}"
-        ))
+        ErrorShape::invalid(
+            DetailCode::InvalidParams,
+            format!("invalid device.pair.setupCode params: at url: {error}"),
+        )
     })
 }
 
@@ -88,10 +89,10 @@ fn configured(call: &Call) -> Result<(GatewayUrl, Option<String>), ErrorShape> {
     let settings = shared.settings.load();
     match Reach::of_gateway(&settings, shared.port, certificate, &interfaces) {
         Ok(reach) => Ok((reach.url, reach.tls_fingerprint)),
-        Err(error) => Err(ErrorShape::invalid(format!(
-            "no setup code: {error}: {}",
-            error.advice()
-        ))),
+        Err(error) => Err(ErrorShape::invalid(
+            DetailCode::NoAddress,
+            format!("no setup code: {error}: {}", error.advice()),
+        )),
     }
 }
 

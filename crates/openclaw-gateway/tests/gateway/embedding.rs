@@ -1,6 +1,6 @@
 //! A gateway with methods of one's own.
 
-use gateway_protocol::ErrorShape;
+use gateway_protocol::{DetailCode, ErrorShape};
 use openclaw_gateway::{Access, Call};
 use serde::Deserialize;
 use serde_json::json;
@@ -16,7 +16,10 @@ struct Greet {
 async fn greet(call: Call) -> openclaw_gateway::Reply {
     let params: Greet = call.params()?;
     if params.name == "nobody" {
-        return Err(ErrorShape::invalid("there is nobody"));
+        return Err(ErrorShape::invalid(
+            DetailCode::InvalidParams,
+            "there is nobody",
+        ));
     }
     tokio::task::yield_now().await;
     let waiting = call

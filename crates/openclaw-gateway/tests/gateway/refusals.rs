@@ -215,7 +215,11 @@ async fn version_3_is_strict_and_version_4_is_not() {
         let message = format!("invalid connect params: {said}");
         assert_eq!(
             error,
-            json!({ "code": "INVALID_REQUEST", "message": message })
+            json!({
+                "code": "INVALID_REQUEST",
+                "message": message,
+                "details": { "code": "INVALID_CONNECT" },
+            })
         );
         assert_eq!(
             end,

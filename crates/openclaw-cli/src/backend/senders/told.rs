@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use gateway_protocol::DetailCode;
 use gateway_protocol::dm::{DmDecided, DmEntry, DmRequest, DmRequests, DmTurnedAway};
 use pairing_core::store::{AllowEntry, Grant, PendingRequest, SeenSender, TurnedAway};
 use pairing_core::{
@@ -91,7 +92,9 @@ pub(super) fn by_channel(list: DmRequests, named: Option<&ChannelId>) -> Vec<InC
 /// What the gateway says where there is no such request, as the same on files.
 pub(super) fn none_pending(failure: Failure, channel: &ChannelId) -> Failure {
     match failure {
-        Failure::Answer { error, .. } if error.message.starts_with("no pending") => {
+        Failure::Answer { error, .. }
+            if error.detail_code() == Some(DetailCode::NoPendingRequest) =>
+        {
             DecisionError::NotFound {
                 channel: channel.clone(),
             }

@@ -160,45 +160,49 @@ async fn t67_what_cannot_be_sent_is_said_to_be_and_why() {
             "DISABLED",
             "the telegram account off is turned off",
         ),
-        (with("channel", "9"), "", "a channel is named by a letter"),
+        (
+            with("channel", "9"),
+            "INVALID_NAME",
+            "a channel is named by a letter",
+        ),
         (
             with("accountId", "../x"),
-            "",
+            "INVALID_NAME",
             "an account name holds no `..`",
         ),
         (
             with("to", ""),
-            "",
+            "INVALID_PARAMS",
             "invalid send params: at to: must not be empty",
         ),
         (
             with("to", "1\n2"),
-            "",
+            "INVALID_PARAMS",
             "invalid send params: at to: can be no chat",
         ),
         (
             with("thread", "\u{0}"),
-            "",
+            "INVALID_PARAMS",
             "invalid send params: at to: can be no chat",
         ),
         (
             with("message", ""),
-            "",
+            "INVALID_PARAMS",
             "invalid send params: at message: must not be empty",
         ),
         (
             with("message", &long),
-            "",
+            "INVALID_PARAMS",
             "invalid send params: at message: has at most 65536 bytes",
         ),
         (
             with("idempotencyKey", &long),
-            "",
+            "INVALID_PARAMS",
             "invalid send params: at idempotencyKey: has at most 256 bytes",
         ),
         (
             with("nonsense", "1"),
-            "",
+            "INVALID_PARAMS",
             "invalid send params: at nonsense: unknown field",
         ),
     ] {
