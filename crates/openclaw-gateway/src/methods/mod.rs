@@ -418,6 +418,7 @@ fn store_failed(error: &StoreError) -> ErrorShape {
     )
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
 fn of_device(error: DeviceError) -> ErrorShape {
     let code = match &error {
         DeviceError::Store(error) => return store_failed(error),
@@ -435,6 +436,7 @@ fn of_device(error: DeviceError) -> ErrorShape {
     ErrorShape::invalid(code, error.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
 fn of_decision(error: DecisionError) -> ErrorShape {
     let code = match &error {
         DecisionError::Store(error) => return store_failed(error),
