@@ -1,11 +1,10 @@
 //! Gateway URLs: kept byte for byte, and in clear only to hosts that an independent reading finds local.
 #![no_main]
 
-use gateway_protocol::{GatewayUrl};
+use gateway_protocol::GatewayUrl;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use libfuzzer_sys::fuzz_target;
-
 
 fuzz_target!(|text: &str| {
     for url in [

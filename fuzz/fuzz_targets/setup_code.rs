@@ -1,8 +1,8 @@
 //! Setup codes as they are pasted: what is read can be written and read again, and no secret is shown.
 #![no_main]
 
-use gateway_protocol::{SetupCode};
 use base64::engine::{Engine as _, general_purpose::URL_SAFE_NO_PAD};
+use gateway_protocol::SetupCode;
 use libfuzzer_sys::fuzz_target;
 
 use serde_json::Value;
