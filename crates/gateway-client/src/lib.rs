@@ -34,24 +34,22 @@
 
 mod backoff;
 mod client;
+mod closed;
 mod connect;
 mod credential;
 mod dial;
 mod error;
 mod event;
-mod handshake;
 mod keeper;
-mod link;
 pub mod node;
 mod queue;
 mod session;
 mod tls;
 
 pub use client::{CALL, Client, Events};
-pub use connect::{Connect, HANDSHAKE};
+pub use connect::{Connect, Disconnect, HANDSHAKE, Link, LinkEvent};
 pub use error::{CallError, Cause, Closed, ConnectError, Refused};
 pub use event::ClientEvent;
 pub use gateway_protocol::{Fingerprint, ParseFingerprintError};
 pub use keeper::{HeldToken, KeepError, TokenKeeper};
-pub use link::{Disconnect, Link, LinkEvent};
 pub use tls::pinned;

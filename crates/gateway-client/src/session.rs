@@ -13,8 +13,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseC
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use crate::client::Shared;
+use crate::closed::closed;
 use crate::dial::Socket;
-use crate::handshake::closed;
 use crate::{Client, Closed, Events};
 
 /// Time that either side has for its part of closing.

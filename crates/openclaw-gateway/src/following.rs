@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::shared::Shared;
 use pairing_core::Chain;
 
 /// A thread that follows something. It ends soon after this is dropped.
@@ -11,15 +10,11 @@ pub(crate) struct Following(Arc<AtomicBool>);
 
 impl Following {
     /// Starts it. `follow` returns once what it is handed says so.
-    pub(crate) fn start(
-        name: &str,
-        shared: &Arc<Shared>,
-        follow: impl FnOnce(&Arc<Shared>, &AtomicBool) + Send + 'static,
-    ) -> Self {
+    pub(crate) fn start(name: &str, follow: impl FnOnce(&AtomicBool) + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (shared, stopped) = (shared.clone(), stop.clone());
+        let stopped = stop.clone();
         let thread = std::thread::Builder::new().name(name.to_owned());
-        if let Err(error) = thread.spawn(move || follow(&shared, &stopped)) {
+        if let Err(error) = thread.spawn(move || follow(&stopped)) {
             tracing::error!(error = %Chain(&error), "there is no thread for {name}: changes are not seen");
         }
         Self(stop)

@@ -15,7 +15,6 @@ use pairing_core::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex, join, sink, split};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::Role;
@@ -155,7 +154,8 @@ async fn connect(
     let gateway = Gateway::builder(pairing, settings)
         .entropy(entropy())
         .build();
-    let shared = gateway.shared();
+    let (_stop, server) = gateway.server();
+    let parts = server.parts.clone();
 
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let arrival = Arrival {
@@ -164,12 +164,11 @@ async fn connect(
         is_encrypted: false,
         origin: Origin::None,
     };
-    let permit = shared.waiting.enter(address)?;
-    let (_stop, stopped) = watch::channel(false);
-    let (server, socket) = duplex(64 << 10);
-    let drive = conn::drive(server, arrival, shared.clone(), permit, stopped);
+    let permit = parts.entrance.waiting.enter(address)?;
+    let (served, socket) = duplex(64 << 10);
+    let drive = conn::drive(served, arrival, server, permit);
     tokio::join!(drive, client(socket)).1?;
-    if shared.sessions.count() > 0 || shared.waiting.total() > 0 {
+    if parts.clients.sessions.count() > 0 || parts.entrance.waiting.total() > 0 {
         return Err("something stayed behind".into());
     }
     Ok(())

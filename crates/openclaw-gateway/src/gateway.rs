@@ -13,28 +13,33 @@ use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
 use pairing_core::{Devices, Entropy, Pairing};
 use pairing_fs::{AuditLog, StateDir, SystemEntropy};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, broadcast, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use pairing_core::device::Role;
 
 use crate::adapters::configured;
+use crate::chat::ChatParts;
 use crate::chat::Commands;
-use crate::conn::outbox::End;
+use crate::clients::{Clients, without_addresses};
 use crate::doctor::Doctor;
 use crate::feed;
+use crate::feed::FeedParts;
 use crate::following::Following;
 use crate::frames::{event as frame, event_with};
-use crate::invokes::Invokes;
+use crate::host::ChannelHost;
 use crate::listen;
 use crate::lockout::Lockouts;
 use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
+use crate::outbox::End;
+use crate::parts::{About, Entrance, Parts};
 use crate::peers::{self, Peers};
-use crate::sessions::{Session, Sessions, Who};
+use crate::requests::Requests;
+use crate::server::Server;
+use crate::sessions::{Session, Who};
 use crate::settings::Settings;
-use crate::shared::{Shared, without_addresses};
 use crate::sockets::Waiting;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
@@ -45,7 +50,8 @@ use pairing_core::Chain;
 
 /// A gateway that has everything it needs: [`run`](Self::run) it.
 pub struct Gateway {
-    shared: Arc<Shared>,
+    parts: Arc<Parts>,
+    methods: Arc<Methods>,
     listeners: Vec<TcpListener>,
     tls: Option<Tls>,
     roster: Roster,
@@ -76,7 +82,7 @@ pub struct GatewayBuilder {
 
 /// What can be done to a gateway while it runs. Cheap to clone.
 #[derive(Clone)]
-pub struct Handle(Arc<Shared>);
+pub struct Handle(Arc<Parts>);
 
 impl GatewayBuilder {
     /// Listens on this socket, beside those named before.
@@ -222,28 +228,35 @@ impl GatewayBuilder {
         let limits = &self.settings.limits;
         let listened = self.listeners.first().and_then(|on| on.local_addr().ok());
         let port = listened.map_or(self.settings.port, |address| address.port());
-        let shared = Shared {
-            sessions: Sessions::default(),
+        let clients = Clients {
+            peers: self.peers.map(Arc::new),
+            ..Clients::default()
+        };
+        let entrance = Entrance {
             lockouts: Lockouts::new(limits),
             waiting: Waiting::new(limits),
-            invokes: Invokes::default(),
-            tls_fingerprint: certificate.map(|certificate| certificate.to_string()),
-            peers: self.peers,
-            pairing: self.pairing,
-            settings: ArcSwap::from_pointee(self.settings),
-            methods: self.methods,
-            metrics: self.metrics,
-            entropy: self.entropy,
-            news: broadcast::channel(feed::WAITING).0,
-            requests_read: Notify::new(),
-            channels: Arc::new(self.channels),
+        };
+        let about = About {
             port,
+            tls_fingerprint: certificate.map(|certificate| certificate.to_string()),
             started: Instant::now(),
-            store: StoreHealth::new(self.grace),
             store_kind: self.store_kind,
         };
+        let parts = Parts {
+            pairing: self.pairing,
+            settings: Arc::new(ArcSwap::from_pointee(self.settings)),
+            clients: Arc::new(clients),
+            entrance,
+            requests: Arc::new(Requests::new()),
+            channels: Arc::new(self.channels),
+            store: Arc::new(StoreHealth::new(self.grace)),
+            metrics: self.metrics,
+            entropy: self.entropy,
+            about: Arc::new(about),
+        };
         Gateway {
-            shared: Arc::new(shared),
+            parts: Arc::new(parts),
+            methods: Arc::new(self.methods),
             listeners: self.listeners,
             tls: self.tls,
             roster: self.roster,
@@ -276,62 +289,75 @@ impl Gateway {
 
     /// What can be done to it while it runs.
     pub fn handle(&self) -> Handle {
-        Handle(self.shared.clone())
+        Handle(self.parts.clone())
     }
 
-    pub(crate) fn shared(&self) -> Arc<Shared> {
-        self.shared.clone()
+    #[cfg(test)]
+    pub(crate) fn parts(&self) -> Arc<Parts> {
+        self.parts.clone()
+    }
+
+    /// What sockets are served with, for a test or a fuzz target that brings its own.
+    pub(crate) fn server(&self) -> (watch::Sender<bool>, Server) {
+        Server::new(self.parts.clone(), self.methods.clone())
     }
 
     /// Runs until the shutdown signal; then everybody is told, what is under way ends within
     /// `limits.drain`, and what is to be written down is. Needs tokio's I/O and time, and threads for
     /// blocking work.
     pub async fn run(self) {
+        let (stop, server) = self.server();
         let Self {
-            shared,
+            parts,
             listeners,
             tls,
             roster,
             pair_commands,
             shutdown,
+            ..
         } = self;
         // Before anybody can ask: whoever does is news.
         let (tell, ready) = oneshot::channel();
-        let feed = Following::start("pairing-feed", &shared, |shared, stop| {
-            feed::follow(shared, stop, tell);
+        let of_feed = feed_parts(&parts);
+        let feed = Following::start("pairing-feed", move |stop| {
+            feed::follow(&of_feed, stop, tell);
         });
         // Dropped untold where there is no such thread.
         let _ = ready.await;
-        let (stop, stopped) = watch::channel(false);
         let (stop_workers, _) = Stop::new();
         let mut tasks = JoinSet::new();
         for listener in listeners {
             let tls = tls.as_ref().map(Tls::acceptor);
-            tasks.spawn(listen::accept(
-                listener,
-                tls,
-                shared.clone(),
-                stopped.clone(),
-            ));
+            tasks.spawn(listen::accept(listener, tls, server.clone()));
         }
-        tasks.spawn(tick(shared.clone()));
-        tasks.spawn(presence(shared.clone()));
-        tasks.spawn(upkeep(shared.clone()));
+        tasks.spawn(tick(parts.clone()));
+        tasks.spawn(presence(parts.clone()));
+        tasks.spawn(upkeep(parts.clone()));
         if let Some(state) = pair_commands {
-            let commands = Commands::new(shared.clone(), state.as_ref());
+            let commands = Commands::new(chat_parts(&parts), state.as_ref());
             // Those of the embedder's own stay.
-            shared.channels.set_commands(commands.handle());
+            parts.channels.set_commands(commands.handle());
             tasks.spawn(commands.run(stop_workers.subscribe()));
         }
         // They begin once the store is followed: whoever has written while there was no gateway comes in at
         // once, and the owner is to be told.
         let mut chats = JoinSet::new();
-        let host: Arc<dyn Host> = shared.clone();
-        chats.spawn(roster.run(host, shared.channels.clone(), stop_workers.subscribe()));
+        let host: Arc<dyn Host> = Arc::new(channel_host(&parts));
+        chats.spawn(roster.run(host, parts.channels.clone(), stop_workers.subscribe()));
         let mut announcing = JoinSet::new();
-        let following = shared.peers.as_ref().map(|_| {
-            announcing.spawn(peers::announce(shared.clone(), stop_workers.subscribe()));
-            Following::start("peers", &shared, |shared, stop| peers::follow(shared, stop))
+        let peers = parts.clients.peers.clone();
+        let following = peers.map(|peers| {
+            let sessions = parts.clients.sessions.clone();
+            announcing.spawn(peers::announce(
+                peers.clone(),
+                sessions.clone(),
+                parts.settings.clone(),
+                stop_workers.subscribe(),
+            ));
+            let pairing = parts.pairing.clone();
+            Following::start("peers", move |stop| {
+                peers::follow(&peers, &sessions, &pairing, stop);
+            })
         });
 
         shutdown.await;
@@ -343,20 +369,52 @@ impl Gateway {
         // Each of them sees to it that it ends in time.
         let channels_end = async { while chats.join_next().await.is_some() {} };
         let withdrawn = async { while announcing.join_next().await.is_some() {} };
-        tokio::join!(say_goodbye(&shared), channels_end, withdrawn);
+        tokio::join!(say_goodbye(&parts), channels_end, withdrawn);
         tasks.shutdown().await;
         drop((feed, following));
-        write_down(&shared).await;
+        write_down(&parts).await;
+    }
+}
+
+fn feed_parts(parts: &Parts) -> FeedParts {
+    FeedParts {
+        pairing: parts.pairing.clone(),
+        clients: parts.clients.clone(),
+        requests: parts.requests.clone(),
+        channels: parts.channels.clone(),
+        store: parts.store.clone(),
+        metrics: parts.metrics.clone(),
+    }
+}
+
+pub(crate) fn chat_parts(parts: &Parts) -> ChatParts {
+    ChatParts {
+        pairing: parts.pairing.clone(),
+        settings: parts.settings.clone(),
+        clients: parts.clients.clone(),
+        channels: parts.channels.clone(),
+        requests: parts.requests.clone(),
+        gateway: parts.about.clone(),
+    }
+}
+
+fn channel_host(parts: &Parts) -> ChannelHost {
+    ChannelHost {
+        pairing: parts.pairing.clone(),
+        settings: parts.settings.clone(),
+        clients: parts.clients.clone(),
+        metrics: parts.metrics.clone(),
     }
 }
 
 /// Shows every client that the gateway is alive.
-async fn tick(shared: Arc<Shared>) {
+async fn tick(parts: Arc<Parts>) {
     loop {
-        let every = shared.settings.load().limits.tick_interval;
+        let every = parts.settings.load().limits.tick_interval;
         sleep(every).await;
-        let ts = shared.pairing.now().as_millis();
-        shared
+        let ts = parts.pairing.now().as_millis();
+        parts
+            .clients
             .sessions
             .broadcast(&frame(event::TICK, &Tick { ts }), |_| true);
     }
@@ -364,13 +422,13 @@ async fn tick(shared: Arc<Shared>) {
 
 /// Tells who is there, at most once a second, and less often the more there are to be told: a crowd
 /// that comes at once is one piece of news.
-async fn presence(shared: Arc<Shared>) {
+async fn presence(parts: Arc<Parts>) {
     loop {
-        shared.sessions.changed.notified().await;
-        if shared.sessions.any(Session::may_see_presence) {
-            let presence = shared.everybody();
+        parts.clients.sessions.changed.notified().await;
+        if parts.clients.sessions.any(Session::may_see_presence) {
+            let presence = parts.clients.everybody(parts.pairing.now());
             let mut changed = PresenceChanged { presence };
-            let version = Some(shared.state_version());
+            let version = Some(parts.state_version());
             let whole = event_with(event::PRESENCE, &changed, version);
             without_addresses(&mut changed.presence);
             let part = event_with(event::PRESENCE, &changed, version);
@@ -379,32 +437,32 @@ async fn presence(shared: Arc<Shared>) {
                     session.may_see_presence() && session.may_see_nodes() == whole
                 }
             };
-            shared.sessions.broadcast(&whole, sees(true));
-            shared.sessions.broadcast(&part, sees(false));
+            parts.clients.sessions.broadcast(&whole, sees(true));
+            parts.clients.sessions.broadcast(&part, sees(false));
         }
-        let crowd =
-            Duration::from_millis(10) * u32::try_from(shared.sessions.count()).unwrap_or(u32::MAX);
-        let most = shared.settings.load().limits.tick_interval;
+        let crowd = Duration::from_millis(10)
+            * u32::try_from(parts.clients.sessions.count()).unwrap_or(u32::MAX);
+        let most = parts.settings.load().limits.tick_interval;
         sleep((Duration::from_secs(1) + crowd).min(most)).await;
     }
 }
 
 /// Once a minute: last uses are written down, and requests of devices that stay connected kept alive.
-async fn upkeep(shared: Arc<Shared>) {
+async fn upkeep(parts: Arc<Parts>) {
     let mut every = interval(Devices::FLUSH_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
     every.tick().await;
     loop {
         every.tick().await;
-        write_down(&shared).await;
+        write_down(&parts).await;
     }
 }
 
-async fn write_down(shared: &Arc<Shared>) {
-    let shared = shared.clone();
+async fn write_down(parts: &Arc<Parts>) {
+    let parts = parts.clone();
     let writing = tokio::task::spawn_blocking(move || {
-        let devices = shared.pairing.devices();
-        for session in shared.sessions.all() {
+        let devices = parts.pairing.devices();
+        for session in parts.clients.sessions.all() {
             if let Who::Device(device) = &session.who {
                 devices.touch(device);
                 // Nobody waits for it: it is tried again in a minute.
@@ -420,22 +478,23 @@ async fn write_down(shared: &Arc<Shared>) {
 
 /// Tells everybody, and waits until what is under way is answered and they are gone, as long as that
 /// may take. Nodes go last: operators may still wait for what they do.
-async fn say_goodbye(shared: &Shared) {
-    shared.sessions.close();
+async fn say_goodbye(parts: &Parts) {
+    parts.clients.sessions.close();
     let shutdown = Shutdown {
         reason: "gateway stopping".to_owned(),
         restart_expected_ms: None,
     };
-    shared
+    parts
+        .clients
         .sessions
         .broadcast(&frame(event::SHUTDOWN, &shutdown), |_| true);
-    let drain = shared.settings.load().limits.drain;
+    let drain = parts.settings.load().limits.drain;
     let all_gone = async {
         loop {
-            let gone = shared.sessions.gone.notified();
+            let gone = parts.clients.sessions.gone.notified();
             tokio::pin!(gone);
             gone.as_mut().enable();
-            let all = shared.sessions.all();
+            let all = parts.clients.sessions.all();
             if all.is_empty() {
                 return;
             }
@@ -450,7 +509,7 @@ async fn say_goodbye(shared: &Shared) {
         }
     };
     if timeout(drain, all_gone).await.is_err() {
-        let left = shared.sessions.all();
+        let left = parts.clients.sessions.all();
         tracing::warn!(left = left.len(), "connections did not end in time");
         for session in left {
             session.outbox.end(End {
@@ -467,12 +526,12 @@ impl Handle {
     /// proxies, origins and hosts, who is let in without asking, policies. Operators that came by a
     /// secret which is not the secret any more are disconnected.
     pub fn reload(&self, settings: Settings) {
-        let shared = &self.0;
-        shared.lockouts.set_limits(&settings.limits);
-        shared.waiting.set_limits(&settings.limits);
-        let before = shared.settings.swap(Arc::new(settings));
-        if !before.secret.is_same(&shared.settings.load().secret) {
-            for session in shared.sessions.all() {
+        let parts = &self.0;
+        parts.entrance.lockouts.set_limits(&settings.limits);
+        parts.entrance.waiting.set_limits(&settings.limits);
+        let before = parts.settings.swap(Arc::new(settings));
+        if !before.secret.is_same(&parts.settings.load().secret) {
+            for session in parts.clients.sessions.all() {
                 if matches!(session.who, Who::Operator(_)) {
                     session.outbox.end(End {
                         code: close::POLICY,
@@ -482,13 +541,13 @@ impl Handle {
                 }
             }
         }
-        shared.channels.note_reload();
+        parts.channels.note_reload();
         tracing::info!("the configuration has been read anew");
     }
 
     /// How many clients are connected.
     pub fn connections(&self) -> usize {
-        self.0.sessions.count()
+        self.0.clients.sessions.count()
     }
 
     /// Its metrics.

@@ -9,11 +9,21 @@ use gateway_protocol::message::MessageInbound;
 use openclaw_config::Config;
 use pairing_core::Pairing;
 
+use crate::clients::Clients;
 use crate::frames::event;
+use crate::metrics::Metrics;
 use crate::sessions::Session;
-use crate::shared::Shared;
+use crate::settings::LiveSettings;
 
-impl Host for Shared {
+/// The parts of the gateway that the channels need.
+pub(crate) struct ChannelHost {
+    pub(crate) pairing: Pairing,
+    pub(crate) settings: LiveSettings,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) metrics: Metrics,
+}
+
+impl Host for ChannelHost {
     fn pairing(&self) -> &Pairing {
         &self.pairing
     }
@@ -28,7 +38,9 @@ impl Host for Shared {
 
     fn deliver(&self, message: &Message) {
         let frame = event(MESSAGE_INBOUND, &inbound(message));
-        self.sessions.broadcast(&frame, Session::may_read_messages);
+        self.clients
+            .sessions
+            .broadcast(&frame, Session::may_read_messages);
     }
 
     fn count(&self, outcome: &'static str) {

@@ -1,7 +1,6 @@
 //! A whole gateway on a state directory, as `openclaw gateway run` runs it.
 
 use gateway_protocol::GatewayUrlError;
-use std::ffi::OsString;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -20,13 +19,10 @@ use crate::tls::host_name;
 use crate::{
     BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
     Metrics, Overrides, Reload, Settings, SettingsError, Timed, Tls, TlsError, TlsFiles,
-    TokenPlace, addresses, prepare,
+    TokenPlace, Var, addresses, prepare,
 };
 use gateway_channels::{owners_path, with_first_owner};
 use pairing_core::Chain;
-
-/// The environment's variables.
-pub type Var = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 /// What a gateway is started with.
 #[derive(Clone)]

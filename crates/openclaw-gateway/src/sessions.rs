@@ -12,7 +12,7 @@ use pairing_core::{Approver, DeviceId, Scope, ScopeSet, Timestamp};
 use tokio::sync::{Notify, Semaphore};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use crate::conn::outbox::{End, Outbox};
+use crate::outbox::{End, Outbox};
 
 /// A connection that has been admitted.
 #[derive(Debug)]

@@ -1,14 +1,22 @@
 //! What a gateway goes by, out of the configuration and the command line.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use openclaw_config::{Bind, Config, Fault, Secret};
 use pairing_core::Cidrs;
 use pairing_core::device::AutoApprove;
 
 use crate::edge::{Door, DoorError};
 use crate::{GatewayLimits, SecretError, SharedSecret};
+
+/// The settings of a running gateway. A reload replaces them; whoever has loaded them keeps what was loaded.
+pub(crate) type LiveSettings = Arc<ArcSwap<Settings>>;
+
+/// The environment's variables.
+pub type Var = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
 /// What a gateway goes by. New ones replace the old ones while it runs, but for the last three.
 #[derive(Debug, Clone)]

@@ -13,7 +13,8 @@ use super::asking::{About, Asking};
 use super::decide::{GONE, button, described};
 use super::notify::{Mode, Notices, Subscriber};
 use super::{Commands, direct, tell};
-use crate::feed::{News, outcome};
+use crate::feed::outcome;
+use crate::requests::News;
 use channel_kit::{Adapter, Button, Outgoing, Stop, Target};
 use gateway_channels::Owners;
 
@@ -36,7 +37,7 @@ impl Commands {
     /// Tells owners of requests, shows what was decided, and deletes codes that are over, until told to
     /// stop. What came about while nobody was looking is caught up with.
     pub(crate) async fn run(self, mut stop: Stop) {
-        let mut news = self.0.shared.news.subscribe();
+        let mut news = self.0.parts.requests.listen();
         // A look that has begun is finished before the stop: each notice that was sent has to be recorded.
         self.look(true).await;
         let mut due = interval_at(Instant::now() + EVERY, EVERY);
@@ -51,7 +52,7 @@ impl Commands {
                     continue;
                 }
                 // After the news, which say more. Without an open notice there is nothing to correct.
-                () = self.0.shared.requests_read.notified() => {
+                () = self.0.parts.requests.have_been_read() => {
                     if self.has_open() {
                         self.look(false).await;
                     }
@@ -280,10 +281,10 @@ impl Commands {
     /// Chats of owners that are to be told: of all of them if the configuration says so, and those that
     /// have asked for it. Each once.
     async fn places(&self, notices: &Notices) -> Vec<Place> {
-        let config = &self.0.shared.settings.load().config.clone();
+        let config = &self.0.parts.settings.load().config.clone();
         let mut places: Vec<Place> = Vec::new();
         if config.notify_owners {
-            let mut adapters: Vec<_> = self.0.shared.channels.adapters().iter().cloned().collect();
+            let mut adapters: Vec<_> = self.0.parts.channels.adapters().iter().cloned().collect();
             adapters.retain(|adapter| {
                 let set = config.account(adapter.channel(), adapter.account());
                 set.is_enabled()

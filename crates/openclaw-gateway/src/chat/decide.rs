@@ -165,7 +165,11 @@ impl Commands {
                 let done = if approve {
                     devices.approve(&request.id, approver).map(|device| {
                         // What it was approved for may be less than what a session of it holds.
-                        self.0.shared.end_sessions(device.id, None, None);
+                        let devices = self.pairing().devices();
+                        self.0
+                            .parts
+                            .clients
+                            .end_sessions(&devices, device.id, None, None);
                     })
                 } else {
                     devices.reject(&request.id, approver).map(drop)

@@ -29,11 +29,14 @@ use tokio::time::timeout;
 
 pub use parse::{Notify, PairCommand};
 
-use crate::shared::Shared;
+use crate::clients::Clients;
+use crate::parts::About as Gateway;
+use crate::requests::Requests;
+use crate::settings::LiveSettings;
 use crate::{Interfaces, Reach, ReachError};
 use asking::{About, Asking};
 use channel_kit::{Adapter, BoxFuture, MessageId, Outgoing, Pressed, SendError, Target};
-use gateway_channels::{OwnerCommands, OwnerSpoke, Owners};
+use gateway_channels::{Channels, OwnerCommands, OwnerSpoke, Owners};
 use kept::Kept;
 use notify::Notices;
 use pairing_core::Chain;
@@ -43,8 +46,18 @@ use sent::Sent;
 #[derive(Clone)]
 pub(crate) struct Commands(Arc<Inner>);
 
+/// The parts of the gateway that the commands need.
+pub(crate) struct ChatParts {
+    pub(crate) pairing: Pairing,
+    pub(crate) settings: LiveSettings,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) gateway: Arc<Gateway>,
+}
+
 struct Inner {
-    shared: Arc<Shared>,
+    parts: ChatParts,
     interfaces: Box<dyn Fn() -> io::Result<Interfaces> + Send + Sync>,
     sent: Kept<Sent>,
     notices: Kept<Notices>,
@@ -85,9 +98,9 @@ const STORE_FAILED: &str = "The gateway cannot read or write its state; its log 
 
 impl Commands {
     /// Over a gateway. What outlives the process is kept in the state directory, if there is one.
-    pub(crate) fn new(shared: Arc<Shared>, state: Option<&StateDir>) -> Self {
+    pub(crate) fn new(parts: ChatParts, state: Option<&StateDir>) -> Self {
         let file = |name: &str| state.map(|state| state.root().join(name));
-        Self::with(shared, file, Interfaces::of_this_machine)
+        Self::with(parts, file, Interfaces::of_this_machine)
     }
 
     /// What the gate asks. It keeps nothing alive.
@@ -96,12 +109,12 @@ impl Commands {
     }
 
     fn with(
-        shared: Arc<Shared>,
+        parts: ChatParts,
         file: impl Fn(&str) -> Option<PathBuf>,
         interfaces: impl Fn() -> io::Result<Interfaces> + Send + Sync + 'static,
     ) -> Self {
         Self(Arc::new(Inner {
-            shared,
+            parts,
             interfaces: Box::new(interfaces),
             sent: Kept::open(file("chat-messages.json")),
             notices: Kept::open(file("device-pair-notify.json")),
@@ -146,32 +159,32 @@ impl Commands {
     }
 
     fn is_owner(&self, channel: &ChannelId, account: &AccountId, sender: &SenderId) -> bool {
-        let settings = self.0.shared.settings.load();
+        let settings = self.0.parts.settings.load();
         let rules = self.pairing().channels().get(channel);
         rules.is_some_and(|rules| Owners::of(&settings.config, rules, account).is_owner(sender))
     }
 
     fn adapter(&self, channel: &ChannelId, account: &AccountId) -> Option<Arc<dyn Adapter>> {
-        let shared = &self.0.shared;
-        let config = &shared.settings.load().config;
-        shared.channels.adapter(config, channel, account)
+        let parts = &self.0.parts;
+        let config = &parts.settings.load().config;
+        parts.channels.adapter(config, channel, account)
     }
 
     fn pairing(&self) -> &Pairing {
-        &self.0.shared.pairing
+        &self.0.parts.pairing
     }
 
     /// Where a phone finds this gateway.
     fn reach(&self) -> Result<Reach, ReachError> {
-        let shared = &self.0.shared;
+        let parts = &self.0.parts;
         let interfaces = (self.0.interfaces)().unwrap_or_else(|error| {
             tracing::warn!(error = %Chain(&error), "the network interfaces cannot be listed");
             Interfaces::default()
         });
-        let certificate = shared.tls_fingerprint.as_deref();
+        let certificate = parts.gateway.tls_fingerprint.as_deref();
         Reach::of_gateway(
-            &shared.settings.load(),
-            shared.port,
+            &parts.settings.load(),
+            parts.gateway.port,
             certificate,
             &interfaces,
         )

@@ -163,7 +163,7 @@ impl Commands {
             Some(Mode::Once) => "This chat is told of the next request.",
             None => "This chat is not told of requests by /pair notify.",
         };
-        if self.0.shared.settings.load().config.notify_owners {
+        if self.0.parts.settings.load().config.notify_owners {
             format!("{here}\nAll owners are told of every request: pairing.notify is on.")
         } else {
             here.to_owned()

@@ -11,9 +11,10 @@ use super::admit::{Admitted, Denied};
 use super::response;
 use crate::VERSION;
 use crate::edge::Arrival;
+use crate::parts::Parts;
+use crate::server::Server;
 use crate::sessions::{Client, Session, Who};
 use crate::settings::Settings;
-use crate::shared::Shared;
 use pairing_core::Chain;
 
 /// Registers the session, then looks again whether what admitted it still holds: whoever revoked it
@@ -25,24 +26,25 @@ pub(super) async fn register(
     params: &ConnectParams,
     admitted: Admitted,
     arrival: &Arrival,
-    shared: &Arc<Shared>,
+    server: &Server,
     settings: &Settings,
 ) -> Result<(Registered, Utf8Bytes), Denied> {
+    let parts = &server.parts;
     let Admitted {
         who,
         method,
         minted,
     } = admitted;
-    let id = shared.id().map_err(|_| Refusal::Unavailable)?;
+    let id = parts.id().map_err(|_| Refusal::Unavailable)?;
     let session = Arc::new(Session::new(
-        shared.sessions.next_number(),
+        parts.clients.sessions.next_number(),
         id,
         who,
         method,
         Client::new(params),
         (
             arrival.address,
-            shared.pairing.now(),
+            parts.pairing.now(),
             settings.limits.max_buffered,
         ),
     ));
@@ -53,8 +55,8 @@ pub(super) async fn register(
             version: VERSION.to_owned(),
             conn_id: session.id.clone(),
         },
-        features: shared.methods.features(),
-        snapshot: shared.snapshot(&session),
+        features: server.methods.features(),
+        snapshot: parts.snapshot(&session),
         auth: HelloAuth {
             role: session.role(),
             scopes: session.scopes().clone(),
@@ -69,18 +71,18 @@ pub(super) async fn register(
         },
     };
     let hello = response(request, Ok(hello));
-    let registered = Registered::new(session.clone(), shared.clone());
+    let registered = Registered::new(session.clone(), parts.clone());
     let registered = registered.ok_or(Refusal::Unavailable)?;
     let holds = match &session.who {
-        Who::Device(device) => still_holds(shared, device.clone()).await,
+        Who::Device(device) => still_holds(parts, device.clone()).await,
         // It may have come by a secret that is none any more.
-        Who::Operator(_) => settings.secret.is_same(&shared.settings.load().secret),
+        Who::Operator(_) => settings.secret.is_same(&parts.settings.load().secret),
     };
     if !holds {
         return Err(Refusal::Unavailable.into());
     }
     if let Who::Device(device) = &session.who {
-        shared.pairing.devices().touch(device);
+        parts.pairing.devices().touch(device);
     }
     tracing::info!(
         connection = session.id, address = %session.address, role = %session.role(),
@@ -93,26 +95,26 @@ pub(super) async fn register(
 /// A session in the registry, for as long as this lives.
 pub(super) struct Registered {
     pub(super) session: Arc<Session>,
-    shared: Arc<Shared>,
+    parts: Arc<Parts>,
 }
 
 impl Registered {
     /// `None` where the gateway takes no more.
-    fn new(session: Arc<Session>, shared: Arc<Shared>) -> Option<Self> {
-        let is_taken = shared.sessions.insert(session.clone());
-        is_taken.then_some(Self { session, shared })
+    fn new(session: Arc<Session>, parts: Arc<Parts>) -> Option<Self> {
+        let is_taken = parts.clients.sessions.insert(session.clone());
+        is_taken.then_some(Self { session, parts })
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.shared.sessions.remove(&self.session);
-        self.shared.invokes.forget(self.session.number);
+        self.parts.clients.sessions.remove(&self.session);
+        self.parts.clients.invokes.forget(self.session.number);
     }
 }
 
-async fn still_holds(shared: &Arc<Shared>, device: AuthenticatedDevice) -> bool {
-    let devices = shared.pairing.devices();
+async fn still_holds(parts: &Arc<Parts>, device: AuthenticatedDevice) -> bool {
+    let devices = parts.pairing.devices();
     let asking = tokio::task::spawn_blocking(move || devices.still_holds(&device));
     match asking.await {
         Ok(Ok(holds)) => holds,

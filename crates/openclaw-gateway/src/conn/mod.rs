@@ -1,9 +1,7 @@
 //! One connection, from the upgrade to its end.
 
 pub(crate) mod admit;
-mod credentials;
 mod hello;
-pub(crate) mod outbox;
 mod session;
 mod stepped;
 
@@ -14,7 +12,6 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_protocol::event::{CHALLENGE, Challenge};
 use gateway_protocol::{ConnectParams, Refusal, Request, Response, close};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
-use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -24,12 +21,11 @@ use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 use crate::edge::Arrival;
 use crate::frames::event;
 use crate::frames::frame;
-use crate::listen::stopped;
+use crate::outbox::End;
+use crate::server::Server;
 use crate::settings::Settings;
-use crate::shared::Shared;
 use crate::sockets::Permit;
 use hello::Registered;
-use outbox::End;
 use pairing_core::Chain;
 use stepped::Stepped;
 
@@ -53,37 +49,36 @@ const STOPPING: End = End {
 pub(crate) async fn drive(
     socket: impl Socket,
     arrival: Arrival,
-    shared: Arc<Shared>,
+    server: Server,
     mut permit: Permit,
-    stop: watch::Receiver<bool>,
 ) {
-    let settings = shared.settings.load_full();
+    let parts = &server.parts;
+    let settings = parts.settings.load_full();
     let limits = &settings.limits;
     let config = config(limits.pre_auth_bytes);
     let mut ws =
         WebSocketStream::from_raw_socket(Stepped::new(socket), Role::Server, Some(config)).await;
-    let mut stopping = stop.clone();
     let greeted = tokio::select! {
         greeted = timeout(
             limits.handshake,
-            greet(&mut ws, &arrival, &shared, &settings),
+            greet(&mut ws, &arrival, &server, &settings),
         ) => greeted.unwrap_or_else(|_| {
             tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
-            shared.metrics.handshake("timeout");
+            parts.metrics.handshake("timeout");
             Err(End::new(close::POLICY, "handshake timeout"))
         }),
-        () = stopped(&mut stopping) => Err(STOPPING),
+        () = server.stopped() => Err(STOPPING),
     };
     match greeted {
         Ok(registered) => {
             let session = &registered.session;
-            if *stop.borrow() {
+            if server.is_stopping() {
                 // Registered after everybody who was there had been told.
                 session.outbox.end(STOPPING);
             }
             permit.let_in();
-            shared.metrics.handshake("ok");
-            let _counted = shared.metrics.connected(match session.role() {
+            parts.metrics.handshake("ok");
+            let _counted = parts.metrics.connected(match session.role() {
                 pairing_core::device::Role::Node => "node",
                 pairing_core::device::Role::Operator => "operator",
             });
@@ -91,7 +86,7 @@ pub(crate) async fn drive(
             let socket = ws.into_inner().into_inner();
             let config = self::config(limits.max_payload);
             let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-            session::run(ws, session, &shared).await;
+            session::run(ws, session, &server).await;
         }
         Err(end) => farewell(ws, &end).await,
     }
@@ -111,17 +106,18 @@ fn config(most: usize) -> WebSocketConfig {
 async fn greet<S: Socket>(
     ws: &mut WebSocketStream<S>,
     arrival: &Arrival,
-    shared: &Arc<Shared>,
+    server: &Server,
     settings: &Arc<Settings>,
 ) -> Result<Registered, End> {
+    let parts = &server.parts;
     let gone = || End::new(close::NORMAL, "");
-    let nonce = shared.id().map_err(|error| {
+    let nonce = parts.id().map_err(|error| {
         tracing::error!(error = %Chain(&error), "no challenge could be drawn");
         End::new(close::TRY_AGAIN, "unavailable")
     })?;
     let challenge = Challenge {
         nonce: nonce.clone(),
-        ts: shared.pairing.now().as_millis(),
+        ts: parts.pairing.now().as_millis(),
     };
     let sent = ws.send(Message::Text(event(CHALLENGE, &challenge))).await;
     sent.map_err(|_| gone())?;
@@ -129,13 +125,13 @@ async fn greet<S: Socket>(
     let request = match Request::parse(&first(ws).await?) {
         Ok(request) => request,
         Err(error) => {
-            shared.metrics.handshake("not-connect");
+            parts.metrics.handshake("not-connect");
             tracing::info!(address = %arrival.address, error = %Chain(&error), "no request came first");
             return Err(End::new(close::POLICY, "invalid request frame"));
         }
     };
     let admitted = if request.method == "connect" {
-        enter(&request, nonce, arrival, shared, settings).await
+        enter(&request, nonce, arrival, server, settings).await
     } else {
         Err(Refusal::NotConnect.into())
     };
@@ -146,7 +142,7 @@ async fn greet<S: Socket>(
         },
         Err(denied) => {
             let refusal = denied.refusal;
-            shared.metrics.handshake(refusal.label());
+            parts.metrics.handshake(refusal.label());
             tracing::info!(address = %arrival.address, refusal = refusal.label(), "a connection was refused");
             if let Some(delay) = denied.delay {
                 tokio::time::sleep(delay).await;
@@ -177,20 +173,27 @@ async fn enter(
     request: &Request,
     nonce: String,
     arrival: &Arrival,
-    shared: &Arc<Shared>,
+    server: &Server,
     settings: &Arc<Settings>,
 ) -> Result<(Registered, Utf8Bytes), admit::Denied> {
     let params = ConnectParams::parse(request.params.as_deref()).map_err(Refusal::Params)?;
     let version = params.version().ok_or(Refusal::Protocol)?;
     let params = Arc::new(params);
-    let admitted = admit::admit(shared, settings.clone(), arrival, params.clone(), nonce).await?;
+    let admitted = admit::admit(
+        &server.parts,
+        settings.clone(),
+        arrival,
+        params.clone(),
+        nonce,
+    )
+    .await?;
     hello::register(
         &request.id,
         version,
         &params,
         admitted,
         arrival,
-        shared,
+        server,
         settings,
     )
     .await

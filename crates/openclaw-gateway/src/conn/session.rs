@@ -14,12 +14,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
-use super::outbox::{End, Next};
 use super::{FAREWELL, Socket, farewell, response};
 use crate::breaker::{Breaker, Verdict};
-use crate::methods::{Answer, Call, Reply};
+use crate::methods::{Answer, Reply};
+use crate::outbox::{End, Next};
+use crate::parts::Parts;
+use crate::server::Server;
 use crate::sessions::{Deciding, Session};
-use crate::shared::Shared;
 
 /// The longest frame that is sent, in bytes.
 const PART: usize = 4096;
@@ -28,15 +29,15 @@ const PART: usize = 4096;
 pub(super) async fn run<S: Socket>(
     ws: WebSocketStream<S>,
     session: &Arc<Session>,
-    shared: &Arc<Shared>,
+    server: &Server,
 ) {
     let (mut sink, mut stream) = ws.split();
     let end = {
-        let writing = write(&mut sink, session, shared);
+        let writing = write(&mut sink, session, &server.parts);
         pin!(writing);
         tokio::select! {
             end = &mut writing => end,
-            end = read(&mut stream, session, shared) => {
+            end = read(&mut stream, session, server) => {
                 session.outbox.end(end.clone());
                 // What is queued goes before the end; who does not take it does not get it, and who has
                 // said that it is over gets no more than the answer to that.
@@ -60,7 +61,7 @@ pub(super) async fn run<S: Socket>(
 async fn write<S: Socket>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     session: &Session,
-    shared: &Shared,
+    parts: &Parts,
 ) -> Option<End> {
     let outbox = &session.outbox;
     let mut written = 0;
@@ -77,7 +78,7 @@ async fn write<S: Socket>(
                 if !unless_cut(session, sink.flush()).await? {
                     return None;
                 }
-                let quiet = shared.settings.load().limits.tick_interval;
+                let quiet = parts.settings.load().limits.tick_interval;
                 if timeout(quiet, outbox.news()).await.is_err() {
                     let ping = Message::Ping(Bytes::new());
                     if !unless_cut(session, sink.send(ping)).await? {
@@ -133,13 +134,14 @@ async fn unless_cut(
 async fn read<S: Socket>(
     stream: &mut SplitStream<WebSocketStream<S>>,
     session: &Arc<Session>,
-    shared: &Arc<Shared>,
+    server: &Server,
 ) -> End {
+    let parts = &server.parts;
     let mut breaker = Breaker::default();
     let mut calls: FuturesUnordered<BoxFuture<'_, Answered>> = FuturesUnordered::new();
     let mut is_leaving = false;
     loop {
-        let at_once = shared.settings.load().limits.in_flight_calls;
+        let at_once = parts.settings.load().limits.in_flight_calls;
         let next = tokio::select! {
             biased;
             Some(answered) = calls.next(), if !calls.is_empty() => Either::Left(answered),
@@ -155,7 +157,7 @@ async fn read<S: Socket>(
         let message = match next {
             Either::Right(message) => message,
             Either::Left((id, (answer, deciding))) => {
-                if let Some(end) = finish(&id, answer, deciding, session, shared, &mut breaker) {
+                if let Some(end) = finish(&id, answer, deciding, session, parts, &mut breaker) {
                     return end;
                 }
                 continue;
@@ -171,8 +173,8 @@ async fn read<S: Socket>(
         if !session.is_live() {
             continue;
         }
-        let now = shared.pairing.now();
-        let limits = &shared.settings.load().limits;
+        let now = parts.pairing.now();
+        let limits = &parts.settings.load().limits;
         let (id, begun) = match (breaker.before(limits, now), request) {
             (Verdict::Close, _) => return End::new(close::POLICY, "too many refused requests"),
             (Verdict::Cool(after), request) => {
@@ -184,7 +186,9 @@ async fn read<S: Socket>(
                 continue;
             }
             (Verdict::Go, Ok(request)) => {
-                let begun = Call::begin(shared, session, request.method, request.params);
+                let begun = server
+                    .methods
+                    .begin(parts, session, request.method, request.params);
                 (request.id, begun)
             }
             (Verdict::Go, Err(error)) => {
@@ -195,7 +199,7 @@ async fn read<S: Socket>(
         };
         match begun {
             Answer::Now(answer) => {
-                if let Some(end) = finish(&id, answer, None, session, shared, &mut breaker) {
+                if let Some(end) = finish(&id, answer, None, session, parts, &mut breaker) {
                     return end;
                 }
             }
@@ -213,7 +217,7 @@ fn finish(
     answer: Reply,
     deciding: Option<Deciding>,
     session: &Session,
-    shared: &Shared,
+    parts: &Parts,
     breaker: &mut Breaker,
 ) -> Option<End> {
     let frame: Utf8Bytes = response(id, answer.as_ref());
@@ -224,8 +228,8 @@ fn finish(
     if error.code != gateway_protocol::ErrorCode::InvalidRequest {
         return None;
     }
-    let limits = &shared.settings.load().limits;
-    let verdict = breaker.refused(limits, shared.pairing.now());
+    let limits = &parts.settings.load().limits;
+    let verdict = breaker.refused(limits, parts.pairing.now());
     if breaker.is_worth_logging() {
         tracing::info!(
             connection = session.id, refused = breaker.total(),

@@ -16,11 +16,11 @@ impl Feed<'_> {
         }
         for gone in without(&before, &self.seen.devices) {
             let waiting = self.seen.devices.values();
-            let decision = outcome::of_device(&self.shared.pairing, &self.viewer, waiting, gone);
+            let decision = outcome::of_device(&self.parts.pairing, &self.viewer, waiting, gone);
             self.device_resolved(gone, decision);
         }
         for new in without(&self.seen.devices, &before) {
-            self.shared.metrics.requested("device");
+            self.parts.metrics.requested("device");
             self.news(News::Asks);
             self.tell(
                 event::DEVICE_REQUESTED,
@@ -31,7 +31,7 @@ impl Feed<'_> {
     }
 
     fn device_resolved(&self, gone: &DeviceRequest, decision: Decision) {
-        self.shared.metrics.decided("device", label(decision));
+        self.parts.metrics.decided("device", label(decision));
         self.news(News::Device(Box::new(gone.clone()), decision));
         let resolved = DeviceResolved {
             request_id: gone.id.clone(),

@@ -1,7 +1,6 @@
 //! Changes of the store, whoever made them: told to those entitled, and sessions ended by them.
 
 mod devices;
-mod news;
 mod nodes;
 pub(crate) mod outcome;
 mod senders;
@@ -14,22 +13,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gateway_protocol::event::Decision;
-pub(crate) use news::{News, WAITING};
 use pairing_core::device::{DeviceRequest, NodeRequest, RequestId};
 use pairing_core::store::{Changed, Group, PendingRequest, Position};
 use pairing_core::{
-    AccountId, Approver, ChannelId, DeviceId, Key, SenderId, StoreError, Timestamp,
+    AccountId, Approver, ChannelId, DeviceId, Key, Pairing, SenderId, StoreError, Timestamp,
 };
 use tokio::sync::oneshot;
 use unsaid::Unsaid;
 
+use crate::clients::Clients;
 use crate::frames::event as frame;
+use crate::metrics::Metrics;
+use crate::requests::{News, Requests};
 use crate::sessions::Session;
-use crate::shared::Shared;
+use crate::store_health::StoreHealth;
+use gateway_channels::Channels;
 use pairing_core::Chain;
 
 /// How long a wait for changes lasts at most; between two, what has expired is told, from memory.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// The parts of the gateway that the feed needs.
+pub(crate) struct FeedParts {
+    pub(crate) pairing: Pairing,
+    pub(crate) clients: Arc<Clients>,
+    pub(crate) requests: Arc<Requests>,
+    pub(crate) channels: Arc<Channels>,
+    pub(crate) store: Arc<StoreHealth>,
+    pub(crate) metrics: Metrics,
+}
 
 /// What was waiting when the store was last read.
 #[derive(Default)]
@@ -65,17 +77,17 @@ impl Stale {
 
 /// Follows the store until told to stop; tells when everything from then on is news. Blocks: it has a
 /// thread of its own.
-pub(crate) fn follow(shared: &Arc<Shared>, stop: &AtomicBool, ready: oneshot::Sender<()>) {
+pub(crate) fn follow(parts: &FeedParts, stop: &AtomicBool, ready: oneshot::Sender<()>) {
     let mut feed = Feed {
-        shared,
+        parts,
         viewer: Approver::operator("gateway", pairing_core::ScopeSet::admin()),
         seen: Seen::default(),
         stale: Stale::default(),
         unsaid: Unsaid::default(),
     };
     // From here on nothing is missed: what is read now is at least as new.
-    let present = feed.shared.pairing.changes(None, WAIT);
-    feed.shared.note_store(present.as_ref().err());
+    let present = feed.parts.pairing.changes(None, WAIT);
+    feed.note_store(present.as_ref().err());
     let mut position = present.ok().map(|changes| changes.position);
     feed.everything_is_stale();
     // What waits already is no news.
@@ -97,7 +109,7 @@ fn without<'m, T>(
 }
 
 struct Feed<'s> {
-    shared: &'s Shared,
+    parts: &'s FeedParts,
     viewer: Approver,
     seen: Seen,
     stale: Stale,
@@ -106,7 +118,7 @@ struct Feed<'s> {
 
 impl Feed<'_> {
     fn step(&mut self, after: Option<Position>) -> Option<Position> {
-        let pairing = &self.shared.pairing;
+        let pairing = &self.parts.pairing;
         let wait = self.unsaid.due().map_or(WAIT, |due| due.min(WAIT));
         let changes = pairing.changes(after, wait);
         let is_well = changes.is_ok();
@@ -119,11 +131,11 @@ impl Feed<'_> {
                 if after.is_none() {
                     self.everything_has_changed();
                 }
-                self.shared.note_store(pairing.probe().err().as_ref());
+                self.note_store(pairing.probe().err().as_ref());
                 Some(changes.position)
             }
             Err(error) => {
-                self.shared.note_store(Some(&error));
+                self.note_store(Some(&error));
                 // The store waits where it can; where it cannot, neither must this turn hot.
                 std::thread::park_timeout(WAIT);
                 self.everything_has_changed();
@@ -160,7 +172,7 @@ impl Feed<'_> {
     }
 
     fn everything_is_stale(&mut self) {
-        let channels = self.shared.pairing.channels().iter();
+        let channels = self.parts.pairing.channels().iter();
         self.stale = Stale {
             devices: true,
             nodes: true,
@@ -176,7 +188,7 @@ impl Feed<'_> {
         let has_requests = stale.devices || !stale.channels.is_empty();
         let read = self.read_stale(&mut stale, tell);
         if has_requests {
-            self.shared.requests_read.notify_one();
+            self.parts.requests.note_read();
         }
         if read.is_err() {
             self.stale.add(stale);
@@ -185,7 +197,7 @@ impl Feed<'_> {
 
     /// Takes out of `stale` what it has asked for.
     fn read_stale(&mut self, stale: &mut Stale, tell: bool) -> Result<(), Unreachable> {
-        let pairing = self.shared.pairing.clone();
+        let pairing = self.parts.pairing.clone();
         while let Some(device) = stale.sessions.pop_first() {
             self.recheck(device)?;
         }
@@ -215,7 +227,7 @@ impl Feed<'_> {
             match channel.pending() {
                 Ok(pending) => {
                     self.senders(&id, pending.requests, tell);
-                    self.shared.channels.note_decisions();
+                    self.parts.channels.note_decisions();
                 }
                 Err(error) => self.later(&error.0, |stale| {
                     stale.channels.insert(id.clone());
@@ -234,7 +246,7 @@ impl Feed<'_> {
         tracing::debug!(error = %Chain(error), "what waits cannot be read");
         stale(&mut self.stale);
         if let StoreError::Unreachable { .. } = error {
-            self.shared.note_store(Some(error));
+            self.note_store(Some(error));
             return Err(Unreachable);
         }
         Ok(())
@@ -243,8 +255,8 @@ impl Feed<'_> {
     /// Nobody writes down that time has passed.
     fn tell_expired(&mut self) {
         let (limits, now) = (
-            self.shared.pairing.limits().clone(),
-            self.shared.pairing.now(),
+            self.parts.pairing.limits().clone(),
+            self.parts.pairing.now(),
         );
         // Whoever asked again in time has only been seen to do so by the store.
         for request in self.seen.devices.values() {
@@ -269,16 +281,23 @@ impl Feed<'_> {
     }
 
     fn tell(&self, name: &str, payload: &impl serde::Serialize, to: impl Fn(&Session) -> bool) {
-        self.shared.sessions.broadcast(&frame(name, payload), to);
+        self.parts
+            .clients
+            .sessions
+            .broadcast(&frame(name, payload), to);
     }
 
-    /// Tells the gateway itself. Nobody has to listen.
+    /// Tells the gateway itself.
     fn news(&self, news: News) {
-        let _ = self.shared.news.send(news);
+        self.parts.requests.tell(news);
+    }
+
+    fn note_store(&self, failure: Option<&StoreError>) {
+        self.parts.store.note(failure, self.parts.pairing.now());
     }
 
     fn now(&self) -> i64 {
-        Timestamp::as_millis(self.shared.pairing.now())
+        Timestamp::as_millis(self.parts.pairing.now())
     }
 }
 

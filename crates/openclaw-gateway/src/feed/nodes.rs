@@ -19,7 +19,7 @@ impl Feed<'_> {
             self.node_resolved(gone, self.node_decision(gone));
         }
         for new in without(&self.seen.nodes, &before) {
-            self.shared.metrics.requested("node");
+            self.parts.metrics.requested("node");
             self.tell(
                 event::NODE_REQUESTED,
                 &PendingNode::from(new),
@@ -29,7 +29,7 @@ impl Feed<'_> {
     }
 
     fn node_decision(&self, gone: &NodeRequest) -> Decision {
-        let (pairing, now) = (&self.shared.pairing, self.shared.pairing.now());
+        let (pairing, now) = (&self.parts.pairing, self.parts.pairing.now());
         if self
             .seen
             .nodes
@@ -58,7 +58,7 @@ impl Feed<'_> {
     }
 
     fn node_resolved(&self, gone: &NodeRequest, decision: Decision) {
-        self.shared.metrics.decided("node", label(decision));
+        self.parts.metrics.decided("node", label(decision));
         let resolved = NodeResolved {
             request_id: gone.id.clone(),
             node_id: gone.node.clone(),

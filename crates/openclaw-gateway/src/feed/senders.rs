@@ -40,15 +40,15 @@ impl Feed<'_> {
                 .iter()
                 .filter(|(place, gone)| !goes_on(&now, place, gone))
             {
-                self.sender_resolved(gone, outcome::of_sender(&self.shared.pairing, gone));
+                self.sender_resolved(gone, outcome::of_sender(&self.parts.pairing, gone));
             }
             for (_, new) in now
                 .iter()
                 .filter(|(place, new)| !goes_on(&before, place, new))
             {
-                self.shared.metrics.requested("dm");
+                self.parts.metrics.requested("dm");
                 self.news(News::Asks);
-                let request = DmRequest::new(new, self.shared.pairing.limits());
+                let request = DmRequest::new(new, self.parts.pairing.limits());
                 self.tell(event::DM_REQUESTED, &request, Session::may_see_senders);
             }
         }
@@ -56,7 +56,7 @@ impl Feed<'_> {
     }
 
     fn sender_resolved(&self, gone: &PendingRequest, decision: Decision) {
-        self.shared.metrics.decided("dm", label(decision));
+        self.parts.metrics.decided("dm", label(decision));
         self.news(News::Sender(Box::new(gone.clone()), decision));
         let resolved = DmResolved {
             channel: gone.channel.clone(),

@@ -10,7 +10,7 @@ use super::{Feed, Unreachable};
 
 impl Feed<'_> {
     pub(super) fn connected(&self) -> BTreeSet<DeviceId> {
-        let all = self.shared.sessions.all();
+        let all = self.parts.clients.sessions.all();
         let devices = all.iter().filter_map(|session| session.device());
         devices.map(AuthenticatedDevice::id).collect()
     }
@@ -18,19 +18,23 @@ impl Feed<'_> {
     /// Ends the sessions of a device that do not hold any more. What cannot be read now ends nothing:
     /// it is looked at again.
     pub(super) fn recheck(&mut self, device: DeviceId) -> Result<(), Unreachable> {
-        let devices = self.shared.pairing.devices();
+        let devices = self.parts.pairing.devices();
         let failure = Cell::new(None);
-        let ended = self.shared.sessions.end_of_device(device, None, |session| {
-            let holds = session.device().map(|proof| devices.still_holds(proof));
-            match holds {
-                Some(Ok(holds)) => !holds,
-                Some(Err(error)) => {
-                    failure.set(Some(error.0));
-                    false
+        let ended = self
+            .parts
+            .clients
+            .sessions
+            .end_of_device(device, None, |session| {
+                let holds = session.device().map(|proof| devices.still_holds(proof));
+                match holds {
+                    Some(Ok(holds)) => !holds,
+                    Some(Err(error)) => {
+                        failure.set(Some(error.0));
+                        false
+                    }
+                    None => false,
                 }
-                None => false,
-            }
-        });
+            });
         note_ended(device, ended);
         match failure.into_inner() {
             Some(error) => self.later(&error, |stale| {
@@ -43,7 +47,7 @@ impl Feed<'_> {
     /// Ends the sessions of roles that were rotated since: one that came by the shared secret stands on
     /// no token that would tell.
     pub(super) fn end_rotated(&self, device: &Device) {
-        let sessions = &self.shared.sessions;
+        let sessions = &self.parts.clients.sessions;
         let ended = sessions.end_of_device(device.id, None, |session| {
             let approved = device.standing(session.role());
             let token = approved.and_then(|approved| approved.token.as_ref());

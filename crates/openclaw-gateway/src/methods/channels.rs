@@ -10,9 +10,9 @@ use super::{Call, Reply};
 
 pub(super) fn status(call: &Call) -> Reply {
     call.params::<Empty>()?;
-    let settings = call.shared.settings.load();
+    let settings = call.parts.settings.load();
     let config = &settings.config;
-    let (known, channels) = (call.pairing().channels(), &call.shared.channels);
+    let (known, channels) = (call.pairing().channels(), &call.parts.channels);
     let adapters = channels.adapters();
     let mut all: BTreeMap<&ChannelId, BTreeSet<AccountId>> = BTreeMap::new();
     let all_known = known.iter().map(ChannelRules::id);

@@ -23,7 +23,7 @@ pub(super) fn list(call: &Call) -> Reply {
         answer.expires_at_ms = Some(request.expires_at(limits).as_millis());
     }
     for device in &mut answer.paired {
-        let mut sessions = call.shared.sessions.of_device(device.device_id);
+        let mut sessions = call.parts.clients.sessions.of_device(device.device_id);
         sessions.retain(|session| session.is_live());
         let newest = sessions.last();
         device.connected_at_ms = newest.map(|session| session.connected_at.as_millis());
@@ -119,7 +119,10 @@ impl Call {
     /// Ends what a decision about a device has ended: with a role, all of it; without, what does not
     /// hold any more. At once, but for the caller's own connection, which gets its answer first.
     fn end_sessions(&self, device: DeviceId, role: Option<Role>) {
-        self.shared.end_sessions(device, role, Some(&self.session));
+        let devices = self.pairing().devices();
+        self.parts
+            .clients
+            .end_sessions(&devices, device, role, Some(&self.session));
     }
 }
 

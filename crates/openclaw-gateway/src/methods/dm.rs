@@ -95,9 +95,9 @@ fn approve_now(call: &Call, params: &ApproveParams) -> Result<DmDecided, ErrorSh
 const PATIENCE: Duration = Duration::from_secs(5);
 
 async fn tell(call: &Call, decided: &DmDecided) -> Result<(), String> {
-    let (shared, account) = (&call.shared, &decided.account_id);
-    let config = &shared.settings.load().config;
-    let Some(adapter) = shared.channels.adapter(config, &decided.channel, account) else {
+    let (parts, account) = (&call.parts, &decided.account_id);
+    let config = &parts.settings.load().config;
+    let Some(adapter) = parts.channels.adapter(config, &decided.channel, account) else {
         return Err("the gateway does not run this account".to_owned());
     };
     let what = Outgoing::text("OpenClaw: access approved. Send a message to start.");

@@ -10,29 +10,29 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{Call, Reply, of_list};
+use crate::clients::NodeAt;
 use crate::frames;
-use crate::peers::{self, Announced, CallError, Forwarded, Place};
-use crate::shared::Shared;
+use crate::parts::Parts;
+use crate::peers::{self, Announced, CallError, Forwarded, Peers};
 use pairing_core::Chain;
 
 /// `node.invoke`: here, or by way of the gateway that the node is connected to.
 pub(super) async fn invoke(call: Call) -> Reply {
     let params: InvokeParams = call.params()?;
     let id = DeviceId::parse(&params.node_id).ok();
-    let invoked = match id.and_then(|id| call.shared.place(id)) {
-        Some(Place::Elsewhere(at)) => elsewhere(&call, &at.gateway, params).await?,
-        Some(Place::Here(_)) | None => here(&call.shared, params).await?,
+    let invoked = match id.and_then(|id| call.parts.clients.node(id)) {
+        Some(NodeAt::Elsewhere(peers, at)) => {
+            elsewhere(&call, (&peers, &at.gateway), params).await?
+        }
+        Some(NodeAt::Here(_)) | None => here(&call.parts, params).await?,
     };
     call.reply(&invoked)
 }
 
 /// Asks the newest connection that a node has here for what it offers there and was approved for.
-pub(crate) async fn here(
-    shared: &Arc<Shared>,
-    params: InvokeParams,
-) -> Result<Invoked, ErrorShape> {
+pub(crate) async fn here(parts: &Arc<Parts>, params: InvokeParams) -> Result<Invoked, ErrorShape> {
     let id = DeviceId::parse(&params.node_id).ok();
-    let node = id.and_then(|id| Some((id, shared.sessions.newest_node(id)?)));
+    let node = id.and_then(|id| Some((id, parts.clients.sessions.newest_node(id)?)));
     let Some((id, node)) = node else {
         return Err(ErrorShape::unavailable(
             DetailCode::NotConnected,
@@ -45,7 +45,7 @@ pub(crate) async fn here(
         .commands
         .iter()
         .any(|offered| offered == command);
-    if !(offers && is_approved(shared, id, command).await?) {
+    if !(offers && is_approved(parts, id, command).await?) {
         return Err(
             ErrorShape::invalid(DetailCode::CommandNotAllowed, "node command not allowed")
                 .with_details(json!({
@@ -53,9 +53,9 @@ pub(crate) async fn here(
                 })),
         );
     }
-    let wait = wait(shared, params.timeout_ms);
+    let wait = wait(parts, params.timeout_ms);
     let request = InvokeRequest {
-        id: shared.id().map_err(|_| {
+        id: parts.id().map_err(|_| {
             ErrorShape::unavailable(DetailCode::Internal, "the gateway has no randomness")
         })?,
         node_id: params.node_id.into(),
@@ -64,7 +64,10 @@ pub(crate) async fn here(
         timeout_ms: Some(millis(wait)),
         idempotency_key: Some(params.idempotency_key.into()),
     };
-    let mut on_its_way = shared.invokes.expect(request.id.clone(), node.number);
+    let mut on_its_way = parts
+        .clients
+        .invokes
+        .expect(request.id.clone(), node.number);
     node.outbox.send(frames::event(INVOKE_REQUEST, &request));
     let result = match timeout(wait, on_its_way.answer()).await {
         Ok(Some(result)) => result,
@@ -96,7 +99,7 @@ pub(crate) async fn here(
 /// Asks another gateway. What it says of the node is passed on as it is.
 async fn elsewhere(
     call: &Call,
-    gateway: &Announced,
+    (peers, gateway): (&Peers, &Announced),
     params: InvokeParams,
 ) -> Result<Invoked, ErrorShape> {
     let asked = Forwarded {
@@ -104,10 +107,13 @@ async fn elsewhere(
         node_id: params.node_id,
         command: params.command,
         params: params.params,
-        timeout_ms: millis(wait(&call.shared, params.timeout_ms)),
+        timeout_ms: millis(wait(&call.parts, params.timeout_ms)),
         idempotency_key: params.idempotency_key,
     };
-    match peers::call(&call.shared, gateway, &asked).await {
+    let longest = peers::longest(&call.parts.settings.load());
+    let now = call.pairing().now();
+    let entropy = &*call.parts.entropy;
+    match peers::call(peers, (entropy, now), longest, gateway, &asked).await {
         Ok(outcome) => outcome.into(),
         Err(CallError::Deadline(_)) => Err(timed_out()),
         Err(error) => {
@@ -124,8 +130,8 @@ async fn elsewhere(
     }
 }
 
-async fn is_approved(shared: &Shared, id: DeviceId, command: &str) -> Result<bool, ErrorShape> {
-    let devices = shared.pairing.devices();
+async fn is_approved(parts: &Parts, id: DeviceId, command: &str) -> Result<bool, ErrorShape> {
+    let devices = parts.pairing.devices();
     let asking = tokio::task::spawn_blocking(move || devices.commands(id));
     let approved = asking
         .await
@@ -134,8 +140,8 @@ async fn is_approved(shared: &Shared, id: DeviceId, command: &str) -> Result<boo
     Ok(approved.is_some_and(|approved| approved.contains(command)))
 }
 
-fn wait(shared: &Shared, asked_ms: Option<u64>) -> Duration {
-    let limits = &shared.settings.load().limits;
+fn wait(parts: &Parts, asked_ms: Option<u64>) -> Duration {
+    let limits = &parts.settings.load().limits;
     let asked = asked_ms.map_or(limits.invoke_timeout, Duration::from_millis);
     asked.min(limits.max_invoke_timeout)
 }
@@ -159,7 +165,11 @@ pub(super) fn result(call: &Call) -> Reply {
         ));
     }
     // An answer that comes too late harms nobody.
-    let is_waited_for = call.shared.invokes.answer(call.session.number, result);
+    let is_waited_for = call
+        .parts
+        .clients
+        .invokes
+        .answer(call.session.number, result);
     call.reply(&if is_waited_for {
         json!({ "ok": true })
     } else {

@@ -55,11 +55,11 @@ async fn sent(
     text: String,
     key: (String, String),
 ) -> Result<MessageId, ErrorShape> {
-    let shared = call.shared.clone();
+    let parts = call.parts.clone();
     let account = adapter.account().as_str();
     let what = digest(adapter.channel().as_str(), account, to, &text);
-    let now = shared.pairing.now();
-    let mut outcome = match shared.channels.sends().begin(key.clone(), what, now) {
+    let now = parts.pairing.now();
+    let mut outcome = match parts.channels.sends().begin(key.clone(), what, now) {
         Attempt::KeyReused => {
             return Err(refused("idempotencyKey", "was used for another message"));
         }
@@ -70,7 +70,7 @@ async fn sent(
             tokio::spawn(async move {
                 let sent = adapter.send(&to, &Outgoing::text(text)).await;
                 if sent.is_err() {
-                    shared.channels.sends().forget(&key);
+                    parts.channels.sends().forget(&key);
                 }
                 tell.send_replace(Some(sent.map_err(Arc::new)));
             });
@@ -105,13 +105,13 @@ fn adapter(call: &Call, params: &SendParams) -> Result<Arc<dyn Adapter>, ErrorSh
     let channel = ChannelId::parse(&params.channel).map_err(invalid)?;
     let account = params.account_id.as_deref().map(AccountId::parse);
     let account = account.transpose().map_err(invalid)?.unwrap_or_default();
-    let shared = &call.shared;
-    let config = &shared.settings.load().config;
+    let parts = &call.parts;
+    let config = &parts.settings.load().config;
     if !config.account(&channel, &account).is_enabled() {
         let message = format!("the {channel} account {} is turned off", account.as_str());
         return Err(ErrorShape::invalid(DetailCode::Disabled, message));
     }
-    let adapter = shared.channels.adapter(config, &channel, &account);
+    let adapter = parts.channels.adapter(config, &channel, &account);
     adapter.ok_or_else(|| {
         let message = format!("no {channel} account {} runs here", account.as_str());
         ErrorShape::invalid(DetailCode::NoAdapter, message)

@@ -31,8 +31,8 @@ use serde_json::value::{RawValue, to_raw_value};
 pub(crate) use invoke::here as invoke_here;
 
 use crate::doctor::Doctor;
+use crate::parts::Parts;
 use crate::sessions::{Deciding, Session};
-use crate::shared::Shared;
 use pairing_core::Chain;
 
 /// What a call came to.
@@ -203,6 +203,81 @@ impl Methods {
         self.0.insert(name.to_owned(), method);
     }
 
+    /// Begins to answer a request.
+    pub(crate) fn begin(
+        &self,
+        parts: &Arc<Parts>,
+        session: &Arc<Session>,
+        method: String,
+        params: Option<Box<RawValue>>,
+    ) -> Answer {
+        let Some(Method { access, run, label }) = self.0.get(&method) else {
+            parts.metrics.called("unknown", false);
+            let shown: String = method.chars().take(128).collect();
+            return Answer::Now(Err(ErrorShape::invalid(
+                DetailCode::UnknownMethod,
+                format!("unknown method: {shown}"),
+            )));
+        };
+        if let Err(refused) = access.permit(session) {
+            parts.metrics.called(label, false);
+            return Answer::Now(Err(refused));
+        }
+        let label = *label;
+        let counted = move |parts: &Parts, reply: Reply| {
+            parts.metrics.called(label, reply.is_ok());
+            reply
+        };
+        let call = Call {
+            parts: parts.clone(),
+            session: session.clone(),
+            method,
+            params,
+        };
+        // How the gateway is, everybody may know.
+        if label != "health" && !parts.vouches_for(session) {
+            parts.metrics.called(label, false);
+            return Answer::Now(Err(not_vouched_for()));
+        }
+        let decides = matches!(run, Run::Deciding(_));
+        match run {
+            Run::Now(run) => Answer::Now(counted(&call.parts, run(&call))),
+            Run::Blocking(run) | Run::Deciding(run) => Answer::Later(Box::pin({
+                let run = run.clone();
+                async move {
+                    // One client that asks much at once does not keep others from the store.
+                    let session = call.session.clone();
+                    let _turn = session.at_store.acquire().await;
+                    let deciding = decides.then(|| call.session.decides());
+                    let ran = tokio::task::spawn_blocking(move || {
+                        // Its right may have ended while it waited for its turn.
+                        if !call.session.is_live() {
+                            return Err(ErrorShape::unavailable(
+                                DetailCode::AccessRevoked,
+                                "access was revoked",
+                            ));
+                        }
+                        counted(&call.parts, run(&call))
+                    });
+                    let ran = ran.await;
+                    let failed = |_| {
+                        Err(ErrorShape::unavailable(
+                            DetailCode::Internal,
+                            "the request failed",
+                        ))
+                    };
+                    (ran.unwrap_or_else(failed), deciding)
+                }
+            })),
+            Run::Later(run) => {
+                let (parts, reply) = (parts.clone(), run(call));
+                Answer::Later(Box::pin(
+                    async move { (counted(&parts, reply.await), None) },
+                ))
+            }
+        }
+    }
+
     /// What clients are told that there is.
     pub(crate) fn features(&self) -> Features {
         Features {
@@ -228,87 +303,13 @@ impl fmt::Debug for Methods {
 /// A request, and who makes it: may already make it, once a handler sees it.
 #[derive(Clone)]
 pub struct Call {
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) parts: Arc<Parts>,
     pub(crate) session: Arc<Session>,
     method: String,
     params: Option<Box<RawValue>>,
 }
 
 impl Call {
-    /// Begins to answer a request.
-    pub(crate) fn begin(
-        shared: &Arc<Shared>,
-        session: &Arc<Session>,
-        method: String,
-        params: Option<Box<RawValue>>,
-    ) -> Answer {
-        let Some(Method { access, run, label }) = shared.methods.0.get(&method) else {
-            shared.metrics.called("unknown", false);
-            let shown: String = method.chars().take(128).collect();
-            return Answer::Now(Err(ErrorShape::invalid(
-                DetailCode::UnknownMethod,
-                format!("unknown method: {shown}"),
-            )));
-        };
-        if let Err(refused) = access.permit(session) {
-            shared.metrics.called(label, false);
-            return Answer::Now(Err(refused));
-        }
-        let label = *label;
-        let counted = move |shared: &Shared, reply: Reply| {
-            shared.metrics.called(label, reply.is_ok());
-            reply
-        };
-        let call = Self {
-            shared: shared.clone(),
-            session: session.clone(),
-            method,
-            params,
-        };
-        // How the gateway is, everybody may know.
-        if label != "health" && !shared.vouches_for(session) {
-            shared.metrics.called(label, false);
-            return Answer::Now(Err(not_vouched_for()));
-        }
-        let decides = matches!(run, Run::Deciding(_));
-        match run {
-            Run::Now(run) => Answer::Now(counted(&call.shared, run(&call))),
-            Run::Blocking(run) | Run::Deciding(run) => Answer::Later(Box::pin({
-                let run = run.clone();
-                async move {
-                    // One client that asks much at once does not keep others from the store.
-                    let session = call.session.clone();
-                    let _turn = session.at_store.acquire().await;
-                    let deciding = decides.then(|| call.session.decides());
-                    let ran = tokio::task::spawn_blocking(move || {
-                        // Its right may have ended while it waited for its turn.
-                        if !call.session.is_live() {
-                            return Err(ErrorShape::unavailable(
-                                DetailCode::AccessRevoked,
-                                "access was revoked",
-                            ));
-                        }
-                        counted(&call.shared, run(&call))
-                    });
-                    let ran = ran.await;
-                    let failed = |_| {
-                        Err(ErrorShape::unavailable(
-                            DetailCode::Internal,
-                            "the request failed",
-                        ))
-                    };
-                    (ran.unwrap_or_else(failed), deciding)
-                }
-            })),
-            Run::Later(run) => {
-                let (shared, reply) = (shared.clone(), run(call));
-                Answer::Later(Box::pin(
-                    async move { (counted(&shared, reply.await), None) },
-                ))
-            }
-        }
-    }
-
     /// The parameters, read strictly: what does not fit is an answer that names the field.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, ErrorShape> {
         read_params(&self.method, self.params.as_deref())
@@ -344,7 +345,7 @@ impl Call {
 
     /// The service.
     pub fn pairing(&self) -> &Pairing {
-        &self.shared.pairing
+        &self.parts.pairing
     }
 
     /// The approver in whose name the caller decides.

@@ -13,7 +13,8 @@ use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, Secr
 use pairing_core::{Approver, DeviceError};
 
 use super::{Call, Reply, of_device, of_list};
-use crate::peers::{Connected, Place};
+use crate::clients::NodeAt;
+use crate::peers::Connected;
 
 pub(super) fn list(call: &Call) -> Reply {
     call.params::<Empty>()?;
@@ -46,12 +47,12 @@ fn entries(call: &Call) -> Result<Vec<NodeEntry>, ErrorShape> {
     let devices = paired.paired.iter();
     let nodes = devices.filter(|device| device.standing(Role::Node).is_some());
     let mut entries: Vec<_> = nodes
-        .map(|device| match call.shared.place(device.id) {
-            Some(Place::Here(session)) => {
+        .map(|device| match call.parts.clients.node(device.id) {
+            Some(NodeAt::Here(session)) => {
                 let connected = Connected::of(device.id, &session);
                 of_device_node(device, Some(&connected), None)
             }
-            Some(Place::Elsewhere(at)) => {
+            Some(NodeAt::Elsewhere(_, at)) => {
                 of_device_node(device, Some(&at.node), Some(at.gateway.shown()))
             }
             None => of_device_node(device, None, None),

@@ -42,7 +42,7 @@ pub(super) fn issue(call: &Call) -> Reply {
     let params: SetupParams = call.params()?;
     // What can be wrong with the address is found out before there is a code.
     let (url, tls_fingerprint) = match &params.url {
-        Some(url) => (named(url)?, call.shared.tls_fingerprint.clone()),
+        Some(url) => (named(url)?, call.parts.about.tls_fingerprint.clone()),
         None => configured(call)?,
     };
     let devices = call.pairing().devices();
@@ -80,14 +80,14 @@ fn named(url: &str) -> Result<GatewayUrl, ErrorShape> {
 
 /// Where a phone finds this gateway, and the certificate that it has to know there.
 fn configured(call: &Call) -> Result<(GatewayUrl, Option<String>), ErrorShape> {
-    let shared = &call.shared;
+    let parts = &call.parts;
     let interfaces = Interfaces::of_this_machine().unwrap_or_else(|error| {
         tracing::warn!(error = %Chain(&error), "the network interfaces cannot be listed");
         Interfaces::default()
     });
-    let certificate = shared.tls_fingerprint.as_deref();
-    let settings = shared.settings.load();
-    match Reach::of_gateway(&settings, shared.port, certificate, &interfaces) {
+    let certificate = parts.about.tls_fingerprint.as_deref();
+    let settings = parts.settings.load();
+    match Reach::of_gateway(&settings, parts.about.port, certificate, &interfaces) {
         Ok(reach) => Ok((reach.url, reach.tls_fingerprint)),
         Err(error) => Err(ErrorShape::invalid(
             DetailCode::NoAddress,

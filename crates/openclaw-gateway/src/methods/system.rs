@@ -7,26 +7,31 @@ use super::{Call, Reply};
 use crate::VERSION;
 
 pub(super) fn health(call: &Call) -> Reply {
-    call.reply(&call.shared.health())
+    call.reply(&call.parts.health())
 }
 
 pub(super) fn status(call: &Call) -> Reply {
-    let shared = &call.shared;
-    let mut store = json!({ "ok": shared.store.is_well() });
-    if let Some(kind) = shared.store_kind {
+    let parts = &call.parts;
+    let mut store = json!({ "ok": parts.store.is_well() });
+    if let Some(kind) = parts.about.store_kind {
         store["kind"] = json!(kind);
     }
     call.reply(&json!({
         "version": VERSION,
-        "uptimeMs": shared.uptime_ms(),
-        "connections": shared.sessions.count(),
-        "health": shared.health(),
+        "uptimeMs": parts.about.uptime_ms(),
+        "connections": parts.clients.sessions.count(),
+        "health": parts.health(),
         "store": store,
     }))
 }
 
 pub(super) fn presence(call: &Call) -> Reply {
-    call.reply(&call.shared.presence(&call.session))
+    call.reply(
+        &call
+            .parts
+            .clients
+            .presence(&call.session, call.pairing().now()),
+    )
 }
 
 /// The programs that skills would like a node to have: there are no skills here.

@@ -12,12 +12,11 @@ use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use pairing_core::EntropyError;
+use pairing_core::{Entropy, EntropyError, Timestamp};
 use tokio::time::timeout;
 use tokio_rustls::rustls;
 
-use super::{Announced, Forwarded, INVOKE, Outcome, Proof, longest};
-use crate::shared::Shared;
+use super::{Announced, Forwarded, INVOKE, Outcome, Peers, Proof};
 
 /// Connecting takes no longer.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -28,8 +27,6 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// There is no answer of the other gateway.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    #[error("this gateway has no others beside it")]
-    Alone,
     #[error("it announces no URL")]
     Nowhere,
     #[error("calls cannot be made to the URL that it announces")]
@@ -58,16 +55,17 @@ pub(crate) enum CallError {
 ///
 /// A connection is made for each call, so that none is lost to one that the other side was just closing.
 pub(crate) async fn call(
-    shared: &Shared,
+    peers: &Peers,
+    (entropy, now): (&dyn Entropy, Timestamp),
+    longest: usize,
     to: &Announced,
     asked: &Forwarded,
 ) -> Result<Outcome, CallError> {
-    let peers = shared.peers.as_ref().ok_or(CallError::Alone)?;
     let url = to.url.as_ref().ok_or(CallError::Nowhere)?;
     let body = serde_json::to_vec(asked).map_err(|_| CallError::Request)?;
     let mut nonce = [0; 16];
-    shared.entropy.fill(&mut nonce)?;
-    let (own, now) = (peers.id(), shared.pairing.now());
+    entropy.fill(&mut nonce)?;
+    let own = peers.id();
     let proof = Proof::sign(&peers.identity, own, to.id, now, nonce, &body);
     let request = Request::post(uri(url).ok_or(CallError::Url)?)
         .header(AUTHORIZATION, proof.header().ok_or(CallError::Request)?)
@@ -77,7 +75,6 @@ pub(crate) async fn call(
         .map_err(|_| CallError::Request)?;
 
     let within = Duration::from_millis(asked.timeout_ms).saturating_add(MARGIN);
-    let longest = longest(shared);
     let exchange = async {
         if url.is_encrypted() {
             let certificate = to.tls_fingerprint.ok_or(CallError::NoCertificate)?;
@@ -141,8 +138,7 @@ fn uri(url: &GatewayUrl) -> Option<Uri> {
 mod tests {
     use std::sync::Mutex;
 
-    use openclaw_config::Config;
-    use pairing_core::{ManualClock, MemoryStore, Pairing, Timestamp};
+    use pairing_core::Timestamp;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
     use serde_json::json;
@@ -151,7 +147,6 @@ mod tests {
 
     use super::super::{MemoryDirectory, Peers};
     use super::*;
-    use crate::{Gateway, Overrides, Settings};
 
     fn entropy() -> Mutex<ChaCha20Rng> {
         Mutex::new(ChaCha20Rng::seed_from_u64(1))
@@ -163,21 +158,16 @@ mod tests {
         let url = format!("ws://{}", silent.local_addr().unwrap());
         let peers = Peers::new(MemoryDirectory::new().lease(), &entropy()).unwrap();
         let to = peers.url(GatewayUrl::parse(&url).unwrap()).own;
-        let config = Config::parse("{ gateway: { auth: { token: 'token' } } }").unwrap();
-        let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
-        let clock = ManualClock::new(Timestamp::from_millis(0));
-        let pairing = Pairing::new(MemoryStore::new(), clock, entropy());
         let peers = Peers::new(MemoryDirectory::new().lease(), &entropy()).unwrap();
-        let shared = Gateway::builder(pairing, settings)
-            .peers(peers)
-            .build()
-            .shared();
+        let now = Timestamp::from_millis(0);
         let asked = serde_json::from_value(json!({
             "askedBy": "ann", "nodeId": "n", "command": "ping", "timeoutMs": 2000,
             "idempotencyKey": "k",
         }));
         let begun = Instant::now();
-        let error = call(&shared, &to, &asked.unwrap()).await.unwrap_err();
+        let error = call(&peers, (&entropy(), now), 1000, &to, &asked.unwrap())
+            .await
+            .unwrap_err();
         let within = Duration::from_secs(2) + MARGIN;
         assert!(
             matches!(error, CallError::Deadline(after) if after == within),

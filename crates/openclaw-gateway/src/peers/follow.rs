@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pairing_core::DeviceId;
 use pairing_core::device::Role;
+use pairing_core::{DeviceId, Pairing};
 use tokio::time::{sleep, timeout};
 
 use super::published::{At, Connected, Published};
 use super::{DirectoryError, Peers, View};
-use crate::sessions::Session;
-use crate::shared::Shared;
+use crate::sessions::{Session, Sessions};
+use crate::settings::LiveSettings;
 use channel_kit::Stop;
 use pairing_core::Chain;
 
@@ -29,10 +29,18 @@ const WAIT: Duration = Duration::from_secs(1);
 const BELIEVED: Duration = Duration::from_secs(30);
 
 /// Publishes that this gateway is there and which nodes are connected to it; when it stops, that nothing is.
-pub(crate) async fn announce(shared: Arc<Shared>, mut stop: Stop) {
+pub(crate) async fn announce(
+    peers: Arc<Peers>,
+    sessions: Arc<Sessions>,
+    settings: LiveSettings,
+    mut stop: Stop,
+) {
     let mut is_well = true;
     loop {
-        let published = publish(&shared, |shared, peers| peers.publish(shared)).await;
+        let published = {
+            let sessions = sessions.clone();
+            blocking(&peers, move |peers| peers.publish(&sessions)).await
+        };
         note(
             "the directory of gateways cannot be written",
             &published,
@@ -41,7 +49,7 @@ pub(crate) async fn announce(shared: Arc<Shared>, mut stop: Stop) {
         let next = async {
             sleep(PAUSE).await;
             // Nothing is lost meanwhile: who comes is remembered until somebody asks.
-            let _ = timeout(AGAIN, shared.sessions.nodes.notified()).await;
+            let _ = timeout(AGAIN, sessions.nodes.notified()).await;
         };
         tokio::select! {
             biased;
@@ -50,31 +58,29 @@ pub(crate) async fn announce(shared: Arc<Shared>, mut stop: Stop) {
         }
     }
     // Where that takes too long, the lease will end it.
-    let drain = shared.settings.load().limits.drain;
-    let _ = timeout(drain, publish(&shared, |_, peers| peers.withdraw())).await;
+    let drain = settings.load().limits.drain;
+    let _ = timeout(drain, blocking(&peers, Peers::withdraw)).await;
 }
 
-async fn publish(
-    shared: &Arc<Shared>,
-    publish: impl FnOnce(&Shared, &Peers) -> Result<(), DirectoryError> + Send + 'static,
+/// Runs a call of the directory where waiting is allowed.
+async fn blocking(
+    peers: &Arc<Peers>,
+    publish: impl FnOnce(&Peers) -> Result<(), DirectoryError> + Send + 'static,
 ) -> Result<(), DirectoryError> {
-    let shared = shared.clone();
-    let publishing = tokio::task::spawn_blocking(move || match &shared.peers {
-        Some(peers) => publish(&shared, peers),
-        None => Ok(()),
-    });
+    let peers = peers.clone();
+    let publishing = tokio::task::spawn_blocking(move || publish(&peers));
     publishing
         .await
         .unwrap_or_else(|error| Err(DirectoryError::new(error)))
 }
 
 impl Peers {
-    fn publish(&self, shared: &Shared) -> Result<(), DirectoryError> {
+    fn publish(&self, sessions: &Sessions) -> Result<(), DirectoryError> {
         let withdrawn = self.withdrawn();
         if *withdrawn {
             return Ok(());
         }
-        self.directory.publish(&values(shared, self))
+        self.directory.publish(&values(sessions, self))
     }
 
     /// Nothing is published any more from now on.
@@ -94,9 +100,9 @@ impl Peers {
 }
 
 /// The gateway under its id; each node under the gateway's and its own.
-fn values(shared: &Shared, peers: &Peers) -> BTreeMap<String, Vec<u8>> {
+fn values(sessions: &Sessions, peers: &Peers) -> BTreeMap<String, Vec<u8>> {
     let own = peers.id();
-    let sessions = shared.sessions.all();
+    let sessions = sessions.all();
     let is_node = |session: &&Arc<Session>| session.role() == Role::Node && session.is_live();
     let nodes = sessions.iter().filter(is_node);
     // Oldest first: the newest connection of a node is the one that stays.
@@ -115,10 +121,9 @@ fn values(shared: &Shared, peers: &Peers) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Follows what the others publish until told to stop. Blocks: it has a thread of its own.
-pub(crate) fn follow(shared: &Shared, stop: &AtomicBool) {
-    let Some(peers) = &shared.peers else { return };
+pub(crate) fn follow(peers: &Peers, sessions: &Sessions, pairing: &Pairing, stop: &AtomicBool) {
     let (mut known, mut is_well) = (None, true);
-    let mut vouched = shared.pairing.now();
+    let mut vouched = pairing.now();
     while !stop.load(Ordering::Relaxed) {
         let read = peers.directory.read(known, WAIT);
         note(
@@ -126,7 +131,7 @@ pub(crate) fn follow(shared: &Shared, stop: &AtomicBool) {
             &read,
             &mut is_well,
         );
-        let now = shared.pairing.now();
+        let now = pairing.now();
         let view = if let Ok(contents) = read {
             vouched = now;
             contents.map(|contents| {
@@ -144,7 +149,7 @@ pub(crate) fn follow(shared: &Shared, stop: &AtomicBool) {
         if let Some(view) = view.filter(|view| *view != **before) {
             view.log_changes_since(&before);
             peers.view.store(Arc::new(view));
-            shared.sessions.note_elsewhere();
+            sessions.note_elsewhere();
             std::thread::park_timeout(PAUSE);
         }
     }

@@ -4,9 +4,8 @@
 //! are there and which nodes are connected to them, and ask each other for what only the other's nodes can do.
 //!
 //! - `directory` and `published`: what is said there; `follow` says it, and reads what the others say (`view`).
-//! - `proof`: how a gateway proves to another that it calls; `call` calls, `answer` answers.
+//! - `proof`: how a gateway proves to another that it calls; `call` calls, `http::peers` answers.
 
-mod answer;
 mod call;
 mod directory;
 mod follow;
@@ -16,26 +15,24 @@ mod view;
 
 use gateway_protocol::GatewayUrl;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use arc_swap::ArcSwap;
 use gateway_protocol::ErrorShape;
 use gateway_protocol::hello::Presence;
 use gateway_protocol::invoke::{InvokeParams, Invoked};
 use gateway_protocol::{Fingerprint, Text};
-use pairing_core::{DeviceId, Entropy, EntropyError, Identity, Timestamp};
+use pairing_core::{DeviceId, DeviceKey, Entropy, EntropyError, Identity, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::VERSION;
-use crate::sessions::Session;
-use crate::shared::Shared;
+use crate::settings::Settings;
 
-pub(crate) use answer::answer;
 pub(crate) use call::{CallError, call};
 pub use directory::{Contents, Directory, DirectoryError, MAX_VALUE, MemoryDirectory, MemoryLease};
 pub(crate) use follow::{announce, follow};
-pub(crate) use proof::Proof;
+pub(crate) use proof::{Proof, TOLERANCE, Untimely};
 pub(crate) use published::{Announced, Connected, Published};
 pub use published::{GatewayId, ParseGatewayIdError};
 pub(crate) use view::{Elsewhere, View};
@@ -117,7 +114,19 @@ impl Peers {
         self.view.load().presence(most_nodes)
     }
 
-    fn node(&self, id: DeviceId) -> Option<Elsewhere> {
+    /// The key of another gateway, if it is announced.
+    pub(crate) fn key_of(&self, gateway: GatewayId) -> Option<DeviceKey> {
+        let view = self.view.load();
+        view.gateway(gateway).map(|announced| announced.key)
+    }
+
+    /// Remembers a call, so that it cannot be made twice.
+    pub(crate) fn note_call(&self, proof: &Proof, now: Timestamp) -> Result<(), Untimely> {
+        self.calls.take(proof, now)
+    }
+
+    /// The gateway to which a node came last, of the others.
+    pub(crate) fn node(&self, id: DeviceId) -> Option<Elsewhere> {
         self.view.load().node(id).cloned()
     }
 }
@@ -126,31 +135,6 @@ impl fmt::Debug for Peers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Peers");
         shown.field("id", &self.own.id).finish_non_exhaustive()
-    }
-}
-
-/// Where a node is connected.
-pub(crate) enum Place {
-    Here(Arc<Session>),
-    Elsewhere(Elsewhere),
-}
-
-impl Shared {
-    /// Where a node is connected; at several places, where it was last.
-    pub(crate) fn place(&self, node: DeviceId) -> Option<Place> {
-        let here = self.sessions.newest_node(node);
-        let own = self.peers.as_ref();
-        let elsewhere = own.and_then(|own| Some((own.id(), own.node(node)?)));
-        match (here, elsewhere) {
-            (Some(session), Some((own, at)))
-                if at.since() < (session.connected_at.as_millis(), own) =>
-            {
-                Some(Place::Here(session))
-            }
-            (_, Some((_, at))) => Some(Place::Elsewhere(at)),
-            (Some(session), None) => Some(Place::Here(session)),
-            (None, None) => None,
-        }
     }
 }
 
@@ -205,7 +189,6 @@ impl From<Outcome> for Result<Invoked, ErrorShape> {
 }
 
 /// The longest body of a call or its answer: a message of the longest kind, and what is around it.
-fn longest(shared: &Shared) -> usize {
-    let limits = &shared.settings.load().limits;
-    limits.max_payload.saturating_add(MAX_VALUE)
+pub(crate) fn longest(settings: &Settings) -> usize {
+    settings.limits.max_payload.saturating_add(MAX_VALUE)
 }

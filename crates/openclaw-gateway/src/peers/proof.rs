@@ -18,15 +18,15 @@ const PURPOSE: &str = "openclaw gateway-to-gateway call, version 1";
 const SCHEME: &str = "OpenClaw-Peer";
 
 /// How far the clocks of two gateways may be apart.
-pub(super) const TOLERANCE: Duration = Duration::from_secs(120);
+pub(crate) const TOLERANCE: Duration = Duration::from_secs(120);
 
 /// What a calling gateway signs about its call: caller, receiver, time and body.
 ///
 /// In the header: `Authorization: OpenClaw-Peer from.to.milliseconds.nonce.digest.signature`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Proof {
-    pub(super) from: GatewayId,
-    pub(super) to: GatewayId,
+    pub(crate) from: GatewayId,
+    pub(crate) to: GatewayId,
     pub(super) at: i64,
     pub(super) nonce: [u8; 16],
     /// The SHA-256 of the body.
@@ -97,7 +97,7 @@ impl Proof {
         self.parts(|parts| key.signed_parts(PURPOSE, parts, &self.signature))
     }
 
-    pub(super) fn is_of(&self, body: &[u8]) -> bool {
+    pub(crate) fn is_of(&self, body: &[u8]) -> bool {
         <[u8; 32]>::from(Sha256::digest(body)) == self.digest
     }
 
@@ -120,7 +120,7 @@ pub(super) struct Calls(Mutex<BTreeSet<(i64, [u8; 16])>>);
 
 /// A call that is not to be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Untimely {
+pub(crate) enum Untimely {
     /// Its time is not now.
     Stale,
     /// It has been made before.

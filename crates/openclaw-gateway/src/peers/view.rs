@@ -93,7 +93,7 @@ impl View {
 
 impl Elsewhere {
     /// What tells which of two connections of a node is the newer one.
-    pub(super) fn since(&self) -> (i64, GatewayId) {
+    pub(crate) fn since(&self) -> (i64, GatewayId) {
         (self.node.since_ms, self.gateway.id)
     }
 }

@@ -20,7 +20,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::chat::Commands;
-use crate::shared::Shared;
+use crate::gateway::chat_parts;
+use crate::parts::Parts;
 use crate::{Gateway, Interfaces, Overrides, Settings};
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, Pressed, SendError, Status, Stop,
@@ -211,7 +212,7 @@ pub(super) struct World {
     pub(super) clock: Arc<ManualClock>,
     pub(super) chats: Arc<Chats>,
     pub(super) commands: Commands,
-    pub(super) shared: Arc<Shared>,
+    pub(super) parts: Arc<Parts>,
     pub(super) port: u16,
     files: Option<PathBuf>,
     ends: Vec<(End, JoinHandle<()>)>,
@@ -274,15 +275,15 @@ impl World {
                 let _ = stopped.await;
             })
             .build();
-        let shared = gateway.shared();
+        let parts = gateway.parts();
         let running = (End::Gateway(stop), tokio::spawn(gateway.run()));
-        let commands = Self::commands(&shared, files.as_ref());
+        let commands = Self::commands(&parts, files.as_ref());
         let mut world = Self {
             pairing,
             clock,
             chats,
             commands,
-            shared,
+            parts,
             port,
             files,
             ends: vec![running],
@@ -291,10 +292,10 @@ impl World {
         world
     }
 
-    fn commands(shared: &Arc<Shared>, files: Option<&PathBuf>) -> Commands {
+    fn commands(parts: &Arc<Parts>, files: Option<&PathBuf>) -> Commands {
         let file = |name: &str| files.map(|dir| dir.join(name));
         let interfaces = || Ok(Interfaces::default());
-        Commands::with(shared.clone(), file, interfaces)
+        Commands::with(chat_parts(parts), file, interfaces)
     }
 
     fn follow(&mut self) {
@@ -312,7 +313,7 @@ impl World {
 
     /// Begins anew with what is on disk.
     pub(super) fn resume(&mut self) {
-        self.commands = Self::commands(&self.shared, self.files.as_ref());
+        self.commands = Self::commands(&self.parts, self.files.as_ref());
         self.follow();
     }
 

@@ -30,7 +30,7 @@ async fn a_phone_is_paired_without_leaving_the_chat() {
         "{said}"
     );
     let (node, _events) = phone.comes(&code).await;
-    assert_eq!(world.shared.sessions.count(), 1);
+    assert_eq!(world.parts.clients.sessions.count(), 1);
     drop(node);
     world.stop().await;
 }

@@ -10,13 +10,13 @@ use hyper::{Request, StatusCode};
 use pairing_core::escape;
 use tokio::time::{sleep, timeout};
 
-use super::proof::{TOLERANCE, Untimely};
-use super::{Forwarded, GatewayId, Outcome, Peers, Proof, longest};
+use super::answer::{Answer, json};
+use super::peer::Peer;
 use crate::edge::Arrival;
-use crate::http::{Answer, Peer, machine};
 use crate::lockout::{Locked, Subject};
 use crate::methods;
-use crate::shared::Shared;
+use crate::parts::Parts;
+use crate::peers::{Forwarded, GatewayId, Outcome, Peers, Proof, TOLERANCE, Untimely, longest};
 
 /// For the body of a call.
 const BODY: Duration = Duration::from_secs(30);
@@ -56,10 +56,10 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
     arrival: &Arrival,
     peer: &Peer,
-    shared: &Arc<Shared>,
+    parts: &Arc<Parts>,
     peers: &Peers,
 ) -> Answer {
-    let mut answer = match admit(request, arrival, peer, shared, peers).await {
+    let mut answer = match admit(request, arrival, peer, parts, peers).await {
         Ok((from, asked)) => {
             tracing::info!(
                 gateway = %from,
@@ -68,21 +68,22 @@ pub(crate) async fn answer(
                 command = %escape(&asked.command).limit(64),
                 "a node is asked by way of another gateway"
             );
-            let outcome = Outcome::from(methods::invoke_here(shared, asked.into()).await);
+            let outcome = Outcome::from(methods::invoke_here(parts, asked.into()).await);
             // Nothing in it can fail to be written.
-            machine(
+            json(
                 StatusCode::OK,
                 serde_json::to_string(&outcome).unwrap_or_default(),
             )
         }
         Err(refused) => {
-            shared.metrics.refused("peer");
+            parts.metrics.refused("peer");
             tracing::warn!(peer = %arrival.address, reason = %refused, "a call of another gateway is refused");
             let counts = !matches!(refused, Refused::Locked(_));
             let subject = Subject::peer(arrival.address);
-            let delay = counts.then(|| shared.lockouts.failed(subject, shared.pairing.now()));
+            let delay =
+                counts.then(|| parts.entrance.lockouts.failed(subject, parts.pairing.now()));
             sleep(delay.flatten().unwrap_or_default()).await;
-            machine(
+            json(
                 StatusCode::UNAUTHORIZED,
                 r#"{"error":"unauthorized"}"#.to_owned(),
             )
@@ -99,17 +100,13 @@ async fn admit(
     request: Request<Incoming>,
     arrival: &Arrival,
     peer: &Peer,
-    shared: &Shared,
+    parts: &Parts,
     peers: &Peers,
 ) -> Result<(GatewayId, Forwarded), Refused> {
-    let (now, subject) = (shared.pairing.now(), Subject::peer(arrival.address));
-    shared.lockouts.check(subject, now)?;
+    let (now, subject) = (parts.pairing.now(), Subject::peer(arrival.address));
+    parts.entrance.lockouts.check(subject, now)?;
     let proof = Proof::read(request.headers()).ok_or(Refused::Unsigned)?;
-    let key = peers
-        .view
-        .load()
-        .gateway(proof.from)
-        .map(|caller| caller.key);
+    let key = peers.key_of(proof.from);
     let key = key.ok_or(Refused::Unknown(proof.from))?;
     if proof.to != peers.id() {
         return Err(Refused::Misdirected(proof.to));
@@ -117,15 +114,15 @@ async fn admit(
     if !proof.is_signed_by(&key) {
         return Err(Refused::Signature);
     }
-    peers.calls.take(&proof, now)?;
+    peers.note_call(&proof, now)?;
     // It is in: its connection does not count among those that are not.
     drop(peer.take_permit());
-    let body = read(request.into_body(), longest(shared)).await?;
+    let body = read(request.into_body(), longest(&parts.settings.load())).await?;
     if !proof.is_of(&body) {
         return Err(Refused::Body);
     }
     let asked = serde_json::from_slice(&body).map_err(|_| Refused::Meaning)?;
-    shared.lockouts.succeeded(subject);
+    parts.entrance.lockouts.succeeded(subject);
     Ok((proof.from, asked))
 }
 

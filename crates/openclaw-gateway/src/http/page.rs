@@ -16,7 +16,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use crate::http::Answer;
+use super::answer::Answer;
 
 /// Nothing but the page's own files runs or is shown, nothing is sent anywhere else, and no page shows it
 /// within itself. No text becomes markup, whatever the page's own code does.
@@ -63,7 +63,7 @@ macro_rules! file {
         File {
             path: $path,
             kind: $kind,
-            content: include_str!(concat!("../ui/", $name)),
+            content: include_str!(concat!("../../ui/", $name)),
         }
     };
 }

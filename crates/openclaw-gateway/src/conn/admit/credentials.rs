@@ -5,7 +5,7 @@ use gateway_protocol::{AuthFailure, Refusal, Secret};
 use pairing_core::device::{Credential, CredentialError, ProofError, ProvenDevice, SecretToken};
 use std::time::Duration;
 
-use super::admit::{Admitted, Denied, Door, method_of};
+use super::{Admitted, Denied, Door, method_of};
 use crate::lockout::{Locked, Subject};
 use crate::secret::{SecretFailure, Shared as Given};
 
@@ -62,16 +62,16 @@ impl Door<'_> {
 
     /// Looks at the shared secret, unless the address is locked out.
     pub(super) fn secret_given(&self) -> Result<Given, NotShown> {
-        let (shown, now) = (self.shown(), self.shared.pairing.now());
+        let (shown, now) = (self.shown(), self.parts.pairing.now());
         let subject = Subject::secret(self.arrival.address);
         // Being locked out is about guesses: who makes none is told what is missing.
         if shown.token.is_some() || shown.password.is_some() {
-            let open = self.shared.lockouts.check(subject, now);
+            let open = self.parts.entrance.lockouts.check(subject, now);
             open.map_err(NotShown::Locked)?;
         }
         let given = self.settings.secret.check(shown.token, shown.password);
         if given.is_ok() {
-            self.shared.lockouts.succeeded(subject);
+            self.parts.entrance.lockouts.succeeded(subject);
         }
         given.map_err(NotShown::Failure)
     }
@@ -82,9 +82,10 @@ impl Door<'_> {
             return None;
         }
         let subject = Subject::secret(self.arrival.address);
-        self.shared
+        self.parts
+            .entrance
             .lockouts
-            .failed(subject, self.shared.pairing.now())
+            .failed(subject, self.parts.pairing.now())
     }
 
     /// Tries what was shown besides the key, the shared secret first.
@@ -135,9 +136,10 @@ impl Door<'_> {
         let (mut decided, mut failed, mut locked) = (None, None, None);
         for one in tries {
             let open = one.subject.map_or(Ok(()), |subject| {
-                self.shared
+                self.parts
+                    .entrance
                     .lockouts
-                    .check(subject, self.shared.pairing.now())
+                    .check(subject, self.parts.pairing.now())
             });
             if let Err(still) = open {
                 locked = Some(still);
@@ -166,7 +168,7 @@ impl Door<'_> {
         match (decided, failed) {
             (Some((decided, by)), _) => {
                 if let (Ok(_), Some(subject)) = (&decided, by.subject) {
-                    self.shared.lockouts.succeeded(subject);
+                    self.parts.entrance.lockouts.succeeded(subject);
                 }
                 decided
             }
@@ -201,10 +203,10 @@ impl Door<'_> {
             Err(NotShown::Failure(SecretFailure::TokenMismatch)) | Ok(_) => false,
             Err(_) => shown.token.is_some(),
         };
-        let now = self.shared.pairing.now();
+        let now = self.parts.pairing.now();
         let count = |was_shown, subject| {
             let counted = was_shown || was_other;
-            counted.then(|| self.shared.lockouts.failed(subject, now))
+            counted.then(|| self.parts.entrance.lockouts.failed(subject, now))
         };
         let delays = [
             count(shown.device_token.is_some(), of_device),

@@ -1,5 +1,8 @@
 //! Settings of a connection: address, identity and credentials.
 
+mod handshake;
+mod link;
+
 use gateway_protocol::GatewayUrl;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,8 +16,9 @@ use pairing_core::{Entropy, ScopeSet};
 
 use crate::credential::{Secrets, Show};
 use crate::dial::{Socket, dial};
-use crate::handshake::{Attempt, text};
-use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, Link, TokenKeeper, session};
+use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, TokenKeeper, session};
+use handshake::{Attempt, text};
+pub use link::{Disconnect, Link, LinkEvent};
 
 /// Default timeout of a handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(15);

@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::{self, Message};
 use zeroize::Zeroizing;
 
-use crate::connect::Connect;
+use super::Connect;
+use crate::closed::closed;
 use crate::dial::Socket;
 use crate::error::{Cause, Closed, ConnectError, Refused};
 
@@ -218,13 +219,6 @@ async fn close_code(socket: &mut Socket) -> Option<u16> {
         }
     }
     None
-}
-
-pub(crate) fn closed(frame: Option<&tungstenite::protocol::CloseFrame>) -> Closed {
-    frame.map_or_else(
-        || Closed::new(1005, ""),
-        |frame| Closed::new(frame.code.into(), frame.reason.as_str()),
-    )
 }
 
 fn broken(error: &tungstenite::Error) -> ConnectError {

@@ -1,5 +1,7 @@
 //! Admission of a connection: every check of `connect`, in the order of the protocol.
 
+mod credentials;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +16,12 @@ use pairing_core::device::{
 };
 use pairing_core::{ConnectError, Connection, Scope, ScopeSet, Timestamp};
 
-use super::credentials::{Attempt, NotShown, limited};
 use crate::edge::{Arrival, Origin};
+use crate::parts::Parts;
 use crate::secret::Shared as Shown;
 use crate::sessions::{Who, cut};
 use crate::settings::Settings;
-use crate::shared::Shared;
+use credentials::{Attempt, NotShown, limited};
 use pairing_core::Chain;
 
 /// A connection that may come in.
@@ -56,7 +58,7 @@ impl From<AuthFailure> for Denied {
 
 /// A `connect`, and all that its checks go by.
 pub(crate) struct Door<'a> {
-    pub(crate) shared: &'a Shared,
+    pub(crate) parts: &'a Parts,
     pub(crate) settings: &'a Settings,
     pub(crate) arrival: &'a Arrival,
     pub(crate) params: &'a ConnectParams,
@@ -143,7 +145,7 @@ impl Door<'_> {
         };
         let challenge = Challenge {
             nonce: self.nonce,
-            now: self.shared.pairing.now(),
+            now: self.parts.pairing.now(),
             tolerance: SIGNATURE_TOLERANCE,
             // Whether this device has signed v3 before is looked up where it is admitted.
             v3_only: false,
@@ -155,18 +157,13 @@ impl Door<'_> {
         })
     }
 
-    pub(super) fn connect(
+    fn connect(
         &self,
         connecting: &Connecting,
         credential: Credential<'_>,
         method: AuthMethod,
     ) -> Result<Admitted, Attempt> {
-        match self
-            .shared
-            .pairing
-            .devices()
-            .connect(connecting, credential)
-        {
+        match self.parts.pairing.devices().connect(connecting, credential) {
             Ok(Connection::Admitted {
                 device,
                 minted,
@@ -208,7 +205,7 @@ impl Door<'_> {
         }
     }
 
-    pub(super) fn connecting(&self, proof: ProvenDevice) -> Result<Connecting, Refusal> {
+    fn connecting(&self, proof: ProvenDevice) -> Result<Connecting, Refusal> {
         let client = &self.params.client;
         let text = |text: &str| Some(cut(text));
         let address = self.arrival.address;
@@ -243,7 +240,7 @@ impl Door<'_> {
     }
 }
 
-pub(super) fn method_of(shown: Shown) -> AuthMethod {
+fn method_of(shown: Shown) -> AuthMethod {
     match shown {
         Shown::Token => AuthMethod::Token,
         Shown::Password => AuthMethod::Password,
@@ -264,16 +261,16 @@ fn remote(address: IpAddr) -> Option<String> {
 
 /// Runs the checks where waiting is allowed.
 pub(crate) async fn admit(
-    shared: &Arc<Shared>,
+    parts: &Arc<Parts>,
     settings: Arc<Settings>,
     arrival: &Arrival,
     params: Arc<ConnectParams>,
     nonce: String,
 ) -> Result<Admitted, Denied> {
-    let (shared, arrival) = (shared.clone(), arrival.clone());
+    let (parts, arrival) = (parts.clone(), arrival.clone());
     let admitting = tokio::task::spawn_blocking(move || {
         let door = Door {
-            shared: &shared,
+            parts: &parts,
             settings: &settings,
             arrival: &arrival,
             params: &params,

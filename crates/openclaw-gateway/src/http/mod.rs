@@ -1,16 +1,18 @@
-//! HTTP: the upgrade, and the few pages for machines.
+//! HTTP: the upgrade to a WebSocket, the page's files, and a few answers for programs.
 
-use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+mod answer;
+mod page;
+mod peer;
+mod peers;
+
 use std::time::Duration;
 
 use http_body_util::Full;
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{HeaderMap, Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
-use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
@@ -18,67 +20,53 @@ use crate::conn;
 use crate::edge::Arrival;
 use crate::lockout::Subject;
 use crate::metrics::Metrics;
-use crate::page;
-use crate::peers;
-use crate::shared::Shared;
-use crate::sockets::Permit;
+use crate::parts::Parts;
+use crate::peers::INVOKE;
+use crate::server::Server;
+use answer::{Answer, json as program, text, with_type};
 use pairing_core::Chain;
-
-pub(crate) type Answer = Response<Full<Bytes>>;
-
-/// The other side of a socket.
-pub(crate) struct Peer {
-    /// The socket's own address.
-    pub(crate) address: IpAddr,
-    /// Its place among those that wait to be let in.
-    pub(crate) permit: Mutex<Option<Permit>>,
-    /// Says when the gateway stops.
-    pub(crate) stop: watch::Receiver<bool>,
-}
+pub(crate) use peer::Peer;
 
 /// Answers one request.
-pub(crate) async fn answer(
-    request: Request<Incoming>,
-    peer: &Peer,
-    shared: &Arc<Shared>,
-) -> Answer {
+pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Server) -> Answer {
+    let parts = &server.parts;
     if request.uri().authority().is_some() || request.uri().scheme().is_some() {
         // It names a host of its own, beside the one in the headers that is judged.
-        shared.metrics.refused("door");
+        parts.metrics.refused("door");
         return text(StatusCode::BAD_REQUEST, "this is no proxy: ask for a path");
     }
-    let judged = shared.settings.load();
+    let judged = parts.settings.load();
     let judged = judged.door.judge(peer.address, request.headers());
     let arrival = match judged {
         Ok(arrival) => arrival,
         Err(turned) => {
-            shared.metrics.refused("door");
+            parts.metrics.refused("door");
             tracing::warn!(peer = %peer.address, reason = %turned.message(), "a request was turned away");
             let status = StatusCode::from_u16(turned.status()).unwrap_or(StatusCode::FORBIDDEN);
             return text(status, turned.message());
         }
     };
     if request.headers().contains_key(header::UPGRADE) {
-        return upgrade(request, arrival, peer, shared);
+        return upgrade(request, arrival, peer, server);
     }
-    if let (&Method::POST, peers::INVOKE, Some(own)) =
-        (request.method(), request.uri().path(), &shared.peers)
+    if let (&Method::POST, INVOKE, Some(own)) =
+        (request.method(), request.uri().path(), &parts.clients.peers)
     {
-        return peers::answer(request, &arrival, peer, shared, own).await;
+        return peers::answer(request, &arrival, peer, parts, own).await;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");
     }
-    let is_well = shared.store.is_well();
+    let is_well = parts.store.is_well();
     match request.uri().path() {
-        "/healthz" => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
-        "/readyz" if is_well => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
-        "/readyz" => machine(
+        "/healthz" => program(StatusCode::OK, json!({ "ok": true }).to_string()),
+        "/readyz" if is_well => program(StatusCode::OK, json!({ "ok": true }).to_string()),
+        "/readyz" => program(
             StatusCode::SERVICE_UNAVAILABLE,
             json!({ "ok": false, "reason": "the store cannot be read or written" }).to_string(),
         ),
-        "/metrics" => match may_measure(&arrival, request.headers(), shared) {
-            Ok(()) => metrics(shared),
+        "/metrics" => match may_measure(&arrival, request.headers(), parts) {
+            Ok(()) => metrics(parts),
             Err(delay) => {
                 sleep(delay.unwrap_or_default()).await;
                 text(
@@ -88,7 +76,7 @@ pub(crate) async fn answer(
             }
         },
         path => match page::File::at(path) {
-            Some(file) => page(file, &request, &arrival, shared),
+            Some(file) => page(file, &request, &arrival, parts),
             None => nothing(),
         },
     }
@@ -99,7 +87,7 @@ fn upgrade(
     mut request: Request<Incoming>,
     arrival: Arrival,
     peer: &Peer,
-    shared: &Arc<Shared>,
+    server: &Server,
 ) -> Answer {
     let response = match create_response_with_body(&request, Full::default) {
         Ok(response) => response,
@@ -118,14 +106,14 @@ fn upgrade(
         );
     };
     if permit.move_to(arrival.address).is_err() {
-        shared.metrics.refused("too-many-connections");
+        server.parts.metrics.refused("too-many-connections");
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     }
     let upgraded = hyper::upgrade::on(&mut request);
-    let (shared, stop) = (shared.clone(), peer.stop.clone());
+    let server = server.clone();
     tokio::spawn(async move {
         match upgraded.await {
-            Ok(socket) => conn::drive(TokioIo::new(socket), arrival, shared, permit, stop).await,
+            Ok(socket) => conn::drive(TokioIo::new(socket), arrival, server, permit).await,
             Err(error) => tracing::debug!(error = %Chain(&error), "a connection was not upgraded"),
         }
     });
@@ -137,23 +125,27 @@ fn upgrade(
 fn may_measure(
     arrival: &Arrival,
     headers: &HeaderMap,
-    shared: &Shared,
+    parts: &Parts,
 ) -> Result<(), Option<Duration>> {
     if arrival.is_local() {
         return Ok(());
     }
-    let (now, subject) = (shared.pairing.now(), Subject::secret(arrival.address));
-    let asked = &shared.settings.load().secret;
+    let (now, subject) = (parts.pairing.now(), Subject::secret(arrival.address));
+    let asked = &parts.settings.load().secret;
     let bearer = headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok());
     let Some(secret) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
         return asked.is_open().then_some(()).ok_or(None);
     };
-    shared.lockouts.check(subject, now).map_err(|_| None)?;
+    parts
+        .entrance
+        .lockouts
+        .check(subject, now)
+        .map_err(|_| None)?;
     match asked.check(Some(secret), Some(secret)) {
         Ok(_) => Ok(()),
-        Err(_) => Err(shared.lockouts.failed(subject, now)),
+        Err(_) => Err(parts.entrance.lockouts.failed(subject, now)),
     }
 }
 
@@ -162,10 +154,10 @@ fn page(
     file: &page::File,
     request: &Request<Incoming>,
     arrival: &Arrival,
-    shared: &Shared,
+    parts: &Parts,
 ) -> Answer {
     let is_private = arrival.is_encrypted || arrival.is_of_this_machine();
-    match shared.settings.load().control_ui {
+    match parts.settings.load().control_ui {
         Some(false) => nothing(),
         None if !is_private => text(
             StatusCode::FORBIDDEN,
@@ -183,27 +175,10 @@ fn nothing() -> Answer {
     )
 }
 
-fn metrics(shared: &Shared) -> Answer {
-    let mut answer = machine(StatusCode::OK, shared.metrics.render());
-    let kind = HeaderValue::from_static(Metrics::CONTENT_TYPE);
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    answer
-}
-
-fn text(status: StatusCode, text: impl Into<String>) -> Answer {
-    let mut answer = machine(status, text.into() + "\n");
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    answer.headers_mut().insert(CONTENT_TYPE, kind);
-    answer
-}
-
-pub(crate) fn machine(status: StatusCode, body: String) -> Answer {
-    let mut answer = Response::new(Full::from(body));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let sniffing = HeaderValue::from_static("nosniff");
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, sniffing);
-    answer
+fn metrics(parts: &Parts) -> Answer {
+    with_type(
+        StatusCode::OK,
+        parts.metrics.render(),
+        Metrics::CONTENT_TYPE,
+    )
 }

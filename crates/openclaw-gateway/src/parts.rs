@@ -1,0 +1,110 @@
+//! The parts of a running gateway, each with one job.
+//!
+//! A connection and a method see all of them. Whatever runs beside the connections (the change feed, the chats,
+//! the gateways beside this one) gets only the parts that it needs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use gateway_channels::Channels;
+use gateway_protocol::StateVersion;
+use gateway_protocol::hello::Snapshot;
+use pairing_core::{Entropy, EntropyError, Pairing};
+use serde_json::{Value, json};
+
+use crate::clients::Clients;
+use crate::lockout::Lockouts;
+use crate::metrics::Metrics;
+use crate::requests::Requests;
+use crate::sessions::Session;
+use crate::settings::LiveSettings;
+use crate::sockets::Waiting;
+use crate::store_health::StoreHealth;
+
+/// The parts of a running gateway.
+pub(crate) struct Parts {
+    /// Decides, and reads and writes the store.
+    pub(crate) pairing: Pairing,
+    pub(crate) settings: LiveSettings,
+    /// Who is connected, here and to other gateways.
+    pub(crate) clients: Arc<Clients>,
+    /// Bounds what connections may do before they are admitted.
+    pub(crate) entrance: Entrance,
+    /// Tells the rest of the gateway about pairing requests.
+    pub(crate) requests: Arc<Requests>,
+    /// The chat systems.
+    pub(crate) channels: Arc<Channels>,
+    /// Whether the store works.
+    pub(crate) store: Arc<StoreHealth>,
+    pub(crate) metrics: Metrics,
+    pub(crate) entropy: Box<dyn Entropy>,
+    pub(crate) about: Arc<About>,
+}
+
+/// The bounds on connections that are not admitted yet.
+pub(crate) struct Entrance {
+    /// Counts wrong secrets, and refuses further attempts for a while.
+    pub(crate) lockouts: Lockouts,
+    /// Counts the sockets that wait to be admitted.
+    pub(crate) waiting: Waiting,
+}
+
+/// Facts about the gateway that do not change while it runs.
+pub(crate) struct About {
+    /// The port that it listens on.
+    pub(crate) port: u16,
+    /// The fingerprint of its certificate, as setup codes carry it.
+    pub(crate) tls_fingerprint: Option<String>,
+    pub(crate) started: Instant,
+    /// The name of its store in the configuration, where that is known.
+    pub(crate) store_kind: Option<&'static str>,
+}
+
+impl About {
+    pub(crate) fn uptime_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Parts {
+    /// A new id: a version 4 UUID.
+    pub(crate) fn id(&self) -> Result<String, EntropyError> {
+        let mut bytes = [0; 16];
+        self.entropy.fill(&mut bytes)?;
+        Ok(uuid::Builder::from_random_bytes(bytes)
+            .into_uuid()
+            .to_string())
+    }
+
+    /// The gateway's health, as every client may see it.
+    pub(crate) fn health(&self) -> Value {
+        json!({
+            "ok": self.store.is_well(),
+            "ts": self.pairing.now().as_millis(),
+            "durationMs": 0,
+        })
+    }
+
+    /// The gateway's state as `hello-ok` shows it to this session.
+    pub(crate) fn snapshot(&self, viewer: &Session) -> Snapshot {
+        Snapshot {
+            presence: self.clients.presence(viewer, self.pairing.now()),
+            health: self.health(),
+            state_version: self.state_version(),
+            uptime_ms: self.about.uptime_ms(),
+        }
+    }
+
+    pub(crate) fn state_version(&self) -> StateVersion {
+        StateVersion {
+            presence: self.clients.sessions.version(),
+            health: u64::from(!self.store.is_well()),
+        }
+    }
+
+    /// Whether this session may still do what it was approved for. A device may not once the store has failed
+    /// for longer than the grace period, for its approval may have ended meanwhile.
+    pub(crate) fn vouches_for(&self, session: &Session) -> bool {
+        session.device().is_none() || self.store.vouches(self.pairing.now())
+    }
+}
