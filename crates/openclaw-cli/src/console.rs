@@ -10,7 +10,7 @@ use pairing_core::{Chain, Problem, escape};
 use serde::Serialize;
 
 use crate::Failure;
-use crate::args::UsageError;
+use crate::failure::UsageError;
 
 /// Two streams, and what is known of them.
 pub struct Console<'a> {

@@ -18,6 +18,7 @@ mod node;
 mod nodes;
 mod pairing;
 mod place;
+mod purpose;
 mod remote;
 mod secret_file;
 mod setup;

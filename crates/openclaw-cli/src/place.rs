@@ -12,7 +12,8 @@ use pairing_fs::{NoStateDir, StateDir};
 use crate::args::TargetOptions;
 use crate::backend::{Backend, Files};
 use crate::console::Screen;
-use crate::remote::{Purpose, Remote};
+use crate::purpose::Purpose;
+use crate::remote::Remote;
 use crate::target::{Origin, Shared, Target, target};
 use crate::{Environment, Failure, approver, secret_file, store};
 

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
 use crate::keeper::Keeper;
+use crate::purpose::Purpose;
 use crate::target::{Origin, Target};
 use crate::{Environment, Failure};
 
@@ -24,16 +25,6 @@ pub type Spinner = fn(&str) -> Box<dyn Any>;
 
 /// What is not worth a spinner.
 const SHORT: Duration = Duration::from_millis(300);
-
-/// What a command needs of a gateway.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Purpose {
-    pub(crate) scopes: &'static [&'static str],
-    /// Methods without which there is no use in it.
-    pub(crate) needs: &'static [&'static str],
-    /// Whether it decides something. A purpose that only reads makes no identity and asks for no pairing.
-    pub(crate) decides: bool,
-}
 
 /// A connection, and the runtime that it lives on.
 pub(crate) struct Remote {

@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 use pairing_core::device::Role;
 use pairing_core::{Scope, ScopeSet};
 
-use super::{Command, TargetOptions, UsageError};
-use crate::remote::Purpose;
+use super::{Command, TargetOptions};
+use crate::failure::UsageError;
+use crate::purpose::Purpose;
 
 /// The commands of `openclaw devices`.
 ///

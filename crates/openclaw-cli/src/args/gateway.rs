@@ -6,10 +6,11 @@ use clap::{Args, Subcommand, ValueEnum};
 use openclaw_config::Bind;
 use pairing_core::Scope;
 
+use super::Command;
 use super::devices::RawAll;
 use super::target::RawTarget;
-use super::{Command, UsageError};
-use crate::remote::Purpose;
+use crate::failure::UsageError;
+use crate::purpose::Purpose;
 
 /// The commands of `openclaw gateway`.
 pub(crate) enum GatewayCommand {

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::Command;
 use super::gateway::{LogOptions, RawLog};
 use super::target::{TargetOptions, fingerprint, gateway_url};
-use super::{Command, UsageError};
+use crate::failure::UsageError;
 
 /// A node that is to run.
 #[derive(Debug)]

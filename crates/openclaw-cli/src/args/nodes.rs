@@ -6,7 +6,7 @@ use pairing_core::Scope;
 
 use super::devices::{RawAll, RawDeviceRequest};
 use super::{Command, TargetOptions};
-use crate::remote::Purpose;
+use crate::purpose::Purpose;
 
 /// The commands of `openclaw nodes`.
 ///

@@ -7,8 +7,9 @@ use clap::Args;
 use pairing_core::Scope;
 use pairing_core::device::SetupProfile;
 
-use super::{Command, UsageError};
-use crate::remote::Purpose;
+use super::Command;
+use crate::failure::UsageError;
+use crate::purpose::Purpose;
 
 /// A setup code that is asked for, and how it is shown.
 #[expect(

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{Command, UsageError};
+use super::Command;
+use crate::failure::UsageError;
 
 /// The commands of `openclaw state`.
 pub(crate) enum StateCommand {

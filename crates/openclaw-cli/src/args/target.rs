@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use gateway_client::Fingerprint;
 
-use super::UsageError;
+use crate::failure::UsageError;
 
 /// Where a command is carried out, as far as the command line says.
 #[derive(Debug, Clone, Default)]

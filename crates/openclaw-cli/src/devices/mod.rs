@@ -4,15 +4,17 @@ mod clear;
 mod decide;
 mod list;
 mod tokens;
+mod watch;
 
 use pairing_core::device::{Device, DeviceRequest};
 use pairing_core::{DeviceList, NodeList};
 
+use self::watch::Devices;
 use crate::args::DevicesCommand;
 use crate::backend::Backend;
 use crate::console::Screen;
 use crate::subject::find;
-use crate::watch::{self, Source};
+use crate::watch::{Source, run as watch};
 use crate::{Exit, Failure};
 
 /// Where it is carried out, and how to answer.
@@ -31,7 +33,7 @@ impl Call {
             DevicesCommand::List => self.list(screen),
             DevicesCommand::Watch => {
                 let source = Source::follow(&mut self.backend)?;
-                watch::run(&watch::Devices(&self), source, self.json, screen)
+                watch(&Devices(&self), source, self.json, screen)
             }
             DevicesCommand::Approve(None) => self.preview(screen),
             DevicesCommand::Approve(Some(request)) => self.approve(request, screen),

@@ -1,8 +1,10 @@
 //! Why a command did not do what it was asked to: exit code and advice.
 
 mod gateway;
+mod usage;
 
 pub(crate) use gateway::advice_of;
+pub(crate) use usage::UsageError;
 
 use gateway_protocol::{GatewayUrlError, SetupCodeError};
 use std::io;
@@ -22,7 +24,6 @@ use pairing_fs::export::ExportError;
 use pairing_fs::{IdentityError, NoStateDir};
 
 use crate::Exit;
-use crate::args::UsageError;
 use crate::subject::SubjectError;
 use crate::text;
 

@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use crate::console::Screen;
 use crate::place::Place;
-use crate::remote::{Purpose, Remote};
+use crate::purpose::Purpose;
+use crate::remote::Remote;
 use crate::{Exit, Failure, text};
 
 /// What the gateway of a state directory says of itself, in its lock's file.

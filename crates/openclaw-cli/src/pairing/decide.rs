@@ -10,9 +10,10 @@ use pairing_core::{
 use pairing_fs::StateDir;
 
 use super::{Call, Place};
-use crate::args::{Approving, UsageError};
+use crate::args::Approving;
 use crate::backend::Waiting;
 use crate::console::Screen;
+use crate::failure::UsageError;
 use crate::{Exit, Failure, json, text};
 
 /// The place where the first owner is written down.

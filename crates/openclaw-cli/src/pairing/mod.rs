@@ -4,6 +4,7 @@ mod allowed;
 mod decide;
 mod list;
 mod request;
+mod watch;
 
 use std::fmt;
 
@@ -11,10 +12,11 @@ use openclaw_config::Config;
 use pairing_core::{Account, AccountId, ChannelId, DmPolicy, escape};
 use pairing_fs::StateDir;
 
+use self::watch::Senders;
 use crate::args::PairingCommand;
 use crate::backend::{Backend, Files};
 use crate::console::Screen;
-use crate::watch::{self, Source};
+use crate::watch::{Source, run as watch};
 use crate::{Exit, Failure};
 
 /// Where it is carried out, and how to answer.
@@ -38,7 +40,7 @@ impl Call {
             }
             PairingCommand::Watch => {
                 let source = Source::follow(&mut self.backend)?;
-                watch::run(&watch::Senders(&self), source, self.json, screen)
+                watch(&Senders(&self), source, self.json, screen)
             }
             PairingCommand::Approve(channel, account, approving) => {
                 self.approve(channel.as_ref(), account.as_ref(), *approving, screen)

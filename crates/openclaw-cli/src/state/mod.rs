@@ -11,8 +11,9 @@ use pairing_core::transfer::{self, Held, Terms};
 use pairing_fs::export::Export;
 use pairing_fs::{StateDir, export, owned};
 
-use crate::args::{StateCommand, StorePlace, UsageError, Writing};
+use crate::args::{StateCommand, StorePlace, Writing};
 use crate::console::Screen;
+use crate::failure::UsageError;
 use crate::{Environment, Exit, Failure, store};
 
 /// The longest state that is taken from standard input, in bytes.

@@ -1,16 +1,11 @@
 //! What waits, as it comes: a table that people decide from by a key, lines for programs.
 
 mod board;
-mod devices;
-mod senders;
 mod source;
 
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
-
-pub(crate) use devices::Devices;
-pub(crate) use senders::Senders;
 
 use crate::console::{Key, Keys, Screen};
 use crate::{Exit, Failure};

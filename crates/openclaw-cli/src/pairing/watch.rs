@@ -4,11 +4,11 @@ use gateway_protocol::dm::DmRequest;
 use pairing_core::{Limits, Timestamp, escape};
 use serde_json::json;
 
-use super::{Item, Watched};
+use super::Call;
 use crate::Failure;
 use crate::backend::Waiting;
 use crate::console::Screen;
-use crate::pairing::Call;
+use crate::watch::{Item, Watched};
 
 pub(crate) struct Senders<'c>(pub(crate) &'c Call);
 

@@ -4,10 +4,10 @@ use gateway_protocol::device::PendingDevice;
 use pairing_core::device::{DeviceRequest, Role};
 use serde_json::json;
 
-use super::{Item, Watched};
+use super::Call;
 use crate::console::Screen;
-use crate::devices::Call;
 use crate::subject::label;
+use crate::watch::{Item, Watched};
 use crate::{Failure, text};
 
 pub(crate) struct Devices<'c>(pub(crate) &'c Call);
