@@ -45,7 +45,7 @@ impl Troubles {
         self.said.push(kind);
         tracing::warn!(
             account = self.account.as_str(), error = %error, advice = kind.advice(),
-            "telegram: no updates, trying again until it works"
+            "telegram: no updates, retrying"
         );
     }
 
@@ -73,7 +73,7 @@ impl Troubles {
         if !std::mem::replace(&mut self.not_noted, true) {
             tracing::error!(
                 account = self.account.as_str(), error = %Chain(error), advice = error.advice(),
-                "telegram: which updates were taken cannot be noted, a restart may repeat some"
+                "telegram: the number of the last update cannot be noted, a restart may repeat messages"
             );
         }
     }

@@ -106,7 +106,9 @@ impl Roster {
                 let config = host.config();
                 match tokio::task::spawn_blocking(move || source(&config)).await {
                     Ok(configured) => self.update(configured),
-                    Err(error) => tracing::error!(%error, "the channels stay as they are"),
+                    Err(error) => {
+                        tracing::error!(%error, "bots not rebuilt after a change of the configuration: they go on as they were")
+                    }
                 }
                 self.end_unwanted().await;
                 self.start(&host, &channels, &gates);
@@ -174,7 +176,7 @@ impl Roster {
             let gate = match Gate::new(host.clone(), channels.clone(), adapter.clone()) {
                 Ok(gate) => Arc::new(gate),
                 Err(error) => {
-                    tracing::error!(error = %Chain(&error), "a channel cannot be run");
+                    tracing::error!(channel = %key.0, error = %Chain(&error), "the store does not know this channel: the bot is not run");
                     continue;
                 }
             };
@@ -216,14 +218,23 @@ impl Roster {
             return;
         }
         let (channel, account) = &key;
-        let outcome = if self.wanted.contains_key(&key) {
-            "the bot goes on as it was"
+        let account_name = account.as_str();
+        let BuildError {
+            error: reason,
+            advice,
+            ..
+        } = &error;
+        if self.wanted.contains_key(&key) {
+            tracing::error!(
+                %channel, account = account_name, error = reason, advice,
+                "settings of a bot cannot be used: the bot goes on as it was"
+            );
         } else {
-            "the bot is not run"
-        };
-        tracing::error!(
-            %channel, account = account.as_str(), error = error.error, advice = error.advice, "{outcome}"
-        );
+            tracing::error!(
+                %channel, account = account_name, error = reason, advice,
+                "settings of a bot cannot be used: the bot is not run"
+            );
+        }
         self.logged.insert(key, error);
     }
 }

@@ -58,11 +58,11 @@ pub(crate) async fn run(adapter: Arc<dyn Adapter>, gate: Arc<Gate>, mut stop: St
         let (channel, account) = (adapter.channel(), adapter.account().as_str());
         match end {
             End::Stopped => return,
-            End::Disabled => tracing::info!(%channel, account, "turned off"),
+            End::Disabled => tracing::info!(%channel, account, "bot turned off"),
             End::GaveUp => {
                 tracing::error!(
                     %channel, account,
-                    "the channel has ended: it is tried again when the configuration changes"
+                    "bot gave up: it is started again when the configuration changes"
                 );
                 if !changed(&mut reloaded, &mut stop).await {
                     return;
@@ -72,7 +72,7 @@ pub(crate) async fn run(adapter: Arc<dyn Adapter>, gate: Arc<Gate>, mut stop: St
                 if began.elapsed() > PAUSES.1 {
                     pause = PAUSES.0;
                 }
-                tracing::error!(%channel, account, ?pause, "the channel has failed");
+                tracing::error!(%channel, account, ?pause, "bot panicked: it is started again after a pause");
                 tokio::select! {
                     () = stop.wait() => return,
                     () = sleep(pause) => pause = (pause * 2).min(PAUSES.1),
@@ -126,7 +126,7 @@ async fn run_once(
     };
     if timeout(drain, all_done).await.is_err() {
         let channel = adapter.channel();
-        tracing::warn!(%channel, "what the channel took in was not handled in time");
+        tracing::warn!(%channel, "bot stopped before all received messages were handled");
     }
     end
 }
@@ -167,7 +167,7 @@ async fn work(gate: Arc<Gate>, mut waiting: mpsc::Receiver<Incoming>) {
             .await
             .is_err()
         {
-            tracing::error!("a message could not be handled");
+            tracing::error!("handling a message panicked: the message is lost");
         }
     }
 }

@@ -15,7 +15,7 @@ impl Following {
         let stopped = stop.clone();
         let thread = std::thread::Builder::new().name(name.to_owned());
         if let Err(error) = thread.spawn(move || follow(&stopped)) {
-            tracing::error!(error = %Chain(&error), "there is no thread for {name}: changes are not seen");
+            tracing::error!(thread = name, error = %Chain(&error), "thread not started: changes are not seen");
         }
         Self(stop)
     }

@@ -472,7 +472,7 @@ async fn write_down(parts: &Arc<Parts>) {
         devices.flush_uses()
     });
     if let Ok(Err(error)) = writing.await {
-        tracing::error!(error = %Chain(&error), "last uses could not be written down");
+        tracing::error!(error = %Chain(&error), "last-used times of devices not saved");
     }
 }
 
@@ -510,7 +510,7 @@ async fn say_goodbye(parts: &Parts) {
     };
     if timeout(drain, all_gone).await.is_err() {
         let left = parts.clients.sessions.all();
-        tracing::warn!(left = left.len(), "connections did not end in time");
+        tracing::warn!(left = left.len(), "connections did not end in time: closed");
         for session in left {
             session.outbox.end(End {
                 code: close::GOING_AWAY,
@@ -542,7 +542,7 @@ impl Handle {
             }
         }
         parts.channels.note_reload();
-        tracing::info!("the configuration has been read anew");
+        tracing::info!("configuration reloaded");
     }
 
     /// How many clients are connected.

@@ -47,7 +47,7 @@ pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, serv
             Err(error) => {
                 fails += 1;
                 if fails.is_power_of_two() {
-                    tracing::error!(error = %Chain(&error), fails, "a socket could not be taken in");
+                    tracing::error!(error = %Chain(&error), fails, "socket not accepted");
                 }
                 sleep(BREATH).await;
             }

@@ -236,11 +236,11 @@ fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> 
             Ok(settings) => handle.reload(settings),
             Err(error) => tracing::error!(
                 error = %Chain(&error), advice = error.advice(),
-                "the new configuration cannot be used, the one before goes on"
+                "new configuration cannot be used: the former one stays in effect"
             ),
         },
         Err(error) => tracing::error!(
-            error = %Chain(&error), "the new configuration cannot be read, the one before goes on"
+            error = %Chain(&error), "new configuration cannot be read: the former one stays in effect"
         ),
     });
     let watch = |path: &Path| {
@@ -251,7 +251,7 @@ fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> 
         };
         Reload::watch(path, load, move |loaded| go_by(loaded))
             .inspect_err(|error| {
-                tracing::warn!(error = %Chain(error), advice = error.advice(), "not followed");
+                tracing::warn!(error = %Chain(error), advice = error.advice(), "changes of the configuration are not noticed");
             })
             .ok()
     };

@@ -52,12 +52,12 @@ impl StoreHealth {
             None => {
                 self.fails_since.store(WELL, Ordering::Relaxed);
                 if !was_well {
-                    tracing::info!("the store works again");
+                    tracing::info!("store available again");
                 }
             }
             Some(error) if was_well => {
                 self.fails_since.store(now.as_millis(), Ordering::Relaxed);
-                tracing::error!(error = %Chain(error), "the store fails");
+                tracing::error!(error = %Chain(error), "store unavailable");
             }
             Some(_) => {}
         }

@@ -81,7 +81,7 @@ impl Follower {
                     End::SetBack => break true,
                 }
             };
-            tracing::warn!("the history of the cluster is not known any more: listing its state");
+            tracing::warn!("history of the cluster is lost: listing its state anew");
         }
     }
 
@@ -205,7 +205,7 @@ impl Follower {
                     let knows = head >= known && self.catches_up(head, asked).await;
                     if knows && let Some(trouble) = trouble.take() {
                         let for_ms = trouble.since.elapsed().as_millis();
-                        tracing::info!(for_ms, "the cluster answers again");
+                        tracing::info!(for_ms, "cluster available again");
                     }
                     // One that gets on will get there.
                     if !knows && before > 0 && self.view.revision() == before {
@@ -292,7 +292,7 @@ impl Trouble {
     fn new(error: &CallError, grace: Duration) -> Self {
         tracing::error!(
             %error, grace_seconds = grace.as_secs(),
-            "the cluster cannot be used: nothing new is granted, and who was approved is served from memory for a while"
+            "cluster unavailable: nothing new is granted, approved senders are served from memory for a while"
         );
         Self {
             since: Instant::now(),
@@ -303,7 +303,7 @@ impl Trouble {
     fn tell_when_over(&mut self, confirmed: Option<Instant>, grace: Duration) {
         let is_over = confirmed.is_none_or(|at| at.elapsed() > grace);
         if is_over && !std::mem::replace(&mut self.is_over, true) {
-            tracing::error!("the cluster has not answered for too long: everybody is refused");
+            tracing::error!("cluster unavailable for too long: everybody is refused");
         }
     }
 }

@@ -225,7 +225,7 @@ impl Gate {
             _ => true,
         };
         if was_asked && !self.store_is_well.swap(true, Ordering::Relaxed) {
-            tracing::info!(channel = %self.channel.id(), "people can be let in again");
+            tracing::info!(channel = %self.channel.id(), "pairing store available again");
         }
     }
 
@@ -254,7 +254,7 @@ impl Gate {
         }
         tracing::warn!(
             channel = %self.channel.id(), account = self.account.id().as_str(),
-            error = %Chain(&error), "a stranger could not be told their code"
+            error = %Chain(&error), "pairing code not delivered: it is sent with the next message of the sender"
         );
         "asked-untold"
     }

@@ -42,7 +42,7 @@ impl Rules {
                 Err(error) => tracing::warn!(
                     channel = %rules.id(), account = id.as_str(),
                     entry = %pairing_core::escape(entry).limit(64), %error,
-                    "this entry of blockFrom blocks nobody"
+                    "entry of blockFrom blocks nobody"
                 ),
             }
         }

@@ -253,7 +253,7 @@ impl Commands {
                 // It is tried again and again; that it fails is said once.
                 if !self.is_unreached(place, true) {
                     let channel = place.adapter.channel();
-                    tracing::warn!(%channel, %error, "an owner cannot be told, it is tried again");
+                    tracing::warn!(%channel, %error, "an owner cannot be told of a request: retrying");
                 }
                 false
             }

@@ -186,7 +186,7 @@ impl Commands {
             }
         }
         if let Some(error) = &failed {
-            tracing::error!(error = %Chain(error), "not all that waits can be read");
+            tracing::error!(error = %Chain(error), "some pending requests cannot be read");
         }
         all.sort_by_key(|asking| std::cmp::Reverse(asking.asked_at()));
         (all, failed)

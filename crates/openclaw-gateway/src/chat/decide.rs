@@ -140,7 +140,7 @@ impl Commands {
             .adapter
             .replace(&pressed.chat, &pressed.message, &text);
         if let Err(error) = replaced.await {
-            tracing::warn!(%error, "a message cannot show what was decided");
+            tracing::warn!(%error, "notice not replaced by the decision");
         }
     }
 

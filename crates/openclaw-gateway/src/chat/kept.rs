@@ -43,7 +43,7 @@ where
                 Ok(value) => kept.value = Mutex::new(value),
                 Err(error) => {
                     let path = path.display();
-                    tracing::warn!(%path, error = %Chain(&error), "cannot be read, and is left alone");
+                    tracing::warn!(%path, error = %Chain(&error), "file of the chats cannot be read: it is left as it is, and not written to");
                     kept.path = None;
                 }
             }
@@ -80,10 +80,7 @@ where
             Ok(Err(failed)) => Chain(&failed).to_string(),
             Err(failed) => failed.to_string(),
         };
-        tracing::error!(
-            error = failed,
-            "what chats are told of cannot be written down"
-        );
+        tracing::error!(error = failed, "file of the chats cannot be written");
         (outcome, Err(Forgotten))
     }
 }

@@ -178,7 +178,7 @@ impl Commands {
     fn reach(&self) -> Result<Reach, ReachError> {
         let parts = &self.0.parts;
         let interfaces = (self.0.interfaces)().unwrap_or_else(|error| {
-            tracing::warn!(error = %Chain(&error), "the network interfaces cannot be listed");
+            tracing::warn!(error = %Chain(&error), "network interfaces cannot be listed");
             Interfaces::default()
         });
         let certificate = parts.gateway.tls_fingerprint.as_deref();
@@ -198,14 +198,14 @@ impl Commands {
         let commands = self.clone();
         let asked = tokio::task::spawn_blocking(move || ask(&commands)).await;
         asked
-            .inspect_err(|error| tracing::error!(%error, "a command broke down"))
+            .inspect_err(|error| tracing::error!(%error, "chat command panicked"))
             .ok()
     }
 
     async fn say(&self, owner: &OwnerSpoke, text: &str) -> Option<MessageId> {
         let what = Outgoing::text(fit(&*owner.adapter, text));
         let told = tell(&*owner.adapter, &owner.chat, &what).await;
-        told.inspect_err(|error| tracing::warn!(%error, "an owner cannot be answered"))
+        told.inspect_err(|error| tracing::warn!(%error, "answer to an owner not delivered"))
             .ok()
     }
 }
@@ -247,7 +247,7 @@ fn approver(owner: &OwnerSpoke) -> Approver {
 }
 
 fn store_failed(error: &StoreError) -> String {
-    tracing::error!(error = %Chain(error), "the store failed");
+    tracing::error!(error = %Chain(error), "store operation failed");
     STORE_FAILED.to_owned()
 }
 

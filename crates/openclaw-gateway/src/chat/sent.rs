@@ -144,7 +144,7 @@ impl Commands {
             if let Some(adapter) = adapter.filter(|_| !is_pressed)
                 && let Err(error) = adapter.replace(&chat, &id, &fit(&*adapter, text)).await
             {
-                tracing::warn!(%error, "a message cannot show what was decided");
+                tracing::warn!(%error, "notice not replaced by the decision");
             }
         }
     }
@@ -216,7 +216,7 @@ impl Commands {
                     let again = |sent: &mut Sent| sent.messages.push(message);
                     let _ = self.0.sent.change(again).await;
                 }
-                Err(error) => tracing::warn!(%error, "a used setup code stays in its chat"),
+                Err(error) => tracing::warn!(%error, "setup code not deleted from its chat"),
                 Ok(()) => {}
             }
         }

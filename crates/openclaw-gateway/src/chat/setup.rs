@@ -54,7 +54,7 @@ impl Commands {
                 None
             }
             Err(error) => {
-                tracing::warn!(%error, "a setup code cannot be delivered, and is ended");
+                tracing::warn!(%error, "setup code not delivered: it was ended");
                 let approver = approver(owner);
                 let end = move |commands: &Self| {
                     let devices = commands.pairing().devices();

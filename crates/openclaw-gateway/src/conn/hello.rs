@@ -119,7 +119,7 @@ async fn still_holds(parts: &Arc<Parts>, device: AuthenticatedDevice) -> bool {
     match asking.await {
         Ok(Ok(holds)) => holds,
         Ok(Err(error)) => {
-            tracing::error!(error = %Chain(&error), "a session could not be confirmed");
+            tracing::error!(error = %Chain(&error), "store operation failed: session ended");
             false
         }
         Err(_) => false,

@@ -63,7 +63,7 @@ pub(crate) async fn drive(
             limits.handshake,
             greet(&mut ws, &arrival, &server, &settings),
         ) => greeted.unwrap_or_else(|_| {
-            tracing::info!(address = %arrival.address, "a connection did not identify itself in time");
+            tracing::info!(address = %arrival.address, "connection did not identify itself in time");
             parts.metrics.handshake("timeout");
             Err(End::new(close::POLICY, "handshake timeout"))
         }),
@@ -112,7 +112,7 @@ async fn greet<S: Socket>(
     let parts = &server.parts;
     let gone = || End::new(close::NORMAL, "");
     let nonce = parts.id().map_err(|error| {
-        tracing::error!(error = %Chain(&error), "no challenge could be drawn");
+        tracing::error!(error = %Chain(&error), "no randomness for a challenge: connection refused");
         End::new(close::TRY_AGAIN, "unavailable")
     })?;
     let challenge = Challenge {
@@ -126,7 +126,7 @@ async fn greet<S: Socket>(
         Ok(request) => request,
         Err(error) => {
             parts.metrics.handshake("not-connect");
-            tracing::info!(address = %arrival.address, error = %Chain(&error), "no request came first");
+            tracing::info!(address = %arrival.address, error = %Chain(&error), "first message was not a request");
             return Err(End::new(close::POLICY, "invalid request frame"));
         }
     };
@@ -143,7 +143,7 @@ async fn greet<S: Socket>(
         Err(denied) => {
             let refusal = denied.refusal;
             parts.metrics.handshake(refusal.label());
-            tracing::info!(address = %arrival.address, refusal = refusal.label(), "a connection was refused");
+            tracing::info!(address = %arrival.address, refusal = refusal.label(), "connection refused");
             if let Some(delay) = denied.delay {
                 tokio::time::sleep(delay).await;
             }

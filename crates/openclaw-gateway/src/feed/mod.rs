@@ -243,7 +243,7 @@ impl Feed<'_> {
         error: &StoreError,
         stale: impl FnOnce(&mut Stale),
     ) -> Result<(), Unreachable> {
-        tracing::debug!(error = %Chain(error), "what waits cannot be read");
+        tracing::debug!(error = %Chain(error), "pending requests cannot be read");
         stale(&mut self.stale);
         if let StoreError::Unreachable { .. } = error {
             self.note_store(Some(error));

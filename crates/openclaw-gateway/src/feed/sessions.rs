@@ -61,6 +61,6 @@ impl Feed<'_> {
 
 fn note_ended(device: DeviceId, ended: bool) {
     if ended {
-        tracing::info!(%device, "its sessions have ended: its rights have changed");
+        tracing::info!(%device, "rights of a device changed: its sessions were ended");
     }
 }

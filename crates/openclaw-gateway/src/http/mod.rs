@@ -41,7 +41,7 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Ser
         Ok(arrival) => arrival,
         Err(turned) => {
             parts.metrics.refused("door");
-            tracing::warn!(peer = %peer.address, reason = %turned.message(), "a request was turned away");
+            tracing::warn!(peer = %peer.address, reason = %turned.message(), "HTTP request refused");
             let status = StatusCode::from_u16(turned.status()).unwrap_or(StatusCode::FORBIDDEN);
             return text(status, turned.message());
         }

@@ -66,7 +66,7 @@ pub(crate) async fn answer(
                 by = %escape(&asked.asked_by).limit(128),
                 node = %escape(&asked.node_id).limit(64),
                 command = %escape(&asked.command).limit(64),
-                "a node is asked by way of another gateway"
+                "node invoked through another gateway"
             );
             let outcome = Outcome::from(methods::invoke_here(parts, asked.into()).await);
             // Nothing in it can fail to be written.
@@ -77,7 +77,7 @@ pub(crate) async fn answer(
         }
         Err(refused) => {
             parts.metrics.refused("peer");
-            tracing::warn!(peer = %arrival.address, reason = %refused, "a call of another gateway is refused");
+            tracing::warn!(peer = %arrival.address, reason = %refused, "call of another gateway refused");
             let counts = !matches!(refused, Refused::Locked(_));
             let subject = Subject::peer(arrival.address);
             let delay =

@@ -16,7 +16,7 @@ pub(super) fn list(call: &Call, log: &AuditLog) -> Reply {
         may_see(&call.session, event) && params.wants(event)
     });
     let page = page.map_err(|error| {
-        tracing::error!(error = %Chain(&error), "the audit log cannot be read");
+        tracing::error!(error = %Chain(&error), "audit log cannot be read");
         ErrorShape::unavailable(
             DetailCode::AuditUnavailable,
             "the gateway cannot read its audit log",

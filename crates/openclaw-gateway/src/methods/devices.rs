@@ -15,7 +15,7 @@ pub(super) fn list(call: &Call) -> Reply {
     let listed = call.pairing().devices().list(&call.approver());
     let list = listed.map_err(of_list)?;
     for problem in &list.problems {
-        tracing::warn!(problem = %shown(problem), "a stored device cannot be read");
+        tracing::warn!(problem = %shown(problem), "stored device cannot be read");
     }
     let limits = &call.pairing().limits().devices;
     let mut answer = DevicePairList::from(&list);

@@ -33,7 +33,7 @@ pub(super) fn list(call: &Call) -> Reply {
             if params.channel.is_some() {
                 return Err(store_failed(&error));
             }
-            tracing::error!(error = %Chain(&error), "a channel cannot be read");
+            tracing::error!(channel = %channel.id(), error = %Chain(&error), "requests of a channel cannot be read");
             all.problems
                 .push(format!("{}: cannot be read", channel.id()));
         }

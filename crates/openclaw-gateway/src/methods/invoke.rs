@@ -117,7 +117,7 @@ async fn elsewhere(
         Ok(outcome) => outcome.into(),
         Err(CallError::Deadline(_)) => Err(timed_out()),
         Err(error) => {
-            tracing::warn!(gateway = %gateway.id, error = %Chain(&error), "a gateway cannot be asked");
+            tracing::warn!(gateway = %gateway.id, error = %Chain(&error), "another gateway cannot be reached");
             let gateway = gateway.shown();
             let name = gateway.name.as_ref().or(gateway.url.as_ref());
             let message = format!(

@@ -356,7 +356,7 @@ impl Call {
     /// The answer.
     pub fn reply(&self, answer: &impl Serialize) -> Reply {
         to_raw_value(answer).map_err(|error| {
-            tracing::error!(%error, "an answer cannot be written");
+            tracing::error!(%error, "answer cannot be serialised");
             ErrorShape::unavailable(DetailCode::Internal, "the answer cannot be written")
         })
     }
@@ -412,7 +412,7 @@ fn not_vouched_for() -> ErrorShape {
 
 /// The store failed: said without what only the log may know.
 fn store_failed(error: &StoreError) -> ErrorShape {
-    tracing::error!(error = %Chain(error), "the store failed");
+    tracing::error!(error = %Chain(error), "store operation failed");
     ErrorShape::unavailable(
         DetailCode::StoreUnavailable,
         "the gateway cannot read or write its state",
@@ -424,7 +424,7 @@ fn of_device(error: DeviceError) -> ErrorShape {
     let code = match &error {
         DeviceError::Store(error) => return store_failed(error),
         DeviceError::Entropy(error) => {
-            tracing::error!(error = %Chain(error), "no randomness");
+            tracing::error!(error = %Chain(error), "no randomness for a token");
             return ErrorShape::unavailable(DetailCode::Internal, "the gateway has no randomness");
         }
         DeviceError::UnknownRequest => DetailCode::UnknownRequest,

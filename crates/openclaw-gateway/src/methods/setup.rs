@@ -82,7 +82,7 @@ fn named(url: &str) -> Result<GatewayUrl, ErrorShape> {
 fn configured(call: &Call) -> Result<(GatewayUrl, Option<String>), ErrorShape> {
     let parts = &call.parts;
     let interfaces = Interfaces::of_this_machine().unwrap_or_else(|error| {
-        tracing::warn!(error = %Chain(&error), "the network interfaces cannot be listed");
+        tracing::warn!(error = %Chain(&error), "network interfaces cannot be listed");
         Interfaces::default()
     });
     let certificate = parts.about.tls_fingerprint.as_deref();

@@ -41,11 +41,9 @@ pub(crate) async fn announce(
             let sessions = sessions.clone();
             blocking(&peers, move |peers| peers.publish(&sessions)).await
         };
-        note(
-            "the directory of gateways cannot be written",
-            &published,
-            &mut is_well,
-        );
+        if let Some(error) = new_failure(&published, &mut is_well) {
+            tracing::error!(error = %Chain(error), "directory of gateways cannot be written");
+        }
         let next = async {
             sleep(PAUSE).await;
             // Nothing is lost meanwhile: who comes is remembered until somebody asks.
@@ -126,11 +124,9 @@ pub(crate) fn follow(peers: &Peers, sessions: &Sessions, pairing: &Pairing, stop
     let mut vouched = pairing.now();
     while !stop.load(Ordering::Relaxed) {
         let read = peers.directory.read(known, WAIT);
-        note(
-            "the directory of gateways cannot be read",
-            &read,
-            &mut is_well,
-        );
+        if let Some(error) = new_failure(&read, &mut is_well) {
+            tracing::error!(error = %Chain(error), "directory of gateways cannot be read");
+        }
         let now = pairing.now();
         let view = if let Ok(contents) = read {
             vouched = now;
@@ -155,16 +151,18 @@ pub(crate) fn follow(peers: &Peers, sessions: &Sessions, pairing: &Pairing, stop
     }
     // A gateway that was dropped has not said so itself, and its last sessions may go on for a while.
     if let Err(error) = peers.withdraw() {
-        tracing::warn!(error = %Chain(&error), "others will see later that this gateway has gone");
+        tracing::warn!(error = %Chain(&error), "this gateway not removed from the directory: the others notice later that it stopped");
     }
 }
 
-/// Logs what has changed.
-fn note<T>(what: &str, result: &Result<T, DirectoryError>, is_well: &mut bool) {
-    if std::mem::replace(is_well, result.is_ok()) != result.is_ok() {
-        match result {
-            Ok(_) => tracing::info!("the directory of gateways works again"),
-            Err(error) => tracing::error!(error = %Chain(error), "{what}"),
-        }
+/// The error, if the operation succeeded before. Logs that it succeeds again.
+fn new_failure<'a, T>(
+    result: &'a Result<T, DirectoryError>,
+    was_well: &mut bool,
+) -> Option<&'a DirectoryError> {
+    let was_well = std::mem::replace(was_well, result.is_ok());
+    if result.is_ok() && !was_well {
+        tracing::info!("directory of gateways available again");
     }
+    result.as_ref().err().filter(|_| was_well)
 }

@@ -66,7 +66,7 @@ impl View {
         if self.odd > before.odd {
             tracing::warn!(
                 values = self.odd,
-                "the directory of gateways holds what is not understood"
+                "directory of gateways holds values that cannot be read"
             );
         }
     }

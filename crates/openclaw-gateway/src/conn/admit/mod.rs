@@ -76,7 +76,7 @@ impl Door<'_> {
         if let Origin::Refused(origin) = &self.arrival.origin {
             tracing::warn!(
                 origin = %pairing_core::escape(origin).limit(200), address = %self.arrival.address,
-                "a page of another origin was refused"
+                "web page of another origin refused"
             );
             return Err(Refusal::Origin.into());
         }
@@ -152,7 +152,7 @@ impl Door<'_> {
         };
         let proof = fields.verify(&claim.public_key, &claim.signature, &challenge);
         proof.map_err(|error| {
-            tracing::info!(address = %self.arrival.address, error = %Chain(&error), "a device proved nothing");
+            tracing::info!(address = %self.arrival.address, error = %Chain(&error), "proof of a device rejected");
             Refusal::Proof(error)
         })
     }
@@ -173,7 +173,7 @@ impl Door<'_> {
                 if let Some(asked) = asked.filter(|asked| asked.is_new) {
                     tracing::info!(
                         request = %asked.request.id, device = %asked.request.device,
-                        "a node would do more than it was approved for, and waits for approval"
+                        "node offers more than was approved: the rest waits for approval"
                     );
                 }
                 Ok(Admitted {
@@ -185,7 +185,7 @@ impl Door<'_> {
             Ok(Connection::Asked(asked)) => Err(Attempt::Denied(self.asked(&asked).into())),
             Err(ConnectError::Credential(error)) => Err(Attempt::Credential(error)),
             Err(error) => {
-                tracing::error!(error = %Chain(&error), "a connection could not be decided about");
+                tracing::error!(error = %Chain(&error), "store operation failed: connection refused");
                 Err(Attempt::Denied(Refusal::Unavailable.into()))
             }
         }
@@ -196,7 +196,7 @@ impl Door<'_> {
         if asked.is_new {
             tracing::info!(
                 %request, device = %asked.request.device, address = %self.arrival.address,
-                reason = asked.reason.as_str(), "a device waits for approval"
+                reason = asked.reason.as_str(), "device waits for approval"
             );
         }
         Refusal::PairingRequired {
