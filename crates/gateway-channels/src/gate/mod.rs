@@ -254,7 +254,7 @@ impl Gate {
         }
         tracing::warn!(
             channel = %self.channel.id(), account = self.account.id().as_str(),
-            error = %Chain(&error), "pairing code not delivered: it is sent with the next message of the sender"
+            error = %Chain(&error), "pairing code not delivered"
         );
         "asked-untold"
     }
