@@ -1,11 +1,15 @@
-//! OpenClaw's gateway protocol as types: frames, the handshake and its refusals, methods and events.
+#![doc = include_str!("../README.md")]
 //!
-//! - Speaks versions 3 and 4, as clients of 2026 do: JSON, one frame per WebSocket message.
-//! - Incoming data is parsed once, into types that enforce the protocol's rules; a violation is an
-//!   [`ErrorShape`] that names the field and never shows its value.
-//! - Outgoing types cannot contain a secret, except where the protocol issues one: [`hello::HelloAuth`],
-//!   [`node::ApprovedNode`] and [`device::TokenRotated`].
-//! - No I/O, no clock, no randomness: servers and clients are both built on it.
+//! # Items to begin with
+//!
+//! - [`Request`], [`Response`] and [`Event`] are the frames that a gateway reads and writes; [`ServerFrame`] is what a
+//!   client reads. [`read_params`] parses parameters.
+//! - [`ConnectParams`], [`hello`] and [`Refusal`] are the handshake.
+//! - [`device`], [`node`], [`dm`], [`channel`] and the other modules hold the methods by subject.
+//! - [`ErrorShape`] and [`DetailCode`] are errors.
+//!
+//! The types that can hold a secret, because the protocol issues it there, are [`hello::HelloAuth`],
+//! [`node::ApprovedNode`] and [`device::TokenRotated`].
 
 mod connect;
 mod detail_code;

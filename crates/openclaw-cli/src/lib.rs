@@ -1,8 +1,4 @@
-//! The `openclaw` command: parse, call, render.
-//!
-//! [`run`] is the whole program but for the process around it, so that tests hand it a clock,
-//! randomness, an environment and buffers. The rules of pairing are in `pairing-core`; nothing is
-//! decided here.
+#![doc = include_str!("../README.md")]
 
 mod args;
 mod backend;

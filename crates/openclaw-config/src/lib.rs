@@ -1,11 +1,4 @@
-//! `openclaw.json` as types: what concerns pairing and the gateway.
-//!
-//! - The file is JSON5: comments, trailing commas, bare keys, single quotes, a byte order mark.
-//! - An error names line, column and key, and no secret. All faults are found at one look.
-//! - Keys that are not ours are ignored, hundreds of them; [`Config::slips`] are those among them that
-//!   look like a misspelt one of ours. The file is never written.
-//! - A missing file is the default configuration; any other that cannot be read is an error.
-//! - At most 16 MiB, and nested at most 64 deep.
+#![doc = include_str!("../README.md")]
 
 mod channels;
 mod error;
@@ -362,8 +355,3 @@ fn fault(detail: impl Into<String>, at: Option<Position>) -> ConfigError {
         at,
     })
 }
-
-/// The examples of the README are tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;

@@ -1,4 +1,12 @@
-//! OpenClaw's gateway, as far as pairing needs it: a WebSocket server to run or to embed.
+#![doc = include_str!("../README.md")]
+//!
+//! # Items to begin with
+//!
+//! - [`serve`] runs a gateway on a state directory, from preparing it to the shutdown.
+//! - [`Gateway::builder`] puts a gateway together from parts: [`GatewayBuilder`]. [`Handle`] changes it while it runs.
+//! - [`Settings`] come from the configuration; [`prepare`] creates it on a fresh machine.
+//! - [`Call`] and [`Access`] are for methods of your own; [`peers`] for several gateways; [`store`] opens the configured
+//!   store.
 
 mod adapters;
 mod bind;

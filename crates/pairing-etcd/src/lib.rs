@@ -1,9 +1,9 @@
-//! OpenClaw pairing state on an etcd cluster, for several gateways that share one truth.
-//!
-//! `EtcdStore` implements [`pairing_core::PairingStore`] over the v3 interface of etcd 3.4 or newer, and
-//! `Directory` is where gateways find each other. Both are built with the feature `client`, which needs
-//! `protoc`; without it only [`Settings`] are here.
-
+#![cfg_attr(feature = "client", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "client"),
+    doc = "The store of `pairing-core` on an etcd cluster. It is built with the feature `client`, which needs `protoc`; \
+           without it, there are only the settings."
+)]
 #![cfg_attr(
     not(feature = "client"),
     allow(

@@ -1,4 +1,4 @@
-//! Keeps OpenClaw pairing state in the files of an existing OpenClaw install.
+#![doc = include_str!("../README.md")]
 
 mod audit;
 mod cache;
@@ -44,8 +44,3 @@ pub fn open(state: &StateDir) -> Pairing {
         .audit(AuditLog::new(state))
         .build()
 }
-
-/// Turns the examples of the README into doc tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
