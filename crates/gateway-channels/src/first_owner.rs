@@ -115,9 +115,9 @@ pub fn with_first_owner(mut config: Config, state: &StateDir) -> Config {
     if config.owner_allow_from.is_empty() {
         match read(&owners_path(state)) {
             Ok(owners) => config.owner_allow_from = owners,
-            Err(error) => {
-                tracing::error!(error = %Chain(&error), "owners.json cannot be read: it makes nobody an owner")
-            }
+            Err(error) => tracing::error!(
+                error = %Chain(&error), "owners.json cannot be read: it makes nobody an owner"
+            ),
         }
     }
     config

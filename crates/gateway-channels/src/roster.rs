@@ -106,9 +106,10 @@ impl Roster {
                 let config = host.config();
                 match tokio::task::spawn_blocking(move || source(&config)).await {
                     Ok(configured) => self.update(configured),
-                    Err(error) => {
-                        tracing::error!(%error, "bots not rebuilt after a change of the configuration: they go on as they were")
-                    }
+                    Err(error) => tracing::error!(
+                        %error,
+                        "bots not rebuilt after a change of the configuration: they go on as they were"
+                    ),
                 }
                 self.end_unwanted().await;
                 self.start(&host, &channels, &gates);

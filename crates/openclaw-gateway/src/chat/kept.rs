@@ -43,7 +43,10 @@ where
                 Ok(value) => kept.value = Mutex::new(value),
                 Err(error) => {
                     let path = path.display();
-                    tracing::warn!(%path, error = %Chain(&error), "file of the chats cannot be read: it is left as it is, and not written to");
+                    tracing::warn!(
+                        %path, error = %Chain(&error),
+                        "file of the chats cannot be read: it is left as it is, and not written to"
+                    );
                     kept.path = None;
                 }
             }
