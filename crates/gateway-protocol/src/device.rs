@@ -35,8 +35,12 @@ pub struct RemoveParams {
 pub struct RenameParams {
     /// Id of the device to rename.
     pub device_id: Text,
-    /// New display name.
-    pub display_name: Text,
+    /// The new name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<Text>,
+    /// The new name, as releases from 2026.7 on call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Text>,
 }
 
 /// The parameters of `device.token.rotate` and, without scopes, of `device.token.revoke`.
@@ -58,9 +62,12 @@ pub struct RoleParams {
 pub struct DeviceRenamed {
     /// Id of the device.
     pub device_id: DeviceId,
-    /// New display name.
+    /// The new name, if the request called it so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
+    /// The new name, if the request called it so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
 }
 
 /// The answer to `device.pair.list`, newest first.
@@ -97,8 +104,10 @@ pub struct PendingDevice {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
     /// Whether the request qualified for approval without asking the owner.
+    #[serde(default)]
     pub silent: bool,
     /// Whether the device was already known when it asked.
+    #[serde(default)]
     pub is_repair: bool,
     /// Time of the first request, in milliseconds.
     pub ts: i64,
@@ -229,9 +238,23 @@ pub struct TokenRotated {
     pub scopes: ScopeSet,
     /// Time of the rotation, in milliseconds.
     pub rotated_at_ms: i64,
+    /// Whether this answer has the new token. Absent in answers of older releases.
+    #[serde(default)]
+    pub token_delivery: TokenDelivery,
     /// The new token; present only if the device itself asked, authenticated by its token for this role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret>,
+}
+
+/// How the new token of a rotation reaches its device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TokenDelivery {
+    /// In the answer: the device itself asked.
+    InBand,
+    /// When the device connects: somebody else asked.
+    #[default]
+    WithheldCrossDevice,
 }
 
 /// The answer to `device.token.revoke`.

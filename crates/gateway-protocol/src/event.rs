@@ -16,6 +16,8 @@ pub const PRESENCE: &str = "presence";
 pub const SHUTDOWN: &str = "shutdown";
 /// A device requests pairing: [`PendingDevice`](crate::device::PendingDevice).
 pub const DEVICE_REQUESTED: &str = "device.pair.requested";
+/// Paired devices have changed. The payload is empty: clients of releases from 2026.7 on then list them again.
+pub const DEVICE_PAIR_CHANGED: &str = "device.pair.changed";
 /// A device's request has been resolved: [`DeviceResolved`].
 pub const DEVICE_RESOLVED: &str = "device.pair.resolved";
 /// A legacy node requests pairing: [`PendingNode`](crate::node::PendingNode).

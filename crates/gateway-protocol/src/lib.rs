@@ -17,7 +17,7 @@ mod error;
 mod fingerprint;
 mod frame;
 mod gateway_url;
-mod other_program;
+pub mod other_program;
 mod params;
 mod refusal;
 mod secret;
@@ -25,6 +25,7 @@ mod setup_code;
 
 pub mod audit;
 pub mod channel;
+pub mod channels_pairing;
 pub mod device;
 pub mod dm;
 pub mod doctor;

@@ -32,9 +32,11 @@ pub struct PendingNode {
     /// The node's description of itself.
     #[serde(flatten)]
     pub info: NodeDescription,
-    /// Whether the request qualified for approval without asking the owner.
+    /// Whether the request qualified for approval without asking the owner. Absent means no.
+    #[serde(default)]
     pub silent: bool,
-    /// Whether the node was already known when it asked.
+    /// Whether the node was already known when it asked. Absent means no.
+    #[serde(default)]
     pub is_repair: bool,
     /// Time of the first request, in milliseconds.
     pub ts: i64,
@@ -116,8 +118,9 @@ pub struct ApprovedNode {
     /// The node.
     #[serde(flatten)]
     pub node: PairedNode,
-    /// The node's token, shown only here.
-    pub token: Secret,
+    /// The node's token, shown only here. Releases from 2026.7 on have none for a node that is a device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
 }
 
 /// The answer to `node.pair.reject`.
@@ -207,7 +210,7 @@ impl ApprovedNode {
     pub fn new(node: &Node, token: &SecretToken) -> Self {
         Self {
             node: node.into(),
-            token: token.expose().into(),
+            token: Some(token.expose().into()),
         }
     }
 }

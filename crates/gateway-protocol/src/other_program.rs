@@ -2,6 +2,13 @@
 
 use crate::DetailCode;
 
+/// The refusal of `device.pair.approve` for want of scopes. The command line of releases from 2026.7 on looks for this
+/// text, and then asks again with `operator.admin`.
+pub const DEVICE_APPROVAL_DENIED: &str = "device pairing approval denied";
+
+/// The refusal of `channels.pairing.*` for a request that has ended.
+pub const DM_REQUEST_GONE: &str = "pending DM access request no longer exists";
+
 /// The code that a message of the other program stands for.
 pub(crate) fn code_of(message: &str) -> Option<DetailCode> {
     let whole = [
@@ -9,6 +16,8 @@ pub(crate) fn code_of(message: &str) -> Option<DetailCode> {
         ("unknown deviceId", DetailCode::UnknownDevice),
         ("unknown deviceId/role", DetailCode::UnknownRole),
         ("unknown nodeId", DetailCode::UnknownNode),
+        (DEVICE_APPROVAL_DENIED, DetailCode::MissingScope),
+        (DM_REQUEST_GONE, DetailCode::NoPendingRequest),
     ];
     let beginnings = [
         ("unknown method", DetailCode::UnknownMethod),

@@ -85,10 +85,10 @@ impl Backend {
                 Ok(devices.rename(device.id, name, &files.approver)?)
             }
             Self::Gateway(remote) => {
-                let params = json!({ "deviceId": device.id, "displayName": name });
+                let params = json!({ "deviceId": device.id, "label": name });
                 let renamed: DeviceRenamed = remote.call("device.pair.rename", &params)?;
                 let mut device = device.clone();
-                device.info.display_name = renamed.display_name;
+                device.info.display_name = renamed.label.or(renamed.display_name);
                 Ok(device)
             }
         }

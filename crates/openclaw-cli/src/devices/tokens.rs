@@ -1,6 +1,6 @@
 //! `openclaw devices rotate` and `revoke`.
 
-use gateway_protocol::device::{TokenRevoked, TokenRotated};
+use gateway_protocol::device::{TokenDelivery, TokenRevoked, TokenRotated};
 use pairing_core::device::{Device, Role};
 use pairing_core::{DeviceError, ScopeSet};
 
@@ -29,6 +29,7 @@ impl Call {
                 role,
                 scopes: rotated.scopes,
                 rotated_at_ms: rotated.at.as_millis(),
+                token_delivery: TokenDelivery::WithheldCrossDevice,
                 token: None,
             })?;
         } else {

@@ -33,11 +33,15 @@ impl Call {
         if !commands.is_empty() {
             screen.line(format_args!("  carries out: {commands}"))?;
         }
-        screen.line(format_args!(
-            "Token: {}",
-            escape(token.expose()).limit(usize::MAX)
-        ))?;
-        screen.remark("Put it into the node now: it is shown this once, and not kept in clear.")?;
+        if let Some(token) = token {
+            screen.line(format_args!(
+                "Token: {}",
+                escape(token.expose()).limit(usize::MAX)
+            ))?;
+            screen.remark(
+                "Put it into the node now: it is shown this once, and not kept in clear.",
+            )?;
+        }
         Ok(Exit::Done)
     }
 

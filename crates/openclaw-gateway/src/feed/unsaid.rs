@@ -90,6 +90,10 @@ impl Feed<'_> {
             channels: unsaid.channels.into_iter().collect(),
         };
         self.tell(event::PAIRING_CHANGED, &whole, Session::may_see_nodes);
+        if whole.devices {
+            let nothing = serde_json::json!({});
+            self.tell(event::DEVICE_PAIR_CHANGED, &nothing, Session::may_see_nodes);
+        }
         // A device that is not admin is told of senders and of itself.
         let (any, which) = (unsaid.any, unsaid.which);
         let is_meant = |session: &Session| {

@@ -2,8 +2,9 @@
 
 use gateway_protocol::device::{
     DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed, RemoveParams,
-    RenameParams, RequestParams, RoleParams, TokenRevoked, TokenRotated,
+    RenameParams, RequestParams, RoleParams, TokenDelivery, TokenRevoked, TokenRotated,
 };
+use gateway_protocol::other_program::DEVICE_APPROVAL_DENIED;
 use gateway_protocol::{DetailCode, Empty, ErrorShape};
 use pairing_core::device::{RequestId, Role, Rotated};
 use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet};
@@ -37,7 +38,7 @@ pub(super) fn approve(call: &Call) -> Reply {
         .pairing()
         .devices()
         .approve(&request_id, &call.approver());
-    let device = approved.map_err(of_device)?;
+    let device = approved.map_err(of_approval)?;
     // What it was approved for may be less than what a session of it holds.
     call.end_sessions(device.id, None);
     call.reply(&DeviceApproved {
@@ -73,11 +74,23 @@ pub(super) fn rename(call: &Call) -> Reply {
     let params: RenameParams = call.params()?;
     let id = device(&params.device_id).ok_or_else(|| of_device(DeviceError::UnknownDevice))?;
     let devices = call.pairing().devices();
-    let renamed = devices.rename(id, &params.display_name, &call.approver());
-    let renamed = renamed.map_err(of_device)?;
+    let (name, is_label) = match (&params.display_name, &params.label) {
+        (Some(name), None) => (name, false),
+        (None, Some(label)) => (label, true),
+        _ => {
+            return Err(ErrorShape::invalid(
+                DetailCode::InvalidParams,
+                "invalid device.pair.rename params: one of displayName and label is required",
+            ));
+        }
+    };
+    let renamed = devices.rename(id, name, &call.approver());
+    let name = renamed.map_err(of_device)?.info.display_name;
+    let (display_name, label) = if is_label { (None, name) } else { (name, None) };
     call.reply(&DeviceRenamed {
         device_id: id,
-        display_name: renamed.info.display_name,
+        display_name,
+        label,
     })
 }
 
@@ -92,6 +105,11 @@ pub(super) fn rotate(call: &Call) -> Reply {
         role,
         scopes,
         rotated_at_ms: at.as_millis(),
+        token_delivery: if token.is_some() {
+            TokenDelivery::InBand
+        } else {
+            TokenDelivery::WithheldCrossDevice
+        },
         token: token.map(|token| token.expose().into()),
     })
 }
@@ -118,11 +136,22 @@ pub(super) fn revoke(call: &Call) -> Reply {
 impl Call {
     /// Ends what a decision about a device has ended: with a role, all of it; without, what does not
     /// hold any more. At once, but for the caller's own connection, which gets its answer first.
-    fn end_sessions(&self, device: DeviceId, role: Option<Role>) {
+    pub(super) fn end_sessions(&self, device: DeviceId, role: Option<Role>) {
         let devices = self.pairing().devices();
         self.parts
             .clients
             .end_sessions(&devices, device, role, Some(&self.session));
+    }
+}
+
+/// The refusal for want of scopes says what clients of releases from 2026.7 on look for.
+fn of_approval(error: DeviceError) -> ErrorShape {
+    match &error {
+        DeviceError::Scope(scope) => ErrorShape::invalid(
+            DetailCode::MissingScope,
+            format!("{DEVICE_APPROVAL_DENIED}: {scope}"),
+        ),
+        _ => of_device(error),
     }
 }
 

@@ -8,7 +8,9 @@ use gateway_protocol::dm::{
     EntryParams, ListParams, Listed, RejectParams,
 };
 use gateway_protocol::{DetailCode, ErrorShape, Text};
-use pairing_core::{Account, AccountId, AllowlistError, Channel, ChannelError};
+use pairing_core::{
+    Account, AccountId, AllowlistError, Channel, ChannelError, ChannelId, SenderId,
+};
 
 use tokio::time::timeout;
 
@@ -74,9 +76,9 @@ pub(super) async fn approve(call: Call) -> Reply {
         .at_store(move |call| approve_now(call, &params))
         .await?;
     if notify {
-        let told = tell(&call, &decided).await;
-        decided.notified = Some(told.is_ok());
-        decided.not_notified = told.err();
+        let told = tell(&call, &decided.channel, &decided.account_id, &decided.id).await;
+        decided.notified = Some(matches!(told, Told::Sent));
+        decided.not_notified = told.failure();
     }
     call.reply(&decided)
 }
@@ -94,21 +96,46 @@ fn approve_now(call: &Call, params: &ApproveParams) -> Result<DmDecided, ErrorSh
 /// How long a chat system may take; the caller waits for it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-async fn tell(call: &Call, decided: &DmDecided) -> Result<(), String> {
-    let (parts, account) = (&call.parts, &decided.account_id);
+/// Whether a sender was told that it was approved.
+pub(super) enum Told {
+    Sent,
+    /// The gateway does not run this account.
+    NotRun,
+    /// The chat system refused the message or did not answer in time, in these words.
+    Failed(String),
+}
+
+impl Told {
+    fn failure(self) -> Option<String> {
+        match self {
+            Self::Sent => None,
+            Self::NotRun => Some("the gateway does not run this account".to_owned()),
+            Self::Failed(why) => Some(why),
+        }
+    }
+}
+
+/// Tells a sender that it was approved, through the account that it wrote to.
+pub(super) async fn tell(
+    call: &Call,
+    channel: &ChannelId,
+    account: &AccountId,
+    sender: &SenderId,
+) -> Told {
+    let parts = &call.parts;
     let config = &parts.settings.load().config;
-    let Some(adapter) = parts.channels.adapter(config, &decided.channel, account) else {
-        return Err("the gateway does not run this account".to_owned());
+    let Some(adapter) = parts.channels.adapter(config, channel, account) else {
+        return Told::NotRun;
     };
     let what = Outgoing::text("OpenClaw: access approved. Send a message to start.");
     let telling = async {
-        let chat = adapter.direct(&decided.id).await?;
+        let chat = adapter.direct(sender).await?;
         adapter.send(&chat, &what).await
     };
     match timeout(PATIENCE, telling).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(Chain(&error).to_string()),
-        Err(_) => Err("the chat system takes too long".to_owned()),
+        Ok(Ok(_)) => Told::Sent,
+        Ok(Err(error)) => Told::Failed(Chain(&error).to_string()),
+        Err(_) => Told::Failed("the chat system takes too long".to_owned()),
     }
 }
 
@@ -181,12 +208,12 @@ fn change(
     })
 }
 
-fn channel(call: &Call, name: &str) -> Result<Channel, ErrorShape> {
+pub(super) fn channel(call: &Call, name: &str) -> Result<Channel, ErrorShape> {
     call.pairing().channel(name).map_err(of_channel)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "passed to `map_err`")]
-fn of_channel(error: ChannelError) -> ErrorShape {
+pub(super) fn of_channel(error: ChannelError) -> ErrorShape {
     let code = match error {
         ChannelError::Unknown { .. } => DetailCode::UnknownChannel,
         _ => DetailCode::InvalidName,
@@ -201,7 +228,7 @@ fn account(channel: &Channel, name: Option<&Text>) -> Result<Account, ErrorShape
         .map_err(|error| ErrorShape::invalid(DetailCode::InvalidName, error.to_string()))
 }
 
-fn account_id(name: &Text) -> Result<AccountId, ErrorShape> {
+pub(super) fn account_id(name: &Text) -> Result<AccountId, ErrorShape> {
     AccountId::parse(name)
         .map_err(|error| ErrorShape::invalid(DetailCode::InvalidName, error.to_string()))
 }

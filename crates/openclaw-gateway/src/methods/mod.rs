@@ -2,11 +2,13 @@
 
 mod audit;
 mod channels;
+mod channels_pairing;
 mod devices;
 mod dm;
 mod doctor;
 mod invoke;
 mod messages;
+mod node_reports;
 mod nodes;
 mod setup;
 mod system;
@@ -84,12 +86,13 @@ struct Method {
 pub(crate) struct Methods(BTreeMap<String, Method>);
 
 /// The events that there are.
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     event::CHALLENGE,
     event::TICK,
     event::PRESENCE,
     event::SHUTDOWN,
     event::DEVICE_REQUESTED,
+    event::DEVICE_PAIR_CHANGED,
     event::DEVICE_RESOLVED,
     event::NODE_REQUESTED,
     event::NODE_RESOLVED,
@@ -111,7 +114,7 @@ type Row = (&'static str, Access, fn(&Call) -> Reply);
 impl Methods {
     /// The gateway's own.
     pub(crate) fn builtin() -> Self {
-        let now: [Row; 7] = [
+        let now: [Row; 14] = [
             ("health", READ, system::health),
             ("status", READ, system::status),
             ("pairing.channels", READ, channels::status),
@@ -119,6 +122,21 @@ impl Methods {
             ("node.invoke.result", Access::Node, invoke::result),
             ("node.event", Access::Node, invoke::event),
             ("skills.bins", Access::Node, system::bins),
+            ("node.invoke.progress", Access::Node, node_reports::progress),
+            ("node.pending.ack", Access::Node, node_reports::ack),
+            ("node.pending.drain", Access::Node, node_reports::drain),
+            ("node.pending.pull", Access::Node, node_reports::pull),
+            (
+                "node.pluginTools.update",
+                Access::Node,
+                node_reports::plugin_tools,
+            ),
+            (
+                "node.runnerInventory.update",
+                Access::Node,
+                node_reports::runner_inventory,
+            ),
+            ("node.skills.update", Access::Node, node_reports::skills),
         ];
         let deciding: [Row; 4] = [
             ("device.pair.approve", PAIRING, devices::approve),
@@ -126,7 +144,7 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 19] = [
+        let blocking: [Row; 21] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
@@ -141,6 +159,12 @@ impl Methods {
             ("node.pair.remove", PAIRING, nodes::remove),
             ("node.pair.verify", PAIRING, nodes::verify),
             ("node.rename", PAIRING, nodes::rename),
+            ("channels.pairing.list", PAIRING, channels_pairing::list),
+            (
+                "channels.pairing.dismiss",
+                PAIRING,
+                channels_pairing::dismiss,
+            ),
             ("pairing.list", PAIRING, dm::list),
             ("pairing.reject", PAIRING, dm::reject),
             ("pairing.allowed", PAIRING, dm::allowed),
@@ -159,6 +183,8 @@ impl Methods {
         }
         let name = "node.invoke";
         methods.add(name, WRITE, later(invoke::invoke), name);
+        let name = "channels.pairing.approve";
+        methods.add(name, PAIRING, later(channels_pairing::approve), name);
         let name = "pairing.approve";
         methods.add(name, PAIRING, later(dm::approve), name);
         methods

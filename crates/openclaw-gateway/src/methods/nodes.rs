@@ -10,7 +10,7 @@ use gateway_protocol::node::{
 };
 use gateway_protocol::{DetailCode, Empty, ErrorShape};
 use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, SecretToken};
-use pairing_core::{Approver, DeviceError};
+use pairing_core::{Approver, DeviceError, DeviceId};
 
 use super::{Call, Reply, of_device, of_list};
 use crate::clients::NodeAt;
@@ -191,14 +191,41 @@ pub(super) fn reject(call: &Call) -> Reply {
     })
 }
 
-/// Forgets a node of the legacy store.
+/// Removes a node: of the legacy store, or a device in its role as a node. A device that is nothing else is removed
+/// whole; one that is an operator too stays one.
 pub(super) fn remove(call: &Call) -> Reply {
     let params: NodeRemoveParams = call.params()?;
     // What can be no id is the id of nothing.
     let node_id = NodeId::parse(&params.node_id).map_err(|_| unknown_node())?;
+    if let Ok(device) = DeviceId::parse(&params.node_id)
+        && remove_device(call, device)?
+    {
+        return call.reply(&NodeRemoved { node_id });
+    }
     let removed = call.pairing().nodes().remove(&node_id, &call.approver());
     removed.map_err(of_node)?;
     call.reply(&NodeRemoved { node_id })
+}
+
+/// Removes a device in its role as a node. `false` if there is no such device.
+fn remove_device(call: &Call, id: DeviceId) -> Result<bool, ErrorShape> {
+    let (devices, approver) = (call.pairing().devices(), call.approver());
+    let paired = devices.paired(&approver).map_err(of_list)?;
+    let Some(device) = paired.paired.iter().find(|device| device.id == id) else {
+        return Ok(false);
+    };
+    if device.standing(Role::Node).is_none() {
+        return Ok(false);
+    }
+    let removed = if device.roles.len() == 1 {
+        devices.remove(id, &approver).map(|_| None)
+    } else {
+        let revoked = devices.revoke(id, Role::Node, &approver);
+        revoked.map(|_| Some(Role::Node))
+    };
+    let role = removed.map_err(of_node)?;
+    call.end_sessions(id, role);
+    Ok(true)
 }
 
 pub(super) fn verify(call: &Call) -> Reply {

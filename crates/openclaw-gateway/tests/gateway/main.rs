@@ -37,6 +37,7 @@ mod peers;
 mod proof;
 mod recorded;
 mod refusals;
+mod releases;
 mod reloading;
 mod serving;
 mod sessions;

@@ -7,8 +7,11 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 32] = [
+const OPERATORS: [(&str, &str); 42] = [
     ("pairing.channels", "operator.read"),
+    ("channels.pairing.approve", "operator.pairing"),
+    ("channels.pairing.dismiss", "operator.pairing"),
+    ("channels.pairing.list", "operator.pairing"),
     ("device.pair.approve", "operator.pairing"),
     ("device.pair.list", "operator.pairing"),
     ("device.pair.reject", "operator.pairing"),
@@ -39,7 +42,14 @@ const OPERATORS: [(&str, &str); 32] = [
     ("system-presence", "operator.read"),
     // Those of nodes.
     ("node.event", ""),
+    ("node.invoke.progress", ""),
     ("node.invoke.result", ""),
+    ("node.pending.ack", ""),
+    ("node.pending.drain", ""),
+    ("node.pending.pull", ""),
+    ("node.pluginTools.update", ""),
+    ("node.runnerInventory.update", ""),
+    ("node.skills.update", ""),
     ("skills.bins", ""),
 ];
 
@@ -196,7 +206,13 @@ async fn bad_params_are_told_by_their_field_and_never_by_their_value() {
         ("device.pair.approve", json!({ "requestId": "" })),
         ("device.pair.reject", json!({ "requestId": 7 })),
         ("device.pair.remove", json!({ "device": "hunter2" })),
-        ("device.pair.rename", json!({ "deviceId": "x" })),
+        ("device.pair.rename", json!({ "deviceId": "x", "label": 7 })),
+        ("channels.pairing.list", json!({ "channel": 7 })),
+        ("channels.pairing.approve", json!({ "channel": "telegram" })),
+        (
+            "channels.pairing.dismiss",
+            json!({ "requestId": ["hunter2"] }),
+        ),
         (
             "device.pair.setupCode",
             json!({ "url": "ws://hunter2.example.com" }),
