@@ -21,6 +21,8 @@ fn check(text: &str) {
     let written = code.encode();
     let again = SetupCode::decode(&written).expect("what we wrote");
     assert_eq!(again.url, code.url);
+    assert_eq!(again.other_urls, code.other_urls);
+    assert!(code.other_urls.len() <= SetupCode::MAX_OTHER_URLS);
     assert_eq!(again.token.expose(), code.token.expose());
     assert_eq!(again.expires_at, code.expires_at);
     assert_eq!(again.tls_fingerprint, code.tls_fingerprint);
@@ -41,7 +43,9 @@ fn check(text: &str) {
         .get("tlsFingerprint")
         .map(|f| f.as_str().expect("a string"));
     assert_eq!(fingerprint, code.tls_fingerprint.as_deref());
-    let optional = usize::from(millis.is_some()) + usize::from(fingerprint.is_some());
+    let optional = usize::from(millis.is_some())
+        + usize::from(fingerprint.is_some())
+        + usize::from(!code.other_urls.is_empty());
     assert_eq!(members.len(), 3 + optional);
 
     assert!(format!("{code:?}").contains("SecretToken(..)"));

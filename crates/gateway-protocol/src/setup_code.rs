@@ -21,7 +21,9 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG
 
 /// The contents of a setup code.
 ///
-/// - Base64url without padding of `{ url, token, bootstrapToken, expiresAtMs, tlsFingerprint? }`.
+/// - Base64url without padding of `{ url, token, bootstrapToken, expiresAtMs, tlsFingerprint? }`. Releases from
+///   2026.7 on may add `urls`: further addresses of the same gateway.
+/// - As a link: `oc-pair://` before the code.
 /// - Its only secret is a short-lived pairing token, contained twice: older apps read `token`, newer ones
 ///   `bootstrapToken`. There is no field for the gateway's own secret.
 /// - `Debug` shows no token.
@@ -29,6 +31,9 @@ const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, CONFIG
 pub struct SetupCode {
     /// The address of the gateway.
     pub url: GatewayUrl,
+    /// Further addresses of the same gateway, in the order in which to try them; at most
+    /// [`MAX_OTHER_URLS`](Self::MAX_OTHER_URLS).
+    pub other_urls: Vec<GatewayUrl>,
     /// The pairing token.
     pub token: SecretToken,
     /// The expiry time; setup codes of other programs may lack it.
@@ -71,16 +76,50 @@ impl SetupCode {
     /// Maximum length of a setup code that is parsed, in bytes.
     pub const MAX_BYTES: usize = 4096;
 
+    /// Maximum number of further addresses that are read.
+    pub const MAX_OTHER_URLS: usize = 8;
+
+    /// What comes before a setup code in a link.
+    pub const LINK: &str = "oc-pair://";
+
+    /// A setup code of a gateway with one address.
+    pub fn new(url: GatewayUrl, token: SecretToken) -> Self {
+        Self {
+            url,
+            other_urls: Vec::new(),
+            token,
+            expires_at: None,
+            tls_fingerprint: None,
+        }
+    }
+
+    /// Returns the setup code as a link, which apps open and `openclaw node run --pair` takes. It contains the token,
+    /// and is wiped from memory when dropped.
+    pub fn link(&self) -> Zeroizing<String> {
+        let code = self.encode();
+        // Made at its full length, so that no copy stays behind.
+        let mut link = Zeroizing::new(String::with_capacity(Self::LINK.len() + code.len()));
+        link.push_str(Self::LINK);
+        link.push_str(&code);
+        link
+    }
+
     /// Returns the setup code as text. It contains the token, and is wiped from memory when dropped.
     pub fn encode(&self) -> Zeroizing<String> {
         let (url, token) = (self.url.as_str(), self.token.expose());
         let fingerprint = self.tls_fingerprint.as_deref();
         // Each byte may take six, so with this capacity the text is never moved, which would leave a copy
         // behind.
-        let longest = url.len() + 2 * token.len() + fingerprint.map_or(0, str::len);
+        let urls: Vec<_> = std::iter::once(&self.url)
+            .chain(&self.other_urls)
+            .map(GatewayUrl::as_str)
+            .collect();
+        let all_urls: usize = urls.iter().map(|url| url.len() + 3).sum();
+        let longest = url.len() + all_urls + 2 * token.len() + fingerprint.map_or(0, str::len);
         let mut json = Zeroizing::new(Vec::with_capacity(6 * longest + 128));
         let members = Encoded {
             url,
+            urls: (urls.len() > 1).then_some(urls),
             token,
             bootstrap_token: token,
             expires_at_ms: self.expires_at.map(Timestamp::as_millis),
@@ -94,9 +133,16 @@ impl SetupCode {
     /// Parses a setup code: base64 in either alphabet, with or without padding and surrounding white
     /// space.
     ///
-    /// Ignores unknown members. If there are two tokens, `bootstrapToken` is used.
+    /// Takes a link, too. Ignores unknown members, and addresses in `urls` that are not accepted. Without `url`, the first
+    /// accepted address in `urls` takes its place. If there are two tokens, `bootstrapToken` is used.
     pub fn decode(code: &str) -> Result<Self, SetupCodeError> {
         let code = code.trim();
+        let code = match code.get(..Self::LINK.len()) {
+            Some(link) if link.eq_ignore_ascii_case(Self::LINK) => {
+                code[Self::LINK.len()..].trim_end_matches('/')
+            }
+            _ => code,
+        };
         if code.len() > Self::MAX_BYTES {
             return Err(SetupCodeError::Long { found: code.len() });
         }
@@ -106,6 +152,7 @@ impl SetupCode {
         let members = json.and_then(|json| Members::read(json));
         let Members {
             url,
+            urls,
             token,
             bootstrap_token,
             expires_at,
@@ -113,7 +160,17 @@ impl SetupCode {
         } = members.ok_or(SetupCodeError::Malformed)?;
 
         let member = "url";
-        let url = string(url, member)?.ok_or(SetupCodeError::Member { member })?;
+        let mut other_urls = match urls {
+            Some(urls) => addresses(read(urls, "urls")?),
+            None => Vec::new(),
+        };
+        let url = match string(url, member)? {
+            Some(url) => GatewayUrl::parse(&url).map_err(SetupCodeError::Url)?,
+            None if other_urls.is_empty() => return Err(SetupCodeError::Member { member }),
+            None => other_urls.remove(0),
+        };
+        other_urls.retain(|other| *other != url);
+        other_urls.truncate(Self::MAX_OTHER_URLS);
         let member = "bootstrapToken";
         let token = match string(bootstrap_token, member)? {
             Some(token) => token,
@@ -121,7 +178,8 @@ impl SetupCode {
         };
         let tls_fingerprint = string(tls_fingerprint, "tlsFingerprint")?;
         Ok(Self {
-            url: GatewayUrl::parse(&url).map_err(SetupCodeError::Url)?,
+            url,
+            other_urls,
             token: SecretToken::parse(&token).map_err(SetupCodeError::Token)?,
             expires_at: expires_at
                 .map(|at| read(at, "expiresAtMs").map(Timestamp::from_millis))
@@ -136,6 +194,8 @@ impl SetupCode {
 #[serde(rename_all = "camelCase")]
 struct Encoded<'c> {
     url: &'c str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    urls: Option<Vec<&'c str>>,
     token: &'c str,
     bootstrap_token: &'c str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +209,7 @@ struct Encoded<'c> {
 #[derive(Default)]
 struct Members<'t> {
     url: Option<&'t RawValue>,
+    urls: Option<&'t RawValue>,
     token: Option<&'t RawValue>,
     bootstrap_token: Option<&'t RawValue>,
     expires_at: Option<&'t RawValue>,
@@ -179,6 +240,7 @@ impl<'t> Visitor<'t> for MembersVisitor {
         while let Some((name, value)) = map.next_entry::<String, &'t RawValue>()? {
             let member = match name.as_str() {
                 "url" => &mut found.url,
+                "urls" => &mut found.urls,
                 "token" => &mut found.token,
                 "bootstrapToken" => &mut found.bootstrap_token,
                 "expiresAtMs" => &mut found.expires_at,
@@ -189,6 +251,19 @@ impl<'t> Visitor<'t> for MembersVisitor {
         }
         Ok(found)
     }
+}
+
+/// The accepted ones of several addresses, each once. Only so many are looked at.
+fn addresses(texts: Vec<String>) -> Vec<GatewayUrl> {
+    let mut addresses: Vec<GatewayUrl> = Vec::new();
+    for text in texts.iter().take(2 * SetupCode::MAX_OTHER_URLS) {
+        if let Ok(url) = GatewayUrl::parse(text)
+            && !addresses.contains(&url)
+        {
+            addresses.push(url);
+        }
+    }
+    addresses
 }
 
 fn string(
@@ -214,6 +289,7 @@ mod tests {
     fn code(url: &str, tls_fingerprint: Option<&str>) -> SetupCode {
         SetupCode {
             url: GatewayUrl::parse(url).unwrap(),
+            other_urls: Vec::new(),
             token: SecretToken::parse(TOKEN).unwrap(),
             expires_at: Some(Timestamp::from_millis(1_795_353_766_585)),
             tls_fingerprint: tls_fingerprint.map(str::to_owned),
@@ -274,6 +350,59 @@ mod tests {
             assert_eq!(read.token.expose(), "a~~?>>?", "{code}");
             assert_eq!(read.expires_at, None);
         }
+    }
+
+    #[test]
+    fn a_link_is_read_and_made() {
+        let code = code("wss://gw.example", Some("ab:cd"));
+        let link = code.link();
+        assert_eq!(*link, format!("oc-pair://{}", &*code.encode()));
+        for text in [
+            link.to_string(),
+            format!(" {}/\n", &*link),
+            link.replace("oc-pair", "OC-Pair"),
+        ] {
+            let read = SetupCode::decode(&text).unwrap();
+            assert_eq!(read.url, code.url, "{text}");
+            assert_eq!(read.token.expose(), TOKEN);
+        }
+        for text in ["oc-pair://", "oc-pair:", "oc-pair:/x", "öc-pair://x"] {
+            assert_eq!(
+                SetupCode::decode(text).unwrap_err(),
+                SetupCodeError::Malformed,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn further_addresses_are_read_once_each_and_written_again() {
+        let read = decode(
+            r#"{"url":"wss://a","urls":["wss://a","wss://b","http://c","wss://b"],"token":"t"}"#,
+        )
+        .unwrap();
+        assert_eq!(read.url.as_str(), "wss://a");
+        let others: Vec<_> = read.other_urls.iter().map(GatewayUrl::as_str).collect();
+        assert_eq!(others, ["wss://b"]);
+        let json = json_of(&read);
+        assert_eq!(json["urls"], serde_json::json!(["wss://a", "wss://b"]));
+        let again = SetupCode::decode(&read.encode()).unwrap();
+        assert_eq!(again.other_urls, read.other_urls);
+
+        let without = decode(r#"{"urls":["ftp://x","wss://b","wss://c"],"token":"t"}"#).unwrap();
+        assert_eq!(without.url.as_str(), "wss://b");
+        assert_eq!(without.other_urls.len(), 1);
+
+        let many: Vec<_> = (0..100).map(|n| format!("wss://g{n}")).collect();
+        let many = serde_json::json!({ "url": "wss://g", "urls": many, "token": "t" });
+        assert_eq!(
+            decode(&many.to_string()).unwrap().other_urls.len(),
+            SetupCode::MAX_OTHER_URLS
+        );
+        assert_eq!(
+            decode(r#"{"url":"wss://g","urls":"wss://b","token":"t"}"#).unwrap_err(),
+            SetupCodeError::Member { member: "urls" }
+        );
     }
 
     #[test]
@@ -378,6 +507,7 @@ mod tests {
             token in "[ -~]{1,60}", millis in 0..4_000_000_000_000_i64, fingerprint: Option<String>,
         ) {
             let code = SetupCode {
+                other_urls: Vec::new(),
                 url: GatewayUrl::parse("wss://gw.example/x").unwrap(),
                 token: SecretToken::parse(&token).unwrap(),
                 expires_at: Some(Timestamp::from_millis(millis)),

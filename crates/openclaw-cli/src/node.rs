@@ -31,7 +31,9 @@ pub(crate) fn run(
     let code = options.pair.map(|pair| setup_code(pair, environment));
     let code = code.transpose()?;
     let mut target = options.target;
+    let mut target_is_of_code = false;
     if let Some(code) = &code {
+        target_is_of_code = target.url.is_none();
         target.url.get_or_insert_with(|| code.url.clone());
         if let (None, Some(text)) = (target.fingerprint, &code.tls_fingerprint) {
             let pinned =
@@ -64,6 +66,9 @@ pub(crate) fn run(
     }
     if let Some(code) = &code {
         connect = connect.pairing_token(code.token.expose().into());
+        if target_is_of_code {
+            connect = connect.other_urls(code.other_urls.clone());
+        }
     }
     let mut telling = Telling {
         url: target.url,

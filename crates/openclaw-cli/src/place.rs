@@ -83,8 +83,8 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    /// The gateway that was named; else the configured one if it answers and can do what is needed; else
-    /// the files. Which, is said on standard error.
+    /// The gateway that was named; else the configured one if it answers and can do what is needed; else the store.
+    /// Standard error says which, except where nobody asked for a gateway and none runs here.
     pub(crate) fn backend(
         &self,
         purpose: Purpose,
@@ -108,15 +108,22 @@ impl<'a> Place<'a> {
             };
         }
         let url = target.url.as_str().to_owned();
+        let mut says_where = self.target.verbose || target.origin != Origin::Local;
         match self.look(target, purpose, &config)? {
             Looked::There(remote) => {
                 screen.note(format_args!("Through the gateway at {url}."));
                 return Ok(Backend::Gateway(remote));
             }
             Looked::Nobody => {}
-            Looked::Unusable(failure) => screen.warning(&failure),
+            Looked::Unusable(failure) => {
+                says_where = true;
+                screen.warning(&failure);
+            }
         }
         let files = self.files()?;
+        if !says_where {
+            return Ok(files);
+        }
         let store = match (config.state.store, &self.state) {
             (Store::Etcd, _) => "on the cluster".to_owned(),
             (Store::Files, Ok(state)) => format!("on the files in {}", state.root().display()),

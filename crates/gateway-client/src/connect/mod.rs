@@ -20,6 +20,9 @@ use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, TokenKeeper, s
 use handshake::{Attempt, text};
 pub use link::{Disconnect, Link, LinkEvent};
 
+/// How long a connection to one of several addresses may take.
+const ADDRESS: Duration = Duration::from_secs(3);
+
 /// Default timeout of a handshake.
 pub const HANDSHAKE: Duration = Duration::from_secs(15);
 
@@ -33,6 +36,7 @@ pub const HANDSHAKE: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub struct Connect {
     pub(crate) url: GatewayUrl,
+    pub(crate) other_urls: Vec<GatewayUrl>,
     pub(crate) secrets: Secrets,
     pub(crate) device: Option<(Arc<Identity>, Arc<dyn TokenKeeper>)>,
     pub(crate) role: Role,
@@ -50,6 +54,7 @@ impl Connect {
     pub fn to(url: GatewayUrl) -> Self {
         Self {
             url,
+            other_urls: Vec::new(),
             secrets: Secrets::default(),
             device: None,
             role: Role::Operator,
@@ -61,6 +66,13 @@ impl Connect {
             fingerprint: None,
             timeout: HANDSHAKE,
         }
+    }
+
+    /// Sets further addresses of the same gateway, as a setup code may have them. They are tried in turn if no
+    /// connection to the first can be made, each for at most 3 s.
+    pub fn other_urls(mut self, urls: Vec<GatewayUrl>) -> Self {
+        self.other_urls = urls;
+        self
     }
 
     /// Sets the gateway's shared token.
@@ -174,7 +186,7 @@ impl Connect {
         show: Show,
         held: Option<&HeldToken>,
     ) -> Result<(Socket, HelloOk), ConnectError> {
-        let mut socket = dial(&self.url, self.fingerprint).await?;
+        let mut socket = self.dial().await?;
         let of_token = held.filter(|_| matches!(show, Show::Both | Show::Held));
         let scopes = self
             .scopes
@@ -236,6 +248,23 @@ impl Connect {
             mode: text("client.mode", mode)?,
             instance_id: None,
         })
+    }
+
+    /// Dials the first address that takes a connection; fails as the first one of all does.
+    async fn dial(&self) -> Result<Socket, ConnectError> {
+        if self.other_urls.is_empty() {
+            return dial(&self.url, self.fingerprint).await;
+        }
+        let mut failure = None;
+        for url in std::iter::once(&self.url).chain(&self.other_urls) {
+            let late = |_| Err(ConnectError::Timeout(ADDRESS));
+            let dialled = tokio::time::timeout(ADDRESS, dial(url, self.fingerprint)).await;
+            match dialled.unwrap_or_else(late) {
+                Ok(socket) => return Ok(socket),
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        Err(failure.unwrap_or(ConnectError::Timeout(ADDRESS)))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_client::ConnectError;
+use gateway_client::{Connect, ConnectError};
 use gateway_protocol::{AuthFailure, ClientInfo, Refusal, Text};
 use pairing_core::device::{RequestId, Role, UpgradeReason};
 use serde_json::json;
@@ -16,6 +16,23 @@ use crate::gateway::{
 
 fn text(text: &str) -> Text {
     Text::try_from(text.to_owned()).unwrap()
+}
+
+#[tokio::test]
+async fn where_the_first_address_takes_no_connection_the_others_are_tried_in_turn() {
+    let (gone, gateway) = (Gateway::start().await, Gateway::start().await);
+    let nobody = gone.url();
+    drop(gone);
+    let connect = Connect::to(nobody.clone()).other_urls(vec![nobody.clone(), gateway.url()]);
+    let (opened, _) = tokio::join!(connect.open(), gateway.admit(operator()));
+    assert_eq!(opened.unwrap().0.hello().auth.role, Role::Operator);
+
+    let error = Connect::to(nobody.clone())
+        .other_urls(vec![nobody])
+        .open()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ConnectError::Io(_)), "{error:?}");
 }
 
 #[tokio::test]

@@ -107,6 +107,9 @@ pub(super) struct RawAll {
 pub(super) struct RawDeviceApprove {
     /// The request's id, or the beginning of it
     request: Option<String>,
+    /// Show what the newest request would grant, as without a request
+    #[arg(long, conflicts_with = "request")]
+    latest: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -165,6 +168,9 @@ pub(super) struct RawRotate {
     /// A scope of the new token, instead of those of the old one; may be given several times
     #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ',')]
     scopes: Vec<String>,
+    /// No scopes for the new token
+    #[arg(long, conflicts_with = "scopes")]
+    no_scopes: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -188,9 +194,11 @@ impl RawDevices {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (DevicesCommand::List, json),
             Self::Watch(RawAll { json }) => (DevicesCommand::Watch, json),
-            Self::Approve(RawDeviceApprove { request, json }) => {
-                (DevicesCommand::Approve(request), json)
-            }
+            Self::Approve(RawDeviceApprove {
+                request,
+                latest,
+                json,
+            }) => (DevicesCommand::Approve(request.filter(|_| !latest)), json),
             Self::Reject(RawDeviceRequest { request, json }) => {
                 (DevicesCommand::Reject(request), json)
             }
@@ -205,9 +213,10 @@ impl RawDevices {
                 device,
                 role,
                 scopes,
+                no_scopes,
                 json,
             }) => {
-                let scopes = Some(scopes).filter(|scopes| !scopes.is_empty());
+                let scopes = Some(scopes).filter(|scopes| no_scopes || !scopes.is_empty());
                 let scopes = scopes.map(scopes_of).transpose()?;
                 let role = role_of(role)?;
                 (DevicesCommand::Rotate(device, role, scopes), json)

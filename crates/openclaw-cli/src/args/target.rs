@@ -19,6 +19,8 @@ pub(crate) struct TargetOptions {
     pub(crate) timeout: Option<Duration>,
     /// On the files, gateway or not.
     pub(crate) local: bool,
+    /// Whether to say where the command is carried out.
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +52,9 @@ pub(super) struct RawPlace {
     /// Go to the state directory, whether a gateway runs or not
     #[arg(long, global = true)]
     local: bool,
+    /// Say where the command is carried out
+    #[arg(long, global = true)]
+    verbose: bool,
 }
 
 impl RawTarget {
@@ -61,6 +66,7 @@ impl RawTarget {
             fingerprint: self.tls_fingerprint.map(fingerprint).transpose()?,
             timeout: self.timeout.map(|text| time(&text)).transpose()?,
             local: false,
+            verbose: false,
         })
     }
 }
@@ -69,6 +75,7 @@ impl RawPlace {
     pub(super) fn meaning(self) -> Result<TargetOptions, UsageError> {
         let options = TargetOptions {
             local: self.local,
+            verbose: self.verbose,
             ..self.target.meaning()?
         };
         if options.local && options.url.is_some() {

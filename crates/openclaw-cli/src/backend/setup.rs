@@ -39,10 +39,9 @@ impl Backend {
                 let (token, issued) =
                     devices.issue_pairing_token(profile, None, &files.approver)?;
                 let code = SetupCode {
-                    url: url.clone(),
-                    token,
                     expires_at: Some(issued.expires_at),
                     tls_fingerprint: tls_fingerprint.map(str::to_owned),
+                    ..SetupCode::new(url.clone(), token)
                 };
                 Ok(SetupIssued {
                     code: code.encode(),

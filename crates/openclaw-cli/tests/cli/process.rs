@@ -121,7 +121,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
         .wait_with_output()
         .unwrap();
     assert_eq!(code(&output), 3);
-    assert!(stderr(&output).contains("\nerror: cannot write the answer: No space left"));
+    assert!(stderr(&output).starts_with("error: cannot write the answer: No space left"));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_read_only_directory_can_be_listed() {
     for dir in [session.file(""), session.state()] {
         set_mode(&dir, 0o500);
     }
-    let listed = on(&session.state(), "pairing list --json")
+    let listed = on(&session.state(), "pairing list --json --verbose")
         .output()
         .unwrap();
     for dir in [session.state(), session.file("")] {
@@ -182,11 +182,7 @@ fn a_home_that_cannot_be_written() {
     let listed = run("pairing list");
     assert_eq!(
         (code(&listed), stderr(&listed)),
-        (
-            0,
-            "No gateway to use at ws://127.0.0.1:1: on the files in /proc/.openclaw.\n\
-             No pending requests.\n"
-        )
+        (0, "No pending requests.\n")
     );
     let asked = run("pairing request telegram 12345");
     assert_eq!(code(&asked), 3);

@@ -81,10 +81,9 @@ impl Commands {
                 error => format!("No setup code: {error}."),
             })?;
             let code = SetupCode {
-                url: reach.url,
-                token,
                 expires_at: Some(issued.expires_at),
                 tls_fingerprint: reach.tls_fingerprint,
+                ..SetupCode::new(reach.url, token)
             };
             Ok(Issued {
                 code: code.encode(),

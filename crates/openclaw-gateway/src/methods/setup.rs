@@ -49,10 +49,9 @@ pub(super) fn issue(call: &Call) -> Reply {
     let issued = devices.issue_pairing_token(params.profile, None, &call.approver());
     let (token, issued) = issued.map_err(of_device)?;
     let code = SetupCode {
-        url,
-        token,
         expires_at: Some(issued.expires_at),
         tls_fingerprint,
+        ..SetupCode::new(url, token)
     };
     let encoded = code.encode();
     let qr = params.qr.then(|| qr::rows(&encoded)).transpose();

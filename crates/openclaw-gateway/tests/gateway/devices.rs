@@ -160,7 +160,7 @@ async fn t8_t14_a_device_that_is_not_admin_sees_and_acts_on_itself_alone_over_th
         keeper
             .refused("device.pair.approve", json!({ "requestId": mine }))
             .await,
-        "INVALID_REQUEST missing scope: operator.admin"
+        "INVALID_REQUEST device pairing approval denied: missing scope: operator.admin"
     );
     keeper
         .call("device.pair.reject", json!({ "requestId": mine }))
@@ -189,7 +189,7 @@ async fn t11_t15_nobody_approves_over_the_wire_what_they_could_not_deal_out() {
             reader
                 .refused("device.pair.approve", json!({ "requestId": request }))
                 .await,
-            "INVALID_REQUEST missing scope: operator.admin"
+            "INVALID_REQUEST device pairing approval denied: missing scope: operator.admin"
         );
     }
     let mut writer = gateway.asks(&["operator.pairing", "operator.write"]).await;
@@ -197,7 +197,7 @@ async fn t11_t15_nobody_approves_over_the_wire_what_they_could_not_deal_out() {
         writer
             .refused("device.pair.approve", json!({ "requestId": as_node }))
             .await,
-        "INVALID_REQUEST missing scope: operator.admin"
+        "INVALID_REQUEST device pairing approval denied: missing scope: operator.admin"
     );
     let approved = writer
         .call("device.pair.approve", json!({ "requestId": more }))

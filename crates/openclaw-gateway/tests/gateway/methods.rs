@@ -82,6 +82,7 @@ async fn features_are_what_there_is() {
             "presence",
             "shutdown",
             "device.pair.requested",
+            "device.pair.changed",
             "device.pair.resolved",
             "node.pair.requested",
             "node.pair.resolved",
