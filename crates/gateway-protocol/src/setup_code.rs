@@ -161,7 +161,7 @@ impl SetupCode {
 
         let member = "url";
         let mut other_urls = match urls {
-            Some(urls) => addresses(read(urls, "urls")?),
+            Some(urls) => addresses(&read::<Vec<String>>(urls, "urls")?),
             None => Vec::new(),
         };
         let url = match string(url, member)? {
@@ -254,7 +254,7 @@ impl<'t> Visitor<'t> for MembersVisitor {
 }
 
 /// The accepted ones of several addresses, each once. Only so many are looked at.
-fn addresses(texts: Vec<String>) -> Vec<GatewayUrl> {
+fn addresses(texts: &[String]) -> Vec<GatewayUrl> {
     let mut addresses: Vec<GatewayUrl> = Vec::new();
     for text in texts.iter().take(2 * SetupCode::MAX_OTHER_URLS) {
         if let Ok(url) = GatewayUrl::parse(text)
