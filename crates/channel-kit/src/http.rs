@@ -8,9 +8,8 @@ use std::io;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::Request;
 pub use hyper::body::Bytes;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -40,6 +39,30 @@ pub struct Body {
     pub bytes: Vec<u8>,
 }
 
+/// The method of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Method {
+    /// `GET`.
+    Get,
+    /// `POST`.
+    Post,
+    /// `PUT`.
+    Put,
+    /// `PATCH`.
+    Patch,
+    /// `DELETE`.
+    Delete,
+}
+
+/// A request: its address, headers and body. Its `Debug` shows the method alone.
+pub struct Request<'r> {
+    method: Method,
+    url: &'r str,
+    headers: Vec<(&'static str, &'r str)>,
+    body: Option<Body>,
+}
+
 /// A response, whatever its status.
 #[derive(Debug)]
 pub struct Response {
@@ -47,6 +70,7 @@ pub struct Response {
     pub status: u16,
     /// The body.
     pub bytes: Bytes,
+    headers: HeaderMap,
 }
 
 /// No response arrived. The server may have done what it was asked, unless this is [`Connect`](Self::Connect) or
@@ -120,19 +144,25 @@ impl HttpClient {
         body: Body,
         within: Duration,
     ) -> Result<Response, HttpError> {
-        let exchange = self.exchange(url, body);
+        let request = Request::new(Method::Post, url).body(body);
+        self.send(request, within).await
+    }
+
+    /// Sends a request, and waits at most `within` for the whole response.
+    pub async fn send(
+        &self,
+        request: Request<'_>,
+        within: Duration,
+    ) -> Result<Response, HttpError> {
+        let exchange = self.exchange(request);
         let late = HttpError::Deadline { after: within };
         tokio::time::timeout(within, exchange)
             .await
             .unwrap_or(Err(late))
     }
 
-    async fn exchange(&self, url: &str, body: Body) -> Result<Response, HttpError> {
-        let request = Request::post(url)
-            .header(CONTENT_TYPE, body.content_type)
-            .body(Full::from(body.bytes))
-            .map_err(|_| HttpError::Request)?;
-        let response = self.client.request(request).await;
+    async fn exchange(&self, request: Request<'_>) -> Result<Response, HttpError> {
+        let response = self.client.request(request.build()?).await;
         let response = response.map_err(|error| {
             if error.is_connect() {
                 HttpError::Connect
@@ -141,10 +171,94 @@ impl HttpClient {
             }
         })?;
         let status = response.status().as_u16();
+        let headers = response.headers().clone();
         let bytes = Limited::new(response.into_body(), LONGEST).collect().await;
         let bytes = bytes.map_err(|_| HttpError::Body)?.to_bytes();
-        Ok(Response { status, bytes })
+        Ok(Response {
+            status,
+            bytes,
+            headers,
+        })
     }
+}
+
+impl<'r> Request<'r> {
+    /// A request without headers and body.
+    pub fn new(method: Method, url: &'r str) -> Self {
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: None,
+        }
+    }
+
+    /// Adds a header. Its name is in lower case.
+    pub fn header(mut self, name: &'static str, value: &'r str) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Sets the body, and `Content-Type` with it.
+    pub fn body(self, body: Body) -> Self {
+        Self {
+            body: Some(body),
+            ..self
+        }
+    }
+
+    fn build(self) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
+        let mut request = hyper::Request::builder()
+            .method(self.method.name())
+            .uri(self.url);
+        for (name, value) in self.headers {
+            let mut value = HeaderValue::from_str(value).map_err(|_| HttpError::Request)?;
+            // It may be a token; the connection does not log it then.
+            value.set_sensitive(true);
+            request = request.header(name, value);
+        }
+        let bytes = match self.body {
+            Some(body) => {
+                request = request.header(CONTENT_TYPE, body.content_type);
+                body.bytes
+            }
+            None => Vec::new(),
+        };
+        request
+            .body(Full::from(bytes))
+            .map_err(|_| HttpError::Request)
+    }
+}
+
+impl Method {
+    fn name(self) -> hyper::Method {
+        match self {
+            Self::Get => hyper::Method::GET,
+            Self::Post => hyper::Method::POST,
+            Self::Put => hyper::Method::PUT,
+            Self::Patch => hyper::Method::PATCH,
+            Self::Delete => hyper::Method::DELETE,
+        }
+    }
+}
+
+impl Response {
+    /// A header, by its name in lower case. `None` if it is missing or is not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// How long the server asks to wait, by `Retry-After` in seconds, which may have a fraction. `None` where it does
+    /// not say so by a number.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.header(RETRY_AFTER.as_str())?;
+        seconds(text.trim().parse().ok()?)
+    }
+}
+
+/// A number of seconds as a duration. `None` where it is negative, not finite or too large.
+pub fn seconds(number: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(number).ok()
 }
 
 impl Body {
@@ -160,5 +274,71 @@ impl Body {
 impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request by these bytes; gives the head of the request.
+    async fn exchange(request: impl FnOnce(&str) -> String, answer: &str) -> (String, Response) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = request(&listener.local_addr().unwrap().to_string());
+        let answer = answer.to_owned();
+        let server = tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let read = tcp.read(&mut head).await.unwrap();
+            tcp.write_all(answer.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&head[..read]).into_owned()
+        });
+        let client = HttpClient::unencrypted().unwrap();
+        let request = Request::new(Method::Delete, &url).header("authorization", "Bot hunter2");
+        assert!(!format!("{request:?}").contains("hunter2"));
+        let response = client.send(request, Duration::from_secs(20)).await.unwrap();
+        (server.await.unwrap(), response)
+    }
+
+    #[tokio::test]
+    async fn headers_go_both_ways() {
+        let answer =
+            "HTTP/1.1 429 Too Many\r\nretry-after: 1.5\r\nx-bucket: b\r\ncontent-length: 0\r\n\r\n";
+        let (head, response) = exchange(|at| format!("http://{at}/x"), answer).await;
+        assert!(head.starts_with("DELETE /x HTTP/1.1"), "{head}");
+        assert!(head.contains("authorization: Bot hunter2"), "{head}");
+        assert_eq!(response.status, 429);
+        assert_eq!(response.header("x-bucket"), Some("b"));
+        assert_eq!(response.retry_after(), Some(Duration::from_millis(1500)));
+    }
+
+    #[tokio::test]
+    async fn waits_that_are_no_number_are_none() {
+        for asked in ["soon", "-1", "NaN", "inf", "1e300", ""] {
+            let answer = format!(
+                "HTTP/1.1 429 Too Many\r\nretry-after: {asked}\r\ncontent-length: 0\r\n\r\n"
+            );
+            let (_, response) = exchange(|at| format!("http://{at}/"), &answer).await;
+            assert_eq!(response.retry_after(), None, "{asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_header_that_cannot_be_sent_is_refused() {
+        let client = HttpClient::unencrypted().unwrap();
+        let request = Request::new(Method::Get, "http://127.0.0.1:9/").header("x", "a\r\nb: c");
+        let sent = client.send(request, Duration::from_secs(20)).await;
+        assert_eq!(sent.unwrap_err(), HttpError::Request);
     }
 }

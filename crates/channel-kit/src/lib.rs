@@ -9,10 +9,13 @@ mod inbox;
 #[cfg(feature = "http")]
 mod multipart;
 mod outgoing;
+mod recent;
 mod saved;
 mod status;
 mod stop;
 mod text;
+#[cfg(feature = "ws")]
+pub mod ws;
 
 pub use adapter::{Abilities, Adapter, BoxFuture, SendError};
 pub use backoff::Backoff;
@@ -21,6 +24,7 @@ pub use inbox::{Inbox, Received, Slot};
 #[cfg(feature = "http")]
 pub use multipart::Form;
 pub use outgoing::{Button, MessageId, Outgoing, Target};
+pub use recent::Recent;
 pub use saved::{InMemory, SaveError, SavedText};
 pub use status::{Connection, Status, StatusCell};
 pub use stop::{Stop, StopSender};
