@@ -1,0 +1,435 @@
+//! Payloads of the gateway.
+//!
+//! New speech is a message of a person, and nothing else: no edits, no forwards, no messages of bots (unless that is
+//! configured), of webhooks, or about the chat itself. An event of a kind that is not known, or that cannot be read,
+//! is passed over; its number still counts.
+
+use std::time::Duration;
+
+use channel_kit::{Inbound, MessageId, Pressed, Target};
+use pairing_core::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use crate::id::Id;
+
+/// The longest payload, in bytes. The list of a bot's servers comes with the first event: a hundred bytes for each.
+pub(crate) const LONGEST: usize = 4 << 20;
+
+/// The longest name of a session, and the longest token of an interaction, in bytes.
+const LONGEST_NAME: usize = 1024;
+
+/// The text of an inbound command cannot be longer.
+const LONGEST_OPTION: usize = 200;
+
+/// The flag of a message that only one person sees.
+const EPHEMERAL: u64 = 1 << 6;
+
+/// A payload.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// The first one on a connection: how often to send a heartbeat.
+    Hello { interval: Duration },
+    /// A heartbeat was received.
+    Acknowledged,
+    /// The gateway wants a heartbeat now.
+    HeartbeatWanted,
+    /// The gateway wants the connection replaced.
+    Reconnect,
+    /// The session is not accepted; whether it may be resumed on another connection.
+    InvalidSession { may_resume: bool },
+    /// An event, by its number in the session.
+    Event { seq: u64, event: Event },
+    /// Something else.
+    Other,
+}
+
+/// An event.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A session has begun.
+    Ready(Ready),
+    /// All events that were missed have come.
+    Resumed,
+    /// A message, from whomever.
+    Message(Message),
+    /// A button was pressed, or a command given.
+    Interaction(Interaction),
+    /// Something that is not asked for, or cannot be read.
+    Other,
+}
+
+/// A session that has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) session: String,
+    /// Where it can be resumed, as it was written.
+    pub(crate) resume_at: String,
+    /// The bot's own user.
+    pub(crate) me: Id,
+    /// The application that the bot belongs to.
+    pub(crate) application: Id,
+}
+
+/// A message.
+#[derive(Debug)]
+pub(crate) struct Message {
+    id: Id,
+    channel: Id,
+    author: User,
+    text: String,
+    is_direct: bool,
+    is_speech: bool,
+    is_of_webhook: bool,
+}
+
+/// An interaction: it has to be acknowledged within three seconds.
+#[derive(Debug)]
+pub(crate) struct Interaction {
+    pub(crate) id: Id,
+    /// For acknowledging and answering it; valid for 15 minutes.
+    pub(crate) token: String,
+    pub(crate) kind: Kind,
+    channel: Id,
+    user: User,
+    is_direct: bool,
+}
+
+/// The kind of an interaction.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// A button under a message.
+    Button {
+        message: Id,
+        /// Whether only this person sees the message.
+        is_ephemeral: bool,
+        data: String,
+    },
+    /// A command, as it would be typed.
+    Command { text: String },
+}
+
+#[derive(Debug, Deserialize)]
+struct User {
+    id: Id,
+    #[serde(default)]
+    bot: bool,
+    #[serde(default)]
+    system: bool,
+    #[serde(default)]
+    username: Option<String>,
+    #[serde(default)]
+    global_name: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Head<'p> {
+    op: u8,
+    #[serde(borrow, default)]
+    d: Option<&'p RawValue>,
+    #[serde(default)]
+    s: Option<u64>,
+    #[serde(borrow, default)]
+    t: Option<std::borrow::Cow<'p, str>>,
+}
+
+/// Reads a payload; `None` where it is none.
+pub(crate) fn parse(text: &str) -> Option<Payload> {
+    let head: Head<'_> = serde_json::from_str(text).ok()?;
+    let data = head.d.map(RawValue::get);
+    Some(match head.op {
+        0 => Payload::Event {
+            seq: head.s?,
+            event: event(head.t.as_deref()?, data.unwrap_or_default()),
+        },
+        1 => Payload::HeartbeatWanted,
+        7 => Payload::Reconnect,
+        9 => Payload::InvalidSession {
+            may_resume: data == Some("true"),
+        },
+        10 => hello(data?)?,
+        11 => Payload::Acknowledged,
+        _ => Payload::Other,
+    })
+}
+
+fn hello(data: &str) -> Option<Payload> {
+    #[derive(Deserialize)]
+    struct Hello {
+        heartbeat_interval: f64,
+    }
+    // More often would be a flood, and more seldom would notice a dead connection too late.
+    const BOUNDS: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(600)];
+    let hello: Hello = read(data)?;
+    let interval = channel_kit::http::seconds(hello.heartbeat_interval / 1000.0)?;
+    Some(Payload::Hello {
+        interval: interval.clamp(BOUNDS[0], BOUNDS[1]),
+    })
+}
+
+fn event(kind: &str, data: &str) -> Event {
+    let found = match kind {
+        "READY" => ready(data).map(Event::Ready),
+        "RESUMED" => Some(Event::Resumed),
+        "MESSAGE_CREATE" => message(data).map(Event::Message),
+        "INTERACTION_CREATE" => interaction(data).map(Event::Interaction),
+        _ => None,
+    };
+    found.unwrap_or(Event::Other)
+}
+
+fn ready(data: &str) -> Option<Ready> {
+    #[derive(Deserialize)]
+    struct Body {
+        session_id: String,
+        resume_gateway_url: String,
+        user: HasId,
+        application: HasId,
+    }
+    #[derive(Deserialize)]
+    struct HasId {
+        id: Id,
+    }
+    let body: Body = read(data)?;
+    let is_short = |text: &str| text.len() <= LONGEST_NAME;
+    (is_short(&body.session_id) && is_short(&body.resume_gateway_url)).then_some(Ready {
+        session: body.session_id,
+        resume_at: body.resume_gateway_url,
+        me: body.user.id,
+        application: body.application.id,
+    })
+}
+
+fn message(data: &str) -> Option<Message> {
+    #[derive(Deserialize)]
+    struct Body {
+        id: Id,
+        channel_id: Id,
+        author: User,
+        #[serde(default)]
+        content: String,
+        #[serde(rename = "type", default)]
+        kind: u32,
+        #[serde(default)]
+        guild_id: Option<IgnoredAny>,
+        #[serde(default)]
+        webhook_id: Option<IgnoredAny>,
+        #[serde(default)]
+        message_reference: Option<Reference>,
+    }
+    #[derive(Deserialize)]
+    struct Reference {
+        #[serde(rename = "type", default)]
+        kind: u32,
+    }
+    let body: Body = read(data)?;
+    // Somebody has said something, or answered. What somebody passes on they have not said.
+    let is_forward = body.message_reference.is_some_and(|about| about.kind == 1);
+    Some(Message {
+        id: body.id,
+        channel: body.channel_id,
+        author: body.author,
+        text: body.content,
+        is_direct: body.guild_id.is_none(),
+        is_speech: matches!(body.kind, 0 | 19) && !is_forward,
+        is_of_webhook: body.webhook_id.is_some(),
+    })
+}
+
+fn interaction(data: &str) -> Option<Interaction> {
+    #[derive(Deserialize)]
+    struct Body<'d> {
+        id: Id,
+        #[serde(rename = "type")]
+        kind: u32,
+        token: String,
+        #[serde(default)]
+        guild_id: Option<IgnoredAny>,
+        #[serde(default)]
+        channel_id: Option<Id>,
+        #[serde(default)]
+        user: Option<User>,
+        #[serde(default)]
+        member: Option<Member>,
+        #[serde(borrow)]
+        data: &'d RawValue,
+        #[serde(default)]
+        message: Option<Under>,
+    }
+    #[derive(Deserialize)]
+    struct Member {
+        user: User,
+    }
+    #[derive(Deserialize)]
+    struct Under {
+        id: Id,
+        #[serde(default)]
+        flags: u64,
+    }
+    let body: Body<'_> = read(data)?;
+    let is_token = body
+        .token
+        .bytes()
+        .all(|b| b.is_ascii_graphic() && !b"/?#%".contains(&b));
+    if body.token.is_empty() || body.token.len() > LONGEST_NAME || !is_token {
+        return None;
+    }
+    let kind = match body.kind {
+        2 => command(body.data.get())?,
+        3 => button(
+            body.data.get(),
+            body.message.map(|under| (under.id, under.flags))?,
+        )?,
+        _ => return None,
+    };
+    Some(Interaction {
+        id: body.id,
+        token: body.token,
+        kind,
+        channel: body.channel_id?,
+        is_direct: body.guild_id.is_none(),
+        user: body.user.or(body.member.map(|member| member.user))?,
+    })
+}
+
+fn button(data: &str, (message, flags): (Id, u64)) -> Option<Kind> {
+    #[derive(Deserialize)]
+    struct Data {
+        component_type: u32,
+        custom_id: String,
+    }
+    let data: Data = read(data)?;
+    (data.component_type == 2).then_some(Kind::Button {
+        message,
+        is_ephemeral: flags & EPHEMERAL != 0,
+        data: data.custom_id,
+    })
+}
+
+/// The command as it would be typed: its name, and its options that are text, in their order.
+fn command(data: &str) -> Option<Kind> {
+    #[derive(Deserialize)]
+    struct Data {
+        name: String,
+        #[serde(rename = "type", default = "of_text")]
+        kind: u32,
+        #[serde(default)]
+        options: Vec<Given>,
+    }
+    #[derive(Deserialize)]
+    struct Given {
+        #[serde(rename = "type")]
+        kind: u32,
+        #[serde(default)]
+        value: Option<serde_json::Value>,
+    }
+    fn of_text() -> u32 {
+        1
+    }
+    let data: Data = read(data)?;
+    // Of the two other kinds, one is about a message and one about a person.
+    if data.kind != 1 {
+        return None;
+    }
+    let mut text = format!("/{}", data.name);
+    for given in data.options {
+        if let (3, Some(serde_json::Value::String(value))) = (given.kind, given.value) {
+            text.push(' ');
+            text.push_str(value.trim());
+        }
+    }
+    (text.len() <= LONGEST_OPTION).then_some(Kind::Command { text })
+}
+
+fn read<'d, T: Deserialize<'d>>(data: &'d str) -> Option<T> {
+    serde_json::from_str(data).ok()
+}
+
+impl Message {
+    pub(crate) fn id(&self) -> &Id {
+        &self.id
+    }
+
+    /// What there is to hand on, if anything: not the bot's own messages, and those of other bots only where
+    /// `allows_bots` says so.
+    pub(crate) fn inbound(self, me: &Id, allows_bots: bool, now: Timestamp) -> Option<Inbound> {
+        let is_me = self.author.id == *me;
+        // A webhook speaks under any name, so nobody vouches for it.
+        if !self.is_speech || is_me || self.is_of_webhook || self.author.system {
+            return None;
+        }
+        if self.author.bot && !allows_bots {
+            return None;
+        }
+        Some(Inbound {
+            at: self.id.made_at().unwrap_or(now),
+            id: self.id.to_string(),
+            sender: self.author.id.to_string(),
+            chat: Target::chat(self.channel.as_str()),
+            is_direct: self.is_direct,
+            text: self.text,
+            from_me: false,
+            from_bot: false,
+            // The gateway sends what is new, and after a resumption what was missed: it keeps that for us.
+            historical: false,
+            authenticated: true,
+            meta: self.author.names(),
+        })
+    }
+}
+
+impl Interaction {
+    pub(crate) fn channel(&self) -> &Id {
+        &self.channel
+    }
+
+    /// A command as the message that it stands for.
+    pub(crate) fn inbound(&self, text: &str, now: Timestamp) -> Option<Inbound> {
+        if self.user.bot || self.user.system {
+            return None;
+        }
+        Some(Inbound {
+            at: self.id.made_at().unwrap_or(now),
+            id: self.id.to_string(),
+            sender: self.user.id.to_string(),
+            chat: Target::chat(self.channel.as_str()),
+            is_direct: self.is_direct,
+            text: text.to_owned(),
+            from_me: false,
+            from_bot: false,
+            historical: false,
+            authenticated: true,
+            meta: self.user.names(),
+        })
+    }
+
+    /// The press of a button.
+    pub(crate) fn pressed(&self, message: &Id, data: &str) -> Option<Pressed> {
+        if self.user.bot || self.user.system {
+            return None;
+        }
+        Some(Pressed {
+            sender: self.user.id.to_string(),
+            message: MessageId(message.to_string()),
+            chat: Target::chat(self.channel.as_str()),
+            data: data.to_owned(),
+        })
+    }
+}
+
+impl User {
+    fn names(&self) -> Vec<(String, String)> {
+        [
+            ("username", &self.username),
+            ("globalName", &self.global_name),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+        .collect()
+    }
+}
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;
