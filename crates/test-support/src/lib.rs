@@ -2,10 +2,12 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::missing_panics_doc,
     reason = "a helper of a test fails by panicking"
 )]
 
+pub mod discord;
 mod logs;
 
 pub use logs::Logs;
