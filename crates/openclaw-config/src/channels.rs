@@ -28,10 +28,16 @@ pub struct Account {
     pub hand_over_first: Option<bool>,
     /// The bot's token.
     pub bot_token: Option<Secret>,
+    /// The bot's token, as Discord's settings call it.
+    pub token: Option<Secret>,
     /// The file that holds the bot's token.
     pub token_file: Option<String>,
     /// Where the chat service answers, if not at its usual address.
     pub api_root: Option<String>,
+    /// Where the chat service is listened to, if that is another address.
+    pub gateway_url: Option<String>,
+    /// Whether messages of other bots are received.
+    pub allow_bots: Option<bool>,
 }
 
 /// What a stranger who has asked is told.
@@ -58,6 +64,11 @@ impl Account {
     /// How long a stranger who asks again is not listened to.
     pub fn pairing_backoff(&self) -> Duration {
         self.pairing_backoff.unwrap_or(Self::PAIRING_BACKOFF)
+    }
+
+    /// Whether it has a token of its own.
+    fn has_token(&self) -> bool {
+        self.bot_token.is_some() || self.token.is_some() || self.token_file.is_some()
     }
 
     /// Whether it is enabled, which is the default.
@@ -87,8 +98,8 @@ impl Channel {
     pub(crate) fn account(&self, id: &AccountId) -> Account {
         let mut all = self.all.clone();
         let own = self.accounts.get(id).cloned().unwrap_or_default();
-        if !id.is_default() || own.bot_token.is_some() || own.token_file.is_some() {
-            (all.bot_token, all.token_file) = (None, None);
+        if !id.is_default() || own.has_token() {
+            (all.bot_token, all.token, all.token_file) = (None, None, None);
         }
         // Who is blocked is blocked everywhere in the channel.
         let block_from = match (own.block_from, all.block_from) {
@@ -110,7 +121,10 @@ impl Channel {
             hand_over_first: own.hand_over_first.or(all.hand_over_first),
             bot_token: own.bot_token.or(all.bot_token),
             token_file: own.token_file.or(all.token_file),
+            token: own.token.or(all.token),
             api_root: own.api_root.or(all.api_root),
+            gateway_url: own.gateway_url.or(all.gateway_url),
+            allow_bots: own.allow_bots.or(all.allow_bots),
         }
     }
 }
@@ -187,7 +201,18 @@ fn account(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Account {
         hand_over_first: at.flag("handOverFirst", reader),
         bot_token: at.secret("botToken", reader),
         token_file: at.text("tokenFile", reader),
+        token: at.secret("token", reader),
         api_root: at.text("apiRoot", reader),
+        gateway_url: at.text("gatewayUrl", reader),
+        allow_bots: bots(at, reader),
+    }
+}
+
+/// Whether other bots are heard. OpenClaw also knows `"mentions"`, which is about groups.
+fn bots(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Option<bool> {
+    match at.text_or_flag("allowBots", reader)? {
+        TextOrFlag::Flag(flag) => Some(flag),
+        TextOrFlag::Text(_) => Some(false),
     }
 }
 

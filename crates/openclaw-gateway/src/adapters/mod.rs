@@ -1,5 +1,7 @@
 //! The table of built-in chat systems: builds the adapters that a configuration names.
 
+mod discord;
+mod files;
 mod telegram;
 
 use std::collections::BTreeSet;
@@ -27,7 +29,7 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 1] = [("telegram", telegram::build)];
+const BUILTIN: [(&str, Build); 2] = [("discord", discord::build), ("telegram", telegram::build)];
 
 /// The adapters that the configuration names, without accounts that are turned off. It blocks.
 pub(crate) fn configured(

@@ -1,7 +1,7 @@
 //! Telegram: the token and the server of a bot, from the configuration and the environment.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use channel_telegram::{ApiRoot, ApiRootError, BotToken, Surroundings, Telegram, TelegramError};
@@ -10,8 +10,8 @@ use openclaw_config::{Account, Secret};
 use pairing_core::{AccountId, Chain};
 use pairing_fs::{StateDir, SystemClock, SystemEntropy};
 
-use super::Recipe;
-use crate::{StateFile, TokenFileError, read_token};
+use super::{Recipe, files};
+use crate::{StateFile, TokenFileError};
 
 /// The variable with the default account's token.
 const VARIABLE: &str = "TELEGRAM_BOT_TOKEN";
@@ -111,9 +111,8 @@ fn find(
     var: impl Fn(&str) -> Option<OsString>,
 ) -> Result<Option<BotToken>, BotTokenError> {
     if let Some(path) = &settings.token_file {
-        let path = in_home(path, var("HOME"));
-        warn_if_open(&path);
-        return of(&read_token(&path)?, "tokenFile").map(Some);
+        let token = files::token(path, var("HOME"))?;
+        return of(&token, "tokenFile").map(Some);
     }
     if let Some(token) = &settings.bot_token {
         return of(token, "botToken").map(Some);
@@ -133,44 +132,10 @@ fn of(secret: &Secret, place: &'static str) -> Result<BotToken, BotTokenError> {
     BotToken::parse(secret.expose()).ok_or(BotTokenError::Shape { place })
 }
 
-fn in_home(path: &str, home: Option<OsString>) -> PathBuf {
-    match (path.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
-        _ => path.into(),
-    }
-}
-
-#[cfg(unix)]
-fn warn_if_open(path: &Path) {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = path.metadata().map(|found| found.permissions().mode());
-    if mode.is_ok_and(|mode| mode & 0o077 != 0) {
-        tracing::warn!(
-            path = %pairing_core::escape(&path.to_string_lossy()).limit(512),
-            advice = "others on this machine may read the bot's token: chmod 600 the file",
-            "the token file is open to others"
-        );
-    }
-}
-
-#[cfg(not(unix))]
-fn warn_if_open(_: &Path) {}
-
 /// The file with the number of the last update that an account received, named as OpenClaw names it.
 fn offset_path(state: &StateDir, account: &AccountId) -> PathBuf {
-    let is_kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let kept = account.as_str().split(|c| !is_kept(c));
-    // A run of others is one `_`: as OpenClaw names it.
-    let mut name = String::from("update-offset-");
-    let mut is_gap = false;
-    for (at, part) in kept.enumerate() {
-        if at > 0 && !is_gap {
-            name.push('_');
-        }
-        is_gap = part.is_empty();
-        name.push_str(part);
-    }
-    state.root().join("telegram").join(name + ".json")
+    let name = files::of_account("update-offset-", account);
+    state.root().join("telegram").join(name)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ mod audit;
 mod channels;
 mod credentials;
 mod devices;
+mod discord;
 mod dm;
 mod doctor;
 mod elsewhere;
