@@ -280,7 +280,10 @@ impl Discord {
     /// Tells all connections that their session is invalid. One that may not be resumed is forgotten.
     pub fn invalidates(&self, may_resume: bool) {
         let mut state = self.state();
-        if !may_resume {
+        if may_resume {
+            // It may be resumed on this connection, or on another.
+            state.suspend_session();
+        } else {
             state.forget_sessions();
         }
         state.send_raw(&json!({ "op": 9, "d": may_resume, "s": null, "t": null }).to_string());

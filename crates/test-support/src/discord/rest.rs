@@ -105,18 +105,15 @@ pub(super) async fn answer(
 }
 
 fn respond(status: u16, headers: &[(&str, String)], body: &Value) -> Response<Full<Bytes>> {
-    let mut response = Response::builder()
-        .status(status)
-        .header("content-type", "application/json");
+    let mut response = Response::builder().status(status);
     for (name, value) in headers {
         response = response.header(*name, value);
     }
-    let text = if status == 204 {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    response.body(Full::from(text)).unwrap()
+    if status == 204 {
+        return response.body(Full::default()).unwrap();
+    }
+    let response = response.header("content-type", "application/json");
+    response.body(Full::from(body.to_string())).unwrap()
 }
 
 fn error(status: u16, code: u64, message: &str) -> Reply {
@@ -126,6 +123,7 @@ fn error(status: u16, code: u64, message: &str) -> Reply {
 /// The route, with `{}` for ids and tokens, and those.
 fn shape(method: &str, path: &str) -> (String, Vec<String>) {
     let mut ids = Vec::new();
+    let path = path.replace("%40", "@");
     let parts: Vec<_> = path.split('/').collect();
     let mut route = format!("{method} ");
     for (at, part) in parts.iter().enumerate() {
@@ -300,7 +298,8 @@ fn edit(state: &mut State, message: &str, body: &Value, by_webhook: bool) -> Rep
         return error(404, 10008, "Unknown Message");
     };
     let is_ephemeral = found["flags"].as_u64().unwrap_or(0) & 64 != 0;
-    if is_ephemeral != by_webhook {
+    // What one person sees alone is no message of the chat.
+    if is_ephemeral && !by_webhook {
         return error(404, 10008, "Unknown Message");
     }
     for name in ["content", "components"] {
@@ -314,7 +313,7 @@ fn edit(state: &mut State, message: &str, body: &Value, by_webhook: bool) -> Rep
 fn remove(state: &mut State, message: &str, by_webhook: bool) -> Reply {
     let found = state.messages.get(message);
     let is_ephemeral = found.map(|found| found["flags"].as_u64().unwrap_or(0) & 64 != 0);
-    if is_ephemeral != Some(by_webhook) {
+    if is_ephemeral.is_none_or(|is_ephemeral| is_ephemeral && !by_webhook) {
         return error(404, 10008, "Unknown Message");
     }
     state.messages.remove(message);

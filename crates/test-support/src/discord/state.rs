@@ -139,6 +139,12 @@ impl State {
         self.session = None;
     }
 
+    pub(super) fn suspend_session(&mut self) {
+        if let Some(session) = &mut self.session {
+            session.line = None;
+        }
+    }
+
     pub(super) fn is_connected(&self) -> bool {
         let line = self.session.as_ref().and_then(|session| session.line);
         line.is_some_and(|line| self.lines.contains_key(&line))
