@@ -46,13 +46,13 @@ fn what_a_person_says() {
 }
 
 #[test]
-fn a_server_is_not_a_direct_chat() {
+fn t54_a_server_is_not_a_direct_chat() {
     assert!(!said(&json!({ "guild_id": "5" })).unwrap().is_direct);
     assert!(!said(&json!({ "guild_id": 5 })).unwrap().is_direct);
 }
 
 #[test]
-fn what_no_person_says() {
+fn t64_what_no_person_says() {
     for changes in [
         json!({ "author": { "id": "1", "username": "the bot itself" } }),
         json!({ "author": { "id": "30", "bot": true } }),
