@@ -9,9 +9,20 @@ use hyper::http::request::Parts;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::serve::HungUp;
 use super::state::State;
 use super::{APPLICATION_ID, Answer, BOT_TOKEN, Call, Shared, objects};
+
+/// What closes the connection.
+#[derive(Debug)]
+pub(super) struct HungUp;
+
+impl std::fmt::Display for HungUp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("hung up")
+    }
+}
+
+impl std::error::Error for HungUp {}
 
 /// A status and a body.
 type Reply = (u16, Value);
