@@ -138,7 +138,7 @@ impl Troubles {
         };
         tracing::warn!(
             account = self.account.as_str(), error = %error, advice,
-            "discord: no messages, trying again until it works"
+            "discord: no messages, retrying"
         );
     }
 

@@ -240,7 +240,7 @@ async fn a_network_that_goes_away_and_comes_back_is_said_once() {
     assert_eq!(bot.text().await, "hello");
     logs.until("messages come again", 1).await;
     // One line for the network, one for the limit, one for the server.
-    assert_eq!(logs.count("trying again until it works"), 3);
+    assert_eq!(logs.count("no messages, retrying"), 3);
     let status = bot.bot.status();
     assert_eq!(status.connection, Connection::Connected);
     assert!(status.last_error.is_some() && status.last_received.is_some());
