@@ -65,7 +65,8 @@ async fn call_back(bot: &Discord, id: &Id, token: &str, answer: Value) -> bool {
         path,
         "POST /interactions/callback",
         id.as_str(),
-    );
+    )
+    .of_interaction();
     let body = Body::json(&answer);
     match bot.rest.once(&call, Some(body), ACKNOWLEDGE).await {
         Ok(_) => true,
@@ -85,7 +86,8 @@ async fn withdraw(bot: &Discord, token: &Token) {
         return;
     };
     let path = format!("/webhooks/{application}/{}/messages/@original", token.0);
-    let call = Call::new(Method::Delete, path, "DELETE /webhooks/@original", &token.0);
+    let call =
+        Call::new(Method::Delete, path, "DELETE /webhooks/@original", &token.0).of_interaction();
     if let Err(error) = bot.rest.once(&call, None, bot.pace.call).await {
         tracing::debug!(
             account = bot.account.as_str(), error = %error,

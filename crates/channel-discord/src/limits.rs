@@ -18,8 +18,10 @@ const LONGEST: Duration = Duration::from_secs(24 * 3600);
 /// A route, as Discord tells them apart: the method with the shape of the path, and the chat in it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Route {
-    pub(crate) shape: &'static str,
-    pub(crate) chat: Box<str>,
+    shape: &'static str,
+    chat: Box<str>,
+    /// Whether the limit of the whole bot does not count. That is so for interactions, which cannot wait.
+    is_apart: bool,
 }
 
 /// What is known of the limits.
@@ -41,15 +43,27 @@ struct Bucket {
 
 impl Route {
     pub(crate) fn new(shape: &'static str, chat: &str) -> Self {
-        let chat = chat.into();
-        Self { shape, chat }
+        Self {
+            shape,
+            chat: chat.into(),
+            is_apart: false,
+        }
+    }
+
+    /// The same, where the limit of the whole bot does not count.
+    pub(crate) fn apart(self) -> Self {
+        Self {
+            is_apart: true,
+            ..self
+        }
     }
 }
 
 impl Limits {
     /// Takes one request out of the bucket of a route, or says how long to wait for the next one.
     pub(crate) fn take(&mut self, route: &Route, now: Instant) -> Result<(), Duration> {
-        if let Some(until) = self.all_until.filter(|until| *until > now) {
+        let all_until = self.all_until.filter(|_| !route.is_apart);
+        if let Some(until) = all_until.filter(|until| *until > now) {
             return Err(until - now);
         }
         let key = self.key(route);
@@ -154,6 +168,8 @@ mod tests {
             limits.take(&route("GET", ""), now),
             Err(Duration::from_secs(3))
         );
+        // An interaction cannot wait, and need not.
+        assert_eq!(limits.take(&route("POST", "1").apart(), now), Ok(()));
         limits.refused(&route("POST", "1"), Duration::MAX, true, now);
         assert_eq!(limits.take(&route("GET", ""), now), Err(LONGEST));
     }

@@ -105,6 +105,14 @@ impl Call {
         }
     }
 
+    /// The same, for an interaction: the limit of the whole bot does not count.
+    pub(crate) fn of_interaction(self) -> Self {
+        Self {
+            route: self.route.apart(),
+            ..self
+        }
+    }
+
     /// The same, where the server recognises a repetition.
     pub(crate) fn repeatable(self) -> Self {
         Self {

@@ -224,6 +224,7 @@ impl Message<'_> {
         } else {
             Call::new(Method::Post, path, "POST /webhooks", &token.0)
         };
+        let call = call.of_interaction();
         let flags = if *is_first {
             0
         } else {
@@ -282,7 +283,7 @@ fn at_message(bot: &Discord, method: Method, chat: &Id, message: &Id) -> Call {
     let token = bot.interactions.of_message(message.as_str());
     if let (Some(Token(token)), Some(application)) = (token, bot.application()) {
         let path = format!("/webhooks/{application}/{token}/messages/{message}");
-        return Call::new(method, path, "/webhooks/messages", &token);
+        return Call::new(method, path, "/webhooks/messages", &token).of_interaction();
     }
     let path = format!("/channels/{chat}/messages/{message}");
     // Deleting has a bucket of its own.

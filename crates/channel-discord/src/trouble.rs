@@ -106,22 +106,29 @@ enum Kind {
 pub(crate) struct Troubles {
     account: AccountId,
     said: Vec<Kind>,
+    /// How often the gateway has closed the connection since a session was begun or resumed.
+    closed: u32,
     not_noted: bool,
 }
+
+/// Discord replaces connections now and then. More often in a row, it is trouble.
+const CLOSED: u32 = 3;
 
 impl Troubles {
     pub(crate) fn new(account: &AccountId) -> Self {
         Self {
             account: account.clone(),
             said: Vec::new(),
+            closed: 0,
             not_noted: false,
         }
     }
 
     pub(crate) fn met(&mut self, error: &GatewayError, wait: Duration) {
         let kind = error.kind();
-        // Discord replaces connections now and then: that is not yet trouble.
-        if kind == Kind::Closed || self.said.contains(&kind) {
+        self.closed += u32::from(kind == Kind::Closed && self.closed < CLOSED);
+        let is_usual = kind == Kind::Closed && self.closed < CLOSED;
+        if is_usual || self.said.contains(&kind) {
             tracing::debug!(
                 account = self.account.as_str(), error = %error, wait = ?wait,
                 "discord: connecting again"
@@ -131,10 +138,12 @@ impl Troubles {
         self.said.push(kind);
         let advice = match kind {
             Kind::Limited => "nothing to do: the server says when to come back",
-            Kind::Server => {
+            Kind::Server | Kind::Closed => {
                 "nothing to do, unless it lasts: are apiRoot and gatewayUrl addresses of Discord?"
             }
-            _ => "check this machine's network, and apiRoot and gatewayUrl where they are set",
+            Kind::Network => {
+                "check this machine's network, and apiRoot and gatewayUrl where they are set"
+            }
         };
         tracing::warn!(
             account = self.account.as_str(), error = %error, advice,
@@ -143,6 +152,7 @@ impl Troubles {
     }
 
     pub(crate) fn over(&mut self) {
+        self.closed = 0;
         if !self.said.is_empty() {
             self.said.clear();
             tracing::info!(
@@ -170,5 +180,51 @@ impl Troubles {
 
     pub(crate) fn noted(&mut self) {
         self.not_noted = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use test_support::Logs;
+
+    use super::*;
+
+    fn closed(code: u16) -> GatewayError {
+        let (code, reason) = (Some(code), String::new());
+        GatewayError::Socket(WsError::Closed { code, reason })
+    }
+
+    #[test]
+    fn a_connection_that_is_closed_again_and_again_is_trouble() {
+        let logs = Logs::default();
+        logs.during(|| {
+            let mut troubles = Troubles::new(&AccountId::default());
+            for _ in 0..10 {
+                troubles.met(&GatewayError::Replaced, Duration::ZERO);
+                troubles.over();
+            }
+            assert_eq!(logs.count("retrying"), 0);
+            for _ in 0..10 {
+                troubles.met(&closed(4000), Duration::ZERO);
+            }
+            troubles.over();
+        });
+        assert_eq!(logs.count("discord: no messages, retrying"), 1);
+        assert_eq!(logs.count("messages come again"), 1);
+    }
+
+    #[test]
+    fn close_codes_are_final_end_the_session_or_neither() {
+        for code in [4004, 4010, 4011, 4012, 4013, 4014] {
+            assert!(closed(code).is_final().is_some(), "{code}");
+        }
+        for code in [1000, 1001, 1006, 4000, 4001, 4002, 4005, 4008, 4999] {
+            assert!(closed(code).is_final().is_none(), "{code}");
+            assert!(!closed(code).ends_session(), "{code}");
+        }
+        for code in [4003, 4007, 4009] {
+            assert!(closed(code).is_final().is_none(), "{code}");
+            assert!(closed(code).ends_session(), "{code}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The longest text of a message, as a chat system counts it, and long texts in several messages.
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
 /// The longest text that a chat system takes as one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextLimit {
@@ -38,13 +40,14 @@ impl TextLimit {
         self.head(text).len() == text.len()
     }
 
-    /// The longest beginning of a text that fits into one message.
+    /// The longest beginning of a text that fits into one message. It does not end within what a reader sees as one
+    /// character, such as a letter with its accents, unless that alone is too long.
     pub fn head(self, text: &str) -> &str {
         let mut used = 0;
         for (at, c) in text.char_indices() {
             used += self.unit.of(c);
             if used > self.most {
-                return text.get(..at).unwrap_or_default();
+                return text.get(..whole(text, at)).unwrap_or_default();
             }
         }
         text
@@ -66,7 +69,7 @@ impl TextLimit {
     /// Splits a text into parts that fit.
     ///
     /// A part ends at a line break, or else between words, if there is one in its second half; the line break or
-    /// space there is dropped. Blank parts are left out, since no chat system sends them.
+    /// space there is dropped. Elsewhere it ends between two characters as a reader sees them. Blank parts are left out, since no chat system sends them.
     ///
     /// ```
     /// use channel_kit::TextLimit;
@@ -98,7 +101,11 @@ impl TextLimit {
             if used > self.most {
                 let Some(border) = line.or(word) else {
                     // A limit below the size of one character still makes progress.
-                    return text.split_at(if at == 0 { c.len_utf8() } else { at });
+                    return text.split_at(if at == 0 {
+                        c.len_utf8()
+                    } else {
+                        whole(text, at)
+                    });
                 };
                 let (part, rest) = text.split_at(border);
                 let mut rest = rest.chars();
@@ -108,6 +115,14 @@ impl TextLimit {
         }
         (text, "")
     }
+}
+
+/// The last place up to `at` that is not within a grapheme; `at` itself where there is none.
+fn whole(text: &str, at: usize) -> usize {
+    let mut starts = text.grapheme_indices(true).map(|(start, _)| start);
+    // The beginning of the text is no place to cut it.
+    let last = starts.by_ref().take_while(|start| *start <= at).last();
+    last.filter(|last| *last > 0).unwrap_or(at)
 }
 
 impl Unit {
@@ -157,6 +172,19 @@ mod tests {
         assert_eq!(split("a😀😀", 4), ["a😀", "😀"]);
         assert_eq!(TextLimit::chars(2).split("😀😀😀"), ["😀😀", "😀"]);
         assert_eq!(TextLimit::bytes(5).split("é€é€"), ["é€", "é€"]);
+    }
+
+    #[test]
+    fn what_is_one_character_to_a_reader_stays_whole() {
+        // A letter with its accent, a family, a flag.
+        assert_eq!(split("abce\u{301}f", 4), ["abc", "e\u{301}f"]);
+        let family = "👩‍👩‍👧";
+        assert_eq!(split(&format!("ab{family}"), 8), ["ab", family]);
+        assert_eq!(TextLimit::chars(3).split("a🇫🇷🇩🇪"), ["a🇫🇷", "🇩🇪"]);
+        assert_eq!(TextLimit::utf16(4).head("abce\u{301}"), "abc");
+        // One that is longer than a message is cut all the same.
+        let long = format!("e{}", "\u{301}".repeat(9));
+        assert_eq!(split(&long, 4).concat(), long);
     }
 
     #[test]
