@@ -23,6 +23,14 @@ const LONGEST_NAME: usize = 1024;
 /// The text of an inbound command cannot be longer.
 const LONGEST_OPTION: usize = 200;
 
+/// The longest text that is handed on, and the longest name, in bytes: far more than Discord allows. The rest is cut
+/// off, so that what waits for a reader is bounded.
+const LONGEST_TEXT: usize = 128 << 10;
+const LONGEST_PERSON: usize = 1024;
+
+/// The longest data of a button that Discord allows, in characters of one byte.
+const LONGEST_DATA: usize = 100;
+
 /// The flag of a message that only one person sees.
 const EPHEMERAL: u64 = 1 << 6;
 
@@ -300,7 +308,8 @@ fn button(data: &str, (message, flags): (Id, u64)) -> Option<Kind> {
         custom_id: String,
     }
     let data: Data = read(data)?;
-    (data.component_type == 2).then_some(Kind::Button {
+    let is_button = data.component_type == 2 && data.custom_id.len() <= LONGEST_DATA;
+    is_button.then_some(Kind::Button {
         message,
         is_ephemeral: flags & EPHEMERAL != 0,
         data: data.custom_id,
@@ -342,6 +351,16 @@ fn command(data: &str) -> Option<Kind> {
     (text.len() <= LONGEST_OPTION).then_some(Kind::Command { text })
 }
 
+/// The beginning of a text, with at most so many bytes.
+fn cut(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.shrink_to_fit();
+    }
+    text
+}
+
 fn read<'d, T: Deserialize<'d>>(data: &'d str) -> Option<T> {
     serde_json::from_str(data).ok()
 }
@@ -368,7 +387,7 @@ impl Message {
             sender: self.author.id.to_string(),
             chat: Target::chat(self.channel.as_str()),
             is_direct: self.is_direct,
-            text: self.text,
+            text: cut(self.text, LONGEST_TEXT),
             from_me: false,
             from_bot: false,
             // The gateway sends what is new, and after a resumption what was missed: it keeps that for us.
@@ -425,7 +444,7 @@ impl User {
             ("globalName", &self.global_name),
         ]
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)))
+        .filter_map(|(name, value)| Some((name.to_owned(), cut(value.clone()?, LONGEST_PERSON))))
         .collect()
     }
 }

@@ -82,9 +82,14 @@ fn ids_beyond_64_bits_stay_what_they_are() {
 }
 
 #[test]
-fn long_texts_are_handed_on_whole() {
+fn long_texts_are_handed_on_whole_and_endless_ones_cut() {
     let text = "ä".repeat(50_000);
     assert_eq!(said(&json!({ "content": text })).unwrap().text, text);
+    let endless = format!("x{}", "ä".repeat(1_000_000));
+    let author = json!({ "id": "30", "username": endless });
+    let inbound = said(&json!({ "content": endless, "author": author })).unwrap();
+    assert_eq!(inbound.text.len(), LONGEST_TEXT - 1);
+    assert!(inbound.meta[0].1.len() <= LONGEST_PERSON);
 }
 
 #[test]
@@ -191,6 +196,7 @@ fn interactions_that_are_passed_over() {
         json!({ "channel_id": null }),
         json!({ "message": null }),
         json!({ "data": { "component_type": 3, "custom_id": "x" } }),
+        json!({ "data": { "component_type": 2, "custom_id": "x".repeat(101) } }),
         json!({ "data": null }),
     ] {
         assert!(interaction(&changes).is_none(), "{changes}");

@@ -222,6 +222,7 @@ fn identify(
     state.session = Some(Session {
         id,
         events: vec![first.clone()],
+        forgotten: 0,
         intents,
         line: Some(line),
     });
@@ -240,15 +241,15 @@ fn resume(state: &mut super::state::State, data: &Value, line: usize) -> Result<
     let Some(session) = session.filter(|session| data["session_id"] == session.id.as_str()) else {
         return Ok(vec![INVALID.to_owned()]);
     };
-    let Some(seq) = seq.filter(|seq| *seq <= session.events.len()) else {
+    let Some(seq) = seq.filter(|seq| (session.forgotten..=session.last()).contains(seq)) else {
         return Err(End::Close(4007));
     };
     if !begins {
         return Ok(Vec::new());
     }
     session.line = Some(line);
-    let mut missed = session.events[seq..].to_vec();
-    let last = session.events.len();
+    let mut missed = session.events[seq - session.forgotten..].to_vec();
+    let last = session.last();
     missed.push(json!({ "op": 0, "s": last, "t": "RESUMED", "d": { "_trace": [] } }).to_string());
     state.counts.resumes += 1;
     Ok(missed)

@@ -41,6 +41,8 @@ pub(super) struct State {
 pub(super) struct Session {
     pub(super) id: String,
     pub(super) events: Vec<String>,
+    /// So many events before those are forgotten.
+    pub(super) forgotten: usize,
     pub(super) intents: u64,
     /// The connection that it is on.
     pub(super) line: Option<usize>,
@@ -70,6 +72,13 @@ pub(super) struct Interaction {
     pub(super) is_acknowledged: bool,
     /// The message that holds the answer; for a button the one above it.
     pub(super) original: Option<String>,
+}
+
+impl Session {
+    /// The number of the last event.
+    pub(super) fn last(&self) -> usize {
+        self.forgotten + self.events.len()
+    }
 }
 
 impl State {
@@ -108,7 +117,7 @@ impl State {
         if intents.is_some_and(|needed| session.intents & needed == 0) {
             return;
         }
-        let seq = session.events.len() + 1;
+        let seq = session.last() + 1;
         let text = json!({ "op": 0, "s": seq, "t": kind, "d": data }).to_string();
         session.events.push(text.clone());
         let line = session.line.and_then(|line| self.lines.get(&line));
