@@ -17,7 +17,7 @@ pub use channels::Channels;
 pub use first_owner::{FirstOwnerError, make_owner, may_make_owner, owners_path, with_first_owner};
 pub use host::Host;
 pub use message::{By, Message};
-pub use owners::{OwnerCommands, OwnerSpoke, Owners};
+pub use owners::{OwnerCommands, OwnerMessage, Owners};
 pub use roster::{Roster, Source};
 pub use sends::{Attempt, SendKey, Sends, Sent, digest};
 pub use sift::{MAX_ID, MAX_TEXT, is_target};

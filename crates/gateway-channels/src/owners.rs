@@ -16,7 +16,7 @@ pub struct Owners(Vec<SenderId>);
 
 /// A message from an owner: the chat for the answer, and the adapter that sends it.
 #[derive(Debug, Clone)]
-pub struct OwnerSpoke {
+pub struct OwnerMessage {
     /// The chat system.
     pub channel: ChannelId,
     /// The account that was written to.
@@ -35,10 +35,10 @@ pub struct OwnerSpoke {
 /// is ordinary text.
 pub trait OwnerCommands: Send + Sync + fmt::Debug + 'static {
     /// Carries out a command. Returns `true` if it was one: it has been answered, and is not delivered.
-    fn message<'a>(&'a self, owner: &'a OwnerSpoke, text: &'a str) -> BoxFuture<'a, bool>;
+    fn message<'a>(&'a self, owner: &'a OwnerMessage, text: &'a str) -> BoxFuture<'a, bool>;
 
     /// Carries out the action of a button.
-    fn pressed<'a>(&'a self, owner: &'a OwnerSpoke, pressed: &'a Pressed) -> BoxFuture<'a, ()>;
+    fn pressed<'a>(&'a self, owner: &'a OwnerMessage, pressed: &'a Pressed) -> BoxFuture<'a, ()>;
 }
 
 impl Owners {

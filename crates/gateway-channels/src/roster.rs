@@ -26,7 +26,7 @@ pub type Source = Arc<dyn Fn(&Config) -> Vec<Configured> + Send + Sync>;
 #[derive(Default)]
 pub struct Roster {
     source: Option<Source>,
-    wanted: BTreeMap<AdapterKey, Wanted>,
+    desired: BTreeMap<AdapterKey, Desired>,
     running: BTreeMap<AdapterKey, Running>,
     /// Errors that were logged already.
     logged: BTreeMap<AdapterKey, BuildError>,
@@ -34,7 +34,7 @@ pub struct Roster {
     reloaded: Option<watch::Receiver<()>>,
 }
 
-struct Wanted {
+struct Desired {
     adapter: Arc<dyn Adapter>,
     /// The hash of its settings; `None` for an adapter of the embedder.
     fingerprint: Option<[u8; 32]>,
@@ -53,9 +53,9 @@ impl Roster {
     pub fn add(&mut self, adapter: Arc<dyn Adapter>) {
         let key = (adapter.channel().clone(), adapter.account().clone());
         let fingerprint = None;
-        self.wanted.insert(
+        self.desired.insert(
             key,
-            Wanted {
+            Desired {
                 adapter,
                 fingerprint,
             },
@@ -69,7 +69,7 @@ impl Roster {
 
     /// Whether it will never run an adapter: none was added, and no configuration is followed.
     pub fn is_empty(&self) -> bool {
-        self.wanted.is_empty() && self.source.is_none()
+        self.desired.is_empty() && self.source.is_none()
     }
 
     /// Builds the configured adapters and publishes all of them in `channels`, so that messages can be sent before
@@ -116,22 +116,22 @@ impl Roster {
             }
             channels.followed.send_replace(());
         }
-        self.wanted.clear();
+        self.desired.clear();
         self.end_unwanted().await;
         while settling.join_next().await.is_some() {}
     }
 
     fn adapters(&self) -> Adapters {
-        let wanted = self.wanted.iter();
-        wanted
-            .map(|(key, wanted)| (key.clone(), wanted.adapter.clone()))
+        let desired = self.desired.iter();
+        desired
+            .map(|(key, desired)| (key.clone(), desired.adapter.clone()))
             .collect()
     }
 
     fn update(&mut self, configured: Vec<Configured>) {
         let is_named = |key: &AdapterKey| configured.iter().any(|one| one.key == *key);
-        self.wanted
-            .retain(|key, wanted| wanted.fingerprint.is_none() || is_named(key));
+        self.desired
+            .retain(|key, desired| desired.fingerprint.is_none() || is_named(key));
         self.logged.retain(|key, _| is_named(key));
         for Configured { key, built } in configured {
             let Built {
@@ -145,7 +145,7 @@ impl Roster {
                 }
             };
             self.logged.remove(&key);
-            let before = self.wanted.get(&key);
+            let before = self.desired.get(&key);
             let is_kept = before.is_some_and(|before| {
                 before
                     .fingerprint
@@ -153,16 +153,16 @@ impl Roster {
             });
             if !is_kept {
                 let fingerprint = Some(fingerprint);
-                let wanted = Wanted {
+                let desired = Desired {
                     adapter,
                     fingerprint,
                 };
-                self.wanted.insert(key, wanted);
+                self.desired.insert(key, desired);
             }
         }
     }
 
-    /// Starts the adapters that are wanted and do not run.
+    /// Starts the adapters that are desired and do not run.
     fn start(
         &mut self,
         host: &Arc<dyn Host>,
@@ -170,7 +170,7 @@ impl Roster {
         gates: &watch::Sender<Vec<Arc<Gate>>>,
     ) {
         channels.adapters.store(Arc::new(self.adapters()));
-        for (key, Wanted { adapter, .. }) in &self.wanted {
+        for (key, Desired { adapter, .. }) in &self.desired {
             if self.running.contains_key(key) {
                 continue;
             }
@@ -196,12 +196,12 @@ impl Roster {
         gates.send_replace(all.map(|running| running.gate.clone()).collect());
     }
 
-    /// Stops the adapters that are not wanted any more, or not in this form.
+    /// Stops the adapters that are not desired any more, or not in this form.
     async fn end_unwanted(&mut self) {
         let (mut kept, mut unwanted) = (BTreeMap::new(), Vec::new());
         for (key, running) in std::mem::take(&mut self.running) {
-            let wanted = self.wanted.get(&key);
-            if wanted.is_some_and(|wanted| Arc::ptr_eq(&wanted.adapter, &running.adapter)) {
+            let desired = self.desired.get(&key);
+            if desired.is_some_and(|desired| Arc::ptr_eq(&desired.adapter, &running.adapter)) {
                 kept.insert(key, running);
             } else {
                 running.stop.stop();
@@ -225,7 +225,7 @@ impl Roster {
             advice,
             ..
         } = &error;
-        if self.wanted.contains_key(&key) {
+        if self.desired.contains_key(&key) {
             tracing::error!(
                 %channel, account = account_name, error = reason, advice,
                 "settings of a bot cannot be used: the bot goes on as it was"
@@ -258,7 +258,7 @@ async fn settle(channels: Arc<Channels>, gates: watch::Receiver<Vec<Arc<Gate>>>,
 impl fmt::Debug for Roster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Roster")
-            .field("wanted", &self.wanted.keys())
+            .field("desired", &self.desired.keys())
             .finish_non_exhaustive()
     }
 }

@@ -34,7 +34,7 @@ use crate::lockout::Lockouts;
 use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
 use crate::outbox::End;
-use crate::parts::{About, Entrance, Parts};
+use crate::parts::{Entrance, GatewayFacts, Parts};
 use crate::peers::{self, Peers};
 use crate::requests::Requests;
 use crate::server::Server;
@@ -236,7 +236,7 @@ impl GatewayBuilder {
             lockouts: Lockouts::new(limits),
             waiting: Waiting::new(limits),
         };
-        let about = About {
+        let about = GatewayFacts {
             port,
             tls_fingerprint: certificate.map(|certificate| certificate.to_string()),
             started: Instant::now(),

@@ -18,12 +18,12 @@ use serde::{Deserialize, Serialize};
 pub struct Instance {
     file: File,
     path: PathBuf,
-    said: Said,
+    holder: Holder,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Said {
+struct Holder {
     pid: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
@@ -97,19 +97,19 @@ impl Instance {
             }
             Err(TryLockError::Error(source)) => return Err(failed(source)),
         }
-        let said = Said {
+        let holder = Holder {
             pid: std::process::id(),
             port: None,
             started_at: now,
         };
-        let mut instance = Self { file, path, said };
+        let mut instance = Self { file, path, holder };
         instance.say();
         Ok(instance)
     }
 
     /// Tells people which port it is.
     pub fn listens_on(&mut self, port: u16) {
-        self.said.port = Some(port);
+        self.holder.port = Some(port);
         self.say();
     }
 
@@ -121,7 +121,7 @@ impl Instance {
     /// The lock does not depend on it, so that a full disk stops no gateway.
     fn say(&mut self) {
         let write = || -> io::Result<()> {
-            let text = serde_json::to_string(&self.said)? + "\n";
+            let text = serde_json::to_string(&self.holder)? + "\n";
             self.file.set_len(0)?;
             self.file.rewind()?;
             self.file.write_all(text.as_bytes())
@@ -137,12 +137,12 @@ impl Instance {
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(4096).read_to_string(&mut text);
-    let said: Option<Said> = read.ok().and_then(|_| serde_json::from_str(&text).ok());
-    let Some(Said {
+    let holder: Option<Holder> = read.ok().and_then(|_| serde_json::from_str(&text).ok());
+    let Some(Holder {
         pid,
         port,
         started_at,
-    }) = said
+    }) = holder
     else {
         return "another process".to_owned();
     };

@@ -38,7 +38,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<StoreHealth>,
     pub(crate) metrics: Metrics,
     pub(crate) entropy: Box<dyn Entropy>,
-    pub(crate) about: Arc<About>,
+    pub(crate) about: Arc<GatewayFacts>,
 }
 
 /// The bounds on connections that are not admitted yet.
@@ -50,7 +50,7 @@ pub(crate) struct Entrance {
 }
 
 /// Facts about the gateway that do not change while it runs.
-pub(crate) struct About {
+pub(crate) struct GatewayFacts {
     /// The port that it listens on.
     pub(crate) port: u16,
     /// The fingerprint of its certificate, as setup codes carry it.
@@ -60,7 +60,7 @@ pub(crate) struct About {
     pub(crate) store_kind: Option<&'static str>,
 }
 
-impl About {
+impl GatewayFacts {
     pub(crate) fn uptime_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }

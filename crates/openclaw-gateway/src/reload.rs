@@ -71,7 +71,7 @@ impl Reload {
         });
         let mut watcher = watcher.map_err(failed(path))?;
         // What it is now is what the gateway goes by already.
-        let mut looked = Looked::at(path, load);
+        let mut looked = WatchedFile::at(path, load);
         for dir in directories(path) {
             let watched = watcher.watch(&dir, RecursiveMode::NonRecursive);
             watched.map_err(failed(&dir))?;
@@ -136,7 +136,7 @@ fn settle(stirs: &Receiver<()>) -> bool {
 }
 
 /// What a file was like when it was looked at last.
-struct Looked<L> {
+struct WatchedFile<L> {
     path: PathBuf,
     load: L,
     seen: Option<Identity>,
@@ -146,7 +146,7 @@ struct Looked<L> {
 /// What tells one state of a file from another without reading it.
 type Identity = (u64, u64, u64, (i64, i64), (i64, i64));
 
-impl<L: Fn(&Path) -> Result<Config, LoadError>> Looked<L> {
+impl<L: Fn(&Path) -> Result<Config, LoadError>> WatchedFile<L> {
     fn at(path: &Path, load: L) -> Self {
         Self {
             path: path.to_owned(),
@@ -213,7 +213,7 @@ mod tests {
         let path = dir.path().join("openclaw.json");
         put(&path, "{ gateway: { port: 1 } }");
         let reads = AtomicUsize::new(0);
-        let mut looked = Looked::at(&path, |path| {
+        let mut looked = WatchedFile::at(&path, |path| {
             reads.fetch_add(1, Ordering::Relaxed);
             load(path)
         });
@@ -251,7 +251,7 @@ mod tests {
             &path,
             "{ channels: { telegram: { dmPolicy: 'disabled' } } }",
         );
-        let mut looked = Looked::at(&path, load);
+        let mut looked = WatchedFile::at(&path, load);
         fs::remove_file(&path).unwrap();
         assert!(matches!(looked.again(), Some(Err(LoadError::Read { .. }))));
         assert!(looked.again().is_none());

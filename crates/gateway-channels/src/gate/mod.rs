@@ -23,11 +23,11 @@ use pairing_core::{
 };
 
 use crate::sift::{Letter, is_target};
-use crate::{By, Channels, Host, Message, OwnerCommands, OwnerSpoke};
+use crate::{By, Channels, Host, Message, OwnerCommands, OwnerMessage};
 use held::Held;
 use pauses::Pauses;
 use rules::{Present, Rules};
-use untold::Untold;
+use untold::UndeliveredCodes;
 
 /// The gate before one account.
 pub(crate) struct Gate {
@@ -39,7 +39,7 @@ pub(crate) struct Gate {
     rules: Present,
     pauses: Pauses,
     held: Held,
-    untold: Untold,
+    untold: UndeliveredCodes,
     /// Whether the last attempt to read the store succeeded.
     store_is_well: AtomicBool,
 }
@@ -51,7 +51,7 @@ enum Verdict {
     /// A stranger's request was created.
     Asked(Created),
     /// It was made before, and its sender could not be told.
-    Untold(PairingCode),
+    UndeliveredCodes(PairingCode),
     /// Nothing is done, and why.
     Nothing(&'static str),
     /// The store failed, which admits nobody.
@@ -76,7 +76,7 @@ impl Gate {
             rules: Present::default(),
             pauses: Pauses::default(),
             held: Held::default(),
-            untold: Untold::default(),
+            untold: UndeliveredCodes::default(),
             store_is_well: AtomicBool::new(true),
         })
     }
@@ -151,7 +151,7 @@ impl Gate {
                 }
                 self.reply(&rules, &sender, &chat, code, reply).await
             }
-            Verdict::Untold(code) => {
+            Verdict::UndeliveredCodes(code) => {
                 let reply = self.channel.rules().pairing_reply(&letter.sender, code);
                 self.reply(&rules, &letter.sender, &letter.chat, code, reply)
                     .await
@@ -201,7 +201,7 @@ impl Gate {
             Requested::Pending(request) => {
                 self.pauses.waits(&letter.sender, pause, now);
                 if self.untold.take(&letter.sender, request.code) {
-                    Verdict::Untold(request.code)
+                    Verdict::UndeliveredCodes(request.code)
                 } else {
                     Verdict::Nothing("waiting")
                 }
@@ -294,8 +294,8 @@ impl Gate {
         is_owner.then(|| self.channels.commands()).flatten()
     }
 
-    fn owner(&self, sender: &SenderId, chat: &Target) -> OwnerSpoke {
-        OwnerSpoke {
+    fn owner(&self, sender: &SenderId, chat: &Target) -> OwnerMessage {
+        OwnerMessage {
             channel: self.channel.id().clone(),
             account: self.account.id().clone(),
             sender: sender.clone(),

@@ -7,12 +7,12 @@ use pairing_core::{PairingCode, SenderId};
 
 /// Whom to tell at their next message, of one account. In memory: a restart forgets.
 #[derive(Debug, Default)]
-pub(super) struct Untold(Mutex<HashMap<SenderId, PairingCode>>);
+pub(super) struct UndeliveredCodes(Mutex<HashMap<SenderId, PairingCode>>);
 
 /// More than may wait at a time.
 const MOST: usize = 64;
 
-impl Untold {
+impl UndeliveredCodes {
     /// They do not know this code.
     pub(super) fn note(&self, sender: &SenderId, code: PairingCode) {
         let mut inner = self.inner();

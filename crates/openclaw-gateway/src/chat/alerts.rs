@@ -9,7 +9,7 @@ use pairing_core::{Approver, ApproverId, ScopeSet, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use super::asking::{About, Asking};
+use super::asking::{PendingSubject, RequestRef};
 use super::decide::{GONE, button, described};
 use super::notify::{Mode, Notices, Subscriber};
 use super::{Commands, direct, tell};
@@ -26,7 +26,7 @@ pub(super) const EVERY: Duration = Duration::from_secs(15);
 const AT_ONCE: usize = 20;
 
 /// A chat that is told.
-struct Place {
+struct Recipient {
     adapter: Arc<dyn Adapter>,
     chat: Target,
     /// It has asked by `/pair notify`.
@@ -82,7 +82,7 @@ impl Commands {
         self.alert(&waiting, failed.is_none()).await;
         // Where something could not be read, nothing is known to be gone.
         if missed && failed.is_none() {
-            let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
+            let waits: HashSet<_> = waiting.iter().map(PendingSubject::about).collect();
             self.settle_gone(|about| waits.contains(about)).await;
         }
     }
@@ -90,15 +90,15 @@ impl Commands {
     async fn hear(&self, news: News) {
         let (asking, decision) = match news {
             News::Asks => return,
-            News::Device(request, decision) => (Asking::Device(request), decision),
-            News::Sender(request, decision) => (Asking::Sender(request), decision),
+            News::Device(request, decision) => (PendingSubject::Device(request), decision),
+            News::Sender(request, decision) => (PendingSubject::Sender(request), decision),
         };
         self.show_end(&asking, decision).await;
     }
 
     /// Shows in the notices about a request how it has ended, unless they show it already: a button that was
     /// pressed has been answered with the name of the owner who pressed it.
-    async fn show_end(&self, asking: &Asking, decision: Decision) {
+    async fn show_end(&self, asking: &PendingSubject, decision: Decision) {
         let about = asking.about();
         if self.settled_text(&about).is_some() {
             return;
@@ -122,9 +122,9 @@ impl Commands {
 
     /// Shows how requests have ended that have an open notice and do not wait any more. The feed tells of most
     /// of them; it cannot tell of a request that was made and decided between two of its readings.
-    async fn settle_ended(&self, waiting: &[Asking]) {
-        let waits: HashSet<_> = waiting.iter().map(Asking::about).collect();
-        let ended: Vec<Asking> = match self.0.open.lock() {
+    async fn settle_ended(&self, waiting: &[PendingSubject]) {
+        let waits: HashSet<_> = waiting.iter().map(PendingSubject::about).collect();
+        let ended: Vec<PendingSubject> = match self.0.open.lock() {
             Ok(mut open) => open
                 .extract_if(|about, _| !waits.contains(about))
                 .map(|(_, asking)| asking)
@@ -140,13 +140,13 @@ impl Commands {
         }
     }
 
-    fn outcome(&self, gone: &Asking, waiting: &[Asking]) -> Decision {
+    fn outcome(&self, gone: &PendingSubject, waiting: &[PendingSubject]) -> Decision {
         match gone {
-            Asking::Sender(request) => outcome::of_sender(self.pairing(), request),
-            Asking::Device(request) => {
+            PendingSubject::Sender(request) => outcome::of_sender(self.pairing(), request),
+            PendingSubject::Device(request) => {
                 let devices = waiting.iter().filter_map(|asking| match asking {
-                    Asking::Device(request) => Some(&**request),
-                    Asking::Sender(_) => None,
+                    PendingSubject::Device(request) => Some(&**request),
+                    PendingSubject::Sender(_) => None,
                 });
                 let viewer = Approver::operator("gateway", ScopeSet::admin());
                 outcome::of_device(self.pairing(), &viewer, devices, request)
@@ -159,10 +159,10 @@ impl Commands {
     }
 
     /// The approver, as the grant records it.
-    fn granted_by(&self, asking: &Asking) -> Option<ApproverId> {
+    fn granted_by(&self, asking: &PendingSubject) -> Option<ApproverId> {
         let pairing = self.pairing();
         match asking {
-            Asking::Device(request) => {
+            PendingSubject::Device(request) => {
                 let viewer = Approver::operator("gateway", ScopeSet::admin());
                 let paired = pairing.devices().paired(&viewer).ok()?.paired;
                 let device = paired
@@ -173,7 +173,7 @@ impl Commands {
                     grants.filter(|grant| grant.requested_at == Some(request.asked_at));
                 grants.next().map(|grant| grant.by)
             }
-            Asking::Sender(request) => {
+            PendingSubject::Sender(request) => {
                 let channel = pairing.channel_of(&request.channel).ok()?;
                 let account = channel.account_of(request.account.clone());
                 let entries = account.allowed().ok()?.entries;
@@ -186,12 +186,12 @@ impl Commands {
     }
 
     /// Tells of what has not been told yet. Where `is_all` that waits, what was told of the rest is forgotten.
-    pub(super) async fn alert(&self, waiting: &[Asking], is_all: bool) {
+    pub(super) async fn alert(&self, waiting: &[PendingSubject], is_all: bool) {
         let notices = self.0.notices.get().await;
         let places = self.places(&notices).await;
-        let key = |asking: &Asking| match asking {
-            Asking::Device(request) => request.id.as_str().to_owned(),
-            Asking::Sender(_) => asking.about().to_string(),
+        let key = |asking: &PendingSubject| match asking {
+            PendingSubject::Device(request) => request.id.as_str().to_owned(),
+            PendingSubject::Sender(_) => asking.about().to_string(),
         };
         let told = &notices.notified_request_ids;
         let new = waiting
@@ -235,7 +235,7 @@ impl Commands {
         let _ = self.0.notices.change(change).await;
     }
 
-    async fn tell_of(&self, asking: &Asking, place: &Place) -> bool {
+    async fn tell_of(&self, asking: &PendingSubject, place: &Recipient) -> bool {
         let about = asking.about();
         let what = notice(asking, &about, &*place.adapter);
         match tell(&*place.adapter, &place.chat, &what).await {
@@ -261,7 +261,7 @@ impl Commands {
     }
 
     /// Notes whether a chat could not be told something; whether it was so before.
-    fn is_unreached(&self, place: &Place, is_now: bool) -> bool {
+    fn is_unreached(&self, place: &Recipient, is_now: bool) -> bool {
         let Ok(mut unreached) = self.0.unreached.lock() else {
             return false;
         };
@@ -280,9 +280,9 @@ impl Commands {
 
     /// Chats of owners that are to be told: of all of them if the configuration says so, and those that
     /// have asked for it. Each once.
-    async fn places(&self, notices: &Notices) -> Vec<Place> {
+    async fn places(&self, notices: &Notices) -> Vec<Recipient> {
         let config = &self.0.parts.settings.load().config.clone();
-        let mut places: Vec<Place> = Vec::new();
+        let mut places: Vec<Recipient> = Vec::new();
         if config.notify_owners {
             let mut adapters: Vec<_> = self.0.parts.channels.adapters().iter().cloned().collect();
             adapters.retain(|adapter| {
@@ -328,16 +328,16 @@ impl Commands {
 }
 
 fn add(
-    places: &mut Vec<Place>,
+    places: &mut Vec<Recipient>,
     adapter: Arc<dyn Adapter>,
     chat: Target,
     subscriber: Option<Subscriber>,
 ) {
-    let is_same = |place: &Place| {
+    let is_same = |place: &Recipient| {
         place.adapter.channel() == adapter.channel() && place.chat.chat == chat.chat
     };
     if !places.iter().any(is_same) {
-        places.push(Place {
+        places.push(Recipient {
             adapter,
             chat,
             subscriber,
@@ -346,7 +346,7 @@ fn add(
 }
 
 /// What is said about a request. Buttons are under it only where all that they would grant is in it.
-fn notice(asking: &Asking, about: &About, adapter: &dyn Adapter) -> Outgoing {
+fn notice(asking: &PendingSubject, about: &RequestRef, adapter: &dyn Adapter) -> Outgoing {
     let text = format!("New request: {}\nId: {}", described(asking), asking.name());
     let is_whole = adapter.longest_text().fits(&text);
     let data = button(true, about).zip(button(false, about));

@@ -14,7 +14,7 @@ use pairing_core::Chain;
 
 /// A device or a sender that waits.
 #[derive(Debug, Clone)]
-pub(super) enum Asking {
+pub(super) enum PendingSubject {
     Device(Box<DeviceRequest>),
     Sender(Box<PendingRequest>),
 }
@@ -22,17 +22,17 @@ pub(super) enum Asking {
 /// Exactly one request, or one setup code, in few characters and without a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
-pub(super) enum About {
+pub(super) enum RequestRef {
     Device(RequestId),
     /// The first half of a hash over channel, account, sender and code.
     Sender(String),
     Code(TokenHash),
 }
 
-impl Asking {
-    pub(super) fn about(&self) -> About {
+impl PendingSubject {
+    pub(super) fn about(&self) -> RequestRef {
         match self {
-            Self::Device(request) => About::Device(request.id.clone()),
+            Self::Device(request) => RequestRef::Device(request.id.clone()),
             Self::Sender(request) => {
                 let mut hash = Sha256::new();
                 for part in [
@@ -49,7 +49,7 @@ impl Asking {
                 for byte in whole.iter().take(16) {
                     let _ = write!(half, "{byte:02x}");
                 }
-                About::Sender(half)
+                RequestRef::Sender(half)
             }
         }
     }
@@ -155,16 +155,16 @@ impl Asking {
 
 impl Commands {
     /// All that waits, newest first, and whether something could not be read. Asks the store.
-    pub(super) fn waiting(&self) -> (Vec<Asking>, Option<StoreError>) {
+    pub(super) fn waiting(&self) -> (Vec<PendingSubject>, Option<StoreError>) {
         let pairing = self.pairing();
         let viewer = Approver::operator("gateway", ScopeSet::admin());
         let mut failed = None;
-        let mut all: Vec<Asking> = Vec::new();
+        let mut all: Vec<PendingSubject> = Vec::new();
         match pairing.devices().list(&viewer) {
             Ok(list) => all.extend(
                 list.pending
                     .into_iter()
-                    .map(|r| Asking::Device(Box::new(r))),
+                    .map(|r| PendingSubject::Device(Box::new(r))),
             ),
             Err(error) => failed = Some(error.0),
         }
@@ -179,7 +179,7 @@ impl Commands {
                         pending
                             .requests
                             .into_iter()
-                            .map(|r| Asking::Sender(Box::new(r))),
+                            .map(|r| PendingSubject::Sender(Box::new(r))),
                     );
                 }
                 Err(error) => failed = Some(error.0),
@@ -193,7 +193,7 @@ impl Commands {
     }
 }
 
-impl fmt::Display for About {
+impl fmt::Display for RequestRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Device(id) => write!(f, "device:{}", id.as_str()),
@@ -203,8 +203,8 @@ impl fmt::Display for About {
     }
 }
 
-impl From<About> for String {
-    fn from(about: About) -> Self {
+impl From<RequestRef> for String {
+    fn from(about: RequestRef) -> Self {
         about.to_string()
     }
 }
@@ -214,7 +214,7 @@ impl From<About> for String {
 #[error("this is about no request and no setup code")]
 pub(super) struct ParseAboutError;
 
-impl TryFrom<String> for About {
+impl TryFrom<String> for RequestRef {
     type Error = ParseAboutError;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {

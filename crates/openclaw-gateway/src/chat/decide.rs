@@ -2,11 +2,11 @@
 
 use pairing_core::{Approver, DecisionError, DeviceError, PairingCode};
 
-use super::asking::{About, Asking};
+use super::asking::{PendingSubject, RequestRef};
 use super::{Commands, STORE_FAILED, approver, chat_key, fit, store_failed};
 use crate::words;
 use channel_kit::Pressed;
-use gateway_channels::OwnerSpoke;
+use gateway_channels::OwnerMessage;
 
 /// The shortest beginning of an id that stands for it.
 const FEWEST: usize = 4;
@@ -26,7 +26,7 @@ pub(super) enum Decided {
 
 impl Commands {
     /// `/pair approve`: the request that came in with this chat's code, and no other.
-    pub(super) async fn approve_own(&self, owner: &OwnerSpoke) -> String {
+    pub(super) async fn approve_own(&self, owner: &OwnerMessage) -> String {
         let (chat, approver) = (chat_key(owner), approver(owner));
         let decided = self.at_store(move |commands| {
             let tokens = match commands.pairing().devices().pairing_tokens() {
@@ -38,9 +38,9 @@ impl Commands {
                 tokens.any(|token| token.hash == hash && token.chat.as_ref() == Some(&chat))
             };
             let (all, failed) = commands.waiting();
-            let own = |asking: &&Asking| match asking {
-                Asking::Device(request) => request.pairing_token.is_some_and(is_own),
-                Asking::Sender(_) => false,
+            let own = |asking: &&PendingSubject| match asking {
+                PendingSubject::Device(request) => request.pairing_token.is_some_and(is_own),
+                PendingSubject::Sender(_) => false,
             };
             let found: Vec<_> = all.iter().filter(own).collect();
             match found.as_slice() {
@@ -65,7 +65,7 @@ impl Commands {
             let (all, failed) = commands.waiting();
             let newest = all
                 .iter()
-                .find(|asking| matches!(asking, Asking::Device(_)));
+                .find(|asking| matches!(asking, PendingSubject::Device(_)));
             match newest {
                 Some(newest) => format!(
                     "{}\n\nNothing has been decided. If it is the one you mean:\n/pair approve {}",
@@ -82,7 +82,7 @@ impl Commands {
     /// `/pair approve <id>` and `/pair reject <id>`: that request and no other.
     pub(super) async fn decide_typed(
         &self,
-        owner: &OwnerSpoke,
+        owner: &OwnerMessage,
         typed: &str,
         approve: bool,
     ) -> String {
@@ -110,7 +110,7 @@ impl Commands {
     }
 
     /// A button: exactly the request that it stands for, once.
-    pub(super) async fn decide_pressed(&self, owner: &OwnerSpoke, pressed: &Pressed) {
+    pub(super) async fn decide_pressed(&self, owner: &OwnerMessage, pressed: &Pressed) {
         let Some((approve, about)) = read_button(&pressed.data) else {
             return;
         };
@@ -158,9 +158,14 @@ impl Commands {
     }
 
     /// Decides, and ends what that ends.
-    pub(super) fn decide(&self, asking: &Asking, approve: bool, approver: &Approver) -> Decided {
+    pub(super) fn decide(
+        &self,
+        asking: &PendingSubject,
+        approve: bool,
+        approver: &Approver,
+    ) -> Decided {
         let done = match asking {
-            Asking::Device(request) => {
+            PendingSubject::Device(request) => {
                 let devices = self.pairing().devices();
                 let done = if approve {
                     devices.approve(&request.id, approver).map(|device| {
@@ -180,7 +185,7 @@ impl Commands {
                     error => Decided::Failed(format!("That did not work: {error}.")),
                 })
             }
-            Asking::Sender(request) => {
+            PendingSubject::Sender(request) => {
                 let Ok(channel) = self.pairing().channel_of(&request.channel) else {
                     return Decided::Gone;
                 };
@@ -204,7 +209,7 @@ impl Commands {
     }
 
     /// What there is, and how to decide about it.
-    fn listed<'a>(&self, all: impl Iterator<Item = &'a Asking>) -> String {
+    fn listed<'a>(&self, all: impl Iterator<Item = &'a PendingSubject>) -> String {
         let all: Vec<_> = all.collect();
         if all.is_empty() {
             return "Nobody waits.".to_owned();
@@ -212,8 +217,8 @@ impl Commands {
         let now = self.pairing().now();
         let shown = all.iter().take(LISTED).map(|asking| {
             let what = match asking {
-                Asking::Device(request) => words::ask(&request.ask),
-                Asking::Sender(_) => "to talk to the bot".to_owned(),
+                PendingSubject::Device(request) => words::ask(&request.ask),
+                PendingSubject::Sender(_) => "to talk to the bot".to_owned(),
             };
             let when = asking
                 .asked_at()
@@ -244,7 +249,7 @@ impl Decided {
     }
 }
 
-impl Asking {
+impl PendingSubject {
     fn is_named(&self, typed: &str) -> bool {
         matches!(self, Self::Device(request) if request.id.as_str().eq_ignore_ascii_case(typed))
     }
@@ -263,24 +268,24 @@ impl Asking {
 }
 
 /// A request in full: the device or sender, and everything that it asks for.
-pub(super) fn described(asking: &Asking) -> String {
+pub(super) fn described(asking: &PendingSubject) -> String {
     let mut lines = vec![format!("{} asks to", asking.title()), asking.rights()];
     lines.extend(asking.source());
     lines.join("\n")
 }
 
 /// What a button holds; `None` where that would not fit.
-pub(super) fn button(approve: bool, about: &About) -> Option<String> {
+pub(super) fn button(approve: bool, about: &RequestRef) -> Option<String> {
     let data = format!("pair:{}:{about}", if approve { 'a' } else { 'r' });
     Some(data).filter(|data| data.len() <= 64)
 }
 
-fn read_button(data: &str) -> Option<(bool, About)> {
+fn read_button(data: &str) -> Option<(bool, RequestRef)> {
     let (approve, about) = match data.split_at_checked(7)? {
         ("pair:a:", about) => (true, about),
         ("pair:r:", about) => (false, about),
         _ => return None,
     };
-    let about = About::try_from(about.to_owned()).ok()?;
-    (!matches!(about, About::Code(_))).then_some((approve, about))
+    let about = RequestRef::try_from(about.to_owned()).ok()?;
+    (!matches!(about, RequestRef::Code(_))).then_some((approve, about))
 }

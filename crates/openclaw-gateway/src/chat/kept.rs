@@ -15,7 +15,7 @@ use pairing_core::Chain;
 
 /// A value, and the file that outlives the process. A file that cannot be read is left as it is: the value
 /// is then kept in memory only, and so it is where there is no state directory.
-pub(super) struct Kept<T> {
+pub(super) struct SavedFile<T> {
     path: Option<PathBuf>,
     value: Mutex<T>,
 }
@@ -28,7 +28,7 @@ const MOST: u64 = 1 << 20;
 #[error("it is forgotten when the gateway ends")]
 pub(super) struct Forgotten;
 
-impl<T> Kept<T>
+impl<T> SavedFile<T>
 where
     T: Serialize + DeserializeOwned + Default + Clone + PartialEq + Send + 'static,
 {
@@ -105,9 +105,9 @@ fn read<T: DeserializeOwned + Default>(path: &PathBuf) -> io::Result<T> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
-impl<T> fmt::Debug for Kept<T> {
+impl<T> fmt::Debug for SavedFile<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept")
+        f.debug_struct("SavedFile")
             .field("path", &self.path)
             .finish_non_exhaustive()
     }

@@ -30,14 +30,14 @@ use tokio::time::timeout;
 pub use parse::{Notify, PairCommand};
 
 use crate::clients::Clients;
-use crate::parts::About as Gateway;
+use crate::parts::GatewayFacts;
 use crate::requests::Requests;
 use crate::settings::LiveSettings;
 use crate::{Interfaces, Reach, ReachError};
-use asking::{About, Asking};
+use asking::{PendingSubject, RequestRef};
 use channel_kit::{Adapter, BoxFuture, MessageId, Outgoing, Pressed, SendError, Target};
-use gateway_channels::{Channels, OwnerCommands, OwnerSpoke, Owners};
-use kept::Kept;
+use gateway_channels::{Channels, OwnerCommands, OwnerMessage, Owners};
+use kept::SavedFile;
 use notify::Notices;
 use pairing_core::Chain;
 use sent::Sent;
@@ -53,17 +53,17 @@ pub(crate) struct ChatParts {
     pub(crate) clients: Arc<Clients>,
     pub(crate) channels: Arc<Channels>,
     pub(crate) requests: Arc<Requests>,
-    pub(crate) gateway: Arc<Gateway>,
+    pub(crate) gateway: Arc<GatewayFacts>,
 }
 
 struct Inner {
     parts: ChatParts,
     interfaces: Box<dyn Fn() -> io::Result<Interfaces> + Send + Sync>,
-    sent: Kept<Sent>,
-    notices: Kept<Notices>,
-    settled: Mutex<VecDeque<(About, String)>>,
+    sent: SavedFile<Sent>,
+    notices: SavedFile<Notices>,
+    settled: Mutex<VecDeque<(RequestRef, String)>>,
     /// Requests for which a notice was sent and whose end is not yet shown in it. In memory only.
-    open: Mutex<HashMap<About, Asking>>,
+    open: Mutex<HashMap<RequestRef, PendingSubject>>,
     /// Chats in which an owner could not be told something, when that was last tried.
     unreached: Mutex<HashSet<(ChannelId, AccountId, String)>>,
 }
@@ -73,7 +73,7 @@ struct Inner {
 struct Handle(Weak<Inner>);
 
 impl OwnerCommands for Handle {
-    fn message<'a>(&'a self, owner: &'a OwnerSpoke, text: &'a str) -> BoxFuture<'a, bool> {
+    fn message<'a>(&'a self, owner: &'a OwnerMessage, text: &'a str) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             match self.0.upgrade() {
                 Some(inner) => Commands(inner).message(owner, text).await,
@@ -82,7 +82,7 @@ impl OwnerCommands for Handle {
         })
     }
 
-    fn pressed<'a>(&'a self, owner: &'a OwnerSpoke, pressed: &'a Pressed) -> BoxFuture<'a, ()> {
+    fn pressed<'a>(&'a self, owner: &'a OwnerMessage, pressed: &'a Pressed) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             if let Some(inner) = self.0.upgrade() {
                 Commands(inner).pressed(owner, pressed).await;
@@ -116,8 +116,8 @@ impl Commands {
         Self(Arc::new(Inner {
             parts,
             interfaces: Box::new(interfaces),
-            sent: Kept::open(file("chat-messages.json")),
-            notices: Kept::open(file("device-pair-notify.json")),
+            sent: SavedFile::open(file("chat-messages.json")),
+            notices: SavedFile::open(file("device-pair-notify.json")),
             settled: Mutex::default(),
             open: Mutex::default(),
             unreached: Mutex::default(),
@@ -126,7 +126,7 @@ impl Commands {
 
     /// Carries out a command. `false` where it is none, or not from an owner: then it is ordinary text,
     /// and nothing has been said.
-    pub(crate) async fn message(&self, owner: &OwnerSpoke, text: &str) -> bool {
+    pub(crate) async fn message(&self, owner: &OwnerMessage, text: &str) -> bool {
         let Some(command) = PairCommand::parse(text) else {
             return false;
         };
@@ -152,7 +152,7 @@ impl Commands {
     }
 
     /// Decides what a button stands for, unless that has been decided.
-    pub(crate) async fn pressed(&self, owner: &OwnerSpoke, pressed: &Pressed) {
+    pub(crate) async fn pressed(&self, owner: &OwnerMessage, pressed: &Pressed) {
         if self.is_owner(&owner.channel, &owner.account, &owner.sender) {
             self.decide_pressed(owner, pressed).await;
         }
@@ -202,7 +202,7 @@ impl Commands {
             .ok()
     }
 
-    async fn say(&self, owner: &OwnerSpoke, text: &str) -> Option<MessageId> {
+    async fn say(&self, owner: &OwnerMessage, text: &str) -> Option<MessageId> {
         let what = Outgoing::text(fit(&*owner.adapter, text));
         let told = tell(&*owner.adapter, &owner.chat, &what).await;
         told.inspect_err(|error| tracing::warn!(%error, "answer to an owner not delivered"))
@@ -238,11 +238,11 @@ fn fit(adapter: &dyn Adapter, text: &str) -> String {
 }
 
 /// The chat as setup codes are bound to it. A channel and an account hold no slash.
-fn chat_key(owner: &OwnerSpoke) -> String {
+fn chat_key(owner: &OwnerMessage) -> String {
     format!("{}/{}/{}", owner.channel, owner.account, owner.chat.chat)
 }
 
-fn approver(owner: &OwnerSpoke) -> Approver {
+fn approver(owner: &OwnerMessage) -> Approver {
     Approver::chat_owner(&owner.channel, &owner.sender)
 }
 

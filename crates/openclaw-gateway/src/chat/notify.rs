@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::Commands;
 use super::parse::Notify;
-use gateway_channels::OwnerSpoke;
+use gateway_channels::OwnerMessage;
 
 /// `device-pair-notify.json`, with what is not ours in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,7 +56,7 @@ pub(super) enum Mode {
 const MOST: usize = 64;
 
 impl Subscriber {
-    fn of(owner: &OwnerSpoke, mode: Mode, added_at_ms: i64) -> Self {
+    fn of(owner: &OwnerMessage, mode: Mode, added_at_ms: i64) -> Self {
         let channel = Some(owner.channel.clone()).filter(|channel| channel.as_str() != "telegram");
         Self {
             to: owner.chat.chat.clone(),
@@ -115,7 +115,7 @@ impl Subscriber {
 }
 
 impl Commands {
-    pub(super) async fn notify(&self, owner: &OwnerSpoke, what: Notify) -> String {
+    pub(super) async fn notify(&self, owner: &OwnerMessage, what: Notify) -> String {
         let now = self.pairing().now().as_millis();
         let own = Subscriber::of(owner, Mode::Persistent, now);
         let change = |notices: &mut Notices| {
@@ -151,7 +151,7 @@ impl Commands {
     }
 
     /// Describes whether this chat is notified of requests.
-    pub(super) async fn notices_here(&self, owner: &OwnerSpoke) -> String {
+    pub(super) async fn notices_here(&self, owner: &OwnerMessage) -> String {
         let own = Subscriber::of(owner, Mode::Persistent, 0);
         let notices = self.0.notices.get().await;
         let here = notices

@@ -3,11 +3,11 @@
 use pairing_core::{AccountId, ChannelId};
 use serde::{Deserialize, Serialize};
 
-use super::asking::About;
+use super::asking::RequestRef;
 use super::decide::GONE;
 use super::{Commands, fit};
 use channel_kit::{Adapter, MessageId, Pressed, SendError, Target};
-use gateway_channels::OwnerSpoke;
+use gateway_channels::OwnerMessage;
 
 /// `chat-messages.json`: so that a code does not stay in a chat because the gateway was restarted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ impl Default for Sent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Message {
-    pub(super) about: About,
+    pub(super) about: RequestRef,
     /// What it is about, in words; empty for a code.
     #[serde(default)]
     title: String,
@@ -69,8 +69,8 @@ impl Commands {
     /// Keeps in mind where something was said to an owner.
     pub(super) async fn remember(
         &self,
-        owner: &OwnerSpoke,
-        about: About,
+        owner: &OwnerMessage,
+        about: RequestRef,
         title: String,
         message: MessageId,
     ) {
@@ -82,11 +82,11 @@ impl Commands {
         &self,
         adapter: &dyn Adapter,
         chat: &Target,
-        about: About,
+        about: RequestRef,
         title: String,
         message: MessageId,
     ) {
-        if matches!(about, About::Code(_)) && !adapter.can().deletion {
+        if matches!(about, RequestRef::Code(_)) && !adapter.can().deletion {
             return;
         }
         let message = Message {
@@ -116,9 +116,9 @@ impl Commands {
     /// which whoever asked for this replaces.
     pub(super) async fn settle(
         &self,
-        about: &About,
+        about: &RequestRef,
         text: &str,
-        but: Option<(&OwnerSpoke, &Pressed)>,
+        but: Option<(&OwnerMessage, &Pressed)>,
     ) {
         if let Ok(mut settled) = self.0.settled.lock() {
             settled.push_back((about.clone(), text.to_owned()));
@@ -130,7 +130,7 @@ impl Commands {
     }
 
     /// Replaces the recorded messages about a request with a text, but not the one that was pressed.
-    async fn show(&self, about: &About, text: &str, but: Option<(&OwnerSpoke, &Pressed)>) {
+    async fn show(&self, about: &RequestRef, text: &str, but: Option<(&OwnerMessage, &Pressed)>) {
         let taken = self.take(|message| message.about == *about).await;
         for message in taken {
             let (chat, id) = message.at();
@@ -150,7 +150,7 @@ impl Commands {
     }
 
     /// What is known of a request that does not wait any more.
-    pub(super) async fn what_became_of(&self, about: &About) -> String {
+    pub(super) async fn what_became_of(&self, about: &RequestRef) -> String {
         if let Some(known) = self.settled_text(about) {
             return known;
         }
@@ -163,7 +163,7 @@ impl Commands {
     }
 
     /// The text shown for a request that was decided lately.
-    pub(super) fn settled_text(&self, about: &About) -> Option<String> {
+    pub(super) fn settled_text(&self, about: &RequestRef) -> Option<String> {
         let settled = self.0.settled.lock().ok()?;
         let mut known = settled.iter().rev();
         let (_, text) = known.find(|(of, _)| of == about)?;
@@ -172,12 +172,12 @@ impl Commands {
 
     /// Notices about what does not wait any more, though nobody has told: it was decided while the
     /// gateway did not run.
-    pub(super) async fn settle_gone(&self, waits: impl Fn(&About) -> bool) {
+    pub(super) async fn settle_gone(&self, waits: impl Fn(&RequestRef) -> bool) {
         let sent = self.0.sent.get().await;
         let notices = sent
             .messages
             .iter()
-            .filter(|message| !matches!(message.about, About::Code(_)));
+            .filter(|message| !matches!(message.about, RequestRef::Code(_)));
         for message in notices.filter(|message| !waits(&message.about)) {
             let text = self.what_became_of(&message.about).await;
             self.settle(&message.about, &text, None).await;
@@ -186,7 +186,7 @@ impl Commands {
 
     /// Takes codes that are used or over out of their chats.
     pub(super) async fn delete_codes(&self) {
-        let is_code = |message: &Message| matches!(message.about, About::Code(_));
+        let is_code = |message: &Message| matches!(message.about, RequestRef::Code(_));
         if !self.0.sent.get().await.messages.iter().any(is_code) {
             return;
         }
@@ -195,9 +195,9 @@ impl Commands {
             return;
         };
         // Bound to a device it is of use to no other, and the device has kept it.
-        let is_usable = |about: &About| {
+        let is_usable = |about: &RequestRef| {
             let mut live = live.iter().filter(|token| token.device.is_none());
-            live.any(|token| matches!(about, About::Code(hash) if *hash == token.hash))
+            live.any(|token| matches!(about, RequestRef::Code(hash) if *hash == token.hash))
         };
         let over = self
             .take(|message| is_code(message) && !is_usable(&message.about))

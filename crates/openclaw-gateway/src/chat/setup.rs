@@ -7,11 +7,11 @@ use pairing_core::device::{SetupProfile, TokenHash};
 use pairing_core::{DeviceError, Timestamp};
 use zeroize::Zeroizing;
 
-use super::asking::About;
+use super::asking::RequestRef;
 use super::{Commands, STORE_FAILED, approver, chat_key, store_failed, tell};
 use crate::{Reach, qr, words};
 use channel_kit::{MessageId, Outgoing, SendError};
-use gateway_channels::OwnerSpoke;
+use gateway_channels::OwnerMessage;
 
 /// A code that has been issued, and is known to nobody yet.
 struct Issued {
@@ -24,7 +24,7 @@ impl Commands {
     /// Issues a code and sends it; what is left to be said, if it is not that.
     pub(super) async fn set_up(
         &self,
-        owner: &OwnerSpoke,
+        owner: &OwnerMessage,
         profile: SetupProfile,
         drawn: bool,
     ) -> Option<String> {
@@ -49,7 +49,7 @@ impl Commands {
         };
         match sent {
             Ok(message) => {
-                self.remember(owner, About::Code(issued.hash), String::new(), message)
+                self.remember(owner, RequestRef::Code(issued.hash), String::new(), message)
                     .await;
                 None
             }
@@ -68,7 +68,7 @@ impl Commands {
 
     async fn issue(
         &self,
-        owner: &OwnerSpoke,
+        owner: &OwnerMessage,
         profile: SetupProfile,
         reach: &Reach,
     ) -> Result<Issued, String> {
@@ -96,7 +96,7 @@ impl Commands {
 
     fn instruction(
         &self,
-        owner: &OwnerSpoke,
+        owner: &OwnerMessage,
         profile: SetupProfile,
         reach: &Reach,
         issued: &Issued,
@@ -127,7 +127,7 @@ impl Commands {
 }
 
 /// Sends the code: alone, so that it is easily copied, or as a picture or drawing that can be scanned.
-async fn deliver(owner: &OwnerSpoke, code: &str, drawn: bool) -> Result<MessageId, SendError> {
+async fn deliver(owner: &OwnerMessage, code: &str, drawn: bool) -> Result<MessageId, SendError> {
     let mut what = Outgoing {
         is_secret: true,
         ..Outgoing::text(String::new())

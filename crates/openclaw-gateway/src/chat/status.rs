@@ -2,13 +2,13 @@
 
 use pairing_core::escape;
 
-use super::asking::Asking;
+use super::asking::PendingSubject;
 use super::{Commands, STORE_FAILED, approver, chat_key, store_failed};
 use crate::words;
-use gateway_channels::OwnerSpoke;
+use gateway_channels::OwnerMessage;
 
 impl Commands {
-    pub(super) async fn status(&self, owner: &OwnerSpoke) -> String {
+    pub(super) async fn status(&self, owner: &OwnerMessage) -> String {
         let reach = match self.reach() {
             Ok(reach) => {
                 let url = escape(reach.url.as_str()).limit(500).to_string();
@@ -36,7 +36,7 @@ impl Commands {
             let (waiting, failed) = commands.waiting();
             let (asking, senders): (Vec<_>, Vec<_>) = waiting
                 .iter()
-                .partition(|asking| matches!(asking, Asking::Device(_)));
+                .partition(|asking| matches!(asking, PendingSubject::Device(_)));
             let failed = failed.map_or("", |_| " Not everything could be read.");
             format!(
                 "Unused setup codes of this chat: {}{last}.\n\
@@ -53,7 +53,7 @@ impl Commands {
     }
 
     /// Ends the codes of this chat that nobody has used, and removes what has expired.
-    pub(super) async fn clean_up(&self, owner: &OwnerSpoke) -> String {
+    pub(super) async fn clean_up(&self, owner: &OwnerMessage) -> String {
         let (chat, approver) = (chat_key(owner), approver(owner));
         let cleaned = self.at_store(move |commands| {
             let devices = commands.pairing().devices();

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::{FAREWELL, Socket, farewell, response};
 use crate::breaker::{Breaker, Verdict};
-use crate::methods::{Answer, Reply};
+use crate::methods::{Dispatched, Reply};
 use crate::outbox::{End, Next};
 use crate::parts::Parts;
 use crate::server::Server;
@@ -194,16 +194,16 @@ async fn read<S: Socket>(
             (Verdict::Go, Err(error)) => {
                 let id = id_of(&error);
                 let error = ErrorShape::invalid(DetailCode::InvalidFrame, error.to_string());
-                (id, Answer::Now(Err(error)))
+                (id, Dispatched::Now(Err(error)))
             }
         };
         match begun {
-            Answer::Now(answer) => {
+            Dispatched::Now(answer) => {
                 if let Some(end) = finish(&id, answer, None, session, parts, &mut breaker) {
                     return end;
                 }
             }
-            Answer::Later(answer) => calls.push(Box::pin(async move { (id, answer.await) })),
+            Dispatched::Later(answer) => calls.push(Box::pin(async move { (id, answer.await) })),
         }
     }
 }

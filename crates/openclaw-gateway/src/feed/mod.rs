@@ -48,10 +48,10 @@ pub(crate) struct FeedParts {
 struct Seen {
     devices: BTreeMap<RequestId, DeviceRequest>,
     nodes: BTreeMap<RequestId, NodeRequest>,
-    senders: BTreeMap<Place, PendingRequest>,
+    senders: BTreeMap<SenderKey, PendingRequest>,
 }
 
-type Place = (ChannelId, AccountId, SenderId);
+type SenderKey = (ChannelId, AccountId, SenderId);
 
 /// Where to read anew.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use gateway_protocol::event::{self, Decision, DmResolved};
 use pairing_core::ChannelId;
 use pairing_core::store::PendingRequest;
 
-use super::{Feed, News, Place, label, outcome};
+use super::{Feed, News, SenderKey, label, outcome};
 use crate::sessions::Session;
 
 impl Feed<'_> {
@@ -31,11 +31,12 @@ impl Feed<'_> {
         });
         if tell {
             // A sender who asks anew has another code.
-            let goes_on =
-                |of: &BTreeMap<Place, PendingRequest>, place: &Place, request: &PendingRequest| {
-                    of.get(place)
-                        .is_some_and(|other| other.code == request.code)
-                };
+            let goes_on = |of: &BTreeMap<SenderKey, PendingRequest>,
+                           place: &SenderKey,
+                           request: &PendingRequest| {
+                of.get(place)
+                    .is_some_and(|other| other.code == request.code)
+            };
             for (_, gone) in before
                 .iter()
                 .filter(|(place, gone)| !goes_on(&now, place, gone))
@@ -69,7 +70,7 @@ impl Feed<'_> {
     }
 }
 
-fn place(request: &PendingRequest) -> Place {
+fn place(request: &PendingRequest) -> SenderKey {
     (
         request.channel.clone(),
         request.account.clone(),

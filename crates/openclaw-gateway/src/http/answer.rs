@@ -6,10 +6,10 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, X_CONTENT_TYPE_OPT
 use hyper::{Response, StatusCode};
 
 /// An answer, whole in memory.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type HttpAnswer = Response<Full<Bytes>>;
 
 /// An answer in JSON, for programs.
-pub(crate) fn json(status: StatusCode, body: String) -> Answer {
+pub(crate) fn json(status: StatusCode, body: String) -> HttpAnswer {
     let mut answer = Response::new(Full::from(body));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -21,12 +21,12 @@ pub(crate) fn json(status: StatusCode, body: String) -> Answer {
 }
 
 /// An answer in one line of text, for people.
-pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Answer {
+pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> HttpAnswer {
     with_type(status, text.into() + "\n", "text/plain; charset=utf-8")
 }
 
 /// An answer of another content type.
-pub(crate) fn with_type(status: StatusCode, body: String, kind: &'static str) -> Answer {
+pub(crate) fn with_type(status: StatusCode, body: String, kind: &'static str) -> HttpAnswer {
     let mut answer = json(status, body);
     let kind = HeaderValue::from_static(kind);
     answer.headers_mut().insert(CONTENT_TYPE, kind);

@@ -23,12 +23,12 @@ use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::peers::INVOKE;
 use crate::server::Server;
-use answer::{Answer, json as program, text, with_type};
+use answer::{HttpAnswer, json as program, text, with_type};
 use pairing_core::Chain;
 pub(crate) use peer::Peer;
 
 /// Answers one request.
-pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Server) -> Answer {
+pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Server) -> HttpAnswer {
     let parts = &server.parts;
     if request.uri().authority().is_some() || request.uri().scheme().is_some() {
         // It names a host of its own, beside the one in the headers that is judged.
@@ -88,7 +88,7 @@ fn upgrade(
     arrival: Arrival,
     peer: &Peer,
     server: &Server,
-) -> Answer {
+) -> HttpAnswer {
     let response = match create_response_with_body(&request, Full::default) {
         Ok(response) => response,
         Err(error) => {
@@ -155,7 +155,7 @@ fn page(
     request: &Request<Incoming>,
     arrival: &Arrival,
     parts: &Parts,
-) -> Answer {
+) -> HttpAnswer {
     let is_private = arrival.is_encrypted || arrival.is_of_this_machine();
     match parts.settings.load().control_ui {
         Some(false) => nothing(),
@@ -168,14 +168,14 @@ fn page(
     }
 }
 
-fn nothing() -> Answer {
+fn nothing() -> HttpAnswer {
     text(
         StatusCode::NOT_FOUND,
         "this is a gateway of OpenClaw: connect by WebSocket",
     )
 }
 
-fn metrics(parts: &Parts) -> Answer {
+fn metrics(parts: &Parts) -> HttpAnswer {
     with_type(
         StatusCode::OK,
         parts.metrics.render(),

@@ -16,7 +16,7 @@ use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 
 /// Nothing but the page's own files runs or is shown, nothing is sent anywhere else, and no page shows it
 /// within itself. No text becomes markup, whatever the page's own code does.
@@ -88,14 +88,14 @@ static FILES: [File; 16] = [
 ];
 
 /// What is made of a file, once.
-struct Made {
+struct Packed {
     /// Compressed: a phone far away gets a third of it.
     packed: Bytes,
     /// What tells it from the same file of another version.
     tag: Option<HeaderValue>,
 }
 
-static MADE: LazyLock<Vec<Made>> = LazyLock::new(|| FILES.iter().map(File::make).collect());
+static PACKED: LazyLock<Vec<Packed>> = LazyLock::new(|| FILES.iter().map(File::pack).collect());
 
 /// What the page is made of: all of it is asked for at once, and not as one file names another.
 fn parts() -> String {
@@ -123,8 +123,8 @@ impl File {
     }
 
     /// The file, or that it is the one that the browser has.
-    pub(crate) fn answer(&self, asked: &HeaderMap) -> Answer {
-        let made = self.made();
+    pub(crate) fn answer(&self, asked: &HeaderMap) -> HttpAnswer {
+        let made = self.packed();
         let tag = made.and_then(|made| made.tag.as_ref());
         let is_known = tag.is_some() && asked.get(header::IF_NONE_MATCH) == tag;
         let packed = made.filter(|_| takes_gzip(asked) && !is_known);
@@ -156,19 +156,19 @@ impl File {
         answer
     }
 
-    fn made(&self) -> Option<&'static Made> {
+    fn packed(&self) -> Option<&'static Packed> {
         let at = FILES.iter().position(|file| file.path == self.path)?;
-        MADE.get(at)
+        PACKED.get(at)
     }
 
-    fn make(&self) -> Made {
+    fn pack(&self) -> Packed {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
         // Into memory, which cannot fail.
         let packed = encoder.write_all(self.content.as_bytes());
         let packed = packed.and_then(|()| encoder.finish()).unwrap_or_default();
         let hash = Sha256::digest(self.content);
         let tag = format!("W/\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(&hash[..12]));
-        Made {
+        Packed {
             packed: packed.into(),
             tag: HeaderValue::from_str(&tag).ok(),
         }
@@ -190,9 +190,9 @@ mod tests {
 
     #[test]
     fn what_is_sent_is_a_third_of_it() {
-        let packed: usize = MADE.iter().map(|made| made.packed.len()).sum();
+        let packed: usize = PACKED.iter().map(|made| made.packed.len()).sum();
         assert!(packed < 40_000, "{packed} bytes");
-        for (file, made) in FILES.iter().zip(MADE.iter()) {
+        for (file, made) in FILES.iter().zip(PACKED.iter()) {
             let mut text = String::new();
             let mut decoder = flate2::read::GzDecoder::new(&made.packed[..]);
             std::io::Read::read_to_string(&mut decoder, &mut text).unwrap();

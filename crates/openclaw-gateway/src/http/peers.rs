@@ -10,7 +10,7 @@ use hyper::{Request, StatusCode};
 use pairing_core::escape;
 use tokio::time::{sleep, timeout};
 
-use super::answer::{Answer, json};
+use super::answer::{HttpAnswer, json};
 use super::peer::Peer;
 use crate::edge::Arrival;
 use crate::lockout::{Locked, Subject};
@@ -58,7 +58,7 @@ pub(crate) async fn answer(
     peer: &Peer,
     parts: &Arc<Parts>,
     peers: &Peers,
-) -> Answer {
+) -> HttpAnswer {
     let mut answer = match admit(request, arrival, peer, parts, peers).await {
         Ok((from, asked)) => {
             tracing::info!(

@@ -11,7 +11,7 @@ use openclaw_config::Config;
 use pairing_core::store::PendingRequest;
 use pairing_core::{AccountId, Channel, ChannelId, SenderId};
 
-use super::dm::{Told, account_id, channel, of_channel, tell};
+use super::dm::{Notified, account_id, channel, of_channel, tell};
 use super::{Call, Reply, of_decision, of_list, shown};
 
 /// Lists requests, oldest first, without their codes.
@@ -174,8 +174,8 @@ async fn notified(
     sender: &SenderId,
 ) -> Notification {
     match tell(call, channel, account, sender).await {
-        Told::Sent => Notification::Sent,
-        Told::NotRun => Notification::Unsupported,
-        Told::Failed(_) => Notification::Failed,
+        Notified::Sent => Notification::Sent,
+        Notified::NotRun => Notification::Unsupported,
+        Notified::Failed(_) => Notification::Failed,
     }
 }

@@ -77,7 +77,7 @@ pub(super) async fn approve(call: Call) -> Reply {
         .await?;
     if notify {
         let told = tell(&call, &decided.channel, &decided.account_id, &decided.id).await;
-        decided.notified = Some(matches!(told, Told::Sent));
+        decided.notified = Some(matches!(told, Notified::Sent));
         decided.not_notified = told.failure();
     }
     call.reply(&decided)
@@ -97,7 +97,7 @@ fn approve_now(call: &Call, params: &ApproveParams) -> Result<DmDecided, ErrorSh
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether a sender was told that it was approved.
-pub(super) enum Told {
+pub(super) enum Notified {
     Sent,
     /// The gateway does not run this account.
     NotRun,
@@ -105,7 +105,7 @@ pub(super) enum Told {
     Failed(String),
 }
 
-impl Told {
+impl Notified {
     fn failure(self) -> Option<String> {
         match self {
             Self::Sent => None,
@@ -121,11 +121,11 @@ pub(super) async fn tell(
     channel: &ChannelId,
     account: &AccountId,
     sender: &SenderId,
-) -> Told {
+) -> Notified {
     let parts = &call.parts;
     let config = &parts.settings.load().config;
     let Some(adapter) = parts.channels.adapter(config, channel, account) else {
-        return Told::NotRun;
+        return Notified::NotRun;
     };
     let what = Outgoing::text("OpenClaw: access approved. Send a message to start.");
     let telling = async {
@@ -133,9 +133,9 @@ pub(super) async fn tell(
         adapter.send(&chat, &what).await
     };
     match timeout(PATIENCE, telling).await {
-        Ok(Ok(_)) => Told::Sent,
-        Ok(Err(error)) => Told::Failed(Chain(&error).to_string()),
-        Err(_) => Told::Failed("the chat system takes too long".to_owned()),
+        Ok(Ok(_)) => Notified::Sent,
+        Ok(Err(error)) => Notified::Failed(Chain(&error).to_string()),
+        Err(_) => Notified::Failed("the chat system takes too long".to_owned()),
     }
 }
 

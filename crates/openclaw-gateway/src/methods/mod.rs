@@ -68,7 +68,7 @@ type Asks = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
 type Waiting = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
 /// An answer, or the wait for it. What comes with it is to be kept until the answer is queued.
-pub(crate) enum Answer {
+pub(crate) enum Dispatched {
     Now(Reply),
     Later(Pin<Box<dyn Future<Output = (Reply, Option<Deciding>)> + Send>>),
 }
@@ -236,18 +236,18 @@ impl Methods {
         session: &Arc<Session>,
         method: String,
         params: Option<Box<RawValue>>,
-    ) -> Answer {
+    ) -> Dispatched {
         let Some(Method { access, run, label }) = self.0.get(&method) else {
             parts.metrics.called("unknown", false);
             let shown: String = method.chars().take(128).collect();
-            return Answer::Now(Err(ErrorShape::invalid(
+            return Dispatched::Now(Err(ErrorShape::invalid(
                 DetailCode::UnknownMethod,
                 format!("unknown method: {shown}"),
             )));
         };
         if let Err(refused) = access.permit(session) {
             parts.metrics.called(label, false);
-            return Answer::Now(Err(refused));
+            return Dispatched::Now(Err(refused));
         }
         let label = *label;
         let counted = move |parts: &Parts, reply: Reply| {
@@ -263,12 +263,12 @@ impl Methods {
         // How the gateway is, everybody may know.
         if label != "health" && !parts.vouches_for(session) {
             parts.metrics.called(label, false);
-            return Answer::Now(Err(not_vouched_for()));
+            return Dispatched::Now(Err(not_vouched_for()));
         }
         let decides = matches!(run, Run::Deciding(_));
         match run {
-            Run::Now(run) => Answer::Now(counted(&call.parts, run(&call))),
-            Run::Blocking(run) | Run::Deciding(run) => Answer::Later(Box::pin({
+            Run::Now(run) => Dispatched::Now(counted(&call.parts, run(&call))),
+            Run::Blocking(run) | Run::Deciding(run) => Dispatched::Later(Box::pin({
                 let run = run.clone();
                 async move {
                     // One client that asks much at once does not keep others from the store.
@@ -297,7 +297,7 @@ impl Methods {
             })),
             Run::Later(run) => {
                 let (parts, reply) = (parts.clone(), run(call));
-                Answer::Later(Box::pin(
+                Dispatched::Later(Box::pin(
                     async move { (counted(&parts, reply.await), None) },
                 ))
             }

@@ -27,7 +27,7 @@ use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, Pressed, SendError, Status, Stop,
     StopSender, Target, TextLimit,
 };
-use gateway_channels::OwnerSpoke;
+use gateway_channels::OwnerMessage;
 
 /// Nothing takes this long; a test that waits for it has failed.
 const NEVER: Duration = Duration::from_secs(20);
@@ -327,10 +327,10 @@ impl World {
         }
     }
 
-    pub(super) fn spoke(&self, sender: &str, chat: &str) -> OwnerSpoke {
+    pub(super) fn spoke(&self, sender: &str, chat: &str) -> OwnerMessage {
         let rules = Channels::builtin();
         let rules = rules.get(self.chats.channel()).unwrap();
-        OwnerSpoke {
+        OwnerMessage {
             channel: self.chats.channel().clone(),
             account: AccountId::default(),
             sender: rules.sender(sender).unwrap(),

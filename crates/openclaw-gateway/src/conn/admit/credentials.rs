@@ -19,7 +19,7 @@ pub(super) struct Shown<'a> {
 }
 
 /// Why the shared secret was not given.
-pub(super) enum NotShown {
+pub(super) enum SecretNotGiven {
     /// It is missing or wrong.
     Failure(SecretFailure),
     /// It is not even looked at.
@@ -35,7 +35,7 @@ pub(super) enum Attempt {
 }
 
 /// A credential to be tried.
-struct Try<'a> {
+struct Candidate<'a> {
     credential: Credential<'a>,
     method: AuthMethod,
     /// What its failures count for, beside the shared secret.
@@ -61,19 +61,19 @@ impl Door<'_> {
     }
 
     /// Looks at the shared secret, unless the address is locked out.
-    pub(super) fn secret_given(&self) -> Result<Given, NotShown> {
+    pub(super) fn secret_given(&self) -> Result<Given, SecretNotGiven> {
         let (shown, now) = (self.shown(), self.parts.pairing.now());
         let subject = Subject::secret(self.arrival.address);
         // Being locked out is about guesses: who makes none is told what is missing.
         if shown.token.is_some() || shown.password.is_some() {
             let open = self.parts.entrance.lockouts.check(subject, now);
-            open.map_err(NotShown::Locked)?;
+            open.map_err(SecretNotGiven::Locked)?;
         }
         let given = self.settings.secret.check(shown.token, shown.password);
         if given.is_ok() {
             self.parts.entrance.lockouts.succeeded(subject);
         }
-        given.map_err(NotShown::Failure)
+        given.map_err(SecretNotGiven::Failure)
     }
 
     /// Counts a wrong secret; says how long its answer waits.
@@ -102,13 +102,13 @@ impl Door<'_> {
         let any_token = parse(shown.token);
 
         let secret = self.secret_given();
-        let by_device = |token, in_place_of_token| Try {
+        let by_device = |token, in_place_of_token| Candidate {
             credential: Credential::DeviceToken(token),
             method: AuthMethod::DeviceToken,
             subject: Some(of_device),
             in_place_of_token,
         };
-        let by_pairing = |token, in_place_of_token| Try {
+        let by_pairing = |token, in_place_of_token| Candidate {
             credential: Credential::PairingToken(token),
             method: AuthMethod::BootstrapToken,
             subject: Some(of_pairing),
@@ -120,7 +120,7 @@ impl Door<'_> {
             if given == Given::Open {
                 tries.extend(pairing_token.as_ref().map(|token| by_pairing(token, false)));
             }
-            tries.push(Try {
+            tries.push(Candidate {
                 credential: Credential::Shared,
                 method: method_of(given),
                 subject: None,
@@ -161,8 +161,8 @@ impl Door<'_> {
         // Whatever comes beside it, a guess at the secret is a guess; a good token in its place is none.
         let in_place = decided.as_ref().is_some_and(|(_, by)| by.in_place_of_token);
         let guessed = match secret {
-            Err(NotShown::Failure(SecretFailure::TokenMismatch)) if in_place => None,
-            Err(NotShown::Failure(failure)) => self.count(failure),
+            Err(SecretNotGiven::Failure(SecretFailure::TokenMismatch)) if in_place => None,
+            Err(SecretNotGiven::Failure(failure)) => self.count(failure),
             _ => None,
         };
         match (decided, failed) {
@@ -191,7 +191,7 @@ impl Door<'_> {
     /// for everything that was.
     fn none_is_good(
         &self,
-        secret: &Result<Given, NotShown>,
+        secret: &Result<Given, SecretNotGiven>,
         locked: Option<Locked>,
         of_device: Subject,
         of_pairing: Subject,
@@ -200,7 +200,7 @@ impl Door<'_> {
         // In the place of the token it was a guess at the token, and counted as one, where that was
         // looked at.
         let was_other = match secret {
-            Err(NotShown::Failure(SecretFailure::TokenMismatch)) | Ok(_) => false,
+            Err(SecretNotGiven::Failure(SecretFailure::TokenMismatch)) | Ok(_) => false,
             Err(_) => shown.token.is_some(),
         };
         let now = self.parts.pairing.now();
@@ -220,8 +220,8 @@ impl Door<'_> {
             AuthFailure::PairingTokenInvalid
         } else {
             match secret {
-                Err(NotShown::Locked(locked)) => limited(*locked),
-                Err(NotShown::Failure(failure)) => of_secret(*failure),
+                Err(SecretNotGiven::Locked(locked)) => limited(*locked),
+                Err(SecretNotGiven::Failure(failure)) => of_secret(*failure),
                 Ok(_) => AuthFailure::DeviceTokenMismatch,
             }
         };

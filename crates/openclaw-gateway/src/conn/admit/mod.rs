@@ -21,7 +21,7 @@ use crate::parts::Parts;
 use crate::secret::Shared as Shown;
 use crate::sessions::{Who, cut};
 use crate::settings::Settings;
-use credentials::{Attempt, NotShown, limited};
+use credentials::{Attempt, SecretNotGiven, limited};
 use pairing_core::Chain;
 
 /// A connection that may come in.
@@ -96,8 +96,8 @@ impl Door<'_> {
         }
         let shown = match self.secret_given() {
             Ok(shown) => shown,
-            Err(NotShown::Locked(locked)) => return Err(limited(locked).into()),
-            Err(NotShown::Failure(failure)) => {
+            Err(SecretNotGiven::Locked(locked)) => return Err(limited(locked).into()),
+            Err(SecretNotGiven::Failure(failure)) => {
                 return Err(Denied {
                     refusal: Refusal::IdentityRequired,
                     delay: self.count(failure),

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use channel_kit::{BoxFuture, Incoming, MessageId, Pressed, Target};
-use gateway_channels::{OwnerCommands, OwnerSpoke};
+use gateway_channels::{OwnerCommands, OwnerMessage};
 
 use super::fake::{Fake, direct, in_chat, in_group};
 use super::{adding, all_of, heard, with};
@@ -14,7 +14,7 @@ use crate::support::start_with;
 struct Noting(Mutex<Vec<String>>);
 
 impl OwnerCommands for Noting {
-    fn message<'a>(&'a self, owner: &'a OwnerSpoke, text: &'a str) -> BoxFuture<'a, bool> {
+    fn message<'a>(&'a self, owner: &'a OwnerMessage, text: &'a str) -> BoxFuture<'a, bool> {
         Box::pin(async move {
             let is_command = text.starts_with('/');
             if is_command {
@@ -30,7 +30,7 @@ impl OwnerCommands for Noting {
         })
     }
 
-    fn pressed<'a>(&'a self, owner: &'a OwnerSpoke, pressed: &'a Pressed) -> BoxFuture<'a, ()> {
+    fn pressed<'a>(&'a self, owner: &'a OwnerMessage, pressed: &'a Pressed) -> BoxFuture<'a, ()> {
         Box::pin(async move {
             let note = format!("{} pressed {}", owner.sender, pressed.data);
             self.0.lock().unwrap().push(note);
