@@ -89,6 +89,7 @@ mod tests {
             at: Timestamp::from_millis(0),
             from_me: false,
             from_bot: false,
+            via_bot: false,
             historical: false,
             authenticated: true,
             meta: Vec::new(),
@@ -119,6 +120,7 @@ mod tests {
             },
             Inbound {
                 from_bot: true,
+                via_bot: false,
                 ..says("43")
             },
         ] {

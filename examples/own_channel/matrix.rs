@@ -71,6 +71,7 @@ impl Matrix {
                     at: Timestamp::from_millis(event["origin_server_ts"].as_i64().unwrap_or(0)),
                     from_me: event["sender"] == self.user.as_str(),
                     from_bot: false,
+                    via_bot: false,
                     // What there was before the first look is history.
                     historical: since.is_none(),
                     // The server vouches for its users, and for others by their servers' signatures.

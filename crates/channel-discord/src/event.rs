@@ -390,6 +390,7 @@ impl Message {
             text: cut(self.text, LONGEST_TEXT),
             from_me: false,
             from_bot: false,
+            via_bot: false,
             // The gateway sends what is new, and after a resumption what was missed: it keeps that for us.
             historical: false,
             authenticated: true,
@@ -417,6 +418,7 @@ impl Interaction {
             text: text.to_owned(),
             from_me: false,
             from_bot: false,
+            via_bot: false,
             historical: false,
             authenticated: true,
             meta: self.user.names(),

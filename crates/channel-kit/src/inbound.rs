@@ -38,6 +38,9 @@ pub struct Inbound {
     pub from_me: bool,
     /// Whether another bot sent it.
     pub from_bot: bool,
+    /// Whether another bot made the text and the sender only chose it (an inline bot). It is delivered, and is never a
+    /// command of an owner.
+    pub via_bot: bool,
     /// Whether it dates from before the adapter started: history, or a backlog that is replayed.
     pub historical: bool,
     /// Whether the chat system vouches for the sender. An adapter checks signatures before it sets this.

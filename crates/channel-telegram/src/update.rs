@@ -231,6 +231,7 @@ impl Heard {
             at,
             from_me: from.id.is(context.me),
             from_bot: from.is_bot,
+            via_bot: self.marks.has_any(&["via_bot"]),
             historical: at < context.since,
             // With `sender_chat` set, `from` is not the real author.
             authenticated: self.sender_chat.is_none(),

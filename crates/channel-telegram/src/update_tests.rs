@@ -81,6 +81,13 @@ fn what_was_said_before_is_history() {
 }
 
 #[test]
+fn t114_a_text_that_another_bot_made_is_marked() {
+    let made = inbound(json!({ "via_bot": { "id": 9, "is_bot": true, "first_name": "gif" } }));
+    assert!(made.unwrap().via_bot);
+    assert!(!inbound(json!({})).unwrap().via_bot);
+}
+
+#[test]
 fn a_forward_is_nobodys_speech() {
     for mark in [
         json!({ "forward_origin": { "type": "user", "sender_user": { "id": 1 } } }),

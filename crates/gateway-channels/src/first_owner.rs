@@ -8,11 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use openclaw_config::Config;
-use pairing_core::{AccountId, Chain, ChannelId, Channels, SenderId, StoreError};
+use pairing_core::{Chain, ChannelId, SenderId, StoreError};
 use pairing_fs::{StateDir, owned};
 use serde::{Deserialize, Serialize};
-
-use crate::Owners;
 
 /// Nobody was made an owner.
 #[derive(Debug, thiserror::Error)]
@@ -61,21 +59,9 @@ pub fn owners_path(state: &StateDir) -> PathBuf {
     state.root().join("owners.json")
 }
 
-/// Whether a first owner may still be made: not if the configuration names an owner for any account, nor if
-/// one was made before.
-pub fn may_make_owner(
-    state: &StateDir,
-    config: &Config,
-    channels: &Channels,
-) -> Result<(), FirstOwnerError> {
-    let names_one = !config.owner_allow_from.is_empty()
-        || channels.iter().any(|rules| {
-            let mut accounts = config
-                .accounts(rules.id())
-                .cloned()
-                .chain([AccountId::default()]);
-            accounts.any(|account| !Owners::of(config, rules, &account).senders().is_empty())
-        });
+/// Whether a first owner may still be made: not if the configuration names owners, nor if one was made before.
+pub fn may_make_owner(state: &StateDir, config: &Config) -> Result<(), FirstOwnerError> {
+    let names_one = !config.owner_allow_from.is_empty();
     let path = owners_path(state);
     if names_one || !read(&path)?.is_empty() {
         return Err(FirstOwnerError::Present);
@@ -87,11 +73,10 @@ pub fn may_make_owner(
 pub fn make_owner(
     state: &StateDir,
     config: &Config,
-    channels: &Channels,
     channel: &ChannelId,
     sender: &SenderId,
 ) -> Result<(), FirstOwnerError> {
-    may_make_owner(state, config, channels)?;
+    may_make_owner(state, config)?;
     let recorded = Recorded {
         version: 1,
         owner_allow_from: vec![format!("{channel}:{sender}")],
@@ -151,19 +136,12 @@ mod tests {
         let sender = |id: &str| channels.get(&telegram).unwrap().sender(id).unwrap();
         let make = |config: &str, id: &str| {
             let config = Config::parse(config).unwrap();
-            make_owner(&state, &config, &channels, &telegram, &sender(id))
+            make_owner(&state, &config, &telegram, &sender(id))
         };
-        for config in [
-            "{ commands: { ownerAllowFrom: ['discord:1'] } }",
-            "{ channels: { telegram: { allowFrom: [7] } } }",
-            "{ channels: { telegram: { accounts: { work: { allowFrom: [7] } } } } }",
-        ] {
-            assert!(
-                matches!(make(config, "1"), Err(FirstOwnerError::Present)),
-                "{config}"
-            );
-        }
-        let config = "{ channels: { telegram: { allowFrom: ['*'] } } }";
+        let config = "{ commands: { ownerAllowFrom: ['discord:1'] } }";
+        assert!(matches!(make(config, "1"), Err(FirstOwnerError::Present)));
+        // Who may talk is no owner.
+        let config = "{ channels: { telegram: { allowFrom: ['*', 7] } } }";
         make(config, "1").unwrap();
         assert!(matches!(make(config, "2"), Err(FirstOwnerError::Present)));
         let parsed = |text: &str| with_first_owner(Config::parse(text).unwrap(), &state);
@@ -176,11 +154,11 @@ mod tests {
     #[test]
     fn t71_what_cannot_be_read_makes_nobody_an_owner_and_stays() {
         let dir = tempfile::tempdir().unwrap();
-        let (state, channels) = (StateDir::at(dir.path()), Channels::builtin());
+        let state = StateDir::at(dir.path());
         fs::write(owners_path(&state), "{").unwrap();
         let config = with_first_owner(Config::default(), &state);
         assert!(config.owner_allow_from.is_empty());
-        let refused = may_make_owner(&state, &config, &channels);
+        let refused = may_make_owner(&state, &config);
         assert!(matches!(refused, Err(FirstOwnerError::Read { .. })));
         assert_eq!(fs::read(owners_path(&state)).unwrap(), b"{");
     }

@@ -1,4 +1,4 @@
-//! The owners of an account, and the interface of their commands.
+//! The owners, and the interface of their commands.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use channel_kit::{Adapter, BoxFuture, Pressed, Target};
 use openclaw_config::Config;
 use pairing_core::{AccountId, ChannelId, ChannelRules, SenderId};
 
-/// The owners of one account.
+/// The owners on one channel.
 ///
-/// The senders that `commands.ownerAllowFrom` names for its channel (`telegram:12345`); if that list is empty, the
-/// senders in the account's configured `allowFrom`. Approval by pairing makes nobody an owner, and neither does `*`.
+/// The senders that `commands.ownerAllowFrom` names for its channel (`telegram:12345`). Nothing else makes anybody an
+/// owner: not an `allowFrom`, which says who may talk, nor approval by pairing, nor `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Owners(Vec<SenderId>);
 
@@ -42,19 +42,10 @@ pub trait OwnerCommands: Send + Sync + fmt::Debug + 'static {
 }
 
 impl Owners {
-    /// The owners of an account.
-    pub fn of(config: &Config, rules: &ChannelRules, account: &AccountId) -> Self {
-        let mut owners = if config.owner_allow_from.is_empty() {
-            let listed = config.account(rules.id(), account).allow_from;
-            let listed = listed.unwrap_or_default();
-            let listed = listed.iter().filter_map(|entry| rules.sender(entry).ok());
-            listed.collect()
-        } else {
-            let named = config.owner_allow_from.iter();
-            named
-                .filter_map(|entry| named_for(rules, entry))
-                .collect::<Vec<_>>()
-        };
+    /// The owners on a channel: the same for all its accounts.
+    pub fn of(config: &Config, rules: &ChannelRules) -> Self {
+        let named = config.owner_allow_from.iter();
+        let mut owners: Vec<_> = named.filter_map(|entry| named_for(rules, entry)).collect();
         owners.sort_unstable();
         owners.dedup();
         Self(owners)
@@ -84,13 +75,13 @@ mod tests {
     use super::*;
     use pairing_core::Channels;
 
-    fn owners(text: &str, account: &str) -> Vec<String> {
+    fn owners(text: &str) -> Vec<String> {
         let config = Config::parse(text).unwrap();
         let channels = Channels::builtin();
         let telegram = channels
             .get(&ChannelId::parse("telegram").unwrap())
             .unwrap();
-        let owners = Owners::of(&config, telegram, &AccountId::parse(account).unwrap());
+        let owners = Owners::of(&config, telegram);
         for sender in owners.senders() {
             assert!(owners.is_owner(sender));
         }
@@ -99,29 +90,26 @@ mod tests {
     }
 
     #[test]
-    fn t38_owners_are_named_by_the_configuration_and_by_nothing_else() {
+    fn t38_t111_owners_are_named_by_their_own_list_and_by_nothing_else() {
         let channels = "channels: { telegram: { allowFrom: ['*', 'tg:2', 1, '@ann'],
             accounts: { work: { allowFrom: [3] } } } }";
-        for (commands, account, expected) in [
-            ("", "default", &["1", "2"][..]),
-            ("", "work", &["3"]),
-            ("commands: { ownerAllowFrom: [] },", "work", &["3"]),
-            // One list for all accounts, and then nothing else.
+        for (commands, expected) in [
+            // Who may talk does not decide.
+            ("", &[][..]),
+            ("commands: { ownerAllowFrom: [] },", &[]),
             (
                 "commands: { ownerAllowFrom: ['telegram:9', ' Telegram:tg:8', 'telegram:9'] },",
-                "work",
                 &["8", "9"],
             ),
             // Of another channel, of none, and nobody at all.
             (
                 "commands: { ownerAllowFrom: ['discord:9', 7, '*', 'telegram:*', 'telegram:', ':'] },",
-                "default",
                 &[],
             ),
         ] {
             let text = format!("{{ {commands} {channels} }}");
-            assert_eq!(owners(&text, account), expected, "{commands} {account}");
+            assert_eq!(owners(&text), expected, "{commands}");
         }
-        assert!(owners("{}", "default").is_empty());
+        assert!(owners("{}").is_empty());
     }
 }

@@ -18,6 +18,8 @@ pub(crate) struct Letter {
     pub(crate) text: String,
     /// Whether the text was longer and has been cut.
     pub(crate) is_cut: bool,
+    /// Whether another bot made the text.
+    pub(crate) via_bot: bool,
     pub(crate) at: Timestamp,
     pub(crate) meta: Metadata,
 }
@@ -51,6 +53,7 @@ impl Letter {
             at,
             from_me,
             from_bot,
+            via_bot,
             historical,
             authenticated,
             meta,
@@ -83,6 +86,7 @@ impl Letter {
             is_direct,
             text,
             is_cut,
+            via_bot,
             at,
             meta: Metadata::from(meta),
         })

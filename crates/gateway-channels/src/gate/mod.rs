@@ -116,8 +116,9 @@ impl Gate {
         if rules.is_blocked(&letter.sender) {
             return "blocked";
         }
-        let is_spoken_to = letter.is_direct && rules.policy != DmPolicy::Disabled;
-        if is_spoken_to && let Some(commands) = self.commands_for(&rules, &letter.sender) {
+        // What another bot has made is nobody's command.
+        let may_command = letter.is_direct && !letter.via_bot && rules.policy != DmPolicy::Disabled;
+        if may_command && let Some(commands) = self.commands_for(&rules, &letter.sender) {
             let owner = self.owner(&letter.sender, &letter.chat);
             if commands.message(&owner, &letter.text).await {
                 return "command";

@@ -50,7 +50,7 @@ impl Rules {
             is_enabled: set.is_enabled(),
             policy: access.policy(),
             account: account.clone().with_access(access),
-            owners: Owners::of(config, rules, id),
+            owners: Owners::of(config, rules),
             backoff: set.pairing_backoff(),
             hand_over_first: set.hand_over_first.unwrap_or(false),
             blocked,

@@ -192,6 +192,7 @@ fn inbound() -> impl Strategy<Value = Inbound> {
                 at: Timestamp::from_millis(at),
                 from_me: flags.0,
                 from_bot: flags.1,
+                via_bot: flags.0 != flags.1,
                 historical: flags.2,
                 authenticated: flags.3,
                 meta,

@@ -24,8 +24,8 @@ struct FirstOwner<'c> {
 
 impl FirstOwner<'_> {
     fn make(&self, request: &PendingRequest) -> Result<(), Failure> {
-        let (known, channel) = (Channels::builtin(), &request.channel);
-        gateway_channels::make_owner(self.state, self.config, &known, channel, &request.sender)?;
+        let channel = &request.channel;
+        gateway_channels::make_owner(self.state, self.config, channel, &request.sender)?;
         Ok(())
     }
 
@@ -87,7 +87,7 @@ impl Call {
             state: state.ok_or(Failure::OwnerElsewhere)?,
             config: &self.config,
         };
-        gateway_channels::may_make_owner(owner.state, owner.config, &Channels::builtin())?;
+        gateway_channels::may_make_owner(owner.state, owner.config)?;
         Ok(owner)
     }
 

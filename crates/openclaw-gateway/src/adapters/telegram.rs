@@ -67,7 +67,7 @@ impl ConfiguredError {
 
 /// The bot of an account; `None` if the account has no token.
 pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
-    let owners = Owners::of(recipe.config, recipe.rules, &recipe.account);
+    let owners = Owners::of(recipe.config, recipe.rules);
     let bot = configured(recipe).map_err(|error| BuildError {
         error: Chain(&error).to_string(),
         advice: error.advice(),

@@ -294,7 +294,7 @@ impl Commands {
                 let Some(rules) = self.pairing().channels().get(adapter.channel()) else {
                     continue;
                 };
-                for owner in Owners::of(config, rules, adapter.account()).senders() {
+                for owner in Owners::of(config, rules).senders() {
                     match direct(&*adapter, owner).await {
                         Ok(chat) => add(&mut places, adapter.clone(), chat, None),
                         // It is tried again at the next look.
@@ -314,7 +314,7 @@ impl Commands {
             let rules = self.pairing().channels().get(&channel);
             let by = rules.and_then(|rules| rules.sender(subscriber.by()).ok());
             // Whoever is an owner no more is told nothing more.
-            let is_owner = by.is_some_and(|by| self.is_owner(&channel, &account, &by));
+            let is_owner = by.is_some_and(|by| self.is_owner(&channel, &by));
             if let Some(adapter) = adapter.filter(|_| is_owner) {
                 let chat = Target {
                     chat: subscriber.chat().to_owned(),

@@ -130,7 +130,7 @@ impl Commands {
         let Some(command) = PairCommand::parse(text) else {
             return false;
         };
-        if !self.is_owner(&owner.channel, &owner.account, &owner.sender) {
+        if !self.is_owner(&owner.channel, &owner.sender) {
             return false;
         }
         let said = match command {
@@ -153,15 +153,15 @@ impl Commands {
 
     /// Decides what a button stands for, unless that has been decided.
     pub(crate) async fn pressed(&self, owner: &OwnerMessage, pressed: &Pressed) {
-        if self.is_owner(&owner.channel, &owner.account, &owner.sender) {
+        if self.is_owner(&owner.channel, &owner.sender) {
             self.decide_pressed(owner, pressed).await;
         }
     }
 
-    fn is_owner(&self, channel: &ChannelId, account: &AccountId, sender: &SenderId) -> bool {
+    fn is_owner(&self, channel: &ChannelId, sender: &SenderId) -> bool {
         let settings = self.0.parts.settings.load();
         let rules = self.pairing().channels().get(channel);
-        rules.is_some_and(|rules| Owners::of(&settings.config, rules, account).is_owner(sender))
+        rules.is_some_and(|rules| Owners::of(&settings.config, rules).is_owner(sender))
     }
 
     fn adapter(&self, channel: &ChannelId, account: &AccountId) -> Option<Arc<dyn Adapter>> {

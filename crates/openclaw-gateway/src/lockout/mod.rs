@@ -1,7 +1,7 @@
 //! Wrong credentials counted, and who presents too many of them locked out.
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +64,12 @@ impl Subject {
 
     fn of(class: Class, address: IpAddr, device: Option<DeviceId>) -> Self {
         let address = counted(canonical_ip(address));
+        // A machine has millions of loopback addresses: to guesses they are one.
+        let address = if address.is_loopback() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        } else {
+            address
+        };
         Self {
             class,
             address,

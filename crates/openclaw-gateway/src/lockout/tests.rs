@@ -48,6 +48,19 @@ fn ten_in_a_minute_lock_an_address_out_for_five() {
 }
 
 #[test]
+fn t106_all_loopback_addresses_are_slowed_together() {
+    let lockouts = lockouts();
+    let delays: Vec<_> = ["127.0.0.1", "127.255.3.9", "::1", "::ffff:127.0.0.7"]
+        .iter()
+        .map(|address| lockouts.failed(Subject::secret(ip(address)), at(0)))
+        .collect();
+    assert!(delays.is_sorted(), "{delays:?}");
+    assert!(delays[0] < delays[3], "{delays:?}");
+    let again = lockouts.failed(Subject::secret(ip("127.0.0.1")), at(0));
+    assert!(again >= delays[3], "{again:?}");
+}
+
+#[test]
 fn failures_count_for_a_minute_wherever_it_begins() {
     let lockouts = lockouts();
     let subject = Subject::secret(ip(OUTSIDE));

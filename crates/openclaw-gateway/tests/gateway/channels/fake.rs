@@ -187,6 +187,7 @@ pub(crate) fn direct(sender: &str, text: &str) -> Inbound {
         at: Timestamp::from_millis(1_795_353_726_000),
         from_me: false,
         from_bot: false,
+        via_bot: false,
         historical: false,
         authenticated: true,
         meta: vec![("username".to_owned(), "zoe".to_owned())],

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use channel_kit::{BoxFuture, Incoming, MessageId, Pressed, Target};
+use channel_kit::{BoxFuture, Inbound, Incoming, MessageId, Pressed, Target};
 use gateway_channels::{OwnerCommands, OwnerMessage};
 
 use super::fake::{Fake, direct, in_chat, in_group};
@@ -51,7 +51,7 @@ fn pressed(sender: &str) -> Incoming {
 }
 
 #[tokio::test]
-async fn t21_commands_are_for_owners_and_text_for_everybody_else() {
+async fn t21_t111_t114_commands_are_for_owners_and_text_for_everybody_else() {
     let (fake, commands) = (
         Fake::new("telegram", "default"),
         Arc::new(Noting::default()),
@@ -84,6 +84,13 @@ async fn t21_commands_are_for_owners_and_text_for_everybody_else() {
         (&event["isDirect"], &event["text"]),
         (&false.into(), &"/pair".into())
     );
+    // A text that another bot made is a message, whatever it says.
+    let made = Inbound {
+        via_bot: true,
+        ..direct("1", "/pair approve t114")
+    };
+    fake.says(made).await;
+    assert_eq!(heard(&mut operator).await["text"], "/pair approve t114");
     // What is no command is a message.
     fake.says(direct("1", "hello")).await;
     assert_eq!(heard(&mut operator).await["text"], "hello");
