@@ -34,4 +34,42 @@ pub struct AccountStatus {
     pub dm_policy: DmPolicy,
     /// Whether the gateway runs an adapter for the account.
     pub running: bool,
+    /// The connection of that adapter to its chat system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<AccountConnection>,
+}
+
+/// The connection of a bot to its chat system.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountConnection {
+    /// Whether messages are received.
+    pub state: ConnectionState,
+    /// Time since which that is so, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<i64>,
+    /// Time at which a message was last received, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_received_ms: Option<i64>,
+    /// The last error, escaped and without secrets. It stays when the connection has recovered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_error: Option<String>,
+}
+
+/// Whether a bot receives messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum ConnectionState {
+    /// It does not run, or has given up.
+    Stopped,
+    /// It has been started, and has not received anything yet.
+    Connecting,
+    /// It receives messages.
+    Connected,
+    /// It does not receive messages, and retries.
+    Failing,
+    /// A state of a newer gateway.
+    #[serde(other)]
+    Unknown,
 }

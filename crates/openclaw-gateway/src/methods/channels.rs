@@ -1,10 +1,13 @@
-//! `pairing.channels`: which accounts there are, and which of them run.
+//! `pairing.channels`: which accounts there are, which of them run, and whether they are connected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use channel_kit::{Connection, Status};
 use gateway_protocol::Empty;
-use gateway_protocol::channel::{AccountStatus, ChannelStatus, ChannelStatuses};
-use pairing_core::{AccountId, ChannelId, ChannelRules};
+use gateway_protocol::channel::{
+    AccountConnection, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState,
+};
+use pairing_core::{AccountId, ChannelId, ChannelRules, Timestamp};
 
 use super::{Call, Reply};
 
@@ -33,6 +36,7 @@ pub(super) fn status(call: &Call) -> Reply {
             AccountStatus {
                 dm_policy: config.dm_policy(channel, &account_id),
                 running: adapter.is_some() && known.get(channel).is_some(),
+                connection: adapter.map(|adapter| connection(adapter.status())),
                 account_id,
             }
         };
@@ -45,4 +49,19 @@ pub(super) fn status(call: &Call) -> Reply {
     call.reply(&ChannelStatuses {
         channels: all.into_iter().map(status).collect(),
     })
+}
+
+fn connection(status: Status) -> AccountConnection {
+    AccountConnection {
+        state: match status.connection {
+            Connection::Stopped => ConnectionState::Stopped,
+            Connection::Connecting => ConnectionState::Connecting,
+            Connection::Connected => ConnectionState::Connected,
+            Connection::Failing => ConnectionState::Failing,
+            _ => ConnectionState::Unknown,
+        },
+        since_ms: status.since.map(Timestamp::as_millis),
+        last_received_ms: status.last_received.map(Timestamp::as_millis),
+        last_error: status.last_error,
+    }
 }

@@ -30,7 +30,8 @@ async fn every_account_is_told_with_its_policy_and_whether_it_runs() {
             { "accountId": "default", "dmPolicy": "allowlist", "running": false },
             { "accountId": "idle", "dmPolicy": "allowlist", "running": false },
             { "accountId": "off", "dmPolicy": "allowlist", "running": false },
-            { "accountId": "work", "dmPolicy": "disabled", "running": true },
+            { "accountId": "work", "dmPolicy": "disabled", "running": true,
+              "connection": { "state": "stopped" } },
         ] })
     );
     // One that may have senders all the same.

@@ -1,10 +1,19 @@
 //! Several accounts, a configuration that changes, and what goes wrong with tokens.
 
+use gateway_client::Client;
 use serde_json::{Value, json};
 use test_support::Logs;
 use test_support::discord::{BOT_TOKEN, Discord};
 
 use super::{STRANGER, configure, heard, install, start};
+
+/// What the gateway says of the connection of the default account.
+async fn connection_of(owner: &Client) -> Value {
+    let status: Value = owner.call("pairing.channels", json!({})).await.unwrap();
+    let mut all = status["channels"].as_array().unwrap().iter();
+    let discord = all.find(|one| one["channel"] == "discord").unwrap();
+    discord["accounts"][0]["connection"].clone()
+}
 
 #[tokio::test]
 async fn accounts_are_bots_of_their_own() {
@@ -40,15 +49,18 @@ async fn a_token_that_is_wrong_is_put_right_while_the_gateway_runs() {
     let gateway = start(&dir).await;
     logs.until("the bot is not accepted", 1).await;
     let (owner, _events) = gateway.owner().await;
-    let status: Value = owner.call("pairing.channels", json!({})).await.unwrap();
-    let found = status["channels"].as_array().unwrap().iter();
-    assert_eq!(found.filter(|one| one["channel"] == "discord").count(), 1);
+    let connection = connection_of(&owner).await;
+    let error = connection["lastError"].as_str().unwrap();
+    assert!(error.contains("401"), "{error}");
 
     let right = json!({ "token": BOT_TOKEN, "apiRoot": discord.root() });
     configure(&dir, &right, false);
     discord.connected().await;
     discord.says(STRANGER, "let me in");
     discord.sent_to(STRANGER).await;
+    let connection = connection_of(&owner).await;
+    assert_eq!(connection["state"], "connected", "{connection}");
+    assert!(connection["sinceMs"].is_i64() && connection["lastReceivedMs"].is_i64());
     assert!(!logs.text().contains("not_this_one"));
     gateway.stop().await;
 }
