@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn t38_the_first_owner_is_made_once_and_only_where_there_is_none() {
         let dir = tempfile::tempdir().unwrap();
-        let (state, channels) = (StateDir::at(dir.path()), Channels::builtin());
+        let (state, channels) = (StateDir::at(dir.path()), pairing_core::Channels::builtin());
         let telegram = ChannelId::parse("telegram").unwrap();
         let sender = |id: &str| channels.get(&telegram).unwrap().sender(id).unwrap();
         let make = |config: &str, id: &str| {

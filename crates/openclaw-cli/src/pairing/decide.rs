@@ -4,9 +4,7 @@ use std::path::PathBuf;
 
 use openclaw_config::Config;
 use pairing_core::store::PendingRequest;
-use pairing_core::{
-    AccountId, ChannelId, ChannelRules, Channels, DecisionError, PairingCode, escape,
-};
+use pairing_core::{AccountId, ChannelId, ChannelRules, DecisionError, PairingCode, escape};
 use pairing_fs::StateDir;
 
 use super::{Call, Place};

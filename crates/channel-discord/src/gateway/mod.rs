@@ -4,27 +4,29 @@
 //! event is saved before the event is handed on: a crash in between loses that one message, and none comes twice.
 //! Better a message that has to be repeated than a command that is carried out twice.
 
+mod handing;
+mod hearing;
+mod start;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel_kit::http::{Method, seconds};
-use channel_kit::ws::{Frame, WebSocket, WsError};
-use channel_kit::{Backoff, Connection, Inbox, Incoming, Recent, Slot, Stop};
-use serde::Deserialize;
+use channel_kit::ws::WebSocket;
+use channel_kit::{Backoff, Connection, Inbox, Recent, Slot, Stop};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::Discord;
-use crate::errands;
-use crate::event::{self, Event, Kind, Payload, Ready};
-use crate::rest::{Call, CallError, read};
+use crate::event;
+use crate::rest::CallError;
 use crate::root::GatewayAddress;
 use crate::saved::Session;
 use crate::trouble::{GatewayError, Troubles};
+use handing::Queued;
 
 /// Direct messages, with their content, which needs no privileged intent.
 const INTENTS: u64 = 1 << 12;
@@ -81,13 +83,6 @@ struct Keeper {
     /// When a session was last begun.
     began_last: Option<Instant>,
     has_registered: bool,
-}
-
-/// An event that waits for room in the inbox.
-struct Queued {
-    seq: u64,
-    epoch: u64,
-    what: Incoming,
 }
 
 enum Never {}
@@ -160,7 +155,7 @@ impl Keeper {
                 .await?;
         }
         let bot = Arc::clone(&self.bot);
-        let asked = gateway(&bot);
+        let asked = start::ask(&bot);
         let found = match self.meanwhile(asked).await? {
             Ok(found) => found,
             Err(error) => return Ok(Err(error.into())),
@@ -175,7 +170,9 @@ impl Keeper {
     /// Serves an open connection until it ends.
     async fn serve(&mut self, socket: &mut WebSocket) -> Result<Result<Never, GatewayError>, Over> {
         let within = self.bot.pace.call;
-        let hello = self.meanwhile(timeout(within, hello(socket))).await?;
+        let hello = self
+            .meanwhile(timeout(within, start::hello(socket)))
+            .await?;
         let interval = match hello {
             Ok(Ok(interval)) => interval,
             Ok(Err(error)) => return Ok(Err(error)),
@@ -257,159 +254,6 @@ impl Keeper {
         Ok(socket.send_text(beat).await?)
     }
 
-    async fn frame(
-        &mut self,
-        frame: Frame,
-        socket: &mut WebSocket,
-        beats: &mut Beats,
-        session_by: &mut Option<Instant>,
-    ) -> Result<(), GatewayError> {
-        let Frame::Text(text) = frame else {
-            return Ok(());
-        };
-        match event::parse(&text) {
-            Some(Payload::Acknowledged) => beats.is_acknowledged = true,
-            Some(Payload::HeartbeatWanted) => {
-                // It is no sign of trouble if the last one is not acknowledged yet.
-                beats.is_acknowledged = true;
-                return self.beat(socket, beats).await;
-            }
-            Some(Payload::Reconnect) => return Err(GatewayError::Replaced),
-            Some(Payload::InvalidSession { may_resume }) => {
-                return Err(if may_resume && self.session.is_some() {
-                    GatewayError::Replaced
-                } else {
-                    GatewayError::InvalidSession
-                });
-            }
-            Some(Payload::Event { seq, event }) => {
-                let is_begun = matches!(event, Event::Ready(_) | Event::Resumed);
-                self.event(seq, event).await;
-                if is_begun {
-                    *session_by = None;
-                }
-            }
-            Some(Payload::Hello { .. } | Payload::Other) => {}
-            None => tracing::debug!(
-                account = self.bot.account.as_str(),
-                "discord: a payload cannot be read, and is passed over"
-            ),
-        }
-        Ok(())
-    }
-
-    async fn event(&mut self, seq: u64, event: Event) {
-        if let Some(session) = &mut self.session {
-            session.seq = seq;
-        }
-        match event {
-            Event::Ready(ready) => self.begun(ready, seq).await,
-            Event::Resumed => self.connected(),
-            Event::Message(message) => {
-                let Some(session) = &self.session else { return };
-                let now = self.bot.clock.now();
-                let id = message.id().clone();
-                let inbound = message.inbound(&session.ready.me, self.bot.allows_bots, now);
-                if let Some(inbound) = inbound
-                    && self.recent.is_new(id.as_str(), now)
-                {
-                    self.bot.interactions.said(&inbound.chat.chat);
-                    self.enqueue(seq, Incoming::Message(inbound));
-                }
-            }
-            Event::Interaction(interaction) => self.interaction(seq, &interaction),
-            Event::Other => {}
-        }
-    }
-
-    fn interaction(&mut self, seq: u64, interaction: &event::Interaction) {
-        let now = self.bot.clock.now();
-        if !self.recent.is_new(interaction.id.as_str(), now) {
-            return;
-        }
-        let what = match &interaction.kind {
-            Kind::Button { message, data, .. } => {
-                interaction.pressed(message, data).map(Incoming::Pressed)
-            }
-            Kind::Command { text } => interaction.inbound(text, now).map(Incoming::Message),
-        };
-        let Some(what) = what else { return };
-        while self.errands.try_join_next().is_some() {}
-        if self.errands.len() >= ERRANDS {
-            tracing::warn!(
-                account = self.bot.account.as_str(),
-                "discord: too many interactions at a time, one is not answered"
-            );
-            return;
-        }
-        errands::acknowledge(&self.bot, &mut self.errands, interaction);
-        self.enqueue(seq, what);
-    }
-
-    async fn begun(&mut self, ready: Ready, seq: u64) {
-        self.epoch += 1;
-        self.bot.set_application(&ready.application);
-        tracing::info!(
-            account = self.bot.account.as_str(), bot = %ready.me,
-            "discord: the session has begun"
-        );
-        self.session = Some(Session { ready, seq });
-        self.note().await;
-        self.connected();
-    }
-
-    fn connected(&mut self) {
-        self.backoff.reset();
-        self.troubles.over();
-        self.bot
-            .status
-            .set(Connection::Connected, self.bot.clock.now());
-        if !std::mem::replace(&mut self.has_registered, true) {
-            errands::register(&self.bot, &mut self.errands);
-        }
-    }
-
-    fn enqueue(&mut self, seq: u64, what: Incoming) {
-        let epoch = self.epoch;
-        self.queue.push_back(Queued { seq, epoch, what });
-    }
-
-    /// Moves the oldest event of the queue into the inbox.
-    async fn hand_over(&mut self, slot: Slot) {
-        let Some(next) = self.queue.pop_front() else {
-            return;
-        };
-        self.note_at(Some(&next)).await;
-        slot.put(next.what);
-        self.bot.status.received(self.bot.clock.now());
-    }
-
-    async fn note(&mut self) {
-        self.note_at(None).await;
-    }
-
-    /// Saves the session with the number up to which everything has been handed on, or is, now, with `next`.
-    async fn note_at(&mut self, next: Option<&Queued>) {
-        let Some(mut session) = self.session.clone() else {
-            return;
-        };
-        let waiting = self.queue.iter().find(|queued| queued.epoch == self.epoch);
-        let next = next.filter(|queued| queued.epoch == self.epoch);
-        session.seq = match (next, waiting) {
-            (Some(next), Some(_)) => next.seq,
-            (None, Some(waiting)) => waiting.seq.saturating_sub(1),
-            (_, None) => session.seq,
-        };
-        let bot = Arc::clone(&self.bot);
-        let save = move || session.save(&*bot.saved, &bot.mark());
-        // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(save).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
-            Err(_) => {}
-        }
-    }
-
     /// Waits for what cannot be changed here; the end where trying again is useless.
     async fn ride_out(&mut self, error: GatewayError) -> Result<(), Over> {
         let now = self.bot.clock.now();
@@ -466,54 +310,4 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 
 async fn reserve(inbox: &Inbox) -> Option<Slot> {
     inbox.reserve().await
-}
-
-/// The first payload of a connection.
-async fn hello(socket: &mut WebSocket) -> Result<Duration, GatewayError> {
-    loop {
-        if let Frame::Text(text) = socket.next().await? {
-            match event::parse(&text) {
-                Some(Payload::Hello { interval }) => return Ok(interval),
-                Some(Payload::Reconnect) => return Err(GatewayError::Replaced),
-                Some(Payload::InvalidSession { .. }) => return Err(GatewayError::InvalidSession),
-                // Nothing else comes first.
-                _ => return Err(WsError::Protocol.into()),
-            }
-        }
-    }
-}
-
-/// Where sessions are begun, and how many more may be.
-#[derive(Deserialize)]
-struct Found {
-    url: String,
-    #[serde(default)]
-    session_start_limit: Option<StartLimit>,
-}
-
-#[derive(Deserialize)]
-struct StartLimit {
-    remaining: u64,
-    /// Milliseconds.
-    reset_after: f64,
-}
-
-impl Found {
-    /// How long to wait, where no more sessions may be begun.
-    fn none_left(&self) -> Option<Duration> {
-        let limit = self.session_start_limit.as_ref()?;
-        let after = seconds(limit.reset_after / 1000.0);
-        (limit.remaining == 0).then(|| after.unwrap_or(DAY).min(DAY))
-    }
-}
-
-async fn gateway(bot: &Discord) -> Result<Found, CallError> {
-    let call = Call::new(
-        Method::Get,
-        "/gateway/bot".to_owned(),
-        "GET /gateway/bot",
-        "",
-    );
-    let response = bot.rest.once(&call, None, bot.pace.call).await?;
-    read(&response, "address of a gateway")
 }
