@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use openclaw_config::Config;
+use openclaw_config::{Config, Part};
 use pairing_core::{AccountId, Chain, ChannelId, Channels, SenderId, StoreError};
 use pairing_fs::{StateDir, owned};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,7 @@ pub fn may_make_owner(
     channels: &Channels,
 ) -> Result<(), FirstOwnerError> {
     let names_one = !config.owner_allow_from.is_empty()
+        || config.closed_by(&Part::Owners).is_some()
         || channels.iter().any(|rules| {
             let mut accounts = config
                 .accounts(rules.id())
@@ -112,7 +113,7 @@ pub fn make_owner(
 /// The configuration with the first owner in it, where it names none itself. What cannot be read makes
 /// nobody an owner.
 pub fn with_first_owner(mut config: Config, state: &StateDir) -> Config {
-    if config.owner_allow_from.is_empty() {
+    if config.owner_allow_from.is_empty() && config.closed_by(&Part::Owners).is_none() {
         match read(&owners_path(state)) {
             Ok(owners) => config.owner_allow_from = owners,
             Err(error) => tracing::error!(error = %Chain(&error), "nobody is an owner by it"),

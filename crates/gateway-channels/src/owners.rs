@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use channel_kit::{Adapter, BoxFuture, Pressed, Target};
-use openclaw_config::Config;
+use openclaw_config::{Config, Part};
 use pairing_core::{AccountId, ChannelId, ChannelRules, SenderId};
 
 /// The owners of one account.
@@ -44,7 +44,11 @@ pub trait OwnerCommands: Send + Sync + fmt::Debug + 'static {
 impl Owners {
     /// The owners of an account.
     pub fn of(config: &Config, rules: &ChannelRules, account: &AccountId) -> Self {
-        let mut owners = if config.owner_allow_from.is_empty() {
+        // A list of owners that cannot be understood is not an empty one.
+        let is_closed = config.closed_by(&Part::Owners).is_some();
+        let mut owners = if is_closed {
+            Vec::new()
+        } else if config.owner_allow_from.is_empty() {
             let listed = config.account(rules.id(), account).allow_from;
             let listed = listed.unwrap_or_default();
             let listed = listed.iter().filter_map(|entry| rules.sender(entry).ok());

@@ -148,7 +148,8 @@ fn execute(
         }
         Command::Doctor(options) => {
             let state = state()?;
-            let config = Config::load(state.config(), |name| (environment.var)(name));
+            let config =
+                Config::load_in(state.root(), state.config(), |name| (environment.var)(name));
             doctor::run(options, &state, &config, environment, screen)
         }
         Command::State(command) => state::run(command, state()?, environment, screen),

@@ -127,7 +127,7 @@ fn of_local(config: &Config) -> Shared {
             ..all
         },
         Some(AuthMode::Password) => Shared { token: None, ..all },
-        Some(AuthMode::None) => Shared::default(),
+        Some(AuthMode::None | AuthMode::TrustedProxy) => Shared::default(),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::Position;
 
 /// A key that does not do what somebody may have meant it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Slip {
     /// The key, as it is written; escaped.
     pub key: String,
@@ -13,11 +14,17 @@ pub struct Slip {
     pub detail: String,
     /// Where it is.
     pub at: Position,
+    /// The included file that it is in, as `$include` names it; `None` for `openclaw.json`.
+    pub file: Option<String>,
 }
 
 impl fmt::Display for Slip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}, {}", self.key, self.detail, self.at)
+        write!(f, "{} {}, {}", self.key, self.detail, self.at)?;
+        match &self.file {
+            Some(file) => write!(f, " of {file}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -150,6 +150,7 @@ pub async fn serve(
         home: home.clone(),
     };
     let config = with_first_owner(prepared.config, &state);
+    tell_closed(&config);
     let settings = Settings::from_config(&config, &overrides)?;
     let tls = settings.tls.as_ref().map(|files| load_tls(files, &state));
     let tls = tls.transpose()?;
@@ -233,16 +234,32 @@ fn service(opened: Opened, audit: AuditLog, metrics: Metrics) -> Pairing {
         .build()
 }
 
+/// Logs the parts that faults of the configuration close, and the reason.
+fn tell_closed(config: &Config) {
+    for (part, fault) in config.closed() {
+        tracing::error!(
+            %part, error = %fault, advice = "mend it by hand: `openclaw doctor` finds what else is wrong",
+            "closed"
+        );
+    }
+}
+
 /// Goes by every new configuration that can be gone by, and by the first owner once there is one.
 fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> Vec<Reload> {
     let go_by = Arc::new(move |loaded: Result<Config, LoadError>| match loaded {
-        Ok(config) => match Settings::from_config(&config, &overrides) {
-            Ok(settings) => handle.reload(settings),
-            Err(error) => tracing::error!(
-                error = %Chain(&error), advice = error.advice(),
-                "the new configuration cannot be used, the one before goes on"
-            ),
-        },
+        Ok(config) => {
+            tell_closed(&config);
+            match Settings::from_config(&config, &overrides) {
+                Ok(settings) => handle.reload(settings),
+                Err(error) => {
+                    tracing::error!(
+                        error = %Chain(&error), advice = error.advice(),
+                        "the gateway keeps its former settings; those of channels change"
+                    );
+                    handle.reload_channels(config);
+                }
+            }
+        }
         Err(error) => tracing::error!(
             error = %Chain(&error), "the new configuration cannot be read, the one before goes on"
         ),
@@ -250,7 +267,7 @@ fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> 
     let watch = |path: &Path| {
         let (state, var, go_by) = (state.clone(), var.clone(), go_by.clone());
         let load = move |_: &Path| {
-            let config = Config::load(state.config(), |name| var(name))?;
+            let config = Config::load_in(state.root(), state.config(), |name| var(name))?;
             Ok(with_first_owner(config, &state))
         };
         Reload::watch(path, load, move |loaded| go_by(loaded))

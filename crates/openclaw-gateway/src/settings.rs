@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use openclaw_config::{Bind, Config, Fault, Secret};
+use openclaw_config::{Bind, Config, Fault, Part, Secret};
 use pairing_core::Cidrs;
 use pairing_core::device::AutoApprove;
 
@@ -88,7 +88,13 @@ impl SettingsError {
 impl Settings {
     /// What goes under a configuration, in which the environment has had its say
     /// ([`Config::load`]).
+    ///
+    /// What a fault of the configuration closes, and the command line does not replace, is an error. An
+    /// origin or a name of a host that cannot be understood is left out.
     pub fn from_config(config: &Config, overrides: &Overrides) -> Result<Self, SettingsError> {
+        if let Some(fault) = closing(config, overrides) {
+            return Err(SettingsError::Value(fault.clone()));
+        }
         let gateway = &config.gateway;
         let cidrs = |key, ranges: &[String]| cidrs(config, key, ranges);
         let proxies = cidrs("gateway.trustedProxies", &gateway.trusted_proxies)?;
@@ -96,16 +102,10 @@ impl Settings {
             "gateway.nodes.pairing.autoApproveCidrs",
             &gateway.auto_approve.cidrs,
         )?;
-        let door = Door::new(
-            proxies,
-            &gateway.control_ui.allowed_origins,
-            &gateway.allowed_hosts,
-            gateway.tls.enabled,
-        );
         Ok(Self {
             secret: secret(config, overrides)?,
             limits: gateway.limits.clone(),
-            door: door.map_err(|error| of_door(config, &error))?,
+            door: door(config, proxies),
             auto_approve: AutoApprove {
                 local: gateway.auto_approve.local,
                 networks,
@@ -119,6 +119,41 @@ impl Settings {
             tls: tls(config, overrides.home.as_deref())?,
             config: Arc::new(config.clone()),
         })
+    }
+}
+
+/// The fault that keeps the gateway closed.
+fn closing<'c>(config: &'c Config, overrides: &Overrides) -> Option<&'c Fault> {
+    let is_replaced = |fault: &&Fault| {
+        let is_port = fault.key.as_deref() == Some("gateway.port");
+        overrides.port.is_some() && is_port
+    };
+    let mut gateway = config.closing(&Part::Gateway);
+    let secret = config.closed_by(&Part::Secret);
+    gateway
+        .find(|fault| !is_replaced(fault))
+        .or_else(|| secret.filter(|_| overrides.token.is_none()))
+}
+
+/// The door, without what cannot be understood of those that it lets in.
+fn door(config: &Config, proxies: Cidrs) -> Door {
+    let gateway = &config.gateway;
+    let mut origins = gateway.control_ui.allowed_origins.clone();
+    let mut hosts = gateway.allowed_hosts.clone();
+    let (is_encrypted, mut left_out) = (gateway.tls.enabled, 0);
+    loop {
+        let error = match Door::new(proxies.clone(), &origins, &hosts, is_encrypted) {
+            Ok(door) => return door,
+            Err(error) => error,
+        };
+        match &error {
+            DoorError::Origin { index, .. } => drop(origins.remove(*index)),
+            DoorError::Host { index, .. } => drop(hosts.remove(*index)),
+        }
+        left_out += 1;
+        if left_out <= 10 {
+            tracing::error!(error = %error, advice = "openclaw doctor names its place", "left out");
+        }
     }
 }
 
@@ -142,14 +177,6 @@ fn cidrs(config: &Config, key: &str, ranges: &[String]) -> Result<Cidrs, Setting
         }
     }
     Cidrs::parse(ranges).map_err(|error| value(config, key.to_owned(), error.to_string()))
-}
-
-fn of_door(config: &Config, error: &DoorError) -> SettingsError {
-    let key = match error {
-        DoorError::Origin { index, .. } => format!("gateway.controlUi.allowedOrigins[{index}]"),
-        DoorError::Host { index, .. } => format!("gateway.allowedHosts[{index}]"),
-    };
-    value(config, key, error.to_string())
 }
 
 fn tls(config: &Config, home: Option<&Path>) -> Result<Option<TlsFiles>, SettingsError> {
@@ -180,11 +207,7 @@ pub(crate) fn expand(path: &str, home: Option<&Path>) -> PathBuf {
 }
 
 fn value(config: &Config, key: String, detail: String) -> SettingsError {
-    SettingsError::Value(Fault {
-        at: config.place(&key),
-        key: Some(key),
-        detail,
-    })
+    SettingsError::Value(config.fault(&key, detail))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::io;
 use gateway_channels::FirstOwnerError;
 use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
-use openclaw_config::LoadError;
+use openclaw_config::{Fault, LoadError};
 use openclaw_gateway::store::OpenError;
 use openclaw_gateway::{ServeError, TokenFileError};
 use pairing_core::device::Role;
@@ -34,6 +34,9 @@ pub(crate) enum Failure {
     State(#[from] NoStateDir),
     #[error(transparent)]
     Config(#[from] LoadError),
+    /// A fault of the configuration closes what the command is about.
+    #[error("closed, because {0}")]
+    Closed(Fault),
     #[error(transparent)]
     Channel(#[from] ChannelError),
     #[error(transparent)]
@@ -190,6 +193,7 @@ impl Failure {
             | Self::SetupCode(_) => Exit::Usage,
             Self::State(_)
             | Self::Config(_)
+            | Self::Closed(_)
             | Self::Open(_)
             | Self::StateFile { .. }
             | Self::Export { .. }
@@ -259,7 +263,7 @@ impl Failure {
         match self {
             Self::Usage(error) => error.advice(),
             Self::State(_) => Some("name the directory with `--state-dir`".to_owned()),
-            Self::Config(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
+            Self::Config(_) | Self::Closed(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
             Self::Channel(error) => error.advice(),
             Self::List(error) => error.advice(),
             Self::Decision(error) => error.advice(),

@@ -24,7 +24,7 @@ pub(crate) fn run(
     environment: &Environment<'_>,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
-    let config = Config::load(state.config(), |name| (environment.var)(name))?;
+    let config = Config::load_in(state.root(), state.config(), |name| (environment.var)(name))?;
     let gateway = &config.gateway;
     if gateway.control_ui.enabled == Some(false) {
         return Err(Failure::NoPage);

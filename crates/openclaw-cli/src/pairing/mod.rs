@@ -81,6 +81,13 @@ impl Call {
         if !self.backend.is_here() {
             return;
         }
+        if let Some(fault) = self.config.account(channel, account).closed_by() {
+            let place = Place(channel, account);
+            screen.caution(&format!(
+                "approvals do not count for {place}, which is closed: {fault}"
+            ));
+            return;
+        }
         let policy = self.config.dm_policy(channel, account);
         if policy != DmPolicy::Pairing {
             let place = Place(channel, account);

@@ -16,6 +16,10 @@ impl Call {
         asking: &Asking,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
+        let (channel, id) = (account.channel().id(), account.id());
+        if let Some(fault) = self.config.account(channel, id).closed_by() {
+            return Err(Failure::Closed(fault.clone()));
+        }
         let pairs = asking.meta.iter();
         let sender = pairs.fold(Sender::new(&asking.sender), |sender, (key, value)| {
             sender.with(key, value)

@@ -22,12 +22,16 @@ fn rows() -> Vec<(&'static str, Option<&'static str>)> {
 
 fn named(key: &str) -> String {
     let key = key.replace("channels.telegram", "channels.<channel>");
-    key.replace("accounts.work", "accounts.<account>")
+    let key = key.replace("accounts.work", "accounts.<account>");
+    key.replace("accessGroups.team", "accessGroups.<group>")
 }
 
 #[test]
 fn every_key_is_documented_and_no_other() {
-    let config = parse("{ channels: { telegram: { accounts: { work: {} } } } }");
+    let config = parse(
+        "{ channels: { telegram: { accounts: { work: {} } } },
+           accessGroups: { team: { type: 'message.senders', members: {} } } }",
+    );
     let keys: BTreeSet<_> = config.keys().collect();
     let is_section = |key: &str| {
         let start = format!("{key}.");

@@ -57,7 +57,7 @@ fn many_wrong_entries_take_no_longer_than_many_right_ones() {
     // Were each of them told with its line, this would be quadratic.
     let wrong = "true,".repeat(200_000);
     let text = format!("{{ channels: {{ telegram: {{ allowFrom: [{wrong}] }} }} }}");
-    assert_eq!(Config::parse(&text).unwrap_err().faults().count(), 20);
+    assert_eq!(Config::parse(&text).unwrap().faults().count(), 20);
     let right = "'10.0.0.1',".repeat(200_000);
     let text = format!("{{ gateway: {{ trustedProxies: [{right}] }} }}");
     let config = Config::parse(&text).unwrap();
@@ -120,17 +120,16 @@ proptest! {
     fn any_pieces_have_an_answer(text in pieces()) {
         if let Err(error) = Config::parse(&text) {
             let lines = text.split(['\n', '\r', '\u{2028}', '\u{2029}']).count();
-            for fault in error.faults() {
-                prop_assert!(fault.at.is_some_and(|at| at.line <= lines), "{fault}");
-            }
+            let fault = error.fault();
+            prop_assert!(fault.at.is_some_and(|at| at.line <= lines), "{fault}");
         }
     }
 
     #[test]
     fn faults_are_told_where_they_are(before in "[ \n]{0,20}", key in "[a-z]{1,8}", within in "[ \n\t]{0,9}") {
         let text = format!("{before}{{ {key}: [{{}}, 'x', -1],{within}gateway:{within}{{ port:{within}true }} }}");
-        let error = Config::parse(&text).unwrap_err();
-        let at = error.faults().next().unwrap().at.unwrap();
+        let config = Config::parse(&text).unwrap();
+        let at = config.faults().next().unwrap().at.unwrap();
         let line = text.lines().nth(at.line - 1).unwrap();
         prop_assert_eq!(&line[at.column - 1..][..4], "true");
     }

@@ -45,6 +45,13 @@ pub(crate) async fn here(
         .commands
         .iter()
         .any(|offered| offered == command);
+    let settings = shared.settings.load_full();
+    if settings.config.gateway.node_commands.denies(command) {
+        let refused =
+            ErrorShape::invalid(DetailCode::CommandNotAllowed, "node command not allowed");
+        return Err(refused.with_details(json!({ "reason": "denied" })));
+    }
+    drop(settings);
     if !(offers && is_approved(shared, id, command).await?) {
         return Err(
             ErrorShape::invalid(DetailCode::CommandNotAllowed, "node command not allowed")
