@@ -1,10 +1,12 @@
 //! `openclaw.json` as types: what concerns pairing and the gateway.
 //!
-//! - The file is JSON5: comments, trailing commas, bare keys, single quotes, a byte order mark.
-//! - An error names line, column and key, and no secret. All faults are found at one look.
+//! - The file is JSON5: comments, trailing commas, bare keys, single quotes, a byte order mark. What it includes,
+//!   the variables it refers to and its references to secrets are followed.
+//! - A fault costs what depends on its key, and nothing else ([`Config::faults`], [`Config::closed`]). It
+//!   names line, column and key, and no secret; all faults are found at one look.
 //! - Keys that are not ours are ignored, hundreds of them; [`Config::slips`] are those among them that
 //!   look like a misspelt one of ours. The file is never written.
-//! - A missing file is the default configuration; any other that cannot be read is an error.
+//! - A missing file is the default configuration. A file that cannot be read, or is not JSON5, is an error.
 //! - At most 16 MiB, and nested at most 64 deep.
 
 mod channels;

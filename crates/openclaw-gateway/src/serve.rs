@@ -204,7 +204,7 @@ pub async fn serve(
         |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
     let page = addresses.iter().find(is_here).map(SocketAddr::port);
     let gateway = builder.build();
-    let reload = follow(&state, &var, overrides, gateway.handle());
+    let reload = follow(&state, config.files(), &var, overrides, gateway.handle());
     announce(&Announcement {
         addresses,
         token: prepared.token,
@@ -245,7 +245,13 @@ fn tell_closed(config: &Config) {
 }
 
 /// Goes by every new configuration that can be gone by, and by the first owner once there is one.
-fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> Vec<Reload> {
+fn follow(
+    state: &StateDir,
+    also: &[PathBuf],
+    var: &Var,
+    overrides: Overrides,
+    handle: Handle,
+) -> Vec<Reload> {
     let go_by = Arc::new(move |loaded: Result<Config, LoadError>| match loaded {
         Ok(config) => {
             tell_closed(&config);
@@ -264,19 +270,19 @@ fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> 
             error = %Chain(&error), "the new configuration cannot be read, the one before goes on"
         ),
     });
-    let watch = |path: &Path| {
+    let watch = |path: &Path, also: &[PathBuf]| {
         let (state, var, go_by) = (state.clone(), var.clone(), go_by.clone());
         let load = move |_: &Path| {
             let config = Config::load_in(state.root(), state.config(), |name| var(name))?;
             Ok(with_first_owner(config, &state))
         };
-        Reload::watch(path, load, move |loaded| go_by(loaded))
+        Reload::watch(path, also, load, move |loaded| go_by(loaded))
             .inspect_err(|error| {
                 tracing::warn!(error = %Chain(error), advice = error.advice(), "not followed");
             })
             .ok()
     };
-    [watch(state.config()), watch(&owners_path(state))]
+    [watch(state.config(), also), watch(&owners_path(state), &[])]
         .into_iter()
         .flatten()
         .collect()
