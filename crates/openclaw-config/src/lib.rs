@@ -22,6 +22,7 @@ mod secret;
 mod slip;
 mod state;
 mod tree;
+mod unheeded;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -72,6 +73,7 @@ pub struct Config {
     pub notify_owners: bool,
     channels: Channels,
     slips: Vec<Slip>,
+    unheeded: Vec<Slip>,
     faults: Vec<Arc<Fault>>,
     closed: BTreeMap<Part, Vec<Arc<Fault>>>,
     accounts_closed: BTreeMap<Part, Arc<Fault>>,
@@ -332,6 +334,17 @@ impl Config {
         &self.slips
     }
 
+    /// Keys of OpenClaw that restrict access, or lead elsewhere, and are not obeyed here yet.
+    pub fn unheeded(&self) -> &[Slip] {
+        &self.unheeded
+    }
+
+    /// The patterns of the keys that [`unheeded`](Self::unheeded) looks for; for the test of the documentation.
+    #[doc(hidden)]
+    pub fn unheeded_patterns() -> impl Iterator<Item = &'static str> {
+        unheeded::UNHEEDED.iter().map(|(pattern, _)| *pattern)
+    }
+
     /// A fault of a key, where it is written (`gateway.nodes.pairing.autoApproveCidrs[1]`): for those who
     /// understand more of a value than its type.
     pub fn fault(&self, key: &str, detail: impl Into<String>) -> Fault {
@@ -397,6 +410,7 @@ impl Config {
     }
 
     fn of_sections(root: &Node, reader: &mut Reader<'_>) -> Self {
+        unheeded::note(root, reader);
         let mut root = Section::new(String::new(), Some(root), reader);
         let gateway = root.child("gateway", reader);
         let gateway = Gateway::read(gateway, reader);
@@ -421,6 +435,7 @@ impl Config {
             owner_allow_from,
             notify_owners: notify_owners.unwrap_or(None).unwrap_or(false),
             slips: std::mem::take(&mut reader.slips),
+            unheeded: std::mem::take(&mut reader.unheeded),
             faults: std::mem::take(&mut reader.faults),
             closed: std::mem::take(&mut reader.closed),
             accounts_closed: BTreeMap::new(),

@@ -33,6 +33,8 @@ pub(crate) struct Reader<'s> {
     providers: Providers,
     pub(crate) faults: Vec<Arc<Fault>>,
     pub(crate) slips: Vec<Slip>,
+    /// Keys that restrict access and are not obeyed.
+    pub(crate) unheeded: Vec<Slip>,
     /// The parts that faults close.
     pub(crate) closed: BTreeMap<Part, Vec<Arc<Fault>>>,
     /// Where the keys that were asked for are written; `None` for those that are not.
@@ -112,6 +114,7 @@ impl<'s> Reader<'s> {
             providers,
             faults,
             slips: Vec::new(),
+            unheeded: Vec::new(),
             closed: BTreeMap::new(),
             asked: BTreeMap::new(),
         }
@@ -139,12 +142,13 @@ impl<'s> Reader<'s> {
 
     pub(crate) fn slip(&mut self, path: &str, place: &Place, detail: String) {
         if self.slips.len() < MOST {
-            self.slips.push(Slip {
-                key: path.to_owned(),
-                detail,
-                at: place.at,
-                file: place.file.as_deref().map(str::to_owned),
-            });
+            self.slips.push(Slip::new(path, place, detail));
+        }
+    }
+
+    pub(crate) fn unheeded(&mut self, path: &str, place: &Place, detail: String) {
+        if self.unheeded.len() < MOST {
+            self.unheeded.push(Slip::new(path, place, detail));
         }
     }
 

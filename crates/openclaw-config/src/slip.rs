@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::Position;
+use crate::error::Place;
 
 /// A key that does not do what somebody may have meant it to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,17 @@ pub struct Slip {
     pub at: Position,
     /// The included file that it is in, as `$include` names it; `None` for `openclaw.json`.
     pub file: Option<String>,
+}
+
+impl Slip {
+    pub(crate) fn new(key: &str, place: &Place, detail: String) -> Self {
+        Self {
+            key: key.to_owned(),
+            detail,
+            at: place.at,
+            file: place.file.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 impl fmt::Display for Slip {

@@ -23,7 +23,7 @@ use include::Includes;
 pub(crate) type Var<'v> = &'v dyn Fn(&str) -> Option<OsString>;
 
 /// The top-level members that are read.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 11] = [
     "$include",
     "accessGroups",
     "channels",
@@ -33,6 +33,7 @@ const SECTIONS: [&str; 10] = [
     "pairing",
     "plugins",
     "secrets",
+    "session",
     "state",
 ];
 
