@@ -34,7 +34,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use openclaw_config::Config;
+use openclaw_config::{Config, Part};
 use openclaw_gateway::store::Opened;
 use openclaw_gateway::words as text;
 use pairing_core::{Approver, Clock, Entropy};
@@ -186,6 +186,12 @@ fn execute(
             let mut place = Place::new(Ok(state()?), target, environment);
             place.load()?;
             let config = place.config.clone().unwrap_or_default();
+            let gateway = (options.url.is_none()).then_some(Part::Gateway);
+            for part in [Part::SetupCodes].into_iter().chain(gateway) {
+                if let Some(fault) = config.closed_by(&part) {
+                    return Err(Failure::Closed(fault.clone()));
+                }
+            }
             // What is wrong with the address is said before anything else.
             let phone = setup::reach(&options, &config)?;
             let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;

@@ -44,7 +44,7 @@ pub use gateway::{
 pub use limits::GatewayLimits;
 pub use part::Part;
 pub use secret::Secret;
-pub use slip::Slip;
+pub use slip::{Slip, did_you_mean};
 pub use state::{Etcd, EtcdTls, State, Store};
 
 use channels::{Channels, Groups};

@@ -235,7 +235,7 @@ impl<'n> Section<'n> {
                 let detail = format!("is written twice, first in {first}; this one counts");
                 reader.slip(&path, &member.place, detail);
             }
-            if !known && let Some(meant) = crate::slip::meant(&member.key, &self.known) {
+            if !known && let Some(meant) = crate::did_you_mean(&member.key, &self.known) {
                 let detail = format!("is ignored; did you mean `{}`?", self.path(meant));
                 reader.slip(&path, &member.place, detail);
             }

@@ -40,9 +40,16 @@ impl fmt::Display for Slip {
     }
 }
 
-/// The known key that somebody who wrote this may have meant: the same but for case, dashes and
-/// underscores, or one or two letters away.
-pub(crate) fn meant<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+/// The known name that somebody may have meant: the same but for case, dashes and underscores, or one or two
+/// letters away.
+///
+/// ```
+/// use openclaw_config::did_you_mean;
+///
+/// assert_eq!(did_you_mean("telegrm", &["signal", "telegram"]), Some("telegram"));
+/// assert_eq!(did_you_mean("matrix", &["signal", "telegram"]), None);
+/// ```
+pub fn did_you_mean<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     let written = plain(written)?;
     let near = known.iter().filter_map(|key| {
         let key_plain = plain(key)?;
@@ -83,7 +90,7 @@ mod tests {
             ("prot", "port"),
             ("URL", "url"),
         ] {
-            assert_eq!(meant(written, &known), Some(key), "{written}");
+            assert_eq!(did_you_mean(written, &known), Some(key), "{written}");
         }
         let long = "a".repeat(100_000);
         for other in [
@@ -95,7 +102,7 @@ mod tests {
             "é",
             &long,
         ] {
-            assert_eq!(meant(other, &known), None, "{other:.20}");
+            assert_eq!(did_you_mean(other, &known), None, "{other:.20}");
         }
     }
 }

@@ -70,7 +70,9 @@ pub(crate) async fn answer(
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");
     }
     let is_well = shared.store.is_well();
-    match request.uri().path() {
+    let settings = shared.settings.load_full();
+    let base = settings.config.gateway.control_ui.base_path.as_str();
+    match within(request.uri().path(), base) {
         "/healthz" => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
         "/readyz" if is_well => machine(StatusCode::OK, json!({ "ok": true }).to_string()),
         "/readyz" => machine(
@@ -88,9 +90,18 @@ pub(crate) async fn answer(
             }
         },
         path => match page::File::at(path) {
-            Some(file) => page(file, &request, &arrival, shared),
+            Some(file) => page(file, base, &request, &arrival, shared),
             None => nothing(),
         },
+    }
+}
+
+/// The path below `gateway.controlUi.basePath`; the whole of it for a proxy that has taken that away.
+fn within<'p>(path: &'p str, base: &str) -> &'p str {
+    match path.strip_prefix(base) {
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
     }
 }
 
@@ -160,6 +171,7 @@ fn may_measure(
 /// A file of the page, where that is served.
 fn page(
     file: &page::File,
+    base: &str,
     request: &Request<Incoming>,
     arrival: &Arrival,
     shared: &Shared,
@@ -172,7 +184,7 @@ fn page(
             "the page is served by TLS, or on the gateway's own machine: open it there as \
              http://localhost with the gateway's port, or set gateway.tls.enabled",
         ),
-        Some(true) | None => file.answer(request.headers()),
+        Some(true) | None => file.answer(base, request.headers()),
     }
 }
 

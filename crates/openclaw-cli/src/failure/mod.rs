@@ -264,7 +264,7 @@ impl Failure {
             Self::Usage(error) => error.advice(),
             Self::State(_) => Some("name the directory with `--state-dir`".to_owned()),
             Self::Config(_) | Self::Closed(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
-            Self::Channel(error) => error.advice(),
+            Self::Channel(error) => meant_channel(error).or_else(|| error.advice()),
             Self::List(error) => error.advice(),
             Self::Decision(error) => error.advice(),
             Self::Allowlist(AllowlistError::Entry(error))
@@ -401,6 +401,16 @@ fn at_stake(devices: usize, requests: Option<usize>) -> String {
         at_stake.push_str(&text::count(requests as u64, "request"));
     }
     at_stake
+}
+
+/// The known channel that an unknown one may be meant for.
+fn meant_channel(error: &ChannelError) -> Option<String> {
+    let ChannelError::Unknown { channel, known } = error else {
+        return None;
+    };
+    let known: Vec<_> = known.iter().map(ChannelId::as_str).collect();
+    let meant = openclaw_config::did_you_mean(channel.as_str(), &known)?;
+    Some(format!("did you mean {meant}?"))
 }
 
 fn of_sender(error: &SenderError) -> String {

@@ -112,6 +112,57 @@ fn doctor_tells_of_slips() {
 }
 
 #[test]
+fn doctor_tells_of_lists_that_let_nobody_in_or_everybody() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{
+  commands: { ownerAllowFrom: ['77', 'telegram:@ann', 'telegram:77'] },
+  accessGroups: { team: { type: 'message.senders', members: { telegram: ['77'] } } },
+  channels: {
+    telegram: {
+      dmPolicy: 'allowlist', groupPolicy: 'allowlist',
+      accounts: {
+        group: { allowFrom: ['accessGroup:team'] }, useless: { allowFrom: ['@ann'] },
+        open: { dmPolicy: 'open', allowFrom: [77] }, both: { dmPolicy: 'pairing', allowFrom: ['*'] },
+        off: { enabled: false },
+      },
+    },
+  },
+}",
+    );
+    session.pipe("doctor");
+    configure(&session, "{ channels: { telegram: {} } }");
+    session.pipe("doctor");
+    session.finish("config-lists");
+}
+
+#[test]
+fn one_fault_stops_only_what_depends_on_it() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{ gateway: { auth: { mode: 'passkey' }, port: 1 }, channels: { slack: { dmPolicy: 'friends' } } }",
+    );
+    session.person("pairing list telegram");
+    session.person("pairing request telegram 1");
+    session.person("pairing request slack U1");
+    session.person("doctor");
+    configure(&session, "{ state: { store: 'zookeeper' } }");
+    session.person("pairing list telegram");
+    session.finish("config-one-fault");
+}
+
+#[test]
+fn a_channel_with_a_near_name_is_suggested() {
+    let mut session = Session::recorded();
+    session.person("pairing list telegrm");
+    session.person("pairing request discrod 1");
+    session.person("pairing list irc");
+    session.finish("config-near-channel");
+}
+
+#[test]
 fn the_configuration_is_never_written() {
     let session = Session::recorded();
     configure(&session, BROKEN);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pairing_core::{AccountId, ChannelId};
 
 use crate::read::{Reader, Section};
-use crate::{Fault, slip};
+use crate::{Fault, did_you_mean};
 
 pub use account::{Account, PairingReply};
 pub(crate) use groups::Groups;
@@ -56,7 +56,7 @@ impl Channels {
                 }
             };
             if known.get(&id).is_none()
-                && let Some(meant) = slip::meant(id.as_str(), &names)
+                && let Some(meant) = did_you_mean(id.as_str(), &names)
             {
                 let detail = format!("is no channel that is known; did you mean `{meant}`?");
                 reader.slip(&path, &member.place, detail);

@@ -139,7 +139,9 @@ fn stands_for(pattern: &str, key: &str) -> bool {
     let mut parts = key.split('.');
     let is_same = pattern.split('.').all(|wanted| {
         let part = parts.next();
-        part.is_some_and(|part| wanted == part || (wanted.starts_with('<') && part.starts_with('<')))
+        part.is_some_and(|part| {
+            wanted == part || (wanted.starts_with('<') && part.starts_with('<'))
+        })
     });
     is_same && (is_open || parts.next().is_none())
 }
@@ -150,8 +152,12 @@ fn t121_every_key_of_the_real_release_is_obeyed_or_named() {
     let (not_obeyed, not_needed) = rest.split_once(NOT_NEEDED).unwrap();
     let composed = obeyed.split_once("Obeyed for that:").unwrap().1;
     let composed = composed.split_once("\n- ").unwrap().0;
-    let not_obeyed = not_obeyed.lines().filter_map(|line| line.strip_prefix("| `"));
-    let not_obeyed: BTreeSet<_> = not_obeyed.filter_map(|line| line.split('`').next()).collect();
+    let not_obeyed = not_obeyed
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"));
+    let not_obeyed: BTreeSet<_> = not_obeyed
+        .filter_map(|line| line.split('`').next())
+        .collect();
     assert_eq!(not_obeyed, Config::unheeded_patterns().collect());
     let rows = rows();
     let mut obeyed: BTreeSet<_> = rows.iter().map(|(key, _)| *key).collect();
@@ -162,7 +168,9 @@ fn t121_every_key_of_the_real_release_is_obeyed_or_named() {
         // The members of a group are one key of ours.
         let written = key.replace("members.<name>", "members");
         let mut stands = |patterns: &BTreeSet<&'static str>| {
-            let found = patterns.iter().filter(|pattern| stands_for(pattern, &written));
+            let found = patterns
+                .iter()
+                .filter(|pattern| stands_for(pattern, &written));
             let found: Vec<_> = found.copied().collect();
             used.extend(found.iter().copied());
             !found.is_empty()
@@ -174,7 +182,10 @@ fn t121_every_key_of_the_real_release_is_obeyed_or_named() {
         assert_eq!(count, 1, "{key}: obeyed, named, not needed: {classes:?}");
     }
     // No pattern is about a key that does not exist.
-    let idle: Vec<_> = not_obeyed.union(&not_needed).filter(|pattern| !used.contains(**pattern)).collect();
+    let idle: Vec<_> = not_obeyed
+        .union(&not_needed)
+        .filter(|pattern| !used.contains(**pattern))
+        .collect();
     assert_eq!(idle, ["device-pair"].iter().collect::<Vec<_>>());
 }
 
@@ -193,12 +204,19 @@ fn with(pattern: &str, is_of_account: bool) -> Config {
 fn t121_what_restricts_and_is_not_obeyed_is_named() {
     for pattern in Config::unheeded_patterns() {
         let config = with(pattern, false);
-        let named: Vec<_> = config.unheeded().iter().map(|slip| slip.key.clone()).collect();
+        let named: Vec<_> = config
+            .unheeded()
+            .iter()
+            .map(|slip| slip.key.clone())
+            .collect();
         assert_eq!(named.len(), 1, "{pattern}: {named:?}");
         if pattern.contains("<channel>") {
             let config = with(pattern, true);
             let named = config.unheeded();
-            assert!(named[0].key.starts_with("channels.telegram.accounts.work."), "{pattern}");
+            assert!(
+                named[0].key.starts_with("channels.telegram.accounts.work."),
+                "{pattern}"
+            );
         }
     }
     let text = "{ channels: { defaults: { proxy: 1 }, telegram: { dmPolicy: 'open' } }, gateway: { port: 1 } }";

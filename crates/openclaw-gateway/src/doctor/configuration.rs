@@ -1,7 +1,8 @@
 //! What is wrong with the configuration.
 
+use gateway_channels::{Owners, with_first_owner};
 use openclaw_config::{Config, Fault, LoadError};
-use pairing_core::{AccountId, Channels, Cidrs};
+use pairing_core::{AccountId, ChannelId, Channels, Cidrs, DmPolicy, escape};
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Severity};
 
@@ -32,6 +33,23 @@ pub fn of_configuration(
                 let advice = "mend it by hand, or leave it if it is meant so";
                 finding(Severity::Warning, "config-slip", slip.to_string(), advice)
             });
+            let unheeded = config.unheeded().iter().map(|slip| {
+                let advice = "restrict it by a key that is obeyed: see the documentation of the configuration";
+                finding(Severity::Warning, "not-obeyed", slip.to_string(), advice)
+            });
+            let lists = lists(config, channels)
+                .into_iter()
+                .map(|(kind, detail, advice)| finding(Severity::Warning, kind, detail, advice));
+            let owners = useless_owners(config, channels).map(|detail| {
+                let advice = "it makes nobody an owner; mend it by hand";
+                finding(Severity::Warning, "never-matches", detail, advice)
+            });
+            let no_owner = has_no_owner(config, state, channels).then(|| {
+                let detail = "no owner is named: nobody can decide in a chat".to_owned();
+                let advice = "name one in commands.ownerAllowFrom (\"telegram:12345\"), or approve one with \
+                              --make-owner";
+                finding(Severity::Note, "no-owner", detail, advice)
+            });
             let useless = useless(config, channels).map(|detail| {
                 let advice = "it lets nobody in; mend it by hand";
                 finding(Severity::Warning, "never-matches", detail, advice)
@@ -40,7 +58,9 @@ pub fn of_configuration(
                 let advice = "mend it by hand; until then it is left out";
                 finding(Severity::Error, "config-fault", fault.to_string(), advice)
             });
-            faults.chain(slips).chain(useless).chain(door).collect()
+            let all = faults.chain(slips).chain(unheeded).chain(lists);
+            let all = all.chain(useless).chain(owners).chain(door);
+            all.chain(no_owner).collect()
         }
         Err(LoadError::Invalid { source, .. }) => {
             let advice = "mend it by hand; until then nothing in the file counts";
@@ -100,6 +120,80 @@ fn left_out(config: &Config) -> impl Iterator<Item = Fault> {
         Some(config.fault(&key, error.to_string()))
     });
     origins.chain(hosts)
+}
+
+/// Policies and lists that do not go together: a kind of finding, what is found, and advice.
+fn lists(config: &Config, channels: &Channels) -> Vec<(&'static str, String, &'static str)> {
+    let mut found = Vec::new();
+    let default = AccountId::default();
+    for id in config.channels() {
+        let Some(rules) = channels.get(id) else {
+            continue;
+        };
+        // The channel's own settings are those of its default account, and of others only where they set none.
+        let named = config.accounts(id).filter(|account| !account.is_default());
+        for account in named.chain([&default]) {
+            let settings = config.account(id, account);
+            if !settings.is_enabled() {
+                continue;
+            }
+            let entries = settings.allow_from.as_deref().unwrap_or_default();
+            let is_open = entries.iter().any(|entry| entry.trim() == "*");
+            let access = config.access(rules, account);
+            let has_anybody = entries.len() > access.ignored().len();
+            let place = format!("{id}/{}", escape(account.as_str()).limit(64));
+            match access.policy() {
+                DmPolicy::Allowlist if !has_anybody => found.push((
+                    "nobody-allowed",
+                    format!("{place}: its dmPolicy is allowlist, and nobody is on its allowFrom"),
+                    "nobody may write: name somebody in allowFrom, or set dmPolicy to \"pairing\"",
+                )),
+                DmPolicy::Open if !is_open => found.push((
+                    "open-without-all",
+                    format!("{place}: its dmPolicy is open, and its allowFrom has no \"*\""),
+                    "only those in allowFrom may write: add \"*\", or set dmPolicy to \"allowlist\"",
+                )),
+                DmPolicy::Pairing if is_open => found.push((
+                    "pairing-with-all",
+                    format!("{place}: its dmPolicy is pairing, and its allowFrom has \"*\""),
+                    "everybody may write without approval: take \"*\" away, or set dmPolicy to \"open\"",
+                )),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Entries of `commands.ownerAllowFrom` that name nobody.
+fn useless_owners(config: &Config, channels: &Channels) -> impl Iterator<Item = String> {
+    let entries = config.owner_allow_from.iter();
+    let names_nobody = |entry: &&String| {
+        let named = entry.split_once(':');
+        let named = named.and_then(|(channel, sender)| {
+            let channel = ChannelId::parse(channel).ok()?;
+            channels.get(&channel)?.sender(sender).ok()
+        });
+        named.is_none()
+    };
+    entries.filter(names_nobody).map(|entry| {
+        let entry = escape(entry).limit(64);
+        format!("`{entry}` in commands.ownerAllowFrom names nobody: an owner is written \"telegram:12345\"")
+    })
+}
+
+/// Whether channels are configured and nobody is an owner of any.
+fn has_no_owner(config: &Config, state: &StateDir, channels: &Channels) -> bool {
+    let config = with_first_owner(config.clone(), state);
+    let default = AccountId::default();
+    let has_owner = |id: &ChannelId| {
+        let rules = channels.get(id);
+        let mut accounts = config.accounts(id).chain([&default]);
+        rules.is_some_and(|rules| {
+            accounts.any(|account| !Owners::of(&config, rules, account).senders().is_empty())
+        })
+    };
+    config.channels().next().is_some() && !config.channels().any(has_owner)
 }
 
 /// Entries of configured lists that can match no sender of their channel; each list once.
