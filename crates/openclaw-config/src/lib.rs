@@ -11,6 +11,7 @@
 
 mod channels;
 mod compose;
+mod edit;
 mod error;
 mod gateway;
 mod limits;
@@ -36,6 +37,7 @@ use pairing_core::{Access, AccountId, ChannelId, ChannelRules, DmPolicy, escape}
 use zeroize::Zeroizing;
 
 pub use channels::{Account, PairingReply};
+pub use edit::{Document, EditError, KeyPart, KeyPath, KeyPathError};
 pub use error::{ConfigError, Fault, LoadError, Position};
 pub use gateway::{
     Auth, AuthMode, AutoApprove, Bind, ControlUi, Gateway, Mode, NodeCommands, Remote, Tailscale,
@@ -128,6 +130,42 @@ impl Config {
         path: &Path,
         var: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, LoadError> {
+        let read = |surroundings: &Surroundings<'_>| match bytes(path) {
+            Ok(bytes) => {
+                let path = path.to_owned();
+                let config = Self::from_bytes(&bytes, surroundings);
+                config.map_err(|source| LoadError::Invalid { path, source })
+            }
+            // A link that leads nowhere is a mistake, not a missing file.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
+                Ok(Self::default())
+            }
+            Err(source) => {
+                let path = path.to_owned();
+                Err(LoadError::Read { path, source })
+            }
+        };
+        Self::in_place(state_dir, path, &var, read)
+    }
+
+    /// The configuration that a text would be in the place of the file: see [`load_in`](Self::load_in).
+    pub fn of_text(
+        text: &str,
+        state_dir: &Path,
+        path: &Path,
+        var: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, ConfigError> {
+        Self::in_place(state_dir, path, &var, |surroundings| {
+            Self::read(text, surroundings)
+        })
+    }
+
+    fn in_place<E>(
+        state_dir: &Path,
+        path: &Path,
+        var: &dyn Fn(&str) -> Option<OsString>,
+        read: impl FnOnce(&Surroundings<'_>) -> Result<Self, E>,
+    ) -> Result<Self, E> {
         let dotenv = Dotenv::read(&state_dir.join(".env"));
         let (dotenv, unreadable) = match dotenv {
             Ok(dotenv) => (dotenv, None),
@@ -135,26 +173,10 @@ impl Config {
         };
         let surroundings = Surroundings {
             path: Some(path),
-            var: &var,
+            var,
             dotenv,
         };
-        let config = match bytes(path) {
-            Ok(bytes) => {
-                Self::from_bytes(&bytes, &surroundings).map_err(|source| LoadError::Invalid {
-                    path: path.to_owned(),
-                    source,
-                })?
-            }
-            // A link that leads nowhere is a mistake, not a missing file.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !path.is_symlink() => {
-                Self::default()
-            }
-            Err(source) => {
-                let path = path.to_owned();
-                return Err(LoadError::Read { path, source });
-            }
-        };
-        let mut config = config.overridden(&surroundings);
+        let mut config = read(&surroundings)?.overridden(&surroundings);
         if let Some(error) = unreadable {
             let detail = format!("cannot be read, and its variables are not set: {error}");
             config.faults.push(Arc::new(Fault::new(".env", detail)));

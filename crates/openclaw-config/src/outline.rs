@@ -117,12 +117,12 @@ impl Cursor<'_> {
 }
 
 /// The length of the space that begins here.
-fn space(text: &str) -> usize {
+pub(crate) fn space(text: &str) -> usize {
     text.find(|c| !is_space(c)).unwrap_or(text.len())
 }
 
 /// The length of the comment that begins here.
-fn comment(text: &str) -> Option<usize> {
+pub(crate) fn comment(text: &str) -> Option<usize> {
     let length = if let Some(line) = text.strip_prefix("//") {
         2 + line.find(is_line_end).unwrap_or(line.len())
     } else {
@@ -133,7 +133,7 @@ fn comment(text: &str) -> Option<usize> {
 }
 
 /// The length of the string, number or name that begins here; at least one character.
-fn word(text: &str) -> usize {
+pub(crate) fn word(text: &str) -> usize {
     let mut chars = text.char_indices();
     let first = chars.next().map_or(' ', |(_, c)| c);
     let quoted = matches!(first, '"' | '\'');
@@ -159,7 +159,7 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
 }
 
-fn is_line_end(c: char) -> bool {
+pub(crate) fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}')
 }
 
