@@ -6,6 +6,7 @@
 
 mod args;
 mod backend;
+mod config;
 mod console;
 mod devices;
 mod doctor;
@@ -176,6 +177,7 @@ fn execute(
             target,
             json,
         } => gateway::run(command, target, json, state(), environment, screen),
+        Command::Config(command) => config::run(command, &state()?, environment, screen),
         Command::Dashboard { json } => gateway::dashboard(json, &state()?, environment, screen),
         Command::Node(options) => node::run(options, state(), environment, screen),
         Command::Setup(options) => {

@@ -1,6 +1,7 @@
 //! The command line as it is meant: parsed once more, so that nothing after this sees raw text
 //! where a type can hold it.
 
+mod config;
 mod devices;
 mod gateway;
 mod node;
@@ -19,12 +20,14 @@ use clap::builder::StyledStr;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 use gateway_client::ParseFingerprintError;
+use openclaw_config::KeyPathError;
 
 use pairing_core::{
     AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError,
     ParseScopeError, Scope,
 };
 
+pub(crate) use config::ConfigCommand;
 pub(crate) use devices::{Clear, DevicesCommand};
 pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
 pub(crate) use node::{NodeOptions, Pair};
@@ -83,6 +86,7 @@ pub(crate) enum Command {
     Node(NodeOptions),
     Setup(SetupOptions),
     State(StateCommand),
+    Config(ConfigCommand),
     Doctor(DoctorOptions),
     Completions(Shell),
 }
@@ -198,13 +202,15 @@ pub(crate) enum UsageError {
     Store(String),
     #[error("`--from` and `--to` name the same store")]
     SameStore,
+    #[error(transparent)]
+    Key(KeyPathError),
 }
 
 impl UsageError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             // These say it themselves.
-            Self::Form(_) | Self::Url(_) | Self::Gateway(_) => None,
+            Self::Form(_) | Self::Url(_) | Self::Gateway(_) | Self::Key(_) => None,
             Self::Fingerprint { .. } => {
                 Some("the gateway's log says it at the start, and setup codes carry it".to_owned())
             }
@@ -266,6 +272,7 @@ impl Raw {
             RawCommand::Node { command } => command.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::State { command } => command.meaning()?,
+            RawCommand::Config { command } => command.meaning()?,
             RawCommand::Doctor(RawDoctor {
                 fix,
                 set_aside,

@@ -23,6 +23,7 @@ use pairing_fs::{IdentityError, NoStateDir};
 
 use crate::Exit;
 use crate::args::UsageError;
+use crate::config::ConfigCommandError;
 use crate::subject::SubjectError;
 use crate::text;
 
@@ -34,6 +35,8 @@ pub(crate) enum Failure {
     State(#[from] NoStateDir),
     #[error(transparent)]
     Config(#[from] LoadError),
+    #[error(transparent)]
+    ConfigCommand(#[from] ConfigCommandError),
     /// A fault of the configuration closes what the command is about.
     #[error("closed, because {0}")]
     Closed(Fault),
@@ -194,6 +197,7 @@ impl Failure {
             Self::State(_)
             | Self::Config(_)
             | Self::Closed(_)
+            | Self::ConfigCommand(_)
             | Self::Open(_)
             | Self::StateFile { .. }
             | Self::Export { .. }
@@ -263,6 +267,7 @@ impl Failure {
         match self {
             Self::Usage(error) => error.advice(),
             Self::State(_) => Some("name the directory with `--state-dir`".to_owned()),
+            Self::ConfigCommand(error) => error.advice(),
             Self::Config(_) | Self::Closed(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
             Self::Channel(error) => meant_channel(error).or_else(|| error.advice()),
             Self::List(error) => error.advice(),

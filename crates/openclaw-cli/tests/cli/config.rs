@@ -1,6 +1,7 @@
 //! What `openclaw.json` changes, and what is said when it is wrong.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::session::{Session, private_dir, set_mode};
 
@@ -160,6 +161,77 @@ fn a_channel_with_a_near_name_is_suggested() {
     session.person("pairing request discrod 1");
     session.person("pairing list irc");
     session.finish("config-near-channel");
+}
+
+#[test]
+fn single_keys_are_read_and_changed() {
+    let mut session = Session::new();
+    session.person("config get gateway.port");
+    session.person("config set gateway.port 4242");
+    let path = session.state().join("openclaw.json");
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "{ gateway: { port: 4242 }\n}\n"
+    );
+    configure(
+        &session,
+        "// mine\n{\n  gateway: { auth: { token: 'in-clear', password: '${PW}' } }, // here\n  channels: {\n    telegram: { dmPolicy: 'open' },\n  },\n}\n",
+    );
+    session.person("config get gateway.auth");
+    session.person("config get gateway.auth.token");
+    session.person("config get channels.telegram.dmPolicy");
+    session.person("config set channels.telegram.dmPolicy pairing");
+    session.person("config set channels.telegram.allowFrom [1,'tg:2']");
+    session.person("config get channels.telegram.allowFrom[1]");
+    session.person("config set channels.telegram.accounts.work.enabled false");
+    session.person("config unset gateway.auth.password");
+    session.person("config unset gateway.auth.password");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        text,
+        "// mine\n{\n  gateway: { auth: { token: 'in-clear' } }, // here\n  channels: {\n    telegram: { dmPolicy: \"pairing\", allowFrom: [1,'tg:2'], accounts: { work: { enabled: false } } },\n  },\n}\n"
+    );
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    session.finish("config-command");
+}
+
+#[test]
+fn what_would_not_be_read_is_not_written() {
+    let mut session = Session::new();
+    let text = "{ gateway: { port: 1, auth: { mode: 'passkey' } } }";
+    configure(&session, text);
+    for command in [
+        "config set gateway.port 70000",
+        "config set gateway.prot 7",
+        "config set gateway.port.x 7",
+        "config set channels.telegram.dmPolicy friends",
+        "config set channels.telegram 7",
+        "config set gateway.auth.token hunter2",
+        "config set gateway.auth {token:'hunter2'}",
+        "config set gateway..port 7",
+        "config set gateway",
+        "config unset gateway.tls",
+    ] {
+        session.person(command);
+        assert_eq!(
+            fs::read_to_string(session.state().join("openclaw.json")).unwrap(),
+            text,
+            "{command}"
+        );
+    }
+    configure(&session, "{ gateway: ");
+    session.person("config set gateway.port 7");
+    assert_eq!(
+        fs::read_to_string(session.state().join("openclaw.json")).unwrap(),
+        "{ gateway: "
+    );
+    // What was wrong before may stay so, and may be mended.
+    configure(&session, text);
+    session.person("config set gateway.port 2");
+    session.person("config set gateway.auth.mode token");
+    session.person("config set gateway.auth.token ${MY_TOKEN}");
+    session.finish("config-command-refused");
 }
 
 #[test]

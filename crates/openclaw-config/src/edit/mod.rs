@@ -7,7 +7,7 @@ pub use path::{KeyPath, KeyPathError, Part as KeyPart};
 
 use crate::ConfigError;
 use crate::tree;
-use scan::{Entry, Item, Shape, scan};
+use scan::{Item, Shape, scan};
 
 /// A text of JSON5 whose keys can be looked up and changed.
 ///
@@ -73,7 +73,9 @@ impl Document {
     /// Sets a key to a value, which is a text of JSON5. Objects that it needs are made.
     pub fn set(&mut self, path: &KeyPath, value: &str) -> Result<(), EditError> {
         tree::parse(value, None, &[]).map_err(EditError::Value)?;
-        let value = value.trim();
+        // Without comments around it, of which one to the end of the line would hide what follows.
+        let value = scan(value).and_then(|item| value.get(item.start..item.end));
+        let value = value.unwrap_or("null");
         let Some(mut item) = scan(&self.text) else {
             return Ok(());
         };
@@ -152,7 +154,11 @@ impl Document {
 
     /// Puts a member at the end of an object.
     fn insert(&mut self, table: &Item, member: &str) {
-        let line_end = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+        let line_end = if self.text.contains("\r\n") {
+            "\r\n"
+        } else {
+            "\n"
+        };
         let Shape::Table(entries) = &table.shape else {
             return;
         };
@@ -208,7 +214,9 @@ fn written(key: &str, text: &str) -> String {
     let first = scan(text).and_then(|root| root.first_key());
     let is_quoted = first.is_some_and(|at| text[at..].starts_with(['"', '\'']));
     let mut chars = key.chars();
-    let starts = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '$'));
+    let starts = chars
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || matches!(c, '_' | '$'));
     let is_plain = starts && chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '$'));
     if is_plain && !is_quoted {
         return key.to_owned();

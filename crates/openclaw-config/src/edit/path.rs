@@ -30,11 +30,11 @@ impl KeyPath {
 
     /// The last key in it that is a name.
     pub fn name(&self) -> &str {
-        let names = self.0.iter().rev().filter_map(|part| match part {
+        let mut names = self.0.iter().rev().filter_map(|part| match part {
             Part::Key(key) => Some(key.as_str()),
             Part::Index(_) => None,
         });
-        names.last().unwrap_or_default()
+        names.next().unwrap_or_default()
     }
 
     /// A path in text.

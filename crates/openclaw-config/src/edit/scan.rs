@@ -141,7 +141,11 @@ pub(super) fn rest_of_line(text: &str) -> usize {
         return 0;
     };
     let comment = &text[blanks..blanks + length];
-    if comment.contains(is_line_end) { 0 } else { blanks + length }
+    if comment.contains(is_line_end) {
+        0
+    } else {
+        blanks + length
+    }
 }
 
 /// Past space and comments.

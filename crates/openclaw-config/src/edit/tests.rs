@@ -24,17 +24,17 @@ fn unset(text: &str, key: &str) -> String {
 fn a_value_is_replaced_where_it_stands() {
     for (text, key, value, expected) in [
         ("{ a: 1 /* one */ }", "a", "2", "{ a: 2 /* one */ }"),
-        ("{'a': {b:[1, 0x2 , 3]},}", "a.b[1]", "\"x\"", "{'a': {b:[1, \"x\" , 3]},}"),
+        (
+            "{'a': {b:[1, 0x2 , 3]},}",
+            "a.b[1]",
+            "\"x\"",
+            "{'a': {b:[1, \"x\" , 3]},}",
+        ),
         ("{a:1,a:2}", "a", "3", "{a:1,a:3}"),
-        ("// {\n{ // }\n\"a b\": {c: 'd'}}", "[\"a b\"]", "null", ""),
         ("\u{feff}{ä: 1}", "ä", "2", "\u{feff}{ä: 2}"),
         ("{ \\u0061: 1 }", "a", "2", "{ \\u0061: 2 }"),
         ("{ a: {\n  b: 1\n} }", "a", "[ ]", "{ a: [ ] }"),
     ] {
-        if expected.is_empty() {
-            assert!(key.parse::<KeyPath>().is_ok());
-            continue;
-        }
         assert_eq!(set(text, key, value), expected, "{text}");
     }
 }
@@ -48,12 +48,32 @@ fn a_member_is_added_in_the_manner_of_the_others() {
         ("{ b: 2 }", "a", "{ b: 2, a: 1 }"),
         ("{ b: 2, }", "a", "{ b: 2, a: 1, }"),
         ("{\n  b: 2\n}", "a", "{\n  b: 2,\n  a: 1\n}"),
-        ("{\n\tb: 2, // two\n\n\t// the end\n}", "a", "{\n\tb: 2, // two\n\ta: 1,\n\n\t// the end\n}"),
+        (
+            "{\n\tb: 2, // two\n\n\t// the end\n}",
+            "a",
+            "{\n\tb: 2, // two\n\ta: 1,\n\n\t// the end\n}",
+        ),
         ("{\n  b: 2 // two\n}", "a", "{\n  b: 2, // two\n  a: 1\n}"),
-        ("{\n  b: 2 /* two\n lines */\n}", "a", "{\n  b: 2,\n  a: 1 /* two\n lines */\n}"),
-        ("{\r\n  \"b\": {}\r\n}", "b.a", "{\r\n  \"b\": { \"a\": 1 }\r\n}"),
-        ("{\r\n  \"b\": 2\r\n}", "a", "{\r\n  \"b\": 2,\r\n  \"a\": 1\r\n}"),
-        ("{ g: {\n    b: 2 } }", "g.a", "{ g: {\n    b: 2,\n    a: 1 } }"),
+        (
+            "{\n  b: 2 /* two\n lines */\n}",
+            "a",
+            "{\n  b: 2,\n  a: 1 /* two\n lines */\n}",
+        ),
+        (
+            "{\r\n  \"b\": {}\r\n}",
+            "b.a",
+            "{\r\n  \"b\": { \"a\": 1 }\r\n}",
+        ),
+        (
+            "{\r\n  \"b\": 2\r\n}",
+            "a",
+            "{\r\n  \"b\": 2,\r\n  \"a\": 1\r\n}",
+        ),
+        (
+            "{ g: {\n    b: 2 } }",
+            "g.a",
+            "{ g: {\n    b: 2,\n    a: 1 } }",
+        ),
     ] {
         assert_eq!(set(text, key, "1"), expected, "{text}");
     }
@@ -67,7 +87,11 @@ fn a_member_goes_with_its_comma_and_its_line() {
         ("{ a: 1, b: 2 }", "b", "{ a: 1 }"),
         ("{\n  a: 1,\n  b: 2\n}", "b", "{\n  a: 1\n}"),
         ("{\n  a: 1, // one\n  b: 2\n}", "b", "{\n  a: 1, // one\n}"),
-        ("{\n  a: 1,\n  // two\n  b: 2,\n}", "b", "{\n  a: 1,\n  // two\n}"),
+        (
+            "{\n  a: 1,\n  // two\n  b: 2,\n}",
+            "b",
+            "{\n  a: 1,\n  // two\n}",
+        ),
         ("{ x: { a: { b: 1 }, c: 2 } }", "x.a", "{ x: { c: 2 } }"),
         ("{ x: [1, 2, 3] }", "x[1]", "{ x: [1, 3] }"),
         ("{ x: [1, 2, 3] }", "x[2]", "{ x: [1, 2] }"),
@@ -86,6 +110,15 @@ fn a_member_goes_with_its_comma_and_its_line() {
 }
 
 #[test]
+fn comments_around_a_value_are_not_taken_over() {
+    let mut document = Document::parse("{ a: 1, b: 2 }").unwrap();
+    document
+        .set(&path("a"), "/* x */ [ 3 // three\n ] // y")
+        .unwrap();
+    assert_eq!(document.as_str(), "{ a: [ 3 // three\n ], b: 2 }");
+}
+
+#[test]
 fn what_cannot_be_changed_is_refused_and_stays() {
     for (text, key, value, error) in [
         ("{ a: 1 }", "a.b", "1", "a is neither an object nor a list"),
@@ -100,7 +133,9 @@ fn what_cannot_be_changed_is_refused_and_stays() {
         assert_eq!(refused.to_string(), error);
         assert_eq!(document.as_str(), text);
     }
-    for bad in ["", ".", "a.", ".a", "a..b", "[0]", "a[x]", "a[\"x]", "a]b[", "a[0]b"] {
+    for bad in [
+        "", ".", "a.", ".a", "a..b", "[0]", "a[x]", "a[\"x]", "a]b[", "a[0]b",
+    ] {
         let parsed = bad.parse::<KeyPath>();
         assert!(parsed.is_err() || bad == "a]b[", "{bad}: {parsed:?}");
     }
