@@ -5,7 +5,8 @@
 //! - A fault costs what depends on its key, and nothing else ([`Config::faults`], [`Config::closed`]). It
 //!   names line, column and key, and no secret; all faults are found at one look.
 //! - Keys that are not ours are ignored, hundreds of them; [`Config::slips`] are those among them that
-//!   look like a misspelt one of ours. The file is never written.
+//!   look like a misspelt one of ours, and [`Config::unheeded`] those that restrict access and are not obeyed.
+//! - Nothing here writes a file: a [`Document`] changes single keys of a text.
 //! - A missing file is the default configuration. A file that cannot be read, or is not JSON5, is an error.
 //! - At most 16 MiB, and nested at most 64 deep.
 
@@ -253,20 +254,18 @@ impl Config {
         }
         if let Some(text) = set("OPENCLAW_GATEWAY_PORT") {
             let name = "OPENCLAW_GATEWAY_PORT";
-            match read::integer(text.trim()).and_then(read::port_of) {
-                Some(port) => {
-                    self.gateway.port = port;
-                    for part in [Part::Gateway, Part::Remote] {
-                        self.reopen(&part, |key| key == "gateway.port");
-                    }
+            let parts = [Part::Gateway, Part::Remote];
+            if let Some(port) = read::integer(text.trim()).and_then(read::port_of) {
+                self.gateway.port = port;
+                for part in parts {
+                    self.reopen(&part, |key| key == "gateway.port");
                 }
-                None => {
-                    let detail = format!("{} is not a port", escape(&text).limit(32));
-                    let fault = Arc::new(Fault::new(name, detail));
-                    self.faults.push(fault.clone());
-                    for part in [Part::Gateway, Part::Remote] {
-                        self.closed.entry(part).or_default().push(fault.clone());
-                    }
+            } else {
+                let detail = format!("{} is not a port", escape(&text).limit(32));
+                let fault = Arc::new(Fault::new(name, detail));
+                self.faults.push(fault.clone());
+                for part in parts {
+                    self.closed.entry(part).or_default().push(fault.clone());
                 }
             }
         }

@@ -90,22 +90,22 @@ pub(crate) fn note(root: &Node, reader: &mut Reader<'_>) {
     for (pattern, detail) in UNHEEDED {
         let pattern = pattern.strip_suffix(".*").unwrap_or(pattern);
         let parts: Vec<_> = pattern.split('.').collect();
-        find(root, &parts, String::new(), &mut |path, place| {
+        find(root, &parts, "", &mut |path, place| {
             reader.unheeded(path, place, detail.to_owned());
         });
         if let ["channels", "<channel>", rest @ ..] = parts.as_slice() {
             let mut parts = vec!["channels", "<channel>", "accounts", "<account>"];
             parts.extend(rest);
-            find(root, &parts, String::new(), &mut |path, place| {
+            find(root, &parts, "", &mut |path, place| {
                 reader.unheeded(path, place, detail.to_owned());
             });
         }
     }
 }
 
-fn find(node: &Node, parts: &[&str], path: String, found: &mut dyn FnMut(&str, &Place)) {
+fn find(node: &Node, parts: &[&str], path: &str, found: &mut dyn FnMut(&str, &Place)) {
     let Some((part, rest)) = parts.split_first() else {
-        found(&path, &node.place);
+        found(path, &node.place);
         return;
     };
     for member in node.members() {
@@ -122,7 +122,7 @@ fn find(node: &Node, parts: &[&str], path: String, found: &mut dyn FnMut(&str, &
             } else {
                 format!("{path}.{key}")
             };
-            find(&member.node, rest, path, found);
+            find(&member.node, rest, &path, found);
         }
     }
 }

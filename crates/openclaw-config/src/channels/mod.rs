@@ -22,7 +22,7 @@ const NO_CHANNELS: [&str; 2] = ["defaults", "modelByChannel"];
 /// All channels.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Channels {
-    channels: BTreeMap<ChannelId, Channel>,
+    by_id: BTreeMap<ChannelId, Channel>,
     groups: Groups,
     /// Why there is no telling which channels are configured.
     broken: Option<Arc<Fault>>,
@@ -76,18 +76,18 @@ impl Channels {
             channels.insert(id, channel);
         }
         Self {
-            channels,
+            by_id: channels,
             groups,
             broken: at.broken().cloned(),
         }
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = &ChannelId> {
-        self.channels.keys()
+        self.by_id.keys()
     }
 
     pub(crate) fn accounts(&self, channel: &ChannelId) -> impl Iterator<Item = &AccountId> {
-        let channel = self.channels.get(channel);
+        let channel = self.by_id.get(channel);
         channel
             .into_iter()
             .flat_map(|channel| channel.accounts.keys())
@@ -109,7 +109,7 @@ impl Channels {
 
     fn of<T>(&self, id: &ChannelId, account: &AccountId, merge: Merge<T>) -> T {
         let none = Written::default();
-        let channel = self.channels.get(id);
+        let channel = self.by_id.get(id);
         let own = channel.and_then(|channel| channel.accounts.get(account));
         let all = channel.map_or(&none, |channel| &channel.all);
         let broken = match channel {

@@ -343,19 +343,16 @@ fn merged(mut lower: Vec<Member>, upper: Vec<Member>) -> Vec<Member> {
     let keys = lower.iter().enumerate();
     let mut at: HashMap<_, _> = keys.map(|(at, member)| (member.key.clone(), at)).collect();
     for member in upper.into_iter().rev() {
-        match at.get(&member.key) {
-            Some(&at) => {
-                let empty = Node::new(Place::default(), Value::Null);
-                let under = std::mem::replace(&mut lower[at].node, empty);
-                lower[at] = Member {
-                    node: merge(under, member.node),
-                    ..member
-                };
-            }
-            None => {
-                at.insert(member.key.clone(), lower.len());
-                lower.push(member);
-            }
+        if let Some(&at) = at.get(&member.key) {
+            let empty = Node::new(Place::default(), Value::Null);
+            let under = std::mem::replace(&mut lower[at].node, empty);
+            lower[at] = Member {
+                node: merge(under, member.node),
+                ..member
+            };
+        } else {
+            at.insert(member.key.clone(), lower.len());
+            lower.push(member);
         }
     }
     lower

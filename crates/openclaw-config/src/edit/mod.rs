@@ -3,6 +3,8 @@
 mod path;
 mod scan;
 
+use std::fmt::Write as _;
+
 pub use path::{KeyPath, KeyPathError, Part as KeyPart};
 
 use crate::ConfigError;
@@ -226,7 +228,8 @@ fn written(key: &str, text: &str) -> String {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => {
-                quoted += &format!("\\u{:04x}", u32::from(c));
+                // Writing into a string cannot fail.
+                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
             c => quoted.push(c),
         }

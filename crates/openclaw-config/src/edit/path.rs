@@ -66,9 +66,10 @@ impl FromStr for KeyPath {
                 parts.push(part);
                 rest = after;
             } else {
-                let dotted = match parts.is_empty() {
-                    true => rest,
-                    false => rest.strip_prefix('.').ok_or(KeyPathError)?,
+                let dotted = if parts.is_empty() {
+                    rest
+                } else {
+                    rest.strip_prefix('.').ok_or(KeyPathError)?
                 };
                 let end = dotted.find(['.', '[']).unwrap_or(dotted.len());
                 if end == 0 {

@@ -20,151 +20,153 @@ fn closed(config: &Config) -> Vec<String> {
     closed.map(|(part, _)| part.to_string()).collect()
 }
 
+/// A fault, and the parts that it closes.
+const CLOSING: &[(&str, &[&str])] = &[
+    // Keys that let somebody in, or that are a matter of taste, close nothing.
+    ("gateway: { bind: 'everywhere' }", &[]),
+    ("gateway: { bind: 'custom' }", &[]),
+    ("gateway: { trustedProxies: ['10.0.0.1', 'ten'] }", &[]),
+    (
+        "gateway: { nodes: { pairing: { autoApproveCidrs: 7, autoApproveLocal: 'no' } } }",
+        &[],
+    ),
+    ("gateway: { nodes: { commands: { allow: 'camera' } } }", &[]),
+    ("gateway: { limits: { maxConnections: 0 } }", &[]),
+    ("gateway: { controlUi: { allowedOrigins: {} } }", &[]),
+    ("gateway: { tailscale: { mode: 'mesh' } }", &[]),
+    (
+        "gateway: { auth: { mode: 'token', token: 't', password: ['p'] } }",
+        &[],
+    ),
+    ("gateway: { auth: { mode: 'none', token: ['p'] } }", &[]),
+    ("gateway: { remote: { url: 1, tlsFingerprint: 2 } }", &[]),
+    ("gateway: { tls: { certPath: 1 } }", &[]),
+    (
+        "channels: { telegram: { allowFrom: ['1', true], handOverFirst: 1, pairingBackoffSeconds: -1 } }",
+        &[],
+    ),
+    ("channels: { telegram: { pairingReply: 7 } }", &[]),
+    ("channels: { '9gag': {} }", &[]),
+    ("commands: { ownerAllowFrom: ['telegram:1', true] }", &[]),
+    ("pairing: { notify: 'yes' }", &[]),
+    ("state: { graceSeconds: 'long', endpoints: 7 }", &[]),
+    // Keys that restrict close what depends on them.
+    (
+        "gateway: { port: 0 }",
+        &["the gateway", "commands through a gateway"],
+    ),
+    (
+        "gateway: { mode: 'cloud' }",
+        &["commands through a gateway"],
+    ),
+    (
+        "gateway: { mode: 'remote', remote: { tlsFingerprint: 2 } }",
+        &["commands through a gateway"],
+    ),
+    (
+        "gateway: { auth: { mode: 'passkey' } }",
+        &["the gateway's secret"],
+    ),
+    (
+        "gateway: { auth: { mode: 'trusted-proxy' } }",
+        &["the gateway's secret"],
+    ),
+    (
+        "gateway: { auth: { token: ['t'] } }",
+        &["the gateway's secret"],
+    ),
+    (
+        "gateway: { auth: { password: ['p'] } }",
+        &["the gateway's secret"],
+    ),
+    ("gateway: { tls: { enabled: 'yes' } }", &["the gateway"]),
+    (
+        "gateway: { tls: { enabled: true, keyPath: 7 } }",
+        &["the gateway"],
+    ),
+    (
+        "gateway: { controlUi: { enabled: 'no' } }",
+        &["the gateway's page"],
+    ),
+    (
+        "gateway: { controlUi: { basePath: '/a b' } }",
+        &["the gateway's page"],
+    ),
+    (
+        "gateway: { nodes: { commands: { deny: 'system.run' } } }",
+        &["commands to nodes"],
+    ),
+    (
+        "gateway: { nodes: { denyCommands: [7] } }",
+        &["commands to nodes"],
+    ),
+    (
+        "channels: { telegram: { dmPolicy: 'friends' } }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { telegram: { enabled: 'no' } }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { telegram: { blockFrom: [true] } }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { telegram: { blockFrom: ['@somebody'] } }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { telegram: { botToken: '***' } }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { telegram: { accounts: { work: { dmPolicy: 'friends' } } } }",
+        &["telegram/work"],
+    ),
+    (
+        "channels: { telegram: { botToken: {}, accounts: { work: {} } } }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { telegram: { dmPolicy: 7, accounts: { work: { dmPolicy: 'open' } } } }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { telegram: true, slack: {} }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { Telegram: {}, telegram: {} }",
+        &["telegram/default"],
+    ),
+    (
+        "channels: { slack: { dm: { enabled: 'no' } } }",
+        &["slack/default"],
+    ),
+    (
+        "plugins: { entries: { 'device-pair': { enabled: 'no' } } }",
+        &["setup codes"],
+    ),
+    (
+        "plugins: { entries: { 'device-pair': { config: { publicUrl: 7 } } } }",
+        &["setup codes"],
+    ),
+    (
+        "commands: { ownerAllowFrom: 'telegram:1' }",
+        &["owners in chats"],
+    ),
+    ("commands: { ownerAllowFrom: [true] }", &["owners in chats"]),
+    ("state: { store: 'zookeeper' }", &["the records of pairing"]),
+    (
+        "state: { store: 'etcd', endpoints: 7 }",
+        &["the records of pairing"],
+    ),
+];
+
 #[test]
 fn one_fault_closes_what_depends_on_its_key() {
-    let table: &[(&str, &[&str])] = &[
-        // Keys that let somebody in, or that are a matter of taste, close nothing.
-        ("gateway: { bind: 'everywhere' }", &[]),
-        ("gateway: { bind: 'custom' }", &[]),
-        ("gateway: { trustedProxies: ['10.0.0.1', 'ten'] }", &[]),
-        (
-            "gateway: { nodes: { pairing: { autoApproveCidrs: 7, autoApproveLocal: 'no' } } }",
-            &[],
-        ),
-        ("gateway: { nodes: { commands: { allow: 'camera' } } }", &[]),
-        ("gateway: { limits: { maxConnections: 0 } }", &[]),
-        ("gateway: { controlUi: { allowedOrigins: {} } }", &[]),
-        ("gateway: { tailscale: { mode: 'mesh' } }", &[]),
-        (
-            "gateway: { auth: { mode: 'token', token: 't', password: ['p'] } }",
-            &[],
-        ),
-        ("gateway: { auth: { mode: 'none', token: ['p'] } }", &[]),
-        ("gateway: { remote: { url: 1, tlsFingerprint: 2 } }", &[]),
-        ("gateway: { tls: { certPath: 1 } }", &[]),
-        (
-            "channels: { telegram: { allowFrom: ['1', true], handOverFirst: 1, pairingBackoffSeconds: -1 } }",
-            &[],
-        ),
-        ("channels: { telegram: { pairingReply: 7 } }", &[]),
-        ("channels: { '9gag': {} }", &[]),
-        ("commands: { ownerAllowFrom: ['telegram:1', true] }", &[]),
-        ("pairing: { notify: 'yes' }", &[]),
-        ("state: { graceSeconds: 'long', endpoints: 7 }", &[]),
-        // Keys that restrict close what depends on them.
-        (
-            "gateway: { port: 0 }",
-            &["the gateway", "commands through a gateway"],
-        ),
-        (
-            "gateway: { mode: 'cloud' }",
-            &["commands through a gateway"],
-        ),
-        (
-            "gateway: { mode: 'remote', remote: { tlsFingerprint: 2 } }",
-            &["commands through a gateway"],
-        ),
-        (
-            "gateway: { auth: { mode: 'passkey' } }",
-            &["the gateway's secret"],
-        ),
-        (
-            "gateway: { auth: { mode: 'trusted-proxy' } }",
-            &["the gateway's secret"],
-        ),
-        (
-            "gateway: { auth: { token: ['t'] } }",
-            &["the gateway's secret"],
-        ),
-        (
-            "gateway: { auth: { password: ['p'] } }",
-            &["the gateway's secret"],
-        ),
-        ("gateway: { tls: { enabled: 'yes' } }", &["the gateway"]),
-        (
-            "gateway: { tls: { enabled: true, keyPath: 7 } }",
-            &["the gateway"],
-        ),
-        (
-            "gateway: { controlUi: { enabled: 'no' } }",
-            &["the gateway's page"],
-        ),
-        (
-            "gateway: { controlUi: { basePath: '/a b' } }",
-            &["the gateway's page"],
-        ),
-        (
-            "gateway: { nodes: { commands: { deny: 'system.run' } } }",
-            &["commands to nodes"],
-        ),
-        (
-            "gateway: { nodes: { denyCommands: [7] } }",
-            &["commands to nodes"],
-        ),
-        (
-            "channels: { telegram: { dmPolicy: 'friends' } }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { telegram: { enabled: 'no' } }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { telegram: { blockFrom: [true] } }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { telegram: { blockFrom: ['@somebody'] } }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { telegram: { botToken: '***' } }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { telegram: { accounts: { work: { dmPolicy: 'friends' } } } }",
-            &["telegram/work"],
-        ),
-        (
-            "channels: { telegram: { botToken: {}, accounts: { work: {} } } }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { telegram: { dmPolicy: 7, accounts: { work: { dmPolicy: 'open' } } } }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { telegram: true, slack: {} }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { Telegram: {}, telegram: {} }",
-            &["telegram/default"],
-        ),
-        (
-            "channels: { slack: { dm: { enabled: 'no' } } }",
-            &["slack/default"],
-        ),
-        (
-            "plugins: { entries: { 'device-pair': { enabled: 'no' } } }",
-            &["setup codes"],
-        ),
-        (
-            "plugins: { entries: { 'device-pair': { config: { publicUrl: 7 } } } }",
-            &["setup codes"],
-        ),
-        (
-            "commands: { ownerAllowFrom: 'telegram:1' }",
-            &["owners in chats"],
-        ),
-        ("commands: { ownerAllowFrom: [true] }", &["owners in chats"]),
-        ("state: { store: 'zookeeper' }", &["the records of pairing"]),
-        (
-            "state: { store: 'etcd', endpoints: 7 }",
-            &["the records of pairing"],
-        ),
-    ];
-    for (text, expected) in table {
+    for (text, expected) in CLOSING {
         let config = parse(&format!("{{ {text} }}"));
         assert_eq!(closed(&config), *expected, "{text}");
         assert_ne!(config.faults().count(), 0, "{text}");

@@ -396,17 +396,23 @@ fn an_env_file_that_cannot_be_read_is_said() {
     assert_eq!(closed(&config), ["the gateway's secret"]);
 }
 
-#[test]
-fn references_lead_to_secrets() {
-    let install = Install::new(&[
-        (
-            "secrets.json",
-            "{ gateway: { token: 'in-json' }, 'a/b': ['zero', 'one'], blank: ' ' }",
-        ),
-        ("one-secret", "whole-file\n"),
-    ]);
-    let path = |name: &str| install.dir.path().join(name).display().to_string();
-    let config = |reference: &str| {
+/// An install with two files of secrets, whose gateway's token is a reference.
+struct Referring(Install);
+
+impl Referring {
+    fn new() -> Self {
+        Self(Install::new(&[
+            (
+                "secrets.json",
+                "{ gateway: { token: 'in-json' }, 'a/b': ['zero', 'one'], blank: ' ' }",
+            ),
+            ("one-secret", "whole-file\n"),
+        ]))
+    }
+
+    fn config(&self, reference: &str) -> Config {
+        let install = &self.0;
+        let path = |name: &str| install.dir.path().join(name).display().to_string();
         let text = format!(
             "{{ secrets: {{ providers: {{
                  json: {{ source: 'file', path: '{}' }}, single: {{ source: 'file', path: '{}', mode: 'singleValue' }},
@@ -424,7 +430,12 @@ fn references_lead_to_secrets() {
             ("HOME", home),
             ("HIDDEN", "***"),
         ])
-    };
+    }
+}
+
+#[test]
+fn references_lead_to_secrets() {
+    let install = Referring::new();
     for (reference, expected) in [
         (
             "{ source: 'env', provider: 'default', id: 'MY_TOKEN' }",
@@ -448,10 +459,15 @@ fn references_lead_to_secrets() {
             "whole-file",
         ),
     ] {
-        let config = config(reference);
+        let config = install.config(reference);
         assert_eq!(faults(&config), Vec::<String>::new(), "{reference}");
         assert_eq!(token(&config), Some(expected), "{reference}");
     }
+}
+
+#[test]
+fn references_that_lead_nowhere_are_faults_that_show_no_secret() {
+    let install = Referring::new();
     for (reference, told) in [
         (
             "{ source: 'env', provider: 'default', id: 'NOT_SET' }",
@@ -512,7 +528,7 @@ fn references_lead_to_secrets() {
         ),
         ("{}", "is no reference to a secret"),
     ] {
-        let config = config(reference);
+        let config = install.config(reference);
         let all = faults(&config).join("\n");
         assert!(all.contains(told), "{reference}: {all}");
         assert_eq!(token(&config), None, "{reference}");

@@ -93,10 +93,8 @@ fn cost(config: &Config, fault: &Fault) -> String {
     let mut parts: Vec<_> = parts.map(ToString::to_string).collect();
     let more = parts.len().saturating_sub(5);
     parts.truncate(5);
-    let mut parts = parts.join(", ");
-    if more > 0 {
-        parts += &format!(" and {more} more");
-    }
+    let more = (more > 0).then(|| format!(" and {more} more"));
+    let parts = parts.join(", ") + more.as_deref().unwrap_or_default();
     if parts.is_empty() {
         "mend it by hand; until then it counts as not set, or as its strictest value".to_owned()
     } else {
