@@ -180,14 +180,13 @@ impl<'a> File<'a> {
         if read(self.state)? != self.text {
             return Err(has_changed());
         }
-        match &self.text {
-            Some(_) => owned::replace_file(self.state.config(), changed.as_str())?,
-            None => {
-                owned::create_dir(self.state.root())?;
-                if !owned::create_file(self.state.config(), changed.as_str())? {
-                    return Err(has_changed());
-                }
-            }
+        if self.text.is_some() {
+            owned::replace_file(self.state.config(), changed.as_str())?;
+            return Ok(());
+        }
+        owned::create_dir(self.state.root())?;
+        if !owned::create_file(self.state.config(), changed.as_str())? {
+            return Err(has_changed());
         }
         Ok(())
     }

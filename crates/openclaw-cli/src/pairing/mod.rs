@@ -8,7 +8,7 @@ mod request;
 use std::fmt;
 
 use openclaw_config::Config;
-use pairing_core::{Account, AccountId, ChannelId, DmPolicy, escape};
+use pairing_core::{Account, AccountId, ChannelId, Channels, DmPolicy, escape};
 use pairing_fs::StateDir;
 
 use crate::args::PairingCommand;
@@ -74,6 +74,20 @@ impl Call {
         let account = files.channel(channel)?.account_of(account.clone());
         let access = self.config.access(account.channel().rules(), account.id());
         Ok(account.with_access(access))
+    }
+
+    /// Whether the configuration of this machine blocks a sender.
+    fn is_blocked(&self, channel: &ChannelId, account: &AccountId, sender: &str) -> bool {
+        let channels = Channels::builtin();
+        let Some(rules) = channels.get(channel) else {
+            return false;
+        };
+        let Ok(sender) = rules.sender(sender) else {
+            return false;
+        };
+        let blocked = self.config.account(channel, account).block_from;
+        let mut blocked = blocked.iter().flatten();
+        blocked.any(|entry| rules.sender(entry).is_ok_and(|entry| entry == sender))
     }
 
     /// Warns where approvals do not count, as far as the configuration of this machine tells.

@@ -164,6 +164,26 @@ fn a_channel_with_a_near_name_is_suggested() {
 }
 
 #[test]
+fn t140_a_blocked_sender_gets_no_code_and_an_approval_says_so() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{ channels: { telegram: { blockFrom: ['tg:67890', '${PEST}'], accounts: { work: {} } } } }",
+    );
+    session.person("pairing request telegram 1");
+    configure(
+        &session,
+        "{ channels: { telegram: { blockFrom: ['tg:67890', '1'] } } }",
+    );
+    session.person("pairing request telegram tg:1");
+    session.pipe("pairing request telegram 1 --json");
+    session.person("pairing request telegram 67890 --account work");
+    session.person("pairing request telegram 2");
+    session.person("pairing approve telegram M8NGT2AA");
+    session.finish("config-blocked");
+}
+
+#[test]
 fn single_keys_are_read_and_changed() {
     let mut session = Session::new();
     session.person("config get gateway.port");
