@@ -11,13 +11,13 @@ use crate::{GatewayLimits, Part, Secret};
 pub struct Gateway {
     /// Whether the gateway runs on this machine or elsewhere.
     pub mode: Mode,
-    /// The port it listens on.
+    /// The port that it listens on.
     pub port: u16,
     /// The addresses it listens on.
     pub bind: Bind,
     /// Addresses and networks whose forwarding headers are believed.
     pub trusted_proxies: Vec<String>,
-    /// Names, beside those that need no saying, by which browsers may call it.
+    /// Further host names by which browsers may call it, beside `localhost` and the like.
     pub allowed_hosts: Vec<String>,
     /// The shared secret.
     pub auth: Auth,
@@ -33,7 +33,7 @@ pub struct Gateway {
     pub node_commands: NodeCommands,
     /// Whether Tailscale makes the gateway reachable.
     pub tailscale: Tailscale,
-    /// How much of it anybody may use.
+    /// Limits on what each client may use.
     pub limits: GatewayLimits,
 }
 
@@ -63,11 +63,11 @@ pub enum Bind {
     Auto,
 }
 
-/// How connections prove that they know the owner.
+/// The shared secret that connections present.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Auth {
-    /// Which secret counts; not set, it is the one that there is.
+    /// The kind of secret that counts; if it is not set, the one that is configured.
     pub mode: Option<AuthMode>,
     /// The shared token.
     pub token: Option<Secret>,
@@ -75,7 +75,7 @@ pub struct Auth {
     pub password: Option<Secret>,
 }
 
-/// Which secret a gateway asks for.
+/// The kind of secret that a gateway asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthMode {
     /// The token.
@@ -93,7 +93,7 @@ pub enum AuthMode {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ControlUi {
-    /// Whether it is served. By default, to browsers that come over TLS or from this machine.
+    /// Whether the page is served. By default, to browsers that come over TLS or from this machine.
     pub enabled: Option<bool>,
     /// Origins, beside the gateway's own, that may connect.
     pub allowed_origins: Vec<String>,
@@ -112,7 +112,7 @@ pub struct Tls {
     pub cert_path: Option<String>,
     /// The key's file.
     pub key_path: Option<String>,
-    /// Make a self-signed certificate where there is none.
+    /// Whether to make a self-signed certificate if none is configured.
     pub auto_generate: bool,
 }
 
@@ -126,7 +126,7 @@ pub struct Remote {
     pub token: Option<Secret>,
     /// Its shared password.
     pub password: Option<Secret>,
-    /// SHA-256 of its certificate, where that is pinned.
+    /// SHA-256 of its certificate, to pin it.
     pub tls_fingerprint: Option<String>,
 }
 
@@ -136,7 +136,7 @@ pub struct Remote {
 pub struct AutoApprove {
     /// Over real loopback, with the shared secret.
     pub local: bool,
-    /// From these networks, as nodes without scopes. They are checked by who uses them.
+    /// From these networks, as nodes without scopes.
     pub cidrs: Vec<String>,
 }
 
@@ -172,7 +172,7 @@ impl NodeCommands {
 }
 
 impl Gateway {
-    /// The port of a gateway that is not told another.
+    /// The default port.
     pub const PORT: u16 = 18789;
 
     pub(crate) fn read(mut at: Section<'_>, reader: &mut Reader<'_>) -> Self {

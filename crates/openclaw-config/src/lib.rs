@@ -66,11 +66,11 @@ const MAX_BYTES: usize = 16 << 20;
 pub struct Config {
     /// The gateway.
     pub gateway: Gateway,
-    /// Where the records of pairing are kept.
+    /// The store for the records of pairing.
     pub state: State,
     /// The plugin that issues setup codes.
     pub device_pair: DevicePair,
-    /// Owners in chats: who may give the bot commands, as it is written (`telegram:12345`).
+    /// Owners in chats, who may give the bot commands; each as it is written (`telegram:12345`).
     pub owner_allow_from: Vec<String>,
     /// Whether owners are notified of every request in their chats.
     pub notify_owners: bool,
@@ -96,7 +96,7 @@ pub struct DevicePair {
 }
 
 impl Default for Config {
-    /// What goes where nothing is configured.
+    /// The defaults.
     fn default() -> Self {
         let root = Node::new(error::Place::default(), Value::Table(Vec::new()));
         let composed = Composed {
@@ -312,8 +312,8 @@ impl Config {
         faults.chain(account).map(AsRef::as_ref)
     }
 
-    /// What goes for direct messages of an account: its own policy and list, else its channel's. Nobody is
-    /// let in by an account that a fault closes.
+    /// The policy and the list for direct messages of an account: its own, else its channel's. An account that
+    /// a fault closes admits nobody.
     pub fn access(&self, rules: &ChannelRules, account: &AccountId) -> Access {
         let Account {
             dm_policy,
@@ -366,8 +366,8 @@ impl Config {
         unheeded::UNHEEDED.iter().map(|(pattern, _)| *pattern)
     }
 
-    /// A fault of a key, where it is written (`gateway.nodes.pairing.autoApproveCidrs[1]`): for those who
-    /// understand more of a value than its type.
+    /// A fault of a key, at the position where it is written (`gateway.nodes.pairing.autoApproveCidrs[1]`). For
+    /// code that checks more of a value than this crate does.
     pub fn fault(&self, key: &str, detail: impl Into<String>) -> Fault {
         let place = self.places.get(key).and_then(Option::as_ref);
         Fault::new(key, detail).at(place)

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use crate::read::{Reader, Section};
 
-/// How much of a gateway anybody may use, and how long it waits for them.
+/// Limits on what clients may use of a gateway, and how long it waits for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayLimits {
     /// The longest message of a connection that has not been let in, in bytes.
     pub pre_auth_bytes: usize,
-    /// The longest message of one that has, in bytes.
+    /// The longest message of a connection that has been let in, in bytes.
     pub max_payload: usize,
-    /// How much may wait for a slow reader before it is dropped, in bytes.
+    /// Bytes that may wait for a slow reader before the connection is dropped.
     pub max_buffered: usize,
     /// How long a connection may take from its first byte to its `connect`.
     pub handshake: Duration,
     /// Connections of one address that have not been let in.
     pub unauthenticated_per_address: usize,
-    /// Connections of everybody together; those beyond get status 503.
+    /// Connections in all; further ones get status 503.
     pub max_connections: usize,
     /// Wrong secrets within [`failure_window`](Self::failure_window) that lock an address out.
     pub secret_failures: usize,
@@ -42,11 +42,11 @@ pub struct GatewayLimits {
     pub tick_interval: Duration,
     /// Calls of a connection that run at the same time.
     pub in_flight_calls: usize,
-    /// How long a node may take to answer, where the caller does not say.
+    /// How long a node may take to answer, unless the caller says.
     pub invoke_timeout: Duration,
-    /// The longest that a caller may say.
+    /// The longest time that a caller may give.
     pub max_invoke_timeout: Duration,
-    /// How long running calls are waited for at shutdown.
+    /// How long a shutdown waits for running calls.
     pub drain: Duration,
 }
 
@@ -178,7 +178,7 @@ impl GatewayLimits {
     }
 }
 
-/// Puts what is written in place of what goes otherwise.
+/// Replaces defaults by what is written.
 struct Values<'s, 'n, 't> {
     at: Section<'n>,
     reader: &'s mut Reader<'t>,

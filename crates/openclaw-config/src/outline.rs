@@ -1,8 +1,8 @@
-//! Where keys and values begin, and how deep they are nested: what the JSON5 parser does not tell.
+//! The positions and the nesting of keys and values, which the JSON5 parser does not report.
 
 use crate::Position;
 
-/// More nesting than any configuration has, and less than the parser's stack bears.
+/// Deeper than any configuration is nested, and less than the parser's stack can take.
 const MAX_DEPTH: usize = 64;
 
 /// The places of a text at which a key or a value begins, in their order.
@@ -26,10 +26,10 @@ pub(crate) struct Begin {
     pub(crate) at: Position,
 }
 
-/// Nested deeper than is parsed; where that begins.
+/// Nested too deep to be parsed; the position of the first bracket that is.
 pub(crate) struct TooDeep(pub(crate) Position);
 
-/// Hands out the places as the parser comes by.
+/// Hands out the positions in the order in which the parser meets them.
 ///
 /// On a text that the parser takes, both see the same items. Otherwise places are missing or wrong, and
 /// nothing else: such a text is refused as a whole.

@@ -1,17 +1,17 @@
-//! Keys that are ignored, and look as if somebody meant another.
+//! Keys that are ignored and look like a misspelt one.
 
 use std::fmt;
 
 use crate::Position;
 use crate::error::Place;
 
-/// A key that does not do what somebody may have meant it to.
+/// A key that probably does not do what it was meant to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Slip {
     /// The key, as it is written; escaped.
     pub key: String,
-    /// What about it.
+    /// What is wrong with it.
     pub detail: String,
     /// Where it is.
     pub at: Position,
@@ -65,7 +65,7 @@ pub fn did_you_mean<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     near.min().map(|(_, key)| key)
 }
 
-/// Without what differs between styles of writing; nothing for what is too long to be a slip.
+/// The name without case, dashes and underscores; `None` if it is too long to be a slip.
 fn plain(key: &str) -> Option<String> {
     (key.len() <= 64).then(|| {
         let letters = key.chars().filter(|c| !matches!(c, '-' | '_'));

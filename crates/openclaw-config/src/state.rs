@@ -10,13 +10,13 @@ use crate::{Fault, Part, Secret};
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct State {
-    /// By what they are kept.
+    /// The kind of store.
     pub store: Store,
-    /// The cluster; what is written of one counts where [`store`](Self::store) names it.
+    /// The cluster; used if [`store`](Self::store) is [`Store::Etcd`].
     pub etcd: Etcd,
 }
 
-/// What keeps the records.
+/// A kind of store for the records of pairing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Store {
     /// The files of the state directory.
@@ -26,39 +26,39 @@ pub enum Store {
     Etcd,
 }
 
-/// An etcd cluster, and how to get in.
+/// An etcd cluster, and the credentials for it.
 ///
-/// Endpoints and prefix are checked by who uses them.
+/// The store checks endpoints and prefix when it opens the cluster.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Etcd {
-    /// The addresses of its members; some, where it is what keeps the records.
+    /// The addresses of its members; not empty if it keeps the records.
     pub endpoints: Vec<String>,
-    /// What the keys of this install start with.
+    /// The prefix of the keys of this install.
     pub prefix: String,
-    /// Who logs in, where the cluster asks; there together with the password, where that can be had.
+    /// The user to log in as, if the cluster has users.
     pub user: Option<String>,
     /// The password.
     pub password: Option<Secret>,
     /// Encryption.
     pub tls: EtcdTls,
-    /// How long approved senders are served while it cannot be reached.
+    /// How long approved senders are served while the cluster cannot be reached.
     pub grace: Duration,
-    /// Where the other gateways reach this one, as it is written.
+    /// The address at which the other gateways reach this one, as it is written.
     pub peer_url: Option<String>,
 }
 
-/// What an encrypted connection to a cluster is made with.
+/// The files that an encrypted connection to a cluster needs.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct EtcdTls {
-    /// The certificates of the authorities that the members' are signed by.
+    /// Certificates of the authorities that sign the members' certificates.
     pub ca_path: Option<String>,
-    /// The certificate to show, there together with its key.
+    /// The certificate to present; needs its key.
     pub cert_path: Option<String>,
     /// The certificate's key.
     pub key_path: Option<String>,
-    /// The name in the members' certificates, where it is not the endpoint's host.
+    /// The name in the members' certificates, if it is not the endpoint's host.
     pub server_name: Option<String>,
 }
 

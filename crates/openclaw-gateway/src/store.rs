@@ -151,8 +151,8 @@ mod cluster {
     use zeroize::Zeroizing;
 
     use super::{
-        Arc, Channels, Config, Directory, Fault, Limits, OpenError, Opened, Path, SharedState,
-        StateDir, Use, discovered_channels,
+        Arc, Channels, Config, Directory, Limits, OpenError, Opened, Path, SharedState, StateDir,
+        Use, discovered_channels,
     };
     use crate::peers::{Contents, DirectoryError};
     use crate::settings::expand;
