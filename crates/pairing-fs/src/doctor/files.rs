@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::mend::Mend;
+use super::mend::{MARK, Mend, trimmed};
 use super::{Found, Severity, loose_mode, push};
 use crate::cache::utf8;
 use crate::disk;
@@ -133,21 +133,6 @@ fn stray<D: Document>(found: &mut Found, path: &Path, bytes: &[u8], rules: &D::R
         Some(Mend::Trim),
     );
     Some(doc)
-}
-
-/// A byte order mark.
-const MARK: &[u8] = "\u{feff}".as_bytes();
-
-/// The bytes without a byte order mark before and NUL bytes after them; `None` where there are none, or where
-/// nothing is left.
-pub(super) fn trimmed(bytes: &[u8]) -> Option<&[u8]> {
-    let rest = bytes.strip_prefix(MARK).unwrap_or(bytes);
-    let length = rest
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    let within = &rest[..length];
-    (!within.is_empty() && within.len() < bytes.len()).then_some(within)
 }
 
 pub(super) fn problems(

@@ -9,7 +9,6 @@ use pairing_core::store::{Batch, Change, Condition, PageRequest};
 use pairing_core::{ChannelId, Channels, Limits, PairingStore, Range, Record, Timestamp};
 
 use super::Fix;
-use super::files::trimmed;
 use crate::{FsStore, StateDir, owned};
 
 pub(super) enum Mend {
@@ -127,4 +126,19 @@ fn set_aside(path: &Path, now: Timestamp) -> Result<(), Failed> {
     fs::hard_link(path, &aside)?;
     fs::remove_file(path)?;
     Ok(())
+}
+
+/// A byte order mark.
+pub(super) const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// The bytes without a byte order mark before and NUL bytes after them; `None` where there are none, or where
+/// nothing is left.
+pub(super) fn trimmed(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    let length = rest
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    let within = &rest[..length];
+    (!within.is_empty() && within.len() < bytes.len()).then_some(within)
 }
