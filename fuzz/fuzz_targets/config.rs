@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use openclaw_config::{Config, Position};
+use openclaw_config::{Config, Document, Part, Position};
 use pairing_core::{AccountId, Channels};
 
 fuzz_target!(|text: &str| {
@@ -15,6 +15,11 @@ fuzz_target!(|text: &str| {
     };
     match Config::parse(text) {
         Ok(config) => {
+            for fault in config.faults() {
+                exists(fault.at.unwrap_or_default());
+                let shown = fault.to_string();
+                assert!(!shown.contains(char::is_control), "{shown:?}");
+            }
             for slip in config.slips() {
                 exists(slip.at);
             }
@@ -33,13 +38,33 @@ fuzz_target!(|text: &str| {
                 }
             }
             assert_ne!(config.gateway.port, 0);
+            // What is closed has a reason, and a closed account lets nobody in.
+            for (part, fault) in config.closed() {
+                assert!(config.closed_by(&part).is_some(), "{fault}");
+                if let Part::Account(channel, account) = part {
+                    assert!(!config.account(&channel, &account).is_enabled());
+                }
+            }
+            edited(text);
         }
         Err(error) => {
-            for fault in error.faults() {
-                exists(fault.at.expect("a place"));
-                let shown = fault.to_string();
-                assert!(!shown.contains(char::is_control), "{shown:?}");
-            }
+            let fault = error.fault();
+            exists(fault.at.expect("a place"));
+            let shown = fault.to_string();
+            assert!(!shown.contains(char::is_control), "{shown:?}");
         }
     }
 });
+
+/// A key that is set is there and can be taken away again; the text stays one that can be read.
+fn edited(text: &str) {
+    let Ok(mut document) = Document::parse(text) else {
+        return;
+    };
+    let path = "pairing.notify".parse().expect("a path");
+    if document.set(&path, "true").is_ok() {
+        assert!(Config::parse(document.as_str()).is_ok_and(|config| config.notify_owners));
+        assert!(document.unset(&path));
+        assert!(Config::parse(document.as_str()).is_ok_and(|config| !config.notify_owners));
+    }
+}

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use openclaw_config::Config;
+use openclaw_config::{Config, Part};
 use pairing_core::{Chain, ChannelId, SenderId, StoreError};
 use pairing_fs::{StateDir, owned};
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,8 @@ pub fn owners_path(state: &StateDir) -> PathBuf {
 
 /// Whether a first owner may still be made: not if the configuration names owners, nor if one was made before.
 pub fn may_make_owner(state: &StateDir, config: &Config) -> Result<(), FirstOwnerError> {
-    let names_one = !config.owner_allow_from.is_empty();
+    let names_one =
+        !config.owner_allow_from.is_empty() || config.closed_by(&Part::Owners).is_some();
     let path = owners_path(state);
     if names_one || !read(&path)?.is_empty() {
         return Err(FirstOwnerError::Present);
@@ -97,7 +98,7 @@ pub fn make_owner(
 /// The configuration with the first owner in it, where it names none itself. What cannot be read makes
 /// nobody an owner.
 pub fn with_first_owner(mut config: Config, state: &StateDir) -> Config {
-    if config.owner_allow_from.is_empty() {
+    if config.owner_allow_from.is_empty() && config.closed_by(&Part::Owners).is_none() {
         match read(&owners_path(state)) {
             Ok(owners) => config.owner_allow_from = owners,
             Err(error) => tracing::error!(

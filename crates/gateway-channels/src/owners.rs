@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use channel_kit::{Adapter, BoxFuture, Pressed, Target};
-use openclaw_config::Config;
+use openclaw_config::{Config, Part};
 use pairing_core::{AccountId, ChannelId, ChannelRules, SenderId};
 
 /// The owners on one channel.
@@ -44,6 +44,10 @@ pub trait OwnerCommands: Send + Sync + fmt::Debug + 'static {
 impl Owners {
     /// The owners on a channel: the same for all its accounts.
     pub fn of(config: &Config, rules: &ChannelRules) -> Self {
+        // A list of owners that cannot be understood is not an empty one.
+        if config.closed_by(&Part::Owners).is_some() {
+            return Self::default();
+        }
         let named = config.owner_allow_from.iter();
         let mut owners: Vec<_> = named.filter_map(|entry| named_for(rules, entry)).collect();
         owners.sort_unstable();

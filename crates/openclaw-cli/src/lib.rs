@@ -2,6 +2,7 @@
 
 mod args;
 mod backend;
+mod config;
 mod console;
 mod devices;
 mod doctor;
@@ -31,7 +32,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use openclaw_config::Config;
+use openclaw_config::{Config, Part};
 use openclaw_gateway::store::Opened;
 use openclaw_gateway::words as text;
 use pairing_core::{Approver, Clock, Entropy};
@@ -145,7 +146,8 @@ fn execute(
         }
         Command::Doctor(options) => {
             let state = state()?;
-            let config = Config::load(state.config(), |name| (environment.var)(name));
+            let config =
+                Config::load_in(state.root(), state.config(), |name| (environment.var)(name));
             doctor::run(options, &state, &config, environment, screen)
         }
         Command::State(command) => state::run(command, state()?, environment, screen),
@@ -172,6 +174,7 @@ fn execute(
             target,
             json,
         } => gateway::run(command, target, json, state(), environment, screen),
+        Command::Config(command) => config::run(command, &state()?, environment, screen),
         Command::Dashboard { json } => gateway::dashboard(json, &state()?, environment, screen),
         Command::Node(options) => node::run(options, state(), environment, screen),
         Command::Setup(options) => {
@@ -182,6 +185,12 @@ fn execute(
             let mut place = Place::new(Ok(state()?), target, environment);
             place.load()?;
             let config = place.config.clone().unwrap_or_default();
+            let gateway = (options.url.is_none()).then_some(Part::Gateway);
+            for part in [Part::SetupCodes].into_iter().chain(gateway) {
+                if let Some(fault) = config.closed_by(&part) {
+                    return Err(Failure::Closed(fault.clone()));
+                }
+            }
             // What is wrong with the address is said before anything else.
             let phone = setup::reach(&options, &config)?;
             let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;

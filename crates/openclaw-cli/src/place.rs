@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_client::Fingerprint;
-use openclaw_config::{AuthMode, Config, Store};
+use openclaw_config::{AuthMode, Config, Part, Store};
 use pairing_core::escape;
 use pairing_fs::{NoStateDir, StateDir};
 
@@ -76,7 +76,7 @@ impl<'a> Place<'a> {
     /// Reads the configuration.
     pub(crate) fn load(&mut self) -> Result<(), Failure> {
         if let Ok(state) = &self.state {
-            self.config = Some(Config::load(state.config(), |name| {
+            self.config = Some(Config::load_in(state.root(), state.config(), |name| {
                 (self.environment.var)(name)
             })?);
         }
@@ -99,6 +99,10 @@ impl<'a> Place<'a> {
             // Where a gateway would be, cannot be told.
             None => return self.files(),
         };
+        if let Err(failure) = self.is_told(&config) {
+            screen.warning(&failure);
+            return self.files();
+        }
         let target = self.target(&config, screen)?;
         if target.origin == Origin::Named {
             let remote = self.open(target, purpose, NAMED)?;
@@ -138,7 +142,9 @@ impl<'a> Place<'a> {
 
     /// Where the gateway is, for a node that connects to it by itself.
     pub(crate) fn gateway_target(&self, screen: &mut Screen<'_, '_>) -> Result<Target, Failure> {
-        self.target(&self.config.clone().unwrap_or_default(), screen)
+        let config = self.config.clone().unwrap_or_default();
+        self.is_told(&config)?;
+        self.target(&config, screen)
     }
 
     /// The gateway itself, for commands that are about nothing else.
@@ -148,8 +154,18 @@ impl<'a> Place<'a> {
         screen: &mut Screen<'_, '_>,
     ) -> Result<Remote, Failure> {
         let config = self.config.clone().unwrap_or_default();
+        self.is_told(&config)?;
         let target = self.target(&config, screen)?;
         self.open(target, purpose, NAMED)
+    }
+
+    /// Refuses where a fault of the configuration leaves open which gateway is meant.
+    fn is_told(&self, config: &Config) -> Result<(), Failure> {
+        let fault = config.closed_by(&Part::Remote);
+        match fault.filter(|_| self.target.url.is_none()) {
+            Some(fault) => Err(Failure::Closed(fault.clone())),
+            None => Ok(()),
+        }
     }
 
     fn asks_gateway(&self) -> bool {

@@ -16,6 +16,7 @@ pub(crate) fn open(
     config: &Config,
     environment: &Environment<'_>,
 ) -> Result<Opened, OpenError> {
+    store::check(config)?;
     match config.state.store {
         Store::Files => Ok((environment.open)(state)),
         Store::Etcd => cluster(state, config, environment),
@@ -45,7 +46,7 @@ pub(crate) fn service(state: &StateDir, opened: Opened, environment: &Environmen
 /// The configuration, as far as it says where the state is. One that is broken counts as none, unless it
 /// may name a cluster: what the files say would then be out of date.
 pub(crate) fn config(state: &StateDir, environment: &Environment<'_>) -> Result<Config, Failure> {
-    match Config::load(state.config(), |name| (environment.var)(name)) {
+    match Config::load_in(state.root(), state.config(), |name| (environment.var)(name)) {
         Ok(config) => Ok(config),
         Err(error) if may_name_cluster(state) => Err(error.into()),
         Err(_) => Ok(Config::default()),

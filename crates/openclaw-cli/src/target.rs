@@ -127,7 +127,7 @@ fn of_local(config: &Config) -> Shared {
             ..all
         },
         Some(AuthMode::Password) => Shared { token: None, ..all },
-        Some(AuthMode::None) => Shared::default(),
+        Some(AuthMode::None | AuthMode::TrustedProxy) => Shared::default(),
     }
 }
 
@@ -187,7 +187,7 @@ mod tests {
             token: given.map(Into::into),
             password: None,
         };
-        let config = Config::parse(config).unwrap().under(var).unwrap();
+        let config = Config::parse(config).unwrap().under(var);
         let target = target(&options, given, &config, var).unwrap();
         let token = target.shared.token.as_ref().map_or("-", Secret::expose);
         format!("{:?} {} {token}", target.origin, target.url.as_str())

@@ -1,7 +1,9 @@
 //! `gateway`.
 
-use crate::read::{Reader, Section};
-use crate::{GatewayLimits, Secret};
+use pairing_core::Cidrs;
+
+use crate::read::{Given, Reader, Section};
+use crate::{GatewayLimits, Part, Secret};
 
 /// The gateway: its addresses, and the proxies and secrets that it trusts.
 #[derive(Debug, Clone)]
@@ -9,13 +11,13 @@ use crate::{GatewayLimits, Secret};
 pub struct Gateway {
     /// Whether the gateway runs on this machine or elsewhere.
     pub mode: Mode,
-    /// The port it listens on.
+    /// The port that it listens on.
     pub port: u16,
     /// The addresses it listens on.
     pub bind: Bind,
     /// Addresses and networks whose forwarding headers are believed.
     pub trusted_proxies: Vec<String>,
-    /// Names, beside those that need no saying, by which browsers may call it.
+    /// Further host names by which browsers may call it, beside `localhost` and the like.
     pub allowed_hosts: Vec<String>,
     /// The shared secret.
     pub auth: Auth,
@@ -27,7 +29,11 @@ pub struct Gateway {
     pub remote: Remote,
     /// Devices that need not wait for the owner.
     pub auto_approve: AutoApprove,
-    /// How much of it anybody may use.
+    /// Commands that nodes may be sent.
+    pub node_commands: NodeCommands,
+    /// Whether Tailscale makes the gateway reachable.
+    pub tailscale: Tailscale,
+    /// Limits on what each client may use.
     pub limits: GatewayLimits,
 }
 
@@ -57,11 +63,11 @@ pub enum Bind {
     Auto,
 }
 
-/// How connections prove that they know the owner.
+/// The shared secret that connections present.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct Auth {
-    /// Which secret counts; not set, it is the one that there is.
+    /// The kind of secret that counts; if it is not set, the one that is configured.
     pub mode: Option<AuthMode>,
     /// The shared token.
     pub token: Option<Secret>,
@@ -69,7 +75,7 @@ pub struct Auth {
     pub password: Option<Secret>,
 }
 
-/// Which secret a gateway asks for.
+/// The kind of secret that a gateway asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthMode {
     /// The token.
@@ -78,16 +84,22 @@ pub enum AuthMode {
     Password,
     /// None.
     None,
+    /// Whatever a proxy says of a request's user. It is recognised, and this gateway takes no proxy's word for
+    /// it: [`Part::Secret`] is closed.
+    TrustedProxy,
 }
 
 /// The user interface in a browser.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ControlUi {
-    /// Whether it is served. By default, to browsers that come over TLS or from this machine.
+    /// Whether the page is served. By default, to browsers that come over TLS or from this machine.
     pub enabled: Option<bool>,
     /// Origins, beside the gateway's own, that may connect.
     pub allowed_origins: Vec<String>,
+    /// The path that the page and the socket are below: `/openclaw`, without a slash at its end. Empty
+    /// unless it is set.
+    pub base_path: String,
 }
 
 /// Encryption of the gateway's connections.
@@ -100,7 +112,7 @@ pub struct Tls {
     pub cert_path: Option<String>,
     /// The key's file.
     pub key_path: Option<String>,
-    /// Make a self-signed certificate where there is none.
+    /// Whether to make a self-signed certificate if none is configured.
     pub auto_generate: bool,
 }
 
@@ -114,7 +126,7 @@ pub struct Remote {
     pub token: Option<Secret>,
     /// Its shared password.
     pub password: Option<Secret>,
-    /// SHA-256 of its certificate, where that is pinned.
+    /// SHA-256 of its certificate, to pin it.
     pub tls_fingerprint: Option<String>,
 }
 
@@ -124,32 +136,89 @@ pub struct Remote {
 pub struct AutoApprove {
     /// Over real loopback, with the shared secret.
     pub local: bool,
-    /// From these networks, as nodes without scopes. They are checked by who uses them.
+    /// From these networks, as nodes without scopes.
     pub cidrs: Vec<String>,
 }
 
+/// `gateway.nodes.commands`: commands that nodes may be sent, beside their approval.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeCommands {
+    /// Commands that are allowed although they are not by default.
+    pub allow: Vec<String>,
+    /// Commands that no node is sent, even if it is approved for them.
+    pub deny: Vec<String>,
+    /// Whether the list of denied commands cannot be understood: then every command is denied.
+    pub denies_all: bool,
+}
+
+/// `gateway.tailscale.mode`: whether Tailscale makes the gateway reachable, by a proxy on this machine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tailscale {
+    /// It does not.
+    #[default]
+    Off,
+    /// Within the tailnet.
+    Serve,
+    /// From everywhere.
+    Funnel,
+}
+
+impl NodeCommands {
+    /// Whether a command must not be sent to any node.
+    pub fn denies(&self, command: &str) -> bool {
+        self.denies_all || self.deny.iter().any(|denied| denied == command)
+    }
+}
+
 impl Gateway {
-    /// The port of a gateway that is not told another.
+    /// The default port.
     pub const PORT: u16 = 18789;
 
     pub(crate) fn read(mut at: Section<'_>, reader: &mut Reader<'_>) -> Self {
         const MODES: [(&str, Mode); 2] = [("local", Mode::Local), ("remote", Mode::Remote)];
+        let mode = at.choice("mode", &MODES, reader);
+        let mode = reader.or_close(Part::Remote, mode);
+        let port = at.port("port", reader);
+        if let Err(fault) = &port {
+            reader.close(Part::Remote, fault);
+        }
+        let port = reader.or_close(Part::Gateway, port);
+        let mut nodes = at.child("nodes", reader);
         let gateway = Self {
-            mode: at.choice("mode", &MODES, reader).unwrap_or_default(),
-            port: at.port("port", reader).unwrap_or(Self::PORT),
+            mode: mode.unwrap_or_default(),
+            port: port.unwrap_or(Self::PORT),
             bind: bind(&mut at, reader),
-            trusted_proxies: at.texts("trustedProxies", reader).unwrap_or_default(),
-            allowed_hosts: at.texts("allowedHosts", reader).unwrap_or_default(),
+            trusted_proxies: networks(&mut at, "trustedProxies", reader),
+            allowed_hosts: listed(&mut at, "allowedHosts", reader),
             auth: auth(at.child("auth", reader), reader),
             control_ui: control_ui(at.child("controlUi", reader), reader),
             tls: tls(at.child("tls", reader), reader),
-            remote: remote(at.child("remote", reader), reader),
-            auto_approve: auto_approve(at.child("nodes", reader), reader),
+            remote: remote(at.child("remote", reader), mode, reader),
+            auto_approve: auto_approve(nodes.child("pairing", reader), reader),
+            node_commands: node_commands(&mut nodes, reader),
+            tailscale: tailscale(at.child("tailscale", reader), reader),
             limits: GatewayLimits::read(at.child("limits", reader), reader),
         };
+        nodes.finish(reader);
         at.finish(reader);
         gateway
     }
+}
+
+/// A list that lets somebody in: faulty entries let nobody in.
+fn listed(at: &mut Section<'_>, key: &'static str, reader: &mut Reader<'_>) -> Vec<String> {
+    at.texts(key, reader).letting_in().unwrap_or_default()
+}
+
+/// Addresses and networks that are trusted: what is none is left out, and is a fault.
+fn networks(at: &mut Section<'_>, key: &'static str, reader: &mut Reader<'_>) -> Vec<String> {
+    let checked = at.checked_texts(key, reader, |range| {
+        Cidrs::parse([range])
+            .map(drop)
+            .map_err(|error| error.to_string())
+    });
+    checked.letting_in().unwrap_or_default()
 }
 
 fn bind(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Bind {
@@ -170,72 +239,185 @@ fn bind(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Bind {
     ];
     let host = at.text("customBindHost", reader);
     match at.choice("bind", &WORDS, reader) {
-        None | Some(Word::Loopback) => Bind::Loopback,
-        Some(Word::Lan) => Bind::Lan,
-        Some(Word::Tailnet) => Bind::Tailnet,
-        Some(Word::Auto) => Bind::Auto,
-        Some(Word::Custom) => {
-            if host.is_none() {
+        // What cannot be understood is kept to this machine.
+        Err(_) | Ok(None | Some(Word::Loopback)) => Bind::Loopback,
+        Ok(Some(Word::Lan)) => Bind::Lan,
+        Ok(Some(Word::Tailnet)) => Bind::Tailnet,
+        Ok(Some(Word::Auto)) => Bind::Auto,
+        Ok(Some(Word::Custom)) => match host {
+            Ok(Some(host)) => Bind::Custom(host),
+            Err(_) => Bind::Loopback,
+            Ok(None) => {
                 at.fault("bind", "\"custom\" needs gateway.customBindHost", reader);
+                Bind::Loopback
             }
-            Bind::Custom(host.unwrap_or_default())
-        }
+        },
     }
 }
 
 fn auth(mut at: Section<'_>, reader: &mut Reader<'_>) -> Auth {
-    const MODES: [(&str, AuthMode); 3] = [
+    const MODES: [(&str, AuthMode); 4] = [
         ("token", AuthMode::Token),
         ("password", AuthMode::Password),
         ("none", AuthMode::None),
+        ("trusted-proxy", AuthMode::TrustedProxy),
     ];
-    let auth = Auth {
-        mode: at.choice("mode", &MODES, reader),
-        token: at.secret("token", reader),
-        password: at.secret("password", reader),
+    let mode = at.choice("mode", &MODES, reader);
+    let mode = reader.or_close(Part::Secret, mode);
+    let token = at.secret("token", reader);
+    let password = at.secret("password", reader);
+    if mode == Some(AuthMode::TrustedProxy) {
+        let detail = "\"trusted-proxy\" lets in whoever a proxy names, and this gateway takes no proxy's \
+                      word for that: set `token` or `password`";
+        let fault = at.fault("mode", detail, reader);
+        reader.close(Part::Secret, &fault);
+    }
+    let (counts, other) = match mode {
+        Some(AuthMode::Password) => (&password, &token),
+        _ => (&token, &password),
     };
+    let is_other_needed = mode.is_none() && matches!(counts, Ok(None));
+    match (counts, other) {
+        _ if matches!(mode, Some(AuthMode::None | AuthMode::TrustedProxy)) => {}
+        (Err(fault), _) => reader.close(Part::Secret, fault),
+        (_, Err(fault)) if is_other_needed => reader.close(Part::Secret, fault),
+        _ => {}
+    }
     at.finish(reader);
-    auth
+    Auth {
+        mode,
+        token: token.unwrap_or(None),
+        password: password.unwrap_or(None),
+    }
 }
 
 fn control_ui(mut at: Section<'_>, reader: &mut Reader<'_>) -> ControlUi {
+    let enabled = at.flag("enabled", reader);
+    let enabled = reader.or_close(Part::Page, enabled);
+    let base_path = base_path(&mut at, reader);
+    let base_path = reader.or_close(Part::Page, base_path);
+    let is_closed = reader.closed.contains_key(&Part::Page);
     let control_ui = ControlUi {
-        enabled: at.flag("enabled", reader),
-        allowed_origins: at.texts("allowedOrigins", reader).unwrap_or_default(),
+        enabled: if is_closed { Some(false) } else { enabled },
+        allowed_origins: listed(&mut at, "allowedOrigins", reader),
+        base_path: base_path.unwrap_or_default(),
     };
     at.finish(reader);
     control_ui
 }
 
+/// A path such as `/openclaw`, with or without slashes around it.
+fn base_path(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Given<String> {
+    let Some(text) = at.text("basePath", reader)? else {
+        return Ok(None);
+    };
+    let parts: Vec<_> = text
+        .trim()
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
+    let is_good = |part: &&str| part.chars().all(plain) && !matches!(*part, "." | "..");
+    if !parts.iter().all(is_good) || text.len() > 256 {
+        let detail =
+            "is no path such as /openclaw: letters, digits, `-`, `_`, `.` and `~` between slashes";
+        return Err(at.fault("basePath", detail, reader));
+    }
+    let joined = parts.iter().map(|part| format!("/{part}"));
+    Ok(Some(joined.collect()))
+}
+
 fn tls(mut at: Section<'_>, reader: &mut Reader<'_>) -> Tls {
-    let tls = Tls {
-        enabled: at.flag("enabled", reader).unwrap_or(false),
-        cert_path: at.text("certPath", reader),
-        key_path: at.text("keyPath", reader),
-        auto_generate: at.flag("autoGenerate", reader).unwrap_or(true),
+    let enabled = at.flag("enabled", reader);
+    let is_faulty = enabled.is_err();
+    let enabled = reader.or_close(Part::Gateway, enabled).unwrap_or(is_faulty);
+    let needed = |given: Given<String>, reader: &mut Reader<'_>| match given {
+        Err(fault) if enabled => {
+            reader.close(Part::Gateway, &fault);
+            None
+        }
+        given => given.unwrap_or(None),
     };
+    let (certificate, key) = (at.text("certPath", reader), at.text("keyPath", reader));
+    let (cert_path, key_path) = (needed(certificate, reader), needed(key, reader));
+    let auto_generate = at.flag("autoGenerate", reader);
     at.finish(reader);
-    tls
+    Tls {
+        enabled,
+        cert_path,
+        key_path,
+        auto_generate: auto_generate.unwrap_or(Some(false)).unwrap_or(true),
+    }
 }
 
-fn remote(mut at: Section<'_>, reader: &mut Reader<'_>) -> Remote {
-    let remote = Remote {
-        url: at.text("url", reader),
-        token: at.secret("token", reader),
-        password: at.secret("password", reader),
-        tls_fingerprint: at.text("tlsFingerprint", reader),
-    };
+fn remote(mut at: Section<'_>, mode: Option<Mode>, reader: &mut Reader<'_>) -> Remote {
+    let (url, pin) = (at.text("url", reader), at.text("tlsFingerprint", reader));
+    let (token, password) = (at.secret("token", reader), at.secret("password", reader));
     at.finish(reader);
-    remote
+    let faults = [
+        url.as_ref().err(),
+        pin.as_ref().err(),
+        token.as_ref().err(),
+        password.as_ref().err(),
+    ];
+    for fault in faults
+        .into_iter()
+        .flatten()
+        .filter(|_| mode == Some(Mode::Remote))
+    {
+        reader.close(Part::Remote, fault);
+    }
+    Remote {
+        // Without its pin it is not known to be the same gateway.
+        url: url.unwrap_or(None).filter(|_| pin.is_ok()),
+        token: token.unwrap_or(None),
+        password: password.unwrap_or(None),
+        tls_fingerprint: pin.unwrap_or(None),
+    }
 }
 
-fn auto_approve(mut nodes: Section<'_>, reader: &mut Reader<'_>) -> AutoApprove {
-    let mut at = nodes.child("pairing", reader);
+fn auto_approve(mut at: Section<'_>, reader: &mut Reader<'_>) -> AutoApprove {
+    let local = at.flag("autoApproveLocal", reader);
     let auto_approve = AutoApprove {
-        local: at.flag("autoApproveLocal", reader).unwrap_or(true),
-        cidrs: at.texts("autoApproveCidrs", reader).unwrap_or_default(),
+        local: local.unwrap_or(Some(false)).unwrap_or(true),
+        cidrs: networks(&mut at, "autoApproveCidrs", reader),
     };
     at.finish(reader);
-    nodes.finish(reader);
     auto_approve
+}
+
+fn node_commands(nodes: &mut Section<'_>, reader: &mut Reader<'_>) -> NodeCommands {
+    let mut at = nodes.child("commands", reader);
+    let older = nodes.texts("allowCommands", reader).letting_in();
+    let allow = at.texts("allow", reader).letting_in().or(older);
+    // Both spellings deny.
+    let lists = [
+        at.texts("deny", reader).keeping_out(),
+        nodes.texts("denyCommands", reader).keeping_out(),
+    ];
+    let mut commands = NodeCommands {
+        allow: allow.unwrap_or_default(),
+        ..NodeCommands::default()
+    };
+    for list in lists {
+        commands.denies_all |= list.is_err();
+        let denied = reader.or_close(Part::Nodes, list);
+        let denied = denied.unwrap_or_default().into_iter();
+        commands
+            .deny
+            .extend(denied.map(|command| command.trim().to_owned()));
+    }
+    at.finish(reader);
+    commands
+}
+
+fn tailscale(mut at: Section<'_>, reader: &mut Reader<'_>) -> Tailscale {
+    const MODES: [(&str, Tailscale); 3] = [
+        ("off", Tailscale::Off),
+        ("serve", Tailscale::Serve),
+        ("funnel", Tailscale::Funnel),
+    ];
+    let mode = at.choice("mode", &MODES, reader);
+    at.finish(reader);
+    mode.unwrap_or(None).unwrap_or_default()
 }

@@ -5,20 +5,20 @@ use std::time::Duration;
 
 use crate::read::{Reader, Section};
 
-/// How much of a gateway anybody may use, and how long it waits for them.
+/// Limits on what clients may use of a gateway, and how long it waits for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayLimits {
     /// The longest message of a connection that has not been let in, in bytes.
     pub pre_auth_bytes: usize,
-    /// The longest message of one that has, in bytes.
+    /// The longest message of a connection that has been let in, in bytes.
     pub max_payload: usize,
-    /// How much may wait for a slow reader before it is dropped, in bytes.
+    /// Bytes that may wait for a slow reader before the connection is dropped.
     pub max_buffered: usize,
     /// How long a connection may take from its first byte to its `connect`.
     pub handshake: Duration,
     /// Connections of one address that have not been let in.
     pub unauthenticated_per_address: usize,
-    /// Connections of everybody together; those beyond get status 503.
+    /// Connections in all; further ones get status 503.
     pub max_connections: usize,
     /// Wrong secrets within [`failure_window`](Self::failure_window) that lock an address out.
     pub secret_failures: usize,
@@ -42,11 +42,11 @@ pub struct GatewayLimits {
     pub tick_interval: Duration,
     /// Calls of a connection that run at the same time.
     pub in_flight_calls: usize,
-    /// How long a node may take to answer, where the caller does not say.
+    /// How long a node may take to answer, unless the caller says.
     pub invoke_timeout: Duration,
-    /// The longest that a caller may say.
+    /// The longest time that a caller may give.
     pub max_invoke_timeout: Duration,
-    /// How long running calls are waited for at shutdown.
+    /// How long a shutdown waits for running calls.
     pub drain: Duration,
 }
 
@@ -77,7 +77,7 @@ impl Default for GatewayLimits {
 }
 
 impl GatewayLimits {
-    /// Values out of bounds are faults; so are two that contradict each other.
+    /// Values out of bounds are faults; so are two that contradict each other. The usual ones count instead.
     pub(crate) fn read(at: Section<'_>, reader: &mut Reader<'_>) -> Self {
         let mut limits = Self::default();
         let mut from = Values { at, reader };
@@ -134,45 +134,51 @@ impl GatewayLimits {
         limits
     }
 
-    fn contradictions(&self, from: &mut Values<'_, '_, '_>) {
-        let pairs = [
-            (
-                self.max_buffered < self.max_payload,
-                ["maxBufferedBytes", "maxPayloadBytes"],
-                "is less than gateway.limits.maxPayloadBytes",
-            ),
-            (
-                self.max_payload < self.pre_auth_bytes,
-                ["maxPayloadBytes", "preAuthBytes"],
-                "is less than gateway.limits.preAuthBytes",
-            ),
-            (
-                self.max_loopback_delay < self.loopback_delay,
-                ["maxLoopbackDelayMs", "loopbackDelayMs"],
-                "is less than gateway.limits.loopbackDelayMs",
-            ),
-            (
-                self.refused_calls_close < self.refused_calls,
-                ["refusedCallsClose", "refusedCalls"],
-                "is less than gateway.limits.refusedCalls",
-            ),
-            (
-                self.max_invoke_timeout < self.invoke_timeout,
-                ["maxInvokeTimeoutSeconds", "invokeTimeoutSeconds"],
-                "is less than gateway.limits.invokeTimeoutSeconds",
-            ),
-        ];
-        for (contradict, [more, less], detail) in pairs {
-            if contradict && !from.at.fault(more, detail, from.reader) {
+    /// Two values that contradict each other are a fault; then the usual ones count.
+    fn contradictions(&mut self, from: &mut Values<'_, '_, '_>) {
+        let usual = Self::default();
+        let mut refuse = |more: &str, less: &str| {
+            let (key, detail) = if from.at.has(more) {
+                (more, format!("is less than gateway.limits.{less}"))
+            } else {
                 // Only the other one is written down.
                 let detail = format!("is more than gateway.limits.{more}, which is not set");
-                from.at.fault(less, &detail, from.reader);
-            }
+                (less, detail)
+            };
+            from.at.fault(
+                key,
+                &format!("{detail}: the usual limits count"),
+                from.reader,
+            );
+        };
+        if self.max_payload < self.pre_auth_bytes {
+            refuse("maxPayloadBytes", "preAuthBytes");
+            (self.max_payload, self.pre_auth_bytes) = (usual.max_payload, usual.pre_auth_bytes);
+        }
+        if self.max_buffered < self.max_payload {
+            refuse("maxBufferedBytes", "maxPayloadBytes");
+            (self.max_buffered, self.max_payload) = (usual.max_buffered, usual.max_payload);
+            self.pre_auth_bytes = self.pre_auth_bytes.min(usual.max_payload);
+        }
+        if self.max_loopback_delay < self.loopback_delay {
+            refuse("maxLoopbackDelayMs", "loopbackDelayMs");
+            self.max_loopback_delay = usual.max_loopback_delay;
+            self.loopback_delay = usual.loopback_delay;
+        }
+        if self.refused_calls_close < self.refused_calls {
+            refuse("refusedCallsClose", "refusedCalls");
+            self.refused_calls_close = usual.refused_calls_close;
+            self.refused_calls = usual.refused_calls;
+        }
+        if self.max_invoke_timeout < self.invoke_timeout {
+            refuse("maxInvokeTimeoutSeconds", "invokeTimeoutSeconds");
+            self.max_invoke_timeout = usual.max_invoke_timeout;
+            self.invoke_timeout = usual.invoke_timeout;
         }
     }
 }
 
-/// Puts what is written in place of what goes otherwise.
+/// Replaces defaults by what is written.
 struct Values<'s, 'n, 't> {
     at: Section<'n>,
     reader: &'s mut Reader<'t>,
@@ -180,7 +186,8 @@ struct Values<'s, 'n, 't> {
 
 impl Values<'_, '_, '_> {
     fn number(&mut self, key: &'static str, bounds: RangeInclusive<u64>) -> Option<u64> {
-        self.at.count(key, bounds, self.reader)
+        // A limit that cannot be understood is the usual one.
+        self.at.count(key, bounds, self.reader).unwrap_or(None)
     }
 
     fn count(&mut self, key: &'static str, bounds: RangeInclusive<u64>, value: &mut usize) {
@@ -212,10 +219,11 @@ mod tests {
     use super::*;
     use crate::Config;
 
-    fn limits(members: &str) -> Result<GatewayLimits, String> {
+    fn limits(members: &str) -> (GatewayLimits, Option<String>) {
         let text = format!("{{ gateway: {{ limits: {{ {members} }} }} }}");
-        let config = Config::parse(&text).map_err(|error| error.to_string())?;
-        Ok(config.gateway.limits)
+        let config = Config::parse(&text).unwrap();
+        let fault = config.faults().next().map(ToString::to_string);
+        (config.gateway.limits, fault)
     }
 
     #[test]
@@ -231,7 +239,7 @@ mod tests {
             drain: Duration::ZERO,
             ..GatewayLimits::default()
         };
-        assert_eq!(read, Ok(expected));
+        assert_eq!(read, (expected, None));
     }
 
     #[test]
@@ -251,14 +259,16 @@ mod tests {
             ),
             (
                 "maxBufferedBytes: 65536",
-                "gateway.limits.maxBufferedBytes: is less than gateway.limits.maxPayloadBytes, line 1, column 42",
+                "gateway.limits.maxBufferedBytes: is less than gateway.limits.maxPayloadBytes: the usual limits count, line 1, column 42",
             ),
             (
                 "refusedCalls: 2000",
-                "gateway.limits.refusedCalls: is more than gateway.limits.refusedCallsClose, which is not set, line 1, column 38",
+                "gateway.limits.refusedCalls: is more than gateway.limits.refusedCallsClose, which is not set: the usual limits count, line 1, column 38",
             ),
         ] {
-            assert_eq!(limits(members).unwrap_err(), expected);
+            let (limits, fault) = limits(members);
+            assert_eq!(fault.as_deref(), Some(expected));
+            assert_eq!(limits, GatewayLimits::default());
         }
     }
 }

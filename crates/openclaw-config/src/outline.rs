@@ -1,12 +1,15 @@
-//! Where keys and values begin, and how deep they are nested: what the JSON5 parser does not tell.
+//! The positions and the nesting of keys and values, which the JSON5 parser does not report.
 
 use crate::Position;
 
-/// More nesting than any configuration has, and less than the parser's stack bears.
+/// Deeper than any configuration is nested, and less than the parser's stack can take.
 const MAX_DEPTH: usize = 64;
 
 /// The places of a text at which a key or a value begins, in their order.
-pub(crate) struct Outline(Vec<Item>);
+pub(crate) struct Outline<'t> {
+    text: &'t str,
+    items: Vec<Item>,
+}
 
 #[derive(Clone, Copy)]
 struct Item {
@@ -23,24 +26,26 @@ pub(crate) struct Begin {
     pub(crate) at: Position,
 }
 
-/// Nested deeper than is parsed; where that begins.
+/// Nested too deep to be parsed; the position of the first bracket that is.
 pub(crate) struct TooDeep(pub(crate) Position);
 
-/// Hands out the places as the parser comes by.
+/// Hands out the positions in the order in which the parser meets them.
 ///
 /// On a text that the parser takes, both see the same items. Otherwise places are missing or wrong, and
-/// nothing else: they are for messages only.
+/// nothing else: such a text is refused as a whole.
 pub(crate) struct Cursor<'o> {
+    text: &'o str,
     items: &'o [Item],
     next: usize,
+    last: Begin,
 }
 
-impl Outline {
+impl<'t> Outline<'t> {
     /// Reads over a text, whether or not it is JSON5.
     ///
     /// Up to where the parser would give up, strings and comments end where they end for it, so that no
     /// text can be deeper for the parser than it is here.
-    pub(crate) fn of(text: &str) -> Result<Self, TooDeep> {
+    pub(crate) fn of(text: &'t str) -> Result<Self, TooDeep> {
         let mut items: Vec<Item> = Vec::new();
         let mut open: Vec<usize> = Vec::new();
         let mut begin = Begin::default();
@@ -75,13 +80,15 @@ impl Outline {
                 at: after(begin.at, &rest[..length]),
             };
         }
-        Ok(Self(items))
+        Ok(Self { text, items })
     }
 
     pub(crate) fn cursor(&self) -> Cursor<'_> {
         Cursor {
-            items: &self.0,
+            text: self.text,
+            items: &self.items,
             next: 0,
+            last: Begin::default(),
         }
     }
 }
@@ -91,7 +98,14 @@ impl Cursor<'_> {
     pub(crate) fn enter(&mut self) -> Begin {
         let item = self.items.get(self.next);
         self.next += 1;
-        item.map_or_else(Begin::default, |item| item.begin)
+        self.last = item.map_or_else(Begin::default, |item| item.begin);
+        self.last
+    }
+
+    /// The word that was entered last, as it is written: a number in all its digits.
+    pub(crate) fn word(&self) -> &str {
+        let rest = self.text.get(self.last.offset..).unwrap_or_default();
+        &rest[..word(rest)]
     }
 
     /// As [`enter`](Self::enter), past all that is in it.
@@ -103,12 +117,12 @@ impl Cursor<'_> {
 }
 
 /// The length of the space that begins here.
-fn space(text: &str) -> usize {
+pub(crate) fn space(text: &str) -> usize {
     text.find(|c| !is_space(c)).unwrap_or(text.len())
 }
 
 /// The length of the comment that begins here.
-fn comment(text: &str) -> Option<usize> {
+pub(crate) fn comment(text: &str) -> Option<usize> {
     let length = if let Some(line) = text.strip_prefix("//") {
         2 + line.find(is_line_end).unwrap_or(line.len())
     } else {
@@ -145,7 +159,7 @@ fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{feff}'
 }
 
-fn is_line_end(c: char) -> bool {
+pub(crate) fn is_line_end(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{2028}' | '\u{2029}')
 }
 
@@ -176,7 +190,7 @@ mod tests {
 
     fn places(text: &str) -> Vec<&str> {
         let outline = Outline::of(text).ok().unwrap();
-        let places = outline.0.iter().map(|item| &text[item.begin.offset..]);
+        let places = outline.items.iter().map(|item| &text[item.begin.offset..]);
         places
             .map(|rest: &str| rest.get(..3).unwrap_or(rest))
             .collect()
@@ -215,7 +229,7 @@ mod tests {
     fn lines_and_columns() {
         let text = "a\r\nb\rc\u{2028} /* ä\r\n */ d 'e\\\r\n' f\n";
         let outline = Outline::of(text).ok().unwrap();
-        let places = outline.0.iter().map(|Item { begin, .. }| {
+        let places = outline.items.iter().map(|Item { begin, .. }| {
             let rest = &text[begin.offset..];
             let word = &rest[..word(rest)];
             format!("{word:?} {}:{}", begin.at.line, begin.at.column)

@@ -4,23 +4,34 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::compose::is_reference_left;
+
 /// A token or a password.
 ///
-/// - Neither blank nor a placeholder that some program put in place of the real one.
+/// - Neither blank, nor a placeholder that some program put in place of the real one, nor a text that holds
+///   a reference to a variable (`${NAME}`).
 /// - Has no `Display` and a `Debug` without the value; wiped when dropped.
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// `None` for what is a placeholder: whoever knows how secrets are hidden would know it.
-    pub(crate) fn new(text: Zeroizing<String>) -> Option<Self> {
-        (!is_placeholder(&text)).then_some(Self(text))
+    /// `Err` says why a text is no secret: anybody could guess it.
+    pub(crate) fn new(text: Zeroizing<String>) -> Result<Self, &'static str> {
+        if is_placeholder(&text) {
+            Err("is a placeholder, put there in place of the real one")
+        } else if is_reference_left(&text) {
+            Err("holds `${`, as if a variable belonged there")
+        } else {
+            Ok(Self(text))
+        }
     }
 
-    /// A secret out of a file of its own, or made just now; `None` where it is blank or a placeholder.
+    /// A secret from a file of its own, or made just now; `None` if it is blank, a placeholder or a reference
+    /// to a variable.
     pub fn parse(text: &str) -> Option<Self> {
         let is_blank = text.trim().is_empty();
-        Self::new(Zeroizing::new(text.to_owned())).filter(|_| !is_blank)
+        let secret = Self::new(Zeroizing::new(text.to_owned())).ok();
+        secret.filter(|_| !is_blank)
     }
 
     /// The value. Compare it in constant time, and keep it out of logs, arguments and errors.
@@ -52,7 +63,7 @@ mod tests {
     use super::*;
 
     fn secret(text: &str) -> Option<Secret> {
-        Secret::new(text.to_owned().into())
+        Secret::new(text.to_owned().into()).ok()
     }
 
     #[test]
@@ -73,6 +84,15 @@ mod tests {
         for real in ["hunter2", "***a", "redacted-by-ann", "123456:AA-bb_c*"] {
             assert_eq!(secret(real).unwrap().expose(), real);
         }
+    }
+
+    #[test]
+    fn t128_what_still_holds_a_reference_is_no_secret() {
+        for text in ["${TOKEN}", "oc-${TOKEN}", "oc-${token}", "a${"] {
+            assert!(secret(text).is_none(), "{text}");
+            assert!(Secret::parse(text).is_none(), "{text}");
+        }
+        assert!(secret("a$b{c}").is_some());
     }
 
     #[test]

@@ -1,29 +1,55 @@
-//! Keys that are ignored, and look as if somebody meant another.
+//! Keys that are ignored and look like a misspelt one.
 
 use std::fmt;
 
 use crate::Position;
+use crate::error::Place;
 
-/// A key that does not do what somebody may have meant it to.
+/// A key that probably does not do what it was meant to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Slip {
     /// The key, as it is written; escaped.
     pub key: String,
-    /// What about it.
+    /// What is wrong with it.
     pub detail: String,
     /// Where it is.
     pub at: Position,
+    /// The included file that it is in, as `$include` names it; `None` for `openclaw.json`.
+    pub file: Option<String>,
+}
+
+impl Slip {
+    pub(crate) fn new(key: &str, place: &Place, detail: String) -> Self {
+        Self {
+            key: key.to_owned(),
+            detail,
+            at: place.at,
+            file: place.file.as_deref().map(str::to_owned),
+        }
+    }
 }
 
 impl fmt::Display for Slip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}, {}", self.key, self.detail, self.at)
+        write!(f, "{} {}, {}", self.key, self.detail, self.at)?;
+        match &self.file {
+            Some(file) => write!(f, " of {file}"),
+            None => Ok(()),
+        }
     }
 }
 
-/// The known key that somebody who wrote this may have meant: the same but for case, dashes and
-/// underscores, or one or two letters away.
-pub(crate) fn meant<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
+/// The known name that somebody may have meant: the same but for case, dashes and underscores, or one or two
+/// letters away.
+///
+/// ```
+/// use openclaw_config::did_you_mean;
+///
+/// assert_eq!(did_you_mean("telegrm", &["signal", "telegram"]), Some("telegram"));
+/// assert_eq!(did_you_mean("matrix", &["signal", "telegram"]), None);
+/// ```
+pub fn did_you_mean<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     let written = plain(written)?;
     let near = known.iter().filter_map(|key| {
         let key_plain = plain(key)?;
@@ -39,7 +65,7 @@ pub(crate) fn meant<'k>(written: &str, known: &[&'k str]) -> Option<&'k str> {
     near.min().map(|(_, key)| key)
 }
 
-/// Without what differs between styles of writing; nothing for what is too long to be a slip.
+/// The name without case, dashes and underscores; `None` if it is too long to be a slip.
 fn plain(key: &str) -> Option<String> {
     (key.len() <= 64).then(|| {
         let letters = key.chars().filter(|c| !matches!(c, '-' | '_'));
@@ -64,7 +90,7 @@ mod tests {
             ("prot", "port"),
             ("URL", "url"),
         ] {
-            assert_eq!(meant(written, &known), Some(key), "{written}");
+            assert_eq!(did_you_mean(written, &known), Some(key), "{written}");
         }
         let long = "a".repeat(100_000);
         for other in [
@@ -76,7 +102,7 @@ mod tests {
             "é",
             &long,
         ] {
-            assert_eq!(meant(other, &known), None, "{other:.20}");
+            assert_eq!(did_you_mean(other, &known), None, "{other:.20}");
         }
     }
 }

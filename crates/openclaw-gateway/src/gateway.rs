@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use gateway_protocol::close;
 use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
+use openclaw_config::Config;
 use pairing_core::{Devices, Entropy, Pairing};
 use pairing_fs::{AuditLog, StateDir, SystemEntropy};
 use tokio::net::TcpListener;
@@ -543,6 +544,19 @@ impl Handle {
         }
         parts.channels.note_reload();
         tracing::info!("configuration reloaded");
+    }
+
+    /// Goes by the channels, owners and node commands of a configuration from now on, and for everything
+    /// else by the settings before: for a configuration whose `gateway` has a fault that closes it.
+    pub fn reload_channels(&self, mut config: Config) {
+        let before = self.0.settings.load_full();
+        let node_commands = std::mem::take(&mut config.gateway.node_commands);
+        config.gateway = before.config.gateway.clone();
+        config.gateway.node_commands = node_commands;
+        self.reload(Settings {
+            config: Arc::new(config),
+            ..Settings::clone(&before)
+        });
     }
 
     /// How many clients are connected.

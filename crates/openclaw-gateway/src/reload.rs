@@ -1,10 +1,12 @@
 //! The configuration file, looked at again whenever it changes.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -19,15 +21,19 @@ const MOST: Duration = Duration::from_secs(1);
 
 /// Tells of every new configuration, until dropped.
 ///
-/// - The directory is watched, so that a file that is replaced is seen, and so is one behind a link.
+/// - The directory is watched, so that a file that is replaced is seen, and so is one behind a link. So are
+///   the directories of the files that the configuration is composed of ([`Config::files`]).
 /// - A configuration that cannot be used is told once, until it changes what is wrong with it. So is a
 ///   file that is gone: nobody means to fall back to the defaults by that. The settings that went before
 ///   go on.
 /// - Costs a thread, which waits; the file is not read unless it changed.
 pub struct Reload {
-    watcher: Option<RecommendedWatcher>,
+    watcher: Watching,
     thread: Option<JoinHandle<()>>,
 }
+
+/// The watcher, which the thread asks for more directories; `None` at the end.
+type Watching = Arc<Mutex<Option<RecommendedWatcher>>>;
 
 /// Changes cannot be watched for.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +54,13 @@ impl ReloadError {
 }
 
 impl Reload {
-    /// Watches a file, which `load` reads (mostly [`Config::load`]) and `tell` is told of.
+    /// Watches a file, which `load` reads (mostly [`Config::load_in`]) and `tell` is told of. `also` are the
+    /// other files that the present configuration is composed of; those of the next ones are watched, too.
     ///
     /// `tell` runs on a thread of its own, one after the other.
     pub fn watch(
         path: &Path,
+        also: &[PathBuf],
         load: impl Fn(&Path) -> Result<Config, LoadError> + Send + 'static,
         mut tell: impl FnMut(Result<Config, LoadError>) + Send + 'static,
     ) -> Result<Self, ReloadError> {
@@ -71,16 +79,26 @@ impl Reload {
         });
         let mut watcher = watcher.map_err(failed(path))?;
         // What it is now is what the gateway goes by already.
-        let mut looked = WatchedFile::at(path, load);
+        let mut looked = WatchedFile::at(path, also, load);
         for dir in directories(path) {
             let watched = watcher.watch(&dir, RecursiveMode::NonRecursive);
             watched.map_err(failed(&dir))?;
         }
+        let watcher = Arc::new(Mutex::new(Some(watcher)));
+        let mut more = More {
+            watching: watcher.clone(),
+            known: directories(path).into_iter().collect(),
+        };
+        more.watch(looked.also());
         let thread = thread::Builder::new()
             .name("config".to_owned())
             .spawn(move || {
                 // It may have changed before it was watched.
-                let mut look = || looked.again().into_iter().for_each(&mut tell);
+                let mut look = || {
+                    let loaded = looked.again();
+                    more.watch(looked.also());
+                    loaded.into_iter().for_each(&mut tell);
+                };
                 look();
                 while settle(&stirs) {
                     look();
@@ -88,7 +106,7 @@ impl Reload {
             });
         let thread = thread.map_err(|error| failed(path)(notify::Error::io(error)))?;
         Ok(Self {
-            watcher: Some(watcher),
+            watcher,
             thread: Some(thread),
         })
     }
@@ -97,11 +115,40 @@ impl Reload {
 impl Drop for Reload {
     fn drop(&mut self) {
         // The thread ends when nobody can stir it any more.
-        drop(self.watcher.take());
+        let mut watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(watcher.take());
+        // The thread may be about to ask for it.
+        drop(watcher);
         if let Some(thread) = self.thread.take()
             && thread.thread().id() != thread::current().id()
         {
             let _ = thread.join();
+        }
+    }
+}
+
+/// Watches the directories of further files, each once.
+struct More {
+    watching: Watching,
+    known: HashSet<PathBuf>,
+}
+
+impl More {
+    /// A directory that cannot be watched is asked for again with the next change.
+    fn watch<'f>(&mut self, files: impl Iterator<Item = &'f Path>) {
+        let dirs = files.flat_map(directories);
+        let new: Vec<_> = dirs.filter(|dir| !self.known.contains(dir)).collect();
+        if new.is_empty() {
+            return;
+        }
+        let mut watcher = self.watching.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(watcher) = watcher.as_mut() else {
+            return;
+        };
+        for dir in new {
+            if watcher.watch(&dir, RecursiveMode::NonRecursive).is_ok() {
+                self.known.insert(dir);
+            }
         }
     }
 }
@@ -140,6 +187,8 @@ struct WatchedFile<L> {
     path: PathBuf,
     load: L,
     seen: Option<Identity>,
+    /// The other files of the configuration.
+    also: Vec<(PathBuf, Option<Identity>)>,
     error: Option<String>,
 }
 
@@ -147,20 +196,29 @@ struct WatchedFile<L> {
 type Identity = (u64, u64, u64, (i64, i64), (i64, i64));
 
 impl<L: Fn(&Path) -> Result<Config, LoadError>> WatchedFile<L> {
-    fn at(path: &Path, load: L) -> Self {
+    fn at(path: &Path, also: &[PathBuf], load: L) -> Self {
         Self {
             path: path.to_owned(),
             load,
             seen: identify(path),
+            also: identified(also),
             error: None,
         }
     }
 
-    /// What is to be told of the file, if it is another than before.
+    fn also(&self) -> impl Iterator<Item = &Path> {
+        self.also.iter().map(|(path, _)| path.as_path())
+    }
+
+    /// What is to be told of the files, if any of them is another than before.
     fn again(&mut self) -> Option<Result<Config, LoadError>> {
         let now = identify(&self.path);
-        if now == self.seen {
+        let is_same = |(path, seen): &(PathBuf, Option<Identity>)| identify(path) == *seen;
+        if now == self.seen && self.also.iter().all(is_same) {
             return None;
+        }
+        for (path, seen) in &mut self.also {
+            *seen = identify(path);
         }
         // Before it is read, so that a change meanwhile is seen as one.
         self.seen = now;
@@ -172,11 +230,23 @@ impl<L: Fn(&Path) -> Result<Config, LoadError>> WatchedFile<L> {
         } else {
             (self.load)(&self.path)
         };
+        if let Ok(config) = &loaded {
+            let known = |path: &PathBuf| self.also.iter().find(|(known, _)| known == path).cloned();
+            let files = config.files().iter();
+            let also =
+                files.map(|path| known(path).unwrap_or_else(|| (path.clone(), identify(path))));
+            self.also = also.collect();
+        }
         let error = loaded.as_ref().err().map(|error| Chain(error).unescaped());
         let is_told = error.is_some() && error == self.error;
         self.error = error;
         (!is_told).then_some(loaded)
     }
+}
+
+fn identified(paths: &[PathBuf]) -> Vec<(PathBuf, Option<Identity>)> {
+    let paths = paths.iter();
+    paths.map(|path| (path.clone(), identify(path))).collect()
 }
 
 fn identify(path: &Path) -> Option<Identity> {
@@ -213,7 +283,7 @@ mod tests {
         let path = dir.path().join("openclaw.json");
         put(&path, "{ gateway: { port: 1 } }");
         let reads = AtomicUsize::new(0);
-        let mut looked = WatchedFile::at(&path, |path| {
+        let mut looked = WatchedFile::at(&path, &[], |path| {
             reads.fetch_add(1, Ordering::Relaxed);
             load(path)
         });
@@ -224,18 +294,14 @@ mod tests {
         assert_eq!(looked.again().unwrap().unwrap().gateway.port, 2);
         assert!(looked.again().is_none());
 
-        put(&path, "{ gateway: { port: 0 } }");
+        put(&path, "{ gateway: { port: } }");
         let error = looked.again().unwrap().unwrap_err();
-        assert!(
-            Chain(&error)
-                .unescaped()
-                .contains("gateway.port: 0 is not a port"),
-            "{error}"
-        );
+        let told = Chain(&error).unescaped();
+        assert!(told.contains("expected value, line 1"), "{told}");
         assert!(looked.again().is_none());
-        put(&path, "{ gateway: { port: 0 } } ");
-        assert!(looked.again().is_none(), "the same fault is told once");
-        put(&path, "{ gateway: { port: -1 } }");
+        put(&path, "{ gateway: { port: } } ");
+        assert!(looked.again().is_none(), "the same error is told once");
+        put(&path, "{ gateway: { port } }");
         assert!(looked.again().unwrap().is_err(), "another one is told");
 
         put(&path, "{ gateway: { port: 3 } }");
@@ -251,12 +317,44 @@ mod tests {
             &path,
             "{ channels: { telegram: { dmPolicy: 'disabled' } } }",
         );
-        let mut looked = WatchedFile::at(&path, load);
+        let mut looked = WatchedFile::at(&path, &[], load);
         fs::remove_file(&path).unwrap();
         assert!(matches!(looked.again(), Some(Err(LoadError::Read { .. }))));
         assert!(looked.again().is_none());
         put(&path, "{}");
         assert!(looked.again().unwrap().is_ok());
+    }
+
+    #[test]
+    fn included_files_and_variables_are_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("openclaw.json");
+        put(&path, "{ gateway: { $include: './parts/gateway.json5' } }");
+        let (send, told) = mpsc::channel();
+        let tell = move |loaded: Result<Config, LoadError>| {
+            let config = loaded.unwrap();
+            let token = config.gateway.auth.token.as_ref();
+            let _ = send.send((
+                config.gateway.port,
+                token.map(|token| token.expose().to_owned()),
+            ));
+        };
+        fs::create_dir(dir.path().join("parts")).unwrap();
+        let also = load(&path).unwrap().files().to_vec();
+        let _reload = Reload::watch(&path, &also, load, tell).unwrap();
+        let next = || told.recv().unwrap();
+        put(
+            &dir.path().join("parts/gateway.json5"),
+            "{ port: 1, auth: { token: '${T}' } }",
+        );
+        assert_eq!(next(), (1, None));
+        put(&dir.path().join(".env"), "T=of-the-env-file");
+        assert_eq!(next(), (1, Some("of-the-env-file".to_owned())));
+        fs::create_dir(dir.path().join("other")).unwrap();
+        put(&path, "{ gateway: { $include: './other/gateway.json5' } }");
+        assert_eq!(next(), (Config::default().gateway.port, None));
+        put(&dir.path().join("other/gateway.json5"), "{ port: 3 }");
+        assert_eq!(next().0, 3);
     }
 
     #[test]
@@ -268,7 +366,7 @@ mod tests {
         let tell = move |loaded: Result<Config, LoadError>| {
             let _ = send.send(loaded.map(|config| config.gateway.port));
         };
-        let reload = Reload::watch(&path, load, tell).unwrap();
+        let reload = Reload::watch(&path, &[], load, tell).unwrap();
         for (text, port) in [
             ("{ gateway: { port: 1 } }", 1),
             ("{ gateway: { port: 2 } }", 2),
@@ -302,14 +400,14 @@ mod tests {
         let tell = move |loaded: Result<Config, LoadError>| {
             let _ = send.send(loaded.is_ok());
         };
-        let _reload = Reload::watch(&path, load, tell).unwrap();
+        let _reload = Reload::watch(&path, &[], load, tell).unwrap();
         put(&real, "{ gateway: { port: 1 } }");
         assert_eq!(told.recv(), Ok(true));
     }
 
     #[test]
     fn where_there_is_no_directory_nothing_is_watched() {
-        let error = Reload::watch(Path::new("/nonexistent/openclaw.json"), load, drop);
+        let error = Reload::watch(Path::new("/nonexistent/openclaw.json"), &[], load, drop);
         let error = error.err().unwrap();
         assert_eq!(error.to_string(), "cannot watch /nonexistent");
         assert!(error.advice().contains("started again"));

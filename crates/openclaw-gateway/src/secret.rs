@@ -68,6 +68,9 @@ pub enum SecretError {
     /// `gateway.auth.mode` is `password`, and there is none.
     #[error("gateway.auth.mode is \"password\", and no password is set")]
     NoPassword,
+    /// `gateway.auth.mode` is `trusted-proxy`, and no proxy's word for its users is taken here.
+    #[error("gateway.auth.mode is \"trusted-proxy\", which this gateway does not take")]
+    TrustedProxy,
     /// There is neither, and nothing says that there need not be.
     #[error("the gateway has no shared secret")]
     None,
@@ -81,6 +84,9 @@ impl SecretError {
                 "set gateway.auth.token or OPENCLAW_GATEWAY_TOKEN, or start the gateway with --token-file"
             }
             Self::NoPassword => "set gateway.auth.password or OPENCLAW_GATEWAY_PASSWORD",
+            Self::TrustedProxy => {
+                "set gateway.auth.mode to \"token\" or \"password\", or start the gateway with --token-file"
+            }
         }
     }
 }
@@ -98,6 +104,7 @@ impl SharedSecret {
             Some(AuthMode::Token) => token.ok_or(SecretError::NoToken),
             Some(AuthMode::Password) => password.ok_or(SecretError::NoPassword),
             Some(AuthMode::None) => Ok(Self::open()),
+            Some(AuthMode::TrustedProxy) => Err(SecretError::TrustedProxy),
             None => token.or(password).ok_or(SecretError::None),
         }
     }

@@ -146,6 +146,7 @@ pub async fn serve(
         home: home.clone(),
     };
     let config = with_first_owner(prepared.config, &state);
+    tell_closed(&config);
     let settings = Settings::from_config(&config, &overrides)?;
     let tls = settings.tls.as_ref().map(|files| load_tls(files, &state));
     let tls = tls.transpose()?;
@@ -199,7 +200,7 @@ pub async fn serve(
         |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
     let page = addresses.iter().find(is_here).map(SocketAddr::port);
     let gateway = builder.build();
-    let reload = follow(&state, &var, overrides, gateway.handle());
+    let reload = follow(&state, config.files(), &var, overrides, gateway.handle());
     announce(&Announcement {
         addresses,
         token: prepared.token,
@@ -229,33 +230,55 @@ fn service(opened: Opened, audit: AuditLog, metrics: Metrics) -> Pairing {
         .build()
 }
 
+/// Logs the parts that faults of the configuration close, and the reason.
+fn tell_closed(config: &Config) {
+    for (part, fault) in config.closed() {
+        tracing::error!(
+            %part, error = %fault, advice = "mend it by hand: `openclaw doctor` finds what else is wrong",
+            "closed"
+        );
+    }
+}
+
 /// Goes by every new configuration that can be gone by, and by the first owner once there is one.
-fn follow(state: &StateDir, var: &Var, overrides: Overrides, handle: Handle) -> Vec<Reload> {
+fn follow(
+    state: &StateDir,
+    also: &[PathBuf],
+    var: &Var,
+    overrides: Overrides,
+    handle: Handle,
+) -> Vec<Reload> {
     let go_by = Arc::new(move |loaded: Result<Config, LoadError>| match loaded {
-        Ok(config) => match Settings::from_config(&config, &overrides) {
-            Ok(settings) => handle.reload(settings),
-            Err(error) => tracing::error!(
-                error = %Chain(&error), advice = error.advice(),
-                "new configuration cannot be used: the former one stays in effect"
-            ),
-        },
+        Ok(config) => {
+            tell_closed(&config);
+            match Settings::from_config(&config, &overrides) {
+                Ok(settings) => handle.reload(settings),
+                Err(error) => {
+                    tracing::error!(
+                        error = %Chain(&error), advice = error.advice(),
+                        "new configuration cannot be used: only the settings of channels change"
+                    );
+                    handle.reload_channels(config);
+                }
+            }
+        }
         Err(error) => tracing::error!(
             error = %Chain(&error), "new configuration cannot be read: the former one stays in effect"
         ),
     });
-    let watch = |path: &Path| {
+    let watch = |path: &Path, also: &[PathBuf]| {
         let (state, var, go_by) = (state.clone(), var.clone(), go_by.clone());
         let load = move |_: &Path| {
-            let config = Config::load(state.config(), |name| var(name))?;
+            let config = Config::load_in(state.root(), state.config(), |name| var(name))?;
             Ok(with_first_owner(config, &state))
         };
-        Reload::watch(path, load, move |loaded| go_by(loaded))
+        Reload::watch(path, also, load, move |loaded| go_by(loaded))
             .inspect_err(|error| {
                 tracing::warn!(error = %Chain(error), advice = error.advice(), "changes of the configuration are not noticed");
             })
             .ok()
     };
-    [watch(state.config()), watch(&owners_path(state))]
+    [watch(state.config(), also), watch(&owners_path(state), &[])]
         .into_iter()
         .flatten()
         .collect()

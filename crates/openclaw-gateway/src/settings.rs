@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use openclaw_config::{Bind, Config, Fault, Secret};
+use openclaw_config::{Bind, Config, Fault, Part, Secret};
 use pairing_core::Cidrs;
 use pairing_core::device::AutoApprove;
 
@@ -96,7 +96,13 @@ impl SettingsError {
 impl Settings {
     /// What goes under a configuration, in which the environment has had its say
     /// ([`Config::load`]).
+    ///
+    /// What a fault of the configuration closes, and the command line does not replace, is an error. An
+    /// origin or a name of a host that cannot be understood is left out.
     pub fn from_config(config: &Config, overrides: &Overrides) -> Result<Self, SettingsError> {
+        if let Some(fault) = closing(config, overrides) {
+            return Err(SettingsError::Value(fault.clone()));
+        }
         let gateway = &config.gateway;
         let cidrs = |key, ranges: &[String]| cidrs(config, key, ranges);
         let proxies = cidrs("gateway.trustedProxies", &gateway.trusted_proxies)?;
@@ -104,16 +110,10 @@ impl Settings {
             "gateway.nodes.pairing.autoApproveCidrs",
             &gateway.auto_approve.cidrs,
         )?;
-        let door = Door::new(
-            proxies,
-            &gateway.control_ui.allowed_origins,
-            &gateway.allowed_hosts,
-            gateway.tls.enabled,
-        );
         Ok(Self {
             secret: secret(config, overrides)?,
             limits: gateway.limits.clone(),
-            door: door.map_err(|error| of_door(config, &error))?,
+            door: door(config, &proxies),
             auto_approve: AutoApprove {
                 local: gateway.auto_approve.local,
                 networks,
@@ -127,6 +127,41 @@ impl Settings {
             tls: tls(config, overrides.home.as_deref())?,
             config: Arc::new(config.clone()),
         })
+    }
+}
+
+/// The fault that keeps the gateway closed.
+fn closing<'c>(config: &'c Config, overrides: &Overrides) -> Option<&'c Fault> {
+    let is_replaced = |fault: &&Fault| {
+        let is_port = fault.key.as_deref() == Some("gateway.port");
+        overrides.port.is_some() && is_port
+    };
+    let mut gateway = config.closing(&Part::Gateway);
+    let secret = config.closed_by(&Part::Secret);
+    gateway
+        .find(|fault| !is_replaced(fault))
+        .or_else(|| secret.filter(|_| overrides.token.is_none()))
+}
+
+/// The door, without what cannot be understood of those that it lets in.
+fn door(config: &Config, proxies: &Cidrs) -> Door {
+    let gateway = &config.gateway;
+    let mut origins = gateway.control_ui.allowed_origins.clone();
+    let mut hosts = gateway.allowed_hosts.clone();
+    let (is_encrypted, mut left_out) = (gateway.tls.enabled, 0);
+    loop {
+        let error = match Door::new(proxies.clone(), &origins, &hosts, is_encrypted) {
+            Ok(door) => return door,
+            Err(error) => error,
+        };
+        match &error {
+            DoorError::Origin { index, .. } => drop(origins.remove(*index)),
+            DoorError::Host { index, .. } => drop(hosts.remove(*index)),
+        }
+        left_out += 1;
+        if left_out <= 10 {
+            tracing::error!(error = %error, advice = "openclaw doctor names its place", "left out");
+        }
     }
 }
 
@@ -146,23 +181,15 @@ fn secret(config: &Config, overrides: &Overrides) -> Result<SharedSecret, Settin
 fn cidrs(config: &Config, key: &str, ranges: &[String]) -> Result<Cidrs, SettingsError> {
     for (index, range) in ranges.iter().enumerate() {
         if let Err(error) = Cidrs::parse([range]) {
-            return Err(value(config, format!("{key}[{index}]"), error.to_string()));
+            return Err(value(config, &format!("{key}[{index}]"), error.to_string()));
         }
     }
-    Cidrs::parse(ranges).map_err(|error| value(config, key.to_owned(), error.to_string()))
-}
-
-fn of_door(config: &Config, error: &DoorError) -> SettingsError {
-    let key = match error {
-        DoorError::Origin { index, .. } => format!("gateway.controlUi.allowedOrigins[{index}]"),
-        DoorError::Host { index, .. } => format!("gateway.allowedHosts[{index}]"),
-    };
-    value(config, key, error.to_string())
+    Cidrs::parse(ranges).map_err(|error| value(config, key, error.to_string()))
 }
 
 fn tls(config: &Config, home: Option<&Path>) -> Result<Option<TlsFiles>, SettingsError> {
     let tls = &config.gateway.tls;
-    let fault = |key: &str, detail: &str| Err(value(config, key.to_owned(), detail.to_owned()));
+    let fault = |key: &str, detail: &str| Err(value(config, key, detail.to_owned()));
     match (&tls.cert_path, &tls.key_path) {
         _ if !tls.enabled => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some(TlsFiles::Given {
@@ -187,12 +214,8 @@ pub(crate) fn expand(path: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
-fn value(config: &Config, key: String, detail: String) -> SettingsError {
-    SettingsError::Value(Fault {
-        at: config.place(&key),
-        key: Some(key),
-        detail,
-    })
+fn value(config: &Config, key: &str, detail: String) -> SettingsError {
+    SettingsError::Value(config.fault(key, detail))
 }
 
 #[cfg(test)]
@@ -220,41 +243,54 @@ mod tests {
     fn t29_what_cannot_be_used_is_told_by_its_key_and_place() {
         for (gateway, expected) in [
             (
-                "trustedProxies: ['10.0.0.1', '10.0.0.0/99']",
-                "gateway.trustedProxies[1]: 10.0.0.0/99 is no address range such as 192.168.1.0/24 or \
-                 fd00::/8",
+                "port: 0",
+                "gateway.port: 0 is not a port, line 1, column 20",
             ),
             (
-                "nodes: { pairing: { autoApproveCidrs: ['ten'] } }",
-                "gateway.nodes.pairing.autoApproveCidrs[0]: ten is no address range such as 192.168.1.0/24 \
-                 or fd00::/8",
-            ),
-            (
-                "controlUi: { allowedOrigins: ['https://a.example', '*'] }",
-                "gateway.controlUi.allowedOrigins[1]: * is no origin such as https://ui.example.org or \
-                 http://10.0.0.2:8080",
-            ),
-            (
-                "allowedHosts: ['a b']",
-                "gateway.allowedHosts[0]: a b is no name of a host such as gateway.example.org",
+                "tls: { enabled: 'yes' }",
+                "gateway.tls.enabled: a text is not true or false, line 1, column 30",
             ),
             (
                 "tls: { enabled: true, certPath: '/c' }",
-                "gateway.tls.certPath: needs gateway.tls.keyPath",
+                "gateway.tls.certPath: needs gateway.tls.keyPath, line 1, column 46",
             ),
             (
                 "tls: { enabled: true, autoGenerate: false }",
                 "gateway.tls.enabled: needs gateway.tls.certPath and gateway.tls.keyPath where autoGenerate \
-                 is false",
+                 is false, line 1, column 30",
             ),
         ] {
-            let error = with_token(gateway).unwrap_err();
-            let (told, column) = error.rsplit_once(", line 1, column ").unwrap();
-            assert_eq!(told, expected);
-            // Where the value is written, not the key.
-            let at = column.parse::<usize>().unwrap() - "{ gateway: { ".len();
-            assert!(gateway[at - 1..].starts_with(['\'', 't']), "{error}");
+            assert_eq!(with_token(gateway).unwrap_err(), expected);
         }
+        // The command line replaces the port, and the secret whatever is written of it.
+        let overrides = Overrides {
+            port: Some(1),
+            token: Secret::parse("flag"),
+            ..Overrides::default()
+        };
+        assert_eq!(settings("port: 0", &overrides).unwrap().port, 1);
+        assert!(settings("port: 0, tls: 7", &overrides).is_err());
+        let unclear = "auth: { mode: 'passkey', token: 't' }";
+        assert!(settings(unclear, &overrides).is_ok());
+        let error = settings(unclear, &Overrides::default()).unwrap_err();
+        assert!(
+            error.starts_with("gateway.auth.mode: \"passkey\" is none of"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn what_lets_somebody_in_and_cannot_be_understood_is_left_out() {
+        let found = with_token(
+            "trustedProxies: ['10.0.0.1', '10.0.0.0/99'], nodes: { pairing: { autoApproveCidrs: ['ten'] } },
+             controlUi: { allowedOrigins: ['https://a.example', '*', 'x'] }, allowedHosts: ['a b', 'b.example']",
+        );
+        let found = found.unwrap();
+        let proxies = Cidrs::parse(["10.0.0.1"]).unwrap();
+        let origins = ["https://a.example"];
+        let door = Door::new(proxies, &origins, &["b.example"], false).unwrap();
+        assert_eq!(format!("{:?}", found.door), format!("{door:?}"));
+        assert_eq!(found.auto_approve.networks, Cidrs::default());
     }
 
     #[test]

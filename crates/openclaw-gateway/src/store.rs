@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use openclaw_config::{Config, Fault, Store};
+use openclaw_config::{Config, Fault, Part, Store};
 use pairing_core::{Channels, Limits, PairingStore, StoreError};
 use pairing_fs::{FsStore, StateDir, discovered_channels};
 
@@ -98,10 +98,18 @@ pub fn open(
     home: Option<&Path>,
     usage: Use,
 ) -> Result<Opened, OpenError> {
+    check(config)?;
     match config.state.store {
         Store::Files => Ok(files(state)),
         Store::Etcd => etcd(state, config, home, usage),
     }
+}
+
+/// Refuses a configuration that does not tell where the records are: taking one store for another would make
+/// strangers of everybody who is approved.
+pub fn check(config: &Config) -> Result<(), OpenError> {
+    let fault = config.closed_by(&Part::Store);
+    fault.map_or(Ok(()), |fault| Err(OpenError::Value(fault.clone())))
 }
 
 /// Opens the store on the files of a state directory, whatever is configured.
@@ -143,8 +151,8 @@ mod cluster {
     use zeroize::Zeroizing;
 
     use super::{
-        Arc, Channels, Config, Directory, Fault, Limits, OpenError, Opened, Path, SharedState,
-        StateDir, Use, discovered_channels,
+        Arc, Channels, Config, Directory, Limits, OpenError, Opened, Path, SharedState, StateDir,
+        Use, discovered_channels,
     };
     use crate::peers::{Contents, DirectoryError};
     use crate::settings::expand;
@@ -259,11 +267,7 @@ mod cluster {
     }
 
     fn value(config: &Config, key: String, detail: String) -> OpenError {
-        OpenError::Value(Fault {
-            at: config.place(&key),
-            key: Some(key),
-            detail,
-        })
+        OpenError::Value(config.fault(&key, detail))
     }
 }
 

@@ -143,7 +143,8 @@ export class Gateway {
 	#connect() {
 		this.#drop();
 		if (this.state.kind !== 'asking') this.#enter({ kind: 'connecting' });
-		const url = new URL('.', location.href);
+		// Below a base path, the page says which.
+		const url = new URL(document.documentElement.dataset.base ?? '.', location.href);
 		url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
 		url.hash = '';
 		const socket = new WebSocket(url);

@@ -1,6 +1,7 @@
 //! The command line as it is meant: parsed once more, so that nothing after this sees raw text
 //! where a type can hold it.
 
+mod config;
 mod devices;
 mod gateway;
 mod node;
@@ -20,6 +21,7 @@ use clap_complete::Shell;
 
 use pairing_core::{AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, Scope};
 
+pub(crate) use config::ConfigCommand;
 pub(crate) use devices::{Clear, DevicesCommand};
 pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
 pub(crate) use node::{NodeOptions, Pair};
@@ -79,6 +81,7 @@ pub(crate) enum Command {
     Node(NodeOptions),
     Setup(SetupOptions),
     State(StateCommand),
+    Config(ConfigCommand),
     Doctor(DoctorOptions),
     Completions(Shell),
 }
@@ -178,6 +181,7 @@ impl Raw {
             RawCommand::Node { command } => command.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::State { command } => command.meaning()?,
+            RawCommand::Config { command } => command.meaning()?,
             RawCommand::Doctor(RawDoctor {
                 fix,
                 set_aside,

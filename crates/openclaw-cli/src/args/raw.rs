@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::config::RawConfig;
 use super::devices::{RawAll, RawDevices};
 use super::gateway::RawGateway;
 use super::node::RawNode;
@@ -71,6 +72,11 @@ pub(super) enum RawCommand {
     State {
         #[command(subcommand)]
         command: RawState,
+    },
+    /// Read and change single keys of openclaw.json
+    Config {
+        #[command(subcommand)]
+        command: RawConfig,
     },
     /// Look for what is wrong with the state, and mend it
     Doctor(RawDoctor),

@@ -12,7 +12,7 @@ use std::io;
 use gateway_channels::FirstOwnerError;
 use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
-use openclaw_config::LoadError;
+use openclaw_config::{Fault, LoadError};
 use openclaw_gateway::store::OpenError;
 use openclaw_gateway::{ServeError, TokenFileError};
 use pairing_core::device::Role;
@@ -24,6 +24,7 @@ use pairing_fs::export::ExportError;
 use pairing_fs::{IdentityError, NoStateDir};
 
 use crate::Exit;
+use crate::config::ConfigCommandError;
 use crate::subject::SubjectError;
 use crate::text;
 
@@ -35,6 +36,11 @@ pub(crate) enum Failure {
     State(#[from] NoStateDir),
     #[error(transparent)]
     Config(#[from] LoadError),
+    #[error(transparent)]
+    ConfigCommand(#[from] ConfigCommandError),
+    /// A fault of the configuration closes what the command is about.
+    #[error("closed, because {0}")]
+    Closed(Fault),
     #[error(transparent)]
     Channel(#[from] ChannelError),
     #[error(transparent)]
@@ -191,6 +197,8 @@ impl Failure {
             | Self::SetupCode(_) => Exit::Usage,
             Self::State(_)
             | Self::Config(_)
+            | Self::Closed(_)
+            | Self::ConfigCommand(_)
             | Self::Open(_)
             | Self::StateFile { .. }
             | Self::Export { .. }
@@ -260,8 +268,9 @@ impl Failure {
         match self {
             Self::Usage(error) => error.advice(),
             Self::State(_) => Some("name the directory with `--state-dir`".to_owned()),
-            Self::Config(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
-            Self::Channel(error) => error.advice(),
+            Self::ConfigCommand(error) => error.advice(),
+            Self::Config(_) | Self::Closed(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
+            Self::Channel(error) => meant_channel(error).or_else(|| error.advice()),
             Self::List(error) => error.advice(),
             Self::Decision(error) => error.advice(),
             Self::Allowlist(AllowlistError::Entry(error))
@@ -398,6 +407,16 @@ fn at_stake(devices: usize, requests: Option<usize>) -> String {
         at_stake.push_str(&text::count(requests as u64, "request"));
     }
     at_stake
+}
+
+/// The known channel that an unknown one may be meant for.
+fn meant_channel(error: &ChannelError) -> Option<String> {
+    let ChannelError::Unknown { channel, known } = error else {
+        return None;
+    };
+    let known: Vec<_> = known.iter().map(ChannelId::as_str).collect();
+    let meant = openclaw_config::did_you_mean(channel.as_str(), &known)?;
+    Some(format!("did you mean {meant}?"))
 }
 
 fn of_sender(error: &SenderError) -> String {

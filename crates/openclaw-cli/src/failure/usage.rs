@@ -2,6 +2,7 @@
 
 use gateway_client::ParseFingerprintError;
 use gateway_protocol::GatewayUrlError;
+use openclaw_config::KeyPathError;
 use pairing_core::{ChannelId, Channels, Metadata, NameError, ParseCodeError, ParseScopeError};
 
 /// Why a command line means nothing.
@@ -49,13 +50,15 @@ pub(crate) enum UsageError {
     Store(String),
     #[error("`--from` and `--to` name the same store")]
     SameStore,
+    #[error(transparent)]
+    Key(KeyPathError),
 }
 
 impl UsageError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             // These say it themselves.
-            Self::Form(_) | Self::Url(_) | Self::Gateway(_) => None,
+            Self::Form(_) | Self::Url(_) | Self::Gateway(_) | Self::Key(_) => None,
             Self::Fingerprint { .. } => {
                 Some("the gateway's log says it at the start, and setup codes carry it".to_owned())
             }

@@ -24,7 +24,7 @@ pub(crate) fn run(
     environment: &Environment<'_>,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
-    let config = Config::load(state.config(), |name| (environment.var)(name))?;
+    let config = Config::load_in(state.root(), state.config(), |name| (environment.var)(name))?;
     let gateway = &config.gateway;
     if gateway.control_ui.enabled == Some(false) {
         return Err(Failure::NoPage);
@@ -38,8 +38,9 @@ pub(crate) fn run(
     };
     // In the fragment, which no browser sends, and which the page takes out of the address bar.
     let url = format!(
-        "{scheme}://127.0.0.1:{}/#token={}",
+        "{scheme}://127.0.0.1:{}{}/#token={}",
         gateway.port,
+        gateway.control_ui.base_path,
         secret.as_str()
     );
     let url = Zeroizing::new(url);

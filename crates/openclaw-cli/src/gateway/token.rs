@@ -33,7 +33,7 @@ pub(super) fn run(
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
     let var = |name: &str| (environment.var)(name);
-    let config = Config::load(state.config(), var)?;
+    let config = Config::load_in(state.root(), state.config(), var)?;
     let configured = configured(&config, state, environment);
     let kept = token_path(state);
     if options.new {
@@ -129,7 +129,7 @@ fn configured(
         None => vec![token, password],
         Some(AuthMode::Token) => vec![token],
         Some(AuthMode::Password) => vec![password],
-        Some(AuthMode::None) => vec![],
+        Some(AuthMode::None | AuthMode::TrustedProxy) => vec![],
     };
     let found = candidates
         .into_iter()

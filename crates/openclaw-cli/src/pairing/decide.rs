@@ -76,6 +76,13 @@ impl Call {
             ));
         }
         self.mind_policy(&request.channel, &request.account, screen);
+        let sender = request.sender.as_str();
+        if self.backend.is_here() && self.is_blocked(&request.channel, &request.account, sender) {
+            screen.caution(&format!(
+                "{} is on blockFrom of the configuration, and gets no answer until that is taken away",
+                escape(sender).limit(64)
+            ));
+        }
         Ok(exit)
     }
 

@@ -9,7 +9,7 @@ mod watch;
 use std::fmt;
 
 use openclaw_config::Config;
-use pairing_core::{Account, AccountId, ChannelId, DmPolicy, escape};
+use pairing_core::{Account, AccountId, ChannelId, Channels, DmPolicy, escape};
 use pairing_fs::StateDir;
 
 use self::watch::Senders;
@@ -78,9 +78,30 @@ impl Call {
         Ok(account.with_access(access))
     }
 
+    /// Whether the configuration of this machine blocks a sender.
+    fn is_blocked(&self, channel: &ChannelId, account: &AccountId, sender: &str) -> bool {
+        let channels = Channels::builtin();
+        let Some(rules) = channels.get(channel) else {
+            return false;
+        };
+        let Ok(sender) = rules.sender(sender) else {
+            return false;
+        };
+        let blocked = self.config.account(channel, account).block_from;
+        let mut blocked = blocked.iter().flatten();
+        blocked.any(|entry| rules.sender(entry).is_ok_and(|entry| entry == sender))
+    }
+
     /// Warns where approvals do not count, as far as the configuration of this machine tells.
     fn mind_policy(&self, channel: &ChannelId, account: &AccountId, screen: &mut Screen<'_, '_>) {
         if !self.backend.is_here() {
+            return;
+        }
+        if let Some(fault) = self.config.account(channel, account).closed_by() {
+            let place = Place(channel, account);
+            screen.caution(&format!(
+                "approvals do not count for {place}, which is closed: {fault}"
+            ));
             return;
         }
         let policy = self.config.dm_policy(channel, account);

@@ -16,6 +16,29 @@ impl Call {
         asking: &Asking,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
+        let (channel, id) = (account.channel().id(), account.id());
+        if let Some(fault) = self.config.account(channel, id).closed_by() {
+            return Err(Failure::Closed(fault.clone()));
+        }
+        if self.is_blocked(channel, id, &asking.sender) {
+            if self.json {
+                screen.json(&json::Asked {
+                    channel,
+                    account: id,
+                    status: "blocked",
+                    id: &asking.sender,
+                    code: None,
+                    expires_at: None,
+                    reply: None,
+                })?;
+            }
+            screen.note(format_args!(
+                "blocked: {} is on blockFrom of {}; no reply is sent",
+                escape(&asking.sender).limit(64),
+                Place(channel, id),
+            ));
+            return Ok(Exit::Refused);
+        }
         let pairs = asking.meta.iter();
         let sender = pairs.fold(Sender::new(&asking.sender), |sender, (key, value)| {
             sender.with(key, value)

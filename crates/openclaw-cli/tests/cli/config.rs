@@ -1,6 +1,7 @@
 //! What `openclaw.json` changes, and what is said when it is wrong.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::session::{Session, private_dir, set_mode};
 
@@ -109,6 +110,148 @@ fn doctor_tells_of_slips() {
     set_mode(&session.state().join("openclaw.json"), 0o644);
     session.person("doctor --fix");
     session.finish("config-slips");
+}
+
+#[test]
+fn doctor_tells_of_lists_that_let_nobody_in_or_everybody() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{
+  commands: { ownerAllowFrom: ['77', 'telegram:@ann', 'telegram:77'] },
+  accessGroups: { team: { type: 'message.senders', members: { telegram: ['77'] } } },
+  channels: {
+    telegram: {
+      dmPolicy: 'allowlist', groupPolicy: 'allowlist',
+      accounts: {
+        group: { allowFrom: ['accessGroup:team'] }, useless: { allowFrom: ['@ann'] },
+        open: { dmPolicy: 'open', allowFrom: [77] }, both: { dmPolicy: 'pairing', allowFrom: ['*'] },
+        off: { enabled: false },
+      },
+    },
+  },
+}",
+    );
+    session.pipe("doctor");
+    configure(&session, "{ channels: { telegram: {} } }");
+    session.pipe("doctor");
+    session.finish("config-lists");
+}
+
+#[test]
+fn one_fault_stops_only_what_depends_on_it() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{ gateway: { auth: { mode: 'passkey' }, port: 1 }, channels: { slack: { dmPolicy: 'friends' } } }",
+    );
+    session.person("pairing list telegram");
+    session.person("pairing request telegram 1");
+    session.person("pairing request slack U1");
+    session.person("doctor");
+    configure(&session, "{ state: { store: 'zookeeper' } }");
+    session.person("pairing list telegram");
+    session.finish("config-one-fault");
+}
+
+#[test]
+fn a_channel_with_a_near_name_is_suggested() {
+    let mut session = Session::recorded();
+    session.person("pairing list telegrm");
+    session.person("pairing request discrod 1");
+    session.person("pairing list irc");
+    session.finish("config-near-channel");
+}
+
+#[test]
+fn t140_a_blocked_sender_gets_no_code_and_an_approval_says_so() {
+    let mut session = Session::recorded();
+    configure(
+        &session,
+        "{ channels: { telegram: { blockFrom: ['tg:67890', '${PEST}'], accounts: { work: {} } } } }",
+    );
+    session.person("pairing request telegram 1");
+    configure(
+        &session,
+        "{ channels: { telegram: { blockFrom: ['tg:67890', '1'] } } }",
+    );
+    session.person("pairing request telegram tg:1");
+    session.pipe("pairing request telegram 1 --json");
+    session.person("pairing request telegram 67890 --account work");
+    session.person("pairing request telegram 2");
+    session.person("pairing approve telegram M8NGT2AA");
+    session.finish("config-blocked");
+}
+
+#[test]
+fn single_keys_are_read_and_changed() {
+    let mut session = Session::new();
+    session.person("config get gateway.port");
+    session.person("config set gateway.port 4242");
+    let path = session.state().join("openclaw.json");
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        "{ gateway: { port: 4242 }\n}\n"
+    );
+    configure(
+        &session,
+        "// mine\n{\n  gateway: { auth: { token: 'in-clear', password: '${PW}' } }, // here\n  channels: {\n    telegram: { dmPolicy: 'open' },\n  },\n}\n",
+    );
+    session.person("config get gateway.auth");
+    session.person("config get gateway.auth.token");
+    session.person("config get channels.telegram.dmPolicy");
+    session.person("config set channels.telegram.dmPolicy pairing");
+    session.person("config set channels.telegram.allowFrom [1,'tg:2']");
+    session.person("config get channels.telegram.allowFrom[1]");
+    session.person("config set channels.telegram.accounts.work.enabled false");
+    session.person("config unset gateway.auth.password");
+    session.person("config unset gateway.auth.password");
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(
+        text,
+        "// mine\n{\n  gateway: { auth: { token: 'in-clear' } }, // here\n  channels: {\n    telegram: { dmPolicy: \"pairing\", allowFrom: [1,'tg:2'], accounts: { work: { enabled: false } } },\n  },\n}\n"
+    );
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    session.finish("config-command");
+}
+
+#[test]
+fn what_would_not_be_read_is_not_written() {
+    let mut session = Session::new();
+    let text = "{ gateway: { port: 1, auth: { mode: 'passkey' } } }";
+    configure(&session, text);
+    for command in [
+        "config set gateway.port 70000",
+        "config set gateway.prot 7",
+        "config set gateway.port.x 7",
+        "config set channels.telegram.dmPolicy friends",
+        "config set channels.telegram 7",
+        "config set gateway.auth.token hunter2",
+        "config set gateway.auth {token:'hunter2'}",
+        "config set gateway..port 7",
+        "config set gateway",
+        "config unset gateway.tls",
+    ] {
+        session.person(command);
+        assert_eq!(
+            fs::read_to_string(session.state().join("openclaw.json")).unwrap(),
+            text,
+            "{command}"
+        );
+    }
+    configure(&session, "{ gateway: ");
+    session.person("config set gateway.port 7");
+    assert_eq!(
+        fs::read_to_string(session.state().join("openclaw.json")).unwrap(),
+        "{ gateway: "
+    );
+    // What was wrong before may stay so, and may be mended.
+    configure(&session, text);
+    session.person("config set gateway.port 2");
+    session.person("config set gateway.auth.mode token");
+    session.person("config set gateway.auth.token ${MY_TOKEN}");
+    session.finish("config-command-refused");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Whatever the file holds: an answer, in time and on the stack there is.
 
-use openclaw_config::Config;
+use openclaw_config::{Config, Document, KeyPath};
 use proptest::prelude::*;
 
 use crate::message;
@@ -57,7 +57,7 @@ fn many_wrong_entries_take_no_longer_than_many_right_ones() {
     // Were each of them told with its line, this would be quadratic.
     let wrong = "true,".repeat(200_000);
     let text = format!("{{ channels: {{ telegram: {{ allowFrom: [{wrong}] }} }} }}");
-    assert_eq!(Config::parse(&text).unwrap_err().faults().count(), 20);
+    assert_eq!(Config::parse(&text).unwrap().faults().count(), 20);
     let right = "'10.0.0.1',".repeat(200_000);
     let text = format!("{{ gateway: {{ trustedProxies: [{right}] }} }}");
     let config = Config::parse(&text).unwrap();
@@ -120,18 +120,89 @@ proptest! {
     fn any_pieces_have_an_answer(text in pieces()) {
         if let Err(error) = Config::parse(&text) {
             let lines = text.split(['\n', '\r', '\u{2028}', '\u{2029}']).count();
-            for fault in error.faults() {
-                prop_assert!(fault.at.is_some_and(|at| at.line <= lines), "{fault}");
-            }
+            let fault = error.fault();
+            prop_assert!(fault.at.is_some_and(|at| at.line <= lines), "{fault}");
         }
     }
 
     #[test]
     fn faults_are_told_where_they_are(before in "[ \n]{0,20}", key in "[a-z]{1,8}", within in "[ \n\t]{0,9}") {
         let text = format!("{before}{{ {key}: [{{}}, 'x', -1],{within}gateway:{within}{{ port:{within}true }} }}");
-        let error = Config::parse(&text).unwrap_err();
-        let at = error.faults().next().unwrap().at.unwrap();
+        let config = Config::parse(&text).unwrap();
+        let at = config.faults().next().unwrap().at.unwrap();
         let line = text.lines().nth(at.line - 1).unwrap();
         prop_assert_eq!(&line[at.column - 1..][..4], "true");
+    }
+}
+
+/// Space and comments.
+fn trivia() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "",
+        " ",
+        "\n  ",
+        "\r\n",
+        " // ] } ,\n",
+        "/* { , */",
+        "\t",
+    ])
+}
+
+/// Objects as people write them, with comments anywhere.
+fn object() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "1", "-0x1F", "'it\\'s'", "\"a: {\"", "null", "true", "[]", "{}",
+    ]);
+    let leaf = leaf.prop_map(str::to_owned);
+    let value = leaf.prop_recursive(4, 24, 4, |inner| {
+        let key = prop::sample::select(vec!["a", "'b'", "\"c\"", "$d", "'e f'"]);
+        let member = (trivia(), key, trivia(), trivia(), inner.clone(), trivia());
+        let member =
+            member.prop_map(|(a, key, b, c, value, d)| format!("{a}{key}{b}:{c}{value}{d}"));
+        let table = (prop::collection::vec(member, 0..4), any::<bool>(), trivia());
+        let table = table.prop_map(|(members, has_comma, end)| {
+            let comma = if has_comma && !members.is_empty() {
+                ","
+            } else {
+                ""
+            };
+            format!("{{{}{comma}{end}}}", members.join(","))
+        });
+        let list = prop::collection::vec((trivia(), inner), 0..4);
+        let list = list.prop_map(|items| {
+            let items: Vec<_> = items
+                .into_iter()
+                .map(|(space, item)| space.to_owned() + &item)
+                .collect();
+            format!("[{}]", items.join(","))
+        });
+        prop_oneof![3 => table, 1 => list]
+    });
+    (trivia(), value, trivia()).prop_map(|(before, value, after)| {
+        if value.starts_with('{') {
+            format!("{before}{value}{after}")
+        } else {
+            format!("{before}{{ a: {value} }}{after}")
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_key_that_is_set_is_there_and_can_be_taken_away(
+        text in object(), key in prop::sample::select(vec!["a", "b.a", "a.b.c", "[\"e f\"]", "$d.a", "new.er"]),
+    ) {
+        let key: KeyPath = key.replace("[\"", "a[\"").parse().unwrap();
+        let mut document = Document::parse(&text).unwrap();
+        if document.set(&key, "[7, // seven\n]").is_ok() {
+            prop_assert!(Document::parse(document.as_str()).is_ok(), "{}", document.as_str());
+            prop_assert_eq!(document.get(&key), Some("[7, // seven\n]"));
+            prop_assert!(document.unset(&key));
+        } else {
+            prop_assert_eq!(document.as_str(), &text);
+            document.unset(&key);
+        }
+        prop_assert!(Document::parse(document.as_str()).is_ok(), "{}", document.as_str());
+        prop_assert_eq!(document.get(&key), None);
     }
 }

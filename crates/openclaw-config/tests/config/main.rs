@@ -6,6 +6,8 @@
 )]
 
 mod bad;
+mod closed;
+mod composed;
 mod depth;
 mod docs;
 mod good;
@@ -21,6 +23,11 @@ fn parse(text: &str) -> Config {
 
 fn message(text: &str) -> String {
     Config::parse(text).unwrap_err().to_string()
+}
+
+/// What is wrong, in words.
+fn faults(config: &Config) -> Vec<String> {
+    config.faults().map(ToString::to_string).collect()
 }
 
 /// An environment with these variables.

@@ -84,7 +84,8 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
 
 fn configured(recipe: &Recipe<'_>) -> Result<Option<Telegram>, ConfiguredError> {
     let settings = &recipe.settings;
-    let Some(token) = find(&recipe.account, settings, recipe.var)? else {
+    let var = |name: &str| recipe.config.variable(name, recipe.var);
+    let Some(token) = find(&recipe.account, settings, var)? else {
         return Ok(None);
     };
     let root = settings.api_root.as_deref().map(ApiRoot::parse);

@@ -1,9 +1,12 @@
 //! What is wrong with the configuration.
 
-use openclaw_config::{Config, ConfigError, Fault, LoadError};
-use pairing_core::{AccountId, Channels, Cidrs};
+use gateway_channels::{Owners, with_first_owner};
+use openclaw_config::{Config, Fault, LoadError};
+use pairing_core::{AccountId, ChannelId, Channels, Cidrs, DmPolicy, escape};
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Severity};
+
+use crate::edge::Door;
 
 /// Faults, slips, and entries that let nobody in.
 pub fn of_configuration(
@@ -20,32 +23,54 @@ pub fn of_configuration(
         fixable: false,
         fixed: false,
     };
-    let faults = |error: &ConfigError, advice| {
-        let fault =
-            |fault: &Fault| finding(Severity::Error, "config-fault", fault.to_string(), advice);
-        error.faults().map(fault).collect()
-    };
     match loaded {
         Ok(config) => {
+            let faults = config.faults().map(|fault| {
+                let advice = cost(config, fault);
+                finding(Severity::Error, "config-fault", fault.to_string(), &advice)
+            });
             let slips = config.slips().iter().map(|slip| {
                 let advice = "mend it by hand, or leave it if it is meant so";
                 finding(Severity::Warning, "config-slip", slip.to_string(), advice)
+            });
+            let unheeded = config.unheeded().iter().map(|slip| {
+                let advice = "restrict it by a key that is obeyed: see the documentation of the configuration";
+                finding(Severity::Warning, "not-obeyed", slip.to_string(), advice)
+            });
+            let lists = lists(config, channels)
+                .into_iter()
+                .map(|(kind, detail, advice)| finding(Severity::Warning, kind, detail, advice));
+            let owners = useless_owners(config, channels).map(|detail| {
+                let advice = "it makes nobody an owner; mend it by hand";
+                finding(Severity::Warning, "never-matches", detail, advice)
+            });
+            let no_owner = has_no_owner(config, state, channels).then(|| {
+                let detail = "no owner is named: nobody can decide in a chat".to_owned();
+                let advice = "name one in commands.ownerAllowFrom (\"telegram:12345\"), or approve one with \
+                              --make-owner";
+                finding(Severity::Note, "no-owner", detail, advice)
             });
             let useless = useless(config, channels).map(|detail| {
                 let advice = "it lets nobody in; mend it by hand";
                 finding(Severity::Warning, "never-matches", detail, advice)
             });
-            let ranges = bad_ranges(config).map(|detail| {
-                let advice = "mend it by hand: a gateway does not start with it";
-                finding(Severity::Error, "config-fault", detail, advice)
+            let door = left_out(config).map(|fault| {
+                let advice = "mend it by hand; until then it is left out";
+                finding(Severity::Error, "config-fault", fault.to_string(), advice)
             });
-            slips.chain(useless).chain(ranges).collect()
+            let all = faults.chain(slips).chain(unheeded).chain(lists);
+            let all = all.chain(useless).chain(owners).chain(door);
+            all.chain(no_owner).collect()
         }
-        Err(LoadError::Invalid { source, .. }) => faults(
-            source,
-            "mend it by hand; until then nothing in the file counts",
-        ),
-        Err(LoadError::Environment(error)) => faults(error, "set the variable anew, or unset it"),
+        Err(LoadError::Invalid { source, .. }) => {
+            let advice = "mend it by hand; until then nothing in the file counts";
+            vec![finding(
+                Severity::Error,
+                "config-fault",
+                source.to_string(),
+                advice,
+            )]
+        }
         Err(LoadError::Read { source, .. }) => {
             let detail = format!("cannot be read: {source}");
             let advice = "check its owner and permissions";
@@ -60,15 +85,109 @@ pub fn of_configuration(
     }
 }
 
-/// What stands for no range of addresses where devices are let in by them.
-fn bad_ranges(config: &Config) -> impl Iterator<Item = String> {
-    let ranges = config.gateway.auto_approve.cidrs.iter().enumerate();
-    ranges.filter_map(|(number, range)| {
-        let error = Cidrs::parse([range]).err()?;
-        let key = format!("gateway.nodes.pairing.autoApproveCidrs[{number}]");
-        let place = config.place(&key).unwrap_or_default();
-        Some(format!("{key}: {error}, {place}"))
+/// What a fault costs until it is mended.
+fn cost(config: &Config, fault: &Fault) -> String {
+    let closed = config.closed();
+    let parts = closed.iter().map(|(part, _)| part);
+    let parts = parts.filter(|part| config.closing(part).any(|closing| closing == fault));
+    let mut parts: Vec<_> = parts.map(ToString::to_string).collect();
+    let more = parts.len().saturating_sub(5);
+    parts.truncate(5);
+    let more = (more > 0).then(|| format!(" and {more} more"));
+    let parts = parts.join(", ") + more.as_deref().unwrap_or_default();
+    if parts.is_empty() {
+        "mend it by hand; until then it counts as not set, or as its strictest value".to_owned()
+    } else {
+        format!("mend it by hand; until then this is closed: {parts}")
+    }
+}
+
+/// Origins and names of hosts that cannot be understood.
+fn left_out(config: &Config) -> impl Iterator<Item = Fault> {
+    let gateway = &config.gateway;
+    let origins = gateway.control_ui.allowed_origins.iter().enumerate();
+    let origins = origins.filter_map(|(index, origin)| {
+        let error = Door::new(Cidrs::default(), &[origin], &[] as &[&str], false).err()?;
+        let key = format!("gateway.controlUi.allowedOrigins[{index}]");
+        Some(config.fault(&key, error.to_string()))
+    });
+    let hosts = gateway.allowed_hosts.iter().enumerate();
+    let hosts = hosts.filter_map(|(index, host)| {
+        let error = Door::new(Cidrs::default(), &[] as &[&str], &[host], false).err()?;
+        let key = format!("gateway.allowedHosts[{index}]");
+        Some(config.fault(&key, error.to_string()))
+    });
+    origins.chain(hosts)
+}
+
+/// Policies and lists that do not go together: a kind of finding, what is found, and advice.
+fn lists(config: &Config, channels: &Channels) -> Vec<(&'static str, String, &'static str)> {
+    let mut found = Vec::new();
+    let default = AccountId::default();
+    for id in config.channels() {
+        let Some(rules) = channels.get(id) else {
+            continue;
+        };
+        // The channel's own settings are those of its default account, and of others only where they set none.
+        let named = config.accounts(id).filter(|account| !account.is_default());
+        for account in named.chain([&default]) {
+            let settings = config.account(id, account);
+            if !settings.is_enabled() {
+                continue;
+            }
+            let entries = settings.allow_from.as_deref().unwrap_or_default();
+            let is_open = entries.iter().any(|entry| entry.trim() == "*");
+            let access = config.access(rules, account);
+            let has_anybody = entries.len() > access.ignored().len();
+            let place = format!("{id}/{}", escape(account.as_str()).limit(64));
+            match access.policy() {
+                DmPolicy::Allowlist if !has_anybody => found.push((
+                    "nobody-allowed",
+                    format!("{place}: its dmPolicy is allowlist, and nobody is on its allowFrom"),
+                    "nobody may write: name somebody in allowFrom, or set dmPolicy to \"pairing\"",
+                )),
+                DmPolicy::Open if !is_open => found.push((
+                    "open-without-all",
+                    format!("{place}: its dmPolicy is open, and its allowFrom has no \"*\""),
+                    "only those in allowFrom may write: add \"*\", or set dmPolicy to \"allowlist\"",
+                )),
+                DmPolicy::Pairing if is_open => found.push((
+                    "pairing-with-all",
+                    format!("{place}: its dmPolicy is pairing, and its allowFrom has \"*\""),
+                    "everybody may write without approval: take \"*\" away, or set dmPolicy to \"open\"",
+                )),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Entries of `commands.ownerAllowFrom` that name nobody.
+fn useless_owners(config: &Config, channels: &Channels) -> impl Iterator<Item = String> {
+    let entries = config.owner_allow_from.iter();
+    let names_nobody = |entry: &&String| {
+        let named = entry.split_once(':');
+        let named = named.and_then(|(channel, sender)| {
+            let channel = ChannelId::parse(channel).ok()?;
+            channels.get(&channel)?.sender(sender).ok()
+        });
+        named.is_none()
+    };
+    entries.filter(names_nobody).map(|entry| {
+        let entry = escape(entry).limit(64);
+        format!("`{entry}` in commands.ownerAllowFrom names nobody: an owner is written \"telegram:12345\"")
     })
+}
+
+/// Whether channels are configured and nobody is an owner of any.
+fn has_no_owner(config: &Config, state: &StateDir, channels: &Channels) -> bool {
+    let config = with_first_owner(config.clone(), state);
+    let has_owner = |id: &ChannelId| {
+        let rules = channels.get(id);
+        rules.is_some_and(|rules| !Owners::of(&config, rules).senders().is_empty())
+    };
+    config.channels().next().is_some() && !config.channels().any(has_owner)
 }
 
 /// Entries of configured lists that can match no sender of their channel; each list once.

@@ -48,7 +48,7 @@ impl Doctor {
     /// Looks at everything, as it is now; changes nothing. It blocks.
     pub(crate) fn examine(&self, pairing: &Pairing) -> Vec<Finding> {
         let (state, channels) = (&self.state, pairing.channels());
-        let loaded = Config::load(state.config(), |name| (self.var)(name));
+        let loaded = Config::load_in(state.root(), state.config(), |name| (self.var)(name));
         let mut findings = of_configuration(state, &loaded, channels);
         if self.opened_by.state.store == Store::Etcd {
             let failed = pairing.probe().err().map(OpenError::Store);

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use openclaw_config::{Config, LoadError, Secret};
+use openclaw_config::{Config, Fault, LoadError, Part, Secret};
 use pairing_core::{Entropy, EntropyError, SecretToken, StoreError};
 use pairing_fs::{StateDir, owned};
 use zeroize::Zeroizing;
@@ -45,6 +45,9 @@ pub enum FreshError {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] LoadError),
+    /// A fault of the configuration leaves open which secret counts: none is made in its place.
+    #[error("{0}")]
+    Closed(Fault),
     /// Something cannot be made.
     #[error(transparent)]
     Make(#[from] StoreError),
@@ -83,7 +86,7 @@ impl FreshError {
     /// A line that says what to do next, for a person.
     pub fn advice(&self) -> String {
         match self {
-            Self::Config(_) => {
+            Self::Config(_) | Self::Closed(_) => {
                 "mend it by hand: `openclaw doctor` finds what else is wrong".to_owned()
             }
             Self::Make(error) => error.advice().unwrap_or_default(),
@@ -149,13 +152,16 @@ pub fn prepare(
     entropy: &dyn Entropy,
 ) -> Result<Prepared, FreshError> {
     owned::create_dir(state.root())?;
-    let load = || Config::load(state.config(), &var);
+    let load = || Config::load_in(state.root(), state.config(), &var);
     let set = |config, kept| Prepared {
         config,
         kept,
         token: TokenPlace::Set,
     };
     let config = load()?;
+    if let Some(fault) = config.closed_by(&Part::Secret).filter(|_| !has_token) {
+        return Err(FreshError::Closed(fault.clone()));
+    }
     match SharedSecret::from_config(&config.gateway.auth) {
         _ if has_token => return Ok(set(config, None)),
         Ok(_) => return Ok(set(config, None)),

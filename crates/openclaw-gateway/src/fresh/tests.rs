@@ -204,7 +204,7 @@ fn t85_a_placeholder_is_no_token() {
     }
     let (_dir, state) = configured("{ gateway: { auth: { token: '***' } } }");
     let error = prepare(&state, no_vars, false, &entropy()).unwrap_err();
-    assert!(matches!(error, FreshError::Config(_)), "{error}");
+    assert!(matches!(error, FreshError::Closed(_)), "{error}");
     assert!(!token_path(&state).exists());
 }
 

@@ -58,7 +58,9 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Ser
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");
     }
     let is_well = parts.store.is_well();
-    match request.uri().path() {
+    let settings = parts.settings.load_full();
+    let base = settings.config.gateway.control_ui.base_path.as_str();
+    match within(request.uri().path(), base) {
         "/healthz" => program(StatusCode::OK, json!({ "ok": true }).to_string()),
         "/readyz" if is_well => program(StatusCode::OK, json!({ "ok": true }).to_string()),
         "/readyz" => program(
@@ -76,9 +78,18 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Ser
             }
         },
         path => match page::File::at(path) {
-            Some(file) => page(file, &request, &arrival, parts),
+            Some(file) => page(file, base, &request, &arrival, parts),
             None => nothing(),
         },
+    }
+}
+
+/// The path below `gateway.controlUi.basePath`; the whole of it for a proxy that has taken that away.
+fn within<'p>(path: &'p str, base: &str) -> &'p str {
+    match path.strip_prefix(base) {
+        Some("") => "/",
+        Some(rest) if rest.starts_with('/') => rest,
+        _ => path,
     }
 }
 
@@ -152,6 +163,7 @@ fn may_measure(
 /// A file of the page, where that is served.
 fn page(
     file: &page::File,
+    base: &str,
     request: &Request<Incoming>,
     arrival: &Arrival,
     parts: &Parts,
@@ -164,7 +176,7 @@ fn page(
             "the page is served by TLS, or on the gateway's own machine: open it there as \
              http://localhost with the gateway's port, or set gateway.tls.enabled",
         ),
-        Some(true) | None => file.answer(request.headers()),
+        Some(true) | None => file.answer(base, request.headers()),
     }
 }
 

@@ -98,10 +98,10 @@ struct Packed {
 static PACKED: LazyLock<Vec<Packed>> = LazyLock::new(|| FILES.iter().map(File::pack).collect());
 
 /// What the page is made of: all of it is asked for at once, and not as one file names another.
-fn parts() -> String {
+fn parts(base: &str) -> String {
     let parts = FILES.iter().filter_map(|file| match file.kind {
-        SCRIPT => Some(format!("<{}>; rel=modulepreload", file.path)),
-        STYLE => Some(format!("<{}>; rel=preload; as=style", file.path)),
+        SCRIPT => Some(format!("<{base}{}>; rel=modulepreload", file.path)),
+        STYLE => Some(format!("<{base}{}>; rel=preload; as=style", file.path)),
         _ => None,
     });
     parts.collect::<Vec<_>>().join(", ")
@@ -122,8 +122,11 @@ impl File {
         FILES.iter().find(|file| file.path == path)
     }
 
-    /// The file, or that it is the one that the browser has.
-    pub(crate) fn answer(&self, asked: &HeaderMap) -> HttpAnswer {
+    /// The file, or that it is the one that the browser has. `base` is the path that the page is below.
+    pub(crate) fn answer(&self, base: &str, asked: &HeaderMap) -> HttpAnswer {
+        if !base.is_empty() && self.kind == HTML {
+            return self.below(base);
+        }
         let made = self.packed();
         let tag = made.and_then(|made| made.tag.as_ref());
         let is_known = tag.is_some() && asked.get(header::IF_NONE_MATCH) == tag;
@@ -137,16 +140,8 @@ impl File {
         if is_known {
             *answer.status_mut() = StatusCode::NOT_MODIFIED;
         }
+        self.describe("", &mut answer);
         let headers = answer.headers_mut();
-        for (name, value) in HEADERS {
-            headers.insert(name, HeaderValue::from_static(value));
-        }
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
-        if self.kind == HTML
-            && let Ok(parts) = HeaderValue::from_str(&parts())
-        {
-            headers.insert(header::LINK, parts);
-        }
         if packed.is_some() {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
@@ -154,6 +149,30 @@ impl File {
             headers.insert(header::ETAG, tag.clone());
         }
         answer
+    }
+
+    /// The page with the path that it is below: what it names is found wherever a proxy shows it, with a slash at
+    /// the end or without.
+    fn below(&self, base: &str) -> HttpAnswer {
+        // The configuration has taken care that a base path is of plain characters.
+        let content = self.content.replace("=\"ui/", &format!("=\"{base}/ui/"));
+        let content = content.replacen("<html", &format!("<html data-base=\"{base}/\""), 1);
+        let mut answer = Response::new(Full::from(content));
+        self.describe(base, &mut answer);
+        answer
+    }
+
+    fn describe(&self, base: &str, answer: &mut HttpAnswer) {
+        let headers = answer.headers_mut();
+        for (name, value) in HEADERS {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.kind));
+        if self.kind == HTML
+            && let Ok(parts) = HeaderValue::from_str(&parts(base))
+        {
+            headers.insert(header::LINK, parts);
+        }
     }
 
     fn packed(&self) -> Option<&'static Packed> {
@@ -202,14 +221,14 @@ mod tests {
 
     #[test]
     fn all_of_it_is_asked_for_at_once() {
-        let html = File::at("/").map(|file| file.answer(&HeaderMap::new()));
+        let html = File::at("/").map(|file| file.answer("", &HeaderMap::new()));
         let html = html.unwrap();
         let parts = html.headers()[header::LINK].to_str().unwrap();
         let is_part = |file: &&File| [SCRIPT, STYLE].contains(&file.kind);
         for file in FILES.iter().filter(is_part) {
             assert!(parts.contains(&format!("<{}>", file.path)), "{}", file.path);
         }
-        let script = File::at("/ui/app.js").map(|file| file.answer(&HeaderMap::new()));
+        let script = File::at("/ui/app.js").map(|file| file.answer("", &HeaderMap::new()));
         assert!(!script.unwrap().headers().contains_key(header::LINK));
     }
 

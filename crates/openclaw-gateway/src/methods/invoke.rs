@@ -45,6 +45,13 @@ pub(crate) async fn here(parts: &Arc<Parts>, params: InvokeParams) -> Result<Inv
         .commands
         .iter()
         .any(|offered| offered == command);
+    let settings = parts.settings.load_full();
+    if settings.config.gateway.node_commands.denies(command) {
+        let refused =
+            ErrorShape::invalid(DetailCode::CommandNotAllowed, "node command not allowed");
+        return Err(refused.with_details(json!({ "reason": "denied" })));
+    }
+    drop(settings);
     if !(offers && is_approved(parts, id, command).await?) {
         return Err(
             ErrorShape::invalid(DetailCode::CommandNotAllowed, "node command not allowed")

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::shown::shown;
-use crate::support::{Device, start};
+use crate::support::{Device, settings, start, start_with};
 use crate::talk::Talk;
 
 pub(crate) fn ask(device: &Device, command: &str) -> Value {
@@ -209,5 +209,34 @@ async fn who_is_no_connected_node_cannot_be_asked() {
         let id = admin.send("node.invoke", params).await;
         assert_eq!(failed(&mut admin, &id).await, "NOT_CONNECTED", "{node}");
     }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t121_what_the_configuration_denies_is_sent_to_no_node() {
+    let denied = "nodes: { commands: { deny: ['camera.snap'] } }";
+    let gateway = start_with(settings(denied), |builder| builder).await;
+    let device = gateway.device();
+    let mut node = gateway.node_device(&device, &["camera.snap", "ping"]).await;
+    let mut admin = gateway.admin().await;
+    let error = admin
+        .call("node.invoke", ask(&device, "camera.snap"))
+        .await
+        .unwrap_err();
+    assert_eq!(error["details"]["reason"], "denied", "{error}");
+    let id = admin.send("node.invoke", ask(&device, "ping")).await;
+    let request = node.event("node.invoke.request").await;
+    assert_eq!(request["command"], "ping", "the denied one never came");
+    answer(&mut node, &request, json!({})).await;
+    admin.answer(&id).await.unwrap();
+    // A list that cannot be understood denies everything.
+    gateway
+        .handle
+        .reload(settings("nodes: { denyCommands: 'ping' }"));
+    let error = admin
+        .call("node.invoke", ask(&device, "ping"))
+        .await
+        .unwrap_err();
+    assert_eq!(error["details"]["reason"], "denied", "{error}");
     gateway.stop().await;
 }

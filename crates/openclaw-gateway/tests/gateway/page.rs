@@ -168,3 +168,47 @@ async fn nothing_is_changed_by_asking_for_a_page() {
     }
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn below_a_base_path_everything_is_found_by_proxies_of_either_kind() {
+    let gateway = with("controlUi: { basePath: 'my/openclaw' }").await;
+    for path in ["/my/openclaw", "/my/openclaw/", "/my/openclaw/?a=b", "/"] {
+        let line = format!("GET {path} HTTP/1.1");
+        let (status, answer) = ask(&gateway, &[&line, HERE]).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        for part in [
+            "<html data-base=\"/my/openclaw/\"",
+            "src=\"/my/openclaw/ui/app.js\"",
+            "href=\"/my/openclaw/ui/style.css\"",
+        ] {
+            assert!(answer.contains(part), "{path}: {answer}");
+        }
+        let parts = header(&answer, "link").unwrap();
+        assert!(
+            parts.contains("</my/openclaw/ui/wire.js>; rel=modulepreload"),
+            "{parts}"
+        );
+        assert!(header(&answer, "content-security-policy").is_some());
+    }
+    for (path, status) in [
+        ("/my/openclaw/ui/app.js", 200),
+        ("/ui/app.js", 200),
+        ("/my/openclaw/healthz", 200),
+        ("/healthz", 200),
+        ("/my/openclawui/app.js", 404),
+        ("/my/openclaw/my/openclaw/", 404),
+        ("/my/", 404),
+    ] {
+        let line = format!("GET {path} HTTP/1.1");
+        assert_eq!(ask(&gateway, &[&line, HERE]).await.0, status, "{path}");
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_base_path_that_cannot_be_understood_closes_the_page() {
+    let gateway = with("controlUi: { enabled: true, basePath: '/a b' }").await;
+    assert_eq!(ask(&gateway, &[GET, HERE]).await.0, 404);
+    assert_eq!(ask(&gateway, &["GET /healthz HTTP/1.1", HERE]).await.0, 200);
+    gateway.stop().await;
+}

@@ -62,3 +62,24 @@ async fn settings_that_leave_the_secret_leave_everybody() {
     assert_eq!(node.hello["policy"]["maxPayload"], 1 << 20);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_fault_of_the_gateway_does_not_keep_channels_and_nodes_from_changing() {
+    let gateway = start().await;
+    let mut owner = gateway.admin().await;
+    let device = gateway.device();
+    let _node = gateway.node_device(&device, &["ping"]).await;
+    let config = Config::parse(
+        "{ gateway: { auth: { mode: 'passkey' }, nodes: { commands: { deny: ['ping'] } } } }",
+    );
+    let config = config.unwrap();
+    assert!(Settings::from_config(&config, &Overrides::default()).is_err());
+    gateway.handle.reload_channels(config);
+    let ask = json!({ "nodeId": device.id(), "command": "ping", "idempotencyKey": "k" });
+    let error = owner.call("node.invoke", ask).await.unwrap_err();
+    assert_eq!(error["details"]["reason"], "denied", "{error}");
+    let mut raw = gateway.raw().await;
+    let answer = raw.connect(connect(TOKEN)).await;
+    assert_eq!(answer["ok"], true, "the secret is what it was: {answer}");
+    gateway.stop().await;
+}

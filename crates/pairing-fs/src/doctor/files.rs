@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use super::mend::Mend;
+use super::mend::{MARK, Mend, trimmed};
 use super::{Found, Severity, loose_mode, push};
 use crate::cache::utf8;
 use crate::disk;
@@ -65,6 +65,11 @@ pub(super) fn understood<D: Document>(
     rules: &D::Rules,
 ) -> Option<D> {
     let bytes = disk::read(path).map(|contents| contents.map(|(_, bytes)| bytes));
+    if let Ok(Some(bytes)) = &bytes
+        && let Some(doc) = stray::<D>(found, path, bytes, rules)
+    {
+        return Some(doc);
+    }
     let said = bytes.and_then(|bytes| match bytes {
         Some(bytes) => D::parse(utf8(&bytes)?, rules),
         None => Ok(D::default()),
@@ -102,6 +107,32 @@ pub(super) fn understood<D: Document>(
             None
         }
     }
+}
+
+/// Reports a byte order mark before, or NUL bytes after, what is a document otherwise: some editors add the one, and a
+/// power failure the others. Returns the document within.
+fn stray<D: Document>(found: &mut Found, path: &Path, bytes: &[u8], rules: &D::Rules) -> Option<D> {
+    let within = trimmed(bytes)?;
+    let doc = D::parse(utf8(within).ok()?, rules).ok()?;
+    let has_mark = bytes.starts_with(MARK);
+    let nuls = bytes.len() - within.len() - if has_mark { MARK.len() } else { 0 };
+    let detail = match (has_mark, nuls) {
+        (true, 0) => "begins with a byte order mark, and cannot be read for it".to_owned(),
+        (false, nuls) => format!("ends with NUL bytes ({nuls}), and cannot be read for them"),
+        (true, nuls) => format!(
+            "begins with a byte order mark and ends with NUL bytes ({nuls}), and cannot be read for them"
+        ),
+    };
+    push(
+        found,
+        Severity::Error,
+        "stray-bytes",
+        path,
+        detail,
+        "`openclaw doctor --fix` takes exactly these bytes away, and keeps a copy of the file as it was",
+        Some(Mend::Trim),
+    );
+    Some(doc)
 }
 
 pub(super) fn problems(

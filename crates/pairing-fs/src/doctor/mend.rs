@@ -2,14 +2,14 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pairing_core::device::DeviceLimits;
 use pairing_core::store::{Batch, Change, Condition, PageRequest};
 use pairing_core::{ChannelId, Channels, Limits, PairingStore, Range, Record, Timestamp};
 
 use super::Fix;
-use crate::{FsStore, StateDir};
+use crate::{FsStore, StateDir, owned};
 
 pub(super) enum Mend {
     /// Removes the permissions of other users.
@@ -20,6 +20,8 @@ pub(super) enum Mend {
     DropExpired(ChannelId),
     /// Removes the expired requests of a range, of devices or of nodes.
     DropExpiredOf(Range),
+    /// Takes a byte order mark and NUL bytes away from around a document, and keeps a copy.
+    Trim,
     /// Moves a file out of the way, if the caller asked for that.
     SetAside,
 }
@@ -46,6 +48,7 @@ impl Mend {
             Self::DropExpiredOf(range) => {
                 drop_expired_of(&FsStore::new(state, channels.clone()), range, now)?;
             }
+            Self::Trim => trim(path, now)?,
             Self::SetAside if how.set_aside => set_aside(path, now)?,
             Self::SetAside => return Ok(false),
         }
@@ -93,13 +96,49 @@ fn drop_expired_of(store: &FsStore, range: Range, now: Timestamp) -> Result<(), 
     Ok(())
 }
 
+/// Writes a file anew without its stray bytes, after a copy of it under another name.
+fn trim(path: &Path, now: Timestamp) -> Result<(), Failed> {
+    let bytes = fs::read(path)?;
+    let within = trimmed(&bytes).ok_or("it has changed meanwhile")?;
+    let (text, within) = (std::str::from_utf8(&bytes)?, std::str::from_utf8(within)?);
+    let copy = beside(path, &format!(".before-{now}"));
+    if !owned::create_file(&copy, text)? {
+        return Err(format!("{} exists already", copy.display()).into());
+    }
+    if fs::read(path)? != bytes {
+        return Err("it has changed meanwhile".into());
+    }
+    owned::replace_file(path, within)?;
+    Ok(())
+}
+
+/// Another name in the same directory.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(end.replace(':', "-"));
+    path.with_file_name(name)
+}
+
 /// Renames a file within its directory, without overwriting an earlier file of the new name.
 fn set_aside(path: &Path, now: Timestamp) -> Result<(), Failed> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".broken-{now}").replace(':', "-"));
-    let aside = path.with_file_name(name);
+    let aside = beside(path, &format!(".broken-{now}"));
     // Creates a second name for the same bytes, which unlike renaming refuses to replace a file.
     fs::hard_link(path, &aside)?;
     fs::remove_file(path)?;
     Ok(())
+}
+
+/// A byte order mark.
+pub(super) const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// The bytes without a byte order mark before and NUL bytes after them; `None` where there are none, or where
+/// nothing is left.
+pub(super) fn trimmed(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = bytes.strip_prefix(MARK).unwrap_or(bytes);
+    let length = rest
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    let within = &rest[..length];
+    (!within.is_empty() && within.len() < bytes.len()).then_some(within)
 }

@@ -65,7 +65,7 @@ pub fn examine(
 }
 
 /// Checks a state directory and fixes everything that can be fixed without losing anything: modes, stale
-/// locks, left-over files, expired requests.
+/// locks, left-over files, expired requests, stray bytes around a document (after a copy).
 pub fn fix(
     state: &StateDir,
     channels: &Channels,

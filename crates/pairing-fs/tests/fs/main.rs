@@ -22,4 +22,5 @@ mod real_files;
 mod redeemers;
 mod sharing;
 mod state;
+mod stray;
 mod transfer;
