@@ -182,6 +182,13 @@ macro_rules! __service_cases {
             no_grant_is_lost
             no_wrong_code_goes_uncounted
         }
+        tokens {
+            t125_an_approved_upgrade_reaches_a_device_that_has_only_its_token
+            t126_an_unrelated_approval_does_not_widen_a_narrowed_token
+            t126_approvals_and_rotations_of_one_millisecond_are_in_order
+            t126_a_clock_set_back_loses_no_approval
+            a_node_token_with_scopes_is_taken_without_them
+        }
         surface {
             t33_asking_for_more_commands_is_another_request
             an_operators_ask_leaves_the_nodes_commands

@@ -7,3 +7,4 @@ pub(crate) mod lockout;
 pub(crate) mod requests;
 pub(crate) mod surface;
 pub(crate) mod together;
+pub(crate) mod tokens;
