@@ -116,9 +116,9 @@ impl NodeInfo {
     /// Returns what a node has said in all: the latest, and from before what it did not say again.
     fn updated(&self, latest: &Self) -> Self {
         let text = |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
-        let names = |new: &Vec<String>, old: &Vec<String>| match new.is_empty() {
-            true => old.clone(),
-            false => new.clone(),
+        let names = |new: &Vec<String>, old: &Vec<String>| {
+            let said = if new.is_empty() { old } else { new };
+            said.clone()
         };
         let mut permissions = self.permissions.clone();
         permissions.extend(latest.permissions.clone());
