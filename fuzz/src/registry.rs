@@ -151,6 +151,7 @@ pub fn device() -> Record {
             rotated_at: None,
             revoked_at: None,
             last_used_at: Some(at(3)),
+            next_scopes: None,
         }),
     };
     let node = ApprovedRole {

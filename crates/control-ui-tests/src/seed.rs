@@ -71,6 +71,7 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
             rotated_at: None,
             revoked_at: None,
             last_used_at: Some(at),
+            next_scopes: None,
         }),
     };
     Ok(Record::from(Device {

@@ -438,6 +438,8 @@ impl From<TokenSummary> for DeviceToken {
             rotated_at: token.rotated_at_ms.map(Timestamp::from_millis),
             revoked_at: token.revoked_at_ms.map(Timestamp::from_millis),
             last_used_at: token.last_used_at_ms.map(Timestamp::from_millis),
+            // The wire does not say.
+            next_scopes: None,
         }
     }
 }

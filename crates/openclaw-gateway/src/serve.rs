@@ -235,7 +235,7 @@ fn tell_closed(config: &Config) {
     for (part, fault) in config.closed() {
         tracing::error!(
             %part, error = %fault, advice = "mend it by hand: `openclaw doctor` finds what else is wrong",
-            "closed"
+            "closed by a fault of the configuration"
         );
     }
 }

@@ -160,7 +160,7 @@ fn door(config: &Config, proxies: &Cidrs) -> Door {
         }
         left_out += 1;
         if left_out <= 10 {
-            tracing::error!(error = %error, advice = "openclaw doctor names its place", "left out");
+            tracing::error!(error = %error, advice = "openclaw doctor names its place", "entry of the gateway's settings left out");
         }
     }
 }

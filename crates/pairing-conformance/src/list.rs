@@ -116,6 +116,7 @@ macro_rules! __service_cases {
             a_stranger_gets_a_code
             asking_again_meets_the_same_request
             asking_again_is_noted_once_a_minute
+            newer_data_of_a_sender_is_shown_once_a_minute
             a_gate_admits_or_asks_in_one_step
             every_spelling_is_the_same_sender
             who_cannot_be_a_sender_leaves_nothing
@@ -154,6 +155,7 @@ macro_rules! __service_cases {
             who_was_revoked_may_ask_anew
             the_whole_list_is_listed
             groups_and_closed_policies_pay_no_heed
+            a_policy_for_direct_messages_closes_no_group
         }
         expiry {
             a_code_works_until_its_last_millisecond
@@ -181,6 +183,17 @@ macro_rules! __service_cases {
             approved_or_rejected_but_not_both
             no_grant_is_lost
             no_wrong_code_goes_uncounted
+        }
+        nodes {
+            t124_what_a_node_does_not_say_again_stays_and_so_does_the_id
+            a_newer_name_of_a_node_is_shown_with_the_next_refresh
+        }
+        tokens {
+            t125_an_approved_upgrade_reaches_a_device_that_has_only_its_token
+            t126_an_unrelated_approval_does_not_widen_a_narrowed_token
+            t126_approvals_and_rotations_of_one_millisecond_are_in_order
+            t126_a_clock_set_back_loses_no_approval
+            a_node_token_with_scopes_is_taken_without_them
         }
         surface {
             t33_asking_for_more_commands_is_another_request

@@ -6,7 +6,7 @@ use pairing_core::device::{
     Asked, AuthenticatedDevice, Challenge, Connecting, Credential, DeviceInfo, Identity,
     PayloadVersion, SIGNATURE_TOLERANCE, SecretToken, SignedFields, UpgradeReason,
 };
-use pairing_core::{Connection, DeviceId};
+use pairing_core::{Connection, DeviceId, ScopeSet};
 
 use crate::bot::{Bot, owner};
 use crate::fixture::seeded;
@@ -19,6 +19,8 @@ pub(crate) struct Phone(Identity);
 pub(crate) struct Session {
     pub(crate) device: AuthenticatedDevice,
     pub(crate) minted: Option<SecretToken>,
+    /// The scopes of the minted token.
+    pub(crate) token_scopes: Option<ScopeSet>,
     /// Names of the commands that the device may be asked to run.
     pub(crate) commands: Vec<String>,
     pub(crate) asked: Option<Box<Asked>>,
@@ -130,7 +132,8 @@ pub(crate) fn by(bot: &Bot, connecting: &Connecting, credential: Credential<'_>)
             asked,
         } => Session {
             device,
-            minted: minted.map(|(token, _)| token),
+            token_scopes: minted.as_ref().map(|minted| minted.scopes.clone()),
+            minted: minted.map(|minted| minted.token),
             commands: commands.into_iter().collect(),
             asked,
         },

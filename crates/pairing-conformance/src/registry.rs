@@ -97,6 +97,7 @@ pub(crate) fn device(number: u64) -> Device {
             rotated_at: Some(at(5)),
             revoked_at: Some(at(6)),
             last_used_at: Some(at(7)),
+            next_scopes: None,
         }),
     };
     let node = ApprovedRole {

@@ -98,9 +98,9 @@ fn pair(devices: &Devices, connecting: &Connecting) -> SecretToken {
     devices.approve(&asked.request.id, &owner()).unwrap();
     match devices.connect(connecting, Credential::Shared).unwrap() {
         Connection::Admitted {
-            minted: Some((token, _)),
+            minted: Some(minted),
             ..
-        } => token,
+        } => minted.token,
         other => panic!("{other:?}"),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// 32 letters and digits, without `0`, `O`, `1` and `I`, which people confuse.
-const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+const ALPHABET: &[u8; 32] = PairingCode::ALPHABET;
 
 /// A pairing code, which the owner types to approve a sender.
 ///
@@ -40,6 +40,9 @@ pub enum ParseCodeError {
 }
 
 impl PairingCode {
+    /// The characters of a code, which leave out those that are easily confused: `0`, `O`, `1` and `I`.
+    pub const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
+
     /// Number of characters in a code.
     pub const LENGTH: usize = 8;
 

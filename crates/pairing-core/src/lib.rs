@@ -46,7 +46,9 @@ pub use service::{
     ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList, Devices, ListError,
     NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested, Sender,
 };
-pub use store::{Key, MemoryStore, PairingStore, Problem, Range, Record, StoreError};
+pub use store::{
+    Key, MemoryStore, PairingStore, PendingRequest, Problem, Range, Record, StoreError,
+};
 pub use time::{Clock, ManualClock, ParseTimestampError, Timestamp};
 
 pub(crate) use store::Change;

@@ -59,9 +59,12 @@ pub(super) async fn register(
         snapshot: parts.snapshot(&session),
         auth: HelloAuth {
             role: session.role(),
-            scopes: session.scopes().clone(),
-            issued_at_ms: minted.as_ref().map(|(_, at)| at.as_millis()),
-            device_token: minted.map(|(token, _)| token.expose().into()),
+            // With a token, the token's own scopes, which the client stores with it.
+            scopes: minted
+                .as_ref()
+                .map_or_else(|| session.scopes().clone(), |minted| minted.scopes.clone()),
+            issued_at_ms: minted.as_ref().map(|minted| minted.at.as_millis()),
+            device_token: minted.map(|minted| minted.token.expose().into()),
             method: (version >= 4 && method != AuthMethod::None).then_some(method),
         },
         policy: Policy {

@@ -74,6 +74,7 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
         rotated_at: None,
         revoked_at: None,
         last_used_at: None,
+        next_scopes: None,
     };
     let mut token = delivered.clone();
     let mut stages = vec![None, Some(delivered)];
@@ -83,6 +84,9 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
     token.hash = Some(hash(2));
     token.last_used_at = Some(at(4));
     stages.push(Some(token.clone()));
+    token.next_scopes = Some(scopes(&["operator.read", "operator.write"]));
+    stages.push(Some(token.clone()));
+    token.next_scopes = None;
     token.revoked_at = Some(at(5));
     token.scopes = ScopeSet::default();
     stages.push(Some(token));

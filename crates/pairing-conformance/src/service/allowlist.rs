@@ -103,3 +103,30 @@ pub(crate) fn groups_and_closed_policies_pay_no_heed(fixture: &Fixture) {
         assert!(!closed.is_allowed("12345").unwrap(), "{policy:?}");
     }
 }
+
+pub(crate) fn a_policy_for_direct_messages_closes_no_group(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let rules = account.channel().rules();
+    for policy in [DmPolicy::Disabled, DmPolicy::Pairing] {
+        let access = Access::new(rules, policy, ["2"]);
+        let groups = access.clone().with_groups(rules, ["tg:3"]);
+        let in_group = |access: &Access, sender: &str| {
+            let account = account.clone().with_access(access.clone());
+            account.admit_in_group(sender).unwrap().is_some()
+        };
+        assert!(
+            in_group(&access, "2") && !in_group(&access, "3"),
+            "{policy:?}"
+        );
+        assert!(
+            in_group(&groups, "3") && !in_group(&groups, "2"),
+            "{policy:?}"
+        );
+        let nobody = access.clone().with_groups(rules, [""; 0]);
+        assert!(!in_group(&nobody, "2"), "{policy:?}");
+        // The list of groups lets nobody write directly.
+        let account = account.clone().with_access(groups);
+        assert!(!account.is_allowed("3").unwrap(), "{policy:?}");
+    }
+}

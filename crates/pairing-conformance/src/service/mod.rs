@@ -4,6 +4,8 @@ pub(crate) mod allowlist;
 pub(crate) mod decisions;
 pub(crate) mod expiry;
 pub(crate) mod lockout;
+pub(crate) mod nodes;
 pub(crate) mod requests;
 pub(crate) mod surface;
 pub(crate) mod together;
+pub(crate) mod tokens;

@@ -52,6 +52,33 @@ pub(crate) fn asking_again_is_noted_once_a_minute(fixture: &Fixture) {
     }
 }
 
+pub(crate) fn newer_data_of_a_sender_is_shown_once_a_minute(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let asks = |name: &str| {
+        let sender = Sender::new("12345").with("username", name);
+        account.request_or_reuse(sender).unwrap();
+        account.pending().unwrap().requests[0].clone()
+    };
+    let first = asks("ann");
+    bot.wait(MINUTE - 1);
+    assert_eq!(asks("anna"), first);
+    bot.wait(1);
+    let newer = asks("anna");
+    assert_eq!(
+        newer.meta.iter().collect::<Vec<_>>(),
+        [("username", "anna")]
+    );
+    assert_eq!(
+        (newer.code, newer.created_at),
+        (first.code, first.created_at)
+    );
+    // Saying nothing takes nothing away.
+    bot.wait(MINUTE);
+    reuse(&account, "12345");
+    assert_eq!(account.pending().unwrap().requests[0].meta, newer.meta);
+}
+
 pub(crate) fn a_gate_admits_or_asks_in_one_step(fixture: &Fixture) {
     let bot = Bot::new(fixture);
     let account = bot.telegram();

@@ -42,12 +42,16 @@ pub(crate) fn authenticate(
             let token = approved.token.as_ref();
             let token = token.filter(|token| is_live(token, limits, now));
             let hash = token.and_then(|token| token.hash);
-            // Checked against the approved scopes at every use, not only when the token was made.
+            // Checked against the approved scopes at every use, not only when the token was made. A node
+            // has no scopes; those in the file of another program are ignored.
+            let is_within = |token: &DeviceToken| {
+                connecting.role == Role::Node || approved.scopes.covers(&token.scopes)
+            };
             match (token, hash) {
-                (Some(token), Some(hash))
-                    if hash.matches(presented) && approved.scopes.covers(&token.scopes) =>
-                {
-                    Ok(Some(token.scopes.clone()))
+                (Some(token), Some(hash)) if hash.matches(presented) && is_within(token) => {
+                    // What was approved since counts already: the next token is delivered with this very
+                    // connection.
+                    Ok(Some(approved.token_scopes()))
                 }
                 _ => Err(CredentialError::DeviceToken),
             }
@@ -76,11 +80,24 @@ fn is_live(token: &DeviceToken, limits: &DeviceLimits, now: Timestamp) -> bool {
     limits.token_idle.is_none_or(|limit| idle < limit)
 }
 
+/// A new device token, to be delivered once.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct MintedToken {
+    /// The token.
+    pub token: SecretToken,
+    /// Its scopes, which are often more than those of the connection that fetches it: the client records
+    /// them with the token.
+    pub scopes: ScopeSet,
+    /// The time at which it was made.
+    pub at: Timestamp,
+}
+
 /// The result of a connection with a valid credential.
 #[derive(Debug)]
 pub(crate) enum Connected {
     Admitted {
-        minted: Option<(SecretToken, Timestamp)>,
+        minted: Option<MintedToken>,
         /// The commands that the device may be sent now.
         commands: BTreeSet<String>,
         /// The pending request for the declared commands beyond those.
@@ -198,8 +215,13 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
         && (fetches || approved.wants_token())
     {
         let token = &scene.drawn.token;
-        approved.token = Some(approved.new_token(TokenHash::of(token), scene.now));
-        minted = Some((token.clone(), scene.now));
+        let entry = approved.new_token(TokenHash::of(token), scene.now);
+        minted = Some(MintedToken {
+            token: token.clone(),
+            scopes: entry.scopes.clone(),
+            at: entry.issued_at(),
+        });
+        approved.token = Some(entry);
     }
     match (scene.credential, token) {
         (Credential::DeviceToken(_), Some(token)) => {

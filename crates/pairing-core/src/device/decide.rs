@@ -37,6 +37,7 @@ pub(crate) fn approve(
         && let Some(node) = device.roles.get_mut(&Role::Node)
     {
         node.approved_at = standing.approved_at;
+        node.token.clone_from(&standing.token);
     }
     let granted = device.roles.get(&Role::Operator);
     let scopes = granted.filter(|_| request.ask.roles.contains(&Role::Operator));
@@ -108,8 +109,9 @@ pub(crate) fn rotate(
 ) -> Option<Decision<Rotated>> {
     let standing = device.standing(role)?;
     let before = standing.token.as_ref();
-    let kept = || before.map_or(&standing.scopes, |token| &token.scopes);
-    let scopes = scopes.unwrap_or_else(kept).clone();
+    let scopes = scopes.map_or_else(|| standing.token_scopes(), ScopeSet::clone);
+    // Never before the approval, even if the clock was set back: the rotation comes after it.
+    let now = now.max(standing.approved_at);
     // Checked on the resulting scopes, even if none were asked for.
     if !standing.scopes.covers(&scopes) {
         return None;
@@ -123,6 +125,7 @@ pub(crate) fn rotate(
         rotated_at: Some(now),
         revoked_at: None,
         last_used_at: None,
+        next_scopes: None,
     });
     Some(Decision {
         changes: vec![Change::Put(Record::from(rotated))],
@@ -152,6 +155,7 @@ pub(crate) fn revoke(
         rotated_at: before.and_then(|before| before.rotated_at),
         revoked_at: Some(now),
         last_used_at: before.and_then(|before| before.last_used_at),
+        next_scopes: None,
     });
     Some(Decision {
         changes: vec![Change::Put(Record::from(revoked))],

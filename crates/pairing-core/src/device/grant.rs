@@ -1,13 +1,12 @@
 //! The effects of an approval, and the tokens of approved roles.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     ApprovedRole, Ask, Device, DeviceId, DeviceInfo, DeviceKey, DeviceToken, Role, TokenHash,
 };
 use crate::store::Grant;
-use crate::{ScopeSet, Timestamp};
+use crate::{Scope, ScopeSet, Timestamp};
 
 impl Device {
     /// Makes a device without any approved role.
@@ -50,6 +49,10 @@ impl Device {
                 Role::Operator => None,
                 Role::Node => ApprovedRole::commands_with(standing, said),
             };
+            let next = match standing {
+                Some(before) => before.token_scopes().union(&asked),
+                None => asked.clone(),
+            };
             let scopes = match standing {
                 Some(before) => before.scopes.union(&asked),
                 None => asked,
@@ -64,6 +67,7 @@ impl Device {
                     // A revoked token stays invalid; a valid one stays valid until the next is delivered.
                     hash: token.hash.filter(|_| token.revoked_at.is_none()),
                     revoked_at: None,
+                    next_scopes: Some(next.clone()),
                     ..token
                 }),
             };
@@ -86,29 +90,42 @@ impl ApprovedRole {
     /// than the last approval.
     pub(super) fn wants_token(&self) -> bool {
         let live = self.token.as_ref().filter(|token| token.hash.is_some());
-        live.is_none_or(|token| match token.issued_at().cmp(&self.approved_at) {
-            Ordering::Less => true,
-            // Within the same millisecond, the scopes tell which was first.
-            Ordering::Equal => token.scopes != self.scopes,
-            Ordering::Greater => false,
-        })
+        live.is_none_or(|token| token.next_scopes.is_some() || self.is_newer_than(token))
     }
 
-    /// Makes the entry of a token that is being delivered. If the role was rotated since its approval and
-    /// has no token, it has the scopes that the rotation left, and otherwise all approved scopes.
+    /// Returns the scopes of a token that would be delivered now: those of the present token, with what
+    /// was approved since. All approved scopes if there is none yet; never more than those.
+    pub(super) fn token_scopes(&self) -> ScopeSet {
+        let Some(token) = &self.token else {
+            return self.scopes.clone();
+        };
+        let scopes = match &token.next_scopes {
+            Some(next) => next,
+            None if self.is_newer_than(token) => &self.scopes,
+            None => &token.scopes,
+        };
+        let approved = |scope: &&Scope| self.scopes.allows(scope.as_str());
+        scopes.iter().filter(approved).cloned().collect()
+    }
+
+    /// Whether another program approved the role after this token. Only the times tell: it does not record
+    /// the scopes of the next token. Our own times of a token are never before its approval.
+    fn is_newer_than(&self, token: &DeviceToken) -> bool {
+        token.issued_at() < self.approved_at
+    }
+
+    /// Makes the entry of a token that is being delivered.
     pub(super) fn new_token(&self, hash: TokenHash, now: Timestamp) -> DeviceToken {
         let before = self.token.as_ref();
-        let rotated = before.filter(|before| {
-            let since = before.rotated_at.is_some_and(|at| at >= self.approved_at);
-            before.hash.is_none() && since
-        });
+        let at = now.max(self.approved_at);
         DeviceToken {
             hash: Some(hash),
-            scopes: rotated.map_or_else(|| self.scopes.clone(), |rotated| rotated.scopes.clone()),
-            created_at: before.map_or(now, |before| before.created_at),
-            rotated_at: before.map(|_| now),
+            scopes: self.token_scopes(),
+            created_at: before.map_or(at, |before| before.created_at),
+            rotated_at: before.map(|_| at),
             revoked_at: None,
             last_used_at: None,
+            next_scopes: None,
         }
     }
 }

@@ -24,6 +24,7 @@ mod token;
 
 pub use asking::Asked;
 pub use cidr::{Cidrs, ParseCidrError, canonical_ip};
+pub use connect::MintedToken;
 pub use connecting::{
     AskError, AuthenticatedDevice, AutoApprove, Connecting, Credential, CredentialError, Silence,
 };

@@ -39,8 +39,8 @@ pub struct NodeInfo {
 /// A pending request of a legacy node. There is one per node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRequest {
-    /// The id by which the owner approves or rejects it; it changes as soon as the declared capabilities
-    /// do.
+    /// The id by which the owner approves or rejects it; it changes as soon as the node
+    /// declares more than before.
     pub id: RequestId,
     /// The node.
     pub node: NodeId,

@@ -35,24 +35,29 @@ pub(crate) fn ask(
     now: Timestamp,
 ) -> Decision<NodeAsked> {
     let before = before.filter(|request| !request.is_expired(limits, now));
-    let same = before.filter(|before| before.info.does_the_same(info));
+    let said = before.map_or_else(|| info.clone(), |before| before.info.updated(info));
+    let same = before.filter(|before| before.info.covers(&said));
+    let age = same.and_then(|same| now.since(same.refreshed_at));
+    let is_recent = age.is_some_and(|age| age < limits.refresh_interval);
+    // What the owner decides about is always written; another name waits for the interval.
+    let is_fresh = is_recent && same.is_some_and(|same| said.covers(&same.info));
     let request = match same {
+        Some(same) if is_fresh => same.clone(),
         Some(same) => NodeRequest {
+            info: said,
             refreshed_at: now,
             ..same.clone()
         },
         None => NodeRequest {
             id,
             node: node.clone(),
-            info: info.clone(),
+            info: said,
             silent,
             is_repair: paired.is_some(),
             asked_at: now,
             refreshed_at: now,
         },
     };
-    let age = same.and_then(|same| now.since(same.refreshed_at));
-    let is_fresh = age.is_some_and(|age| age < limits.refresh_interval);
     Decision {
         changes: if is_fresh {
             Vec::new()
@@ -108,19 +113,39 @@ pub(crate) fn approve(
 }
 
 impl NodeInfo {
-    /// Whether both declare the same platform, device family, capabilities, commands and permissions.
-    fn does_the_same(&self, other: &Self) -> bool {
-        let kind = |info: &Self| (info.platform.clone(), info.device_family.clone());
-        let does = |info: &Self| {
-            let mut does = [info.caps.clone(), info.commands.clone()];
-            for names in &mut does {
-                names.sort_unstable();
-            }
-            does
+    /// Returns what a node has said in all: the latest, and from before what it did not say again.
+    fn updated(&self, latest: &Self) -> Self {
+        let text = |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
+        let names = |new: &Vec<String>, old: &Vec<String>| {
+            let said = if new.is_empty() { old } else { new };
+            said.clone()
         };
-        kind(self) == kind(other)
-            && does(self) == does(other)
-            && self.permissions == other.permissions
+        let mut permissions = self.permissions.clone();
+        permissions.extend(latest.permissions.clone());
+        Self {
+            display_name: text(&latest.display_name, &self.display_name),
+            platform: text(&latest.platform, &self.platform),
+            version: text(&latest.version, &self.version),
+            core_version: text(&latest.core_version, &self.core_version),
+            ui_version: text(&latest.ui_version, &self.ui_version),
+            device_family: text(&latest.device_family, &self.device_family),
+            model_identifier: text(&latest.model_identifier, &self.model_identifier),
+            caps: names(&latest.caps, &self.caps),
+            commands: names(&latest.commands, &self.commands),
+            permissions,
+            remote_ip: latest.remote_ip.clone(),
+        }
+    }
+
+    /// Whether a node that was shown to the owner as this one may do everything that `other` declares.
+    fn covers(&self, other: &Self) -> bool {
+        let has_all = |ours: &[String], theirs: &[String]| theirs.iter().all(|n| ours.contains(n));
+        let mut permissions = other.permissions.iter();
+        self.platform == other.platform
+            && self.device_family == other.device_family
+            && has_all(&self.caps, &other.caps)
+            && has_all(&self.commands, &other.commands)
+            && permissions.all(|(name, on)| !on || self.permissions.get(name) == Some(&true))
     }
 
     /// Returns the scope that approving it requires in addition to `operator.pairing`: none for a node

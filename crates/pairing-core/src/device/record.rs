@@ -122,6 +122,11 @@ pub struct DeviceToken {
     pub revoked_at: Option<Timestamp>,
     /// The time at which it was last used, to within a minute.
     pub last_used_at: Option<Timestamp>,
+    /// The scopes of the token that replaces this one, if the role was approved since this one was
+    /// delivered. They are what this token has and what was approved: whatever a rotation took away stays
+    /// away. The next delivery clears it, so no clock orders the two.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_scopes: Option<ScopeSet>,
 }
 
 /// The roles and scopes that a device can ask for with a setup code.

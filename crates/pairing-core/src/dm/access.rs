@@ -34,13 +34,52 @@ impl DmPolicy {
     }
 }
 
-/// The configuration of an account: its policy and its `allowFrom` list.
+/// The configuration of an account: its policy, its `allowFrom` list, and its list for groups.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     policy: DmPolicy,
-    everybody: bool,
-    configured: HashSet<SenderId>,
+    direct: SenderList,
+    /// `None` if groups have no list of their own.
+    groups: Option<SenderList>,
     ignored: Vec<String>,
+}
+
+/// A configured list of senders.
+#[derive(Debug, Clone, Default)]
+struct SenderList {
+    everybody: bool,
+    senders: HashSet<SenderId>,
+}
+
+impl SenderList {
+    /// Parses a list, and adds the entries that cannot match any sender to `ignored`.
+    fn parse<E: AsRef<str>>(
+        rules: &ChannelRules,
+        entries: impl IntoIterator<Item = E>,
+        ignored: &mut Vec<String>,
+    ) -> Self {
+        let mut list = Self::default();
+        for entry in entries {
+            let entry = entry.as_ref();
+            if entry.trim() == "*" {
+                list.everybody = true;
+            } else {
+                match rules.sender(entry) {
+                    Ok(sender) => drop(list.senders.insert(sender)),
+                    Err(_) => ignored.push(entry.to_owned()),
+                }
+            }
+        }
+        list
+    }
+
+    fn admits(&self, sender: &SenderId) -> Option<Basis> {
+        if self.senders.contains(sender) {
+            Some(Basis::Configured)
+        } else {
+            self.everybody.then_some(Basis::Everybody)
+        }
+    }
 }
 
 impl Access {
@@ -53,22 +92,25 @@ impl Access {
         policy: DmPolicy,
         allow_from: impl IntoIterator<Item = E>,
     ) -> Self {
-        let mut access = Self {
+        let mut ignored = Vec::new();
+        Self {
             policy,
-            ..Self::default()
-        };
-        for entry in allow_from {
-            let entry = entry.as_ref();
-            if entry.trim() == "*" {
-                access.everybody = true;
-            } else {
-                match rules.sender(entry) {
-                    Ok(sender) => drop(access.configured.insert(sender)),
-                    Err(_) => access.ignored.push(entry.to_owned()),
-                }
-            }
+            direct: SenderList::parse(rules, allow_from, &mut ignored),
+            groups: None,
+            ignored,
         }
-        access
+    }
+
+    /// Sets the list for messages in groups, `groupAllowFrom`, which replaces `allowFrom` there. An empty
+    /// list admits nobody.
+    pub fn with_groups<E: AsRef<str>>(
+        mut self,
+        rules: &ChannelRules,
+        group_allow_from: impl IntoIterator<Item = E>,
+    ) -> Self {
+        let groups = SenderList::parse(rules, group_allow_from, &mut self.ignored);
+        self.groups = Some(groups);
+        self
     }
 
     /// Returns the policy.
@@ -76,7 +118,7 @@ impl Access {
         self.policy
     }
 
-    /// Returns the entries of the configured list that cannot match any sender, as they were written.
+    /// Returns the entries of the configured lists that cannot match any sender, as they were written.
     pub fn ignored(&self) -> &[String] {
         &self.ignored
     }
@@ -103,17 +145,17 @@ impl Access {
         }
     }
 
-    /// Decides by the configuration alone, as for messages in groups.
+    /// Decides about a direct message by the configuration alone.
     pub(crate) fn configured(&self, sender: &SenderId) -> Option<Basis> {
-        if self.policy == DmPolicy::Disabled {
-            None
-        } else if self.configured.contains(sender) {
-            Some(Basis::Configured)
-        } else if self.everybody {
-            Some(Basis::Everybody)
-        } else {
-            None
+        match self.policy {
+            DmPolicy::Disabled => None,
+            _ => self.direct.admits(sender),
         }
+    }
+
+    /// Decides about a message in a group, whatever the policy for direct messages.
+    pub(crate) fn in_group(&self, sender: &SenderId) -> Option<Basis> {
+        self.groups.as_ref().unwrap_or(&self.direct).admits(sender)
     }
 }
 

@@ -72,9 +72,11 @@ pub(crate) fn create(
     }
 }
 
-/// Records that a waiting sender wrote again, at most once per interval; the code stays the same.
+/// Records that a waiting sender wrote again, with newer data about them, at most once per interval; the
+/// code stays the same. Without newer data, the data from before stays.
 pub(crate) fn refresh(
     request: &PendingRequest,
+    meta: &Metadata,
     pending: &[PendingRequest],
     limits: &Limits,
     now: Timestamp,
@@ -86,6 +88,7 @@ pub(crate) fn refresh(
     }
     let seen = PendingRequest {
         last_seen_at: Some(now),
+        meta: if meta.is_empty() { &request.meta } else { meta }.clone(),
         ..request.clone()
     };
     let mut changes = sweep(pending, limits, now);

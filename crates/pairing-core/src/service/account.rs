@@ -146,7 +146,9 @@ impl Account {
         Ok(matches!(self.admit(sender)?, Admission::Approved(_)))
     }
 
-    /// Decides about a message in a group, by the configured list alone, never by pairing.
+    /// Decides about a message in a group, by the configured lists alone, never by pairing: the list of
+    /// groups ([`Access::with_groups`]), or else `allowFrom`. The policy is for direct messages, and
+    /// `disabled` closes no group.
     pub fn admit_in_group(&self, sender: &str) -> Result<Option<GroupSender>, AdmitError> {
         let sender = self.channel.rules().sender(sender)?;
         Ok(self.admit_sender_in_group(&sender))
@@ -155,7 +157,7 @@ impl Account {
     /// Decides about a message in a group: as [`admit_in_group`](Self::admit_in_group), for a sender that is
     /// parsed already. Reads nothing.
     pub fn admit_sender_in_group(&self, sender: &SenderId) -> Option<GroupSender> {
-        self.access.configured(sender)?;
+        self.access.in_group(sender)?;
         Some(GroupSender {
             sender: sender.clone(),
         })
@@ -207,7 +209,8 @@ impl Account {
             let pending = tx.requests(ask.channel, Some(ask.account))?;
             match dm::standing(&ask, &pending, limits, now) {
                 Standing::Waiting(request) => {
-                    let Decision { changes, outcome } = dm::refresh(request, &pending, limits, now);
+                    let Decision { changes, outcome } =
+                        dm::refresh(request, ask.meta, &pending, limits, now);
                     Ok(Decision {
                         changes,
                         outcome: Requested::Pending(outcome),

@@ -87,7 +87,8 @@ impl Channel {
     /// Approves the request with this code, regardless of its account.
     ///
     /// Allows the sender and ends the request in one commit. If requests of several accounts have the
-    /// code, it returns an error that names them. A wrong code counts towards a lock-out of the approver.
+    /// code, it returns an error that names them. A wrong code counts towards a lock-out of the approver;
+    /// a text that can be no code is an error and does not count: it tells nothing about any code.
     pub fn approve(&self, code: &str, approver: &Approver) -> Result<Approved, DecisionError> {
         self.approve_code(PairingCode::parse(code)?, approver)
     }

@@ -7,8 +7,8 @@ use super::transact::{Transaction, list, transact};
 use super::{ConnectError, DeviceError, ListError, Pairing};
 use crate::device::{
     self, Asked, AuthenticatedDevice, Connected, Connecting, Credential, Device, DeviceId,
-    DeviceLimits, DeviceRequest, Drawn, Known, RequestId, Role, Rotated, Scene, SecretToken,
-    TokenHash,
+    DeviceLimits, DeviceRequest, Drawn, Known, MintedToken, RequestId, Role, Rotated, Scene,
+    SecretToken, TokenHash,
 };
 use crate::dm::Decision;
 use crate::store::{Change, Problem, Record};
@@ -27,9 +27,9 @@ pub enum Connection {
     Admitted {
         /// Proof that the device is paired.
         device: AuthenticatedDevice,
-        /// A new device token and the time at which it was made, to be delivered with this answer. If
-        /// `None`, the device keeps its present token.
-        minted: Option<(SecretToken, Timestamp)>,
+        /// A new device token, to be delivered with this answer. If `None`, the device keeps its present
+        /// token.
+        minted: Option<MintedToken>,
         /// The commands that it may be sent now: those that it declares and that have been approved.
         /// Later, use [`Devices::commands`].
         commands: BTreeSet<String>,
@@ -457,14 +457,11 @@ fn named(commands: &BTreeSet<String>) -> Option<BTreeSet<String>> {
 
 /// Returns the token that a session authenticated by a device token depends on: the new token that
 /// replaces it, or else the presented one.
-fn session_token(
-    credential: Credential<'_>,
-    minted: Option<&(SecretToken, Timestamp)>,
-) -> Option<TokenHash> {
+fn session_token(credential: Credential<'_>, minted: Option<&MintedToken>) -> Option<TokenHash> {
     let Credential::DeviceToken(shown) = credential else {
         return None;
     };
-    Some(TokenHash::of(minted.map_or(shown, |(minted, _)| minted)))
+    Some(TokenHash::of(minted.map_or(shown, |minted| &minted.token)))
 }
 
 /// Checks a name that an owner gives to a device or node.

@@ -33,7 +33,7 @@ impl Pairing {
 
 impl Nodes {
     /// Records the request of a node to be paired. The node may repeat it at any rate; the id stays the
-    /// same as long as it declares the same capabilities.
+    /// same until it declares more. What it does not say again stays as it was.
     pub fn request(
         &self,
         node: &NodeId,

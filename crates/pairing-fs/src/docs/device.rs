@@ -14,6 +14,8 @@ use crate::json::{self, Edit, Members};
 const TOKENS: &str = "tokens";
 /// Our own member: the time at which each role was approved, its approver, and its commands.
 const APPROVALS: &str = "approvals";
+/// Our own member of a token: the scopes of the next one, and the hash of the token that it replaces.
+const NEXT: &str = "next";
 const ROLES: [Role; 2] = [Role::Operator, Role::Node];
 
 impl Entry for Device {
@@ -238,8 +240,12 @@ pub(super) fn write_grant(entry: &mut Edit, grant: Option<&Grant>, at: Timestamp
 }
 
 fn read_token(said: &Members<'_>) -> Result<DeviceToken, String> {
+    let hash = said.hash("tokenHash");
+    // Of another token than the present one, it was left behind by a program that does not know it.
+    let next = said.members(NEXT);
+    let is_next = said.get(NEXT).is_some() && next.hash("after") == hash;
     Ok(DeviceToken {
-        hash: said.hash("tokenHash"),
+        hash,
         scopes: said.scopes("scopes").unwrap_or_default(),
         created_at: said
             .time("createdAtMs")?
@@ -247,6 +253,7 @@ fn read_token(said: &Members<'_>) -> Result<DeviceToken, String> {
         rotated_at: said.time("rotatedAtMs")?,
         revoked_at: said.time("revokedAtMs")?,
         last_used_at: said.time("lastUsedAtMs")?,
+        next_scopes: is_next.then(|| next.scopes("scopes").unwrap_or_default()),
     })
 }
 
@@ -258,6 +265,15 @@ fn write_token(entry: &mut Edit, role: Role, token: &DeviceToken) {
     entry.put_time("rotatedAtMs", token.rotated_at);
     entry.put_time("revokedAtMs", token.revoked_at);
     entry.put_time("lastUsedAtMs", token.last_used_at);
+    match &token.next_scopes {
+        Some(scopes) => {
+            let mut next = entry.take_object(NEXT);
+            next.put_hash("after", token.hash);
+            next.put_scopes("scopes", scopes, 5);
+            entry.put_object(NEXT, &next, 4);
+        }
+        None => entry.remove(NEXT),
+    }
 }
 
 /// Returns the text with all tokens replaced by their hashes, in entries by role or, in a bad record, in a

@@ -11,10 +11,10 @@ use gateway_protocol::{
     AuthFailure, ConnectAuth, ConnectParams, DetailCode, DeviceClaim, ErrorShape, Refusal, Secret,
 };
 use pairing_core::device::{
-    Asked, Challenge, Connecting, Credential, DeviceInfo, ProvenDevice, Role, SIGNATURE_TOLERANCE,
-    SecretToken, SignedFields, signed_token,
+    Asked, Challenge, Connecting, Credential, DeviceInfo, MintedToken, ProvenDevice, Role,
+    SIGNATURE_TOLERANCE, SignedFields, signed_token,
 };
-use pairing_core::{ConnectError, Connection, Scope, ScopeSet, Timestamp};
+use pairing_core::{ConnectError, Connection, Scope, ScopeSet};
 
 use crate::edge::{Arrival, Origin};
 use crate::parts::Parts;
@@ -30,7 +30,7 @@ pub(crate) struct Admitted {
     pub(crate) who: Who,
     pub(crate) method: AuthMethod,
     /// A device token made just now, and when.
-    pub(crate) minted: Option<(SecretToken, Timestamp)>,
+    pub(crate) minted: Option<MintedToken>,
 }
 
 /// A connection that may not.

@@ -229,7 +229,7 @@ impl Gateway {
 
 fn admitted(connection: Connection) -> (AuthenticatedDevice, Option<SecretToken>) {
     match connection {
-        Connection::Admitted { device, minted, .. } => (device, minted.map(|(token, _)| token)),
+        Connection::Admitted { device, minted, .. } => (device, minted.map(|minted| minted.token)),
         asked @ Connection::Asked(_) => panic!("{asked:?}"),
     }
 }
