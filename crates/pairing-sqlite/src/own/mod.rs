@@ -297,7 +297,7 @@ fn span(connection: &Connection, prefix: &str) -> rusqlite::Result<Version> {
 }
 
 /// Returns the least text above all that start with a range's prefix, which ends with a slash.
-fn end_of(prefix: &str) -> String {
+pub(crate) fn end_of(prefix: &str) -> String {
     let mut end = prefix.strip_suffix('/').unwrap_or(prefix).to_owned();
     // The character after the slash.
     end.push('0');

@@ -3,6 +3,8 @@
 use pairing_conformance::{Fixture, conformance};
 use pairing_sqlite::OwnStore;
 
+use crate::install::Install;
+
 mod own {
     use super::*;
 
@@ -12,4 +14,15 @@ mod own {
     }
 
     conformance!(install());
+}
+
+mod openclaw {
+    use super::*;
+
+    fn on_an_empty_database() -> Fixture {
+        let install = Install::empty();
+        Fixture::new(move || install.open())
+    }
+
+    conformance!(on_an_empty_database());
 }

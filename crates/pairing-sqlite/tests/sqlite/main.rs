@@ -8,3 +8,8 @@
 )]
 
 mod conformance;
+mod feed;
+mod foreign;
+mod install;
+mod real;
+mod tokens;
