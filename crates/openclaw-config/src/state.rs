@@ -11,6 +11,8 @@ use crate::read::{Reader, Section};
 pub struct State {
     /// By what they are kept.
     pub store: Store,
+    /// Whether device tokens in clear that OpenClaw wrote to its database stay in clear.
+    pub keep_clear_tokens: bool,
     /// The cluster; what is written of one counts where [`store`](Self::store) names it.
     pub etcd: Etcd,
 }
@@ -18,9 +20,16 @@ pub struct State {
 /// What keeps the records.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Store {
-    /// The files of the state directory.
+    /// OpenClaw's database where the state directory has one with these records, otherwise files: what the
+    /// release that made the install reads.
     #[default]
+    Found,
+    /// The files of the state directory.
     Files,
+    /// OpenClaw's database in the state directory.
+    OpenClaw,
+    /// A database of our own in the state directory.
+    Sqlite,
     /// An etcd cluster, which several gateways share.
     Etcd,
 }
@@ -77,9 +86,15 @@ impl Default for Etcd {
 
 impl State {
     pub(crate) fn read(mut at: Section<'_>, reader: &mut Reader<'_>) -> Self {
-        const STORES: [(&str, Store); 2] = [("files", Store::Files), ("etcd", Store::Etcd)];
+        const STORES: [(&str, Store); 4] = [
+            ("files", Store::Files),
+            ("openclaw", Store::OpenClaw),
+            ("sqlite", Store::Sqlite),
+            ("etcd", Store::Etcd),
+        ];
         let usual = Etcd::default();
         let store = at.choice("store", &STORES, reader).unwrap_or_default();
+        let keep_clear_tokens = at.flag("keepClearTokens", reader).unwrap_or_default();
         let endpoints = at.texts("endpoints", reader).unwrap_or_default();
         if store == Store::Etcd && endpoints.is_empty() {
             let detail = "names no member of the cluster";
@@ -111,6 +126,7 @@ impl State {
         at.finish(reader);
         Self {
             store,
+            keep_clear_tokens,
             etcd: Etcd {
                 endpoints,
                 prefix,

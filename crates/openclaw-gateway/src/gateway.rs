@@ -36,6 +36,7 @@ use crate::sessions::{Session, Sessions, Who};
 use crate::settings::Settings;
 use crate::shared::{Shared, without_addresses};
 use crate::sockets::Waiting;
+use crate::store::Kept;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
 use channel_kit::{Adapter, Stop};
@@ -70,7 +71,7 @@ pub struct GatewayBuilder {
     pair_commands: Option<PairCommands>,
     peers: Option<Peers>,
     grace: Option<Duration>,
-    store_kind: Option<&'static str>,
+    store_kind: Option<Kept>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -176,7 +177,7 @@ impl GatewayBuilder {
         var: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
     ) -> Self {
         let doctor = Doctor::new(state.clone(), Arc::new(var), &self.settings);
-        self.store_kind = Some(doctor.store());
+        self.store_kind = Some(doctor.store().clone());
         self.methods.add_doctor(doctor);
         self
     }

@@ -21,6 +21,7 @@ use crate::peers::Peers;
 use crate::sessions::{Session, Sessions};
 use crate::settings::Settings;
 use crate::sockets::Waiting;
+use crate::store::Kept;
 use crate::store_health::StoreHealth;
 use gateway_channels::Channels;
 
@@ -50,7 +51,7 @@ pub(crate) struct Shared {
     /// How the store is.
     pub(crate) store: StoreHealth,
     /// What it is called in the configuration, where that is known.
-    pub(crate) store_kind: Option<&'static str>,
+    pub(crate) store_kind: Option<Kept>,
 }
 
 /// Maximum number of connections in the presence list; the newest are kept.

@@ -99,11 +99,8 @@ pub fn find(state: &Path) -> Result<Option<Description>, StoreError> {
     }))
 }
 
-/// Largest archive that is searched for tokens, in bytes.
-const MAX_ARCHIVE: u64 = 16 * 1024 * 1024;
-
-/// Looks for what is left over in a state directory whose records are in a database: files that are not
-/// read any more, and archives of the other program's with tokens in clear. Reads no token; changes nothing.
+/// Looks for what is left over in a state directory whose records are in a database: files and other
+/// databases that are not read any more. Changes nothing.
 ///
 /// `used` is the database in use; `credentials` the directory of the files of senders.
 pub fn leftovers(state: &Path, credentials: &Path, used: &Path) -> Vec<Problem> {
@@ -116,21 +113,11 @@ pub fn leftovers(state: &Path, credentials: &Path, used: &Path) -> Vec<Problem> 
         credentials.to_owned(),
         state.join("devices"),
         state.join("nodes"),
-        state.join("identity"),
     ];
     for dir in dirs {
         for path in files(&dir) {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.contains(".migrated") {
-                if has_token(&path) {
-                    found.push(Problem {
-                        resource: path.display().to_string(),
-                        detail: "is an archive with tokens in clear, which may still be valid: delete it once \
-                                 the database has been in use for a while"
-                            .to_owned(),
-                    });
-                }
-            } else if is_record(&dir, &name) {
+            if is_record(&dir, &name) {
                 let is_newer = modified(&path)
                     .zip(used_at)
                     .is_some_and(|(at, used)| at > used);
@@ -164,22 +151,8 @@ fn is_record(dir: &Path, name: &str) -> bool {
         Some("devices" | "nodes") => {
             matches!(name, "paired.json" | "pending.json" | "bootstrap.json")
         }
-        Some("identity") => false,
         _ => name.ends_with("-pairing.json") || name.ends_with("-allowFrom.json"),
     }
-}
-
-fn has_token(path: &Path) -> bool {
-    let is_small = fs::metadata(path).is_ok_and(|found| found.len() <= MAX_ARCHIVE);
-    let text = is_small.then(|| fs::read(path).unwrap_or_default());
-    let text = text.unwrap_or_default();
-    [
-        &b"\"token\""[..],
-        b"\"bootstrapToken\"",
-        b"\"privateKeyPem\"",
-    ]
-    .iter()
-    .any(|name| text.windows(name.len()).any(|word| word == *name))
 }
 
 fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -216,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn t121_an_install_is_never_taken_for_an_empty_one() {
+    fn t123_an_install_is_never_taken_for_an_empty_one() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(find(dir.path()).unwrap(), None);
         database(dir.path(), "CREATE TABLE sessions (a)");
@@ -274,11 +247,7 @@ mod tests {
             .unwrap()
             .set_modified(future)
             .unwrap();
-        put(
-            "devices/paired.json.migrated",
-            r#"{"a":{"token":"secret"}}"#,
-        );
-        put("devices/pending.json.migrated", "{}");
+        put("devices/paired.json.migrated", "{}");
         put("credentials/whatsapp/creds.json", "{}");
         let found = leftovers(
             dir.path(),
@@ -289,14 +258,8 @@ mod tests {
             .iter()
             .map(|p| (&p.resource[..], &p.detail[..20]))
             .collect();
-        assert_eq!(said.len(), 3, "{said:?}");
+        assert_eq!(said.len(), 2, "{said:?}");
         assert!(said[0].0.ends_with("telegram-allowFrom.json") && said[0].1.contains("left over"));
         assert!(said[1].0.ends_with("paired.json") && said[1].1.contains("newer than"));
-        assert!(said[2].0.ends_with(".migrated") && said[2].1.contains("archive"));
-        assert!(
-            !found
-                .iter()
-                .any(|problem| problem.detail.contains("secret"))
-        );
     }
 }

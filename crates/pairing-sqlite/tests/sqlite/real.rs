@@ -47,7 +47,7 @@ fn service(store: OpenClawStore) -> Pairing {
 }
 
 #[test]
-fn t121_what_is_in_the_database_is_listed() {
+fn t123_what_is_in_the_database_is_listed() {
     let install = Install::recorded();
     let store = install.open();
     let channels: Vec<_> = store
