@@ -1,6 +1,6 @@
 //! Installs with a database that the real program made.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pairing_core::{Channels, Entropy, EntropyError, ManualClock, Timestamp};
 use pairing_sqlite::{OpenClawStore, Settings};
@@ -58,6 +58,10 @@ impl Install {
             install.sql(&format!("DELETE FROM {table}"));
         }
         install
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        self.dir.path()
     }
 
     pub(crate) fn database(&self) -> PathBuf {

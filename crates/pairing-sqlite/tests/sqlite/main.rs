@@ -8,8 +8,10 @@
 )]
 
 mod conformance;
+mod crashes;
 mod feed;
 mod foreign;
 mod install;
+mod processes;
 mod real;
 mod tokens;
