@@ -236,9 +236,10 @@ fn tell_of_store(state: &StateDir, config: &Config) {
     };
     for finding in of_database(state, &kept, file, config) {
         let (path, detail) = (finding.path.display(), &finding.detail);
-        match finding.severity {
-            Severity::Note => tracing::info!(%path, "{detail}"),
-            _ => tracing::warn!(%path, advice = finding.advice, "{detail}"),
+        if finding.severity == Severity::Note {
+            tracing::info!(%path, "{detail}");
+        } else {
+            tracing::warn!(%path, advice = finding.advice, "{detail}");
         }
     }
 }

@@ -14,4 +14,5 @@ mod foreign;
 mod install;
 mod processes;
 mod real;
+mod the_other_program;
 mod tokens;
