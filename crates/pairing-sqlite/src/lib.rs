@@ -17,6 +17,8 @@ mod database;
 mod digest;
 mod error;
 mod file;
+#[doc(hidden)]
+pub mod fuzzing;
 mod holder;
 mod install;
 mod json;

@@ -55,6 +55,11 @@ pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<()
     Ok(Ok(()))
 }
 
+/// Makes the tables in the database that is attached, whatever it is: for the fuzz target.
+pub(super) fn make_in(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(&TABLES.replace("CREATE TABLE ", "CREATE TABLE beside."))
+}
+
 /// Makes the tables visible to a connection to the other database.
 pub(super) fn attach(connection: &Connection, path: &Path) -> rusqlite::Result<()> {
     let path = path.to_string_lossy();

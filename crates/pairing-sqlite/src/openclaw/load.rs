@@ -108,10 +108,18 @@ impl Loader<'_> {
         {
             return Ok(Ok(owner));
         }
-        Ok(AccountId::parse(written).map_err(|error| Bad {
+        let bad = |reason: &str| Bad {
             row: channel.to_string(),
-            reason: format!("an account is passed over: {error}"),
-        }))
+            reason: format!("an account is passed over: {reason}"),
+        };
+        Ok(match AccountId::parse(written) {
+            // Nobody would find its rows by that name.
+            Ok(account) if self::written(&account) != written => {
+                Err(bad("its name is not in the form that names have there"))
+            }
+            Ok(account) => Ok(account),
+            Err(error) => Err(bad(&error.to_string())),
+        })
     }
 
     pub(super) fn read(&self, key: &Key) -> Result<Read, LoadError> {

@@ -2,6 +2,7 @@
 
 mod beside;
 mod feed;
+pub(crate) mod fuzzing;
 mod load;
 mod rows;
 mod tables;

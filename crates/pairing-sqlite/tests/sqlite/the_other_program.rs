@@ -59,7 +59,6 @@ impl Program {
                 .current_dir(&dir)
                 .status();
             if !npm.is_ok_and(|status| status.success()) {
-                eprintln!("skipped: npm cannot be reached");
                 return None;
             }
         }
