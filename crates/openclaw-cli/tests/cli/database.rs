@@ -6,6 +6,7 @@ use std::time::Duration;
 use openclaw_cli::Exit;
 use rusqlite::Connection;
 
+use crate::run::{gateway, node_comes_back, output};
 use crate::session::Session;
 use crate::transfer::records;
 
@@ -149,4 +150,37 @@ fn from_their_database_to_files_and_to_ours_and_back() {
     assert_eq!(export("back", &session), theirs);
     let clear = "device_pairing_paired WHERE tokens_json LIKE '%kuDJaf2V_I_8VsIHrnbK1QUDl7AqbfWT2NkGUo1Bgn0%'";
     assert_eq!(count(&session, clear), 0);
+}
+
+#[test]
+fn a_gateway_on_either_database_pairs_a_node() {
+    let ours = Session::new();
+    ours.write_in(".", "openclaw.json", "{ state: { store: 'sqlite' } }");
+    node_comes_back(&ours);
+    assert!(ours.state().join("pairing/pairing.sqlite").exists());
+    assert!(!ours.state().join("devices").exists());
+
+    let theirs = recorded();
+    node_comes_back(&theirs);
+    let node = "device_pairing_paired WHERE display_name = 'Desk' AND node_surface_json LIKE '%device.info%'";
+    assert_eq!(count(&theirs, node), 1);
+    assert!(!theirs.state().join("devices").exists());
+}
+
+#[test]
+fn t123_a_gateway_names_its_database() {
+    let session = recorded();
+    let state = session.state();
+    let (gateway, port) = gateway(&state);
+    let token = output(&state, "gateway token --show").1;
+    session.write_in(".", "token", token);
+    let named = format!(
+        "gateway status --url ws://127.0.0.1:{port} --token-file {}",
+        state.join("token").display()
+    );
+    let (code, said, stderr) = output(&state, &named);
+    assert_eq!(code, Some(0), "{stderr}");
+    let line = format!("openclaw {} 2026.9.6", database(&session).display());
+    assert!(said.contains(&line), "{said}");
+    assert_eq!(gateway.stop(), Some(0));
 }
