@@ -22,6 +22,10 @@ const COMPARED: usize = 50_000;
 /// Least time between two comparisons: the other program writes much else to its database.
 const COMPARE_AFTER: Duration = Duration::from_millis(100);
 
+/// Longest time between two, within which at most one part in so many is spent on them.
+const COMPARE_WITHIN: Duration = Duration::from_millis(800);
+const COMPARE_SHARE: u32 = 5;
+
 #[derive(Default)]
 pub(super) struct Feed(Mutex<FeedState>);
 
@@ -38,6 +42,8 @@ struct FeedState {
     /// The state of both databases at that time, as the writing connection saw it.
     stamp: Option<(i64, i64)>,
     compared_at: Option<Instant>,
+    /// How long that took.
+    took: Duration,
 }
 
 impl Feed {
@@ -96,16 +102,18 @@ impl Inner {
         };
         {
             let mut state = self.feed.state();
-            let is_fresh = state
-                .compared_at
-                .is_some_and(|at| at.elapsed() < COMPARE_AFTER);
+            let rest = (state.took * COMPARE_SHARE).clamp(COMPARE_AFTER, COMPARE_WITHIN);
+            let is_fresh = state.compared_at.is_some_and(|at| at.elapsed() < rest);
             if state.stamp == Some(stamp) || (is_fresh && !at_once) {
                 return Ok(());
             }
             state.compared_at = Some(Instant::now());
         }
+        let began = Instant::now();
         let now = self.reading(Self::versions)?;
-        self.feed.state().compared(now, stamp);
+        let mut state = self.feed.state();
+        state.took = began.elapsed();
+        state.compared(now, stamp);
         Ok(())
     }
 
@@ -209,5 +217,38 @@ impl FeedState {
             position: Position::new(self.position),
             changed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn versions(count: usize) -> HashMap<String, u64> {
+        let path = |number| format!("allow/telegram/default/{number}");
+        (0..count).map(|number| (path(number), 1)).collect()
+    }
+
+    #[test]
+    fn what_changed_is_told_key_by_key_as_long_as_that_is_bounded() {
+        let mut state = FeedState::default();
+        state.compared(versions(3), (1, 1));
+        assert_eq!(state.changes_after(0).changed, Changed::Keys(Vec::new()));
+        state.compared(versions(5), (2, 1));
+        let Changed::Keys(keys) = state.changes_after(0).changed else {
+            panic!("two are known");
+        };
+        assert_eq!(keys.len(), 2);
+        let before = state.position;
+        for count in [COMPARED + 1, COMPARED + 1, 3] {
+            state.compared(versions(count), (3, 1));
+            assert_eq!(state.changes_after(before).changed, Changed::Everything);
+        }
+        assert_eq!(state.seen.len(), 3);
+        let before = state.position;
+        state.compared(versions(2), (4, 1));
+        assert!(
+            matches!(state.changes_after(before).changed, Changed::Keys(keys) if keys.len() == 1)
+        );
     }
 }
