@@ -1,7 +1,7 @@
 //! What `doctor` says of the store: which one it is, and whether it can be read.
 
 use openclaw_config::Config;
-use openclaw_gateway::doctor::{of_cluster, of_database};
+use openclaw_gateway::doctor::{of_cluster, of_database, of_unused_databases};
 use openclaw_gateway::store::{Kept, OpenError, Opened};
 use pairing_core::store::PageRequest;
 use pairing_core::{Chain, Range};
@@ -34,7 +34,7 @@ pub(super) fn look(
             return Looked {
                 store: "files",
                 opened: files(),
-                findings: Vec::new(),
+                findings: of_unused_databases(state),
             };
         }
         Ok(kept) => kept,

@@ -87,6 +87,13 @@ fn t123_doctor_names_the_database_and_what_is_left_over() {
         assert!(found.contains(text), "{text}: {found}");
     }
     assert!(!found.contains("secret-1"), "{found}");
+    // Where the files are used on purpose, it is the database that is left over.
+    session.write_in(".", "openclaw.json", "{ state: { store: 'files' } }");
+    let found = session.run(&["doctor", "--json"]).stdout;
+    assert!(
+        found.contains("is a database with records, and is not read"),
+        "{found}"
+    );
 }
 
 #[test]

@@ -67,6 +67,30 @@ pub fn of_database(state: &StateDir, kept: &Kept, file: &Path, config: &Config) 
     findings
 }
 
+/// Names the databases with records of a state directory whose files are used instead.
+pub fn of_unused_databases(state: &StateDir) -> Vec<Finding> {
+    let paths = Paths::of(state.root());
+    let is_used_by_them = !matches!(pairing_sqlite::find(state.root()), Ok(None));
+    let found = [
+        (paths.openclaw, is_used_by_them),
+        (paths.own.clone(), paths.own.exists()),
+    ];
+    let found = found.into_iter().filter(|(_, is_there)| *is_there);
+    found
+        .map(|(path, _)| Finding {
+            severity: Severity::Warning,
+            kind: "leftover",
+            path,
+            detail: "is a database with records, and is not read: the files of this directory count".to_owned(),
+            advice: "if it holds what counts, set state.store to \"openclaw\" or \"sqlite\"; otherwise keep a copy, \
+                     and move it away"
+                .to_owned(),
+            fixable: false,
+            fixed: false,
+        })
+        .collect()
+}
+
 /// Says how many devices have tokens in clear, if any.
 fn clear_tokens(state: &StateDir) -> Option<(Severity, String)> {
     let paths = Paths::of(state.root());

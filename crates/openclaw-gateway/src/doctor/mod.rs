@@ -16,7 +16,7 @@ use pairing_fs::doctor::{Finding, examine};
 
 pub use cluster::of_cluster;
 pub use configuration::of_configuration;
-pub use database::of_database;
+pub use database::{of_database, of_unused_databases};
 
 use crate::store::{Kept, OpenError};
 use crate::{Settings, Var};
@@ -54,6 +54,9 @@ impl Doctor {
         let mut findings = of_configuration(state, &loaded, channels);
         if let Some(file) = self.kept.file() {
             findings.extend(of_database(state, &self.kept, file, &self.opened_by));
+        }
+        if self.kept == Kept::Files {
+            findings.extend(of_unused_databases(state));
         }
         if self.kept == Kept::Etcd {
             let failed = pairing.probe().err().map(OpenError::Store);
