@@ -8,6 +8,7 @@ mod rows;
 mod tables;
 mod write;
 
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -180,6 +181,16 @@ impl Inner {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Returns the spellings that hold as of the last commit.
+    fn current_spellings(&self) -> rusqlite::Result<HashMap<(ChannelId, String), Spellings>> {
+        let stamp = data_version(&self.database.reader(), "main")?;
+        let known = self.spellings();
+        let current = known.iter().filter(|(_, (at, _))| *at == stamp);
+        Ok(current
+            .map(|(key, (_, found))| (key.clone(), found.clone()))
+            .collect())
+    }
+
     /// Reads in one transaction.
     fn reading<T>(
         &self,
@@ -254,15 +265,25 @@ impl Inner {
             let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let tables = self.tables(&transaction)?;
             let random = || random(&*self.settings.entropy);
+            // Nobody else writes meanwhile, so what was found at the last commit holds, and what is found
+            // now holds for the whole batch.
+            let found: RefCell<HashMap<(ChannelId, String), Spellings>> = RefCell::default();
+            let earlier = self.current_spellings()?;
             let writing = Writer {
                 loader: Loader {
                     connection: &transaction,
                     tables: &tables,
                     channels: &self.settings.channels,
                     name: &self.name,
-                    // What was found before may be changed by this very batch.
-                    spellings: &|_, _| None,
-                    keep: &|_, _, _| {},
+                    spellings: &|channel, account| {
+                        let key = (channel.clone(), account.to_owned());
+                        let here = found.borrow().get(&key).cloned();
+                        here.or_else(|| earlier.get(&key).cloned())
+                    },
+                    keep: &|channel, account, spellings| {
+                        let key = (channel.clone(), account.to_owned());
+                        found.borrow_mut().insert(key, spellings.clone());
+                    },
                 },
                 tokens: device::Tokens {
                     random: &random,

@@ -1,6 +1,8 @@
 //! Writing: records as rows of OpenClaw's, and beside them what the rows cannot hold.
 
-use pairing_core::store::Change;
+use std::sync::Arc;
+
+use pairing_core::store::{AllowEntry, Change};
 use pairing_core::{AccountId, ChannelId, Key, Record, StoreError, Timestamp};
 
 use super::beside;
@@ -70,6 +72,7 @@ impl Writer<'_> {
                 let name = self.name(&allow.channel, &allow.account)?;
                 if self.loader.read(&record.key())?.record.is_none() {
                     allow::insert(connection, &name, allow, self.now)?;
+                    self.note_spelling(&name, allow)?;
                 }
             }
             Record::DeviceRequest(request) => {
@@ -94,6 +97,17 @@ impl Writer<'_> {
             }
         }
         self.keep(record)
+    }
+
+    /// Adds a new entry's spelling to what is known of its account, if it is not the normal form.
+    fn note_spelling(&self, name: &str, allow: &AllowEntry) -> Result<(), LoadError> {
+        if let Some(raw) = &allow.written {
+            let known = self.loader.spellings_of(&allow.channel, name)?;
+            let mut more = (*known).clone();
+            more.push((allow.entry.clone(), raw.clone()));
+            (self.loader.keep)(&allow.channel, name, &Arc::new(more));
+        }
+        Ok(())
     }
 
     /// Keeps a record beside, unless its row says all of it.

@@ -191,3 +191,51 @@ fn accounts_that_differ_in_punctuation_are_not_mixed_up() {
     let error = put(&store, entry("ops_eu")).unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 }
+
+#[test]
+fn entries_in_another_spelling_are_put_once() {
+    let install = Install::empty();
+    let store = install.open();
+    let entry = |number: usize| {
+        let recorded = Install::recorded();
+        let senders = range(
+            &recorded.open(),
+            &Range::Allowed {
+                channel: channel("discord"),
+                account: None,
+            },
+        );
+        let mut allow = senders[0].as_allow().unwrap().clone();
+        allow.entry = pairing_core::SenderId::try_from(format!("10{number}")).unwrap();
+        allow.written = Some(format!("discord:10{number}"));
+        Record::Allow(allow)
+    };
+    let records: Vec<_> = (0..3).map(entry).collect();
+    for _ in 0..2 {
+        let changes = records.iter().cloned().map(Change::Put).collect();
+        store
+            .commit(&Batch {
+                conditions: Vec::new(),
+                changes,
+            })
+            .unwrap();
+    }
+    assert_eq!(
+        install.rows("SELECT entry FROM channel_pairing_allow_entries ORDER BY entry"),
+        ["discord:100", "discord:101", "discord:102"]
+    );
+    let changes = records
+        .iter()
+        .map(|record| Change::Delete(record.key()))
+        .collect();
+    store
+        .commit(&Batch {
+            conditions: Vec::new(),
+            changes,
+        })
+        .unwrap();
+    assert_eq!(
+        install.rows("SELECT count(*) FROM channel_pairing_allow_entries"),
+        ["0"]
+    );
+}
