@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DoctorFindings {
-    /// Kind of pairing store: `files` or `etcd`.
+    /// Kind of pairing store: `files`, `openclaw` (its own database), `sqlite` or `etcd`.
     pub store: String,
     /// All findings.
     pub findings: Vec<DoctorFinding>,

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use gateway_client::Fingerprint;
-use openclaw_config::{AuthMode, Config, Part, Store};
+use openclaw_config::{AuthMode, Config, Part};
+use openclaw_gateway::store::Kept;
 use pairing_core::escape;
 use pairing_fs::{NoStateDir, StateDir};
 
@@ -128,10 +129,16 @@ impl<'a> Place<'a> {
         if !says_where {
             return Ok(files);
         }
-        let store = match (config.state.store, &self.state) {
-            (Store::Etcd, _) => "on the cluster".to_owned(),
-            (Store::Files, Ok(state)) => format!("on the files in {}", state.root().display()),
-            (Store::Files, Err(_)) => String::new(),
+        let store = match &self.state {
+            Ok(state) => match Kept::of(state, &config) {
+                Ok(Kept::Etcd) => "on the cluster".to_owned(),
+                Ok(kept) => match kept.file() {
+                    Some(file) => format!("on the database {}", file.display()),
+                    None => format!("on the files in {}", state.root().display()),
+                },
+                Err(_) => String::new(),
+            },
+            Err(_) => String::new(),
         };
         screen.note(format_args!(
             "No gateway to use at {url}: {}.",

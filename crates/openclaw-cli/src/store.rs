@@ -3,23 +3,23 @@
 use std::fs;
 use std::path::PathBuf;
 
-use openclaw_config::{Config, Store};
-use openclaw_gateway::store::{self, OpenError, Opened, Use};
+use openclaw_config::Config;
+use openclaw_gateway::store::{self, Kept, OpenError, Opened, Use};
 use pairing_core::{Pairing, PairingBuilder};
 use pairing_fs::{AuditLog, StateDir};
 
 use crate::{Environment, Failure};
 
-/// Opens the store that is configured.
+/// Opens the store that is configured or found.
 pub(crate) fn open(
     state: &StateDir,
     config: &Config,
     environment: &Environment<'_>,
 ) -> Result<Opened, OpenError> {
-    store::check(config)?;
-    match config.state.store {
-        Store::Files => Ok((environment.open)(state)),
-        Store::Etcd => cluster(state, config, environment),
+    match Kept::of(state, config)? {
+        Kept::Files => Ok((environment.open)(state)),
+        Kept::Etcd => cluster(state, config, environment),
+        _ => store::open(state, config, None, Use::Once),
     }
 }
 
@@ -33,6 +33,16 @@ pub(crate) fn cluster(
     store::etcd(state, config, home.as_deref(), Use::Once)
 }
 
+/// Opens the store on OpenClaw's database, whether it is what keeps the state or not.
+pub(crate) fn openclaw(state: &StateDir, config: &Config) -> Result<Opened, OpenError> {
+    store::openclaw(state, config)
+}
+
+/// Opens the store on our own database, whether it is what keeps the state or not.
+pub(crate) fn sqlite(state: &StateDir) -> Result<Opened, OpenError> {
+    store::sqlite(state)
+}
+
 /// The service on a store, with the audit log of this machine.
 pub(crate) fn service(state: &StateDir, opened: Opened, environment: &Environment<'_>) -> Pairing {
     let (clock, entropy) = (environment.clock.clone(), environment.entropy.clone());
@@ -44,17 +54,19 @@ pub(crate) fn service(state: &StateDir, opened: Opened, environment: &Environmen
 }
 
 /// The configuration, as far as it says where the state is. One that is broken counts as none, unless it
-/// may name a cluster: what the files say would then be out of date.
+/// may name a store that is not found by itself: what is found would then be out of date.
 pub(crate) fn config(state: &StateDir, environment: &Environment<'_>) -> Result<Config, Failure> {
     match Config::load_in(state.root(), state.config(), |name| (environment.var)(name)) {
         Ok(config) => Ok(config),
-        Err(error) if may_name_cluster(state) => Err(error.into()),
+        Err(error) if may_name_store(state) => Err(error.into()),
         Err(_) => Ok(Config::default()),
     }
 }
 
-fn may_name_cluster(state: &StateDir) -> bool {
+fn may_name_store(state: &StateDir) -> bool {
     let text = fs::read(state.config()).unwrap_or_default();
-    text.windows(4)
-        .any(|word| word.eq_ignore_ascii_case(b"etcd"))
+    [&b"etcd"[..], b"sqlite"].iter().any(|name| {
+        text.windows(name.len())
+            .any(|word| word.eq_ignore_ascii_case(name))
+    })
 }

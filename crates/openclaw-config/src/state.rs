@@ -12,6 +12,8 @@ use crate::{Fault, Part, Secret};
 pub struct State {
     /// The kind of store.
     pub store: Store,
+    /// Whether device tokens in clear that OpenClaw wrote to its database stay in clear.
+    pub keep_clear_tokens: bool,
     /// The cluster; used if [`store`](Self::store) is [`Store::Etcd`].
     pub etcd: Etcd,
 }
@@ -19,9 +21,16 @@ pub struct State {
 /// A kind of store for the records of pairing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Store {
-    /// The files of the state directory.
+    /// OpenClaw's database where the state directory has one with these records, otherwise files: what the
+    /// release that made the install reads.
     #[default]
+    Found,
+    /// The files of the state directory.
     Files,
+    /// OpenClaw's database in the state directory.
+    OpenClaw,
+    /// A database of our own in the state directory.
+    Sqlite,
     /// An etcd cluster, which several gateways share.
     Etcd,
 }
@@ -78,15 +87,27 @@ impl Default for Etcd {
 
 impl State {
     pub(crate) fn read(mut at: Section<'_>, reader: &mut Reader<'_>) -> Self {
-        const STORES: [(&str, Store); 2] = [("files", Store::Files), ("etcd", Store::Etcd)];
+        const STORES: [(&str, Store); 4] = [
+            ("files", Store::Files),
+            ("openclaw", Store::OpenClaw),
+            ("sqlite", Store::Sqlite),
+            ("etcd", Store::Etcd),
+        ];
         let store = at.choice("store", &STORES, reader);
         let store = reader.or_close(Part::Store, store).unwrap_or_default();
+        // What cannot be understood keeps no token in clear.
+        let keep_clear_tokens = at.flag("keepClearTokens", reader);
+        let keep_clear_tokens = keep_clear_tokens.ok().flatten().unwrap_or_default();
         let faults = Faults {
             closes: store == Store::Etcd,
         };
         let etcd = etcd(&mut at, faults, reader);
         at.finish(reader);
-        Self { store, etcd }
+        Self {
+            store,
+            keep_clear_tokens,
+            etcd,
+        }
     }
 }
 

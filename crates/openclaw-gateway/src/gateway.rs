@@ -42,6 +42,7 @@ use crate::server::Server;
 use crate::sessions::{Session, Who};
 use crate::settings::Settings;
 use crate::sockets::Waiting;
+use crate::store::Kept;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
 use channel_kit::{Adapter, Stop};
@@ -77,7 +78,7 @@ pub struct GatewayBuilder {
     pair_commands: Option<PairCommands>,
     peers: Option<Peers>,
     grace: Option<Duration>,
-    store_kind: Option<&'static str>,
+    store_kind: Option<Kept>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -183,7 +184,7 @@ impl GatewayBuilder {
         var: impl Fn(&str) -> Option<OsString> + Send + Sync + 'static,
     ) -> Self {
         let doctor = Doctor::new(state.clone(), Arc::new(var), &self.settings);
-        self.store_kind = Some(doctor.store());
+        self.store_kind = Some(doctor.store().clone());
         self.methods.add_doctor(doctor);
         self
     }

@@ -19,6 +19,7 @@ use crate::requests::Requests;
 use crate::sessions::Session;
 use crate::settings::LiveSettings;
 use crate::sockets::Waiting;
+use crate::store::Kept;
 use crate::store_health::StoreHealth;
 
 /// The parts of a running gateway.
@@ -56,8 +57,8 @@ pub(crate) struct GatewayFacts {
     /// The fingerprint of its certificate, as setup codes carry it.
     pub(crate) tls_fingerprint: Option<String>,
     pub(crate) started: Instant,
-    /// The name of its store in the configuration, where that is known.
-    pub(crate) store_kind: Option<&'static str>,
+    /// Its store, where that is known.
+    pub(crate) store_kind: Option<Kept>,
 }
 
 impl GatewayFacts {

@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use openclaw_config::{Bind, Config, LoadError, Secret};
 use pairing_core::{Clock as _, EntropyError, Pairing, PairingBuilder};
+use pairing_fs::doctor::Severity;
 use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 
+use crate::doctor::of_database;
 use crate::peers::Peers;
 use crate::reach::peer_url;
-use crate::store::{self, OpenError, Opened, Use};
+use crate::store::{self, Kept, OpenError, Opened, Use};
 use crate::tls::host_name;
 use crate::{
     BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
@@ -156,6 +158,7 @@ pub async fn serve(
     let is_page_served = settings.control_ui != Some(false);
     let metrics = Metrics::new();
     let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
+    tell_of_store(&state, &settings.config);
     let shared = opened.shared.clone();
     let audit = AuditLog::new(&state);
     let pairing = service(opened, audit.clone(), metrics.clone());
@@ -217,6 +220,24 @@ fn load_tls(files: &TlsFiles, state: &StateDir) -> Result<Tls, TlsError> {
     match files {
         TlsFiles::Given { certificate, key } => Tls::load(certificate, key),
         TlsFiles::SelfMade => Tls::self_made(&state.root().join("tls"), SystemClock.now()),
+    }
+}
+
+/// Says which database the state is in, and what an owner should know about it.
+fn tell_of_store(state: &StateDir, config: &Config) {
+    let Ok(kept) = Kept::of(state, config) else {
+        return;
+    };
+    let Some(file) = kept.file() else {
+        return;
+    };
+    for finding in of_database(state, &kept, file, config) {
+        let (path, detail) = (finding.path.display(), &finding.detail);
+        if finding.severity == Severity::Note {
+            tracing::info!(%path, detail, "state is in a database");
+        } else {
+            tracing::warn!(%path, detail, advice = finding.advice, "database needs attention");
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The store that is configured: the files of the state directory, or a cluster.
+//! The store that is configured or found: files or a database of the state directory, or a cluster.
 
 use std::fmt;
 use std::io;
@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openclaw_config::{Config, Fault, Part, Store};
-use pairing_core::{Channels, Limits, PairingStore, StoreError};
-use pairing_fs::{FsStore, StateDir, discovered_channels};
+use pairing_core::{ChannelId, ChannelRules, Channels, Limits, PairingStore, StoreError};
+use pairing_fs::{FsStore, StateDir, SystemClock, SystemEntropy, discovered_channels};
+use pairing_sqlite::{Description, OpenClawStore, OwnStore, Paths};
 
 use crate::peers::Directory;
 
@@ -34,6 +35,67 @@ pub struct SharedState {
     pub grace: Duration,
 }
 
+/// What keeps the records of an install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kept {
+    /// The files of the state directory.
+    Files,
+    /// OpenClaw's own database.
+    OpenClaw(Description),
+    /// A database of ours: this file.
+    Sqlite(PathBuf),
+    /// A cluster.
+    Etcd,
+}
+
+impl Kept {
+    /// Returns what is configured or, where nothing is, what is found: OpenClaw's database if it has the
+    /// tables, otherwise files.
+    ///
+    /// A database that is there and cannot be used is an error: the install is not an empty one.
+    pub fn of(state: &StateDir, config: &Config) -> Result<Self, OpenError> {
+        check(config)?;
+        Ok(match config.state.store {
+            Store::Files => Self::Files,
+            Store::Etcd => Self::Etcd,
+            Store::Sqlite => Self::Sqlite(Paths::of(state.root()).own),
+            Store::Found => pairing_sqlite::find(state.root())?.map_or(Self::Files, Self::OpenClaw),
+            Store::OpenClaw => match pairing_sqlite::find(state.root())? {
+                Some(found) => Self::OpenClaw(found),
+                None => return Err(OpenError::NoDatabase(Paths::of(state.root()).openclaw)),
+            },
+        })
+    }
+
+    /// Its name in the configuration.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Files => "files",
+            Self::OpenClaw(_) => "openclaw",
+            Self::Sqlite(_) => "sqlite",
+            Self::Etcd => "etcd",
+        }
+    }
+
+    /// Returns the file of the database, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::OpenClaw(found) => Some(&found.path),
+            Self::Sqlite(path) => Some(path),
+            Self::Files | Self::Etcd => None,
+        }
+    }
+
+    /// Returns the release of OpenClaw that wrote the schema of its database, if known.
+    pub fn release(&self) -> Option<&str> {
+        match self {
+            Self::OpenClaw(found) => found.release.as_deref(),
+            _ => None,
+        }
+    }
+}
+
 /// For how long a store is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Use {
@@ -50,6 +112,9 @@ pub enum OpenError {
     /// It takes another build.
     #[error("state.store is \"etcd\", and this build has no etcd")]
     NoEtcd,
+    /// OpenClaw's database is asked for, and there is none with records of pairing.
+    #[error("there is no database of OpenClaw's with records of pairing at {}", .0.display())]
+    NoDatabase(PathBuf),
     /// A value that cannot be used, by its key.
     #[error("{0}")]
     Value(Fault),
@@ -78,6 +143,10 @@ impl OpenError {
             Self::NoEtcd => {
                 "build with `--features etcd`, or set state.store to \"files\"".to_owned()
             }
+            Self::NoDatabase(_) => {
+                "set state.store to \"files\", or leave it out: what there is is then found"
+                    .to_owned()
+            }
             Self::Value(_) => {
                 "mend it by hand: `openclaw doctor` finds what else is wrong".to_owned()
             }
@@ -90,18 +159,19 @@ impl OpenError {
 
 /// Opens the store that is configured. `home` is what a leading `~` in paths stands for.
 ///
-/// Files are not touched for it; a cluster is asked for its channels where it is used
-/// [`Once`](Use::Once).
+/// Files are not touched for it; a database is opened, and asked for its channels; a cluster is asked for
+/// them where it is used [`Once`](Use::Once).
 pub fn open(
     state: &StateDir,
     config: &Config,
     home: Option<&Path>,
     usage: Use,
 ) -> Result<Opened, OpenError> {
-    check(config)?;
-    match config.state.store {
-        Store::Files => Ok(files(state)),
-        Store::Etcd => etcd(state, config, home, usage),
+    match Kept::of(state, config)? {
+        Kept::Files => Ok(files(state)),
+        Kept::OpenClaw(_) => openclaw(state, config),
+        Kept::Sqlite(_) => sqlite(state),
+        Kept::Etcd => etcd(state, config, home, usage),
     }
 }
 
@@ -110,6 +180,47 @@ pub fn open(
 pub fn check(config: &Config) -> Result<(), OpenError> {
     let fault = config.closed_by(&Part::Store);
     fault.map_or(Ok(()), |fault| Err(OpenError::Value(fault.clone())))
+}
+
+/// Opens the store on OpenClaw's database, whatever is configured.
+pub fn openclaw(state: &StateDir, config: &Config) -> Result<Opened, OpenError> {
+    let paths = Paths::of(state.root());
+    if pairing_sqlite::find(state.root())?.is_none() {
+        return Err(OpenError::NoDatabase(paths.openclaw));
+    }
+    let known = Channels::builtin();
+    let settings = pairing_sqlite::Settings::new(known.clone(), SystemClock, SystemEntropy)
+        .keep_clear_tokens(config.state.keep_clear_tokens);
+    let store = OpenClawStore::open(&paths.openclaw, &paths.beside, settings)?;
+    let channels = with_channels(known, store.channels()?);
+    Ok(Opened {
+        store: Arc::new(store),
+        channels,
+        limits: Limits::default(),
+        shared: None,
+    })
+}
+
+/// Opens the store on our own database, whatever is configured, and makes it if it is missing.
+pub fn sqlite(state: &StateDir) -> Result<Opened, OpenError> {
+    let store = OwnStore::open(&Paths::of(state.root()).own)?;
+    let channels = with_channels(Channels::builtin(), store.channels()?);
+    Ok(Opened {
+        store: Arc::new(store),
+        channels,
+        limits: Limits::default(),
+        shared: None,
+    })
+}
+
+/// Adds the channels that have no rules: their ids are compared unchanged.
+fn with_channels(known: Channels, found: impl IntoIterator<Item = ChannelId>) -> Channels {
+    found.into_iter().fold(known, |channels, channel| {
+        if channels.get(&channel).is_some() {
+            return channels;
+        }
+        channels.with(ChannelRules::new(channel))
+    })
 }
 
 /// Opens the store on the files of a state directory, whatever is configured.

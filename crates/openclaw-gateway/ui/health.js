@@ -10,7 +10,12 @@ import { channel, span } from './words.js';
 const AGAIN_MS = 10_000;
 
 /** @type {Record<string, string>} */
-const STORES = { files: 'files in the state directory', etcd: 'an etcd cluster' };
+const STORES = {
+  files: 'files in the state directory',
+  openclaw: "OpenClaw's own database",
+  sqlite: 'a database in the state directory',
+  etcd: 'an etcd cluster',
+};
 /** @type {Record<string, string>} */
 const POLICIES = {
 	pairing: 'who is unknown gets a code, and waits for you',

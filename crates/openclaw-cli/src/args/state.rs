@@ -42,6 +42,10 @@ pub(crate) struct Writing {
 pub(crate) enum StorePlace {
     /// In files: of the state directory, or of another.
     Files(Option<PathBuf>),
+    /// In OpenClaw's database: of the state directory, or of another.
+    OpenClaw(Option<PathBuf>),
+    /// In a database of ours: of the state directory, or of another.
+    Sqlite(Option<PathBuf>),
     /// On the cluster that is configured.
     Etcd,
 }
@@ -77,7 +81,7 @@ pub(super) struct RawImport {
 
 #[derive(Debug, Args)]
 pub(super) struct RawMigrate {
-    /// Where the state is: files, files:DIR or etcd
+    /// Where the state is: files, openclaw, sqlite (each also with :DIR, another state directory) or etcd
     #[arg(long, value_name = "STORE")]
     from: String,
     /// Where it is to be
@@ -109,10 +113,17 @@ impl RawState {
 }
 
 fn place(text: String) -> Result<StorePlace, UsageError> {
-    match (text.as_str(), text.strip_prefix("files:")) {
-        ("files", _) => Ok(StorePlace::Files(None)),
-        ("etcd", _) => Ok(StorePlace::Etcd),
-        (_, Some(dir)) if !dir.is_empty() => Ok(StorePlace::Files(Some(dir.into()))),
+    let (kind, dir) = match text.split_once(':') {
+        Some((kind, dir)) => (kind, Some(dir)),
+        None => (text.as_str(), None),
+    };
+    let is_given = dir.is_none_or(|dir| !dir.is_empty());
+    let dir = dir.map(PathBuf::from);
+    match kind {
+        "files" if is_given => Ok(StorePlace::Files(dir)),
+        "openclaw" if is_given => Ok(StorePlace::OpenClaw(dir)),
+        "sqlite" if is_given => Ok(StorePlace::Sqlite(dir)),
+        "etcd" if dir.is_none() => Ok(StorePlace::Etcd),
         _ => Err(UsageError::Store(text)),
     }
 }

@@ -50,12 +50,12 @@ pub(crate) fn run(
     let Looked {
         store,
         opened,
-        finding,
+        findings: of_store,
     } = store::look(state, config.as_ref().ok(), environment);
     let (channels, limits) = (&opened.channels, &opened.limits);
     let now = environment.clock.now();
     let mut findings = of_configuration(state, config, channels);
-    findings.extend(finding);
+    findings.extend(of_store);
     findings.extend(if options.fix {
         let options = Fix {
             set_aside: options.set_aside,

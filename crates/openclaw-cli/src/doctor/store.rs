@@ -1,12 +1,12 @@
-//! What `doctor` says of the store: which one it is, and whether a cluster answers.
+//! What `doctor` says of the store: which one it is, and whether it can be read.
 
-use openclaw_config::{Config, Store};
-use openclaw_gateway::doctor::of_cluster;
-use openclaw_gateway::store::Opened;
-use pairing_core::Range;
+use openclaw_config::Config;
+use openclaw_gateway::doctor::{of_cluster, of_database, of_unused_databases};
+use openclaw_gateway::store::{Kept, OpenError, Opened};
 use pairing_core::store::PageRequest;
+use pairing_core::{Chain, Range};
 use pairing_fs::StateDir;
-use pairing_fs::doctor::Finding;
+use pairing_fs::doctor::{Finding, Severity};
 
 use crate::{Environment, store};
 
@@ -17,23 +17,32 @@ pub(super) struct Looked {
     /// The store; that of the files where the configured one cannot be opened.
     pub(super) opened: Opened,
     /// What there is to say.
-    pub(super) finding: Option<Finding>,
+    pub(super) findings: Vec<Finding>,
 }
 
-/// Opens the configured store, and asks it something.
+/// Opens the store that is configured or found, and asks it something.
 pub(super) fn look(
     state: &StateDir,
     config: Option<&Config>,
     environment: &Environment<'_>,
 ) -> Looked {
     let files = || (environment.open)(state);
-    let config = match config {
-        Some(config) if config.state.store == Store::Etcd => config,
-        _ => {
+    let usual = Config::default();
+    let config = config.unwrap_or(&usual);
+    let kept = match Kept::of(state, config) {
+        Ok(Kept::Files) => {
             return Looked {
                 store: "files",
                 opened: files(),
-                finding: None,
+                findings: of_unused_databases(state),
+            };
+        }
+        Ok(kept) => kept,
+        Err(error) => {
+            return Looked {
+                store: "openclaw",
+                opened: files(),
+                findings: vec![unusable(state, &error)],
             };
         }
     };
@@ -42,10 +51,31 @@ pub(super) fn look(
         opened.store.range(&Range::Devices, &page)?;
         Ok(opened)
     });
-    let finding = of_cluster(state, config, asked.as_ref().err());
+    let mut findings = Vec::new();
+    if kept == Kept::Etcd {
+        findings.push(of_cluster(state, config, asked.as_ref().err()));
+    } else {
+        if let Some(file) = kept.file() {
+            findings.extend(of_database(state, &kept, file, config));
+        }
+        findings.extend(asked.as_ref().err().map(|error| unusable(state, error)));
+    }
     Looked {
-        store: "etcd",
+        store: kept.name(),
         opened: asked.unwrap_or_else(|_| files()),
-        finding: Some(finding),
+        findings,
+    }
+}
+
+/// The store is there, and nothing can be had of it: the install is not an empty one.
+fn unusable(state: &StateDir, error: &OpenError) -> Finding {
+    Finding {
+        severity: Severity::Error,
+        kind: "store",
+        path: state.root().to_owned(),
+        detail: Chain(error).unescaped(),
+        advice: error.advice().unwrap_or_default(),
+        fixable: false,
+        fixed: false,
     }
 }

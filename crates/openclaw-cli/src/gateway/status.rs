@@ -40,11 +40,24 @@ struct Status {
     connections: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     well: Option<bool>,
+    /// What keeps its records, where it says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<Kept>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting: Option<Waiting>,
     /// Which process it is, where it runs on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<Holder>,
+}
+
+/// What keeps the records of a gateway, as `status` says.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release: Option<String>,
 }
 
 /// How many wait for the owner.
@@ -124,6 +137,7 @@ fn none(
             uptime_ms: None,
             connections: None,
             well: None,
+            store: None,
             waiting: None,
             process: holder,
         })?;
@@ -171,6 +185,7 @@ fn of(remote: &Remote, process: Option<Holder>) -> Result<Status, Failure> {
         uptime_ms: Some(hello.snapshot.uptime_ms),
         connections: status["connections"].as_u64(),
         well: hello.snapshot.health["ok"].as_bool(),
+        store: serde_json::from_value(status["store"].clone()).ok(),
         waiting: Some(waiting),
         process,
     })
@@ -192,6 +207,19 @@ fn show(status: &Status, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
         // This command's own is one of them.
         let others = connections.saturating_sub(1);
         facts.push(("Connected", text::count(others, "client")));
+    }
+    if let Some(Kept {
+        kind,
+        file: Some(file),
+        release,
+    }) = &status.store
+    {
+        let release = release.as_deref().unwrap_or_default();
+        let said = format!("{kind} {file} {release}");
+        facts.push((
+            "Store",
+            escape(said.trim_end()).limit(usize::MAX).to_string(),
+        ));
     }
     if status.well == Some(false) {
         facts.push(("State", "cannot be read or written".to_owned()));

@@ -129,6 +129,11 @@ impl Call<'_> {
         Ok(match place {
             StorePlace::Files(None) => open(&self.state),
             StorePlace::Files(Some(dir)) => open(&StateDir::at(dir)),
+            StorePlace::OpenClaw(dir) => {
+                let config = store::config(&self.state, self.environment)?;
+                store::openclaw(&self.dir(dir.as_deref()), &config)?
+            }
+            StorePlace::Sqlite(dir) => store::sqlite(&self.dir(dir.as_deref()))?,
             StorePlace::Etcd => {
                 let config = store::config(&self.state, self.environment)?;
                 store::cluster(&self.state, &config, self.environment)?
@@ -136,16 +141,22 @@ impl Call<'_> {
         })
     }
 
-    /// What two names of one place have in common: the directory; `None` for the cluster, of which there is
-    /// one.
-    fn identity(&self, place: &StorePlace) -> Option<PathBuf> {
-        let dir = match place {
-            StorePlace::Files(None) => self.state.root(),
-            StorePlace::Files(Some(dir)) => dir,
+    fn dir(&self, dir: Option<&Path>) -> StateDir {
+        dir.map_or_else(|| self.state.clone(), StateDir::at)
+    }
+
+    /// What two names of one place have in common: the kind and the directory; `None` for the cluster, of
+    /// which there is one.
+    fn identity(&self, place: &StorePlace) -> Option<(u8, PathBuf)> {
+        let (kind, dir) = match place {
+            StorePlace::Files(dir) => (0, dir),
+            StorePlace::OpenClaw(dir) => (1, dir),
+            StorePlace::Sqlite(dir) => (2, dir),
             StorePlace::Etcd => return None,
         };
+        let dir = dir.as_deref().unwrap_or_else(|| self.state.root());
         let real = fs::canonicalize(dir).or_else(|_| std::path::absolute(dir));
-        Some(real.unwrap_or_else(|_| dir.to_owned()))
+        Some((kind, real.unwrap_or_else(|_| dir.to_owned())))
     }
 }
 

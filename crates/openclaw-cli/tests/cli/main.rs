@@ -11,6 +11,7 @@
 mod allowed;
 mod args;
 mod config;
+mod database;
 mod decide;
 mod devices;
 mod doctor;

@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use crate::session::{Session, private_dir, set_mode};
 
 /// A process that is told to stop when the test is over.
-struct Running {
+pub(crate) struct Running {
     child: Child,
     lines: BufReader<ChildStdout>,
 }
@@ -24,14 +24,14 @@ impl Running {
         Self { child, lines }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
 
     /// Tells it to stop, and says how it ended.
-    fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(mut self) -> Option<i32> {
         let pid = i32::try_from(self.child.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -57,7 +57,7 @@ fn openclaw(state: &Path, args: &str) -> Command {
     command
 }
 
-fn output(state: &Path, args: &str) -> (Option<i32>, String, String) {
+pub(crate) fn output(state: &Path, args: &str) -> (Option<i32>, String, String) {
     let Output {
         status,
         stdout,
@@ -68,7 +68,7 @@ fn output(state: &Path, args: &str) -> (Option<i32>, String, String) {
 }
 
 /// A gateway on a port of its own, and that port.
-fn gateway(state: &Path) -> (Running, String) {
+pub(crate) fn gateway(state: &Path) -> (Running, String) {
     let mut gateway = Running::start(state, "gateway run --port 0 --log-level off");
     let listening = gateway.line();
     let port = listening.rsplit(':').next().unwrap().to_owned();
@@ -196,7 +196,11 @@ fn a_token_of_its_own() {
 
 #[test]
 fn a_node_asks_is_approved_and_comes_back() {
-    let session = Session::new();
+    node_comes_back(&Session::new());
+}
+
+/// A node pairs with a gateway on the session's state, comes back, and is thrown out.
+pub(crate) fn node_comes_back(session: &Session) {
     let (state, of_node) = (session.state(), session.state().join("node"));
     let (gateway, port) = gateway(&state);
     private_dir(&of_node);
@@ -225,6 +229,7 @@ fn a_node_asks_is_approved_and_comes_back() {
     let mut node = Running::start(&of_node, &run);
     assert_eq!(event(&mut node)["event"], "connecting");
     assert_eq!(event(&mut node)["event"], "connected");
+    // It was approved beside the gateway, on what both keep it in.
     let listed = output(&state, "devices list --local").1;
     assert!(listed.contains("device.status"), "{listed}");
     assert_eq!(

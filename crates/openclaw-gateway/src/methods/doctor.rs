@@ -15,7 +15,7 @@ pub(super) fn findings(call: &Call, doctor: &Doctor) -> Reply {
     call.params::<Empty>()?;
     let found = doctor.examine(call.pairing());
     call.reply(&DoctorFindings {
-        store: doctor.store().to_owned(),
+        store: doctor.store().name().to_owned(),
         findings: found.iter().map(shown).collect(),
     })
 }

@@ -13,8 +13,14 @@ pub(super) fn health(call: &Call) -> Reply {
 pub(super) fn status(call: &Call) -> Reply {
     let parts = &call.parts;
     let mut store = json!({ "ok": parts.store.is_well() });
-    if let Some(kind) = parts.about.store_kind {
-        store["kind"] = json!(kind);
+    if let Some(kept) = &parts.about.store_kind {
+        store["kind"] = json!(kept.name());
+        if let Some(file) = kept.file() {
+            store["file"] = json!(file.display().to_string());
+        }
+        if let Some(release) = kept.release() {
+            store["release"] = json!(release);
+        }
     }
     call.reply(&json!({
         "version": VERSION,
