@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pairing_core::StoreError;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use crate::error::{Operation, Unfit, is_busy};
 use crate::file::Identity;
@@ -83,6 +83,32 @@ pub(crate) fn connect(path: &Path, busy_wait: Duration) -> rusqlite::Result<Conn
         "PRAGMA synchronous = FULL; PRAGMA fullfsync = ON; PRAGMA trusted_schema = OFF;",
     )?;
     Ok(connection)
+}
+
+/// Begins a transaction that writes, as soon as nobody else writes; waits for as long as the connection waits for
+/// locks.
+///
+/// SQLite's own waiting sleeps up to 100 ms between two looks. Beside somebody who writes without a pause, such a
+/// sleeper hardly ever comes at the right moment; so this looks every few milliseconds.
+pub(crate) fn immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
+    let millis: i64 = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;
+    let patience = Duration::from_millis(millis.unsigned_abs());
+    connection.busy_timeout(Duration::ZERO)?;
+    let connection = &*connection;
+    let began = Instant::now();
+    let mut looks = 0_u64;
+    let begun = loop {
+        match Transaction::new_unchecked(connection, TransactionBehavior::Immediate) {
+            Err(error) if is_busy(&error) && began.elapsed() < patience => {
+                // Not in step with others who wait the same way.
+                std::thread::sleep(Duration::from_micros(500 + 700 * (looks % 5)));
+                looks += 1;
+            }
+            done => break done,
+        }
+    };
+    connection.busy_timeout(patience)?;
+    begun
 }
 
 /// Repeats what others are in the way of, for what SQLite itself does not wait for.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use pairing_core::{AccountId, ChannelId, Record};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::error::Unfit;
 use crate::{digest, stored};
@@ -35,7 +35,7 @@ const ALONE: i64 = 0;
 /// Makes the tables in an empty file; checks that any others are ours. `Ok(Err(_))`: they are not.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), Unfit>> {
     connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = crate::database::immediate(connection)?;
     let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);
     if application == APPLICATION_ID {

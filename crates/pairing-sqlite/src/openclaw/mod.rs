@@ -21,7 +21,7 @@ use pairing_core::store::{Batch, Changes, Condition, Cursor, Page, PageRequest, 
 use pairing_core::{
     ChannelId, Channels, Clock, Entropy, EntropyError, Key, PairingStore, Range, StoreError,
 };
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::database::{self, BUSY_WAIT, Database};
 use crate::error::Operation;
@@ -262,7 +262,7 @@ impl Inner {
                 .check()
                 .map_err(|error| operation.because(error))?;
             let mut writer = self.database.writer();
-            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction = database::immediate(&mut writer)?;
             let tables = self.tables(&transaction)?;
             let random = || random(&*self.settings.entropy);
             // Nobody else writes meanwhile, so what was found at the last commit holds, and what is found

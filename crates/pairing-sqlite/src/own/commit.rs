@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pairing_core::StoreError;
 use pairing_core::store::{Batch, Change, Condition, Version};
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Inner, REMEMBERED, signed, span, unsigned};
 use crate::error::Operation;
@@ -121,7 +121,7 @@ fn commit(
     writes: &[Write],
     prefixes: &BTreeSet<String>,
 ) -> rusqlite::Result<Option<u64>> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = crate::database::immediate(connection)?;
     if !holds(&transaction, conditions)? {
         return Ok(None);
     }

@@ -1,6 +1,6 @@
 //! The tables of our own database.
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::Connection;
 
 use crate::error::Unfit;
 
@@ -50,7 +50,7 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
     if pragma(connection, "application_id")? == APPLICATION_ID {
         return check(connection);
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let transaction = crate::database::immediate(connection)?;
     // Another process may have been first.
     if pragma(&transaction, "application_id")? == APPLICATION_ID {
         return check(&transaction);

@@ -120,11 +120,17 @@ struct Heard {
 }
 
 /// Follows a worker's output; kills the worker after line `kill_after`.
-fn follow(mut child: Child, kill_after: Option<usize>) -> Heard {
+fn follow(child: Child, kill_after: Option<usize>) -> Heard {
+    follow_by(child, kill_after, || ())
+}
+
+/// The same; `told` is called for each line.
+fn follow_by(mut child: Child, kill_after: Option<usize>, told: impl Fn()) -> Heard {
     let mut heard = Heard::default();
     let mut doing: Option<(bool, String)> = None;
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for (count, line) in lines.map_while(Result::ok).enumerate() {
+        told();
         // The first line may follow output of the test runner.
         let Some((_, line)) = line.split_once("worker: ") else {
             continue;
@@ -271,16 +277,24 @@ fn rewrite(connection: &mut Connection, round: i64) {
 #[test]
 fn both_programs_at_once_lose_nothing_of_each_other() {
     let install = install();
+    let (progress, told) = std::sync::mpsc::channel();
     let workers: Vec<_> = (1..=2)
         .map(|number| {
             let child = start(install.state(), "openclaw", number);
-            std::thread::spawn(move || follow(child, None))
+            let progress = progress.clone();
+            let told = move || {
+                let _ = progress.send(());
+            };
+            std::thread::spawn(move || follow_by(child, None, told))
         })
         .collect();
+    drop(progress);
     let mut connection = Connection::open(install.database()).unwrap();
     connection.busy_timeout(WAIT).unwrap();
     let mut rounds = 0;
-    while rounds < 100 || workers.iter().any(|worker| !worker.is_finished()) {
+    // A program that did nothing else than rewrite would hold the lock nearly all the time, and more so the slower
+    // the machine is: each round waits until a worker has got on.
+    while told.recv().is_ok() || rounds < 100 {
         rewrite(&mut connection, rounds);
         rounds += 1;
     }
