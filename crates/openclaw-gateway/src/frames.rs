@@ -1,15 +1,15 @@
-//! Serialises what is sent to clients. A frame is serialised once, and shared by all that it goes to.
+//! Serialising frames for clients. A frame is serialised once, and shared by all clients that get it.
 
 use gateway_protocol::{Event, StateVersion};
 use serde::Serialize;
 use tokio_tungstenite::tungstenite::{Bytes, Utf8Bytes};
 
-/// An event, without the number that each connection gives its own events.
+/// Serialises an event, without the sequence number that each connection adds.
 pub(crate) fn event(name: &str, payload: &impl Serialize) -> Utf8Bytes {
     event_with(name, payload, None)
 }
 
-/// The same, with the number of the snapshot that it stands for.
+/// The same, with the version of the state that the event stands for.
 pub(crate) fn event_with(
     name: &str,
     payload: &impl Serialize,
@@ -24,8 +24,8 @@ pub(crate) fn event_with(
     frame(serde_json::to_vec(&event).unwrap_or_default())
 }
 
-/// A frame made of bytes that are JSON.
+/// Makes a frame of bytes that are JSON.
 pub(crate) fn frame(json: Vec<u8>) -> Utf8Bytes {
-    // Serde writes nothing but UTF-8.
+    // Serde writes only UTF-8.
     Utf8Bytes::try_from(Bytes::from(json)).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The gateway: put together, run, and brought to an end.
+//! Building, running and stopping a gateway.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -50,7 +50,7 @@ use gateway_channels::Host;
 use gateway_channels::{Channels, Message, OwnerCommands, Roster};
 use pairing_core::Chain;
 
-/// A gateway that has everything it needs: [`run`](Self::run) it.
+/// A gateway with everything that it needs; [`run`](Self::run) runs it.
 pub struct Gateway {
     parts: Arc<Parts>,
     methods: Arc<Methods>,
@@ -61,10 +61,10 @@ pub struct Gateway {
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// Where `/pair` keeps what outlives the process, if anywhere.
+/// The directory in which `/pair` keeps what survives a restart, if there is one.
 type PairCommands = Option<StateDir>;
 
-/// Puts a [`Gateway`] together.
+/// Builds a [`Gateway`].
 pub struct GatewayBuilder {
     pairing: Pairing,
     settings: Settings,
@@ -82,24 +82,24 @@ pub struct GatewayBuilder {
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
-/// What can be done to a gateway while it runs. Cheap to clone.
+/// Controls a running gateway. Cheap to clone.
 #[derive(Clone)]
 pub struct Handle(Arc<Parts>);
 
 impl GatewayBuilder {
-    /// Listens on this socket, beside those named before.
+    /// Adds a socket to listen on.
     pub fn listener(mut self, listener: TcpListener) -> Self {
         self.listeners.push(listener);
         self
     }
 
-    /// Encrypts.
+    /// Encrypts all connections.
     pub fn tls(self, tls: Tls) -> Self {
         let tls = Some(tls);
         Self { tls, ..self }
     }
 
-    /// Ends when this does; without it, when it is dropped.
+    /// Stops the gateway when this future ends. Without it, the gateway runs until it is dropped.
     pub fn shutdown(self, signal: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
             shutdown: Box::pin(signal),
@@ -107,8 +107,8 @@ impl GatewayBuilder {
         }
     }
 
-    /// Adds a method of the embedder's, for callers that have `access`. It replaces a built-in method of the
-    /// same name.
+    /// Adds a method of your own, for callers that have `access`. It replaces a built-in method of the same
+    /// name.
     pub fn method<F>(
         mut self,
         name: &str,
@@ -122,15 +122,16 @@ impl GatewayBuilder {
         self
     }
 
-    /// Runs this adapter. It takes the place of one for the same account.
+    /// Runs this adapter. It replaces an adapter for the same account.
     pub fn adapter(mut self, adapter: Arc<dyn Adapter>) -> Self {
         self.roster.add(adapter);
         self
     }
 
-    /// Runs the adapters that the configuration names, too: the bots that have a token in it, in a file that
-    /// it names, or in the environment. They follow the configuration, as it is [reloaded](Handle::reload);
-    /// one that cannot be made is in the log. What they have to remember is kept in the state directory.
+    /// Runs the adapters that the configuration names as well: those whose bot has a token in the
+    /// configuration, in a file, or in the environment. They follow the configuration when it is
+    /// [reloaded](Handle::reload). An adapter that cannot be made is reported in the log. What adapters have
+    /// to remember is kept in the state directory.
     pub fn configured_adapters(
         mut self,
         state: &StateDir,
@@ -142,8 +143,8 @@ impl GatewayBuilder {
         self
     }
 
-    /// Hands over what people write who may, beside telling operators. The messages of a chat come one
-    /// after the other; one that takes long holds up a few other chats, too.
+    /// Passes messages of admitted senders to `handle`, in addition to telling operators. The messages of a
+    /// chat come one after the other; a handler that takes long delays a few other chats, too.
     pub fn on_message<F>(mut self, handle: impl Fn(Message) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
@@ -153,16 +154,16 @@ impl GatewayBuilder {
         self
     }
 
-    /// What owners may say in chats, instead of `/pair`.
+    /// Sets the commands that owners may give in chats, in place of `/pair`.
     pub fn owner_commands(self, commands: Arc<dyn OwnerCommands>) -> Self {
-        // Those that came first stay.
+        // Commands that were set before stay.
         self.channels.set_commands(commands);
         self
     }
 
-    /// Lets owners decide in their chats: `/pair`, and notices with buttons where the configuration or an
-    /// owner asks for them. Which chats are told, and what is to be taken out of chats again, is kept in
-    /// the state directory; without one it is forgotten when the gateway ends.
+    /// Lets owners decide in their chats: by `/pair`, and by notices with buttons if the configuration or an
+    /// owner asks for them. The state directory keeps which chats get notices, and which messages have to be
+    /// deleted later; without one, both are forgotten when the gateway ends.
     pub fn pair_commands(self, state: Option<&StateDir>) -> Self {
         Self {
             pair_commands: Some(state.cloned()),
@@ -170,14 +171,14 @@ impl GatewayBuilder {
         }
     }
 
-    /// Answers `pairing.audit` from this log: the one that the service writes to.
+    /// Answers `pairing.audit` from this log, which has to be the one that the service writes to.
     pub fn audit_log(mut self, log: AuditLog) -> Self {
         self.methods.add_audit(log);
         self
     }
 
-    /// Answers `doctor.findings`, and says in `status` what keeps the records: from this state directory and
-    /// the environment's variables. The service has to be on the store that the settings name.
+    /// Answers `doctor.findings`, and names the store in `status`, from this state directory and the
+    /// environment's variables. The service has to use the store that the settings name.
     pub fn doctor(
         mut self,
         state: &StateDir,
@@ -189,16 +190,16 @@ impl GatewayBuilder {
         self
     }
 
-    /// Is one of several gateways on the same pairing state: it lists the nodes that are connected to the
-    /// others, and nodes can be asked by way of any of them. Decisions go to all of them by the store.
+    /// Makes this gateway one of several on the same pairing state. It lists the nodes that are connected to
+    /// the others, and every gateway can invoke every node. Decisions reach all gateways through the store.
     pub fn peers(self, peers: Peers) -> Self {
         let peers = Some(peers);
         Self { peers, ..self }
     }
 
-    /// Sets how long devices go on that were approved before, while the store cannot be reached: others may
-    /// end their approval meanwhile. After that their calls are answered UNAVAILABLE until it can. For
-    /// good, unless set.
+    /// Sets how long approved devices stay admitted while the store cannot be reached, since somebody else
+    /// could end their approval meanwhile. After that, their calls are answered UNAVAILABLE until the store
+    /// is back. Unless set, there is no limit.
     pub fn grace(self, grace: Duration) -> Self {
         let grace = Some(grace);
         Self { grace, ..self }
@@ -209,7 +210,7 @@ impl GatewayBuilder {
         Self { metrics, ..self }
     }
 
-    /// Draws challenges from this, instead of from the system.
+    /// Draws challenges from this source instead of the system's.
     pub fn entropy(self, entropy: impl Entropy + 'static) -> Self {
         Self {
             entropy: Box::new(entropy),
@@ -217,7 +218,8 @@ impl GatewayBuilder {
         }
     }
 
-    /// The gateway. With [`configured_adapters`](Self::configured_adapters) it reads files: it blocks.
+    /// Builds the gateway. With [`configured_adapters`](Self::configured_adapters) it reads files, and
+    /// blocks.
     pub fn build(mut self) -> Gateway {
         if !self.roster.is_empty() {
             self.methods.add_send();
@@ -269,7 +271,8 @@ impl GatewayBuilder {
 }
 
 impl Gateway {
-    /// A gateway over a service, by settings. Give it a [`listener`](GatewayBuilder::listener).
+    /// Begins to build a gateway over a service, with these settings. It needs a
+    /// [`listener`](GatewayBuilder::listener).
     pub fn builder(pairing: Pairing, settings: Settings) -> GatewayBuilder {
         GatewayBuilder {
             pairing,
@@ -289,7 +292,7 @@ impl Gateway {
         }
     }
 
-    /// What can be done to it while it runs.
+    /// Returns a handle that controls the gateway while it runs.
     pub fn handle(&self) -> Handle {
         Handle(self.parts.clone())
     }
@@ -299,14 +302,14 @@ impl Gateway {
         self.parts.clone()
     }
 
-    /// What sockets are served with, for a test or a fuzz target that brings its own.
+    /// Returns what sockets are served with, for a test or a fuzz target that brings its own socket.
     pub(crate) fn server(&self) -> (watch::Sender<bool>, Server) {
         Server::new(self.parts.clone(), self.methods.clone())
     }
 
-    /// Runs until the shutdown signal; then everybody is told, what is under way ends within
-    /// `limits.drain`, and what is to be written down is. Needs tokio's I/O and time, and threads for
-    /// blocking work.
+    /// Runs until the shutdown signal. Then it tells all clients, lets calls in progress finish within
+    /// `limits.drain`, and writes what is still to be written. Needs tokio's I/O and time drivers, and its
+    /// blocking threads.
     pub async fn run(self) {
         let (stop, server) = self.server();
         let Self {
@@ -318,13 +321,13 @@ impl Gateway {
             shutdown,
             ..
         } = self;
-        // Before anybody can ask: whoever does is news.
+        // The feed follows the store before anybody can ask, so that every request is news to it.
         let (tell, ready) = oneshot::channel();
         let of_feed = feed_parts(&parts);
         let feed = Following::start("pairing-feed", move |stop| {
             feed::follow(&of_feed, stop, tell);
         });
-        // Dropped untold where there is no such thread.
+        // If there is no thread, the sender is dropped, and this returns at once.
         let _ = ready.await;
         let (stop_workers, _) = Stop::new();
         let mut tasks = JoinSet::new();
@@ -337,12 +340,12 @@ impl Gateway {
         tasks.spawn(upkeep(parts.clone()));
         if let Some(state) = pair_commands {
             let commands = Commands::new(chat_parts(&parts), state.as_ref());
-            // Those of the embedder's own stay.
+            // Commands that the embedder has set stay.
             parts.channels.set_commands(commands.handle());
             tasks.spawn(commands.run(stop_workers.subscribe()));
         }
-        // They begin once the store is followed: whoever has written while there was no gateway comes in at
-        // once, and the owner is to be told.
+        // Chats begin once the store is followed: strangers who wrote while no gateway ran come in at once,
+        // and the owner has to be told of them.
         let mut chats = JoinSet::new();
         let host: Arc<dyn Host> = Arc::new(channel_host(&parts));
         chats.spawn(roster.run(host, parts.channels.clone(), stop_workers.subscribe()));
@@ -365,10 +368,10 @@ impl Gateway {
         shutdown.await;
 
         tracing::info!("shutting down");
-        // Listeners close with their tasks; connections that are only just coming in are let go.
+        // Listeners close with their tasks. Connections that are not admitted yet are dropped.
         stop.send_replace(true);
         stop_workers.stop();
-        // Each of them sees to it that it ends in time.
+        // Each of these tasks limits its own time.
         let channels_end = async { while chats.join_next().await.is_some() {} };
         let withdrawn = async { while announcing.join_next().await.is_some() {} };
         tokio::join!(say_goodbye(&parts), channels_end, withdrawn);
@@ -409,7 +412,7 @@ fn channel_host(parts: &Parts) -> ChannelHost {
     }
 }
 
-/// Shows every client that the gateway is alive.
+/// Sends every client a periodic sign that the gateway is alive.
 async fn tick(parts: Arc<Parts>) {
     loop {
         let every = parts.settings.load().limits.tick_interval;
@@ -422,8 +425,8 @@ async fn tick(parts: Arc<Parts>) {
     }
 }
 
-/// Tells who is there, at most once a second, and less often the more there are to be told: a crowd
-/// that comes at once is one piece of news.
+/// Sends the presence list when it changes: at most once a second, and less often the more clients there are,
+/// so that many clients that come at once are one event.
 async fn presence(parts: Arc<Parts>) {
     loop {
         parts.clients.sessions.changed.notified().await;
@@ -449,7 +452,7 @@ async fn presence(parts: Arc<Parts>) {
     }
 }
 
-/// Once a minute: last uses are written down, and requests of devices that stay connected kept alive.
+/// Writes down last uses, and renews the requests of connected devices, once a minute.
 async fn upkeep(parts: Arc<Parts>) {
     let mut every = interval(Devices::FLUSH_EVERY);
     every.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -467,7 +470,7 @@ async fn write_down(parts: &Arc<Parts>) {
         for session in parts.clients.sessions.all() {
             if let Who::Device(device) = &session.who {
                 devices.touch(device);
-                // Nobody waits for it: it is tried again in a minute.
+                // Nobody waits for the result; it is tried again in a minute.
                 let _ = devices.hold(device);
             }
         }
@@ -478,8 +481,8 @@ async fn write_down(parts: &Arc<Parts>) {
     }
 }
 
-/// Tells everybody, and waits until what is under way is answered and they are gone, as long as that
-/// may take. Nodes go last: operators may still wait for what they do.
+/// Tells all clients, then waits until calls in progress are answered and the clients are gone, for at most
+/// `limits.drain`. Nodes go last, because operators may still wait for their answers.
 async fn say_goodbye(parts: &Parts) {
     parts.clients.sessions.close();
     let shutdown = Shutdown {
@@ -524,9 +527,9 @@ async fn say_goodbye(parts: &Parts) {
 }
 
 impl Handle {
-    /// Goes by other settings from now on, as far as that needs no new socket: the secret, limits,
-    /// proxies, origins and hosts, who is let in without asking, policies. Operators that came by a
-    /// secret which is not the secret any more are disconnected.
+    /// Applies other settings from now on, as far as that needs no new socket: the secret, limits, proxies,
+    /// origins and hosts, automatic approval, policies. Operators who connected with a secret that is no
+    /// longer valid are disconnected.
     pub fn reload(&self, settings: Settings) {
         let parts = &self.0;
         parts.entrance.lockouts.set_limits(&settings.limits);
@@ -547,8 +550,8 @@ impl Handle {
         tracing::info!("configuration reloaded");
     }
 
-    /// Goes by the channels, owners and node commands of a configuration from now on, and for everything
-    /// else by the settings before: for a configuration whose `gateway` has a fault that closes it.
+    /// Applies the channels, owners and node commands of a configuration from now on, and keeps the former
+    /// settings otherwise: for a configuration whose `gateway` has a fault that closes it.
     pub fn reload_channels(&self, mut config: Config) {
         let before = self.0.settings.load_full();
         let node_commands = std::mem::take(&mut config.gateway.node_commands);
@@ -560,12 +563,12 @@ impl Handle {
         });
     }
 
-    /// How many clients are connected.
+    /// Returns the number of connected clients.
     pub fn connections(&self) -> usize {
         self.0.clients.sessions.count()
     }
 
-    /// Its metrics.
+    /// Returns the gateway's metrics.
     pub fn metrics(&self) -> Metrics {
         self.0.metrics.clone()
     }

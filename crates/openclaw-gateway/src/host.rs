@@ -1,4 +1,4 @@
-//! What the channels need of this gateway.
+//! The gateway as the channels see it.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What nodes have been asked and have not answered yet.
+//! Invocations that nodes have not answered yet.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use gateway_protocol::invoke::InvokeResult;
 use tokio::sync::oneshot;
 
-/// Requests on their way, by id. Each belongs to the one session that may answer it.
+/// Invocations in progress, by id. Each may be answered by one session only.
 #[derive(Debug, Default)]
 pub(crate) struct Invokes(Mutex<HashMap<String, Waiting>>);
 
@@ -16,7 +16,7 @@ struct Waiting {
     answer: oneshot::Sender<InvokeResult>,
 }
 
-/// A request on its way; forgotten when dropped.
+/// An invocation in progress. Dropping this forgets it.
 #[derive(Debug)]
 pub(crate) struct OnItsWay<'i> {
     invokes: &'i Invokes,
@@ -25,7 +25,7 @@ pub(crate) struct OnItsWay<'i> {
 }
 
 impl Invokes {
-    /// Waits for the answer that this session will give to a request.
+    /// Begins an invocation that this session may answer.
     pub(crate) fn expect(&self, id: String, session: u64) -> OnItsWay<'_> {
         let (sender, answer) = oneshot::channel();
         let waiting = Waiting {
@@ -40,7 +40,7 @@ impl Invokes {
         }
     }
 
-    /// Hands over an answer. False where nobody waits for it, or it is not this session's to give.
+    /// Passes on an answer. Returns `false` if nobody waits for it, or another session would have to give it.
     pub(crate) fn answer(&self, session: u64, result: InvokeResult) -> bool {
         let mut waiting = self.waiting();
         let is_its_own = waiting
@@ -53,7 +53,7 @@ impl Invokes {
         found.is_some_and(|waiting| waiting.answer.send(result).is_ok())
     }
 
-    /// Forgets what a session will not answer any more: whoever waits is told.
+    /// Forgets the invocations of a session that has ended, and wakes those who wait for them.
     pub(crate) fn forget(&self, session: u64) {
         self.waiting()
             .retain(|_, waiting| waiting.session != session);
@@ -65,7 +65,7 @@ impl Invokes {
 }
 
 impl OnItsWay<'_> {
-    /// The answer; `None` where the node has gone.
+    /// Waits for the answer; `None` if the node has gone.
     pub(crate) async fn answer(&mut self) -> Option<InvokeResult> {
         (&mut self.answer).await.ok()
     }

@@ -1,4 +1,4 @@
-//! Sockets: taken in, encrypted, and handed to HTTP, each within its time.
+//! Accepts sockets, encrypts them, and hands them to HTTP, each step within a time limit.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -18,19 +18,19 @@ use crate::server::Server;
 use crate::sockets::Permit;
 use pairing_core::Chain;
 
-/// For the TLS handshake, and for the head of each request, where `limits.handshake` is not shorter.
+/// Time limit for the TLS handshake, and for the head of each request, unless `limits.handshake` is shorter.
 const HEAD: Duration = Duration::from_secs(10);
 
-/// For the answer that is under way when the gateway stops.
+/// Time that an answer in progress has when the gateway stops.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
 
-/// The longest head of a request, in bytes.
+/// Maximum size of a request's head, in bytes.
 const HEAD_BYTES: usize = 8192;
 
-/// How long nothing is taken in after that failed, as it does where there are no more descriptors.
+/// Pause after accepting failed, as it does when there are no file descriptors left.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// Takes sockets in until told to stop.
+/// Accepts sockets until the gateway stops.
 pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, server: Server) {
     let mut fails = 0_u64;
     loop {

@@ -1,4 +1,4 @@
-//! What waits to be sent to one client.
+//! The queue of frames for one client.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,17 +6,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// A queue bounded in bytes, written to by anybody and read by the connection's own task.
+/// A queue bounded in bytes. Any task may write to it; the connection's own task reads it.
 ///
-/// - Writing never waits: a client that does not read fills its queue, and is closed, nobody else held up.
-/// - Once closed, nothing more is taken; what was queued is sent before the close frame, unless the
-///   connection was cut off.
+/// - Writing never waits. A client that does not read fills its queue and is closed; nobody else is delayed.
+/// - Once the end is set, no frame is added. Queued frames are sent before the close frame, unless the
+///   connection is cut off.
 #[derive(Debug)]
 pub(crate) struct Outbox {
     queue: Mutex<Queue>,
-    /// Something was queued, or the end has come.
+    /// Signalled when a frame is queued, or the end is set.
     news: Notify,
-    /// The connection is cut off: what is being written is not waited for.
+    /// Signalled when the connection is cut off; then no write is waited for.
     cut: Notify,
     limit: usize,
 }
@@ -24,22 +24,22 @@ pub(crate) struct Outbox {
 #[derive(Debug, Default)]
 struct Queue {
     frames: VecDeque<Utf8Bytes>,
-    /// Of the frames, and of the one that is being written.
+    /// Bytes of the queued frames, and of the one that is being written.
     bytes: usize,
     end: Option<End>,
 }
 
-/// Why and how a connection ends.
+/// How a connection ends, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) code: u16,
     pub(crate) reason: &'static str,
-    /// What was queued is not sent any more.
+    /// Whether queued frames are dropped.
     pub(crate) at_once: bool,
 }
 
 impl End {
-    /// An end after what is queued.
+    /// An end that comes after the queued frames.
     pub(crate) fn new(code: u16, reason: &'static str) -> Self {
         Self {
             code,
@@ -49,11 +49,11 @@ impl End {
     }
 }
 
-/// What the connection's task does next.
+/// The next step of the connection's task.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Send(Utf8Bytes),
-    /// Nothing is queued: what was sent can be flushed.
+    /// The queue is empty; what was written can be flushed.
     Idle,
     End(End),
 }
@@ -75,7 +75,7 @@ impl Outbox {
         }
     }
 
-    /// Queues a frame. One that no longer fits ends the connection.
+    /// Queues a frame. If it does not fit any more, the connection ends.
     pub(crate) fn send(&self, frame: impl Into<Utf8Bytes>) {
         let frame = frame.into();
         let mut queue = self.queue();
@@ -111,7 +111,7 @@ impl Outbox {
         }
     }
 
-    /// What to do next. A frame that is taken still counts until the next call.
+    /// Returns the next step. A frame that is returned counts against the bound until the next call.
     pub(crate) fn next(&self, written: usize) -> Next {
         let mut queue = self.queue();
         queue.bytes = queue.bytes.saturating_sub(written);
@@ -119,7 +119,7 @@ impl Outbox {
             (Some(frame), _) => Next::Send(frame),
             (None, Some(end)) => Next::End(end.clone()),
             (None, None) => {
-                // The memory of a burst is not kept.
+                // The memory that a burst needed is released.
                 if queue.frames.capacity() > 64 {
                     queue.frames = VecDeque::new();
                 }
@@ -128,7 +128,7 @@ impl Outbox {
         }
     }
 
-    /// Waits until there is something to do.
+    /// Waits until there is a next step.
     pub(crate) async fn news(&self) {
         self.news.notified().await;
     }

@@ -17,9 +17,9 @@ use crate::outbox::{End, Outbox};
 /// A connection that has been admitted.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Counts up: a later session has a higher one.
+    /// Increases with every session.
     pub(crate) number: u64,
-    /// The id that the client was told.
+    /// The connection's id, as the client was told.
     pub(crate) id: String,
     pub(crate) who: Who,
     pub(crate) method: AuthMethod,
@@ -27,17 +27,18 @@ pub(crate) struct Session {
     pub(crate) address: IpAddr,
     pub(crate) connected_at: Timestamp,
     pub(crate) outbox: Outbox,
-    /// Turns at the store.
+    /// Limits the calls of this session that use the store at the same time.
     pub(crate) at_store: Semaphore,
-    /// Its right has ended: it asks for nothing more.
+    /// Set when the session's rights have ended. It gets no more answers.
     ended: AtomicBool,
-    /// Calls under way by which it may end its own right: it is to have their answers.
+    /// Number of calls in progress that may end the session's own rights, and whose answers it still has to
+    /// get.
     deciding: AtomicUsize,
-    /// The gateway stops: nothing more is read from it.
+    /// Signalled when the gateway stops: nothing more is read from the connection.
     leaving: Notify,
 }
 
-/// A call under way by which a session may end its own right; over when dropped.
+/// A call in progress that may end the session's own rights. It is over when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Deciding(Arc<Session>);
 
@@ -47,7 +48,7 @@ impl Drop for Deciding {
     }
 }
 
-/// The identity of the client, as far as it was proven.
+/// The client's identity, as far as it was proven.
 #[derive(Debug)]
 pub(crate) enum Who {
     /// A paired device.
@@ -56,7 +57,7 @@ pub(crate) enum Who {
     Operator(ScopeSet),
 }
 
-/// What the client says about itself.
+/// The client's description of itself.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) id: String,
@@ -72,10 +73,10 @@ pub(crate) struct Client {
     pub(crate) permissions: std::collections::BTreeMap<String, bool>,
 }
 
-/// Calls of one client that are at the store at once; the rest wait for their turn.
+/// Maximum number of calls of one client that use the store at the same time; the others wait.
 const AT_STORE: usize = 4;
 
-/// Its right was taken away.
+/// The reason of the close frame when a session's rights have ended.
 const REVOKED: &str = "access was revoked or changed: connect again";
 
 impl Session {
@@ -124,7 +125,7 @@ impl Session {
         }
     }
 
-    /// The approver in whose name it decides.
+    /// The approver in whose name the session decides.
     pub(crate) fn approver(&self) -> Approver {
         match &self.who {
             Who::Device(device) => Approver::device(device),
@@ -139,7 +140,7 @@ impl Session {
         }
     }
 
-    /// Whether it may learn what concerns this device.
+    /// Whether it may see what concerns this device.
     pub(crate) fn may_see_device(&self, id: DeviceId) -> bool {
         self.scopes().allows(Scope::PAIRING)
             && (self.sees_all() || self.device().is_some_and(|own| own.id() == id))
@@ -165,7 +166,7 @@ impl Session {
         self.scopes().allows("operator.read")
     }
 
-    /// A device that is not admin minds its own business.
+    /// Whether it may see all devices. A device without admin rights sees only itself.
     fn sees_all(&self) -> bool {
         self.device().is_none() || self.scopes().allows(Scope::ADMIN)
     }
@@ -175,17 +176,18 @@ impl Session {
         !self.ended.load(Ordering::SeqCst)
     }
 
-    /// Begins a call by which it may end its own right.
+    /// Begins a call that may end the session's own rights.
     pub(crate) fn decides(self: &Arc<Self>) -> Deciding {
         self.deciding.fetch_add(1, Ordering::SeqCst);
         Deciding(self.clone())
     }
 
-    /// Ends its right: nothing more is done for it. The connection is closed at once; or, where it may
-    /// have ended that right itself, after its answers, by whoever gives the last of these.
+    /// Ends the session's rights; no further request of it is answered. The connection is closed at once. If
+    /// the session itself may have caused this, it is closed after its last answer, by the task that sends
+    /// that answer.
     fn revoke(&self, may_be_own: bool) {
-        // Whoever gives the answer counts down first and looks at this then: one of the two sees the
-        // other.
+        // The task that sends an answer first decrements the counter and then reads this flag, so one of the
+        // two always sees the other.
         self.ended.store(true, Ordering::SeqCst);
         if !may_be_own || self.deciding.load(Ordering::SeqCst) == 0 {
             self.outbox.end(End {
@@ -196,17 +198,17 @@ impl Session {
         }
     }
 
-    /// Lets it go once the calls under way are answered: nothing more is read.
+    /// Stops reading from the connection, and closes it once the calls in progress are answered.
     pub(crate) fn leave(&self) {
         self.leaving.notify_one();
     }
 
-    /// Waits until it is let go.
+    /// Waits until [`leave`](Self::leave) is called.
     pub(crate) async fn left(&self) {
         self.leaving.notified().await;
     }
 
-    /// Closes a connection whose right has ended, after what is queued.
+    /// Closes the connection after everything queued has been sent, if the session's rights have ended.
     pub(crate) fn close_if_revoked(&self) {
         if !self.is_live() && self.deciding.load(Ordering::SeqCst) == 0 {
             self.outbox.end(End {
@@ -217,7 +219,7 @@ impl Session {
         }
     }
 
-    /// How it is shown to others.
+    /// The session's entry in the presence list.
     pub(crate) fn presence(&self) -> Presence {
         let client = &self.client;
         let device_id = self.device().map(|device| device.id().to_string());
@@ -247,7 +249,7 @@ impl Session {
 }
 
 impl Client {
-    /// What `connect` says, cut to what anybody would want to see.
+    /// The client's description of itself in `connect`, cut to a size that can be shown.
     pub(crate) fn new(params: &ConnectParams) -> Self {
         let client = &params.client;
         let some = |text: &Option<gateway_protocol::Text>| text.as_deref().map(cut);
@@ -277,27 +279,27 @@ impl Client {
     }
 }
 
-/// What is kept of a list that a client sends.
+/// Maximum number of entries that are kept of a list that a client sends.
 const MOST_NAMES: usize = 256;
 
-/// At most 256 characters.
+/// Cuts a text to at most 256 characters.
 pub(crate) fn cut(text: &str) -> String {
     text.chars().take(256).collect()
 }
 
-/// All sessions. Every operation on one costs the same however many there are, but for
+/// All sessions. The cost of an operation does not depend on their number, except for
 /// [`broadcast`](Self::broadcast).
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     inner: Mutex<Inner>,
     numbers: AtomicU64,
-    /// Counts connects and disconnects.
+    /// Number of connects and disconnects so far.
     version: AtomicU64,
-    /// Somebody came or went.
+    /// Signalled when a session comes or goes.
     pub(crate) changed: Notify,
-    /// Somebody went.
+    /// Signalled when a session goes.
     pub(crate) gone: Notify,
-    /// A node came or went.
+    /// Signalled when a node comes or goes.
     pub(crate) nodes: Notify,
 }
 
@@ -306,17 +308,17 @@ struct Inner {
     all: HashMap<u64, Arc<Session>>,
     /// The sessions of a device, oldest first.
     devices: HashMap<DeviceId, Vec<u64>>,
-    /// The gateway stops: nobody comes in any more.
+    /// Whether the gateway stops; then no session is added any more.
     closed: bool,
 }
 
 impl Sessions {
-    /// The number of the next session.
+    /// Returns the number for the next session.
     pub(crate) fn next_number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How often who is there has changed.
+    /// Returns the version of the presence list.
     pub(crate) fn version(&self) -> u64 {
         self.version.load(Ordering::Relaxed)
     }
@@ -325,7 +327,7 @@ impl Sessions {
         self.inner().all.len()
     }
 
-    /// Takes a session in; false where nobody is taken in any more.
+    /// Adds a session. Returns `false` if no session is added any more, because the gateway stops.
     pub(crate) fn insert(&self, session: Arc<Session>) -> bool {
         let mut inner = self.inner();
         if inner.closed {
@@ -345,7 +347,7 @@ impl Sessions {
         true
     }
 
-    /// Takes nobody in any more.
+    /// Adds no sessions any more.
     pub(crate) fn close(&self) {
         self.inner().closed = true;
     }
@@ -377,23 +379,23 @@ impl Sessions {
             .collect()
     }
 
-    /// The session that gets what is for a node: the newest.
+    /// Returns the session that receives calls for a node: its newest.
     pub(crate) fn newest_node(&self, id: DeviceId) -> Option<Arc<Session>> {
         let mut sessions = self.of_device(id);
         sessions.retain(|session| session.role() == Role::Node && session.is_live());
         sessions.pop()
     }
 
-    /// All of them, oldest first.
+    /// Returns all sessions, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
         let mut all: Vec<_> = self.inner().all.values().cloned().collect();
         all.sort_unstable_by_key(|session| session.number);
         all
     }
 
-    /// Ends the sessions of a device that do not hold any more, at once; that of the caller, if it is
-    /// one, after its answer. Without a caller, nobody knows whose decision it was: a session that is
-    /// just deciding gets its answer. Says whether any ended.
+    /// Ends those sessions of a device that `has_ended` selects, at once. The caller's own session ends after
+    /// its answer. Without a caller, it is not known whose decision it was, so a session that is deciding at
+    /// the moment still gets its answer. Returns whether any session ended.
     pub(crate) fn end_of_device(
         &self,
         id: DeviceId,
@@ -412,7 +414,7 @@ impl Sessions {
         any
     }
 
-    /// Sends a frame to everybody who is entitled to it.
+    /// Sends a frame to every session that is entitled to it.
     pub(crate) fn broadcast(&self, frame: &Utf8Bytes, is_entitled: impl Fn(&Session) -> bool) {
         let all: Vec<_> = self.inner().all.values().cloned().collect();
         for session in all {
@@ -430,7 +432,7 @@ impl Sessions {
             .any(|session| is_entitled(session))
     }
 
-    /// Notes that others are there than before, at other gateways.
+    /// Notes that the presence at other gateways has changed.
     pub(crate) fn note_elsewhere(&self) {
         self.has_changed(false);
     }

@@ -1,4 +1,4 @@
-//! `hello-ok`, and the place in the registry that comes with it.
+//! `hello-ok`, and the entry in the registry that comes with it.
 
 use std::sync::Arc;
 
@@ -17,9 +17,9 @@ use crate::sessions::{Client, Session, Who};
 use crate::settings::Settings;
 use pairing_core::Chain;
 
-/// Registers the session, then looks again whether what admitted it still holds: whoever revoked it
-/// before has been seen, whoever does after sees the session. With it comes `hello-ok`, to be sent
-/// before anything else.
+/// Registers the session, and then checks once more that its admission still holds. A revocation before this
+/// check is seen by it; a revocation after it finds the session in the registry. Returns the session with its
+/// `hello-ok`, which has to be sent before anything else.
 pub(super) async fn register(
     request: &str,
     version: u32,
@@ -59,7 +59,7 @@ pub(super) async fn register(
         snapshot: parts.snapshot(&session),
         auth: HelloAuth {
             role: session.role(),
-            // With a token, the token's own scopes, which the client stores with it.
+            // If a token is delivered, these are its scopes, which the client stores with it.
             scopes: minted
                 .as_ref()
                 .map_or_else(|| session.scopes().clone(), |minted| minted.scopes.clone()),
@@ -78,7 +78,7 @@ pub(super) async fn register(
     let registered = registered.ok_or(Refusal::Unavailable)?;
     let holds = match &session.who {
         Who::Device(device) => still_holds(parts, device.clone()).await,
-        // It may have come by a secret that is none any more.
+        // The secret that it connected with may have been replaced.
         Who::Operator(_) => settings.secret.is_same(&parts.settings.load().secret),
     };
     if !holds {
@@ -95,14 +95,14 @@ pub(super) async fn register(
     Ok((registered, hello))
 }
 
-/// A session in the registry, for as long as this lives.
+/// A session in the registry. Dropping this removes it.
 pub(super) struct Registered {
     pub(super) session: Arc<Session>,
     parts: Arc<Parts>,
 }
 
 impl Registered {
-    /// `None` where the gateway takes no more.
+    /// Registers a session; `None` if the gateway stops.
     fn new(session: Arc<Session>, parts: Arc<Parts>) -> Option<Self> {
         let is_taken = parts.clients.sessions.insert(session.clone());
         is_taken.then_some(Self { session, parts })

@@ -1,4 +1,4 @@
-//! One connection, from the upgrade to its end.
+//! One connection, from the WebSocket upgrade to its end.
 
 pub(crate) mod admit;
 mod hello;
@@ -29,23 +29,23 @@ use hello::Registered;
 use pairing_core::Chain;
 use stepped::Stepped;
 
-/// What a socket has to be.
+/// A byte stream that can carry a WebSocket.
 pub(crate) trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 
-/// How long the last words may take, and how much is read and thrown away meanwhile.
+/// Time for the close frame to arrive, and the number of bytes that are read and discarded meanwhile.
 const FAREWELL: Duration = Duration::from_secs(1);
 const FAREWELL_BYTES: u64 = 1 << 20;
 
-/// The gateway stops before a connection is in.
+/// The end of a connection that is not admitted yet when the gateway stops.
 const STOPPING: End = End {
     code: close::GOING_AWAY,
     reason: "gateway stopping",
     at_once: false,
 };
 
-/// Drives a socket that has been upgraded, until it ends.
+/// Serves a socket from the upgrade to its end.
 pub(crate) async fn drive(
     socket: impl Socket,
     arrival: Arrival,
@@ -73,7 +73,7 @@ pub(crate) async fn drive(
         Ok(registered) => {
             let session = &registered.session;
             if server.is_stopping() {
-                // Registered after everybody who was there had been told.
+                // It registered after all sessions had been told.
                 session.outbox.end(STOPPING);
             }
             permit.let_in();
@@ -82,7 +82,7 @@ pub(crate) async fn drive(
                 pairing_core::device::Role::Node => "node",
                 pairing_core::device::Role::Operator => "operator",
             });
-            // The library fixes its limits when it takes over a socket: it takes it over anew.
+            // The library fixes its limits when it wraps a socket, so the socket is wrapped again.
             let socket = ws.into_inner().into_inner();
             let config = self::config(limits.max_payload);
             let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
@@ -94,15 +94,15 @@ pub(crate) async fn drive(
 
 fn config(most: usize) -> WebSocketConfig {
     WebSocketConfig::default()
-        // The default is 128 KiB for each connection, idle or not; larger frames still arrive.
+        // The default is 128 KiB for each connection, even an idle one. Larger frames still arrive.
         .read_buffer_size(2048)
         .write_buffer_size(4096)
         .max_message_size(Some(most))
         .max_frame_size(Some(most))
 }
 
-/// Challenge, `connect`, the answer. A connection that comes in is in the registry afterwards, with its
-/// `hello-ok` sent; one that does not has had its answer.
+/// Sends the challenge, reads `connect`, and answers. An admitted connection is then in the registry, and its
+/// `hello-ok` has been sent; a refused one has got its refusal.
 async fn greet<S: Socket>(
     ws: &mut WebSocketStream<S>,
     arrival: &Arrival,
@@ -153,7 +153,7 @@ async fn greet<S: Socket>(
     }
 }
 
-/// The reason of the close frame: the answer has said it in full.
+/// The reason for the close frame. The refusal has said it in full.
 fn reason(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::PairingRequired { .. } => "pairing required",
@@ -199,7 +199,7 @@ async fn enter(
     .await
 }
 
-/// The first message that is one.
+/// Reads the first text or binary message.
 async fn first<S: Socket>(ws: &mut WebSocketStream<S>) -> Result<Vec<u8>, End> {
     loop {
         match ws.next().await {
@@ -216,11 +216,11 @@ async fn first<S: Socket>(ws: &mut WebSocketStream<S>) -> Result<Vec<u8>, End> {
 
 async fn refuse<S: Socket>(ws: &mut WebSocketStream<S>, id: &str, refusal: &Refusal) {
     let answer = response(id, Err::<(), _>(&refusal.error()));
-    // Whoever has gone needs no answer.
+    // A client that has gone needs no answer.
     let _ = ws.send(Message::Text(answer)).await;
 }
 
-/// A response as a frame.
+/// Serialises a response as a frame.
 pub(crate) fn response<P: serde::Serialize>(
     id: &str,
     answer: Result<P, &gateway_protocol::ErrorShape>,
@@ -228,23 +228,23 @@ pub(crate) fn response<P: serde::Serialize>(
     frame(serde_json::to_vec(&Response::new(id, answer)).unwrap_or_default())
 }
 
-/// Says why, and lets what is under way arrive: a socket closed with unread bytes takes back what was
-/// sent last.
+/// Sends a close frame, and gives the client time to read everything before it: closing a socket with unread
+/// bytes would discard what was sent last.
 async fn farewell<S: Socket>(mut ws: WebSocketStream<S>, end: &End) {
     let close = CloseFrame {
         code: CloseCode::from(end.code),
         reason: Utf8Bytes::from_static(end.reason),
     };
     let words = async {
-        // Where the client has said it first, what is left to be sent is the answer to that.
+        // If the client has already sent its close frame, this sends the answer to it.
         let _ = ws.close(Some(close)).await;
         ws.flush().await.ok()?;
         loop {
             match ws.next().await {
                 Some(Ok(_)) => {}
-                // The client has answered the close: whoever was the server hangs up first.
+                // The client has answered the close frame. The server hangs up first.
                 None => return None,
-                // What it sent is no message; it may be the rest of one that was too large.
+                // The bytes are not a message; they may be the rest of one that was too large.
                 Some(Err(_)) => break,
             }
         }
@@ -253,6 +253,6 @@ async fn farewell<S: Socket>(mut ws: WebSocketStream<S>, end: &End) {
             .await
             .ok()
     };
-    // It was told, or does not listen.
+    // The client was told, or does not listen.
     let _ = timeout(FAREWELL, words).await;
 }

@@ -1,4 +1,4 @@
-//! A connection that is in: what it asks is answered, and what happens it is told.
+//! An admitted connection: answers its requests, and sends it events.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use crate::parts::Parts;
 use crate::server::Server;
 use crate::sessions::{Deciding, Session};
 
-/// The longest frame that is sent, in bytes.
+/// Maximum size of a frame that is sent, in bytes.
 const PART: usize = 4096;
 
-/// Answers and tells until one side ends it.
+/// Serves the connection until one side ends it.
 pub(super) async fn run<S: Socket>(
     ws: WebSocketStream<S>,
     session: &Arc<Session>,
@@ -39,8 +39,8 @@ pub(super) async fn run<S: Socket>(
             end = &mut writing => end,
             end = read(&mut stream, session, server) => {
                 session.outbox.end(end.clone());
-                // What is queued goes before the end; who does not take it does not get it, and who has
-                // said that it is over gets no more than the answer to that.
+                // What is queued is sent before the end. A client that does not read it does not get it, and
+                // a client that has sent a close frame gets only the answer to that.
                 let written = timeout(FAREWELL, &mut writing).await;
                 written.map_or(None, |written| written.or(Some(end)))
             }
@@ -56,8 +56,8 @@ pub(super) async fn run<S: Socket>(
     );
 }
 
-/// Sends what is queued, and a ping when there was nothing to send for some time. Ends with the reason
-/// to close by, or with none where the socket is dead.
+/// Sends what is queued, and a ping if there was nothing to send for some time. Returns the reason to close
+/// by, or `None` if the socket is dead.
 async fn write<S: Socket>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     session: &Session,
@@ -87,7 +87,7 @@ async fn write<S: Socket>(
                 }
             }
             Next::End(end) => {
-                // What was fed last has not left the sink yet.
+                // The last message may still be in the sink's buffer.
                 let flushed = timeout(FAREWELL, unless_cut(session, sink.flush())).await;
                 return flushed.ok().flatten().and_then(|all| all.then_some(end));
             }
@@ -95,8 +95,8 @@ async fn write<S: Socket>(
     }
 }
 
-/// Writes a message, a long one in parts: the library keeps a buffer as large as the largest frame that
-/// it ever wrote, for each connection.
+/// Writes a message, a long one in parts: for each connection, the library keeps a buffer as large as the
+/// largest frame that it ever wrote.
 async fn feed<S: Socket>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     message: Utf8Bytes,
@@ -115,8 +115,8 @@ async fn feed<S: Socket>(
     Ok(())
 }
 
-/// Waits for a write, unless the connection is cut off while the client does not read: `None` where the
-/// socket is dead, false where it was cut off.
+/// Waits for a write, unless the connection is cut off because the client does not read. Returns `None` if
+/// the socket is dead, and `false` if it was cut off.
 async fn unless_cut(
     session: &Session,
     write: impl Future<Output = Result<(), Error>>,
@@ -124,13 +124,13 @@ async fn unless_cut(
     tokio::select! {
         biased;
         written = write => written.ok().map(|()| true),
-        // A half-written frame cannot be followed by another.
+        // No other frame can follow a half-written one.
         () = session.outbox.cut() => Some(false),
     }
 }
 
-/// Answers requests, in any order, as many at once as is allowed: beyond that, the client's next
-/// request waits in its socket.
+/// Reads requests and sends their answers, in any order. Only so many requests are in progress at once; while
+/// there are that many, the client's next request waits in its socket.
 async fn read<S: Socket>(
     stream: &mut SplitStream<WebSocketStream<S>>,
     session: &Arc<Session>,
@@ -208,10 +208,10 @@ async fn read<S: Socket>(
     }
 }
 
-/// The answer to a request, by its id.
+/// The answer to a request, with the request's id.
 type Answered = (String, (Reply, Option<Deciding>));
 
-/// Sends an answer. A refused one counts; one after which the caller's own right has ended is the last.
+/// Sends an answer. Refusals are counted. If the session's rights have ended, this answer is its last.
 fn finish(
     id: &str,
     answer: Reply,
@@ -239,7 +239,7 @@ fn finish(
     (verdict == Verdict::Close).then(|| End::new(close::POLICY, "too many refused requests"))
 }
 
-/// What an answer to something that is no request is called.
+/// The id for the answer to something that is not a request.
 fn id_of(error: &FrameError) -> String {
     match error {
         FrameError::NotRequest { id: Some(id), .. } => id.clone(),

@@ -31,7 +31,7 @@ pub(crate) use peer::Peer;
 pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Server) -> HttpAnswer {
     let parts = &server.parts;
     if request.uri().authority().is_some() || request.uri().scheme().is_some() {
-        // It names a host of its own, beside the one in the headers that is judged.
+        // The request names a host itself, besides the one in the headers that is checked.
         parts.metrics.refused("door");
         return text(StatusCode::BAD_REQUEST, "this is no proxy: ask for a path");
     }
@@ -84,7 +84,8 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Ser
     }
 }
 
-/// The path below `gateway.controlUi.basePath`; the whole of it for a proxy that has taken that away.
+/// Returns the path below `gateway.controlUi.basePath`, or the whole path if a proxy has already removed
+/// that.
 fn within<'p>(path: &'p str, base: &str) -> &'p str {
     match path.strip_prefix(base) {
         Some("") => "/",
@@ -93,7 +94,7 @@ fn within<'p>(path: &'p str, base: &str) -> &'p str {
     }
 }
 
-/// Makes the connection a WebSocket, on any path.
+/// Upgrades the connection to a WebSocket, on any path.
 fn upgrade(
     mut request: Request<Incoming>,
     arrival: Arrival,
@@ -131,8 +132,8 @@ fn upgrade(
     response
 }
 
-/// Metrics name nobody, but say how busy the owner is: for this machine, or by the secret. An error is
-/// how long the answer waits, as it does to guesses out of this machine.
+/// Checks whether metrics may be read: from this machine, or with the secret, because they show how busy the
+/// owner is. The error is the delay of the answer, as for other wrong secrets.
 fn may_measure(
     arrival: &Arrival,
     headers: &HeaderMap,
@@ -160,7 +161,7 @@ fn may_measure(
     }
 }
 
-/// A file of the page, where that is served.
+/// Answers with a file of the page, if the page is served.
 fn page(
     file: &page::File,
     base: &str,

@@ -1,7 +1,7 @@
-//! The page for browsers, in which an owner sees and decides: its files, which are in the binary, and the
-//! headers that keep everybody else out of it.
+//! The page for browsers: its files, which are part of the binary, and the headers that keep other code out
+//! of it.
 //!
-//! All that it does goes over the WebSocket; here is nothing that could be asked to change anything.
+//! Everything that the page does goes over the WebSocket; nothing here can be asked to change anything.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -18,8 +18,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::answer::HttpAnswer;
 
-/// Nothing but the page's own files runs or is shown, nothing is sent anywhere else, and no page shows it
-/// within itself. No text becomes markup, whatever the page's own code does.
+/// Only the page's own files are executed or shown, nothing is sent elsewhere, and no other page can frame
+/// it. Text never becomes markup, whatever the page's own code does.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
      require-trusted-types-for 'script'; trusted-types 'none'";
@@ -41,7 +41,7 @@ const HEADERS: [(HeaderName, &str); 9] = [
         HeaderName::from_static("permissions-policy"),
         "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
-    // It is asked every time whether it is still the same: another version never mixes with this one.
+    // The browser asks every time whether a file is still current, so that two versions never mix.
     (header::CACHE_CONTROL, "no-cache"),
     (header::VARY, "accept-encoding"),
 ];
@@ -87,17 +87,18 @@ static FILES: [File; 16] = [
     file!("/ui/words.js", SCRIPT, "words.js"),
 ];
 
-/// What is made of a file, once.
+/// A file in the forms that are sent, made once.
 struct Packed {
-    /// Compressed: a phone far away gets a third of it.
+    /// The compressed file, a third of its size.
     packed: Bytes,
-    /// What tells it from the same file of another version.
+    /// The file's entity tag, which differs between versions.
     tag: Option<HeaderValue>,
 }
 
 static PACKED: LazyLock<Vec<Packed>> = LazyLock::new(|| FILES.iter().map(File::pack).collect());
 
-/// What the page is made of: all of it is asked for at once, and not as one file names another.
+/// The `Link` header with all parts of the page, so that the browser asks for them at once instead of one
+/// after the other.
 fn parts(base: &str) -> String {
     let parts = FILES.iter().filter_map(|file| match file.kind {
         SCRIPT => Some(format!("<{base}{}>; rel=modulepreload", file.path)),
@@ -112,17 +113,18 @@ fn takes_gzip(asked: &HeaderMap) -> bool {
     let mut names = values
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
-    // With a weight it might be refused, which is not worth to be read.
+    // An encoding with a weight might be refused; it is not parsed further.
     names.any(|name| name.trim() == "gzip")
 }
 
 impl File {
-    /// The file of this path.
+    /// Finds the file of a path.
     pub(crate) fn at(path: &str) -> Option<&'static Self> {
         FILES.iter().find(|file| file.path == path)
     }
 
-    /// The file, or that it is the one that the browser has. `base` is the path that the page is below.
+    /// Answers with the file, or with `304` if the browser has it. `base` is the path below which the page
+    /// is.
     pub(crate) fn answer(&self, base: &str, asked: &HeaderMap) -> HttpAnswer {
         if !base.is_empty() && self.kind == HTML {
             return self.below(base);
@@ -151,10 +153,10 @@ impl File {
         answer
     }
 
-    /// The page with the path that it is below: what it names is found wherever a proxy shows it, with a slash at
-    /// the end or without.
+    /// The HTML for a page below a path. Its links work wherever a proxy shows it, with or without a slash at
+    /// the end.
     fn below(&self, base: &str) -> HttpAnswer {
-        // The configuration has taken care that a base path is of plain characters.
+        // The configuration has checked that a base path consists of plain characters.
         let content = self.content.replace("=\"ui/", &format!("=\"{base}/ui/"));
         let content = content.replacen("<html", &format!("<html data-base=\"{base}/\""), 1);
         let mut answer = Response::new(Full::from(content));
@@ -182,7 +184,7 @@ impl File {
 
     fn pack(&self) -> Packed {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        // Into memory, which cannot fail.
+        // Writing into memory cannot fail.
         let packed = encoder.write_all(self.content.as_bytes());
         let packed = packed.and_then(|()| encoder.finish()).unwrap_or_default();
         let hash = Sha256::digest(self.content);

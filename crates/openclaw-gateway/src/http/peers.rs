@@ -1,4 +1,4 @@
-//! A call of another gateway, answered.
+//! Answers calls of other gateways.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::methods;
 use crate::parts::Parts;
 use crate::peers::{Forwarded, GatewayId, Outcome, Peers, Proof, TOLERANCE, Untimely, longest};
 
-/// For the body of a call.
+/// Time limit for the body of a call.
 const BODY: Duration = Duration::from_secs(30);
 
-/// Why a call is not answered: for the log. Whoever calls learns that it was not, and nothing else.
+/// Why a call was refused, for the log. The caller learns only that it was.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error(transparent)]
@@ -51,7 +51,7 @@ enum Refused {
     Meaning,
 }
 
-/// Answers a call; never passes it on.
+/// Answers a call. A call is never passed on.
 pub(crate) async fn answer(
     request: Request<Incoming>,
     arrival: &Arrival,
@@ -69,7 +69,7 @@ pub(crate) async fn answer(
                 "node invoked through another gateway"
             );
             let outcome = Outcome::from(methods::invoke_here(parts, asked.into()).await);
-            // Nothing in it can fail to be written.
+            // Serialising it cannot fail.
             json(
                 StatusCode::OK,
                 serde_json::to_string(&outcome).unwrap_or_default(),
@@ -89,13 +89,13 @@ pub(crate) async fn answer(
             )
         }
     };
-    // There is one call on each connection: it has given up its place among those that wait.
+    // There is one call on each connection, which has given up its permit to wait.
     let close = HeaderValue::from_static("close");
     answer.headers_mut().insert(CONNECTION, close);
     answer
 }
 
-/// Who calls, and for what. Nothing of the body is read before the signature is found to be right.
+/// Checks who calls, and parses the call. The body is read only after the signature was verified.
 async fn admit(
     request: Request<Incoming>,
     arrival: &Arrival,
@@ -115,7 +115,7 @@ async fn admit(
         return Err(Refused::Signature);
     }
     peers.note_call(&proof, now)?;
-    // It is in: its connection does not count among those that are not.
+    // The connection is admitted, so it does not count among those that wait.
     drop(peer.take_permit());
     let body = read(request.into_body(), longest(&parts.settings.load())).await?;
     if !proof.is_of(&body) {

@@ -29,7 +29,7 @@ pub(super) fn list(call: &Call, log: &AuditLog) -> Reply {
     })
 }
 
-/// A device that is not admin is told of senders and of itself.
+/// A device without admin rights is told of senders and of itself only.
 fn may_see(viewer: &Session, event: &AuditEvent) -> bool {
     match &event.subject {
         AuditSubject::Sender { .. } => viewer.may_see_senders(),

@@ -1,4 +1,4 @@
-//! `pairing.channels`: which accounts there are, which of them run, and whether they are connected.
+//! `pairing.channels`: the accounts, whether each runs, and whether it is connected.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,8 @@ pub(super) fn status(call: &Call) -> Reply {
     let configured: BTreeSet<_> = config.channels().collect();
     let status = |(channel, accounts): (&ChannelId, BTreeSet<AccountId>)| {
         let account = |account_id: AccountId| {
-            // One that is turned off, or whose senders nobody could tell apart, is not run.
+            // An account that is turned off does not run, nor does one of a channel without rules, whose
+            // senders could not be told apart.
             let adapter = channels.adapter(config, channel, &account_id);
             AccountStatus {
                 dm_policy: config.dm_policy(channel, &account_id),

@@ -1,5 +1,5 @@
-//! `channels.pairing.*`: DM pairing as releases from 2026.7 on have it. What is decided is the same as by
-//! `pairing.*`.
+//! `channels.pairing.*`: DM pairing in the form of releases from 2026.7 on. The decisions are the same as
+//! those of `pairing.*`.
 
 use gateway_protocol::channels_pairing::{
     ApproveParams, Approved, DismissParams, Dismissed, ListParams, Notification, OwnerBootstrap,

@@ -39,7 +39,7 @@ pub(super) fn approve(call: &Call) -> Reply {
         .devices()
         .approve(&request_id, &call.approver());
     let device = approved.map_err(of_approval)?;
-    // What it was approved for may be less than what a session of it holds.
+    // The approval may be for less than a session of the device has.
     call.end_sessions(device.id, None);
     call.reply(&DeviceApproved {
         request_id,
@@ -134,8 +134,9 @@ pub(super) fn revoke(call: &Call) -> Reply {
 }
 
 impl Call {
-    /// Ends what a decision about a device has ended: with a role, all of it; without, what does not
-    /// hold any more. At once, but for the caller's own connection, which gets its answer first.
+    /// Ends the sessions that a decision about a device has ended, at once. With a role, all sessions in that
+    /// role end; without one, those whose approval does not hold any more. The caller's own session gets its
+    /// answer first.
     pub(super) fn end_sessions(&self, device: DeviceId, role: Option<Role>) {
         let devices = self.pairing().devices();
         self.parts
@@ -144,7 +145,7 @@ impl Call {
     }
 }
 
-/// The refusal for want of scopes says what clients of releases from 2026.7 on look for.
+/// The refusal for want of scopes contains the text that clients of releases from 2026.7 on look for.
 fn of_approval(error: DeviceError) -> ErrorShape {
     match &error {
         DeviceError::Scope(scope) => ErrorShape::invalid(
@@ -157,7 +158,7 @@ fn of_approval(error: DeviceError) -> ErrorShape {
 
 fn request(call: &Call) -> Result<RequestId, ErrorShape> {
     let params: RequestParams = call.params()?;
-    // What can be no id is the id of nothing.
+    // A text that cannot be an id names no request.
     RequestId::parse(&params.request_id).map_err(|_| of_device(DeviceError::UnknownRequest))
 }
 

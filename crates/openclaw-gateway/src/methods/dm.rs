@@ -30,7 +30,7 @@ pub(super) fn list(call: &Call) -> Reply {
     };
     let mut all = DmRequests::default();
     for channel in &channels {
-        // A channel that cannot be read hides no other.
+        // A channel that cannot be read does not hide the others.
         if let Err(error) = read(channel, account.as_ref(), &mut all) {
             if params.channel.is_some() {
                 return Err(store_failed(&error));
@@ -67,8 +67,8 @@ fn read(
     Ok(())
 }
 
-/// Approves, and tells the sender where that is asked for: through the account that they wrote to. That it
-/// did not work is said, and undoes nothing.
+/// Approves a request and, if asked to, tells the sender through the account that they wrote to. If that
+/// fails, the answer says so; the approval stands.
 pub(super) async fn approve(call: Call) -> Reply {
     let params: ApproveParams = call.params()?;
     let notify = params.notify;
@@ -93,7 +93,7 @@ fn approve_now(call: &Call, params: &ApproveParams) -> Result<DmDecided, ErrorSh
     Ok(DmDecided::from(&approved.request))
 }
 
-/// How long a chat system may take; the caller waits for it.
+/// Time that a chat system has to take the message, while the caller waits.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whether a sender was told that it was approved.

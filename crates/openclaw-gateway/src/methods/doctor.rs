@@ -1,4 +1,4 @@
-//! `doctor.findings`: what is wrong, for the owner.
+//! `doctor.findings`: problems that the owner can solve.
 
 use gateway_protocol::Empty;
 use gateway_protocol::doctor::{DoctorFinding, DoctorFindings, DoctorSeverity};
@@ -8,7 +8,7 @@ use pairing_fs::doctor::{Finding, Severity};
 use super::{Call, Reply};
 use crate::doctor::Doctor;
 
-/// Paths are shown whole, however deep they are.
+/// Paths are shown in full, however long they are.
 const LONGEST: usize = 4096;
 
 pub(super) fn findings(call: &Call, doctor: &Doctor) -> Reply {

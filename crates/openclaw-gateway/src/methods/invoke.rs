@@ -1,4 +1,4 @@
-//! Asking a connected node to do something.
+//! Invoking a command of a connected node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::parts::Parts;
 use crate::peers::{self, Announced, CallError, Forwarded, Peers};
 use pairing_core::Chain;
 
-/// `node.invoke`: here, or by way of the gateway that the node is connected to.
+/// `node.invoke`: invokes a node here, or through the gateway to which it is connected.
 pub(super) async fn invoke(call: Call) -> Reply {
     let params: InvokeParams = call.params()?;
     let id = DeviceId::parse(&params.node_id).ok();
@@ -29,7 +29,8 @@ pub(super) async fn invoke(call: Call) -> Reply {
     call.reply(&invoked)
 }
 
-/// Asks the newest connection that a node has here for what it offers there and was approved for.
+/// Invokes a command on the node's newest connection here. The node has to offer the command, and to be
+/// approved for it.
 pub(crate) async fn here(parts: &Arc<Parts>, params: InvokeParams) -> Result<Invoked, ErrorShape> {
     let id = DeviceId::parse(&params.node_id).ok();
     let node = id.and_then(|id| Some((id, parts.clients.sessions.newest_node(id)?)));
@@ -103,7 +104,7 @@ pub(crate) async fn here(parts: &Arc<Parts>, params: InvokeParams) -> Result<Inv
     })
 }
 
-/// Asks another gateway. What it says of the node is passed on as it is.
+/// Invokes a node through another gateway. The node's answer is passed on unchanged.
 async fn elsewhere(
     call: &Call,
     (peers, gateway): (&Peers, &Announced),
@@ -161,7 +162,7 @@ fn timed_out() -> ErrorShape {
     ErrorShape::unavailable(DetailCode::Timeout, "node invoke timed out")
 }
 
-/// `node.invoke.result`.
+/// `node.invoke.result`: a node's answer to an invocation.
 pub(super) fn result(call: &Call) -> Reply {
     let result: InvokeResult = call.params()?;
     let own = call.session.device().map(|device| device.id().to_string());
@@ -171,7 +172,7 @@ pub(super) fn result(call: &Call) -> Reply {
             "nodeId mismatch",
         ));
     }
-    // An answer that comes too late harms nobody.
+    // An answer that comes too late does no harm.
     let is_waited_for = call
         .parts
         .clients

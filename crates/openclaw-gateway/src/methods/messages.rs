@@ -1,4 +1,4 @@
-//! `send`: what an agent says in a chat.
+//! `send`: sends an agent's message to a chat.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use super::{Call, Reply};
 use channel_kit::{Adapter, MessageId, Outgoing, SendError, Target};
 use gateway_channels::{Attempt, MAX_ID, MAX_TEXT, digest, is_target};
 
-/// How long a caller waits; the message may still be on its way then.
+/// Time that a caller waits. The message may still be on its way afterwards.
 const WAIT: Duration = Duration::from_secs(30);
 
-/// Sends a message by the adapter of its account. Said twice under the same key, it is sent once.
+/// Sends a message through the adapter of its account. A repeated call with the same key sends nothing again.
 pub(super) async fn send(call: Call) -> Reply {
     let params: SendParams = call.params()?;
     let adapter = adapter(&call, &params)?;
@@ -66,7 +66,7 @@ async fn sent(
         Attempt::Repeated(outcome) => outcome,
         Attempt::New(tell, outcome) => {
             let to = to.clone();
-            // Goes on when the caller has gone: whoever asks again is to hear what became of it.
+            // The task goes on if the caller leaves, so that a repeated call learns the outcome.
             tokio::spawn(async move {
                 let sent = adapter.send(&to, &Outgoing::text(text)).await;
                 if sent.is_err() {

@@ -1,4 +1,4 @@
-//! The methods of the gateway, and the scopes that each needs.
+//! The gateway's methods, and the scope that each requires.
 
 mod audit;
 mod channels;
@@ -37,37 +37,38 @@ use crate::parts::Parts;
 use crate::sessions::{Deciding, Session};
 use pairing_core::Chain;
 
-/// What a call came to.
+/// The outcome of a call: the payload, or the error.
 pub type Reply = Result<Box<RawValue>, ErrorShape>;
 
-/// Whom a method is for.
+/// Who may call a method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Operators that hold this scope.
+    /// Operators with this scope.
     Operator(&'static str),
     /// Nodes.
     Node,
 }
 
-/// How a method is answered.
+/// How a method is run.
 #[derive(Clone)]
 enum Run {
-    /// At once: nothing is waited for.
+    /// Immediately: it waits for nothing.
     Now(fn(&Call) -> Reply),
-    /// Where waiting is allowed: it asks the store.
+    /// On the blocking pool, because it uses the store.
     Blocking(Asks),
-    /// The same, and it may end the caller's own right.
+    /// On the blocking pool, and it may end the caller's own rights.
     Deciding(Asks),
-    /// It waits for somebody else.
+    /// Asynchronously, because it waits for somebody else.
     Later(Arc<dyn Fn(Call) -> Waiting + Send + Sync>),
 }
 
-/// Answers where waiting is allowed.
+/// A method that uses the store.
 type Asks = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
 
 type Waiting = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
-/// An answer, or the wait for it. What comes with it is to be kept until the answer is queued.
+/// The result of a call, or the future of it. What comes with the result has to be kept until the answer is
+/// queued.
 pub(crate) enum Dispatched {
     Now(Reply),
     Later(Pin<Box<dyn Future<Output = (Reply, Option<Deciding>)> + Send>>),
@@ -77,15 +78,15 @@ pub(crate) enum Dispatched {
 struct Method {
     access: Access,
     run: Run,
-    /// What metrics call it.
+    /// The method's label in metrics.
     label: &'static str,
 }
 
-/// The methods that there are.
+/// All methods, by name.
 #[derive(Clone)]
 pub(crate) struct Methods(BTreeMap<String, Method>);
 
-/// The events that there are.
+/// All events that the gateway sends.
 const EVENTS: [&str; 14] = [
     event::CHALLENGE,
     event::TICK,
@@ -108,11 +109,11 @@ const WRITE: Access = Access::Operator("operator.write");
 const ADMIN: Access = Access::Operator("operator.admin");
 const PAIRING: Access = Access::Operator("operator.pairing");
 
-/// A method of the gateway's own that waits for nobody.
+/// A built-in method that does not wait.
 type Row = (&'static str, Access, fn(&Call) -> Reply);
 
 impl Methods {
-    /// The gateway's own.
+    /// The built-in methods.
     pub(crate) fn builtin() -> Self {
         let now: [Row; 14] = [
             ("health", READ, system::health),
@@ -190,7 +191,7 @@ impl Methods {
         methods
     }
 
-    /// Adds one that waits; it takes the place of one of the same name.
+    /// Adds an asynchronous method; it replaces one of the same name.
     pub(crate) fn add_async<F>(
         &mut self,
         name: &str,
@@ -202,7 +203,7 @@ impl Methods {
         self.add(name, access, later(run), "custom");
     }
 
-    /// Adds `send`, unless there is one: where there are channels to send by.
+    /// Adds `send`, unless it exists. Only a gateway with channels has it.
     pub(crate) fn add_send(&mut self) {
         let name = "send";
         if !self.0.contains_key(name) {
@@ -210,14 +211,14 @@ impl Methods {
         }
     }
 
-    /// Adds `pairing.audit`: where there is a log to read.
+    /// Adds `pairing.audit`. Only a gateway with an audit log has it.
     pub(crate) fn add_audit(&mut self, log: AuditLog) {
         let name = "pairing.audit";
         let run = move |call: &Call| audit::list(call, &log);
         self.add(name, PAIRING, Run::Blocking(Arc::new(run)), name);
     }
 
-    /// Adds `doctor.findings`: where there is an install to examine.
+    /// Adds `doctor.findings`. Only a gateway on a state directory has it.
     pub(crate) fn add_doctor(&mut self, doctor: Doctor) {
         let name = "doctor.findings";
         let run = move |call: &Call| doctor::findings(call, &doctor);
@@ -260,7 +261,7 @@ impl Methods {
             method,
             params,
         };
-        // How the gateway is, everybody may know.
+        // Every client may ask for the gateway's health.
         if label != "health" && !parts.vouches_for(session) {
             parts.metrics.called(label, false);
             return Dispatched::Now(Err(not_vouched_for()));
@@ -271,12 +272,12 @@ impl Methods {
             Run::Blocking(run) | Run::Deciding(run) => Dispatched::Later(Box::pin({
                 let run = run.clone();
                 async move {
-                    // One client that asks much at once does not keep others from the store.
+                    // A client with many calls at once does not keep others from the store.
                     let session = call.session.clone();
                     let _turn = session.at_store.acquire().await;
                     let deciding = decides.then(|| call.session.decides());
                     let ran = tokio::task::spawn_blocking(move || {
-                        // Its right may have ended while it waited for its turn.
+                        // The session's rights may have ended while the call waited for its turn.
                         if !call.session.is_live() {
                             return Err(ErrorShape::unavailable(
                                 DetailCode::AccessRevoked,
@@ -304,7 +305,7 @@ impl Methods {
         }
     }
 
-    /// What clients are told that there is.
+    /// The methods and events as `hello-ok` lists them.
     pub(crate) fn features(&self) -> Features {
         Features {
             methods: self.0.keys().cloned().collect(),
@@ -326,7 +327,7 @@ impl fmt::Debug for Methods {
     }
 }
 
-/// A request, and who makes it: may already make it, once a handler sees it.
+/// A request and its caller. When a method sees it, the caller's rights have been checked.
 #[derive(Clone)]
 pub struct Call {
     pub(crate) parts: Arc<Parts>,
@@ -336,21 +337,21 @@ pub struct Call {
 }
 
 impl Call {
-    /// The parameters, read strictly: what does not fit is an answer that names the field.
+    /// Parses the parameters strictly. The error names the field that does not fit.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, ErrorShape> {
         read_params(&self.method, self.params.as_deref())
     }
 
-    /// Asks the store, where waiting is allowed.
+    /// Runs a function that uses the store, on the blocking pool.
     async fn at_store<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Self) -> Result<T, ErrorShape> + Send + 'static,
     ) -> Result<T, ErrorShape> {
         let call = self.clone();
-        // One client that asks much at once does not keep others from the store.
+        // A client with many calls at once does not keep others from the store.
         let _turn = self.session.at_store.acquire().await;
         let ran = tokio::task::spawn_blocking(move || {
-            // Its right may have ended while it waited for its turn.
+            // The session's rights may have ended while the call waited for its turn.
             if call.session.is_live() {
                 ask(&call)
             } else {
@@ -369,17 +370,17 @@ impl Call {
         ran.await.unwrap_or_else(failed)
     }
 
-    /// The service.
+    /// Returns the pairing service.
     pub fn pairing(&self) -> &Pairing {
         &self.parts.pairing
     }
 
-    /// The approver in whose name the caller decides.
+    /// Returns the approver in whose name the caller decides.
     pub fn approver(&self) -> Approver {
         self.session.approver()
     }
 
-    /// The answer.
+    /// Serialises an answer.
     pub fn reply(&self, answer: &impl Serialize) -> Reply {
         to_raw_value(answer).map_err(|error| {
             tracing::error!(%error, "answer cannot be serialised");
@@ -397,7 +398,7 @@ impl fmt::Debug for Call {
 }
 
 impl Access {
-    /// Whether this session may call it.
+    /// Checks whether this session may call the method.
     fn permit(self, session: &Session) -> Result<(), ErrorShape> {
         let role = session.role();
         match self {
@@ -420,7 +421,7 @@ impl Access {
     }
 }
 
-/// A record that cannot be understood, in a line, without the path of its file.
+/// Describes a record that cannot be understood, in one line and without the path of its file.
 fn shown(problem: &Problem) -> String {
     escape(&problem.detail).limit(200).to_string()
 }
@@ -430,13 +431,13 @@ fn of_list(error: ListError) -> ErrorShape {
     store_failed(&error.0)
 }
 
-/// Nobody knows any more whether the caller may.
+/// The error when the gateway does not know any more whether the caller is still approved.
 fn not_vouched_for() -> ErrorShape {
     let message = "the gateway cannot reach its state, and does not know whether you still may";
     ErrorShape::unavailable(DetailCode::StoreUnavailable, message)
 }
 
-/// The store failed: said without what only the log may know.
+/// The error when the store failed. Details are for the log only.
 fn store_failed(error: &StoreError) -> ErrorShape {
     tracing::error!(error = %Chain(error), "store operation failed");
     ErrorShape::unavailable(

@@ -1,4 +1,4 @@
-//! Nodes: the one view over those that are paired and those that are connected, and the legacy store.
+//! Nodes: paired and connected ones in one list, and the legacy store.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,8 +33,8 @@ pub(super) fn describe(call: &Call) -> Reply {
     call.reply(&entry)
 }
 
-/// Everything that may be called a node: devices with that role, and the legacy store. Who may read is
-/// told of all of them, but of addresses only where that is theirs to know.
+/// Lists all nodes: devices in the role of a node, and the legacy store. Everybody who may read sees all of
+/// them, but addresses only with the right to see nodes.
 fn entries(call: &Call) -> Result<Vec<NodeEntry>, ErrorShape> {
     let everything = Approver::operator("node.list", pairing_core::ScopeSet::admin());
     let paired = call
@@ -97,7 +97,7 @@ fn of_device_node(
     }
 }
 
-/// What a node offers on its connection, as far as it has been approved.
+/// The commands that a node offers on its connection and was approved for.
 fn live_commands(device: &Device, connected: &Connected) -> Vec<String> {
     let standing = device.standing(Role::Node);
     let approved = standing.and_then(|role| role.commands.as_ref());
@@ -191,11 +191,11 @@ pub(super) fn reject(call: &Call) -> Reply {
     })
 }
 
-/// Removes a node: of the legacy store, or a device in its role as a node. A device that is nothing else is removed
-/// whole; one that is an operator too stays one.
+/// Removes a node of the legacy store, or a device in its role as a node. A device that has no other role is
+/// removed as a whole; a device that is also an operator remains one.
 pub(super) fn remove(call: &Call) -> Reply {
     let params: NodeRemoveParams = call.params()?;
-    // What can be no id is the id of nothing.
+    // A text that cannot be an id names no node.
     let node_id = NodeId::parse(&params.node_id).map_err(|_| unknown_node())?;
     if let Ok(device) = DeviceId::parse(&params.node_id)
         && remove_device(call, device)?
@@ -248,7 +248,7 @@ pub(super) fn verify(call: &Call) -> Reply {
     })
 }
 
-/// Renames a node, wherever it is paired.
+/// Renames a node of either kind.
 pub(super) fn rename(call: &Call) -> Reply {
     let params: NodeRenameParams = call.params()?;
     let (name, approver) = (&params.display_name, call.approver());

@@ -14,16 +14,16 @@ use pairing_core::Chain;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SetupParams {
-    /// The gateway's address, as a phone reaches it; what the configuration says of it, unless told.
+    /// The gateway's address for phones; the configured one if absent.
     url: Option<Text>,
     #[serde(default)]
     profile: SetupProfile,
-    /// Whether to draw the code as a picture.
+    /// Whether to include a QR code.
     #[serde(default)]
     qr: bool,
 }
 
-/// The answer. It holds the code, and is shown nowhere else.
+/// The answer. It contains the code, which is shown nowhere else.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Issued<'c> {
@@ -33,14 +33,14 @@ struct Issued<'c> {
     roles: std::collections::BTreeSet<pairing_core::device::Role>,
     scopes: pairing_core::ScopeSet,
     expires_at_ms: i64,
-    /// The rows of a QR code without its border, `1` for what is dark.
+    /// The rows of the QR code without its border; `1` is a dark module.
     #[serde(skip_serializing_if = "Option::is_none")]
     qr: Option<Vec<String>>,
 }
 
 pub(super) fn issue(call: &Call) -> Reply {
     let params: SetupParams = call.params()?;
-    // What can be wrong with the address is found out before there is a code.
+    // The address is checked before a code is issued.
     let (url, tls_fingerprint) = match &params.url {
         Some(url) => (named(url)?, call.parts.about.tls_fingerprint.clone()),
         None => configured(call)?,
@@ -77,7 +77,7 @@ fn named(url: &str) -> Result<GatewayUrl, ErrorShape> {
     })
 }
 
-/// Where a phone finds this gateway, and the certificate that it has to know there.
+/// The address at which a phone finds this gateway, and the fingerprint of its certificate.
 fn configured(call: &Call) -> Result<(GatewayUrl, Option<String>), ErrorShape> {
     let parts = &call.parts;
     let interfaces = Interfaces::of_this_machine().unwrap_or_else(|error| {
@@ -99,7 +99,7 @@ pub(super) fn end(call: &Call) -> Reply {
     let params: SetupEndParams = call.params()?;
     let id = &params.setup_code_id;
     let devices = call.pairing().devices();
-    // A device that is not admin issues none, and ends none.
+    // A device without admin rights cannot issue or end setup codes.
     let tokens = if call.session.may_see_nodes() {
         devices.pairing_tokens().map_err(of_list)?
     } else {

@@ -1,4 +1,4 @@
-//! How the gateway is.
+//! The gateway's own state.
 
 use gateway_protocol::Empty;
 use serde_json::json;
@@ -40,7 +40,7 @@ pub(super) fn presence(call: &Call) -> Reply {
     )
 }
 
-/// The programs that skills would like a node to have: there are no skills here.
+/// The programs that skills need on a node. There are no skills here.
 pub(super) fn bins(call: &Call) -> Reply {
     call.params::<Empty>()?;
     call.reply(&json!({ "bins": [] }))
