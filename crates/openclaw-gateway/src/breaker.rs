@@ -1,4 +1,4 @@
-//! Refused calls of one connection: a flood of them is not worth an answer each.
+//! Limits the refused calls of one connection.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use crate::GatewayLimits;
 
 /// Counts the refused calls of a connection. Costs 40 bytes.
 ///
-/// Counted in windows, each of which begins with a refusal. While a window has too many, no call is
-/// looked at any more, and those count, too: who goes on all the same is closed.
+/// Failures are counted in windows, each of which begins with a refusal. Once a window has too many, calls
+/// are refused unread, and count too; a client that goes on is disconnected.
 #[derive(Debug, Clone, Default)]
 pub struct Breaker {
     began: Option<Timestamp>,
@@ -17,19 +17,19 @@ pub struct Breaker {
     total: u64,
 }
 
-/// What becomes of a call, or of the connection after a refusal.
+/// What to do with a call, or with the connection after a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// All is well.
+    /// Go on.
     Go,
-    /// Calls are answered with UNAVAILABLE for so long.
+    /// Answer calls with UNAVAILABLE for this time.
     Cool(Duration),
-    /// The connection is closed.
+    /// Close the connection.
     Close,
 }
 
 impl Breaker {
-    /// Counts a call that was refused.
+    /// Counts a refused call.
     pub fn refused(&mut self, limits: &GatewayLimits, now: Timestamp) -> Verdict {
         if self.left(limits, now).is_none() {
             self.began = Some(now);
@@ -40,7 +40,8 @@ impl Breaker {
         self.verdict(limits, now)
     }
 
-    /// Asked before a call is looked at: one that comes while too many were refused is one more of them.
+    /// Decides about a call before it is read. While there were too many refusals, the call counts as one
+    /// more.
     pub fn before(&mut self, limits: &GatewayLimits, now: Timestamp) -> Verdict {
         match self.verdict(limits, now) {
             Verdict::Go => Verdict::Go,
@@ -48,13 +49,13 @@ impl Breaker {
         }
     }
 
-    /// Whether to log the refusal that was counted last: the first, the second, the fourth, and so on.
-    /// A flood of a million leaves twenty lines. Log [`total`](Self::total) with it.
+    /// Whether to log the last refusal: the first, second, fourth, eighth and so on, so that a million
+    /// refusals cause twenty lines. Log [`total`](Self::total) with it.
     pub fn is_worth_logging(&self) -> bool {
         self.total.is_power_of_two()
     }
 
-    /// All refusals of the connection.
+    /// The number of all refusals of the connection.
     pub fn total(&self) -> u64 {
         self.total
     }
@@ -67,9 +68,9 @@ impl Breaker {
         }
     }
 
-    /// How long the window goes on.
+    /// The rest of the window.
     fn left(&self, limits: &GatewayLimits, now: Timestamp) -> Option<Duration> {
-        // A clock set back does not make a window longer.
+        // A clock that was set back does not prolong a window.
         let passed = now.since(self.began?).unwrap_or_default();
         let left = limits.refused_window.checked_sub(passed)?;
         Some(left).filter(|left| !left.is_zero())

@@ -1,4 +1,4 @@
-//! Threads that follow something outside: the store, other gateways.
+//! Threads that follow the store, or other gateways.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,7 +9,7 @@ use pairing_core::Chain;
 pub(crate) struct Following(Arc<AtomicBool>);
 
 impl Following {
-    /// Starts it. `follow` returns once what it is handed says so.
+    /// Starts the thread. `follow` has to return soon after its argument becomes `true`.
     pub(crate) fn start(name: &str, follow: impl FnOnce(&AtomicBool) + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();

@@ -1,4 +1,4 @@
-//! Connections counted: all of them, and for each address those that have not been let in.
+//! Counts connections: all of them, and for each address those that are not admitted.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,8 +8,8 @@ use pairing_core::canonical_ip;
 
 use crate::GatewayLimits;
 
-/// Whom an address belongs to, as far as limits go: IPv4 itself, also mapped into IPv6; of IPv6 the
-/// /64, which is what one subscriber gets, and could fill the counters with.
+/// The address that limits count: an IPv4 address, also if mapped into IPv6; of an IPv6 address the /64,
+/// which is what one subscriber has.
 pub(crate) fn counted(address: IpAddr) -> IpAddr {
     match canonical_ip(address) {
         IpAddr::V6(v6) if !v6.is_loopback() => {
@@ -19,7 +19,7 @@ pub(crate) fn counted(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Counts connections. Shared by cloning.
+/// Counts connections. Clones share the counts.
 #[derive(Debug, Clone)]
 pub struct Waiting(Arc<Mutex<Counts>>);
 
@@ -31,27 +31,27 @@ struct Counts {
     most_waiting: usize,
 }
 
-/// No more connections are taken.
+/// No further connection is accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Full {
-    /// Of this address.
+    /// The address has too many.
     #[error("too many connections of this address wait to be let in")]
     Address,
-    /// Of anybody.
+    /// There are too many in total.
     #[error("too many connections")]
     Total,
 }
 
-/// A connection, counted until this is dropped.
+/// A connection that is counted until this is dropped.
 #[derive(Debug)]
 pub struct Permit {
     counts: Waiting,
-    /// Where it waits, until it is let in.
+    /// The address that it counts for until it is admitted.
     waits: Option<IpAddr>,
 }
 
 impl Waiting {
-    /// Counts up to these limits.
+    /// Counts with these limits.
     pub fn new(limits: &GatewayLimits) -> Self {
         Self(Arc::new(Mutex::new(Counts {
             total: 0,
@@ -61,14 +61,14 @@ impl Waiting {
         })))
     }
 
-    /// From now on other limits go; nobody is thrown out.
+    /// Applies other limits from now on. No connection is closed.
     pub fn set_limits(&self, limits: &GatewayLimits) {
         let mut counts = self.counts();
         counts.most = limits.max_connections;
         counts.most_waiting = limits.unauthenticated_per_address;
     }
 
-    /// Counts a connection that has come from an address.
+    /// Counts a connection from an address.
     pub fn enter(&self, address: IpAddr) -> Result<Permit, Full> {
         let address = counted(address);
         let mut counts = self.counts();
@@ -83,20 +83,20 @@ impl Waiting {
         })
     }
 
-    /// How many connections there are.
+    /// Returns the number of connections.
     pub fn total(&self) -> usize {
         self.counts().total
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
-        // Each change of the counts is whole.
+        // Each change of the counts is complete, so a poisoned lock does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit {
-    /// The connection belongs to another address than its socket's: a trusted proxy has told whose it
-    /// is. Where that one is full, the connection has to go.
+    /// Counts the connection for another address: the one that a trusted proxy has named. Fails if that
+    /// address has too many.
     pub fn move_to(&mut self, address: IpAddr) -> Result<(), Full> {
         let address = counted(address);
         let mut counts = self.counts.counts();
@@ -108,7 +108,7 @@ impl Permit {
         Ok(())
     }
 
-    /// The connection was let in: it counts to no address any more, only to the total.
+    /// The connection was admitted: it counts in the total only.
     pub fn let_in(&mut self) {
         if let Some(waits) = self.waits.take() {
             self.counts.counts().leave(waits);

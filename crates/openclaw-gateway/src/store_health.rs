@@ -1,4 +1,4 @@
-//! How the store is, as the feed finds it, and for how long it has not been well.
+//! The health of the store, and for how long it has failed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -7,13 +7,13 @@ use pairing_core::{StoreError, Timestamp};
 
 use pairing_core::Chain;
 
-/// What the store has come to.
+/// The health of the store.
 #[derive(Debug)]
 pub(crate) struct StoreHealth {
-    /// Since when it fails, in milliseconds; [`WELL`] while it does not.
+    /// The time since which it fails, in milliseconds; [`WELL`] if it does not.
     fails_since: AtomicI64,
-    /// How long sessions that rest on an approval go on without a store that could tell of its end: for
-    /// good, where nobody else could end it.
+    /// How long approved sessions go on while the store fails; `None` is without limit, for a store that
+    /// nobody else writes.
     grace: Option<Duration>,
 }
 
@@ -32,8 +32,8 @@ impl StoreHealth {
         self.fails_since.load(Ordering::Relaxed) == WELL
     }
 
-    /// Whether approvals that were read before still count: not once the store has failed for so long that
-    /// others may have ended them.
+    /// Whether approvals that were read earlier still count. They do not once the store has failed for longer
+    /// than the grace period, because others may have ended them.
     pub(crate) fn vouches(&self, now: Timestamp) -> bool {
         let since = self.fails_since.load(Ordering::Relaxed);
         let failed_for = (since != WELL).then(|| {
@@ -45,7 +45,7 @@ impl StoreHealth {
             .is_none_or(|(failed, grace)| failed <= grace)
     }
 
-    /// Notes what came of asking the store.
+    /// Records the result of a read.
     pub(crate) fn note(&self, failure: Option<&StoreError>, now: Timestamp) {
         let was_well = self.is_well();
         match failure {

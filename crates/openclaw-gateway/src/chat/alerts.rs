@@ -1,4 +1,4 @@
-//! Owners are told of requests, and messages follow what becomes of them.
+//! Notices to owners about requests, and the updates of these messages.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -18,27 +18,28 @@ use crate::requests::News;
 use channel_kit::{Adapter, Button, Outgoing, Stop, Target};
 use gateway_channels::Owners;
 
-/// How long it takes at most until what no news tells of is seen: that a code is over, that a chat can be
-/// written to again.
+/// Maximum delay until a change that no event reports is noticed: a code that has expired, or a chat that can
+/// be written to again.
 pub(super) const EVERY: Duration = Duration::from_secs(15);
 
 /// Maximum number of requests announced at a time.
 const AT_ONCE: usize = 20;
 
-/// A chat that is told.
+/// A chat that gets notices.
 struct Recipient {
     adapter: Arc<dyn Adapter>,
     chat: Target,
-    /// It has asked by `/pair notify`.
+    /// Whether an owner subscribed it with `/pair notify`.
     subscriber: Option<Subscriber>,
 }
 
 impl Commands {
-    /// Tells owners of requests, shows what was decided, and deletes codes that are over, until told to
-    /// stop. What came about while nobody was looking is caught up with.
+    /// Sends notices, shows decisions in them, and deletes codes that have expired, until it is stopped. It
+    /// catches up with what happened while it did not run.
     pub(crate) async fn run(self, mut stop: Stop) {
         let mut news = self.0.parts.requests.listen();
-        // A look that has begun is finished before the stop: each notice that was sent has to be recorded.
+        // A pass that has begun is finished before the stop, because each notice that was sent has to be
+        // recorded.
         self.look(true).await;
         let mut due = interval_at(Instant::now() + EVERY, EVERY);
         due.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -62,7 +63,7 @@ impl Commands {
             let missed = matches!(next, Err(RecvError::Lagged(_)));
             match next {
                 Ok(news) => self.hear(news).await,
-                // What was missed can be seen.
+                // The store shows what the queue has lost.
                 Err(RecvError::Lagged(_)) => {}
                 Err(RecvError::Closed) => return,
             }
@@ -70,7 +71,8 @@ impl Commands {
         }
     }
 
-    /// Looks at what waits and what is over; where news may have been `missed`, also at what waits no more.
+    /// Handles what is pending and what has expired. If news may have been `missed`, it also looks for
+    /// requests that are no longer pending.
     pub(super) async fn look(&self, missed: bool) {
         self.delete_codes().await;
         let Some((waiting, failed)) = self.at_store(Self::waiting).await else {
@@ -80,7 +82,7 @@ impl Commands {
             self.settle_ended(&waiting).await;
         }
         self.alert(&waiting, failed.is_none()).await;
-        // Where something could not be read, nothing is known to be gone.
+        // If something could not be read, nothing is known to be gone.
         if missed && failed.is_none() {
             let waits: HashSet<_> = waiting.iter().map(PendingSubject::about).collect();
             self.settle_gone(|about| waits.contains(about)).await;
@@ -96,8 +98,8 @@ impl Commands {
         self.show_end(&asking, decision).await;
     }
 
-    /// Shows in the notices about a request how it has ended, unless they show it already: a button that was
-    /// pressed has been answered with the name of the owner who pressed it.
+    /// Shows in the notices about a request how it has ended, unless they show it already: after a button was
+    /// pressed, its message has the name of the owner who pressed it.
     async fn show_end(&self, asking: &PendingSubject, decision: Decision) {
         let about = asking.about();
         if self.settled_text(&about).is_some() {
@@ -120,8 +122,8 @@ impl Commands {
         self.settle(&about, &text, None).await;
     }
 
-    /// Shows how requests have ended that have an open notice and do not wait any more. The feed tells of most
-    /// of them; it cannot tell of a request that was made and decided between two of its readings.
+    /// Updates open notices whose requests are no longer pending. The feed reports most of these; it does not
+    /// see a request that was made and decided between two of its readings.
     async fn settle_ended(&self, waiting: &[PendingSubject]) {
         let waits: HashSet<_> = waiting.iter().map(PendingSubject::about).collect();
         let ended: Vec<PendingSubject> = match self.0.open.lock() {
@@ -185,7 +187,8 @@ impl Commands {
         }
     }
 
-    /// Tells of what has not been told yet. Where `is_all` that waits, what was told of the rest is forgotten.
+    /// Sends notices about requests that have had none. If `requests` are all that are pending, it also
+    /// forgets the others.
     pub(super) async fn alert(&self, waiting: &[PendingSubject], is_all: bool) {
         let notices = self.0.notices.get().await;
         let places = self.places(&notices).await;
@@ -205,7 +208,7 @@ impl Commands {
             for place in &places {
                 let once = place.subscriber.as_ref().filter(|of| of.mode == Mode::Once);
                 let is_over = once.is_some_and(|once| served.contains(once));
-                // The next one, and none that waited before.
+                // A subscription for one request: the next new one.
                 let asked_at = asking.asked_at().map(Timestamp::as_millis);
                 let is_next =
                     once.is_none_or(|once| asked_at.is_some_and(|at| at >= once.added_at_ms));
@@ -231,7 +234,7 @@ impl Commands {
                 .subscribers
                 .retain(|subscriber| !served.contains(subscriber));
         };
-        // What is not written down is told again after a restart.
+        // A notice that is not recorded is sent again after a restart.
         let _ = self.0.notices.change(change).await;
     }
 
@@ -250,7 +253,7 @@ impl Commands {
                 true
             }
             Err(error) => {
-                // It is tried again and again; that it fails is said once.
+                // It is tried again and again; only the first failure is logged.
                 if !self.is_unreached(place, true) {
                     let channel = place.adapter.channel();
                     tracing::warn!(%channel, %error, "an owner cannot be told of a request: retrying");
@@ -260,7 +263,7 @@ impl Commands {
         }
     }
 
-    /// Notes whether a chat could not be told something; whether it was so before.
+    /// Notes whether a message to a chat has failed. Returns whether the one before had failed, too.
     fn is_unreached(&self, place: &Recipient, is_now: bool) -> bool {
         let Ok(mut unreached) = self.0.unreached.lock() else {
             return false;
@@ -278,8 +281,8 @@ impl Commands {
         }
     }
 
-    /// Chats of owners that are to be told: of all of them if the configuration says so, and those that
-    /// have asked for it. Each once.
+    /// The chats that get notices, each once: those of all owners if the configuration says so, and those
+    /// that have subscribed.
     async fn places(&self, notices: &Notices) -> Vec<Recipient> {
         let config = &self.0.parts.settings.load().config.clone();
         let mut places: Vec<Recipient> = Vec::new();
@@ -297,7 +300,7 @@ impl Commands {
                 for owner in Owners::of(config, rules).senders() {
                     match direct(&*adapter, owner).await {
                         Ok(chat) => add(&mut places, adapter.clone(), chat, None),
-                        // It is tried again at the next look.
+                        // The next pass tries again.
                         Err(error) => tracing::debug!(
                             channel = %adapter.channel(), %error, "an owner's chat cannot be opened"
                         ),
@@ -313,7 +316,7 @@ impl Commands {
             let adapter = self.adapter(&channel, &account);
             let rules = self.pairing().channels().get(&channel);
             let by = rules.and_then(|rules| rules.sender(subscriber.by()).ok());
-            // Whoever is an owner no more is told nothing more.
+            // A subscriber who is no longer an owner gets no notices.
             let is_owner = by.is_some_and(|by| self.is_owner(&channel, &by));
             if let Some(adapter) = adapter.filter(|_| is_owner) {
                 let chat = Target {
@@ -345,7 +348,7 @@ fn add(
     }
 }
 
-/// What is said about a request. Buttons are under it only where all that they would grant is in it.
+/// The text about a request. It has buttons only if it shows everything that they would grant.
 fn notice(asking: &PendingSubject, about: &RequestRef, adapter: &dyn Adapter) -> Outgoing {
     let text = format!("New request: {}\nId: {}", described(asking), asking.name());
     let is_whole = adapter.longest_text().fits(&text);

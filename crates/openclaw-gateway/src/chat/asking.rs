@@ -1,4 +1,4 @@
-//! What waits for an owner, and how it is told apart and shown.
+//! Pending requests as chats show and name them.
 
 use std::fmt::{self, Write as _};
 
@@ -12,14 +12,14 @@ use super::Commands;
 use crate::words;
 use pairing_core::Chain;
 
-/// A device or a sender that waits.
+/// A device or a sender whose request is pending.
 #[derive(Debug, Clone)]
 pub(super) enum PendingSubject {
     Device(Box<DeviceRequest>),
     Sender(Box<PendingRequest>),
 }
 
-/// Exactly one request, or one setup code, in few characters and without a secret.
+/// Identifies one request or one setup code, in few characters and without a secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub(super) enum RequestRef {
@@ -88,7 +88,7 @@ impl PendingSubject {
         }
     }
 
-    /// What approving it allows, a line each.
+    /// Lists what an approval grants, one line each.
     pub(super) fn rights(&self) -> String {
         match self {
             Self::Device(request) => {
@@ -114,7 +114,7 @@ impl PendingSubject {
         }
     }
 
-    /// What names it in a command.
+    /// The id for a command.
     pub(super) fn name(&self) -> String {
         match self {
             Self::Device(request) => escape(request.id.as_str()).to_string(),
@@ -129,7 +129,7 @@ impl PendingSubject {
         }
     }
 
-    /// Where it came from, a line each.
+    /// Describes where the request came from, one line each.
     pub(super) fn source(&self) -> Vec<String> {
         let Self::Device(request) = self else {
             return Vec::new();
@@ -154,7 +154,7 @@ impl PendingSubject {
 }
 
 impl Commands {
-    /// All that waits, newest first, and whether something could not be read. Asks the store.
+    /// Reads all pending requests, newest first, and whether something could not be read. Uses the store.
     pub(super) fn waiting(&self) -> (Vec<PendingSubject>, Option<StoreError>) {
         let pairing = self.pairing();
         let viewer = Approver::operator("gateway", ScopeSet::admin());
@@ -172,7 +172,7 @@ impl Commands {
             let Ok(channel) = pairing.channel_of(rules.id()) else {
                 continue;
             };
-            // A channel that cannot be read hides no other.
+            // A channel that cannot be read does not hide the others.
             match channel.pending() {
                 Ok(pending) => {
                     all.extend(
@@ -209,7 +209,7 @@ impl From<RequestRef> for String {
     }
 }
 
-/// The text is about nothing.
+/// The text identifies nothing.
 #[derive(Debug, thiserror::Error)]
 #[error("this is about no request and no setup code")]
 pub(super) struct ParseAboutError;

@@ -1,4 +1,4 @@
-//! Approving and rejecting, by a command or a button: one request, the one that was meant.
+//! Approving and rejecting by a command or a button: exactly the request that is named.
 
 use pairing_core::{Approver, DecisionError, DeviceError, PairingCode};
 
@@ -8,24 +8,24 @@ use crate::words;
 use channel_kit::Pressed;
 use gateway_channels::OwnerMessage;
 
-/// The shortest beginning of an id that stands for it.
+/// Minimum length of a prefix of an id.
 const FEWEST: usize = 4;
 
-/// How many are listed.
+/// Maximum number of requests in a list.
 const LISTED: usize = 10;
 
 pub(super) const GONE: &str = "It waits no more: it was decided, replaced, or has expired.";
 
-/// What a decision came to.
+/// The outcome of a decision.
 pub(super) enum Decided {
     Done(String),
-    /// Somebody else was there before.
+    /// Another decision came first.
     Gone,
     Failed(String),
 }
 
 impl Commands {
-    /// `/pair approve`: the request that came in with this chat's code, and no other.
+    /// `/pair approve`: approves the request that came with this chat's setup code, and no other.
     pub(super) async fn approve_own(&self, owner: &OwnerMessage) -> String {
         let (chat, approver) = (chat_key(owner), approver(owner));
         let decided = self.at_store(move |commands| {
@@ -59,7 +59,8 @@ impl Commands {
         decided.await.unwrap_or_else(|| STORE_FAILED.to_owned())
     }
 
-    /// `/pair approve latest`: whoever comes last must not be let in by having been quick.
+    /// `/pair approve latest`: shows the newest request. It does not approve it, so that nobody gets in by
+    /// asking last.
     pub(super) async fn preview(&self) -> String {
         let shown = self.at_store(|commands| {
             let (all, failed) = commands.waiting();
@@ -79,7 +80,7 @@ impl Commands {
         shown.await.unwrap_or_else(|| STORE_FAILED.to_owned())
     }
 
-    /// `/pair approve <id>` and `/pair reject <id>`: that request and no other.
+    /// `/pair approve <id>` and `/pair reject <id>`: decides about that request.
     pub(super) async fn decide_typed(
         &self,
         owner: &OwnerMessage,
@@ -109,7 +110,7 @@ impl Commands {
         decided.await.unwrap_or_else(|| STORE_FAILED.to_owned())
     }
 
-    /// A button: exactly the request that it stands for, once.
+    /// A button: decides about the request that it was made for, once.
     pub(super) async fn decide_pressed(&self, owner: &OwnerMessage, pressed: &Pressed) {
         let Some((approve, about)) = read_button(&pressed.data) else {
             return;
@@ -126,14 +127,14 @@ impl Commands {
         let text = match decided.await {
             Some(Decided::Done(said)) => said,
             Some(Decided::Gone) => self.what_became_of(&about).await,
-            // It still waits, and so do the buttons.
+            // The request is still pending, so the buttons stay.
             Some(Decided::Failed(why)) => {
                 self.say(owner, &why).await;
                 return;
             }
             None => return,
         };
-        // All messages about it; and this one, whether it is known or not.
+        // All recorded messages about the request, and this one in any case.
         self.settle(&about, &text, Some((owner, pressed))).await;
         let text = fit(&*owner.adapter, &text);
         let replaced = owner
@@ -144,7 +145,7 @@ impl Commands {
         }
     }
 
-    /// `/pair pending`.
+    /// `/pair pending`: lists pending requests.
     pub(super) async fn pending(&self) -> String {
         let listed = self.at_store(|commands| {
             let (all, failed) = commands.waiting();
@@ -157,7 +158,7 @@ impl Commands {
         listed.await.unwrap_or_else(|| STORE_FAILED.to_owned())
     }
 
-    /// Decides, and ends what that ends.
+    /// Decides, and ends the sessions that the decision ends.
     pub(super) fn decide(
         &self,
         asking: &PendingSubject,
@@ -169,7 +170,7 @@ impl Commands {
                 let devices = self.pairing().devices();
                 let done = if approve {
                     devices.approve(&request.id, approver).map(|device| {
-                        // What it was approved for may be less than what a session of it holds.
+                        // The approval may be for less than a session of the device has.
                         let devices = self.pairing().devices();
                         self.0
                             .parts
@@ -208,7 +209,7 @@ impl Commands {
         }
     }
 
-    /// What there is, and how to decide about it.
+    /// Lists pending requests, with the commands to decide about them.
     fn listed<'a>(&self, all: impl Iterator<Item = &'a PendingSubject>) -> String {
         let all: Vec<_> = all.collect();
         if all.is_empty() {
@@ -254,7 +255,7 @@ impl PendingSubject {
         matches!(self, Self::Device(request) if request.id.as_str().eq_ignore_ascii_case(typed))
     }
 
-    /// A code could be the beginning of an id as well: then neither is meant.
+    /// A text that is both a code and a prefix of an id names neither.
     fn may_be(&self, typed: &str) -> bool {
         match self {
             Self::Device(request) => {
@@ -267,14 +268,14 @@ impl PendingSubject {
     }
 }
 
-/// A request in full: the device or sender, and everything that it asks for.
+/// Describes a request in full: the device or sender, and everything that it asks for.
 pub(super) fn described(asking: &PendingSubject) -> String {
     let mut lines = vec![format!("{} asks to", asking.title()), asking.rights()];
     lines.extend(asking.source());
     lines.join("\n")
 }
 
-/// What a button holds; `None` where that would not fit.
+/// The data of a button; `None` if it does not fit.
 pub(super) fn button(approve: bool, about: &RequestRef) -> Option<String> {
     let data = format!("pair:{}:{about}", if approve { 'a' } else { 'r' });
     Some(data).filter(|data| data.len() <= 64)

@@ -1,4 +1,4 @@
-//! A small file of our own, beside the records: read once, written whole at each change.
+//! A small file beside the records, read once and rewritten at each change.
 
 use std::fmt;
 use std::fs;
@@ -13,8 +13,8 @@ use tokio::sync::Mutex;
 
 use pairing_core::Chain;
 
-/// A value, and the file that outlives the process. A file that cannot be read is left as it is: the value
-/// is then kept in memory only, and so it is where there is no state directory.
+/// A value that is saved in a file. If there is no state directory, or the file cannot be read, the value is
+/// in memory only, and the file is left unchanged.
 pub(super) struct SavedFile<T> {
     path: Option<PathBuf>,
     value: Mutex<T>,
@@ -23,7 +23,7 @@ pub(super) struct SavedFile<T> {
 /// Largest file that is read, in bytes.
 const MOST: u64 = 1 << 20;
 
-/// What was changed is not written down, and forgotten with the process.
+/// The change could not be saved; it is lost when the process ends.
 #[derive(Debug, thiserror::Error)]
 #[error("it is forgotten when the gateway ends")]
 pub(super) struct Forgotten;
@@ -32,7 +32,7 @@ impl<T> SavedFile<T>
 where
     T: Serialize + DeserializeOwned + Default + Clone + PartialEq + Send + 'static,
 {
-    /// Reads the file. A missing one is an empty one.
+    /// Reads the file. A missing file is empty.
     pub(super) fn open(path: Option<PathBuf>) -> Self {
         let mut kept = Self {
             path,
@@ -54,12 +54,12 @@ where
         kept
     }
 
-    /// A copy of the value.
+    /// Returns a copy of the value.
     pub(super) async fn get(&self) -> T {
         self.value.lock().await.clone()
     }
 
-    /// Changes the value, and writes it down if that made it another one.
+    /// Changes the value, and saves it if it differs.
     pub(super) async fn change<R>(
         &self,
         change: impl FnOnce(&mut T) -> R,

@@ -1,8 +1,8 @@
-//! `/pair …`: what owners do about pairing without leaving the chat.
+//! `/pair …`: the commands with which owners decide about pairing in a chat.
 //!
-//! For owners only. The gate calls this for nobody else, and it looks again: whoever is no owner by the
-//! configuration has written ordinary text. An owner decides as admin, through the same service as
-//! everybody, and is on record for it.
+//! They are for owners only. The gate calls them for nobody else, and they check again: a message of anybody
+//! else is ordinary text. An owner decides with admin rights, through the same service as all others, and is
+//! recorded as the approver.
 
 mod alerts;
 mod asking;
@@ -42,7 +42,7 @@ use notify::Notices;
 use pairing_core::Chain;
 use sent::Sent;
 
-/// The commands, and what is told to owners. Cheap to clone.
+/// The commands, and the notices to owners. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Commands(Arc<Inner>);
 
@@ -64,11 +64,11 @@ struct Inner {
     settled: Mutex<VecDeque<(RequestRef, String)>>,
     /// Requests for which a notice was sent and whose end is not yet shown in it. In memory only.
     open: Mutex<HashMap<RequestRef, PendingSubject>>,
-    /// Chats in which an owner could not be told something, when that was last tried.
+    /// Chats for which the last message to an owner failed.
     unreached: Mutex<HashSet<(ChannelId, AccountId, String)>>,
 }
 
-/// As the gate has them. What runs holds the commands; once it has ended, there are none.
+/// The commands as the gate holds them. Once the task that runs them has ended, there are none.
 #[derive(Debug)]
 struct Handle(Weak<Inner>);
 
@@ -91,19 +91,19 @@ impl OwnerCommands for Handle {
     }
 }
 
-/// How long a chat system may take to be told something.
+/// Time that a chat system has to take a message.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const STORE_FAILED: &str = "The gateway cannot read or write its state; its log says why.";
 
 impl Commands {
-    /// Over a gateway. What outlives the process is kept in the state directory, if there is one.
+    /// Commands for a gateway. The state directory, if there is one, keeps what has to survive a restart.
     pub(crate) fn new(parts: ChatParts, state: Option<&StateDir>) -> Self {
         let file = |name: &str| state.map(|state| state.root().join(name));
         Self::with(parts, file, Interfaces::of_this_machine)
     }
 
-    /// What the gate asks. It keeps nothing alive.
+    /// Returns the commands for the gate. The handle keeps nothing alive.
     pub(crate) fn handle(&self) -> Arc<dyn OwnerCommands> {
         Arc::new(Handle(Arc::downgrade(&self.0)))
     }
@@ -124,8 +124,8 @@ impl Commands {
         }))
     }
 
-    /// Carries out a command. `false` where it is none, or not from an owner: then it is ordinary text,
-    /// and nothing has been said.
+    /// Runs a command. Returns `false` if the message is not a command or not from an owner; then it is
+    /// ordinary text, and nothing was answered.
     pub(crate) async fn message(&self, owner: &OwnerMessage, text: &str) -> bool {
         let Some(command) = PairCommand::parse(text) else {
             return false;
@@ -151,7 +151,7 @@ impl Commands {
         true
     }
 
-    /// Decides what a button stands for, unless that has been decided.
+    /// Makes the decision that a button stands for, unless it was made before.
     pub(crate) async fn pressed(&self, owner: &OwnerMessage, pressed: &Pressed) {
         if self.is_owner(&owner.channel, &owner.sender) {
             self.decide_pressed(owner, pressed).await;
@@ -174,7 +174,7 @@ impl Commands {
         &self.0.parts.pairing
     }
 
-    /// Where a phone finds this gateway.
+    /// Finds the address at which phones reach this gateway.
     fn reach(&self) -> Result<Reach, ReachError> {
         let parts = &self.0.parts;
         let interfaces = (self.0.interfaces)().unwrap_or_else(|error| {
@@ -190,7 +190,7 @@ impl Commands {
         )
     }
 
-    /// Asks the store, where waiting is allowed. `None` where that broke down.
+    /// Runs a function that uses the store, on the blocking pool. `None` if it panicked.
     async fn at_store<T: Send + 'static>(
         &self,
         ask: impl FnOnce(&Self) -> T + Send + 'static,
@@ -210,7 +210,7 @@ impl Commands {
     }
 }
 
-/// Sends, and does not wait for ever.
+/// Sends a message, within a time limit.
 async fn tell(adapter: &dyn Adapter, to: &Target, what: &Outgoing) -> Result<MessageId, SendError> {
     let late = |_| SendError::Unavailable {
         reason: "it takes too long".to_owned(),
@@ -230,14 +230,14 @@ async fn direct(adapter: &dyn Adapter, sender: &SenderId) -> Result<Target, Send
         .map_err(late)?
 }
 
-/// Shortens a text that does not fit into one message.
+/// Shortens a text so that it fits into one message.
 fn fit(adapter: &dyn Adapter, text: &str) -> String {
     adapter
         .longest_text()
         .shorten(text, "…\n(more than fits here)")
 }
 
-/// The chat as setup codes are bound to it. A channel and an account hold no slash.
+/// The key by which setup codes are bound to a chat. Names of channels and accounts contain no slash.
 fn chat_key(owner: &OwnerMessage) -> String {
     format!("{}/{}/{}", owner.channel, owner.account, owner.chat.chat)
 }

@@ -1,4 +1,4 @@
-//! `/pair notify`: which chats are told of requests, as installs keep it.
+//! `/pair notify`: the chats that get notices, in the file format of OpenClaw.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use super::Commands;
 use super::parse::Notify;
 use gateway_channels::OwnerMessage;
 
-/// `device-pair-notify.json`, with what is not ours in it.
+/// `device-pair-notify.json`, including members that this program does not know.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Notices {
     pub(super) subscribers: Vec<Subscriber>,
-    /// Requests that were told, and when. Those of devices by their id, as that program has it.
+    /// Requests that notices were sent for, and when. Those of devices are listed by id, as OpenClaw does.
     pub(super) notified_request_ids: BTreeMap<String, i64>,
     #[serde(flatten)]
     rest: Map<String, Value>,
 }
 
-/// A chat that is to be told.
+/// A chat that gets notices.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Subscriber {
@@ -34,10 +34,10 @@ pub(super) struct Subscriber {
     pub(super) mode: Mode,
     #[serde(default)]
     pub(super) added_at_ms: i64,
-    /// Ours: the channel; that program knows Telegram only.
+    /// The channel. OpenClaw lacks this member, because it knows Telegram only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     channel: Option<ChannelId>,
-    /// Ours: the owner who asked for it; that program writes the owner's own chat.
+    /// The owner who subscribed. OpenClaw lacks this member.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     added_by: Option<String>,
     #[serde(flatten)]

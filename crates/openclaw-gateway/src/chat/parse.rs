@@ -1,4 +1,4 @@
-//! `/pair …` as it is meant. Pure, and total: whatever is written is a command, help, or no command.
+//! Parsing `/pair …`. Every text is a command, a call for help, or ordinary text.
 
 use pairing_core::device::SetupProfile;
 
@@ -8,14 +8,14 @@ use pairing_core::device::SetupProfile;
 pub enum PairCommand {
     /// `/pair [full|node]`, `/pair qr [full|node]`: a setup code.
     Setup {
-        /// What a device may ask for with it; everything only where the owner says so.
+        /// What a device may ask for with the code.
         profile: SetupProfile,
         /// Whether the code is sent as a picture.
         drawn: bool,
     },
-    /// `/pair approve`: what came in with a code of this chat.
+    /// `/pair approve`: approves what came with a setup code of this chat.
     ApproveOwn,
-    /// `/pair approve latest`: a look at the newest, and no more.
+    /// `/pair approve latest`: shows the newest request.
     Preview,
     /// `/pair approve <id>`.
     Approve(String),
@@ -33,27 +33,27 @@ pub enum PairCommand {
     Help,
 }
 
-/// What is to become of notices to a chat.
+/// What to change about notices in a chat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notify {
-    /// Of every request.
+    /// Send all notices.
     On,
-    /// Of the next one.
+    /// Send the next one only.
     Once,
-    /// Of none.
+    /// Send none.
     Off,
-    /// It is only asked.
+    /// Only show the current setting.
     Status,
 }
 
-/// The longest thing that can be an id.
+/// Maximum length of an id.
 const MOST: usize = 64;
 
 impl PairCommand {
-    /// Reads a message; `None` where it is no such command, but ordinary text.
+    /// Parses a message; `None` if it is ordinary text.
     ///
-    /// The bot's name after `@` is passed over: the chat system has delivered it to this bot.
+    /// A bot's name after `@` is ignored: the chat system has delivered the message to this bot.
     pub fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
         let (name, bot) = match words.next()?.split_once('@') {
@@ -93,7 +93,7 @@ impl PairCommand {
     }
 }
 
-/// What there is to say after `/pair`.
+/// The text of `/pair help`.
 pub(super) const HELP: &str = "\
 /pair: a setup code for a phone (/pair qr: as a picture; add \"full\" for everything, \"node\" for a node alone)
 /pair approve: let in what came with this chat's code

@@ -1,4 +1,4 @@
-//! Messages that are not to stay as they are: setup codes, and notices with buttons.
+//! Messages that are changed or deleted later: setup codes, and notices with buttons.
 
 use pairing_core::{AccountId, ChannelId};
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use super::{Commands, fit};
 use channel_kit::{Adapter, MessageId, Pressed, SendError, Target};
 use gateway_channels::OwnerMessage;
 
-/// `chat-messages.json`: so that a code does not stay in a chat because the gateway was restarted.
+/// `chat-messages.json`: survives a restart, so that no setup code stays in a chat because of one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Sent {
@@ -26,12 +26,12 @@ impl Default for Sent {
     }
 }
 
-/// A message of ours.
+/// A message that was sent.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Message {
     pub(super) about: RequestRef,
-    /// What it is about, in words; empty for a code.
+    /// Its subject, in words; empty for a setup code.
     #[serde(default)]
     title: String,
     channel: ChannelId,
@@ -41,7 +41,7 @@ pub(super) struct Message {
     thread: Option<String>,
     #[serde(rename = "messageId")]
     id: String,
-    /// How often it could not be taken back.
+    /// Number of failed attempts to delete it.
     #[serde(default)]
     failures: u32,
 }
@@ -49,10 +49,11 @@ pub(super) struct Message {
 /// Maximum number of recorded messages; the oldest are forgotten.
 const MOST: usize = 256;
 
-/// Attempts to delete a message, at each look and at least every [`super::alerts::EVERY`].
+/// Maximum number of attempts to delete a message; there is one in each pass, and at least one every
+/// [`super::alerts::EVERY`].
 const ATTEMPTS: u32 = 20;
 
-/// Decisions of which the words are known for buttons that are pressed late.
+/// Number of decisions that are remembered for buttons that are pressed late.
 const SETTLED: usize = 64;
 
 impl Message {
@@ -66,7 +67,7 @@ impl Message {
 }
 
 impl Commands {
-    /// Keeps in mind where something was said to an owner.
+    /// Records a message to an owner.
     pub(super) async fn remember(
         &self,
         owner: &OwnerMessage,
@@ -106,14 +107,14 @@ impl Commands {
         };
         // A failed write is logged; the record then lasts until the gateway ends.
         let _ = self.0.sent.change(remember).await;
-        // Decided while the message was being sent: whoever settled it did not know of this message yet.
+        // If the decision came while this message was being sent, it did not know of the message yet.
         if let Some(text) = self.settled_text(&about) {
             self.show(&about, &text, None).await;
         }
     }
 
-    /// Shows under all messages about a request what became of it; but not under the one that is pressed,
-    /// which whoever asked for this replaces.
+    /// Shows a decision in all messages about a request, except the one whose button was pressed; the caller
+    /// replaces that.
     pub(super) async fn settle(
         &self,
         about: &RequestRef,
@@ -129,7 +130,7 @@ impl Commands {
         self.show(about, text, but).await;
     }
 
-    /// Replaces the recorded messages about a request with a text, but not the one that was pressed.
+    /// Replaces the recorded messages about a request with a text, except the one whose button was pressed.
     async fn show(&self, about: &RequestRef, text: &str, but: Option<(&OwnerMessage, &Pressed)>) {
         let taken = self.take(|message| message.about == *about).await;
         for message in taken {
@@ -149,7 +150,7 @@ impl Commands {
         }
     }
 
-    /// What is known of a request that does not wait any more.
+    /// The text about a request that is no longer pending.
     pub(super) async fn what_became_of(&self, about: &RequestRef) -> String {
         if let Some(known) = self.settled_text(about) {
             return known;
@@ -162,7 +163,7 @@ impl Commands {
         )
     }
 
-    /// The text shown for a request that was decided lately.
+    /// The text about a request that was decided a short time ago.
     pub(super) fn settled_text(&self, about: &RequestRef) -> Option<String> {
         let settled = self.0.settled.lock().ok()?;
         let mut known = settled.iter().rev();
@@ -170,8 +171,7 @@ impl Commands {
         Some(text.clone())
     }
 
-    /// Notices about what does not wait any more, though nobody has told: it was decided while the
-    /// gateway did not run.
+    /// Updates notices about requests that were decided while the gateway did not run.
     pub(super) async fn settle_gone(&self, waits: impl Fn(&RequestRef) -> bool) {
         let sent = self.0.sent.get().await;
         let notices = sent
@@ -184,7 +184,7 @@ impl Commands {
         }
     }
 
-    /// Takes codes that are used or over out of their chats.
+    /// Deletes setup codes that were used or have expired from their chats.
     pub(super) async fn delete_codes(&self) {
         let is_code = |message: &Message| matches!(message.about, RequestRef::Code(_));
         if !self.0.sent.get().await.messages.iter().any(is_code) {
@@ -194,7 +194,7 @@ impl Commands {
         let Some(Some(live)) = live.await else {
             return;
         };
-        // Bound to a device it is of use to no other, and the device has kept it.
+        // A code that is bound to a device is useless to others, and the device has stored it.
         let is_usable = |about: &RequestRef| {
             let mut live = live.iter().filter(|token| token.device.is_none());
             live.any(|token| matches!(about, RequestRef::Code(hash) if *hash == token.hash))

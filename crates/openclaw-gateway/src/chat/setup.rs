@@ -1,6 +1,6 @@
-//! `/pair` and `/pair qr`: a setup code, bound to the chat it was asked for in.
+//! `/pair` and `/pair qr`: a setup code, bound to the chat in which it was requested.
 //!
-//! The address is found and validated first; a code that could not be delivered is ended again.
+//! The address is found and checked first. A code that cannot be delivered is ended again.
 
 use gateway_protocol::SetupCode;
 use pairing_core::device::{SetupProfile, TokenHash};
@@ -13,7 +13,7 @@ use crate::{Reach, qr, words};
 use channel_kit::{MessageId, Outgoing, SendError};
 use gateway_channels::OwnerMessage;
 
-/// A code that has been issued, and is known to nobody yet.
+/// A code that was issued and not shown yet.
 struct Issued {
     code: Zeroizing<String>,
     hash: TokenHash,
@@ -21,7 +21,7 @@ struct Issued {
 }
 
 impl Commands {
-    /// Issues a code and sends it; what is left to be said, if it is not that.
+    /// Issues a code and sends it. Returns the text to answer with, if the code could not be sent.
     pub(super) async fn set_up(
         &self,
         owner: &OwnerMessage,
@@ -126,7 +126,8 @@ impl Commands {
     }
 }
 
-/// Sends the code: alone, so that it is easily copied, or as a picture or drawing that can be scanned.
+/// Sends the code: in a message of its own, so that it is easy to copy, or as a picture or text drawing that
+/// can be scanned.
 async fn deliver(owner: &OwnerMessage, code: &str, drawn: bool) -> Result<MessageId, SendError> {
     let mut what = Outgoing {
         is_secret: true,

@@ -52,7 +52,7 @@ impl Commands {
         format!("{reach}\n{counted}\n{}", self.notices_here(owner).await)
     }
 
-    /// Ends the codes of this chat that nobody has used, and removes what has expired.
+    /// Ends unused codes of this chat, and deletes messages with expired ones.
     pub(super) async fn clean_up(&self, owner: &OwnerMessage) -> String {
         let (chat, approver) = (chat_key(owner), approver(owner));
         let cleaned = self.at_store(move |commands| {

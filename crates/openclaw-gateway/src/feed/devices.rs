@@ -1,4 +1,4 @@
-//! Devices that ask, and what became of them.
+//! Events about requests of devices.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Changes of the store, whoever made them: told to those entitled, and sessions ended by them.
+//! Follows changes of the store, whichever process made them: sends events to clients, and ends sessions.
 
 mod devices;
 mod nodes;
@@ -30,7 +30,7 @@ use crate::store_health::StoreHealth;
 use gateway_channels::Channels;
 use pairing_core::Chain;
 
-/// How long a wait for changes lasts at most; between two, what has expired is told, from memory.
+/// Maximum time of one wait for changes. After each wait, expired requests are reported from memory.
 const WAIT: Duration = Duration::from_secs(1);
 
 /// The parts of the gateway that the feed needs.
@@ -43,7 +43,7 @@ pub(crate) struct FeedParts {
     pub(crate) metrics: Metrics,
 }
 
-/// What was waiting when the store was last read.
+/// The requests that were pending when the store was last read.
 #[derive(Default)]
 struct Seen {
     devices: BTreeMap<RequestId, DeviceRequest>,
@@ -53,7 +53,7 @@ struct Seen {
 
 type SenderKey = (ChannelId, AccountId, SenderId);
 
-/// Where to read anew.
+/// What has to be read again.
 #[derive(Default)]
 struct Stale {
     devices: bool,
@@ -63,7 +63,7 @@ struct Stale {
     sessions: BTreeSet<DeviceId>,
 }
 
-/// The store does not answer: each further question would wait as long.
+/// The store does not answer. Each further question would wait as long.
 struct Unreachable;
 
 impl Stale {
@@ -75,8 +75,8 @@ impl Stale {
     }
 }
 
-/// Follows the store until told to stop; tells when everything from then on is news. Blocks: it has a
-/// thread of its own.
+/// Follows the store until it is stopped. Signals `ready` as soon as every later change will be seen. Blocks,
+/// and has a thread of its own.
 pub(crate) fn follow(parts: &FeedParts, stop: &AtomicBool, ready: oneshot::Sender<()>) {
     let mut feed = Feed {
         parts,
@@ -85,14 +85,14 @@ pub(crate) fn follow(parts: &FeedParts, stop: &AtomicBool, ready: oneshot::Sende
         stale: Stale::default(),
         unsaid: Unsaid::default(),
     };
-    // From here on nothing is missed: what is read now is at least as new.
+    // Whatever is read after this call includes all changes before it.
     let present = feed.parts.pairing.changes(None, WAIT);
     feed.note_store(present.as_ref().err());
     let mut position = present.ok().map(|changes| changes.position);
     feed.everything_is_stale();
-    // What waits already is no news.
+    // Requests that are already pending are not news.
     feed.read_anew(false);
-    // Nobody waits for it any more where the gateway ends already.
+    // The receiver is gone if the gateway has already ended.
     let _ = ready.send(());
     while !stop.load(Ordering::Relaxed) {
         position = feed.step(position);
@@ -136,7 +136,7 @@ impl Feed<'_> {
             }
             Err(error) => {
                 self.note_store(Some(&error));
-                // The store waits where it can; where it cannot, neither must this turn hot.
+                // Most stores wait by themselves; this keeps the loop from spinning with one that does not.
                 std::thread::park_timeout(WAIT);
                 self.everything_has_changed();
                 after
@@ -144,7 +144,7 @@ impl Feed<'_> {
         };
         self.read_anew(true);
         self.tell_expired();
-        // Whoever is told asks: not while there is no answer.
+        // Clients that are told of a change read it, so they are not told while the store does not answer.
         if is_well {
             self.tell_changed();
         }
@@ -181,8 +181,8 @@ impl Feed<'_> {
         };
     }
 
-    /// Reads what is stale. What cannot be read stays stale, and is tried again; from a store that does not
-    /// answer at all, nothing more is asked now.
+    /// Reads what is stale. What cannot be read stays stale and is tried again. If the store does not answer
+    /// at all, nothing more is read in this step.
     fn read_anew(&mut self, tell: bool) {
         let mut stale = std::mem::take(&mut self.stale);
         let has_requests = stale.devices || !stale.channels.is_empty();
@@ -195,7 +195,7 @@ impl Feed<'_> {
         }
     }
 
-    /// Takes out of `stale` what it has asked for.
+    /// Removes from `stale` what was read.
     fn read_stale(&mut self, stale: &mut Stale, tell: bool) -> Result<(), Unreachable> {
         let pairing = self.parts.pairing.clone();
         while let Some(device) = stale.sessions.pop_first() {
@@ -237,7 +237,7 @@ impl Feed<'_> {
         Ok(())
     }
 
-    /// Leaves something for later; an error where everything else may wait, too.
+    /// Marks something as stale again. The error means that the store does not answer at all.
     fn later(
         &mut self,
         error: &StoreError,
@@ -252,13 +252,13 @@ impl Feed<'_> {
         Ok(())
     }
 
-    /// Nobody writes down that time has passed.
+    /// Reports requests that have expired. Expiry changes no record, so no event says so.
     fn tell_expired(&mut self) {
         let (limits, now) = (
             self.parts.pairing.limits().clone(),
             self.parts.pairing.now(),
         );
-        // Whoever asked again in time has only been seen to do so by the store.
+        // A request may have been repeated in time; the store knows.
         for request in self.seen.devices.values() {
             if request.is_expired(&limits.devices, now) {
                 self.stale.devices = true;
@@ -287,7 +287,7 @@ impl Feed<'_> {
             .broadcast(&frame(name, payload), to);
     }
 
-    /// Tells the gateway itself.
+    /// Tells the gateway's own listeners.
     fn news(&self, news: News) {
         self.parts.requests.tell(news);
     }

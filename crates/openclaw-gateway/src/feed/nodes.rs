@@ -1,4 +1,4 @@
-//! Legacy nodes that ask, and what became of them.
+//! Events about requests of legacy nodes.
 
 use std::collections::BTreeMap;
 

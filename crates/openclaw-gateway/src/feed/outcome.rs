@@ -1,5 +1,5 @@
-//! How a request that no longer waits has ended, worked out from the store: the decision may have been made by
-//! another process, which tells nobody.
+//! How a request that is no longer pending has ended. It is worked out from the store, because another
+//! process may have decided.
 
 use gateway_protocol::event::Decision;
 use pairing_core::device::{Device, DeviceRequest};
@@ -17,8 +17,8 @@ pub(crate) fn of_sender(pairing: &Pairing, gone: &PendingRequest) -> Decision {
     }
 }
 
-/// How a device's request has ended, given the requests of devices that still wait. Reads the list of paired
-/// devices once, unless the device has simply asked for something else.
+/// How a device's request has ended, given the devices whose requests are still pending. Reads the list of
+/// paired devices once, unless the device has a newer request.
 pub(crate) fn of_device<'r>(
     pairing: &Pairing,
     viewer: &Approver,

@@ -1,4 +1,4 @@
-//! Senders who ask, and what became of them.
+//! Events about requests of senders.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,7 @@ impl Feed<'_> {
             !is_of_this
         });
         if tell {
-            // A sender who asks anew has another code.
+            // A sender who asks again after the end of a request has another code.
             let goes_on = |of: &BTreeMap<SenderKey, PendingRequest>,
                            place: &SenderKey,
                            request: &PendingRequest| {

@@ -1,4 +1,4 @@
-//! Sessions that end with what they stood on.
+//! Ends sessions whose approval has ended.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -15,8 +15,8 @@ impl Feed<'_> {
         devices.map(AuthenticatedDevice::id).collect()
     }
 
-    /// Ends the sessions of a device that do not hold any more. What cannot be read now ends nothing:
-    /// it is looked at again.
+    /// Ends the sessions of a device whose approval does not hold any more. What cannot be read now ends
+    /// nothing, and is tried again.
     pub(super) fn recheck(&mut self, device: DeviceId) -> Result<(), Unreachable> {
         let devices = self.parts.pairing.devices();
         let failure = Cell::new(None);
@@ -44,8 +44,8 @@ impl Feed<'_> {
         }
     }
 
-    /// Ends the sessions of roles that were rotated since: one that came by the shared secret stands on
-    /// no token that would tell.
+    /// Ends the sessions of roles that were rotated. A session that came with the shared secret has no token
+    /// that would show it.
     pub(super) fn end_rotated(&self, device: &Device) {
         let sessions = &self.parts.clients.sessions;
         let ended = sessions.end_of_device(device.id, None, |session| {

@@ -11,16 +11,16 @@ use pairing_core::{ChannelId, DeviceId, Key};
 use super::Feed;
 use crate::sessions::Session;
 
-/// How long nothing more is told after it was: a store that changes a lot is told of a few times a second.
+/// Minimum time between two events, so that a busy store causes a few events a second.
 const GAP: Duration = Duration::from_millis(250);
 
-/// What has changed since it was last told.
+/// What has changed since the last event.
 #[derive(Default)]
 pub(super) struct Unsaid {
     devices: bool,
-    /// The devices of which this is known: it concerns them, too.
+    /// The devices that have changed, who are told, too.
     which: BTreeSet<DeviceId>,
-    /// It may concern any device.
+    /// Whether any device may have changed.
     any: bool,
     nodes: bool,
     channels: BTreeSet<ChannelId>,
@@ -66,7 +66,7 @@ impl Unsaid {
         !self.devices && !self.nodes && self.channels.is_empty()
     }
 
-    /// How long it is until something is to be told, if anything is.
+    /// Returns the time until the next event, if there is one to send.
     pub(super) fn due(&self) -> Option<Duration> {
         if self.is_empty() {
             return None;
@@ -77,7 +77,7 @@ impl Unsaid {
 }
 
 impl Feed<'_> {
-    /// Tells what has changed, if it is time to.
+    /// Sends the event, if it is time.
     pub(super) fn tell_changed(&mut self) {
         if self.unsaid.due() != Some(Duration::ZERO) {
             return;
@@ -94,7 +94,7 @@ impl Feed<'_> {
             let nothing = serde_json::json!({});
             self.tell(event::DEVICE_PAIR_CHANGED, &nothing, Session::may_see_nodes);
         }
-        // A device that is not admin is told of senders and of itself.
+        // A device without admin rights is told of senders and of itself.
         let (any, which) = (unsaid.any, unsaid.which);
         let is_meant = |session: &Session| {
             let own = session.device().map(AuthenticatedDevice::id);

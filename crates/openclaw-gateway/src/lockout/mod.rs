@@ -1,4 +1,4 @@
-//! Wrong credentials counted, and who presents too many of them locked out.
+//! Counts wrong credentials, and locks out those who present too many.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,7 +10,7 @@ use pairing_core::{DeviceId, Timestamp, canonical_ip};
 use crate::GatewayLimits;
 use crate::sockets::counted;
 
-/// The kinds of credentials, which are counted apart.
+/// The kinds of credentials. Each is counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// The gateway's token or password.
@@ -23,12 +23,12 @@ pub enum Class {
     Peer,
 }
 
-/// Whose failures are counted together.
+/// The subject whose failures are counted together.
 ///
-/// - An address is the same mapped into IPv6 or not; of IPv6 its /64 counts, which one subscriber has
-///   for themselves.
-/// - A device counts only to its own tokens, and only once its key is proven. Whatever device somebody
-///   claims to be, the guesses at the shared secret are those of the address.
+/// - An IPv4 address is the same when mapped into IPv6. Of an IPv6 address the /64 counts, which one
+///   subscriber has for themselves. All loopback addresses are one.
+/// - A device counts only for its own tokens, and only once its key is proven. Whatever device a client
+///   claims to be, its guesses at the shared secret count for its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Subject {
     class: Class,
@@ -64,7 +64,7 @@ impl Subject {
 
     fn of(class: Class, address: IpAddr, device: Option<DeviceId>) -> Self {
         let address = counted(canonical_ip(address));
-        // A machine has millions of loopback addresses: to guesses they are one.
+        // A machine has millions of loopback addresses; guesses from all of them count together.
         let address = if address.is_loopback() {
             IpAddr::V4(Ipv4Addr::LOCALHOST)
         } else {
@@ -77,26 +77,27 @@ impl Subject {
         }
     }
 
-    /// Locking this machine out would lock out its owner; it is slowed instead.
+    /// This machine is slowed and not locked out, because a lock-out would hit its owner.
     fn is_slowed(&self) -> bool {
         self.address.is_loopback()
     }
 }
 
-/// Locked out.
+/// The subject is locked out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many wrong credentials, locked for {} s more", retry_after.as_secs())]
 pub struct Locked {
-    /// How long still; never nothing.
+    /// The remaining time; never zero.
     pub retry_after: Duration,
 }
 
-/// Counts wrong credentials, and locks out the subjects that presented too many.
+/// Counts wrong credentials, and locks out subjects that present too many.
 ///
-/// - So many failures within a window lock a subject out; loopback is never locked out but slowed.
-/// - Ask before a credential is looked at: being locked out must cost less than guessing.
-/// - At most [`MOST`](Self::MOST) subjects are remembered. The oldest go first, those that are locked
-///   out after all others, so that a flood of addresses frees nobody. A subject takes some 300 bytes.
+/// - A number of failures within a window locks a subject out. Loopback is slowed instead.
+/// - Check before a credential is verified: being locked out must cost less than guessing.
+/// - At most [`MOST`](Self::MOST) subjects are remembered. The oldest are forgotten first, and those that
+///   are locked out after all others, so that a flood of addresses frees nobody. A subject takes about
+///   300 bytes.
 #[derive(Debug)]
 pub struct Lockouts(Mutex<State>);
 
@@ -114,17 +115,17 @@ struct State {
 #[derive(Debug)]
 struct Entry {
     is_locked: bool,
-    /// Since when it is, or when it failed last.
+    /// The start of the lock-out, or the time of the last failure.
     at: Timestamp,
-    /// Within the window, oldest first; never more than lock out.
+    /// Failures within the window, oldest first; at most as many as lock out.
     failures: Vec<Timestamp>,
 }
 
 impl Lockouts {
-    /// How many subjects are remembered.
+    /// Maximum number of subjects that are remembered.
     pub const MOST: usize = 1 << 16;
 
-    /// Nobody has failed yet.
+    /// A counter without failures.
     pub fn new(limits: &GatewayLimits) -> Self {
         Self::holding(limits, Self::MOST)
     }
@@ -139,7 +140,7 @@ impl Lockouts {
         }))
     }
 
-    /// From now on other limits go, also for those who are locked out.
+    /// Applies other limits from now on, also to subjects that are locked out.
     pub fn set_limits(&self, limits: &GatewayLimits) {
         self.state().limits = limits.clone();
     }
@@ -149,15 +150,14 @@ impl Lockouts {
         self.state().check(subject, now)
     }
 
-    /// Counts a credential that was wrong. On loopback: how long its answer is to wait.
+    /// Counts a wrong credential. On loopback, returns how long its answer has to wait.
     pub fn failed(&self, subject: Subject, now: Timestamp) -> Option<Duration> {
         self.state().failed(subject, now)
     }
 
     /// Forgets the failures of a subject whose credential was right.
     ///
-    /// Who was locked out meanwhile stays so: the right credential may have been another's, behind the
-    /// same address.
+    /// A lock-out stays: the right credential may be somebody else's behind the same address.
     pub fn succeeded(&self, subject: Subject) {
         let mut state = self.state();
         let entry = state.entries.get(&subject);
@@ -167,7 +167,7 @@ impl Lockouts {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in between can panic but for want of memory.
+        // Nothing panics while the lock is held, except for lack of memory.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -187,7 +187,7 @@ impl State {
 
     fn failed(&mut self, subject: Subject, now: Timestamp) -> Option<Duration> {
         if self.check(subject, now).is_err() {
-            // Looked at while the lock fell: it does not become longer by that.
+            // Failures during a lock-out do not prolong it.
             return None;
         }
         let window = self.limits.failure_window;
@@ -214,7 +214,7 @@ impl State {
         subject.is_slowed().then(|| self.delay(count))
     }
 
-    /// Twice as long for each failure, up to the longest.
+    /// Doubles with each failure, up to a maximum.
     fn delay(&self, failures: usize) -> Duration {
         let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
@@ -236,8 +236,8 @@ impl State {
         }
     }
 
-    /// Room for one more: whose lock is over goes first, then who is not locked out, then who has been
-    /// for the longest time.
+    /// Makes room for a subject: first those whose lock-out is over, then those that are not locked out, then
+    /// the longest lock-out.
     fn make_room(&mut self, now: Timestamp) {
         while self.entries.len() >= self.most {
             let locked = self.locked.first();
@@ -251,7 +251,8 @@ impl State {
     }
 }
 
-/// What is left of a time that began then; `None` where it is over. A clock set back makes it no longer.
+/// The rest of a period that began at this time; `None` if it is over. A clock that was set back does not
+/// prolong it.
 fn left(time: Duration, began: Timestamp, now: Timestamp) -> Option<Duration> {
     let left = time.checked_sub(now.since(began).unwrap_or_default())?;
     Some(left).filter(|left| !left.is_zero())
