@@ -1,4 +1,4 @@
-//! The configuration file, looked at again whenever it changes.
+//! Reads the configuration file again whenever it changes.
 
 use std::collections::HashSet;
 use std::fs;
@@ -19,7 +19,7 @@ const QUIET: Duration = Duration::from_millis(100);
 /// and where something happens all the time, it is read after this.
 const MOST: Duration = Duration::from_secs(1);
 
-/// Tells of every new configuration, until dropped.
+/// Reports every new configuration, until it is dropped.
 ///
 /// - The directory is watched, so that a file that is replaced is seen, and so is one behind a link. So are
 ///   the directories of the files that the configuration is composed of ([`Config::files`]).
@@ -32,10 +32,10 @@ pub struct Reload {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The watcher, which the thread asks for more directories; `None` at the end.
+/// The watcher, for adding directories; `None` at the end.
 type Watching = Arc<Mutex<Option<RecommendedWatcher>>>;
 
-/// Changes cannot be watched for.
+/// Changes cannot be watched.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot watch {}", path.display())]
 #[non_exhaustive]
@@ -74,11 +74,11 @@ impl Reload {
             if event.is_ok_and(|event| event.kind.is_access()) {
                 return;
             }
-            // Nobody listens any more once this is dropped.
+            // After a drop, nobody listens.
             let _ = stirred.send(());
         });
         let mut watcher = watcher.map_err(failed(path))?;
-        // What it is now is what the gateway goes by already.
+        // The gateway already uses the present contents.
         let mut looked = WatchedFile::at(path, also, load);
         for dir in directories(path) {
             let watched = watcher.watch(&dir, RecursiveMode::NonRecursive);
@@ -93,7 +93,7 @@ impl Reload {
         let thread = thread::Builder::new()
             .name("config".to_owned())
             .spawn(move || {
-                // It may have changed before it was watched.
+                // The file may have changed before it was watched.
                 let mut look = || {
                     let loaded = looked.again();
                     more.watch(looked.also());
@@ -134,7 +134,7 @@ struct More {
 }
 
 impl More {
-    /// A directory that cannot be watched is asked for again with the next change.
+    /// A directory that cannot be watched is tried again at the next change.
     fn watch<'f>(&mut self, files: impl Iterator<Item = &'f Path>) {
         let dirs = files.flat_map(directories);
         let new: Vec<_> = dirs.filter(|dir| !self.known.contains(dir)).collect();
@@ -153,7 +153,7 @@ impl More {
     }
 }
 
-/// The directory of the file and, where that is a link, that of what it points to.
+/// The directory of the file and, if the file is a link, that of its target.
 fn directories(path: &Path) -> Vec<PathBuf> {
     let dir = |path: &Path| match path.parent() {
         Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
@@ -166,7 +166,7 @@ fn directories(path: &Path) -> Vec<PathBuf> {
     [own].into_iter().chain(real).collect()
 }
 
-/// Waits until something has happened, and then until nothing does; `false` at the end.
+/// Waits until something has happened and then nothing more; `false` at the end.
 fn settle(stirs: &Receiver<()>) -> bool {
     if stirs.recv().is_err() {
         return false;
@@ -182,7 +182,7 @@ fn settle(stirs: &Receiver<()>) -> bool {
     true
 }
 
-/// What a file was like when it was looked at last.
+/// The state of a file when it was last read.
 struct WatchedFile<L> {
     path: PathBuf,
     load: L,
@@ -192,7 +192,7 @@ struct WatchedFile<L> {
     error: Option<String>,
 }
 
-/// What tells one state of a file from another without reading it.
+/// Identifies the state of a file without reading it.
 type Identity = (u64, u64, u64, (i64, i64), (i64, i64));
 
 impl<L: Fn(&Path) -> Result<Config, LoadError>> WatchedFile<L> {
@@ -210,7 +210,7 @@ impl<L: Fn(&Path) -> Result<Config, LoadError>> WatchedFile<L> {
         self.also.iter().map(|(path, _)| path.as_path())
     }
 
-    /// What is to be told of the files, if any of them is another than before.
+    /// Returns what to report, if any of the files has changed.
     fn again(&mut self) -> Option<Result<Config, LoadError>> {
         let now = identify(&self.path);
         let is_same = |(path, seen): &(PathBuf, Option<Identity>)| identify(path) == *seen;
@@ -220,7 +220,7 @@ impl<L: Fn(&Path) -> Result<Config, LoadError>> WatchedFile<L> {
         for (path, seen) in &mut self.also {
             *seen = identify(path);
         }
-        // Before it is read, so that a change meanwhile is seen as one.
+        // Taken before the file is read, so that a change meanwhile is noticed.
         self.seen = now;
         let loaded = if now.is_none() {
             Err(LoadError::Read {
@@ -270,7 +270,7 @@ mod tests {
         Config::load(path, |_| None)
     }
 
-    /// Replaces a file as programs do, so that it is another one each time.
+    /// Replaces a file as programs do, so that it has another inode each time.
     fn put(path: &Path, text: &str) {
         let staged = path.with_extension("tmp");
         fs::write(&staged, text).unwrap();

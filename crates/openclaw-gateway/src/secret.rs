@@ -1,4 +1,4 @@
-//! The shared secret: what everybody who knows the owner knows.
+//! The shared secret of a gateway and its owner.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// What a gateway asks of those who have no token of their own.
+/// The secret that a gateway requires of clients without a token of their own.
 ///
 /// - Keeps a SHA-256, not the secret; `Debug` shows neither.
 /// - Compared in constant time, whatever the length of what was presented.
@@ -23,30 +23,30 @@ enum Asked {
 
 type Digest = Zeroizing<[u8; 32]>;
 
-/// What somebody has shown to pass.
+/// The secret that a client presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shared {
     /// The token.
     Token,
     /// The password.
     Password,
-    /// Nothing: the gateway asks for nothing.
+    /// None, because the gateway requires none.
     Open,
 }
 
-/// Why somebody did not pass.
+/// Why a client was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SecretFailure {
-    /// The token is asked for, and none came; also where only a password came.
+    /// A token is required, and none was presented; a password does not count.
     #[error("gateway token missing")]
     TokenMissing,
-    /// Another token came.
+    /// The token is wrong.
     #[error("gateway token mismatch")]
     TokenMismatch,
-    /// The password is asked for, and none came.
+    /// A password is required, and none was presented.
     #[error("gateway password missing")]
     PasswordMissing,
-    /// Another password came.
+    /// The password is wrong.
     #[error("gateway password mismatch")]
     PasswordMismatch,
 }
@@ -58,20 +58,20 @@ impl SecretFailure {
     }
 }
 
-/// The configuration leaves open which secret counts.
+/// The configuration does not say which secret counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// `gateway.auth.mode` is `token`, and there is none.
+    /// `gateway.auth.mode` is `token`, and no token is set.
     #[error("gateway.auth.mode is \"token\", and no token is set")]
     NoToken,
-    /// `gateway.auth.mode` is `password`, and there is none.
+    /// `gateway.auth.mode` is `password`, and no password is set.
     #[error("gateway.auth.mode is \"password\", and no password is set")]
     NoPassword,
     /// `gateway.auth.mode` is `trusted-proxy`, and no proxy's word for its users is taken here.
     #[error("gateway.auth.mode is \"trusted-proxy\", which this gateway does not take")]
     TrustedProxy,
-    /// There is neither, and nothing says that there need not be.
+    /// Neither is set, and `gateway.auth.mode` is not `none`.
     #[error("the gateway has no shared secret")]
     None,
 }
@@ -92,10 +92,10 @@ impl SecretError {
 }
 
 impl SharedSecret {
-    /// The secret that counts: the one that `gateway.auth.mode` names, else the token where there is
-    /// one, else the password.
+    /// Returns the secret that counts: the one that `gateway.auth.mode` names; without a mode the token if
+    /// there is one, otherwise the password.
     ///
-    /// Nothing at all is an error: a gateway is open only where `mode` says `none`.
+    /// If nothing is set, that is an error: a gateway is open only if `mode` is `none`.
     pub fn from_config(auth: &Auth) -> Result<Self, SecretError> {
         let token = auth.token.as_ref().map(|token| Self::token(token.expose()));
         let password = auth.password.as_ref();
@@ -109,17 +109,17 @@ impl SharedSecret {
         }
     }
 
-    /// Asks for this token.
+    /// Requires this token.
     pub fn token(token: &str) -> Self {
         Self(Asked::Token(digest(token)))
     }
 
-    /// Asks for this password.
+    /// Requires this password.
     pub fn password(password: &str) -> Self {
         Self(Asked::Password(digest(password)))
     }
 
-    /// Asks for nothing.
+    /// Requires nothing.
     pub fn open() -> Self {
         Self(Asked::Nothing)
     }

@@ -1,4 +1,4 @@
-//! A whole gateway on a state directory, as `openclaw gateway run` runs it.
+//! A complete gateway on a state directory, as `openclaw gateway run` runs it.
 
 use gateway_protocol::GatewayUrlError;
 use std::future::Future;
@@ -26,32 +26,32 @@ use crate::{
 use gateway_channels::{owners_path, with_first_owner};
 use pairing_core::Chain;
 
-/// What a gateway is started with.
+/// The options of a gateway.
 #[derive(Clone)]
 pub struct ServeOptions {
-    /// The state directory; made where there is none.
+    /// The state directory; created if it is missing.
     pub state: StateDir,
     /// The environment's variables.
     pub var: Var,
-    /// The port, whatever the configuration says.
+    /// The port, instead of the configured one.
     pub port: Option<u16>,
-    /// Where to listen, whatever the configuration says.
+    /// The interfaces, instead of the configured ones.
     pub bind: Option<Bind>,
-    /// The token, whatever the configuration says.
+    /// The token, instead of the configured secret.
     pub token: Option<Secret>,
 }
 
-/// What is told once the gateway listens.
+/// Facts about the gateway once it listens.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Announcement {
-    /// Where it listens, with the real port.
+    /// The addresses on which it listens, with the actual port.
     pub addresses: Vec<SocketAddr>,
-    /// Where the secret is; never the secret itself.
+    /// The place of the secret; never the secret itself.
     pub token: TokenPlace,
-    /// Its certificate, if it encrypts.
+    /// The fingerprint of its certificate, if it encrypts.
     pub fingerprint: Option<Fingerprint>,
-    /// The port at which this machine's browsers find the page, where that is served to them.
+    /// The port at which browsers on this machine find the page, if it is served to them.
     pub page: Option<u16>,
 }
 
@@ -62,10 +62,10 @@ pub enum ServeError {
     /// The install cannot be prepared.
     #[error(transparent)]
     Fresh(#[from] FreshError),
-    /// The configuration cannot be gone by.
+    /// The configuration cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// There is another gateway.
+    /// Another gateway runs on this state directory.
     #[error(transparent)]
     Instance(#[from] InstanceError),
     /// The configured store cannot be opened.
@@ -74,10 +74,10 @@ pub enum ServeError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// It may not listen there.
+    /// The gateway may not listen there.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// It cannot listen there.
+    /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
         /// The address.
@@ -85,13 +85,13 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
-    /// `state.peerUrl` is no address.
+    /// `state.peerUrl` is not a valid address.
     #[error("state.peerUrl is no address of a gateway")]
     PeerUrl(#[from] GatewayUrlError),
-    /// No key can be drawn.
+    /// No key can be generated.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
-    /// The addresses of this machine cannot be told.
+    /// The addresses of this machine cannot be read.
     #[error("cannot list the network interfaces")]
     Interfaces(#[source] io::Error),
 }
@@ -123,8 +123,8 @@ impl ServeError {
     }
 }
 
-/// Prepares the install, listens, tells, and runs until `shutdown`. Holds the directory's lock for as
-/// long, follows its configuration file, and needs what [`Gateway::run`] needs.
+/// Prepares the install, listens, announces that, and runs until `shutdown`. It holds the directory's lock
+/// meanwhile, and follows the configuration file. It needs what [`Gateway::run`] needs.
 pub async fn serve(
     options: ServeOptions,
     announce: impl FnOnce(&Announcement),
@@ -223,7 +223,7 @@ fn load_tls(files: &TlsFiles, state: &StateDir) -> Result<Tls, TlsError> {
     }
 }
 
-/// Says which database the state is in, and what an owner should know about it.
+/// Logs which database keeps the state, and what an owner should know about it.
 fn tell_of_store(state: &StateDir, config: &Config) {
     let Ok(kept) = Kept::of(state, config) else {
         return;
@@ -241,7 +241,7 @@ fn tell_of_store(state: &StateDir, config: &Config) {
     }
 }
 
-/// The service on a store whose operations are measured.
+/// Builds the service on a store whose operations are measured.
 fn service(opened: Opened, audit: AuditLog, metrics: Metrics) -> Pairing {
     let store = Timed::new(opened.store, metrics);
     PairingBuilder::new(store, SystemClock, SystemEntropy)
@@ -261,7 +261,7 @@ fn tell_closed(config: &Config) {
     }
 }
 
-/// Goes by every new configuration that can be gone by, and by the first owner once there is one.
+/// Applies every new configuration that can be used, and the first owner once there is one.
 fn follow(
     state: &StateDir,
     also: &[PathBuf],

@@ -1,4 +1,4 @@
-//! What a gateway goes by, out of the configuration and the command line.
+//! The settings of a gateway, from the configuration and the command line.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -18,67 +18,67 @@ pub(crate) type LiveSettings = Arc<ArcSwap<Settings>>;
 /// The environment's variables.
 pub type Var = Arc<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 
-/// What a gateway goes by. New ones replace the old ones while it runs, but for the last three.
+/// The settings of a gateway. A reload replaces all of them except the last three.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// The shared secret.
     pub secret: SharedSecret,
-    /// How much anybody may use.
+    /// The limits for clients.
     pub limits: GatewayLimits,
-    /// Which requests are let in, and which count as local.
+    /// The checks of a request by its address and headers.
     pub door: Door,
     /// Which devices are approved without asking the owner.
     pub auto_approve: AutoApprove,
     /// Whether the browser's page is served. By default, over TLS or to this machine only.
     pub control_ui: Option<bool>,
-    /// The rest: channels and their policies, the plugin that issues setup codes, owners.
+    /// The rest of the configuration: channels and their policies, setup codes, owners.
     pub config: Arc<Config>,
-    /// Where it listens.
+    /// The interfaces to listen on.
     pub bind: Bind,
-    /// The port it listens on; 0 for any.
+    /// The port to listen on; 0 for any free one.
     pub port: u16,
-    /// How it encrypts, if it does.
+    /// The source of the certificate, if the gateway encrypts.
     pub tls: Option<TlsFiles>,
 }
 
-/// Where the certificate comes from.
+/// The source of the certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsFiles {
-    /// Out of these files.
+    /// These files.
     Given {
-        /// The certificate's.
+        /// The certificate.
         certificate: PathBuf,
-        /// The key's.
+        /// The private key.
         key: PathBuf,
     },
-    /// It is made in the state directory.
+    /// A certificate that is made in the state directory.
     SelfMade,
 }
 
-/// What the command line says over the configuration.
+/// Values of the command line, which take precedence over the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
-    /// The token of `--token-file`: it counts whatever `gateway.auth` says.
+    /// The token of `--token-file`; it replaces everything that `gateway.auth` says.
     pub token: Option<Secret>,
-    /// The token that the state directory keeps: it counts where the configuration has none.
+    /// The token in the state directory; used if the configuration has none.
     pub kept: Option<Secret>,
     /// The port.
     pub port: Option<u16>,
-    /// Where to listen.
+    /// The interfaces to listen on.
     pub bind: Option<Bind>,
-    /// What a leading `~` stands for.
+    /// The directory that a leading `~` stands for.
     pub home: Option<PathBuf>,
 }
 
-/// No gateway can go by this.
+/// The configuration cannot be used for a gateway.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// A value that cannot be used, by its key.
+    /// The value of a key cannot be used.
     #[error("{0}")]
     Value(Fault),
-    /// No telling which secret counts.
+    /// It does not say which secret counts.
     #[error(transparent)]
     Secret(SecretError),
 }
@@ -94,11 +94,11 @@ impl SettingsError {
 }
 
 impl Settings {
-    /// What goes under a configuration, in which the environment has had its say
-    /// ([`Config::load`]).
+    /// Takes the settings from a configuration that was loaded with [`Config::load`], which applies the
+    /// environment.
     ///
-    /// What a fault of the configuration closes, and the command line does not replace, is an error. An
-    /// origin or a name of a host that cannot be understood is left out.
+    /// It is an error if a fault of the configuration closes something that the command line does not
+    /// replace. An origin or host name that cannot be understood is left out.
     pub fn from_config(config: &Config, overrides: &Overrides) -> Result<Self, SettingsError> {
         if let Some(fault) = closing(config, overrides) {
             return Err(SettingsError::Value(fault.clone()));
@@ -130,7 +130,7 @@ impl Settings {
     }
 }
 
-/// The fault that keeps the gateway closed.
+/// Returns the fault that keeps the gateway closed.
 fn closing<'c>(config: &'c Config, overrides: &Overrides) -> Option<&'c Fault> {
     let is_replaced = |fault: &&Fault| {
         let is_port = fault.key.as_deref() == Some("gateway.port");
@@ -143,7 +143,7 @@ fn closing<'c>(config: &'c Config, overrides: &Overrides) -> Option<&'c Fault> {
         .or_else(|| secret.filter(|_| overrides.token.is_none()))
 }
 
-/// The door, without what cannot be understood of those that it lets in.
+/// Builds the door, without entries that cannot be understood.
 fn door(config: &Config, proxies: &Cidrs) -> Door {
     let gateway = &config.gateway;
     let mut origins = gateway.control_ui.allowed_origins.clone();
@@ -262,7 +262,7 @@ mod tests {
         ] {
             assert_eq!(with_token(gateway).unwrap_err(), expected);
         }
-        // The command line replaces the port, and the secret whatever is written of it.
+        // The command line replaces the port, and the secret whatever the file says.
         let overrides = Overrides {
             port: Some(1),
             token: Secret::parse("flag"),

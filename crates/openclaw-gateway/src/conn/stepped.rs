@@ -6,10 +6,10 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Never reads beyond the end of a frame, so that whoever reads WebSocket messages from it has nothing
-/// buffered once a message is complete. The WebSocket library fixes its limits when it takes a socket
-/// over; this is what lets it give one back after the first message, to be taken over anew with the
-/// limits of an authenticated connection, without losing what the client sent right behind.
+/// Never reads beyond the end of a frame, so that a reader of WebSocket messages has nothing buffered once a
+/// message is complete. The WebSocket library fixes its limits when it wraps a socket. This makes it possible
+/// to unwrap the socket after the first message and to wrap it again with the limits of an admitted
+/// connection, without losing what the client sent next.
 ///
 /// Costs two or three short reads for each frame, of which there are few before `hello-ok`.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! A call to another gateway.
+//! Calling another gateway.
 
 use gateway_protocol::GatewayUrl;
 use std::time::Duration;
@@ -18,13 +18,13 @@ use tokio_rustls::rustls;
 
 use super::{Announced, Forwarded, INVOKE, Outcome, Peers, Proof};
 
-/// Connecting takes no longer.
+/// Time limit for connecting.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// What a call may take beyond the time that the node has.
+/// Time that a call may take in addition to the time that the node has.
 const MARGIN: Duration = Duration::from_secs(5);
 
-/// There is no answer of the other gateway.
+/// The other gateway gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
     #[error("it announces no URL")]
@@ -51,9 +51,11 @@ pub(crate) enum CallError {
     Deadline(Duration),
 }
 
-/// Asks the gateway that a node is connected to. On an error the node may have been asked, or not.
+/// Asks another gateway to invoke a node that is connected to it. If this fails, the node may or may not have
+/// been invoked.
 ///
-/// A connection is made for each call, so that none is lost to one that the other side was just closing.
+/// Every call has a connection of its own, so that none is lost on a connection that the other side is just
+/// closing.
 pub(crate) async fn call(
     peers: &Peers,
     (entropy, now): (&dyn Entropy, Timestamp),
@@ -126,7 +128,7 @@ fn encrypted(
     Ok(builder.https_only().enable_http1().wrap_connector(tcp()))
 }
 
-/// Where calls go at a gateway's URL; `None` where they cannot.
+/// The address for calls, below a gateway's URL; `None` if no calls can be made there.
 fn uri(url: &GatewayUrl) -> Option<Uri> {
     let (_, rest) = url.as_str().split_once("://")?;
     let scheme = if url.is_encrypted() { "https" } else { "http" };

@@ -1,14 +1,14 @@
-//! Where gateways find each other.
+//! The directory in which gateways find each other.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Where the gateways on one pairing state say that they are there. Each has a `Directory` of its own; all
-/// of these show the same contents.
+/// The directory in which the gateways on one pairing state announce themselves. Each gateway has a
+/// `Directory` of its own; all of them show the same contents.
 ///
-/// Must hold:
+/// An implementation has to guarantee:
 /// - What is published through a `Directory` is seen through all, and is gone soon after the `Directory`
 ///   is dropped or its process dies, within a time that the implementation states: a lease.
 /// - Values are read byte for byte as they were published.
@@ -16,7 +16,7 @@ use std::time::Duration;
 ///   state.
 /// - Both operations may block, for a bounded time: the gateway calls them where that is allowed.
 pub trait Directory: Send + Sync {
-    /// Makes these values, by name, all that is published through this `Directory`.
+    /// Replaces everything that this `Directory` has published with these values, by name.
     ///
     /// - Nobody else's have these names. A value has at most [`MAX_VALUE`] bytes; there is one for the
     ///   gateway, and one for each node that is connected to it.
@@ -25,10 +25,11 @@ pub trait Directory: Send + Sync {
     ///   not grow with readers, where nothing has been lost.
     fn publish(&self, values: &BTreeMap<String, Vec<u8>>) -> Result<(), DirectoryError>;
 
-    /// What everybody has published, this gateway included, where that is not the version `known`; waits for
-    /// one that is another at most so long. `None` where there is none by then.
+    /// Returns the values that all gateways have published, this one included, unless they still are the
+    /// version `known`; then it waits up to `timeout` for another version, and returns `None` if there is
+    /// none.
     ///
-    /// Fails where the contents cannot be vouched for: an old copy is worth less than no answer.
+    /// Fails if the contents cannot be guaranteed: an old copy is worse than no answer.
     fn read(&self, known: Option<u64>, wait: Duration) -> Result<Option<Contents>, DirectoryError>;
 }
 
@@ -42,31 +43,31 @@ impl<D: Directory + ?Sized> Directory for Arc<D> {
     }
 }
 
-/// The longest value that is published, in bytes.
+/// Maximum size of a value, in bytes.
 pub const MAX_VALUE: usize = 64 << 10;
 
-/// All that is published.
+/// Everything that is published.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
-    /// Differs from that of other contents.
+    /// The version; other contents have another one.
     pub version: u64,
     /// The values, in any order.
     pub values: Vec<Vec<u8>>,
 }
 
-/// The directory cannot be read or written now.
+/// The directory cannot be read or written at the moment.
 #[derive(Debug, thiserror::Error)]
 #[error("the directory of gateways fails")]
 pub struct DirectoryError(#[source] Box<dyn Error + Send + Sync>);
 
 impl DirectoryError {
-    /// Wraps what the implementation says.
+    /// Wraps an error of the implementation.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
 }
 
-/// A directory for the gateways of one process. Clones are the same one.
+/// A directory for the gateways of one process. Clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryDirectory(Arc<Memory>);
 
@@ -83,7 +84,7 @@ struct State {
     values: BTreeMap<(u64, String), Vec<u8>>,
 }
 
-/// One gateway's place in a [`MemoryDirectory`]: what it published ends with it.
+/// One gateway's access to a [`MemoryDirectory`]. What it published is removed when it is dropped.
 #[derive(Debug)]
 pub struct MemoryLease {
     memory: Arc<Memory>,
@@ -91,12 +92,12 @@ pub struct MemoryLease {
 }
 
 impl MemoryDirectory {
-    /// A directory without any gateways.
+    /// An empty directory.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A place for one gateway.
+    /// Returns the access for one gateway.
     pub fn lease(&self) -> MemoryLease {
         let mut state = self.0.state();
         state.leases += 1;
@@ -182,7 +183,7 @@ mod tests {
         one.publish(&values(&["b", "d"])).unwrap();
         let seen = other.read(None, Duration::ZERO).unwrap().unwrap();
         assert_eq!(seen.values, [b"b", b"d", b"c"]);
-        // The same again is no news.
+        // The same values are not a new version.
         one.publish(&values(&["b", "d"])).unwrap();
         let known = Some(seen.version);
         assert!(other.read(known, Duration::ZERO).unwrap().is_none());

@@ -1,4 +1,4 @@
-//! Saying who is here, and hearing who is elsewhere.
+//! Announcing this gateway, and following the others.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,19 +16,21 @@ use crate::settings::LiveSettings;
 use channel_kit::Stop;
 use pairing_core::Chain;
 
-/// What is published is published again after so long.
+/// Interval after which the values are published again.
 const AGAIN: Duration = Duration::from_secs(10);
 
-/// At least so long lies between two publications, and two readings: a crowd that comes at once is one.
+/// Minimum time between two publications or readings, so that many clients that come at once are one change.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long a wait for news lasts at most.
+/// Maximum time of one wait for a change.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// So long what the directory said last is believed while it cannot be read: gateways may have gone meanwhile.
+/// Time for which the last contents are used while the directory cannot be read. Other gateways may have gone
+/// meanwhile.
 const BELIEVED: Duration = Duration::from_secs(30);
 
-/// Publishes that this gateway is there and which nodes are connected to it; when it stops, that nothing is.
+/// Publishes this gateway and the nodes that are connected to it. At the end, it publishes that there is
+/// nothing.
 pub(crate) async fn announce(
     peers: Arc<Peers>,
     sessions: Arc<Sessions>,
@@ -46,7 +48,7 @@ pub(crate) async fn announce(
         }
         let next = async {
             sleep(PAUSE).await;
-            // Nothing is lost meanwhile: who comes is remembered until somebody asks.
+            // Changes during the pause are remembered until the next wait.
             let _ = timeout(AGAIN, sessions.nodes.notified()).await;
         };
         tokio::select! {
@@ -55,12 +57,12 @@ pub(crate) async fn announce(
             () = next => {}
         }
     }
-    // Where that takes too long, the lease will end it.
+    // If this takes too long, the lease ends the announcement.
     let drain = settings.load().limits.drain;
     let _ = timeout(drain, blocking(&peers, Peers::withdraw)).await;
 }
 
-/// Runs a call of the directory where waiting is allowed.
+/// Runs an operation of the directory on the blocking pool.
 async fn blocking(
     peers: &Arc<Peers>,
     publish: impl FnOnce(&Peers) -> Result<(), DirectoryError> + Send + 'static,
@@ -81,7 +83,7 @@ impl Peers {
         self.directory.publish(&values(sessions, self))
     }
 
-    /// Nothing is published any more from now on.
+    /// Removes everything that was published; nothing is published afterwards.
     fn withdraw(&self) -> Result<(), DirectoryError> {
         let mut withdrawn = self.withdrawn();
         if std::mem::replace(&mut *withdrawn, true) {
@@ -97,13 +99,13 @@ impl Peers {
     }
 }
 
-/// The gateway under its id; each node under the gateway's and its own.
+/// The values: the gateway under its id, and each node under both ids.
 fn values(sessions: &Sessions, peers: &Peers) -> BTreeMap<String, Vec<u8>> {
     let own = peers.id();
     let sessions = sessions.all();
     let is_node = |session: &&Arc<Session>| session.role() == Role::Node && session.is_live();
     let nodes = sessions.iter().filter(is_node);
-    // Oldest first: the newest connection of a node is the one that stays.
+    // Oldest first, so that the newest connection of a node is kept.
     let nodes: BTreeMap<DeviceId, &Session> = nodes
         .filter_map(|session| Some((session.device()?.id(), session.as_ref())))
         .collect();
@@ -118,7 +120,7 @@ fn values(sessions: &Sessions, peers: &Peers) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-/// Follows what the others publish until told to stop. Blocks: it has a thread of its own.
+/// Follows what other gateways publish, until it is stopped. Blocks, and has a thread of its own.
 pub(crate) fn follow(peers: &Peers, sessions: &Sessions, pairing: &Pairing, stop: &AtomicBool) {
     let (mut known, mut is_well) = (None, true);
     let mut vouched = pairing.now();
@@ -135,13 +137,13 @@ pub(crate) fn follow(peers: &Peers, sessions: &Sessions, pairing: &Pairing, stop
                 View::read(&contents.values, peers.id())
             })
         } else {
-            // The directory waits where it can; where it cannot, neither must this turn hot.
+            // Most directories wait by themselves; this keeps the loop from spinning with one that does not.
             std::thread::park_timeout(WAIT);
             let is_old = now.since(vouched).is_some_and(|since| since > BELIEVED);
             (is_old && known.take().is_some()).then(View::default)
         };
         let before = peers.view.load();
-        // What this gateway published itself is no news.
+        // This gateway's own values are not news.
         if let Some(view) = view.filter(|view| *view != **before) {
             view.log_changes_since(&before);
             peers.view.store(Arc::new(view));
@@ -149,13 +151,13 @@ pub(crate) fn follow(peers: &Peers, sessions: &Sessions, pairing: &Pairing, stop
             std::thread::park_timeout(PAUSE);
         }
     }
-    // A gateway that was dropped has not said so itself, and its last sessions may go on for a while.
+    // A gateway that was dropped has not withdrawn its values, and its last sessions may go on for a while.
     if let Err(error) = peers.withdraw() {
         tracing::warn!(error = %Chain(&error), "this gateway not removed from the directory: the others notice later that it stopped");
     }
 }
 
-/// The error, if the operation succeeded before. Logs that it succeeds again.
+/// Returns the error, if the operation succeeded the time before. Logs when it succeeds again.
 fn new_failure<'a, T>(
     result: &'a Result<T, DirectoryError>,
     was_well: &mut bool,

@@ -1,7 +1,8 @@
 //! Several gateways on one pairing state.
 //!
-//! What was decided they have in common by the store. Here is the rest: they say in a [`Directory`] that they
-//! are there and which nodes are connected to them, and ask each other for what only the other's nodes can do.
+//! The store shares all decisions between them. This module adds the rest: in a [`Directory`] the gateways
+//! announce themselves and the nodes that are connected to them, and they call each other to invoke the nodes
+//! of the other.
 //!
 //! - `directory` and `published`: what is said there; `follow` says it, and reads what the others say (`view`).
 //! - `proof`: how a gateway proves to another that it calls; `call` calls, `http::peers` answers.
@@ -37,15 +38,16 @@ pub(crate) use published::{Announced, Connected, Published};
 pub use published::{GatewayId, ParseGatewayIdError};
 pub(crate) use view::{Elsewhere, View};
 
-/// Where gateways ask each other, below the URL that each announces.
+/// The path for calls between gateways, below the URL that each announces.
 pub(crate) const INVOKE: &str = "/peer/invoke";
 
 /// What a gateway needs for having others beside it: see [`GatewayBuilder::peers`](crate::GatewayBuilder::peers).
 ///
-/// Its id and its key pair are made here and die with it: nothing is kept, and nobody has to be told.
+/// Its id and key pair are made when it is created. They are never stored, and nobody has to be told of them.
 pub struct Peers {
     directory: Box<dyn Directory>,
-    /// The gateway ends; held while something is published, so that nothing is after that.
+    /// Whether the gateway has withdrawn its values. Locked during a publication, so that none follows the
+    /// withdrawal.
     withdrawn: Mutex<bool>,
     own: Announced,
     identity: Identity,
@@ -54,7 +56,7 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// A gateway among those of a directory, under a new id.
+    /// Creates a gateway in a directory, with a new id.
     pub fn new(
         directory: impl Directory + 'static,
         entropy: &dyn Entropy,
@@ -82,50 +84,50 @@ impl Peers {
         })
     }
 
-    /// Lets other gateways reach this one at a URL, at which there is this gateway and no other. Without
-    /// one they list its nodes, and do not ask them for anything.
+    /// Sets the URL at which other gateways reach this one, and no other. Without a URL, they list its nodes,
+    /// and cannot invoke them.
     ///
-    /// `wss://` has to lead to the gateway itself, for what they believe there is its own certificate. No calls
-    /// are made to a URL with a query or an escaped character (the zone of an address).
+    /// `wss://` has to lead to the gateway itself, because they accept only its own certificate. No calls are
+    /// made to a URL with a query or an escaped character (the zone of an address).
     pub fn url(mut self, url: GatewayUrl) -> Self {
         self.own.url = Some(url);
         self
     }
 
-    /// Names the gateway for people.
+    /// Sets a name for people.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.own.name = Some(name.into());
         self
     }
 
-    /// The gateway's id.
+    /// Returns the gateway's id.
     pub fn id(&self) -> GatewayId {
         self.own.id
     }
 
-    /// What is known once the gateway is put together.
+    /// Sets what is known only once the gateway is built.
     pub(crate) fn complete(&mut self, certificate: Option<Fingerprint>, started: Timestamp) {
         self.own.tls_fingerprint = certificate;
         self.own.started_at_ms = started.as_millis();
     }
 
-    /// The other gateways, and the newest of the nodes that are connected to them.
+    /// Lists the other gateways, and the newest of the nodes that are connected to them.
     pub(crate) fn presence(&self, most_nodes: usize) -> Vec<Presence> {
         self.view.load().presence(most_nodes)
     }
 
-    /// The key of another gateway, if it is announced.
+    /// Returns the key of another gateway, if that is announced.
     pub(crate) fn key_of(&self, gateway: GatewayId) -> Option<DeviceKey> {
         let view = self.view.load();
         view.gateway(gateway).map(|announced| announced.key)
     }
 
-    /// Remembers a call, so that it cannot be made twice.
+    /// Records a call, so that it cannot be made twice.
     pub(crate) fn note_call(&self, proof: &Proof, now: Timestamp) -> Result<(), Untimely> {
         self.calls.take(proof, now)
     }
 
-    /// The gateway to which a node came last, of the others.
+    /// Returns the other gateway to which a node connected last.
     pub(crate) fn node(&self, id: DeviceId) -> Option<Elsewhere> {
         self.view.load().node(id).cloned()
     }
@@ -138,12 +140,12 @@ impl fmt::Debug for Peers {
     }
 }
 
-/// What one gateway asks another for. The operator's right to ask has been looked at; whether the node may be
-/// asked is looked at where it is connected.
+/// A call to another gateway. The caller has checked the operator's right; whether the node may be invoked is
+/// checked where it is connected.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Forwarded {
-    /// The caller, for the log.
+    /// The operator, for the log.
     pub(crate) asked_by: String,
     pub(crate) node_id: Text,
     pub(crate) command: Text,
@@ -153,7 +155,7 @@ pub(crate) struct Forwarded {
     pub(crate) idempotency_key: Text,
 }
 
-/// What came of it. What went wrong at the node is no error of the call.
+/// The answer to a call. An error of the node is an answer, too.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum Outcome {
@@ -188,7 +190,7 @@ impl From<Outcome> for Result<Invoked, ErrorShape> {
     }
 }
 
-/// The longest body of a call or its answer: a message of the longest kind, and what is around it.
+/// Maximum size of a call or its answer, in bytes: the longest message, and what surrounds it.
 pub(crate) fn longest(settings: &Settings) -> usize {
     settings.limits.max_payload.saturating_add(MAX_VALUE)
 }

@@ -1,4 +1,4 @@
-//! The caller's proof: the header of a call from gateway to gateway.
+//! The header that proves who makes a call between gateways.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,12 +12,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::GatewayId;
 
-/// What is signed, so that a signature is good for nothing else.
+/// A prefix of what is signed, so that the signature is valid for this purpose only.
 const PURPOSE: &str = "openclaw gateway-to-gateway call, version 1";
 
 const SCHEME: &str = "OpenClaw-Peer";
 
-/// How far the clocks of two gateways may be apart.
+/// Maximum difference between the clocks of two gateways.
 pub(crate) const TOLERANCE: Duration = Duration::from_secs(120);
 
 /// What a calling gateway signs about its call: caller, receiver, time and body.
@@ -31,7 +31,7 @@ pub(crate) struct Proof {
     pub(super) nonce: [u8; 16],
     /// The SHA-256 of the body.
     digest: [u8; 32],
-    /// Not looked at yet.
+    /// The signature; not verified yet.
     signature: String,
 }
 
@@ -56,7 +56,7 @@ impl Proof {
         proof
     }
 
-    /// Reads the header, of which there has to be one.
+    /// Parses the header; there has to be exactly one.
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (value, None) = (values.next()?, values.next()) else {
@@ -111,29 +111,29 @@ fn array<const N: usize>(text: &str) -> Option<[u8; N]> {
     URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
-/// The calls of the last minutes, so that none is taken twice.
+/// The calls of the last minutes, so that none is accepted twice.
 ///
-/// A call is remembered for as long as its time would let it in. Where so many come that they do not fit,
-/// new ones are refused: forgetting one would let it in again.
+/// A call is remembered for as long as its time would be accepted. If the memory is full, new calls are
+/// refused: forgetting one would allow it to be repeated.
 #[derive(Debug, Default)]
 pub(super) struct Calls(Mutex<BTreeSet<(i64, [u8; 16])>>);
 
-/// A call that is not to be taken.
+/// Why a call with a valid signature is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Untimely {
-    /// Its time is not now.
+    /// Its time differs too much.
     Stale,
-    /// It has been made before.
+    /// It was made before.
     Replayed,
-    /// Too many have been made.
+    /// Too many calls were made.
     Full,
 }
 
 impl Calls {
-    /// How many are remembered, at some 50 bytes each: 270 a second, all the time.
+    /// Maximum number of calls that are remembered, at about 50 bytes each: 270 a second without a pause.
     const MOST: usize = 1 << 16;
 
-    /// Takes a call whose signature is right, once.
+    /// Accepts a call with a valid signature, once.
     pub(super) fn take(&self, proof: &Proof, now: Timestamp) -> Result<(), Untimely> {
         let (now, tolerance) = (now.as_millis(), i64::try_from(TOLERANCE.as_millis()));
         let tolerance = tolerance.unwrap_or(i64::MAX);
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(calls.take(&late, now()), Ok(()));
         let later = proof(now() + TOLERANCE + second, 3);
         assert_eq!(calls.take(&later, now()), Err(Untimely::Stale));
-        // One that is forgotten is not let in by its time any more.
+        // A call that is forgotten is too old to be accepted.
         let last = proof(now() + TOLERANCE * 3, 4);
         assert_eq!(calls.take(&last, now() + TOLERANCE * 3), Ok(()));
         assert_eq!(calls.0.lock().unwrap().len(), 1);

@@ -1,4 +1,5 @@
-//! What gateways publish: a value for each, and one for each node that is connected to it, as JSON.
+//! The values that gateways publish, as JSON: one for each gateway, and one for each node that is connected
+//! to it.
 
 use gateway_protocol::GatewayUrl;
 use std::collections::BTreeMap;
@@ -15,12 +16,12 @@ use uuid::Uuid;
 use super::MAX_VALUE;
 use crate::sessions::Session;
 
-/// Which gateway: a UUID, made when it starts. Spelled in one way, in lower case with hyphens.
+/// The id of a gateway: a UUID that is made at its start, in lower case with hyphens.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct GatewayId(Uuid);
 
-/// The text is no UUID in lower case with hyphens.
+/// The text is not a UUID in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a gateway's id is a UUID in lower case, with hyphens")]
 pub struct ParseGatewayIdError;
@@ -30,7 +31,7 @@ impl GatewayId {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
     }
 
-    /// Reads an id.
+    /// Parses an id.
     pub fn parse(text: &str) -> Result<Self, ParseGatewayIdError> {
         let id = Uuid::try_parse(text)
             .map(Self)
@@ -71,7 +72,7 @@ impl TryFrom<String> for GatewayId {
     }
 }
 
-/// One value. Members that this version does not know are passed over: gateways are not replaced all at once.
+/// A published value. Unknown members are ignored, because gateways are not all updated at once.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase")]
 pub(crate) enum Published {
@@ -87,20 +88,20 @@ pub(crate) struct Announced {
     /// A name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) name: Option<String>,
-    /// Where other gateways reach it, if they can.
+    /// The URL at which other gateways reach it, if they can.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) url: Option<GatewayUrl>,
-    /// Of its certificate, where it encrypts.
+    /// The fingerprint of its certificate, if it encrypts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tls_fingerprint: Option<Fingerprint>,
-    /// What its calls are signed by.
+    /// The key that verifies its calls.
     pub(crate) key: DeviceKey,
     pub(crate) version: String,
     pub(crate) platform: String,
     pub(crate) started_at_ms: i64,
 }
 
-/// A node, and where it is connected.
+/// A node, and the gateway to which it is connected.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct At {
     pub(crate) gateway: GatewayId,
@@ -108,14 +109,14 @@ pub(crate) struct At {
     pub(crate) node: Connected,
 }
 
-/// A node that is connected, as it describes itself. Its address is nobody's business elsewhere.
+/// A connected node, as it describes itself. Its address is not published.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Connected {
     pub(crate) node_id: DeviceId,
     #[serde(rename = "connectedAtMs")]
     pub(crate) since_ms: i64,
-    /// The program.
+    /// The version of the node's program.
     pub(crate) client: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) display_name: Option<String>,
@@ -128,7 +129,7 @@ pub(crate) struct Connected {
     pub(crate) mode: String,
     #[serde(default)]
     pub(crate) caps: Vec<String>,
-    /// What it offers; what it was approved for is in the store.
+    /// The commands that it offers. Those that it was approved for are in the store.
     #[serde(default)]
     pub(crate) commands: Vec<String>,
     #[serde(default)]
@@ -136,9 +137,10 @@ pub(crate) struct Connected {
 }
 
 impl Published {
-    /// As bytes of at most [`MAX_VALUE`]; a node that lists more than fits is published without its lists.
+    /// Serialises the value into at most [`MAX_VALUE`] bytes. A node whose lists do not fit is published
+    /// without them.
     pub(crate) fn to_value(&self) -> Vec<u8> {
-        // Nothing in it can fail to be written.
+        // Serialising it cannot fail.
         let value = serde_json::to_vec(self).unwrap_or_default();
         match self {
             Self::Node(at) if value.len() > MAX_VALUE => {
@@ -156,7 +158,7 @@ impl Published {
 }
 
 impl Announced {
-    /// How it is named to clients.
+    /// The gateway's description for clients.
     pub(crate) fn shown(&self) -> NodeGateway {
         NodeGateway {
             id: self.id.to_string(),
@@ -165,7 +167,7 @@ impl Announced {
         }
     }
 
-    /// How it is shown among who is there.
+    /// The gateway's entry in the presence list.
     pub(super) fn presence(&self) -> Presence {
         let name = self.name.clone().unwrap_or_else(|| self.id.to_string());
         Presence {
@@ -189,7 +191,7 @@ impl Announced {
 }
 
 impl Connected {
-    /// A node that is connected here.
+    /// Describes a node that is connected here.
     pub(crate) fn of(node: DeviceId, session: &Session) -> Self {
         let client = &session.client;
         Self {
@@ -217,7 +219,7 @@ impl Connected {
         }
     }
 
-    /// How it is shown among who is there, by gateways where it is not.
+    /// The node's entry in the presence list of gateways to which it is not connected.
     pub(super) fn presence(&self, at: GatewayId) -> Presence {
         let id = self.node_id.to_string();
         let name = self.display_name.as_ref().unwrap_or(&self.client);

@@ -1,4 +1,4 @@
-//! Which other gateways there are, and which nodes are connected to them.
+//! The other gateways, and the nodes that are connected to them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use pairing_core::DeviceId;
 use super::GatewayId;
 use super::published::{Announced, At, Connected, Published};
 
-/// What the directory said when it was last read, without what this gateway published itself.
+/// The contents of the directory when it was last read, without this gateway's own.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct View {
     gateways: BTreeMap<GatewayId, Arc<Announced>>,
     nodes: HashMap<DeviceId, Elsewhere>,
-    /// How many values are not understood.
+    /// Number of values that could not be understood.
     odd: usize,
 }
 
@@ -26,8 +26,8 @@ pub(crate) struct Elsewhere {
 }
 
 impl View {
-    /// A node counts only where its gateway is announced; where it is connected to several, its newest
-    /// connection does.
+    /// Reads published values. A node counts only if its gateway is announced. If it is connected to several
+    /// gateways, its newest connection counts.
     pub(super) fn read(values: &[Vec<u8>], own: GatewayId) -> Self {
         let mut view = Self::default();
         let mut connected: Vec<At> = Vec::new();
@@ -51,7 +51,7 @@ impl View {
         view
     }
 
-    /// Logs which gateways have come and gone since another view.
+    /// Logs the gateways that have come and gone since another view.
     pub(super) fn log_changes_since(&self, before: &Self) {
         let missing = |of: &Self, from: &Self| -> Vec<GatewayId> {
             let ids = of.gateways.keys().copied();
@@ -79,7 +79,7 @@ impl View {
         self.nodes.get(&id)
     }
 
-    /// The other gateways, and the newest of the nodes that are connected to them.
+    /// Lists the other gateways, and the newest of the nodes that are connected to them.
     pub(super) fn presence(&self, most_nodes: usize) -> Vec<Presence> {
         let mut nodes: Vec<_> = self.nodes.values().collect();
         nodes.sort_unstable_by_key(|at| std::cmp::Reverse(at.since()));
@@ -92,7 +92,7 @@ impl View {
 }
 
 impl Elsewhere {
-    /// What tells which of two connections of a node is the newer one.
+    /// The key that orders connections of one node; the newest is the greatest.
     pub(crate) fn since(&self) -> (i64, GatewayId) {
         (self.node.since_ms, self.gateway.id)
     }

@@ -1,4 +1,5 @@
-//! What a connection shows besides its key: the shared secret, a device token, a setup code's token.
+//! The credentials that a connection presents besides its key: the shared secret, a device token, the token
+//! of a setup code.
 
 use gateway_protocol::hello::AuthMethod;
 use gateway_protocol::{AuthFailure, Refusal, Secret};
@@ -9,7 +10,7 @@ use super::{Admitted, Denied, Door, method_of};
 use crate::lockout::{Locked, Subject};
 use crate::secret::{SecretFailure, Shared as Given};
 
-/// The texts of `auth`; what is empty has not been shown.
+/// The texts of `auth`. An empty one counts as missing.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Shown<'a> {
     pub(super) token: Option<&'a str>,
@@ -18,29 +19,29 @@ pub(super) struct Shown<'a> {
     password: Option<&'a str>,
 }
 
-/// Why the shared secret was not given.
+/// Why the shared secret was not accepted.
 pub(super) enum SecretNotGiven {
     /// It is missing or wrong.
     Failure(SecretFailure),
-    /// It is not even looked at.
+    /// The address is locked out, so it was not compared.
     Locked(Locked),
 }
 
-/// What came of one credential.
+/// Why a credential did not admit the device.
 pub(super) enum Attempt {
-    /// It is not good: there may be another.
+    /// It is not valid; another one may be.
     Credential(CredentialError),
-    /// It decides.
+    /// The connection is refused, whatever else was presented.
     Denied(Denied),
 }
 
-/// A credential to be tried.
+/// A credential to try.
 struct Candidate<'a> {
     credential: Credential<'a>,
     method: AuthMethod,
-    /// What its failures count for, beside the shared secret.
+    /// The subject of its failures, besides that of the shared secret.
     subject: Option<Subject>,
-    /// Whether it came in the field of the shared token.
+    /// Whether it was in the field for the shared token.
     in_place_of_token: bool,
 }
 
@@ -60,11 +61,11 @@ impl Door<'_> {
             })
     }
 
-    /// Looks at the shared secret, unless the address is locked out.
+    /// Compares the shared secret, unless the address is locked out.
     pub(super) fn secret_given(&self) -> Result<Given, SecretNotGiven> {
         let (shown, now) = (self.shown(), self.parts.pairing.now());
         let subject = Subject::secret(self.arrival.address);
-        // Being locked out is about guesses: who makes none is told what is missing.
+        // A lock-out is about guesses: a client that presents nothing is told what is missing.
         if shown.token.is_some() || shown.password.is_some() {
             let open = self.parts.entrance.lockouts.check(subject, now);
             open.map_err(SecretNotGiven::Locked)?;
@@ -76,7 +77,7 @@ impl Door<'_> {
         given.map_err(SecretNotGiven::Failure)
     }
 
-    /// Counts a wrong secret; says how long its answer waits.
+    /// Counts a wrong secret. Returns the delay of the answer.
     pub(super) fn count(&self, failure: SecretFailure) -> Option<Duration> {
         if !failure.is_mismatch() {
             return None;
@@ -88,7 +89,7 @@ impl Door<'_> {
             .failed(subject, self.parts.pairing.now())
     }
 
-    /// Tries what was shown besides the key, the shared secret first.
+    /// Tries the presented credentials, the shared secret first.
     pub(super) fn with_device(&self, proof: ProvenDevice) -> Result<Admitted, Denied> {
         let address = self.arrival.address;
         let of_device = Subject::device_token(address, proof.id());
@@ -98,7 +99,7 @@ impl Door<'_> {
         let parse = |text: Option<&str>| text.and_then(|text| SecretToken::parse(text).ok());
         let shown = self.shown();
         let (device_token, pairing_token) = (parse(shown.device_token), parse(shown.pairing_token));
-        // Clients that know of one field only show any token in it.
+        // Clients that know of one field only put any kind of token into it.
         let any_token = parse(shown.token);
 
         let secret = self.secret_given();
@@ -116,7 +117,7 @@ impl Door<'_> {
         };
         let mut tries = Vec::new();
         if let Ok(given) = secret {
-            // A gateway that asks for no secret still wants to know which setup code this is.
+            // A gateway without a secret still needs to know which setup code this is.
             if given == Given::Open {
                 tries.extend(pairing_token.as_ref().map(|token| by_pairing(token, false)));
             }
@@ -158,7 +159,7 @@ impl Door<'_> {
             }
         }
 
-        // Whatever comes beside it, a guess at the secret is a guess; a good token in its place is none.
+        // A wrong secret is a guess, whatever else is presented; a valid token in its field is not a guess.
         let in_place = decided.as_ref().is_some_and(|(_, by)| by.in_place_of_token);
         let guessed = match secret {
             Err(SecretNotGiven::Failure(SecretFailure::TokenMismatch)) if in_place => None,
@@ -187,8 +188,8 @@ impl Door<'_> {
         }
     }
 
-    /// What is wrong, once nothing was good: said of the most specific thing that was shown, and counted
-    /// for everything that was.
+    /// The error when nothing was valid. It is about the most specific credential that was presented;
+    /// failures count for all of them.
     fn none_is_good(
         &self,
         secret: &Result<Given, SecretNotGiven>,
@@ -197,8 +198,7 @@ impl Door<'_> {
         of_pairing: Subject,
     ) -> Denied {
         let shown = self.shown();
-        // In the place of the token it was a guess at the token, and counted as one, where that was
-        // looked at.
+        // A token in the field of the shared token was compared with that, and counts as a guess at it.
         let was_other = match secret {
             Err(SecretNotGiven::Failure(SecretFailure::TokenMismatch)) | Ok(_) => false,
             Err(_) => shown.token.is_some(),

@@ -24,20 +24,20 @@ use crate::settings::Settings;
 use credentials::{Attempt, SecretNotGiven, limited};
 use pairing_core::Chain;
 
-/// A connection that may come in.
+/// A connection that is admitted.
 #[derive(Debug)]
 pub(crate) struct Admitted {
     pub(crate) who: Who,
     pub(crate) method: AuthMethod,
-    /// A device token made just now, and when.
+    /// A device token that was made now.
     pub(crate) minted: Option<MintedToken>,
 }
 
-/// A connection that may not.
+/// A connection that is refused.
 #[derive(Debug)]
 pub(crate) struct Denied {
     pub(crate) refusal: Refusal,
-    /// How long the answer waits, so that guessing on this machine is slow.
+    /// The delay of the answer, which makes guessing on this machine slow.
     pub(crate) delay: Option<Duration>,
 }
 
@@ -56,7 +56,7 @@ impl From<AuthFailure> for Denied {
     }
 }
 
-/// A `connect`, and all that its checks go by.
+/// A `connect`, and everything that its checks use.
 pub(crate) struct Door<'a> {
     pub(crate) parts: &'a Parts,
     pub(crate) settings: &'a Settings,
@@ -66,8 +66,8 @@ pub(crate) struct Door<'a> {
 }
 
 impl Door<'_> {
-    /// Every check, in the order of the protocol. Reads the store, and writes to it where the owner has
-    /// to be asked or a token is made: to be called where waiting is allowed.
+    /// Makes all checks, in the order of the protocol. It reads the store, and writes to it if the owner has
+    /// to be asked or a token is made, so it has to run where blocking is allowed.
     pub(crate) fn admit(&self) -> Result<Admitted, Denied> {
         let role = match self.params.role() {
             "" => Role::Operator,
@@ -89,7 +89,8 @@ impl Door<'_> {
         }
     }
 
-    /// An operator with the shared secret needs no device; what it asks for it gets on this machine only.
+    /// Admits an operator with the shared secret and without a device. It gets the scopes that it asks for on
+    /// this machine only.
     fn without_device(&self, role: Role) -> Result<Admitted, Denied> {
         if role == Role::Node {
             return Err(Refusal::IdentityRequired.into());
@@ -122,7 +123,7 @@ impl Door<'_> {
 
     fn prove(&self, claim: &DeviceClaim, role: Role) -> Result<ProvenDevice, Refusal> {
         let (client, scopes) = (&self.params.client, self.params.scopes());
-        // Empty or not: what clients sign is the first that is there.
+        // Clients sign the first field that is present, even if it is empty.
         let auth = self.params.auth.as_ref();
         let text = |of: fn(&ConnectAuth) -> &Option<Secret>| {
             auth.and_then(|auth| of(auth).as_ref()).map(Secret::expose)
@@ -147,7 +148,7 @@ impl Door<'_> {
             nonce: self.nonce,
             now: self.parts.pairing.now(),
             tolerance: SIGNATURE_TOLERANCE,
-            // Whether this device has signed v3 before is looked up where it is admitted.
+            // Whether this device has signed payloads of version 3 before is checked at its admission.
             v3_only: false,
         };
         let proof = fields.verify(&claim.public_key, &claim.signature, &challenge);
@@ -234,7 +235,7 @@ impl Door<'_> {
         })
     }
 
-    /// Real loopback, and no page.
+    /// Whether it comes from loopback, and not from a web page.
     fn is_local(&self) -> bool {
         self.arrival.is_local() && self.arrival.origin == Origin::None
     }
@@ -259,7 +260,7 @@ fn remote(address: IpAddr) -> Option<String> {
     (!address.is_loopback()).then(|| address.to_string())
 }
 
-/// Runs the checks where waiting is allowed.
+/// Makes the checks on the blocking pool.
 pub(crate) async fn admit(
     parts: &Arc<Parts>,
     settings: Arc<Settings>,
