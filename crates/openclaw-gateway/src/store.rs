@@ -334,7 +334,7 @@ mod cluster {
                 SettingsError::Prefix => "state.prefix".to_owned(),
                 _ => "state.endpoints".to_owned(),
             };
-            value(config, key, error.to_string())
+            value(config, &key, error.to_string())
         };
         let settings = Settings::new(&etcd.endpoints)
             .and_then(|settings| settings.prefix(&etcd.prefix))
@@ -351,11 +351,7 @@ mod cluster {
             }
             (Some(_), None) => {
                 let detail = "refers to a variable that is not set";
-                Err(value(
-                    config,
-                    "state.password".to_owned(),
-                    detail.to_owned(),
-                ))
+                Err(value(config, "state.password", detail.to_owned()))
             }
         }
     }
@@ -377,8 +373,8 @@ mod cluster {
         })
     }
 
-    fn value(config: &Config, key: String, detail: String) -> OpenError {
-        OpenError::Value(config.fault(&key, detail))
+    fn value(config: &Config, key: &str, detail: String) -> OpenError {
+        OpenError::Value(config.fault(key, detail))
     }
 }
 

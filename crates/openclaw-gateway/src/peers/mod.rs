@@ -41,7 +41,8 @@ pub(crate) use view::{Elsewhere, View};
 /// The path for calls between gateways, below the URL that each announces.
 pub(crate) const INVOKE: &str = "/peer/invoke";
 
-/// What a gateway needs for having others beside it: see [`GatewayBuilder::peers`](crate::GatewayBuilder::peers).
+/// One of several gateways on the same state: see
+/// [`GatewayBuilder::peers`](crate::GatewayBuilder::peers).
 ///
 /// Its id and key pair are made when it is created. They are never stored, and nobody has to be told of them.
 pub struct Peers {

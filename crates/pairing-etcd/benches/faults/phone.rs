@@ -55,7 +55,7 @@ pub(crate) fn pair(pairing: &Pairing, number: u64, owner: &Approver) -> SecretTo
     };
     devices.approve(&asked.request.id, owner).unwrap();
     match devices.connect(&connecting, Credential::Shared).unwrap() {
-        Connection::Admitted { minted, .. } => minted.unwrap().0,
+        Connection::Admitted { minted, .. } => minted.unwrap().token,
         asked @ Connection::Asked(_) => panic!("{asked:?}"),
     }
 }

@@ -240,7 +240,7 @@ impl Worker {
             Err(_) => return Ok(None),
         }
         match devices.connect(&connecting, Credential::Shared) {
-            Ok(Connection::Admitted { minted, .. }) => Ok(minted.map(|(token, _)| token)),
+            Ok(Connection::Admitted { minted, .. }) => Ok(minted.map(|minted| minted.token)),
             _ => Err(()),
         }
     }
