@@ -1,4 +1,4 @@
-//! Where answers and remarks go: tables for people, tab-separated lines for pipes, JSON on request.
+//! Output: tables for people, lines with tabs for pipes, JSON on request.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
@@ -12,42 +12,42 @@ use serde::Serialize;
 use crate::Failure;
 use crate::failure::UsageError;
 
-/// Two streams, and what is known of them.
+/// The two output streams, and their properties.
 pub struct Console<'a> {
     /// For the answer.
     pub stdout: &'a mut dyn Write,
     /// For errors and remarks.
     pub stderr: &'a mut dyn Write,
-    /// Tables with borders and headers on standard output: a person looks at it.
+    /// Whether standard output gets tables with borders and headings, because a person reads it.
     pub tables: bool,
-    /// How wide tables may be, where that is known.
+    /// Maximum width of tables, if it is known.
     pub columns: Option<u16>,
-    /// Whether the answer may be coloured. `NO_COLOR` and `--no-color` override it.
+    /// Whether standard output may be coloured. `NO_COLOR` and `--no-color` override it.
     pub color_stdout: bool,
-    /// Whether errors and remarks may be coloured.
+    /// Whether standard error may be coloured.
     pub color_stderr: bool,
-    /// Reads a key as soon as it is pressed, where a person may.
+    /// Reads single keys, if a person may press them.
     pub keys: Option<Keys>,
 }
 
-/// Waits for a key. Called from a thread of its own.
+/// Waits for a key. Called on a thread of its own.
 pub type Keys = Box<dyn FnMut() -> io::Result<Key> + Send>;
 
 /// A key that was pressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
-    /// The arrow that points up.
+    /// The up arrow.
     Up,
-    /// The arrow that points down.
+    /// The down arrow.
     Down,
     /// A character.
     Char(char),
-    /// One that means nothing here.
+    /// A key without a meaning here.
     Other,
 }
 
 impl<'a> Console<'a> {
-    /// For a program: no tables, no colours, no keys.
+    /// A console for a program: without tables, colours and keys.
     pub fn new(stdout: &'a mut dyn Write, stderr: &'a mut dyn Write) -> Self {
         Self {
             stdout,
@@ -75,7 +75,7 @@ const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const HINT: Style = AnsiColor::Cyan.on_default().bold();
 
-/// The longest line that an error or a remark may fill, in characters.
+/// Maximum length of a line of errors and remarks, in characters.
 const LONGEST: usize = 4096;
 
 /// A [`Console`] in use.
@@ -84,41 +84,41 @@ pub(crate) struct Screen<'s, 'c> {
     plain: bool,
 }
 
-/// A table: what its columns are called, and the cells, escaped already.
+/// A table: the headings, and the cells, which are escaped already.
 pub(crate) struct Rows<'h, const N: usize> {
     pub(crate) header: [&'h str; N],
     pub(crate) cells: Vec<[String; N]>,
-    /// Columns that may be broken into lines where the terminal is narrow.
+    /// Columns that may be wrapped on a narrow terminal.
     pub(crate) breakable: &'static [usize],
 }
 
 impl<'s, 'c> Screen<'s, 'c> {
-    /// `plain` forbids colour.
+    /// Creates a screen. `plain` forbids colour.
     pub(crate) fn new(console: &'s mut Console<'c>, plain: bool) -> Self {
         Self { console, plain }
     }
 
-    /// Whether standard output is a terminal that a person looks at.
+    /// Whether standard output is a terminal that a person reads.
     pub(crate) fn has_tables(&self) -> bool {
         self.console.tables
     }
 
-    /// Whether a person may decide by pressing a key.
+    /// Whether a person may decide by pressing keys.
     pub(crate) fn has_keys(&self) -> bool {
         self.console.keys.is_some()
     }
 
-    /// The keyboard, for whoever asks first.
+    /// Returns the keyboard to the first caller.
     pub(crate) fn take_keys(&mut self) -> Option<Keys> {
         self.console.keys.take()
     }
 
-    /// Begins anew on an empty screen.
+    /// Clears the screen.
     pub(crate) fn clear(&mut self) -> io::Result<()> {
         write!(self.console.stdout, "\x1b[2J\x1b[H")
     }
 
-    /// Whether a line of this many characters fits, as far as the width is known.
+    /// Whether a line of this length fits, as far as the width is known.
     pub(crate) fn fits(&self, characters: usize) -> bool {
         let columns = self.console.columns.filter(|columns| *columns > 0);
         columns.is_none_or(|columns| characters <= usize::from(columns))
@@ -138,7 +138,7 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.console.stdout.flush()
     }
 
-    /// Hands out standard output itself.
+    /// Returns standard output itself.
     pub(crate) fn raw(
         &mut self,
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -154,21 +154,21 @@ impl<'s, 'c> Screen<'s, 'c> {
         }
     }
 
-    /// The answer as JSON.
+    /// Writes the answer as JSON.
     pub(crate) fn json(&mut self, answer: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string_pretty(answer)?;
         self.json_text(&text)
     }
 
-    /// An event as JSON, in one line.
+    /// Writes an event as one line of JSON.
     pub(crate) fn json_line(&mut self, event: &impl Serialize) -> io::Result<()> {
         let text = serde_json::to_string(event)?;
         self.json_text(&text)
     }
 
     fn json_text(&mut self, text: &str) -> io::Result<()> {
-        // Control characters that JSON leaves as they are would still reach the terminal. They occur
-        // in strings only, where an escape means the same.
+        // Control characters that JSON leaves unescaped would reach the terminal. They occur in strings only,
+        // where an escape means the same.
         for c in text.chars() {
             match c {
                 '\u{7f}'..='\u{9f}' => write!(self.console.stdout, "\\u{:04x}", u32::from(c))?,
@@ -178,12 +178,12 @@ impl<'s, 'c> Screen<'s, 'c> {
         writeln!(self.console.stdout)
     }
 
-    /// A line of the answer; what came from outside is escaped already.
+    /// Writes a line of the answer. Text from outside has to be escaped already.
     pub(crate) fn line(&mut self, text: impl Display) -> io::Result<()> {
         writeln!(self.console.stdout, "{text}")
     }
 
-    /// A heading above a table; nothing in a pipe.
+    /// Writes a heading above a table; nothing in a pipe.
     pub(crate) fn title(&mut self, text: impl Display) -> io::Result<()> {
         if !self.console.tables {
             return Ok(());
@@ -192,7 +192,7 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.line(text)
     }
 
-    /// The rows: a table for people, otherwise lines of `key` and the cells with tabs between.
+    /// Writes rows: a table for people, otherwise lines of `key` and the cells, separated by tabs.
     pub(crate) fn rows<const N: usize>(&mut self, key: &str, rows: Rows<'_, N>) -> io::Result<()> {
         let Rows {
             header,
@@ -215,7 +215,7 @@ impl<'s, 'c> Screen<'s, 'c> {
                 .set_content_arrangement(ContentArrangement::Dynamic)
                 .set_width(columns);
         }
-        // The rest stays in one piece: it is typed off the screen, or pasted from it.
+        // This column is not wrapped, because people type it or copy it.
         for (at, column) in table.column_iter_mut().enumerate() {
             if !breakable.contains(&at) {
                 column.set_constraint(ColumnConstraint::ContentWidth);
@@ -224,7 +224,7 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.line(table)
     }
 
-    /// A line beside the answer: below a table, but never among lines that a program reads.
+    /// Writes a line that belongs to a table; nothing in a pipe, where it would be among data.
     pub(crate) fn remark(&mut self, text: impl Display) -> io::Result<()> {
         if self.console.tables {
             self.line(text)
@@ -234,19 +234,19 @@ impl<'s, 'c> Screen<'s, 'c> {
         }
     }
 
-    /// A line on standard error. That nobody reads it changes nothing.
+    /// Writes a line to standard error. A failed write is ignored.
     pub(crate) fn note(&mut self, text: impl Display) {
-        // What was said before belongs before it. Should that fail, it fails again at the end.
+        // Output that was written before comes first. If flushing fails, it fails again at the end.
         let _ = self.console.stdout.flush();
         let _ = writeln!(self.console.stderr, "{text}");
     }
 
-    /// What a person should do next.
+    /// Writes what a person should do next.
     pub(crate) fn hint(&mut self, text: &str) {
         self.marked("hint:", HINT, text);
     }
 
-    /// Something stored that was passed over.
+    /// Reports stored data that was ignored.
     pub(crate) fn problems(&mut self, problems: &[Problem]) {
         for problem in problems {
             let text = format!("{}: {}", problem.resource, problem.detail);
@@ -254,10 +254,10 @@ impl<'s, 'c> Screen<'s, 'c> {
         }
     }
 
-    /// What happened and why, then what to do next.
+    /// Reports an error with its causes, and then what to do.
     pub(crate) fn failure(&mut self, failure: &Failure) {
         if let Failure::Usage(form @ UsageError::Form(_)) = failure {
-            // This has its own label, and several lines.
+            // The error has a label of its own, and several lines.
             for line in form.to_string().trim_end().lines() {
                 self.note(escape(line).limit(LONGEST));
             }
@@ -269,12 +269,12 @@ impl<'s, 'c> Screen<'s, 'c> {
         }
     }
 
-    /// A failure that did not keep the command from being done.
+    /// Reports a failure that did not prevent the command.
     pub(crate) fn warning(&mut self, failure: &Failure) {
         self.marked("warning:", WARNING, &Chain(failure).unescaped());
     }
 
-    /// Something that the owner may not expect.
+    /// Reports something that the owner may not expect.
     pub(crate) fn caution(&mut self, text: &str) {
         self.marked("warning:", WARNING, text);
     }

@@ -1,4 +1,4 @@
-//! Answers for programs. Times are RFC 3339, text is as it is stored.
+//! Answers as JSON. Times are RFC 3339; texts are as they are stored.
 
 use gateway_protocol::GatewayUrl;
 use gateway_protocol::device::PendingDevice;
@@ -10,14 +10,14 @@ use pairing_core::{
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-/// `list`, one channel.
+/// `pairing list`: one channel.
 #[derive(Serialize)]
 pub(crate) struct Requests<'a> {
     pub(crate) channel: &'a ChannelId,
     pub(crate) requests: Vec<Request<'a>>,
 }
 
-/// A request, with the fields of the file that holds it.
+/// A request, with the fields of the file.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request<'a> {
@@ -31,7 +31,7 @@ pub(crate) struct Request<'a> {
     meta: Meta<'a>,
 }
 
-/// What is known of the sender; names the account, unless that is the default one.
+/// Metadata about the sender. It names the account, unless that is the default one.
 struct Meta<'a> {
     pairs: &'a Metadata,
     account: Option<&'a AccountId>,
@@ -46,7 +46,7 @@ pub(crate) struct Allowlist<'a> {
     pub(crate) allow_from: Vec<&'a str>,
 }
 
-/// `approve` and `reject`: the request that was answered.
+/// `approve` and `reject`: the request that was decided.
 #[derive(Serialize)]
 pub(crate) struct Decided<'a> {
     pub(crate) channel: &'a ChannelId,
@@ -55,7 +55,7 @@ pub(crate) struct Decided<'a> {
     pub(crate) status: &'static str,
     pub(crate) id: &'a SenderId,
     pub(crate) code: PairingCode,
-    /// Whether the sender was notified; present only where that was requested.
+    /// Whether the sender was notified; present only if that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notified: Option<bool>,
 }
@@ -81,7 +81,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: &'a str,
     pub(crate) code: Option<PairingCode>,
     pub(crate) expires_at: Option<Timestamp>,
-    /// What to send; nothing but for a request that was just made.
+    /// The text for the sender; present only for a new request.
     pub(crate) reply: Option<&'a str>,
 }
 
@@ -149,7 +149,7 @@ pub(crate) struct NodeRemoved {
     pub(crate) node_id: NodeId,
 }
 
-/// `nodes status`, as far as the state can tell: who is connected is left out.
+/// `nodes status` from the store alone, without connections.
 #[derive(Serialize)]
 pub(crate) struct NodeStatus<'a> {
     pub(crate) ts: i64,
@@ -218,10 +218,10 @@ impl<'a> From<&'a Node> for NodeState<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Issued<'a> {
-    /// Holds a secret; printed only on request.
+    /// The code, which is a secret; printed only on request.
     pub(crate) setup_code: &'a str,
     pub(crate) gateway_url: &'a GatewayUrl,
-    /// Where the URL was found.
+    /// The source of the URL.
     pub(crate) url_source: &'static str,
     pub(crate) roles: Vec<Role>,
     pub(crate) scopes: ScopeSet,

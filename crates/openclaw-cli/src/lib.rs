@@ -49,41 +49,41 @@ use console::Screen;
 use failure::Failure;
 use place::Place;
 
-/// What the program is given beside its arguments.
+/// The environment of the program, besides its arguments.
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
-    /// The environment's variables.
+    /// Reads a variable of the environment.
     pub var: &'a Var,
-    /// Opens the store on the files of a state directory; called once a command needs it.
+    /// Opens the store on the files of a state directory. Called when a command needs it.
     pub open: &'a dyn Fn(&StateDir) -> Opened,
-    /// The time.
+    /// The clock.
     pub clock: &'a Arc<dyn Clock>,
-    /// Randomness: for codes, tokens and identities, and for how long to wait before trying again.
+    /// Randomness for codes, tokens and identities, and for waiting times.
     pub entropy: &'a Arc<dyn Entropy>,
     /// Whether to look for the configured gateway.
     pub probe: bool,
     /// Waits until the program is told to stop.
     pub stop: &'a dyn Fn() -> Stop,
-    /// Reads standard input, at most so many bytes of it.
+    /// Reads standard input, up to this number of bytes.
     pub stdin: &'a dyn Fn(u64) -> io::Result<Zeroizing<String>>,
-    /// Shows that a command waits; `None` where nobody looks at standard error.
+    /// Shows that a command waits; `None` if standard error is not a terminal.
     pub spinner: Option<Spinner>,
 }
 
-/// Ready once the program has been told to stop.
+/// A future that ends when the program is told to stop.
 pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// How the program ended, as its exit code says.
+/// The result of the program, as its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Exit {
-    /// Done.
+    /// Success.
     Done = 0,
-    /// Refused, or not found; `doctor` found something.
+    /// Refused or not found; or `doctor` has found something.
     Refused = 1,
-    /// The command line is wrong.
+    /// The command line is not valid.
     Usage = 2,
-    /// State cannot be read or written, or somebody else holds it.
+    /// State cannot be read or written, or another process holds it.
     State = 3,
 }
 
@@ -93,9 +93,9 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Runs one command line, the program's name included, and says how it ended.
+/// Runs one command line, which includes the program's name, and returns the result.
 ///
-/// Output is flushed when it returns. Whoever reads it may stop reading: that is no error.
+/// Output is flushed before it returns. It is not an error if the reader of the output has gone.
 pub fn run(
     args: impl IntoIterator<Item = OsString>,
     environment: &Environment<'_>,
@@ -117,7 +117,7 @@ pub fn run(
         Ok(exit)
     });
     ended.unwrap_or_else(|failure| {
-        // What was written before the failure still belongs before it.
+        // Output of the command comes before its error.
         let _ = screen.flush();
         if failure.is_closed_pipe() {
             return Exit::Done;
@@ -191,7 +191,7 @@ fn execute(
                     return Err(Failure::Closed(fault.clone()));
                 }
             }
-            // What is wrong with the address is said before anything else.
+            // An error in the address is reported before anything else.
             let phone = setup::reach(&options, &config)?;
             let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;
             setup::run(&options, &phone, &backend, screen)
@@ -210,7 +210,7 @@ fn execute(
                 Err(error) => screen.warning(&error),
                 Ok(()) => {}
             }
-            // A sender asks on files: there is nothing to ask a gateway for.
+            // This command stands in for a chat adapter, which uses the store.
             place.target.local |= command.needs_config();
             let backend = place.backend(command.purpose(screen.has_keys()), screen)?;
             let call = pairing::Call {
@@ -224,7 +224,7 @@ fn execute(
     }
 }
 
-/// Whoever can write the files may decide; the login is the name under which it is recorded.
+/// Whoever can write the files may decide. The decision is recorded under the login name.
 fn approver(environment: &Environment<'_>) -> Approver {
     let login = ["USER", "LOGNAME"]
         .iter()

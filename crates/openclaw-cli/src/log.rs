@@ -1,4 +1,4 @@
-//! What a program that runs on says of what it does: on standard error.
+//! The log of a program that keeps running, on standard error.
 
 use tracing_subscriber::EnvFilter;
 
@@ -6,10 +6,10 @@ use crate::args::{LogFormat, LogOptions};
 use crate::console::Screen;
 use crate::{Environment, Failure};
 
-/// What is logged unless told otherwise.
+/// The default log level.
 const USUAL: &str = "info";
 
-/// Starts the log; once a process. `--log-level` wins over `OPENCLAW_LOG`.
+/// Starts the log, once in a process. `--log-level` takes precedence over `OPENCLAW_LOG`.
 pub(crate) fn start(
     options: &LogOptions,
     environment: &Environment<'_>,
@@ -30,7 +30,7 @@ pub(crate) fn start(
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(screen.may_color_remarks());
-    // A process that has a log already keeps it.
+    // A process that already has a log keeps it.
     let _ = match options.format {
         LogFormat::Human => log.with_target(false).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

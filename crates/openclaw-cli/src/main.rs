@@ -40,19 +40,19 @@ fn main() -> ExitCode {
         color_stderr: colors.1,
         keys: (stdin().is_terminal() && stdout.is_terminal()).then(keys),
         stdout: &mut BufWriter::new(stdout.lock()),
-        // Not locked: a spinner turns on a thread of its own.
+        // Standard error is not locked, because a spinner writes to it from its own thread.
         stderr: &mut stderr,
     };
     let before = rustix::termios::tcgetattr(io::stdin());
     let exit = run(std::env::args_os(), &environment, &mut console);
     if let Ok(before) = before {
-        // A key may still be waited for, on a terminal that shows none.
+        // The terminal may still wait for a key, with echo turned off.
         let _ = rustix::termios::tcsetattr(io::stdin(), OptionalActions::Now, &before);
     }
     exit.into()
 }
 
-/// Single keys of the terminal.
+/// Reads single keys from the terminal.
 fn keys() -> Keys {
     let terminal = Term::stdout();
     Box::new(move || {
@@ -65,11 +65,11 @@ fn keys() -> Keys {
     })
 }
 
-/// SIGINT or SIGTERM, heard from now on.
+/// Listens for SIGINT and SIGTERM from now on.
 #[cfg(unix)]
 fn stop() -> Stop {
     use tokio::signal::unix::{Signal, SignalKind, signal};
-    // One that cannot be heard ends the program by itself.
+    // A signal that cannot be listened for ends the program by default.
     async fn heard(signal: io::Result<Signal>) {
         match signal {
             Ok(mut signal) => {
@@ -90,7 +90,7 @@ fn stop() -> Stop {
     })
 }
 
-/// Ctrl-C.
+/// Listens for Ctrl-C.
 #[cfg(not(unix))]
 fn stop() -> Stop {
     Box::pin(async {

@@ -1,4 +1,4 @@
-//! `openclaw node run`: this machine as a node.
+//! `openclaw node run`: runs this machine as a node.
 
 use gateway_protocol::{GatewayUrl, SetupCode};
 use std::fs::File;
@@ -19,7 +19,7 @@ use crate::keeper::Keeper;
 use crate::place::Place;
 use crate::{Environment, Exit, Failure, failure, log, remote, text};
 
-/// Runs a node until it is told to stop, or until trying again would be of no use.
+/// Runs a node until it is told to stop, or until further attempts are useless.
 pub(crate) fn run(
     options: NodeOptions,
     state: Result<StateDir, NoStateDir>,
@@ -121,14 +121,14 @@ fn setup_code(pair: Pair, environment: &Environment<'_>) -> Result<SetupCode, Fa
     Ok(SetupCode::decode(text.trim())?)
 }
 
-/// Says what happens.
+/// Reports what happens.
 struct Telling<'t, 's, 'c> {
     url: GatewayUrl,
     device: String,
     json: bool,
-    /// Whether a secret that the gateway shares with its owner is sent to it.
+    /// Whether the shared secret is sent to the gateway.
     showed: bool,
-    /// Turns for as long as the owner has not approved.
+    /// The spinner while the owner has not approved yet.
     waiting: Option<Box<dyn std::any::Any>>,
     environment: &'t Environment<'t>,
     screen: &'t mut Screen<'s, 'c>,

@@ -1,4 +1,4 @@
-//! Where a command is carried out: which gateway answers, and what to do where none does.
+//! Chooses where a command is carried out: at a gateway, or on the store.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -18,20 +18,20 @@ use crate::remote::Remote;
 use crate::target::{Origin, Shared, Target, target};
 use crate::{Environment, Failure, approver, secret_file, store};
 
-/// How long a gateway that was named may take, unless told otherwise.
+/// Default time limit for a gateway that was named.
 const NAMED: Duration = Duration::from_secs(10);
 
-/// The same for one that may be there or not.
+/// Default time limit for a gateway that may not be there.
 const LOOKED_FOR: Duration = Duration::from_secs(3);
 
-/// How long this machine may take to say that nobody listens.
+/// Time limit for this machine to report that nothing listens.
 const KNOCK: Duration = Duration::from_millis(500);
 
-/// What the choice rests on.
+/// The information that the choice is made from.
 pub(crate) struct Place<'a> {
     pub(crate) state: Result<StateDir, NoStateDir>,
     pub(crate) target: TargetOptions,
-    /// `None` where there is none, or where it cannot be read.
+    /// The configuration; `None` if there is none, or it cannot be read.
     pub(crate) config: Option<Config>,
     environment: &'a Environment<'a>,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Place<'a> {
 enum Looked {
     There(Box<Remote>),
     Nobody,
-    /// Something is there, and this is wrong with it.
+    /// A gateway is there, but cannot be used for this reason.
     Unusable(Failure),
 }
 
@@ -57,7 +57,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The same with the configuration, where it is asked for a gateway; that it cannot be read is a
+    /// The same, with the configuration if it is needed to find a gateway. If that cannot be read, there is a
     /// warning.
     pub(crate) fn of(
         state: Result<StateDir, NoStateDir>,
@@ -84,8 +84,9 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    /// The gateway that was named; else the configured one if it answers and can do what is needed; else the store.
-    /// Standard error says which, except where nobody asked for a gateway and none runs here.
+    /// Chooses the gateway that was named; otherwise the configured one, if it answers and can do what is
+    /// needed; otherwise the store. Standard error says which one, except if nobody asked for a gateway and
+    /// none runs here.
     pub(crate) fn backend(
         &self,
         purpose: Purpose,
@@ -97,7 +98,7 @@ impl<'a> Place<'a> {
         let config = match &self.config {
             Some(config) => config.clone(),
             None if self.target.url.is_some() => Config::default(),
-            // Where a gateway would be, cannot be told.
+            // Without a configuration it is not known where a gateway would be.
             None => return self.files(),
         };
         if let Err(failure) = self.is_told(&config) {
@@ -147,14 +148,14 @@ impl<'a> Place<'a> {
         Ok(files)
     }
 
-    /// Where the gateway is, for a node that connects to it by itself.
+    /// Finds the gateway for a node, which connects by itself.
     pub(crate) fn gateway_target(&self, screen: &mut Screen<'_, '_>) -> Result<Target, Failure> {
         let config = self.config.clone().unwrap_or_default();
         self.is_told(&config)?;
         self.target(&config, screen)
     }
 
-    /// The gateway itself, for commands that are about nothing else.
+    /// Connects to the gateway, for commands that are about the gateway itself.
     pub(crate) fn gateway(
         &self,
         purpose: Purpose,
@@ -166,7 +167,7 @@ impl<'a> Place<'a> {
         self.open(target, purpose, NAMED)
     }
 
-    /// Refuses where a fault of the configuration leaves open which gateway is meant.
+    /// Refuses if a fault of the configuration leaves open which gateway is meant.
     fn is_told(&self, config: &Config) -> Result<(), Failure> {
         let fault = config.closed_by(&Part::Remote);
         match fault.filter(|_| self.target.url.is_none()) {
@@ -215,7 +216,7 @@ impl<'a> Place<'a> {
         Remote::open(target, &purpose, state, timeout, self.environment)
     }
 
-    /// Looks whether the configured gateway is there.
+    /// Tries to reach the configured gateway.
     fn look(&self, target: Target, purpose: Purpose, config: &Config) -> Result<Looked, Failure> {
         let elsewhere = target.origin == Origin::Configured;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.gateway.port));
@@ -227,14 +228,14 @@ impl<'a> Place<'a> {
                 Some(method) => Looked::Unusable(Failure::Lacks { method }),
                 None => Looked::There(Box::new(remote)),
             }),
-            // It has answered: what is on this machine is not what was asked about.
+            // The gateway has answered, so the state of this machine would be the wrong answer.
             Err(failure) if elsewhere && failure.is_refusal() => Err(failure),
             Err(failure) => Ok(Looked::Unusable(failure)),
         }
     }
 
-    /// The certificate that the gateway of this machine shows, where its files can be read: it need not be
-    /// for this address, nor made by anybody who is trusted.
+    /// Reads the certificate of this machine's gateway from its files. It need not be valid for the address,
+    /// nor signed by a trusted authority.
     fn own_certificate(&self, config: &Config) -> Option<Fingerprint> {
         let state = self.state.as_ref().ok()?;
         let tls = &config.gateway.tls;
@@ -255,8 +256,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// The same with the secret that the gateway of this machine made for itself, where it is that one's
-    /// and no other is configured.
+    /// Adds the secret that this machine's gateway made for itself, if the command goes to that gateway and
+    /// no other secret is configured.
     fn with_kept_secret(&self, target: Target, config: &Config) -> Result<Target, Failure> {
         let wants_token = matches!(config.gateway.auth.mode, None | Some(AuthMode::Token));
         let path = match &self.state {

@@ -1,11 +1,12 @@
-//! What a command needs of a gateway.
+//! What a command requires of a gateway.
 
-/// What a command needs of a gateway.
+/// What a command requires of a gateway.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Purpose {
     pub(crate) scopes: &'static [&'static str],
-    /// Methods without which there is no use in it.
+    /// The methods that it requires.
     pub(crate) needs: &'static [&'static str],
-    /// Whether it decides something. A purpose that only reads makes no identity and asks for no pairing.
+    /// Whether the command decides something. One that only reads creates no identity, and asks for no
+    /// pairing.
     pub(crate) decides: bool,
 }

@@ -1,4 +1,4 @@
-//! A gateway that commands are carried out through.
+//! A connection to a gateway that carries out commands.
 
 use std::any::Any;
 use std::future::Future;
@@ -23,12 +23,12 @@ use crate::{Environment, Failure};
 /// Shows on the terminal that a command waits, and for what, until it is dropped.
 pub type Spinner = fn(&str) -> Box<dyn Any>;
 
-/// What is not worth a spinner.
+/// Time after which a spinner is shown.
 const SHORT: Duration = Duration::from_millis(300);
 
 /// A connection, and the runtime that it lives on.
 pub(crate) struct Remote {
-    // Dropped before the runtime: both tell their task that it is over.
+    // These are dropped before the runtime, because they notify their task.
     client: Client,
     pub(crate) events: Option<Events>,
     runtime: Arc<Runtime>,
@@ -40,7 +40,7 @@ pub(crate) struct Remote {
 }
 
 impl Remote {
-    /// Connects. `timeout` is for the connection, and for each call after it.
+    /// Connects. `timeout` is the limit for the connection attempt, and for each later call.
     pub(crate) fn open(
         target: Target,
         purpose: &Purpose,
@@ -62,8 +62,8 @@ impl Remote {
                 let connect = if own.asks {
                     connect_to(&target).scopes(scopes)
                 } else {
-                    // With its token alone, and for what that is good for: nothing that could be asked for
-                    // is left, whatever has become of the pairing.
+                    // It connects with its token alone, for the scopes of that token, so that nothing is left
+                    // to ask for, whatever the state of the pairing.
                     connect_alone(&target)
                 };
                 let keeper = Arc::new(own.keeper.clone());
@@ -93,7 +93,7 @@ impl Remote {
         })
     }
 
-    /// The first of these methods that the gateway has not.
+    /// Returns the first of these methods that the gateway does not have.
     pub(crate) fn lacks(&self, methods: &[&'static str]) -> Option<&'static str> {
         let has = &self.client.hello().features.methods;
         let lacks = |method: &&&str| !has.iter().any(|has| has == *method);
@@ -113,27 +113,27 @@ impl Remote {
         called.map_err(|error| self.failure(method, error))
     }
 
-    /// What time it is here.
+    /// Returns this machine's time.
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// What the gateway said when it let this connection in.
+    /// Returns the gateway's `hello-ok`.
     pub(crate) fn hello(&self) -> &gateway_protocol::hello::HelloOk {
         self.client.hello()
     }
 
-    /// The connection, for whoever waits for its end.
+    /// Returns the connection, for a caller who waits for its end.
     pub(crate) fn client(&self) -> Client {
         self.client.clone()
     }
 
-    /// The runtime, for whoever reads the events on a thread of its own.
+    /// Returns the runtime, for a caller who reads events on a thread of their own.
     pub(crate) fn runtime(&self) -> Arc<Runtime> {
         Arc::clone(&self.runtime)
     }
 
-    /// Keeps a token that this machine was given for a role of its own.
+    /// Saves a token that this machine got for a role of its own.
     pub(crate) fn keep(&self, role: Role, token: Secret, scopes: ScopeSet, at: i64) {
         let held = HeldToken {
             token,
@@ -141,7 +141,8 @@ impl Remote {
             issued_at_ms: Some(at),
         };
         if let Some(keeper) = &self.keeper {
-            // The old one has ended: without this one, the shared secret or a new setup code is left.
+            // The old token is no longer valid. Without the new one, only the shared secret or a new setup
+            // code would be left.
             let _ = keeper.store(role, &held);
         }
     }
@@ -161,7 +162,7 @@ impl Remote {
     }
 }
 
-/// A connection to a gateway, with all that is shown to it but a device.
+/// Prepares a connection to a gateway, with its credentials and without a device.
 pub(crate) fn connect_to(target: &Target) -> Connect {
     let mut connect = connect_alone(target);
     if let Some(token) = target.shared.token.clone() {
@@ -173,7 +174,7 @@ pub(crate) fn connect_to(target: &Target) -> Connect {
     connect
 }
 
-/// The same without the secret that it shares with its owner.
+/// The same, without the secret that the gateway shares with its owner.
 fn connect_alone(target: &Target) -> Connect {
     let connect = Connect::to(target.url.clone());
     match target.fingerprint {
@@ -182,14 +183,14 @@ fn connect_alone(target: &Target) -> Connect {
     }
 }
 
-/// On its own machine, the secret that the gateway shares with its owner is enough: naming a device would
-/// be asking for it to be paired.
+/// Whether a command identifies itself as a device. On the gateway's own machine the shared secret is enough,
+/// and naming a device would ask for a pairing.
 fn names_itself(target: &Target) -> bool {
     let by_secret = target.is_here() && !target.shared.is_empty();
     target.origin != Origin::Local && !by_secret
 }
 
-/// The machine's own identity, where a command may show it.
+/// This machine's identity, if the command may use it.
 struct Own {
     identity: Arc<Identity>,
     keeper: Keeper,
@@ -197,8 +198,8 @@ struct Own {
     asks: bool,
 }
 
-/// A command that decides makes an identity where there is none, and asks for what it lacks; one that looks
-/// takes what has been paired already.
+/// Loads this machine's identity. A command that decides creates it if it is missing, and asks for what it
+/// lacks. A command that only reads uses an existing pairing.
 fn identity(
     state: &StateDir,
     purpose: &Purpose,
@@ -219,7 +220,7 @@ fn identity(
         device: identity.id(),
         clock: Arc::clone(environment.clock),
     };
-    // Admin is for what only admin may decide: whether it takes that, the gateway will say.
+    // Only an admin may decide some things; the gateway says whether that is needed.
     let needed = purpose
         .scopes
         .iter()
@@ -237,13 +238,13 @@ fn identity(
     Ok((own.asks || held.is_some()).then_some(own))
 }
 
-/// A runtime on this thread: commands are one call after the other.
+/// Creates a runtime on this thread, because commands make one call after the other.
 pub(crate) fn runtime() -> Result<Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().map_err(Failure::Runtime)
 }
 
-/// What this program calls itself.
+/// This program's description as a client.
 pub(crate) fn client(id: &str, mode: &str, name: Option<&str>) -> Option<ClientInfo> {
     let text = |text: &str| Text::try_from(text.to_owned()).ok();
     Some(ClientInfo {
@@ -258,7 +259,7 @@ pub(crate) fn client(id: &str, mode: &str, name: Option<&str>) -> Option<ClientI
     })
 }
 
-/// Waits, and shows so if it takes long.
+/// Waits, and shows a spinner if it takes long.
 async fn patiently<T>(spinner: Option<Spinner>, what: &str, future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let Some(spinner) = spinner else {

@@ -10,10 +10,10 @@ use zeroize::Zeroizing;
 use crate::Failure;
 use crate::console::Screen;
 
-/// The longest secret, in bytes.
+/// Maximum size of a secret, in bytes.
 const LONGEST: u64 = 4096;
 
-/// Reads a secret, and warns where others may read it, too.
+/// Reads a secret, and warns if other users can read the file.
 pub(crate) fn read(path: &Path, screen: &mut Screen<'_, '_>) -> Result<Secret, Failure> {
     let secret = load(path)?;
     if is_open_to_others(path) {
@@ -25,7 +25,7 @@ pub(crate) fn read(path: &Path, screen: &mut Screen<'_, '_>) -> Result<Secret, F
     Ok(secret)
 }
 
-/// Reads a secret: the file's one line.
+/// Reads a secret: the only line of the file.
 pub(crate) fn load(path: &Path) -> Result<Secret, Failure> {
     let failed = |source| Failure::SecretFile {
         path: path.display().to_string(),

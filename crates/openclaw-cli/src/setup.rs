@@ -1,4 +1,4 @@
-//! `openclaw qr`: a setup code, drawn.
+//! `openclaw qr`: shows a setup code as a QR code.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::backend::{Backend, SetupIssued};
 use crate::console::Screen;
 use crate::{Exit, Failure, json, text};
 
-/// The address that was named, or else the configured one, if setup codes may be issued at all.
+/// Finds the address: the one that was named, or the configured one. Fails if setup codes must not be issued.
 pub(crate) fn reach(options: &SetupOptions, config: &Config) -> Result<Reach, Failure> {
     let configured = match (&options.url, config.device_pair.enabled) {
         (Some(url), true) => return Ok(Reach::at(url.clone(), "--url")),
@@ -26,8 +26,8 @@ pub(crate) fn reach(options: &SetupOptions, config: &Config) -> Result<Reach, Fa
     })
 }
 
-/// Issues a setup code and shows it. What can be wrong with the address or the file is found out before
-/// that; a code that then cannot be shown is known to nobody, and ends by itself.
+/// Issues a setup code and shows it. Errors about the address or the file are found before that. A code that
+/// cannot be shown is known to nobody, and expires.
 pub(crate) fn run(
     options: &SetupOptions,
     target: &Reach,
@@ -96,7 +96,7 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// Draws the code, unless it would be broken into lines that nothing can scan.
+/// Draws the code, unless its lines would be wrapped and could not be scanned.
 fn draw(code: &str, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
     let drawn = qr::render_terminal(code, false).and_then(|plain| {
         let columns = plain.lines().next().map_or(0, |line| line.chars().count());
@@ -114,7 +114,7 @@ fn draw(code: &str, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A new file that only its owner may read: what is drawn in it is a secret.
+/// Creates a file that only its owner may read, because the drawing is a secret.
 struct Picture<'p> {
     path: &'p Path,
     file: File,
@@ -148,7 +148,7 @@ impl<'p> Picture<'p> {
         })
     }
 
-    /// Leaves no empty file behind.
+    /// Removes an empty file.
     fn abandon(self) {
         let _ = fs::remove_file(self.path);
     }

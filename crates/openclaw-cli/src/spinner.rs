@@ -1,11 +1,11 @@
-//! What moves on a terminal while a command waits.
+//! A moving sign on the terminal while a command waits.
 
 use std::any::Any;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A spinner on standard error, until it is dropped.
+/// A spinner on standard error. Dropping it removes it.
 pub fn spinner(what: &str) -> Box<dyn Any> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::default_spinner());

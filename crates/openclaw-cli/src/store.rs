@@ -1,4 +1,4 @@
-//! The store that commands work on where no gateway does it for them.
+//! The store for commands that no gateway carries out.
 
 use std::fs;
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(crate) fn open(
     }
 }
 
-/// Opens the store on the cluster that is configured, whether it is what keeps the state or not.
+/// Opens the store on the configured cluster, even if the state is kept elsewhere.
 pub(crate) fn cluster(
     state: &StateDir,
     config: &Config,
@@ -33,17 +33,17 @@ pub(crate) fn cluster(
     store::etcd(state, config, home.as_deref(), Use::Once)
 }
 
-/// Opens the store on OpenClaw's database, whether it is what keeps the state or not.
+/// Opens the store on OpenClaw's database, even if the state is kept elsewhere.
 pub(crate) fn openclaw(state: &StateDir, config: &Config) -> Result<Opened, OpenError> {
     store::openclaw(state, config)
 }
 
-/// Opens the store on our own database, whether it is what keeps the state or not.
+/// Opens the store on our own database, even if the state is kept elsewhere.
 pub(crate) fn sqlite(state: &StateDir) -> Result<Opened, OpenError> {
     store::sqlite(state)
 }
 
-/// The service on a store, with the audit log of this machine.
+/// Builds the service on a store, with this machine's audit log.
 pub(crate) fn service(state: &StateDir, opened: Opened, environment: &Environment<'_>) -> Pairing {
     let (clock, entropy) = (environment.clock.clone(), environment.entropy.clone());
     PairingBuilder::new(opened.store, clock, entropy)
@@ -53,8 +53,8 @@ pub(crate) fn service(state: &StateDir, opened: Opened, environment: &Environmen
         .build()
 }
 
-/// The configuration, as far as it says where the state is. One that is broken counts as none, unless it
-/// may name a store that is not found by itself: what is found would then be out of date.
+/// Loads the configuration, as far as it says where the state is. A broken one is ignored, unless it may name
+/// a store that is not found automatically: the store that is found would then be out of date.
 pub(crate) fn config(state: &StateDir, environment: &Environment<'_>) -> Result<Config, Failure> {
     match Config::load_in(state.root(), state.config(), |name| (environment.var)(name)) {
         Ok(config) => Ok(config),

@@ -1,21 +1,21 @@
-//! Which of several is meant: by its whole id, the beginning of one, or its name.
+//! Finding a request or device by its id, the beginning of its id, or its name.
 
 use std::fmt::Write as _;
 
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest};
 use pairing_core::escape;
 
-/// Something that a command can be about.
+/// Something that a command can name.
 pub(crate) trait Subject {
-    /// What it is called, and the command that lists those there are.
+    /// The kind, and the command that lists all of them.
     const KIND: Kind;
-    /// Whether its name identifies it; `false` until the name has been looked up.
+    /// Whether the name identifies it; `false` until the name has been looked up.
     const BY_NAME: bool;
 
     /// The whole id.
     fn id(&self) -> String;
 
-    /// What it calls itself.
+    /// The name.
     fn name(&self) -> Option<&str>;
 }
 
@@ -26,14 +26,14 @@ pub(crate) struct Kind {
     list: &'static str,
 }
 
-/// Why nothing was meant, or too much.
+/// Nothing was found, or too much.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubjectError {
     #[error("there is no {} {typed:?}", kind.noun)]
     Unknown {
         kind: Kind,
         typed: String,
-        /// What there is of that name elsewhere, and the command for it.
+        /// Where else this name exists, and the command for that.
         instead: Option<String>,
     },
     #[error("{typed:?} is too short for the beginning of an id: {FEWEST} characters at least")]
@@ -45,13 +45,13 @@ pub(crate) enum SubjectError {
     },
 }
 
-/// The shortest beginning of an id that stands for it.
+/// Minimum length of a prefix of an id.
 const FEWEST: usize = 4;
 
-/// The shortest beginning of an id that is shown for it.
+/// Minimum length of a prefix that is shown.
 const SHOWN: usize = 8;
 
-/// How many candidates are told.
+/// Maximum number of candidates in an error.
 const TOLD: usize = 10;
 
 impl SubjectError {
@@ -68,7 +68,7 @@ impl SubjectError {
         }
     }
 
-    /// Where there is none of this kind, but perhaps one of another.
+    /// Says that nothing of this kind was found, and whether there is something of another kind.
     pub(crate) fn or_instead(self, instead: impl FnOnce() -> Option<String>) -> Self {
         match self {
             Self::Unknown { kind, typed, .. } => Self::Unknown {
@@ -81,7 +81,7 @@ impl SubjectError {
     }
 }
 
-/// The one that is meant. A whole id goes before everything else; what several match is none.
+/// Finds what is meant. A whole id takes precedence. A text that matches several things names none.
 pub(crate) fn find<'a, S: Subject>(typed: &str, all: &'a [S]) -> Result<&'a S, SubjectError> {
     let typed = typed.trim();
     if let Some(whole) = all.iter().find(|subject| subject.id() == typed) {
@@ -118,7 +118,7 @@ pub(crate) fn find<'a, S: Subject>(typed: &str, all: &'a [S]) -> Result<&'a S, S
     }
 }
 
-/// `8110e459… (Phone)`, with the whole id; escaped.
+/// Shows the whole id and the name, escaped: `8110e459… (Phone)`.
 pub(crate) fn label(subject: &impl Subject) -> String {
     let mut label = escape(&subject.id()).to_string();
     if let Some(name) = subject.name() {
@@ -128,7 +128,7 @@ pub(crate) fn label(subject: &impl Subject) -> String {
     label
 }
 
-/// How much of each id is enough to tell all of them apart, and to be recognised.
+/// The length of prefix that tells all ids apart.
 pub(crate) fn enough<S: Subject>(all: &[S]) -> usize {
     let mut ids: Vec<_> = all.iter().map(Subject::id).collect();
     ids.sort_unstable();
@@ -244,7 +244,7 @@ mod tests {
         Thing("abcdef01", Some("Phone")),
         Thing("abcdef02", Some("Desk")),
         Thing("abc", Some("desk ")),
-        // A name that is made to look like another thing's id.
+        // A name that looks like another thing's id.
         Thing("99999999", Some("abcdef01")),
         Thing("88888888", Some("9999")),
     ];

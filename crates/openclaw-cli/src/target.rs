@@ -1,5 +1,5 @@
-//! Which gateway a command goes to, and with which secret: decided by the command line, the configuration
-//! and the environment alone.
+//! The gateway that a command goes to, and the secret for it. Both are taken from the command line, the
+//! configuration and the environment alone.
 
 use gateway_protocol::GatewayUrl;
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use openclaw_config::{AuthMode, Config, Mode};
 use crate::Failure;
 use crate::args::TargetOptions;
 
-/// A gateway, and what is shown to it.
+/// A gateway, with the credentials for it.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
     pub(crate) url: GatewayUrl,
@@ -32,11 +32,11 @@ pub(crate) struct Shared {
 /// How a gateway was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// By `--url`: there is no other place to go to.
+    /// By `--url`; no other gateway is tried.
     Named,
-    /// By the configuration, elsewhere.
+    /// By the configuration, on another machine.
     Configured,
-    /// On this machine, where the configuration has it listen.
+    /// On this machine, at the configured address.
     Local,
 }
 
@@ -45,23 +45,23 @@ impl Shared {
         self.token.is_none() && self.password.is_none()
     }
 
-    /// This, or else another whole: secrets of two gateways are never mixed.
+    /// Returns this, or all of `other` if it is empty: secrets of two gateways are never mixed.
     fn or(self, other: impl FnOnce() -> Self) -> Self {
         if self.is_empty() { other() } else { self }
     }
 }
 
 impl Target {
-    /// Whether the gateway runs on this machine, as far as its address tells.
+    /// Whether the gateway runs on this machine, by its address.
     pub(crate) fn is_here(&self) -> bool {
         self.url.is_loopback()
     }
 }
 
-/// The gateway of a command; `given` are the secrets in the files that the command line names.
+/// Finds the gateway for a command. `given` are the secrets from the files that the command line names.
 ///
-/// Those win, then the environment's. What the configuration holds goes to the gateway that it is for, and
-/// to no other.
+/// Those take precedence, then the environment's. A secret from the configuration is sent only to the gateway
+/// that it is configured for.
 pub(crate) fn target(
     options: &TargetOptions,
     given: Shared,
@@ -113,7 +113,7 @@ pub(crate) fn target(
     })
 }
 
-/// The secret that the gateway of this machine is configured to ask for.
+/// The secret that this machine's gateway is configured to require.
 fn of_local(config: &Config) -> Shared {
     let auth = &config.gateway.auth;
     let all = Shared {
@@ -145,7 +145,8 @@ fn configured(text: &str, key: &'static str) -> Result<GatewayUrl, Failure> {
     GatewayUrl::parse(text).map_err(|source| Failure::ConfiguredGateway { key, source })
 }
 
-/// Whether this machine's gateway listens here. Any other listener would already hold its port.
+/// Whether this is the address of this machine's gateway. Another listener there would prevent the gateway
+/// from starting.
 fn is_own_address(url: &str, port: u16) -> bool {
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let authority = rest.and_then(|rest| rest.split(['/', '?']).next());

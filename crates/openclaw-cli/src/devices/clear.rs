@@ -8,8 +8,8 @@ use crate::console::Screen;
 use crate::{Exit, Failure, json, text};
 
 impl Call {
-    /// Forgets all devices and, if told to, ends all requests: one after the other, and what somebody
-    /// else ends meanwhile is ended all the same.
+    /// Removes all devices and, if told to, ends all requests, one after the other. What somebody else
+    /// removes meanwhile is counted as removed.
     pub(super) fn clear(&self, clear: Clear, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let pending = if clear.pending {
@@ -27,7 +27,7 @@ impl Call {
             removed: Vec::new(),
             rejected: Vec::new(),
         };
-        // Requests first: removing a device ends its own, too.
+        // Requests come first, because removing a device also ends its request.
         for request in pending {
             match self.backend.reject_device(request) {
                 Ok(rejected) => cleared.rejected.push(rejected.id),

@@ -10,8 +10,8 @@ use crate::subject::label;
 use crate::{Exit, Failure, json, text};
 
 impl Call {
-    /// Shows what approving the newest request would grant. Whoever asks last decides what is newest, so
-    /// nothing is approved by that.
+    /// Shows what approving the newest request would grant. It approves nothing, because whoever asks last
+    /// could decide which request is the newest.
     pub(super) fn preview(&self, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let Some(newest) = list.pending.first() else {
@@ -151,7 +151,7 @@ impl Call {
     }
 }
 
-/// What a device may be now.
+/// Describes what a device may do now.
 fn standing(device: &Device) -> Ask {
     let roles = device.roles.keys().copied();
     let operator = device.standing(Role::Operator);

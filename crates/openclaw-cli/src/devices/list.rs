@@ -107,8 +107,7 @@ impl Call {
         ]
     }
 
-    /// When a request ends, unless the device asks again; `None` where it has asked again and the gateway
-    /// does not tell when.
+    /// When a request expires; `None` if it was repeated and the gateway does not say.
     pub(super) fn expires_at(&self, request: &DeviceRequest) -> Option<Timestamp> {
         let at = request.refreshed_at + self.backend.request_lifetime();
         let told = matches!(self.backend, Backend::Files(_)) || at > self.backend.now();
@@ -116,7 +115,7 @@ impl Call {
     }
 }
 
-/// Where a request came from, escaped.
+/// The address of a request, escaped.
 pub(super) fn origin(request: &DeviceRequest) -> String {
     let address = match request.info.remote_ip.as_deref() {
         Some(address) => text::said(Some(address)),

@@ -17,7 +17,7 @@ use crate::subject::find;
 use crate::watch::{Source, run as watch};
 use crate::{Exit, Failure};
 
-/// Where it is carried out, and how to answer.
+/// A command about devices, and how to answer it.
 pub(crate) struct Call {
     pub(crate) backend: Backend,
     pub(crate) json: bool,
@@ -48,21 +48,21 @@ impl Call {
         }
     }
 
-    /// What there is, with a warning for what cannot be understood.
+    /// Reads all devices and requests, and warns about what cannot be understood.
     fn read(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
         let list = self.backend.devices()?;
         screen.problems(&list.problems);
         Ok(list)
     }
 
-    /// The paired part of it, whether the rest can be read or not.
+    /// Reads the paired devices, whether or not the requests can be read.
     fn read_paired(&self, screen: &mut Screen<'_, '_>) -> Result<DeviceList, Failure> {
         let list = self.backend.paired_devices()?;
         screen.problems(&list.problems);
         Ok(list)
     }
 
-    /// The request that is meant.
+    /// Finds the request that is meant.
     fn request<'l>(
         &self,
         typed: &str,
@@ -80,7 +80,7 @@ impl Call {
         Ok(found?)
     }
 
-    /// The device that is meant.
+    /// Finds the device that is meant.
     fn device<'l>(
         &self,
         typed: &str,
@@ -89,7 +89,7 @@ impl Call {
     ) -> Result<&'l Device, Failure> {
         let found = find(typed, &list.paired).map_err(|error| {
             error.or_instead(|| {
-                // Its id is not repeated: a node may choose one that means something to a shell.
+                // The id is not repeated, because a node may choose one that means something to a shell.
                 find(typed, &self.legacy().paired).ok()?;
                 Some(format!("it is a node: `openclaw nodes {}`", verb?))
             })
@@ -97,7 +97,7 @@ impl Call {
         Ok(found?)
     }
 
-    /// The legacy nodes; none where they cannot be read.
+    /// Reads the legacy nodes; none if they cannot be read.
     fn legacy(&self) -> NodeList {
         self.backend.nodes().unwrap_or_default()
     }

@@ -72,7 +72,7 @@ impl Call {
     }
 }
 
-/// The service tells everybody the same; the owner may know which it was.
+/// The service gives everybody the same answer; the owner may know the reason.
 fn refused(error: Failure, device: &Device, role: Role, scopes: Option<&ScopeSet>) -> Failure {
     if !matches!(error, Failure::Device(DeviceError::UnknownRole)) {
         return error;

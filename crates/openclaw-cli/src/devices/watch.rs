@@ -1,4 +1,4 @@
-//! Devices that wait.
+//! Pending requests of devices.
 
 use gateway_protocol::device::PendingDevice;
 use pairing_core::device::{DeviceRequest, Role};

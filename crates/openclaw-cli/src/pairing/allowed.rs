@@ -126,14 +126,14 @@ impl Call {
     }
 }
 
-/// Whose list it is.
+/// Names the channel and account of a list.
 struct List<'a> {
     rules: Arc<ChannelRules>,
     account: &'a AccountId,
 }
 
 impl List<'_> {
-    /// The entry in its one spelling.
+    /// The entry in its canonical spelling.
     fn spelling(&self, entry: &str) -> Result<String, Failure> {
         let sender = self.rules.sender(entry).map_err(AllowlistError::from)?;
         Ok(sender.as_str().to_owned())

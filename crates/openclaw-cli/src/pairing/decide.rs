@@ -14,7 +14,7 @@ use crate::console::Screen;
 use crate::failure::UsageError;
 use crate::{Exit, Failure, json, text};
 
-/// The place where the first owner is written down.
+/// The file for the first owner.
 struct FirstOwner<'c> {
     state: &'c StateDir,
     config: &'c Config,
@@ -45,7 +45,7 @@ impl Call {
             notify,
             make_owner,
         } = approving;
-        // Whether there can be a first owner is found out before anything is decided.
+        // Whether there can be a first owner is checked before anything is decided.
         let owner = make_owner.then(|| self.first_owner()).transpose()?;
         let channel = match channel {
             Some(id) => id.clone(),
@@ -132,7 +132,7 @@ impl Call {
         self.decided("rejected", &rejected, None, screen)
     }
 
-    /// The one channel with a pending request that matches; those of the account come first.
+    /// Finds the one channel with a matching request; requests of the named account come first.
     fn holding(
         &self,
         account: Option<&AccountId>,
@@ -165,7 +165,7 @@ impl Call {
         }
         match (found.pop(), found.is_empty()) {
             (Some(channel), true) => {
-                // The rest was searched; the owner learns what was not.
+                // The other channels were searched; the owner is told which one was not.
                 for failure in unread {
                     screen.warning(&failure);
                 }

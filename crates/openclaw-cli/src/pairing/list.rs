@@ -10,14 +10,14 @@ use crate::backend::{InChannel, Waiting};
 use crate::console::{Rows, Screen};
 use crate::{Exit, Failure, json, text};
 
-/// What waits in a channel, and who could not even wait.
+/// The pending requests of a channel, and the senders who were turned away.
 struct Read {
     channel: InChannel,
     turned_away: Vec<TurnedAway>,
 }
 
 impl Call {
-    /// Shows what is pending. A channel that cannot be read hides no other.
+    /// Lists pending requests. A channel that cannot be read does not hide the others.
     pub(super) fn list(
         &self,
         channel: Option<&ChannelId>,
@@ -40,7 +40,7 @@ impl Call {
             match (channel, lists.as_slice()) {
                 (None, all) => screen.json(&all)?,
                 (Some(_), [one]) => screen.json(one)?,
-                // It could not be read, and there is nothing to say of it.
+                // The channel could not be read; nothing is known of it.
                 (Some(_), _) => {}
             }
         } else {
@@ -63,8 +63,8 @@ impl Call {
         Ok(exit)
     }
 
-    /// Tells what is wrong with a channel. That it cannot be told who was turned away does not hide what
-    /// is pending.
+    /// Reports problems of a channel. If the senders who were turned away cannot be read, the pending
+    /// requests are still shown.
     fn read(
         &self,
         channel: InChannel,
@@ -142,7 +142,7 @@ impl Call {
         ]
     }
 
-    /// Who was turned away is for the owner to know, and no part of the answer for programs.
+    /// Senders who were turned away are shown to the owner, and are not part of the answer for programs.
     fn remarks(&self, waiting: &Read, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
         let now = self.backend.now();
         for turned in &waiting.turned_away {

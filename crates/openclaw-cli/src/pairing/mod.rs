@@ -19,11 +19,11 @@ use crate::console::Screen;
 use crate::watch::{Source, run as watch};
 use crate::{Exit, Failure};
 
-/// Where it is carried out, and how to answer.
+/// A command about senders, and how to answer it.
 pub(crate) struct Call {
     pub(crate) backend: Backend,
     pub(crate) config: Config,
-    /// Where the first owner would be written down.
+    /// The directory in which the first owner would be recorded.
     pub(crate) state: Option<StateDir>,
     pub(crate) json: bool,
 }
@@ -78,7 +78,7 @@ impl Call {
         Ok(account.with_access(access))
     }
 
-    /// Whether the configuration of this machine blocks a sender.
+    /// Whether this machine's configuration blocks a sender.
     fn is_blocked(&self, channel: &ChannelId, account: &AccountId, sender: &str) -> bool {
         let channels = Channels::builtin();
         let Some(rules) = channels.get(channel) else {
@@ -92,7 +92,7 @@ impl Call {
         blocked.any(|entry| rules.sender(entry).is_ok_and(|entry| entry == sender))
     }
 
-    /// Warns where approvals do not count, as far as the configuration of this machine tells.
+    /// Warns if approvals have no effect, by this machine's configuration.
     fn mind_policy(&self, channel: &ChannelId, account: &AccountId, screen: &mut Screen<'_, '_>) {
         if !self.backend.is_here() {
             return;

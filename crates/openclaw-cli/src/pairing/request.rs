@@ -1,4 +1,4 @@
-//! `openclaw pairing request`: what a channel adapter does, from the shell.
+//! `openclaw pairing request`: stands in for a chat adapter.
 
 use pairing_core::{Account, Created, DmPolicy, Refusal, Requested, Sender, escape};
 
@@ -52,7 +52,7 @@ impl Call {
         match requested {
             Requested::Created(Created { reply, .. }) => {
                 if !self.json {
-                    // An id may hold what the channel allows and a terminal should not see.
+                    // An id may contain characters that the channel allows and a terminal should not get.
                     for line in reply.lines() {
                         screen.line(escape(line).limit(usize::MAX))?;
                     }

@@ -1,4 +1,4 @@
-//! Senders that wait.
+//! Pending requests of senders.
 
 use gateway_protocol::dm::DmRequest;
 use pairing_core::{Limits, Timestamp, escape};
@@ -41,7 +41,7 @@ impl Watched<7> for Senders<'_> {
                             .map(|waiting| self.item(waiting)),
                     );
                 }
-                // It hides no other.
+                // A channel that cannot be read does not hide the others.
                 Err(failure) => screen.warning(&failure),
             }
         }

@@ -1,4 +1,4 @@
-//! What a watcher shows, and which request a key is about.
+//! The table of a watcher, and the request that a key applies to.
 
 use serde_json::json;
 
@@ -6,10 +6,10 @@ use super::{Item, Watched};
 use crate::Failure;
 use crate::console::{Key, Rows, Screen};
 
-/// The requests that are shown, each under the number that it came with.
+/// The requests that are shown, each with a number.
 ///
-/// A number is never given twice, and what was chosen stays chosen until it has ended: a key decides about
-/// what stood there when it was pressed, however many came meanwhile.
+/// A number is never used twice, and a selection stays until its request ends. A key therefore applies to the
+/// request that was shown when it was pressed, even if others have arrived.
 pub(super) struct Board<T, const N: usize> {
     decides: bool,
     json: bool,
@@ -33,7 +33,7 @@ impl<T, const N: usize> Board<T, N> {
         }
     }
 
-    /// Shows what has changed.
+    /// Shows changes.
     pub(super) fn update<W: Watched<N, Subject = T>>(
         &mut self,
         waiting: Vec<Item<T, N>>,
@@ -85,7 +85,7 @@ impl<T, const N: usize> Board<T, N> {
         Ok(())
     }
 
-    /// Does what a key says. `false` to quit.
+    /// Handles a key. Returns `false` to quit.
     pub(super) fn press<W: Watched<N, Subject = T>>(&mut self, key: Key, watched: &W) -> bool {
         self.said = None;
         match key {
@@ -245,10 +245,10 @@ mod tests {
         update(&mut board, &["a"]);
         assert_eq!(press(&mut board, "a").unwrap(), "Choose one first.");
         assert_eq!(press(&mut board, "1a").unwrap(), "a: true");
-        // Another one comes, and stands above it.
+        // Another request arrives, and is shown above it.
         update(&mut board, &["b", "a"]);
         assert_eq!(press(&mut board, "r").unwrap(), "a: false");
-        // The chosen one ends: whatever has come in its place was never looked at.
+        // The selected request ends. The one that takes its place was never selected.
         update(&mut board, &["c", "b"]);
         assert_eq!(press(&mut board, "a").unwrap(), "Choose one first.");
         assert_eq!(press(&mut board, "1a").unwrap(), "Choose one first.");

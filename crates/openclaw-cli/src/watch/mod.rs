@@ -1,4 +1,4 @@
-//! What waits, as it comes: a table that people decide from by a key, lines for programs.
+//! Shows pending requests as they arrive: a table with keys for people, lines for programs.
 
 mod board;
 mod source;
@@ -13,23 +13,23 @@ use crate::{Exit, Failure};
 use board::Board;
 pub(crate) use source::Source;
 
-/// How often it is looked for what has ended by itself.
+/// Interval after which expired requests are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
-/// Somebody who waits.
+/// A pending request.
 pub(crate) struct Item<T, const N: usize> {
-    /// Exactly which request: another one of the same sender or device has another id.
+    /// The id of the request; another request of the same sender or device has another one.
     pub(crate) id: String,
     pub(crate) cells: [String; N],
-    /// What approving it grants.
+    /// What its approval grants.
     pub(crate) rights: Vec<String>,
     pub(crate) json: serde_json::Value,
     pub(crate) subject: T,
 }
 
-/// A kind of things that wait.
+/// A kind of pending requests.
 pub(crate) trait Watched<const N: usize> {
-    /// What is decided about.
+    /// The subject of a decision.
     type Subject;
 
     const TITLE: &'static str;
@@ -37,22 +37,22 @@ pub(crate) trait Watched<const N: usize> {
     const HEADER: [&'static str; N];
     const BREAKABLE: &'static [usize];
 
-    /// What waits now.
+    /// Reads the pending requests.
     fn waiting(&self, screen: &mut Screen<'_, '_>) -> Result<Vec<Item<Self::Subject, N>>, Failure>;
 
-    /// Approves or rejects this very request, and says so.
+    /// Approves or rejects exactly this request, and says so.
     fn decide(&self, subject: &Self::Subject, approve: bool) -> Result<String, Failure>;
 }
 
-/// Why a watcher looks up.
+/// Why a watcher wakes up.
 enum Woken {
     Changed,
     Key(Key),
-    /// Nobody tells of changes any more.
+    /// The source of changes has ended.
     Ended(Failure),
 }
 
-/// Shows what waits until the person quits, or whoever tells of it ends.
+/// Shows pending requests until the person quits, or the source of changes ends.
 pub(crate) fn run<const N: usize, W: Watched<N>>(
     watched: &W,
     source: Source,
@@ -73,13 +73,13 @@ pub(crate) fn run<const N: usize, W: Watched<N>>(
         drop(sender);
     }
     let mut board = Board::new(decides, json);
-    // One key at a time: none is read once this has ended.
+    // Keys are read one at a time, so that none is consumed after the end.
     let mut listens = false;
     loop {
         let waiting = watched.waiting(screen)?;
         board.update::<W>(waiting, screen)?;
         if decides && !listens {
-            // Where nobody reads keys any more, the table goes on without.
+            // If keys cannot be read any more, the table goes on without them.
             listens = more.send(()).is_ok();
         }
         match woken.recv_timeout(LOOK_AGAIN) {
@@ -98,10 +98,10 @@ pub(crate) fn run<const N: usize, W: Watched<N>>(
     Ok(Exit::Done)
 }
 
-/// One key for each time that one is asked for.
+/// Reads one key each time that one is asked for.
 fn read_keys(mut keys: Keys, asked: &mpsc::Receiver<()>, sender: &Sender<Woken>) {
     while asked.recv().is_ok() {
-        // Where keys cannot be read, the table goes on without.
+        // If keys cannot be read, the table goes on without them.
         let Ok(key) = keys() else { return };
         if sender.send(Woken::Key(key)).is_err() {
             return;

@@ -1,4 +1,4 @@
-//! The sources of change notices: a gateway, or the files.
+//! The source of changes: a gateway, or the store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,25 +15,25 @@ use crate::Failure;
 use crate::backend::Backend;
 use crate::remote::Remote;
 
-/// What is told from the moment that this is made: before the first look, so that nothing falls in
-/// between.
+/// Reports every change from the moment that it is created. It is created before the first read, so that no
+/// change is missed.
 pub(crate) struct Source {
     pub(super) sender: Sender<Woken>,
     pub(super) woken: Receiver<Woken>,
     pub(super) following: Following,
 }
 
-/// A thread that tells.
+/// A thread that reports changes.
 pub(super) struct Following {
     stop: Arc<AtomicBool>,
     close: Option<Box<dyn FnOnce()>>,
 }
 
-/// How long it may take until the thread sees that nobody listens.
+/// Time until the thread notices that nobody listens.
 const TURN: Duration = Duration::from_secs(1);
 
 impl Source {
-    /// Tells of every change from now on.
+    /// Reports every change from now on.
     pub(crate) fn follow(backend: &mut Backend) -> Result<Self, Failure> {
         let (sender, woken) = mpsc::channel();
         let stop = Arc::new(AtomicBool::new(false));
@@ -96,7 +96,7 @@ fn of_gateway(remote: &mut Remote, sender: Sender<Woken>) -> Box<dyn FnOnce()> {
                 }
             }
             let closed = runtime.block_on(client.closed());
-            // Nobody listens where this is the end that was asked for.
+            // Nobody listens if this is the end that was asked for.
             let _ = sender.send(Woken::Ended(Failure::Ended { url, closed }));
         });
     }
