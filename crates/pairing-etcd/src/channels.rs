@@ -1,4 +1,4 @@
-//! Which channels the cluster has something of.
+//! The channels that the cluster has records of.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::answer;
 use crate::layout::{Layout, Place};
 
 impl EtcdStore {
-    /// The channels that anything was ever stored of, by any gateway.
+    /// Lists the channels that any gateway ever stored anything of.
     ///
-    /// Asks the cluster, for one short key for each range that was ever written to: two for a channel and
-    /// two for each of its accounts.
+    /// Asks the cluster for one short key for each range that was ever written: two for a channel, and two
+    /// for each of its accounts.
     pub fn channels(&self) -> Result<BTreeSet<ChannelId>, StoreError> {
         let follower = self.inner.follower.clone();
         self.inner.wait(async move {
@@ -33,7 +33,7 @@ impl EtcdStore {
     }
 }
 
-/// The channel whose range's version is under this key.
+/// The channel whose range has its version under this key.
 fn channel(layout: &Layout, key: &[u8]) -> Option<ChannelId> {
     let Some(Place::Range(range)) = layout.place(key) else {
         return None;

@@ -1,4 +1,5 @@
-//! Asking the cluster: another member where one does not answer, until an answer comes or time runs out.
+//! Calls to the cluster. If one member does not answer, another is asked, until there is an answer or time is
+//! over.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,20 +12,21 @@ use tokio::time::{sleep, timeout};
 
 use crate::settings::{Settings, Tls};
 
-/// How long one member may take, as long as there is time for another; longer for what may take longer.
+/// Time limit for one member, as long as there is time for another. It is longer for calls that may take
+/// longer.
 const TRY: Duration = Duration::from_secs(1);
 
-/// At least so many tries fit into what a call may take.
+/// Minimum number of attempts within the time of a call.
 const TRIES: u32 = 5;
 
-/// The pause before the members are asked once more.
+/// The pause before the members are asked again.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The members of a cluster, one connection to each, made when it is needed. One member is asked until it
-/// fails: the library's own balancing would go on offering a dead one.
+/// The members of a cluster, each with a connection that is made when it is needed. One member is used until
+/// it fails: the library's own balancing would keep using a dead one.
 pub(crate) struct Cluster {
     members: Vec<Member>,
-    /// The one that answered last.
+    /// The member that answered last.
     preferred: AtomicUsize,
     options: ConnectOptions,
     pub(crate) patience: Duration,
@@ -35,13 +37,13 @@ struct Member {
     client: Mutex<Option<Client>>,
 }
 
-/// A call came to nothing.
+/// A call failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum CallError {
-    /// Nobody answered in time. What was asked for may have happened.
+    /// No member answered in time. The call may have had its effect.
     #[error("no answer within {} ms; {last}", .waited.as_millis())]
     NoAnswer { waited: Duration, last: String },
-    /// The cluster answered with an error: nothing has happened.
+    /// The cluster answered with an error. Nothing has happened.
     #[error("{endpoint} refused: {message}")]
     Refused {
         endpoint: String,
@@ -50,12 +52,12 @@ pub(crate) enum CallError {
     },
 }
 
-/// What kind of refusal it is, where somebody chooses by that.
+/// The kind of an error, for callers that need to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// The lease of what was to be written is gone.
+    /// The lease for the write does not exist any more.
     NoLease,
-    /// The request is larger than the cluster takes.
+    /// The request is larger than the cluster accepts.
     TooLarge,
     Other,
 }
@@ -74,14 +76,14 @@ impl Cluster {
         })
     }
 
-    /// What it is called in an error.
+    /// The call's name in errors.
     pub(crate) fn name(&self) -> String {
         let endpoints: Vec<_> = self.members.iter().map(|m| m.endpoint.as_str()).collect();
         format!("the etcd cluster at {}", endpoints.join(", "))
     }
 
-    /// Calls until there is an answer. `call` is told which attempt it is, from 0: from 1 on, the one
-    /// before may have come through.
+    /// Calls until there is an answer. `call` gets the number of the attempt, from 0. After the first, an
+    /// earlier attempt may have had its effect.
     pub(crate) async fn call<T, F: Future<Output = Result<T, Error>>>(
         &self,
         patience: Duration,
@@ -120,16 +122,16 @@ impl Cluster {
         }
     }
 
-    /// A connection to hold a stream on, to the member that answered last.
+    /// Returns a connection for a stream, to the member that answered last.
     pub(crate) async fn preferred(&self) -> Result<(usize, Client), Error> {
         let at = self.preferred.load(Ordering::Relaxed) % self.members.len();
         Ok((at, self.client(&self.members[at]).await?))
     }
 
-    /// Asks another member from now on.
+    /// Uses another member from now on.
     pub(crate) fn turn_from(&self, at: usize) {
         let next = (at + 1) % self.members.len();
-        // Somebody else may have turned already.
+        // Another task may have switched already.
         let _ = self
             .preferred
             .compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
@@ -149,7 +151,7 @@ impl Cluster {
 fn options(settings: &Settings) -> ConnectOptions {
     let mut options = ConnectOptions::new()
         .with_connect_timeout(TRY)
-        // Members take more than one ping in five seconds, and any without a call, for an attack.
+        // To a member, more than one ping in five seconds, or any ping without a call, looks like an attack.
         .with_keep_alive(Duration::from_secs(6), Duration::from_secs(2))
         .with_keep_alive_while_idle(false)
         // A member without a leader says so at once, and ends its watches.
@@ -180,7 +182,7 @@ fn tls(tls: &Tls) -> TlsOptions {
     options
 }
 
-/// What kind of answer an error is; `None` for one that another member, or a later try, may not give.
+/// The kind of an error; `None` if another member, or a later attempt, may succeed.
 fn refusal(error: &Error) -> Option<Kind> {
     let status = match error {
         Error::GRpcStatus(status) => status,
@@ -190,23 +192,23 @@ fn refusal(error: &Error) -> Option<Kind> {
         _ => return None,
     };
     let says = |text| status.message().contains(text);
-    // The numbers are those of gRPC.
+    // The numbers of gRPC.
     match i32::from(status.code()) {
         // Not found.
         5 if says("lease not found") => Some(Kind::NoLease),
         // Invalid argument.
         3 if says("request is too large") || says("too many operations") => Some(Kind::TooLarge),
-        // Resource exhausted: by this request, for good, or for now.
+        // Resource exhausted: either this request is too large, or the cluster is busy.
         8 if says("larger than max") => Some(Kind::TooLarge),
         8 if says("space exceeded") => Some(Kind::Other),
-        // Out of range, as this side sees it.
+        // Out of range, as this client sees it.
         11 if says("too large") => Some(Kind::TooLarge),
         3 | 5 | 6 | 7 | 9 | 11 | 12 => Some(Kind::Other),
         _ => None,
     }
 }
 
-/// What an error says, without the details of the transport.
+/// The error's text, without details of the transport.
 fn message(error: &Error) -> String {
     let text = match error {
         Error::GRpcStatus(status) => status.message().to_owned(),

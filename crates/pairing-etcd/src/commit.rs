@@ -1,4 +1,4 @@
-//! One batch, one transaction; and when its answer is lost, what became of it.
+//! Commits a batch in one transaction. If the answer is lost, it finds out what happened.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,23 +15,23 @@ use crate::follow::Follower;
 use crate::layout::Layout;
 use crate::stored;
 
-/// How many operations and comparisons a transaction may hold, and those in it together with it, unless
-/// the cluster was told otherwise.
+/// Maximum number of operations and comparisons in a transaction, nested ones included, unless the cluster is
+/// configured otherwise.
 const MAX_OPERATIONS: usize = 128;
 
-/// How many operations go into one of several parts; there may be as many parts.
+/// Number of operations in a nested transaction; there may be as many of these.
 const PART: usize = MAX_OPERATIONS / 2;
 
-/// How long the cluster remembers an operation, in seconds: many times as long as anybody asks for it.
+/// Time for which the cluster remembers an operation, in seconds: many times as long as anybody asks for it.
 const REMEMBER_FOR: i64 = 120;
 
-/// For how long one lease is used for new operations.
+/// Time for which one lease is used for new operations.
 const USE_LEASE_FOR: Duration = Duration::from_secs(60);
 
-/// What an operation says that was given up, so that it cannot happen any more.
+/// The value of an operation that was given up, so that it cannot happen any more.
 const GIVEN_UP: &str = "given up";
 
-/// Gives every commit of this process a name that no other has: a lease's, and a number.
+/// Gives every commit of this process a unique name, of a lease and a number.
 #[derive(Debug, Default)]
 pub(crate) struct Operations {
     lease: Mutex<Option<Lease>>,
@@ -44,23 +44,23 @@ struct Lease {
     granted: Instant,
 }
 
-/// What a transaction came to.
+/// The result of a transaction.
 enum Outcome {
     Answered(Committed),
-    /// The lease it was to be remembered under is gone; nothing has happened.
+    /// The lease for remembering it does not exist any more; nothing has happened.
     NoLease,
 }
 
-/// What a commit came to.
+/// The result of a commit.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Committed {
-    /// The commit after which it is so: its own, or the latest that it may conflict with.
+    /// The commit that it is based on: its own, or the latest that it may conflict with.
     pub(crate) head: u64,
-    /// Whether something it rests on has changed, so that nothing was written.
+    /// Whether a condition did not hold, so that nothing was written.
     pub(crate) conflicts: bool,
 }
 
-/// Commits the batch, and tells what came of it.
+/// Commits the batch, and returns the result.
 pub(crate) async fn commit(
     follower: &Follower,
     operations: &Operations,
@@ -90,7 +90,7 @@ pub(crate) async fn commit(
     }
 }
 
-/// Whether the conditions hold now.
+/// Checks whether the conditions hold now.
 async fn check(
     Follower {
         cluster, layout, ..
@@ -115,8 +115,8 @@ async fn check(
     })
 }
 
-/// Asks until it is known what became of the operation `id`: it happens at most once, however often it is
-/// sent, for it rests on its own name being free.
+/// Asks until it is known what happened to the operation `id`. It happens at most once, however often it is
+/// sent, because it requires that its own name is free.
 async fn run(
     Follower {
         cluster, layout, ..
@@ -136,7 +136,7 @@ async fn run(
     let happen = Txn::new()
         .when(conditions.clone())
         .and_then(parts(writes, conditions.len())?);
-    // Who asks again shuts the door behind those that are still on their way.
+    // Asking again also prevents earlier attempts that are still on their way.
     let give_up = TxnOp::put(id, GIVEN_UP, Some(PutOptions::new().with_lease(lease.id)));
     let shut = TxnOp::txn(Txn::new().when([is_free]).and_then([give_up]));
     let found_there = [TxnOp::get(id, None), TxnOp::get(layout.head(), None)];
@@ -174,7 +174,7 @@ async fn run(
     }
     let mut found = found(&answer);
     let (earlier, head) = (found.next(), found.next());
-    // A name that is taken and not given up is an earlier try that came through.
+    // A name that is taken and was not given up is an earlier attempt that succeeded.
     let earlier = earlier.as_ref().and_then(|found| found.kvs().first());
     let happened = earlier.filter(|kv| kv.value() != GIVEN_UP.as_bytes());
     Ok(Outcome::Answered(Committed {
@@ -188,12 +188,12 @@ fn compare(layout: &Layout, condition: &Condition) -> Compare {
         Condition::Record(key, version) => (layout.record(key), version),
         Condition::Range(range, version) => (layout.range(range), version),
     };
-    // What is not there has revision 0, as `Version::ABSENT` has it.
+    // A missing key has revision 0, as in `Version::ABSENT`.
     Compare::mod_revision(key, CompareOp::Equal, signed(version.number()))
 }
 
-/// What is written: the records, a new version for each range that one of them lies in, and the head. A
-/// comparison over a range would not see deletions.
+/// The writes: the records, a new version for each range that contains one of them, and the head. A
+/// comparison over a range would not notice deletions.
 fn changes(layout: &Layout, changes: &[Change]) -> Result<Vec<TxnOp>, StoreError> {
     let mut operations = Vec::with_capacity(changes.len() + 4);
     let mut ranges = BTreeSet::new();
@@ -216,7 +216,7 @@ fn changes(layout: &Layout, changes: &[Change]) -> Result<Vec<TxnOp>, StoreError
     Ok(operations)
 }
 
-/// The operations, in transactions of their own where they are too many for one.
+/// Puts the operations into nested transactions if there are too many for one.
 fn parts(operations: Vec<TxnOp>, comparisons: usize) -> Result<Vec<TxnOp>, StoreError> {
     if operations.len() <= MAX_OPERATIONS && comparisons <= MAX_OPERATIONS {
         return Ok(operations);

@@ -1,4 +1,4 @@
-//! What gateways say of themselves, under a lease: it ends with whoever said it.
+//! The values that gateways announce, under a lease that ends with the gateway.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,16 +15,16 @@ use crate::answer;
 use crate::cluster::{CallError, Cluster, Kind};
 use crate::store::{EtcdStore, Inner};
 
-/// How long what a gateway said outlives it, in seconds.
+/// Time for which a gateway's values outlive it, in seconds.
 const LIVES_ON: i64 = 10;
 
-/// How often the lease is renewed.
+/// Interval at which the lease is renewed.
 const RENEW_EVERY: Duration = Duration::from_secs(3);
 
-/// Values written or withdrawn in one transaction.
+/// Maximum number of values written or withdrawn in one transaction.
 const AT_ONCE: usize = 100;
 
-/// What the gateways of one install say of themselves, by name; each has a `Directory` of its own.
+/// The directory of the gateways of one install. Each gateway has a `Directory` of its own.
 ///
 /// - What is published here is seen by all within milliseconds, and gone at once when this is dropped, or
 ///   10 seconds after the process died.
@@ -34,10 +34,10 @@ pub struct Directory {
     held: Arc<Mutex<Held>>,
 }
 
-/// All that is published.
+/// Everything that is published.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
-    /// Differs from that of other contents.
+    /// The version; other contents have another one.
     pub version: u64,
     /// The values, in any order.
     pub values: Vec<Vec<u8>>,
@@ -58,7 +58,7 @@ struct Lease {
 }
 
 impl EtcdStore {
-    /// A place for one gateway among those that share the state.
+    /// Returns the directory for one of the gateways that share the state.
     pub fn directory(&self) -> Directory {
         self.inner.follow();
         Directory {
@@ -69,14 +69,14 @@ impl EtcdStore {
 }
 
 impl Directory {
-    /// Makes these values, by name, all that is published through this directory. Writes what is not there
-    /// yet; where nothing was lost, that is nothing. They need not appear all at once.
+    /// Replaces everything that this directory has published with these values, by name. Writes only what
+    /// differs. The values need not appear all at once.
     pub fn publish(&self, values: &BTreeMap<String, Vec<u8>>) -> Result<(), StoreError> {
         let (inner, held, values) = (self.inner.clone(), self.held.clone(), values.clone());
         self.inner.wait(async move {
             let mut held = held.lock().await;
             let cluster = &inner.follower.cluster;
-            // A lease may end between the look at it and its use.
+            // A lease may end between the check and its use.
             for _ in 0..2 {
                 let lease = held.lease(&inner).await?;
                 match held.write(&inner, &lease, &values).await {
@@ -94,8 +94,9 @@ impl Directory {
         })
     }
 
-    /// What everybody has published, where that is not the version `known`; waits for one that is another
-    /// at most so long. Fails where a majority of the cluster has not vouched for it lately.
+    /// Returns the values that all gateways have published, unless they still are the version `known`; then
+    /// it waits up to `timeout` for another version. Fails if a majority of the cluster has not confirmed
+    /// them lately.
     pub fn read(&self, known: Option<u64>, wait: Duration) -> Result<Option<Contents>, StoreError> {
         let view = &self.inner.follower.view;
         view.wait_for_gateways(known, wait);
@@ -118,7 +119,7 @@ impl Directory {
 }
 
 impl Held {
-    /// The lease that runs, or a new one, under which nothing is published yet.
+    /// Returns the lease, or makes a new one, under which nothing is published yet.
     async fn lease(&mut self, inner: &Arc<Inner>) -> Result<Lease, StoreError> {
         if let Some(lease) = &self.lease
             && !lease.is_over.load(Ordering::Relaxed)
@@ -169,10 +170,10 @@ impl Held {
                 }
                 None => TxnOp::delete(layout.gateway(name), None),
             });
-            // The head says that there is something to be seen.
+            // The head tells readers that something has changed.
             let head = TxnOp::put(layout.head(), "", None);
             let txn = &Txn::new().and_then(operations.chain([head]).collect::<Vec<_>>());
-            // Written twice, it is the same.
+            // Writing it twice has the same result.
             follower
                 .cluster
                 .call(follower.cluster.patience, |mut client, _| {
@@ -191,14 +192,14 @@ impl Held {
     }
 }
 
-/// Keeps a lease until it is over, or the store's thread ends.
+/// Renews a lease until it is over, or the store's thread ends.
 async fn renew(cluster: Arc<Cluster>, lease: Lease) {
     let mut renewed = Instant::now();
     while !lease.is_over.load(Ordering::Relaxed) {
         sleep(RENEW_EVERY).await;
         let kept = cluster
             .call(RENEW_EVERY, |mut client, _| async move {
-                // Its first answer says that it was renewed, or that there is none.
+                // Its first answer says whether the lease was renewed, or does not exist.
                 match client.lease_keep_alive(lease.id).await {
                     Ok(_) => Ok(true),
                     Err(etcd_client::Error::LeaseKeepAliveError(_)) => Ok(false),

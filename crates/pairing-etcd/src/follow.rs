@@ -1,5 +1,5 @@
-//! Keeps the view: a list, then a watch from where the list ended; and a majority asked, again and again,
-//! whether there is more.
+//! Keeps the view up to date: by a list, then by a watch from where the list ended. Meanwhile it asks a
+//! majority, again and again, whether there are newer commits.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,49 +17,50 @@ use crate::layout::Layout;
 use crate::mirror::{Event, Mirror};
 use crate::view::View;
 
-/// The pause between two questions whether there is more.
+/// The pause between two such questions.
 const ASK_EVERY: Duration = Duration::from_millis(200);
 
-/// How long a question may take until the cluster counts as down.
+/// Time without an answer after which the cluster counts as down.
 const ASK_FOR: Duration = Duration::from_secs(2);
 
-/// How long a watch may get nowhere while a majority holds more, until another is made.
+/// Time without progress, while a majority has newer commits, after which a new watch is made.
 const LAG: Duration = Duration::from_millis(500);
 
-/// The pause before a list or a watch is tried once more.
+/// The pause before a list or a watch is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Keys on one page of a list. A member counts, for each page, all that is left: few large pages cost less.
+/// Number of keys on one page of a list. For each page, a member counts everything that is left, so a few
+/// large pages cost less.
 const PAGE: i64 = 20_000;
 
-/// How long a page may take.
+/// Time limit for a page.
 const LIST_FOR: Duration = Duration::from_secs(20);
 
-/// The longest page that is taken in, in bytes.
+/// Maximum size of a page, in bytes.
 const LONGEST_PAGE: usize = 256 << 20;
 
-/// What keeps a view.
+/// The task that keeps a view up to date.
 pub(crate) struct Follower {
     pub(crate) cluster: Arc<Cluster>,
     pub(crate) layout: Layout,
     pub(crate) view: Arc<View>,
-    /// Told when the watch lags behind.
+    /// Signalled when the watch lags behind.
     pub(crate) lagging: Notify,
     pub(crate) grace: Duration,
 }
 
-/// Why a watch came to its end.
+/// Why a watch ended.
 enum End {
-    /// It broke: another goes on from there.
+    /// It broke. Another watch continues from the same revision.
     Broken,
-    /// What it would go on from is gone.
+    /// Its revision was compacted, so it cannot continue.
     Compacted,
-    /// The cluster was set back to a time before what is known.
+    /// The cluster was restored to a revision before the one that is known.
     SetBack,
 }
 
 impl Follower {
-    /// Keeps the view until the runtime ends.
+    /// Keeps the view up to date until the runtime ends.
     pub(crate) async fn follow(self: Arc<Self>) {
         let mut is_other_history = false;
         loop {
@@ -85,7 +86,7 @@ impl Follower {
         }
     }
 
-    /// All of the state, as it was at one revision.
+    /// Lists the whole state at one revision.
     async fn list(&self) -> Result<Mirror, CallError> {
         let prefix = self.layout.state();
         let mut mirror: Option<Mirror> = None;
@@ -129,7 +130,7 @@ impl Follower {
             }
             match page.kvs().last() {
                 Some(last) if page.more() => {
-                    // The least key behind it.
+                    // The least key after it.
                     start = [last.key(), b"\0"].concat();
                 }
                 _ => break,
@@ -138,7 +139,7 @@ impl Follower {
         Ok(mirror.unwrap_or_else(|| Mirror::new(self.layout.clone(), 0)))
     }
 
-    /// Follows one watch from where the mirror stands.
+    /// Follows one watch from the mirror's revision.
     async fn watch(&self) -> End {
         let (member, opened) = match timeout(ASK_FOR, self.open()).await {
             Ok(Ok((member, stream))) => (member, Ok(stream)),
@@ -160,7 +161,7 @@ impl Follower {
                     if let Some(member) = member {
                         self.cluster.turn_from(member);
                     }
-                    // Which of both it is, the next list or watch tells.
+                    // The next list or watch shows which of the two it is.
                     return if self.is_set_back().await { End::SetBack } else { End::Broken };
                 }
             };
@@ -194,7 +195,7 @@ impl Follower {
         Ok((Some(member), opened?))
     }
 
-    /// Asks a majority, again and again, whether there is more than the mirror knows.
+    /// Asks a majority, again and again, whether there are commits that the mirror does not know.
     pub(crate) async fn confirm(self: Arc<Self>) {
         let mut trouble: Option<Trouble> = None;
         loop {
@@ -207,7 +208,7 @@ impl Follower {
                         let for_ms = trouble.since.elapsed().as_millis();
                         tracing::info!(for_ms, "cluster available again");
                     }
-                    // One that gets on will get there.
+                    // A watch that makes progress will get there.
                     if !knows && before > 0 && self.view.revision() == before {
                         self.lagging.notify_one();
                     }
@@ -223,7 +224,7 @@ impl Follower {
         }
     }
 
-    /// Waits a little for the mirror to know what a majority held.
+    /// Waits for a short time until the mirror knows what the majority had.
     async fn catches_up(&self, head: u64, asked: Instant) -> bool {
         let catching_up = async {
             loop {
@@ -237,7 +238,7 @@ impl Follower {
         timeout(LAG, catching_up).await.is_ok()
     }
 
-    /// The revision of the latest commit, as a majority has it.
+    /// Returns the revision of the latest commit, as a majority has it.
     async fn head(&self, patience: Duration) -> Result<u64, CallError> {
         let key = &self.layout.head();
         let head = self
@@ -250,7 +251,7 @@ impl Follower {
         Ok(revision(&head))
     }
 
-    /// Asks a majority for all of it as it is at one revision; nothing that is read afterwards is older.
+    /// Asks a majority for the whole state at one revision. Nothing that is read later is older.
     pub(crate) async fn ask<const N: usize>(
         &self,
         gets: [TxnOp; N],
@@ -282,7 +283,7 @@ impl Follower {
     }
 }
 
-/// A time without an answer, told once as it begins and once as the grace is over.
+/// A time without an answer. It is logged when it begins, and when the grace period is over.
 struct Trouble {
     since: Instant,
     is_over: bool,
@@ -308,7 +309,7 @@ impl Trouble {
     }
 }
 
-/// A cluster that says no will say so again, and checking a password is work for it.
+/// A cluster that refuses will refuse again, and checking a password costs it work.
 fn pause_after(error: &CallError) -> Duration {
     match error {
         CallError::NoAnswer { .. } => PAUSE,
@@ -325,7 +326,7 @@ fn event(event: &etcd_client::Event) -> Option<Event<'_>> {
     })
 }
 
-/// The key behind all that start with `prefix`, which ends in a slash.
+/// The least key after all keys that start with `prefix`, which ends in a slash.
 pub(crate) fn end_of(prefix: &str) -> Vec<u8> {
     let mut end = prefix.as_bytes().to_vec();
     if let Some(last) = end.last_mut() {

@@ -1,4 +1,4 @@
-//! Where everything is kept: one key of the cluster for each record, and one for each range's version.
+//! The layout of the keys: one for each record, and one for the version of each range.
 
 use pairing_core::{Key, Range};
 
@@ -16,7 +16,7 @@ pub(crate) struct Layout {
     prefix: String,
 }
 
-/// What a key below `<prefix>/state/` is about.
+/// What a key below `<prefix>/state/` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place<'k> {
     /// A record, by its path.
@@ -25,7 +25,7 @@ pub(crate) enum Place<'k> {
     Range(&'k str),
     /// The latest change.
     Head,
-    /// What a gateway says, by its name.
+    /// A gateway's value, by its name.
     Gateway(&'k str),
 }
 
@@ -41,12 +41,12 @@ impl Layout {
         }
     }
 
-    /// What all keys of the state, and no others, start with.
+    /// The prefix of all keys of the state, and no others.
     pub(crate) fn state(&self) -> String {
         format!("{}/state/", self.prefix)
     }
 
-    /// What all records of a range, and no others, start with; of all records, for an empty path.
+    /// The prefix of all records of a range, and no others; of all records, if the path is empty.
     pub(crate) fn records(&self, path: &str) -> String {
         format!("{}/state/{RECORD}{path}", self.prefix)
     }
@@ -55,7 +55,7 @@ impl Layout {
         self.records(&key.path())
     }
 
-    /// What the keys of all ranges' versions, and no others, start with.
+    /// The prefix of the versions of all ranges, and no others.
     pub(crate) fn ranges(&self) -> String {
         format!("{}/state/{RANGE}", self.prefix)
     }
@@ -76,7 +76,7 @@ impl Layout {
         format!("{}/state/{GATEWAY}{name}", self.prefix)
     }
 
-    /// What a key is about; `None` for one that is not of the state, or not known.
+    /// Parses a key; `None` if it is not part of the state, or unknown.
     pub(crate) fn place<'k>(&self, key: &'k [u8]) -> Option<Place<'k>> {
         let key = std::str::from_utf8(key).ok()?;
         let rest = key.strip_prefix(self.prefix.as_str())?;
@@ -90,7 +90,7 @@ impl Layout {
             .or_else(|| rest.strip_prefix(GATEWAY).map(Place::Gateway))
     }
 
-    /// A record's name for an error or a log: without the code, where it is one.
+    /// A record's name for errors and logs, without the code if there is one.
     pub(crate) fn shown(&self, path: &str) -> String {
         match path.strip_prefix("code/") {
             Some(rest) => {

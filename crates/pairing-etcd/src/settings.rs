@@ -1,13 +1,13 @@
-//! Which cluster, and how to get in.
+//! The cluster to use, and the credentials for it.
 
 use std::fmt;
 use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-/// Which cluster to use, and how.
+/// The cluster to use, and the credentials for it.
 ///
-/// `Debug` shows neither password nor key.
+/// `Debug` shows neither the password nor the key.
 #[derive(Clone)]
 pub struct Settings {
     pub(crate) endpoints: Vec<String>,
@@ -18,47 +18,47 @@ pub struct Settings {
     pub(crate) patience: Duration,
 }
 
-/// What an encrypted connection is made with; PEM throughout. Without an authority of its own, those that
-/// this machine trusts count.
+/// The certificates for encrypted connections, as PEM. Without an authority of its own, the authorities that
+/// this machine trusts are used.
 #[derive(Clone, Default)]
 pub struct Tls {
-    /// The certificates of the authorities that the members' are signed by.
+    /// The certificates of the authorities that sign the members' certificates.
     pub authorities: Option<Vec<u8>>,
-    /// The certificate and key to show to members that ask for one.
+    /// The certificate and key for members that ask for one.
     pub identity: Option<(Vec<u8>, Zeroizing<Vec<u8>>)>,
-    /// The name in the members' certificates, where it is not the endpoint's host.
+    /// The name in the members' certificates, if it is not the host of the endpoint.
     pub server_name: Option<String>,
 }
 
-/// The settings cannot be gone by.
+/// The settings cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SettingsError {
-    /// There is nobody to ask.
+    /// There is no endpoint.
     #[error("no endpoint of the cluster is given")]
     NoEndpoint,
-    /// An endpoint is not one. It is not repeated: what is wrong with it may be a password in it.
+    /// An endpoint is not valid. Its text is not repeated, because it may contain a password.
     #[error("endpoint {number} is not http:// or https:// with a host, and perhaps a port")]
     Endpoint {
-        /// Its place in the list, from 1.
+        /// Its position in the list, from 1.
         number: usize,
     },
-    /// Some are encrypted and some are not.
+    /// Some endpoints are encrypted and some are not.
     #[error("endpoints are all http:// or all https://")]
     MixedSchemes,
-    /// The prefix is not one.
+    /// The prefix is not valid.
     #[error("a key prefix has letters, digits, '.', '_', '-' and single slashes between them")]
     Prefix,
 }
 
-/// How old what is in memory may be for approved senders while the cluster cannot be reached, unless set.
+/// Default for how old memory may be for approved senders while the cluster cannot be reached.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How long an operation tries to reach the cluster, unless set.
+/// Default time for which an operation tries to reach the cluster.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Settings {
-    /// A cluster by its members' addresses (`https://10.0.0.1:2379`; port 2379 where none is given), under
+    /// Names a cluster by its members' addresses (`https://10.0.0.1:2379`; the default port is 2379), with
     /// the prefix `openclaw`.
     pub fn new<E: AsRef<str>>(
         endpoints: impl IntoIterator<Item = E>,
@@ -90,7 +90,7 @@ impl Settings {
         })
     }
 
-    /// Sets what the keys of this install start with, so that several may share a cluster.
+    /// Sets the prefix of this install's keys, so that several installs can share a cluster.
     pub fn prefix(mut self, prefix: &str) -> Result<Self, SettingsError> {
         let is_part = |part: &str| {
             let is_allowed = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
@@ -103,39 +103,39 @@ impl Settings {
         Ok(self)
     }
 
-    /// Sets the user that logs in, and the password.
+    /// Sets the user and the password.
     pub fn login(mut self, user: &str, password: Zeroizing<String>) -> Self {
         self.login = Some((user.to_owned(), password));
         self
     }
 
-    /// Sets what encrypted connections are made with.
+    /// Sets the certificates for encrypted connections.
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = tls;
         self
     }
 
-    /// Sets for how long senders who were approved are served from memory while the cluster cannot be
-    /// reached; 30 seconds otherwise.
+    /// Sets how long approved senders are served from memory while the cluster cannot be reached; 30 seconds
+    /// by default.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Sets how long an operation tries to reach the cluster; 5 seconds otherwise, in which a new leader
-    /// is usually found.
+    /// Sets how long an operation tries to reach the cluster; 5 seconds by default, in which a new leader is
+    /// usually found.
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
         self
     }
 
-    /// The members' addresses.
+    /// Returns the members' addresses.
     pub fn endpoints(&self) -> &[String] {
         &self.endpoints
     }
 }
 
-/// The address with its port.
+/// Adds the default port to an address without one.
 fn endpoint(text: &str) -> Option<String> {
     let (scheme, authority) = text.split_once("://")?;
     let authority = authority.strip_suffix('/').unwrap_or(authority);

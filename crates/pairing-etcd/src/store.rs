@@ -1,4 +1,4 @@
-//! [`EtcdStore`]: the four operations of a store, on a cluster.
+//! [`EtcdStore`]: the four operations of a store, on an etcd cluster.
 
 use std::fmt;
 use std::future::Future;
@@ -24,11 +24,11 @@ use crate::mirror::{self, Kept};
 use crate::settings::Settings;
 use crate::view::{Currency, View};
 
-/// How long an operation tries while it is known that the cluster does not answer.
+/// Time for which an operation is tried while the cluster is known to be down.
 const WHILE_DOWN: Duration = Duration::from_millis(250);
 
-/// How long a commit waits until this process sees it itself, or what it conflicts with; reads go to the
-/// cluster until then.
+/// Time for which a commit waits until this process sees it, or the commit that it conflicts with. Until
+/// then, reads go to the cluster.
 const SEE_OWN: Duration = Duration::from_millis(500);
 
 /// A [`PairingStore`](pairing_core::PairingStore) on an etcd cluster.
@@ -51,7 +51,7 @@ pub struct EtcdStore {
 }
 
 pub(crate) struct Inner {
-    /// Always there until dropped.
+    /// Always set, until the drop.
     runtime: Option<Runtime>,
     pub(crate) follower: Arc<Follower>,
     following: Once,
@@ -60,17 +60,17 @@ pub(crate) struct Inner {
 }
 
 impl EtcdStore {
-    /// For a process that goes on: follows the cluster from now on.
+    /// Opens the store for a process that keeps running: it follows the cluster from now on.
     ///
-    /// Fails where the operating system grants no thread.
+    /// Fails if the operating system has no thread for it.
     pub fn open(settings: &Settings) -> io::Result<Self> {
         let store = Self::direct(settings)?;
         store.inner.follow();
         Ok(store)
     }
 
-    /// For a command that runs once: every read asks the cluster, and nothing is kept in memory. Waiting for
-    /// changes makes it follow.
+    /// Opens the store for a command that runs once: every read asks the cluster, and nothing is kept in
+    /// memory. Waiting for changes makes it follow the cluster.
     pub fn direct(settings: &Settings) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -97,7 +97,7 @@ impl EtcdStore {
 }
 
 impl Inner {
-    /// Lets something go on beside, on the store's own thread.
+    /// Runs a task on the store's own thread.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         if let Some(runtime) = &self.runtime {
             runtime.spawn(work);
@@ -111,14 +111,14 @@ impl Inner {
         });
     }
 
-    /// Runs on the store's own thread, and waits; so it may be called from wherever one may block.
+    /// Runs a future on the store's own thread, and waits for it. May be called wherever blocking is allowed.
     pub(crate) fn wait<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (sender, answer) = mpsc::sync_channel(1);
         self.spawn(async move {
-            // Whoever waits, waits to the end.
+            // The caller waits until it ends.
             let _ = sender.send(work.await);
         });
         answer.recv().unwrap_or_else(|gone| {
@@ -129,8 +129,8 @@ impl Inner {
         })
     }
 
-    /// What a read may rest on. The first of all asks the cluster, so that it sees whatever was committed
-    /// before, by whomever.
+    /// Returns what a read may use. The first read asks the cluster, so that it sees everything that any
+    /// process has committed.
     fn currency(&self) -> Currency {
         let currency = self.follower.view.currency(Instant::now());
         let is_first = !self.has_read.swap(true, Ordering::Relaxed);
@@ -172,7 +172,7 @@ impl Inner {
             let layout = &follower.layout;
             let records = layout.records(&range.prefix());
             let start = match &page.after {
-                // The least key behind it.
+                // The least key after it.
                 Some(cursor) => layout.records(cursor.as_str()) + "\0",
                 None => records.clone(),
             };
@@ -198,7 +198,7 @@ impl Inner {
             let rest = kept.iter().map(|(path, kept)| (*path, kept));
             let mut page = mirror::collect(rest, version, limit, layout);
             if found.more() && page.next.is_none() {
-                // All there was of it made no sense.
+                // Nothing on the page could be understood.
                 page.next = kept.last().map(|(path, _)| Cursor::new(*path));
             }
             Ok(page)
@@ -206,7 +206,7 @@ impl Inner {
     }
 }
 
-/// The most records on a page that the cluster is asked for.
+/// Maximum number of records on a page that the cluster is asked for.
 const MOST: usize = 20_000;
 
 impl PairingStore for EtcdStore {
@@ -223,7 +223,7 @@ impl PairingStore for EtcdStore {
             return read;
         }
         match self.inner.ask(key, self.inner.patience(is_down)) {
-            // The grace may be over by now.
+            // The grace period may have ended in the meantime.
             Err(error @ StoreError::Unreachable { .. })
                 if may_be_old
                     && !matches!(view.currency(Instant::now()), Currency::Stale { .. }) =>
@@ -267,7 +267,7 @@ impl PairingStore for EtcdStore {
         self.inner.follow();
         let view = &self.inner.follower.view;
         let after = after.map(Position::number);
-        // The first list comes before there can be changes.
+        // There are no changes before the first list.
         view.wait_for_list(self.inner.follower.cluster.patience);
         view.wait_beyond(after, timeout);
         let is_down = view.currency(Instant::now()).is_down();
@@ -293,7 +293,7 @@ impl PairingStore for EtcdStore {
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Waits for nobody: the last clone may go where one must not block.
+            // Does not wait: the last clone may be dropped where blocking is not allowed.
             runtime.shutdown_background();
         }
     }

@@ -2,12 +2,12 @@
 
 use pairing_core::Record;
 
-/// The value of a record.
+/// Serialises a record.
 pub(crate) fn encode(record: &Record) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(record)
 }
 
-/// Why a value is not the record it should be; in words that repeat nothing of it.
+/// Why a value is not the expected record. The text repeats nothing of the value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DecodeError {
     #[error("its value is no record")]
@@ -16,9 +16,9 @@ pub(crate) enum DecodeError {
     Misplaced,
 }
 
-/// The record that belongs under `path`.
+/// Parses the record under `path`.
 pub(crate) fn decode(path: &str, value: &[u8]) -> Result<Record, DecodeError> {
-    // What the parser says repeats what it met.
+    // The parser's error repeats parts of the value.
     let record: Record = serde_json::from_slice(value).map_err(|_| DecodeError::Malformed)?;
     if record.key().path() == path {
         Ok(record)

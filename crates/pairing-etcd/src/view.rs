@@ -1,4 +1,4 @@
-//! What is known of the cluster's state, how current that is, and who waits for it to change.
+//! What is known of the cluster's state, how current it is, and who waits for changes.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant};
@@ -8,50 +8,50 @@ use tokio::sync::futures::Notified;
 
 use crate::mirror::{Event, Mirror};
 
-/// How long ago a view may have been confirmed by a majority and still count as current: what a read
-/// answers is at most so much older than what the cluster holds.
+/// Maximum time since a majority confirmed a view for it to count as current. A read is at most this much
+/// older than what the cluster has.
 pub(crate) const CURRENT: Duration = Duration::from_secs(1);
 
-/// The mirror, shared between who keeps it and who reads it.
+/// The mirror, shared by the task that updates it and the threads that read it.
 #[derive(Debug)]
 pub(crate) struct View {
     mirror: RwLock<Option<Mirror>>,
     state: Mutex<State>,
     changed: Condvar,
-    /// The same, for callers that may not block.
+    /// The same, for callers that must not block.
     moved: Notify,
     grace: Duration,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// The revision of the mirror; 0 while there is none.
+    /// The revision of the mirror; 0 if there is none.
     revision: u64,
-    /// The revision of the latest commit that it knows.
+    /// The revision of the latest commit in it.
     head: u64,
-    /// The revision that last changed what gateways say.
+    /// The revision of the latest change of the gateways' values.
     gateways: u64,
-    /// Counts lists: a mirror made anew may have any revision.
+    /// Number of lists so far. A new mirror may have any revision.
     lists: u64,
-    /// The latest commit that this process was told of: what it reads rests on nothing older.
+    /// The latest commit that this process was told of. No read uses anything older.
     required: u64,
-    /// When a majority last said that there was nothing newer.
+    /// The time at which a majority last said that there was nothing newer.
     confirmed: Option<Instant>,
     /// Whether the cluster does not answer.
     is_down: bool,
 }
 
-/// What reads may rest on.
+/// What a read may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Currency {
-    /// The mirror: it was confirmed a moment ago.
+    /// The mirror, which was confirmed a moment ago.
     Current,
     /// The cluster; while it does not answer, the mirror for senders that were approved.
     Grace {
         /// Whether an attempt has already failed.
         is_down: bool,
     },
-    /// The cluster alone.
+    /// The cluster only.
     Stale {
         /// Whether an attempt has already failed.
         is_down: bool,
@@ -79,7 +79,7 @@ impl View {
         }
     }
 
-    /// Reads the mirror, where there is one.
+    /// Reads the mirror, if there is one.
     pub(crate) fn read<T>(&self, read: impl FnOnce(&Mirror) -> T) -> Option<T> {
         self.mirror().as_ref().map(read)
     }
@@ -103,13 +103,12 @@ impl View {
         }
     }
 
-    /// When a majority last confirmed the mirror.
+    /// Returns the time at which a majority last confirmed the mirror.
     pub(crate) fn confirmed(&self) -> Option<Instant> {
         self.state().confirmed
     }
 
-    /// Puts a mirror made anew in the place of what there was; of another history, where the cluster has
-    /// been set back.
+    /// Replaces the mirror by a new one, which may have another history if the cluster was restored.
     pub(crate) fn replace(&self, mirror: Mirror, is_other_history: bool) {
         let (revision, head) = (mirror.revision(), mirror.head());
         let gateways = mirror.gateways_revision();
@@ -125,7 +124,7 @@ impl View {
         self.tell();
     }
 
-    /// Takes in what changed, as one.
+    /// Applies changes, all at once.
     pub(crate) fn apply<'e>(&self, events: impl IntoIterator<Item = Event<'e>>) {
         let mut mirror = self.mirror.write().unwrap_or_else(PoisonError::into_inner);
         let Some(mirror) = mirror.as_mut() else {
@@ -139,8 +138,8 @@ impl View {
         self.tell();
     }
 
-    /// Notes that a majority held nothing newer than `head` at some time after `asked`. False where the
-    /// mirror does not know that much yet.
+    /// Records that a majority had nothing newer than `head` at some time after `asked`. Returns `false` if
+    /// the mirror does not know that much yet.
     pub(crate) fn confirm(&self, head: u64, asked: Instant) -> bool {
         let mut state = self.state();
         state.is_down = false;
@@ -151,7 +150,7 @@ impl View {
         knows
     }
 
-    /// Ends when the mirror next changes.
+    /// Waits for the next change of the mirror.
     pub(crate) fn moved(&self) -> Notified<'_> {
         self.moved.notified()
     }
@@ -161,48 +160,48 @@ impl View {
         self.moved.notify_waiters();
     }
 
-    /// The revision of the latest commit that the mirror knows.
+    /// Returns the revision of the latest commit that the mirror knows.
     pub(crate) fn head(&self) -> u64 {
         self.state().head
     }
 
-    /// The revision of the mirror; 0 while there is none.
+    /// Returns the revision of the mirror; 0 if there is none.
     pub(crate) fn revision(&self) -> u64 {
         self.state().revision
     }
 
-    /// Notes that the cluster does not answer.
+    /// Records that the cluster does not answer.
     pub(crate) fn down(&self) {
         self.state().is_down = true;
         self.changed.notify_all();
     }
 
-    /// Lets reads rest on nothing older than a commit.
+    /// Makes reads use nothing older than a commit.
     pub(crate) fn require(&self, head: u64) {
         let mut state = self.state();
         state.required = state.required.max(head);
     }
 
-    /// Waits until the mirror knows what is required of it, where there is one; not longer than `timeout`.
+    /// Waits until the mirror knows what is required of it, if there is one, but not longer than `timeout`.
     pub(crate) fn wait_for_required(&self, timeout: Duration) {
         self.wait(timeout, |state| {
             state.lists > 0 && state.head < state.required
         });
     }
 
-    /// Waits until gateways say something else than at a revision, or something at all.
+    /// Waits until the gateways' values differ from those at a revision, or there are any.
     pub(crate) fn wait_for_gateways(&self, known: Option<u64>, timeout: Duration) {
         self.wait(timeout, |state| {
             state.lists == 0 || known == Some(state.gateways)
         });
     }
 
-    /// Waits until there is a mirror; not where the cluster does not answer.
+    /// Waits until there is a mirror, unless the cluster does not answer.
     pub(crate) fn wait_for_list(&self, timeout: Duration) {
         self.wait(timeout, |state| state.lists == 0 && !state.is_down);
     }
 
-    /// Waits until there is a mirror of another revision than `revision`.
+    /// Waits until the mirror has another revision than `revision`.
     pub(crate) fn wait_beyond(&self, revision: Option<u64>, timeout: Duration) {
         self.wait(timeout, |state| {
             state.lists == 0 || revision == Some(state.revision)
@@ -217,7 +216,7 @@ impl View {
     }
 
     fn mirror(&self) -> RwLockReadGuard<'_, Option<Mirror>> {
-        // Nothing in here panics between two halves of a change.
+        // Nothing here panics in the middle of a change.
         self.mirror.read().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,4 +1,5 @@
-//! The state in memory, as a watch keeps it: what reads are answered from, and what followers are told.
+//! The state in memory, as a watch keeps it up to date. Reads are answered from it, and followers are told of
+//! its changes.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Bound;
@@ -12,10 +13,10 @@ use pairing_core::{Key, Range, Record, StoreError};
 use crate::layout::{Layout, Place};
 use crate::stored::{self, DecodeError};
 
-/// How many changes are remembered for those who follow them.
+/// Number of changes that are remembered for followers.
 const REMEMBERED: usize = 16_384;
 
-/// All of an install's state at one revision of the cluster.
+/// The whole state of an install at one revision of the cluster.
 ///
 /// - Events go in whole revisions at a time, so nobody sees half of a batch.
 /// - Reading a record costs a lookup in a sorted map.
@@ -23,37 +24,37 @@ const REMEMBERED: usize = 16_384;
 pub(crate) struct Mirror {
     layout: Layout,
     records: BTreeMap<String, Kept>,
-    /// Revisions of ranges, by their prefix.
+    /// The revision of each range, by its prefix.
     ranges: HashMap<String, u64>,
     head: u64,
-    /// What gateways say, by name, and the revision that last changed any of it.
+    /// The gateways' values by name, and the revision of their latest change.
     gateways: BTreeMap<String, Vec<u8>>,
     gateways_revision: u64,
     revision: u64,
     log: VecDeque<(u64, Key)>,
-    /// The last revision of which changes were forgotten, or never known.
+    /// The last revision whose changes were forgotten, or never known.
     forgotten: u64,
 }
 
-/// What is under a record's key, and the revision that put it there.
+/// The value under a record's key, and the revision that wrote it.
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     version: Version,
     value: Result<Arc<Record>, DecodeError>,
 }
 
-/// A key as the cluster holds it, or that it holds it no more.
+/// A key with its value, or its deletion.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Event<'e> {
     pub(crate) key: &'e [u8],
-    /// `None` where it was deleted.
+    /// The value; `None` if it was deleted.
     pub(crate) value: Option<&'e [u8]>,
-    /// The revision that did it.
+    /// The revision of the change.
     pub(crate) revision: u64,
 }
 
 impl Mirror {
-    /// With nothing in it, at a revision.
+    /// An empty mirror at a revision.
     pub(crate) fn new(layout: Layout, revision: u64) -> Self {
         Self {
             layout,
@@ -68,7 +69,7 @@ impl Mirror {
         }
     }
 
-    /// Takes in a key that was listed at the revision of the mirror.
+    /// Adds a key that was listed at the mirror's revision.
     pub(crate) fn load(&mut self, event: Event<'_>) {
         match self.layout.place(event.key) {
             Some(Place::Head) => self.head = event.revision,
@@ -92,7 +93,7 @@ impl Mirror {
         }
     }
 
-    /// Takes in what changed since; what it knows already is passed over.
+    /// Applies later changes. Changes that it already knows are ignored.
     pub(crate) fn apply<'e>(&mut self, events: impl IntoIterator<Item = Event<'e>>) {
         let known = self.revision;
         for event in events {
@@ -123,17 +124,17 @@ impl Mirror {
         };
         match key.or_else(|| before.as_ref().and_then(Kept::key)) {
             Some(key) => self.log.push_back((event.revision, key)),
-            // It has no name that followers would know.
+            // The key has no name that followers would know.
             None => self.forgotten = event.revision,
         }
     }
 
-    /// The revision of the latest change that it knows.
+    /// Returns the revision of the latest change that it knows.
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }
 
-    /// The revision of the latest commit that it knows.
+    /// Returns the revision of the latest commit that it knows.
     pub(crate) fn head(&self) -> u64 {
         self.head
     }
@@ -158,7 +159,7 @@ impl Mirror {
         collect(rest, version, page.limit, &self.layout)
     }
 
-    /// The changes after a position, as far as they are remembered.
+    /// Returns the changes after a position, as far as they are remembered.
     pub(crate) fn changes_after(&self, after: u64) -> Changes {
         let changed = if after < self.forgotten || after > self.revision {
             Changed::Everything
@@ -177,17 +178,17 @@ impl Mirror {
         }
     }
 
-    /// The revision that last changed what gateways say; another where it was listed anew.
+    /// Returns the revision of the latest change of the gateways' values; a new list gives another one.
     pub(crate) fn gateways_revision(&self) -> u64 {
         self.gateways_revision
     }
 
-    /// What gateways say.
+    /// Returns the gateways' values.
     pub(crate) fn gateways(&self) -> impl Iterator<Item = &Vec<u8>> {
         self.gateways.values()
     }
 
-    /// How many records there are.
+    /// Returns the number of records.
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }
@@ -206,7 +207,7 @@ impl Kept {
     }
 }
 
-/// The record under a key; what cannot be understood is an error, not an absence.
+/// Parses the record under a key. A value that cannot be understood is an error, not an absence.
 pub(crate) fn read(kept: Option<&Kept>, path: &str, layout: &Layout) -> Result<Read, StoreError> {
     let Some(kept) = kept else {
         return Ok(Read {
@@ -226,7 +227,8 @@ pub(crate) fn read(kept: Option<&Kept>, path: &str, layout: &Layout) -> Result<R
     }
 }
 
-/// A page of records in the order of their paths; what cannot be understood is told of, and passed over.
+/// Returns a page of records, in the order of their paths. Values that cannot be understood are reported and
+/// left out.
 pub(crate) fn collect<'k>(
     rest: impl IntoIterator<Item = (&'k str, &'k Kept)>,
     version: Version,
