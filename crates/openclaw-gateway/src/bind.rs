@@ -1,4 +1,4 @@
-//! Where the gateway listens, and where others find it.
+//! The addresses on which the gateway listens, and at which others find it.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -19,20 +19,20 @@ struct Interface {
     is_up: bool,
 }
 
-/// The gateway does not listen there.
+/// The gateway may not listen there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BindError {
-    /// Beyond this machine without a secret.
+    /// The address is beyond this machine, and there is no secret.
     #[error("the gateway asks for no secret, and would listen on {address}")]
     Open {
         /// The address.
         address: IpAddr,
     },
-    /// `gateway.customBindHost` is no address.
+    /// `gateway.customBindHost` is not an address.
     #[error("gateway.customBindHost: {} is no IP address", escape(host))]
     Host {
-        /// What it is.
+        /// Its text.
         host: String,
     },
 }
@@ -50,7 +50,7 @@ impl BindError {
     }
 }
 
-/// Where a gateway listens.
+/// Returns the addresses on which a gateway listens.
 ///
 /// - On loopback that is 127.0.0.1 and, where this machine has it, `::1`; the latter not for port 0,
 ///   which would be another port there.
@@ -66,7 +66,7 @@ pub fn addresses(
         Bind::Loopback | Bind::Auto => interfaces.loopback(port),
         Bind::Lan => vec![Ipv4Addr::UNSPECIFIED.into()],
         Bind::Tailnet => match interfaces.tailnet() {
-            // Whatever is bound, the commands of this machine come by loopback.
+            // The commands of this machine connect by loopback, whatever else is bound.
             Some(address) if port != 0 => vec![address, Ipv4Addr::LOCALHOST.into()],
             Some(address) => vec![address],
             None => interfaces.loopback(port),
@@ -122,8 +122,8 @@ impl Interfaces {
         Ok(Self(found.collect()))
     }
 
-    /// An address at which phones and computers of the same network find this machine: a private one of
-    /// IPv4, of no tunnel, bridge or container.
+    /// Returns an address at which phones and computers of the same network find this machine: a private IPv4
+    /// address that belongs to no tunnel, bridge or container.
     pub fn lan_address(&self) -> Option<IpAddr> {
         let private = |address| matches!(address, IpAddr::V4(v4) if v4.is_private());
         let mut found = self
@@ -135,7 +135,7 @@ impl Interfaces {
             .map(|found| found.address)
     }
 
-    /// The address in 100.64.0.0/10.
+    /// Returns the address in 100.64.0.0/10.
     pub fn tailnet(&self) -> Option<IpAddr> {
         let is_of_tailnet = |address| match address {
             IpAddr::V4(v4) => v4.to_bits() >> 22 == Ipv4Addr::new(100, 64, 0, 0).to_bits() >> 22,
@@ -153,7 +153,7 @@ impl Interfaces {
     }
 }
 
-/// Tunnels, bridges and containers: what has an address there does not stand in the room.
+/// Names of tunnels, bridges and containers, whose addresses the local network cannot reach.
 fn is_virtual(name: &str) -> bool {
     const BEGINNINGS: [&str; 16] = [
         "docker",

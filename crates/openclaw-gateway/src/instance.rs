@@ -9,7 +9,7 @@ use pairing_core::{StoreError, Timestamp};
 use pairing_fs::{StateDir, owned};
 use serde::{Deserialize, Serialize};
 
-/// The right to be the gateway of a state directory, held until dropped.
+/// The right to be the gateway of a state directory. It is held until this is dropped.
 ///
 /// - An OS lock, on `.gateway.oslock`, which dies with its process: what a crash leaves behind locks
 ///   nobody out. What the file says (`{ "pid", "port", "startedAt" }`) is for people only.
@@ -30,22 +30,22 @@ struct Holder {
     started_at: Timestamp,
 }
 
-/// There can be no gateway on this state directory now.
+/// No gateway can run on this state directory now.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstanceError {
-    /// There is one.
+    /// Another gateway runs on it.
     #[error("a gateway is running on {} already: {holder}", state.display())]
     Running {
         /// The state directory.
         state: PathBuf,
-        /// Which process, on which port, since when; as far as can be told.
+        /// The process, its port and its start, as far as they are known.
         holder: String,
     },
-    /// The directory cannot be made.
+    /// The directory cannot be created.
     #[error(transparent)]
     State(#[from] StoreError),
-    /// The lock's file cannot be used.
+    /// The lock file cannot be used.
     #[error("cannot lock {}", path.display())]
     Lock {
         /// The file.
@@ -71,7 +71,7 @@ impl InstanceError {
 }
 
 impl Instance {
-    /// Becomes the gateway of a state directory, which is made where there is none. Does not wait.
+    /// Becomes the gateway of a state directory, which is created if it is missing. Does not wait.
     pub fn acquire(state: &StateDir, now: Timestamp) -> Result<Self, InstanceError> {
         owned::create_dir(state.root())?;
         let path = state.root().join(".gateway.oslock");
@@ -107,18 +107,18 @@ impl Instance {
         Ok(instance)
     }
 
-    /// Tells people which port it is.
+    /// Records the port, for people.
     pub fn listens_on(&mut self, port: u16) {
         self.holder.port = Some(port);
         self.say();
     }
 
-    /// The lock's file.
+    /// The path of the lock file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The lock does not depend on it, so that a full disk stops no gateway.
+    /// The lock does not depend on the file's text, so a full disk stops no gateway.
     fn say(&mut self) {
         let write = || -> io::Result<()> {
             let text = serde_json::to_string(&self.holder)? + "\n";
@@ -133,7 +133,7 @@ impl Instance {
     }
 }
 
-/// The holder of the lock, in words.
+/// Describes the holder of the lock.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.take(4096).read_to_string(&mut text);
@@ -206,7 +206,7 @@ mod tests {
                 error.contains(&format!("process {}", std::process::id())),
                 "{error}"
             );
-            // Somebody scribbles over it while it is held.
+            // Another program overwrites the file while the lock is held.
             std::fs::write(&file, "\u{1b}[2J").unwrap();
             let error = Instance::acquire(&state, now()).unwrap_err().to_string();
             assert!(error.ends_with("already: another process"), "{error}");

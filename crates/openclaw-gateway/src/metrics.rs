@@ -1,4 +1,4 @@
-//! What can be counted of a gateway from outside, in Prometheus' text format.
+//! The gateway's metrics, in Prometheus' text format.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +14,10 @@ use prometheus_client::registry::Registry;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
-/// Counters of a gateway; cloning shares them.
+/// The counters of a gateway. Clones share them.
 ///
-/// No label holds what somebody sent: each has a few values, which are in the program. So nobody's name
-/// or id is in here, and nobody can make it grow.
+/// No label contains what somebody sent. Each label has a few values, which are part of the program, so
+/// metrics contain no name or id, and nobody can make them grow.
 #[derive(Clone)]
 pub struct Metrics(Arc<Counted>);
 
@@ -33,7 +33,7 @@ struct Counted {
     store: Family<Labels<1>, Histogram, fn() -> Histogram>,
 }
 
-/// Holds a connection in the gauge until dropped.
+/// Counts a connection in the gauge until it is dropped.
 #[must_use]
 pub struct Connected {
     metrics: Metrics,
@@ -41,10 +41,10 @@ pub struct Connected {
 }
 
 impl Metrics {
-    /// What [`render`](Self::render) gives.
+    /// The content type of [`render`](Self::render).
     pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    /// Counters at nought.
+    /// Creates counters at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("openclaw");
         let connections = Family::default();
@@ -113,7 +113,7 @@ impl Metrics {
         }))
     }
 
-    /// A connection was let in as `operator` or `node`.
+    /// Counts a connection that was admitted as `operator` or `node`.
     pub fn connected(&self, role: &'static str) -> Connected {
         self.0.connections.get_or_create(&[("role", role)]).inc();
         Connected {
@@ -122,7 +122,7 @@ impl Metrics {
         }
     }
 
-    /// A handshake came to its end: `ok`, or a short word for why not.
+    /// Counts a handshake that ended: `ok`, or a short word for the reason.
     pub fn handshake(&self, outcome: &'static str) {
         self.0
             .handshakes
@@ -130,23 +130,23 @@ impl Metrics {
             .inc();
     }
 
-    /// Somebody asked to be paired: `dm`, `device` or `node`.
+    /// Counts a request for pairing: `dm`, `device` or `node`.
     pub fn requested(&self, kind: &'static str) {
         self.0.requests.get_or_create(&[("kind", kind)]).inc();
     }
 
-    /// A request was `approved`, `rejected`, and so on.
+    /// Counts the end of a request: `approved`, `rejected` and so on.
     pub fn decided(&self, kind: &'static str, decision: &'static str) {
         let labels = [("kind", kind), ("decision", decision)];
         self.0.decisions.get_or_create(&labels).inc();
     }
 
-    /// A connection or a message was refused.
+    /// Counts a connection or a message that was refused.
     pub fn refused(&self, reason: &'static str) {
         self.0.refusals.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// A call was answered; its method is one that the gateway has, or `unknown`.
+    /// Counts a call that was answered. Its method is one of the gateway's, or `unknown`.
     pub fn called(&self, method: &'static str, ok: bool) {
         let labels = [
             ("method", method),
@@ -155,17 +155,17 @@ impl Metrics {
         self.0.calls.get_or_create(&labels).inc();
     }
 
-    /// A message came in through a channel: it was handed on, or a short word for why not.
+    /// Counts a message from a channel: where it went, or a short word for the reason.
     pub fn message(&self, outcome: &'static str) {
         self.0.messages.get_or_create(&[("outcome", outcome)]).inc();
     }
 
-    /// All of it, in the format of [`CONTENT_TYPE`](Self::CONTENT_TYPE).
+    /// Returns all metrics, in the format of [`CONTENT_TYPE`](Self::CONTENT_TYPE).
     pub fn render(&self) -> String {
         let mut text = String::new();
         match prometheus_client::encoding::text::encode(&mut text, &self.0.registry) {
             Ok(()) => text,
-            // Writing to a text fails for nobody; half of it would be worse than nothing.
+            // Writing to a string cannot fail.
             Err(fmt::Error) => String::new(),
         }
     }
@@ -198,7 +198,7 @@ impl Drop for Connected {
     }
 }
 
-/// A store whose operations are measured: `read`, `range` and `commit`. Waiting for changes is not.
+/// A store whose `read`, `range` and `commit` are measured. Waiting for changes is not.
 #[derive(Debug, Clone)]
 pub struct Timed<S> {
     store: S,
@@ -206,7 +206,7 @@ pub struct Timed<S> {
 }
 
 impl<S> Timed<S> {
-    /// Measures a store.
+    /// Wraps a store.
     pub fn new(store: S, metrics: Metrics) -> Self {
         Self { store, metrics }
     }

@@ -1,36 +1,36 @@
-//! QR codes, for a terminal, as a picture and as modules for others to draw.
+//! QR codes: for a terminal, as a picture, and as modules for others to draw.
 //!
-//! At the lowest level of error correction: a screen has no scratches, and a smaller code is easier to
-//! scan. What is in a code may be a secret, and is in no error.
+//! They have the lowest level of error correction: a screen has no scratches, and a smaller code is easier to
+//! scan. The text of a code may be a secret, and is in no error.
 
 use std::io::{self, Write};
 
 use qrcode::{Color, EcLevel, QrCode};
 
-/// The widest code that a terminal is trusted to show, in columns.
+/// Maximum width of a code on a terminal, in columns.
 pub const MAX_COLUMNS: usize = 80;
 
 /// The light border that scanners need, in modules.
 const QUIET_ZONE: usize = 4;
 
-/// White on black out of the fixed part of the palette, which themes leave alone.
+/// White on black, from the part of the palette that themes do not change.
 const WHITE_ON_BLACK: &str = "\x1b[38;5;231;48;5;16m";
 const RESET: &str = "\x1b[0m";
 
-/// Why there is no QR code.
+/// The QR code cannot be made.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QrError {
-    /// No QR code holds so much.
+    /// The text is too long for a QR code.
     #[error("{bytes} bytes are more than a QR code holds")]
     Long {
-        /// How much it is.
+        /// Its length.
         bytes: usize,
     },
-    /// It would be broken into lines that nothing can scan.
+    /// Its lines would be wrapped, and could not be scanned.
     #[error("the QR code is {columns} columns wide, and at most {MAX_COLUMNS} are shown")]
     Wide {
-        /// How wide it would be.
+        /// Its width.
         columns: usize,
     },
     /// The picture cannot be written.
@@ -40,9 +40,8 @@ pub enum QrError {
 
 /// Draws a QR code in half blocks, two rows of modules to a line; never wider than [`MAX_COLUMNS`].
 ///
-/// What is painted are the light modules, so that it is right on a dark terminal as it is. `colored` adds
-/// the colours that make it right on any; each line sets them and sets them back, so that neither the end
-/// of a line nor what comes below is painted.
+/// The light modules are painted, so it is right on a dark terminal. `colored` adds colours that make it
+/// right on any terminal. Each line sets and resets them, so that nothing beside or below it is coloured.
 pub fn render_terminal(text: &str, colored: bool) -> Result<String, QrError> {
     let modules = Modules::of(text)?;
     let columns = modules.side();
@@ -71,8 +70,8 @@ pub fn render_terminal(text: &str, colored: bool) -> Result<String, QrError> {
     Ok(drawn)
 }
 
-/// A QR code as its rows from the top, a character for each module: `1` where it is dark, `0` where it is
-/// light. Whoever draws it leaves a border of four light modules around it.
+/// Returns the rows of a QR code from the top, with a character for each module: `1` is dark, `0` is light.
+/// It has to be drawn with a border of four light modules.
 pub fn rows(text: &str) -> Result<Vec<String>, QrError> {
     let modules = Modules::of(text)?;
     let inside = QUIET_ZONE..QUIET_ZONE + modules.width;
@@ -117,7 +116,7 @@ struct Modules {
 
 impl Modules {
     fn of(text: &str) -> Result<Self, QrError> {
-        // The text is in the code by its bytes: nothing but its length can be wrong with it.
+        // The text is encoded as bytes, so only its length can be wrong.
         let code = QrCode::with_error_correction_level(text, EcLevel::L);
         let code = code.map_err(|_| QrError::Long { bytes: text.len() })?;
         Ok(Self {
@@ -126,12 +125,12 @@ impl Modules {
         })
     }
 
-    /// The width, border included.
+    /// The width, including the border.
     fn side(&self) -> usize {
         self.width + 2 * QUIET_ZONE
     }
 
-    /// Light is also what lies around the code.
+    /// The border is light.
     fn is_light(&self, x: usize, y: usize) -> bool {
         let inside = |at: usize| at.checked_sub(QUIET_ZONE).filter(|at| *at < self.width);
         let color = inside(x).zip(inside(y)).map(|(x, y)| y * self.width + x);

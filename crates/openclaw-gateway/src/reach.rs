@@ -1,4 +1,4 @@
-//! Where a phone finds the gateway: what setup codes carry.
+//! The address at which a phone finds the gateway, for setup codes.
 
 use gateway_protocol::{GatewayUrl, GatewayUrlError};
 use std::net::{IpAddr, SocketAddr};
@@ -9,7 +9,7 @@ use crate::{Interfaces, Settings};
 
 const PUBLIC_URL: &str = "plugins.entries.device-pair.config.publicUrl";
 
-/// An address at which a phone finds the gateway, and how it was found. It is a valid one.
+/// An address at which a phone finds the gateway, and its source. It has been checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reach {
@@ -17,7 +17,7 @@ pub struct Reach {
     pub url: GatewayUrl,
     /// The key or flag that it comes from.
     pub source: &'static str,
-    /// The certificate that the gateway shows there, where a phone has to know it.
+    /// The fingerprint of the certificate there, if a phone has to know it.
     pub tls_fingerprint: Option<String>,
 }
 
@@ -25,18 +25,18 @@ pub struct Reach {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReachError {
-    /// They are turned off.
+    /// Setup codes are turned off.
     #[error("plugins.entries.device-pair.enabled is false")]
     Disabled,
-    /// The configuration names no address, or none that another machine reaches.
+    /// The configuration names no address, or none that another machine can reach.
     #[error("no address is known at which a phone reaches the gateway")]
     Unknown,
-    /// What it names is no address for a phone.
+    /// The address cannot be used by a phone.
     #[error("{key} is an address that no phone could use")]
     Configured {
-        /// Where it is named.
+        /// The key or flag that names it.
         key: &'static str,
-        /// What is wrong with it.
+        /// The reason.
         source: GatewayUrlError,
     },
 }
@@ -56,7 +56,7 @@ impl ReachError {
 }
 
 impl Reach {
-    /// An address that was named.
+    /// Uses an address that was named.
     pub fn at(url: GatewayUrl, source: &'static str) -> Self {
         Self {
             url,
@@ -65,8 +65,8 @@ impl Reach {
         }
     }
 
-    /// What the configuration names, for whoever is not the gateway: the public address, the remote
-    /// gateway, or the host it is bound to.
+    /// Uses what the configuration names, for a program other than the gateway: the public address, the
+    /// remote gateway, or the host that the gateway is bound to.
     pub fn configured(config: &Config) -> Result<Self, ReachError> {
         if let Some(public) = Self::public(config)? {
             return Ok(public);
@@ -86,8 +86,8 @@ impl Reach {
         Err(ReachError::Unknown)
     }
 
-    /// Where a gateway that listens on `port` is found: at its public address, or else at the one of this
-    /// machine that it is bound to, where its own certificate has to be known.
+    /// Finds the address of a gateway that listens on `port`: its public address, or the address of this
+    /// machine that it is bound to. For the latter, its own certificate has to be known.
     pub fn of_gateway(
         settings: &Settings,
         port: u16,
@@ -95,7 +95,7 @@ impl Reach {
         interfaces: &Interfaces,
     ) -> Result<Self, ReachError> {
         if let Some(public) = Self::public(&settings.config)? {
-            // What stands before the gateway there shows a certificate of its own.
+            // A proxy at the public address has a certificate of its own.
             return Ok(public);
         }
         let (found, key) = match &settings.bind {
@@ -133,8 +133,8 @@ impl Reach {
     }
 }
 
-/// Where other gateways reach this one: where the configuration says, or at an address that it listens on,
-/// other machines' first. `None` where it listens nowhere.
+/// Returns the address at which other gateways reach this one: the configured one, or an address on which it
+/// listens, preferably one that other machines can reach. `None` if it does not listen.
 pub(crate) fn peer_url(
     config: &Config,
     listens_on: &[SocketAddr],

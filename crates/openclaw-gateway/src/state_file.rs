@@ -1,4 +1,4 @@
-//! A text that an adapter saves, as a file of the state directory.
+//! A text that an adapter saves in a file of the state directory.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use channel_kit::{SaveError, SavedText};
 use pairing_fs::owned;
 
-/// A [`SavedText`] in a file: replaced atomically, durable, and readable by its owner alone. Its directory is made when
-/// it is first saved.
+/// A [`SavedText`] in a file. It is replaced atomically, durable, and readable by its owner only. Its
+/// directory is created at the first save.
 #[derive(Debug, Clone)]
 pub struct StateFile(PathBuf);
 
 impl StateFile {
-    /// The file at this path. Nothing is read or written yet.
+    /// Uses the file at this path. Nothing is read or written yet.
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }

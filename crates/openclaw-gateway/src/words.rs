@@ -1,4 +1,4 @@
-//! Words for people, on a terminal as in a chat. What came from outside is escaped.
+//! Texts for people, on a terminal and in a chat. What comes from outside is escaped.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use pairing_core::device::{Ask, Device, DeviceInfo, Role};
 use pairing_core::{Metadata, Scope, ScopeSet, Timestamp, escape};
 
-/// `3 min ago`; what lies in the future by a clock that is behind is `just now`.
+/// `3 min ago`. A time in the future, from a clock that is ahead, is `just now`.
 pub fn ago(now: Timestamp, at: Timestamp) -> String {
     match now.since(at) {
         Some(age) if age >= Duration::from_secs(1) => format!("{} ago", span(age)),
@@ -19,7 +19,7 @@ pub fn left(now: Timestamp, at: Timestamp) -> String {
     span(at.since(now).unwrap_or_default())
 }
 
-/// A length of time to its largest unit, cut off.
+/// A length of time in its largest unit, rounded down.
 pub fn span(length: Duration) -> String {
     match length.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
@@ -44,7 +44,7 @@ pub fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{s}")
 }
 
-/// `operator (read, write), node`: what is asked for, for a table.
+/// What a request asks for, for a table: `operator (read, write), node`.
 pub fn ask(ask: &Ask) -> String {
     let roles = ask.roles.iter().map(|role| match role {
         Role::Operator => format!("operator ({})", scopes(&ask.scopes)),
@@ -53,7 +53,7 @@ pub fn ask(ask: &Ask) -> String {
     roles.collect::<Vec<_>>().join(", ")
 }
 
-/// `operator (read, write), node (revoked)`: what was approved, for a table.
+/// What was approved, for a table: `operator (read, write), node (revoked)`.
 pub fn approved(device: &Device) -> String {
     let roles = device.roles.iter().map(|(role, approved)| match role {
         role if approved.is_revoked() => format!("{role} (revoked)"),
@@ -68,7 +68,7 @@ pub fn approved(device: &Device) -> String {
     }
 }
 
-/// `node (camera.snap, system.run)`. The owner decides by that, so none is left out.
+/// `node (camera.snap, system.run)`. All commands are listed, because the owner decides by them.
 fn node(commands: &BTreeSet<String>) -> String {
     if commands.is_empty() {
         return "node".to_owned();
@@ -77,7 +77,7 @@ fn node(commands: &BTreeSet<String>) -> String {
     format!("node ({})", names.join(", "))
 }
 
-/// A command's name, escaped, and in quotes where it could be taken for more than a name.
+/// A command's name, escaped; in quotes if it could be mistaken for more than a name.
 pub fn command(name: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
     if name.chars().all(is_plain) {
@@ -100,8 +100,8 @@ pub fn scopes(scopes: &ScopeSet) -> String {
     }
 }
 
-/// What a role, its scopes and its commands let a device do, one line each; marked where a node could not
-/// be asked that `before`.
+/// What a role, its scopes and its commands allow a device, one line each. Commands that the node could not
+/// be asked `before` are marked.
 pub fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
     let mut lines = Vec::new();
     if ask.roles.contains(&Role::Operator) && ask.scopes.is_empty() {
@@ -138,7 +138,7 @@ pub fn platform(info: &DeviceInfo) -> String {
     said.join(", ")
 }
 
-/// What a text from outside says, escaped; empty where there is none.
+/// A text from outside, escaped; empty if there is none.
 pub fn said(text: Option<&str>) -> String {
     text.map_or_else(String::new, |text| escape(text).to_string())
 }

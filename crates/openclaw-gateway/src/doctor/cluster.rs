@@ -1,4 +1,4 @@
-//! What there is to say of a store on a cluster.
+//! Findings about a store on a cluster.
 
 use openclaw_config::Config;
 use pairing_core::Chain;
@@ -7,8 +7,8 @@ use pairing_fs::doctor::{Finding, Severity};
 
 use crate::store::OpenError;
 
-/// Where the state is, for an install that keeps it on a cluster, and whether that answers: `failure` is what
-/// came of asking, if nothing did.
+/// Names the cluster that keeps the state, and says whether it answers. `failure` is the error of asking it,
+/// if there was one.
 pub fn of_cluster(state: &StateDir, config: &Config, failure: Option<&OpenError>) -> Finding {
     let etcd = &config.state.etcd;
     let place = format!(

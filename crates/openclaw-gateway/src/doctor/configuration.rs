@@ -1,4 +1,4 @@
-//! What is wrong with the configuration.
+//! Findings about the configuration.
 
 use gateway_channels::{Owners, with_first_owner};
 use openclaw_config::{Config, Fault, LoadError};
@@ -8,7 +8,7 @@ use pairing_fs::doctor::{Finding, Severity};
 
 use crate::edge::Door;
 
-/// Faults, slips, and entries that let nobody in.
+/// Finds faults, misspelt keys, and entries that let nobody in.
 pub fn of_configuration(
     state: &StateDir,
     loaded: &Result<Config, LoadError>,
@@ -85,7 +85,7 @@ pub fn of_configuration(
     }
 }
 
-/// What a fault costs until it is mended.
+/// Says what a fault closes until it is corrected.
 fn cost(config: &Config, fault: &Fault) -> String {
     let closed = config.closed();
     let parts = closed.iter().map(|(part, _)| part);
@@ -102,7 +102,7 @@ fn cost(config: &Config, fault: &Fault) -> String {
     }
 }
 
-/// Origins and names of hosts that cannot be understood.
+/// Finds origins and host names that cannot be understood.
 fn left_out(config: &Config) -> impl Iterator<Item = Fault> {
     let gateway = &config.gateway;
     let origins = gateway.control_ui.allowed_origins.iter().enumerate();
@@ -120,7 +120,7 @@ fn left_out(config: &Config) -> impl Iterator<Item = Fault> {
     origins.chain(hosts)
 }
 
-/// Policies and lists that do not go together: a kind of finding, what is found, and advice.
+/// Finds policies and lists that do not fit together: a kind, a text, and advice.
 fn lists(config: &Config, channels: &Channels) -> Vec<(&'static str, String, &'static str)> {
     let mut found = Vec::new();
     let default = AccountId::default();
@@ -128,7 +128,8 @@ fn lists(config: &Config, channels: &Channels) -> Vec<(&'static str, String, &'s
         let Some(rules) = channels.get(id) else {
             continue;
         };
-        // The channel's own settings are those of its default account, and of others only where they set none.
+        // A channel's own settings are those of its default account; other accounts use them only if they set
+        // none.
         let named = config.accounts(id).filter(|account| !account.is_default());
         for account in named.chain([&default]) {
             let settings = config.account(id, account);
@@ -163,7 +164,7 @@ fn lists(config: &Config, channels: &Channels) -> Vec<(&'static str, String, &'s
     found
 }
 
-/// Entries of `commands.ownerAllowFrom` that name nobody.
+/// Finds entries of `commands.ownerAllowFrom` that name nobody.
 fn useless_owners(config: &Config, channels: &Channels) -> impl Iterator<Item = String> {
     let entries = config.owner_allow_from.iter();
     let names_nobody = |entry: &&String| {
@@ -180,7 +181,7 @@ fn useless_owners(config: &Config, channels: &Channels) -> impl Iterator<Item = 
     })
 }
 
-/// Whether channels are configured and nobody is an owner of any.
+/// Whether channels are configured and none of them has an owner.
 fn has_no_owner(config: &Config, state: &StateDir, channels: &Channels) -> bool {
     let config = with_first_owner(config.clone(), state);
     let has_owner = |id: &ChannelId| {
@@ -190,7 +191,7 @@ fn has_no_owner(config: &Config, state: &StateDir, channels: &Channels) -> bool 
     config.channels().next().is_some() && !config.channels().any(has_owner)
 }
 
-/// Entries of configured lists that can match no sender of their channel; each list once.
+/// Finds entries of configured lists that can match no sender of their channel; each list once.
 fn useless(config: &Config, channels: &Channels) -> impl Iterator<Item = String> {
     let mut details = Vec::new();
     for rules in channels.iter() {

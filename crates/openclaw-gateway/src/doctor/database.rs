@@ -1,4 +1,4 @@
-//! What there is to say of a store in a database.
+//! Findings about a store in a database.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use pairing_sqlite::{OpenClawStore, Paths, leftovers};
 
 use crate::store::Kept;
 
-/// Which database the state is in, what is left over beside it, and what will become of tokens in clear.
+/// Names the database that keeps the state, leftovers beside it, and tokens in clear.
 ///
 /// Opens OpenClaw's database, and reads its devices; changes nothing.
 pub fn of_database(state: &StateDir, kept: &Kept, file: &Path, config: &Config) -> Vec<Finding> {

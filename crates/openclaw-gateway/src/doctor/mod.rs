@@ -1,7 +1,7 @@
-//! What is wrong with an install beside its files: with the configuration, and with the store that it names.
+//! Findings about an install beside its files: about the configuration, and the store that it names.
 //!
-//! [`pairing_fs::doctor`] says what is wrong with the files. `openclaw doctor` tells all of it, and so does a
-//! gateway to its owner: `doctor.findings`.
+//! [`pairing_fs::doctor`] examines the files. `openclaw doctor` shows everything, and so does a gateway to
+//! its owner, by `doctor.findings`.
 
 mod cluster;
 mod configuration;
@@ -21,12 +21,12 @@ pub use database::{of_database, of_unused_databases};
 use crate::store::{Kept, OpenError};
 use crate::{Settings, Var};
 
-/// Where a gateway that runs looks for what is wrong.
+/// Examines the install of a running gateway.
 #[derive(Clone)]
 pub(crate) struct Doctor {
     state: StateDir,
     var: Var,
-    /// The configuration that the store was opened by.
+    /// The configuration with which the store was opened.
     opened_by: Arc<Config>,
     kept: Kept,
 }
@@ -36,18 +36,18 @@ impl Doctor {
         Self {
             var,
             opened_by: settings.config.clone(),
-            // The store was opened before.
+            // This cannot fail, because the store was opened with it.
             kept: Kept::of(&state, &settings.config).unwrap_or(Kept::Files),
             state,
         }
     }
 
-    /// What keeps the records.
+    /// The store that keeps the records.
     pub(crate) fn store(&self) -> &Kept {
         &self.kept
     }
 
-    /// Looks at everything, as it is now; changes nothing. It blocks.
+    /// Examines everything as it is now. It changes nothing, and blocks.
     pub(crate) fn examine(&self, pairing: &Pairing) -> Vec<Finding> {
         let (state, channels) = (&self.state, pairing.channels());
         let loaded = Config::load_in(state.root(), state.config(), |name| (self.var)(name));

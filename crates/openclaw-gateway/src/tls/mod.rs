@@ -1,4 +1,4 @@
-//! Encryption: a certificate and its key, out of files or made here.
+//! TLS: a certificate and its key, from files or made here.
 
 use std::fmt;
 use std::fs;
@@ -17,16 +17,16 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig, crypto::ring, version};
 use zeroize::Zeroizing;
 
-/// What a gateway shows of itself, and proves.
+/// The gateway's certificate and key.
 ///
-/// TLS 1.2 and 1.3, HTTP/1.1, by one provider that is named here: no default of the process counts.
+/// TLS 1.2 and 1.3, HTTP/1.1. The cryptographic provider is named here; the process-wide default is not used.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
     fingerprint: Fingerprint,
 }
 
-/// There is no encryption to be had.
+/// TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TlsError {
@@ -38,19 +38,19 @@ pub enum TlsError {
         /// Why.
         source: io::Error,
     },
-    /// No certificate in the file, or none that can be understood.
+    /// The file contains no certificate, or none that can be understood.
     #[error("no certificate in {}", path.display())]
     NoCertificate {
         /// The file.
         path: PathBuf,
     },
-    /// No private key in the file, or none that can be understood.
+    /// The file contains no private key, or none that can be understood.
     #[error("no private key in {}", path.display())]
     NoKey {
         /// The file.
         path: PathBuf,
     },
-    /// The key is not that of the certificate, or neither is of use.
+    /// The key does not belong to the certificate, or one of them cannot be used.
     #[error("{} and {} do not go together", certificate.display(), key.display())]
     Unfit {
         /// The certificate's file.
@@ -63,7 +63,7 @@ pub enum TlsError {
     /// A certificate could not be made.
     #[error("cannot make a certificate")]
     Make(#[source] rcgen::Error),
-    /// It was made, and could not be kept.
+    /// The certificate was made, and could not be saved.
     #[error(transparent)]
     Keep(#[from] StoreError),
 }
@@ -93,11 +93,11 @@ impl TlsError {
     }
 }
 
-/// How long a certificate made here lasts. It is known by its fingerprint, so it ends late: a new one
-/// has to be told to every client.
+/// Lifetime of a certificate that is made here. It is long, because clients know the certificate by its
+/// fingerprint, and every client would have to be told of a new one.
 const LASTS: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
-/// Clients whose clocks are behind believe it, too.
+/// It is valid from the past, for clients whose clocks are behind.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl Tls {
@@ -119,7 +119,7 @@ impl Tls {
         })
     }
 
-    /// The pair in `cert.pem` and `key.pem` of a directory, made and kept where there is none.
+    /// Uses the pair in `cert.pem` and `key.pem` of a directory, which is made and saved if it is missing.
     ///
     /// - The directory is 0700, its files 0600. What is there stays as it is.
     /// - Of several processes at once, and after a crash, all end with the same pair: the first key
@@ -144,7 +144,8 @@ impl Tls {
         self.fingerprint
     }
 
-    /// What takes connections. Cheap to make. Give each a deadline: a client may say nothing at all.
+    /// Returns what accepts connections. Cheap. Give each connection a time limit, because a client may say
+    /// nothing at all.
     pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
@@ -177,7 +178,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     let key = PrivateKeyDer::from_pem_slice(read(path)?.as_bytes());
-    // What the parser says might repeat what it read.
+    // The parser's error may repeat what it read.
     key.map_err(|_| TlsError::NoKey {
         path: path.to_owned(),
     })
@@ -195,7 +196,7 @@ fn server_config(
     Ok(config)
 }
 
-/// A certificate for this machine, as PEM.
+/// Makes a certificate for this machine, as PEM.
 fn certify(key: &KeyPair, now: Timestamp) -> Result<String, rcgen::Error> {
     let mut names = ["localhost", "127.0.0.1", "::1"]
         .map(str::to_owned)
@@ -218,7 +219,7 @@ fn signed(duration: Duration) -> time::Duration {
     time::Duration::try_from(duration).unwrap_or(time::Duration::ZERO)
 }
 
-/// This machine's name, where it is one that certificates can have.
+/// This machine's name, if certificates can have it.
 pub(crate) fn host_name() -> Option<String> {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_str().ok()?.to_ascii_lowercase();
