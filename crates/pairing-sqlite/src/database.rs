@@ -91,8 +91,7 @@ pub(crate) fn connect(path: &Path, busy_wait: Duration) -> rusqlite::Result<Conn
 /// SQLite's own waiting sleeps up to 100 ms between two looks. Beside somebody who writes without a pause, such a
 /// sleeper hardly ever comes at the right moment; so this looks every few milliseconds.
 pub(crate) fn immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    let millis: i64 = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;
-    let patience = Duration::from_millis(millis.unsigned_abs());
+    let patience = patience(connection)?;
     connection.busy_timeout(Duration::ZERO)?;
     let connection = &*connection;
     let began = Instant::now();
@@ -109,6 +108,19 @@ pub(crate) fn immediate(connection: &mut Connection) -> rusqlite::Result<Transac
     };
     connection.busy_timeout(patience)?;
     begun
+}
+
+/// Switches a database to write-ahead logging. SQLite itself does not wait for others who use the file.
+pub(crate) fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    retried(patience(connection)?, || {
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))
+    })
+}
+
+/// Returns how long a connection waits for locks.
+fn patience(connection: &Connection) -> rusqlite::Result<Duration> {
+    let millis: i64 = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;
+    Ok(Duration::from_millis(millis.unsigned_abs()))
 }
 
 /// Repeats what others are in the way of, for what SQLite itself does not wait for.

@@ -28,13 +28,15 @@ fn in_threads<T: Send>(run: impl Fn(u64) -> T + Sync) -> Vec<T> {
 pub(crate) fn of_those_who_read_the_same_one_wins(fixture: &Fixture) {
     let here = place("telegram", "work");
     let ready = Barrier::new(usize::try_from(THREADS).unwrap());
+    let stores: Vec<_> = (0..THREADS).map(|_| fixture.open()).collect();
     let results = in_threads(|n| {
-        let store = fixture.open();
+        let store = &stores[usize::try_from(n).unwrap()];
         let record = Record::TurnedAway(here.turned_away(n));
-        let version = store.read(&record.key()).unwrap().version;
+        let read = store.read(&record.key());
+        // Nothing may fail before this: the others would wait for ever.
         ready.wait();
-        let condition = Condition::Record(record.key(), version);
-        commit(&*store, [condition], [Change::Put(record)])
+        let condition = Condition::Record(record.key(), read.unwrap().version);
+        commit(&**store, [condition], [Change::Put(record)])
     });
     let won = results.iter().filter(|result| result.is_ok()).count();
     let lost = |result: &&_| matches!(result, Err(StoreError::Conflict));

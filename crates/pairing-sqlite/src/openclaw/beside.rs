@@ -34,7 +34,7 @@ const ALONE: i64 = 0;
 
 /// Makes the tables in an empty file; checks that any others are ours. `Ok(Err(_))`: they are not.
 pub(super) fn prepare(connection: &mut Connection) -> rusqlite::Result<Result<(), Unfit>> {
-    connection.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    crate::database::write_ahead(connection)?;
     let transaction = crate::database::immediate(connection)?;
     let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);
