@@ -168,6 +168,7 @@ pub fn device() -> Record {
         roles: BTreeMap::from([(Role::Operator, approved), (Role::Node, node)]),
         created_at: at(0),
         approved_at: at(4),
+        label: Some("Kitchen".to_owned()),
         signs_v3: true,
         pairing_token: None,
     })

@@ -85,6 +85,7 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
         roles: BTreeMap::from([(Role::Operator, operator)]),
         created_at: at,
         approved_at: at,
+        label: None,
         signs_v3: true,
         pairing_token: None,
     }))

@@ -267,7 +267,7 @@ impl Stage {
             let standing = |role: &Role| device.standing(*role).is_some();
             json!({
                 "deviceId": device.id,
-                "name": device.info.display_name,
+                "name": device.name(),
                 "client": device.info.client_id,
                 "roles": device.roles.keys().filter(|role| standing(role)).collect::<Vec<_>>(),
                 "scopes": device.standing(Role::Operator).map(|operator| &operator.scopes),

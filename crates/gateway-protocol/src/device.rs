@@ -141,6 +141,9 @@ pub struct PairedDevice {
     /// Commands approved for the node role.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub commands: BTreeSet<String>,
+    /// The owner's name for it, which is shown instead of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_label: Option<String>,
     /// Creation time, in milliseconds.
     pub created_at_ms: i64,
     /// Time of the last approval, in milliseconds.
@@ -319,6 +322,7 @@ impl From<&Device> for PairedDevice {
                 .standing(Role::Node)
                 .and_then(|node| node.commands.clone())
                 .unwrap_or_default(),
+            operator_label: device.label.clone(),
             created_at_ms: device.created_at.as_millis(),
             approved_at_ms: device.approved_at.as_millis(),
             connected_at_ms: None,
@@ -410,6 +414,7 @@ impl From<PairedDevice> for Device {
             id: paired.device_id,
             key: paired.public_key,
             info: paired.info.into(),
+            label: paired.operator_label,
             roles,
             created_at: Timestamp::from_millis(paired.created_at_ms),
             approved_at,

@@ -183,7 +183,7 @@ impl<'a> From<&'a Device> for NodeState<'a> {
         let info = &device.info;
         Self {
             node_id: device.id.to_string(),
-            display_name: info.display_name.as_deref(),
+            display_name: device.name(),
             platform: info.platform.as_deref(),
             version: None,
             device_family: info.device_family.as_deref(),

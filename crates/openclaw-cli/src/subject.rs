@@ -182,7 +182,7 @@ impl Subject for Device {
     }
 
     fn name(&self) -> Option<&str> {
-        self.info.display_name.as_deref()
+        Device::name(self)
     }
 }
 

@@ -58,10 +58,10 @@ function seen(device) {
 
 /** @param {PairedDevice} device @returns {Row} */
 function rowOfDevice(device) {
-	const { deviceId, displayName = '', platform = '', remoteIp = '', roles } = device;
+	const { deviceId, operatorLabel = '', displayName = '', platform = '', remoteIp = '', roles } = device;
 	return {
 		key: `device ${JSON.stringify(device)}`,
-		text: [deviceId, displayName, platform, device.deviceFamily, remoteIp, ...roles].join('\n').toLowerCase(),
+		text: [deviceId, operatorLabel, displayName, platform, device.deviceFamily, remoteIp, ...roles].join('\n').toLowerCase(),
 		seen: device.connectedAtMs === undefined ? seen(device) : Infinity,
 		device,
 	};
@@ -80,8 +80,9 @@ function rowOfNode(node) {
 
 /** @param {Model} model @param {PairedDevice} device @param {boolean} isOwn */
 function deviceCard(model, device, isOwn) {
-	const { deviceId, displayName } = device;
-	const name = called(displayName, deviceId);
+	const { deviceId } = device;
+	const own = device.operatorLabel ?? device.displayName;
+	const name = called(own, deviceId);
 	const at = seen(device);
 	const activity =
 		device.connectedAtMs !== undefined
@@ -95,7 +96,7 @@ function deviceCard(model, device, isOwn) {
 		model.stale('devices');
 	};
 	const rename = () =>
-		renamed(model, name, displayName ?? '', (to) => model.call('device.pair.rename', { deviceId, displayName: to }), 'devices');
+		renamed(model, name, own ?? '', (to) => model.call('device.pair.rename', { deviceId, label: to }), 'devices');
 
 	return card({
 		key: deviceId,

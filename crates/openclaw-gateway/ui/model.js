@@ -85,7 +85,7 @@ export class Model {
 	decider(by) {
 		const id = by.startsWith('device:') ? by.slice('device:'.length) : '';
 		const device = this.paired.find((one) => one.deviceId === id);
-		if (id) return device ? `${called(device.displayName, id)} (device ${shortId(id)})` : `device ${shortId(id)}`;
+		if (id) return device ? `${called(device.operatorLabel ?? device.displayName, id)} (device ${shortId(id)})` : `device ${shortId(id)}`;
 		const secret = { 'operator:token': 'who has the gateway’s token', 'operator:password': 'who has the gateway’s password' }[by];
 		return secret ?? plain(by.replace(/^terminal:/, ''), 100);
 	}

@@ -90,6 +90,8 @@ export interface PairedDevice extends About {
 	roles: string[];
 	scopes?: string[];
 	commands?: string[];
+	/** The owner's name for it, shown instead of its own. */
+	operatorLabel?: string;
 	createdAtMs: number;
 	approvedAtMs: number;
 	tokens: Token[];

@@ -114,6 +114,7 @@ pub(crate) fn device(number: u64) -> Device {
         roles: BTreeMap::from([(Role::Operator, operator), (Role::Node, node)]),
         created_at: at(2),
         approved_at: at(8),
+        label: Some(format!("Zoë's {number}. \"phone\"")),
         signs_v3: true,
         pairing_token: Some(hash(number + 1)),
     }
@@ -219,6 +220,7 @@ pub(crate) fn least_of_each(number: u64) -> [Vec<Record>; 2] {
         roles: BTreeMap::new(),
         created_at: at(9),
         approved_at: at(9),
+        label: None,
         signs_v3: false,
         pairing_token: None,
     };

@@ -49,6 +49,7 @@ fn device(number: usize) -> Record {
         roles: std::collections::BTreeMap::new(),
         created_at: at,
         approved_at: at,
+        label: None,
         signs_v3: true,
         pairing_token: None,
     })

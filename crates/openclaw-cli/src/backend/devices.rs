@@ -88,7 +88,7 @@ impl Backend {
                 let params = json!({ "deviceId": device.id, "label": name });
                 let renamed: DeviceRenamed = remote.call("device.pair.rename", &params)?;
                 let mut device = device.clone();
-                device.info.display_name = renamed.label.or(renamed.display_name);
+                device.label = renamed.label.or(renamed.display_name);
                 Ok(device)
             }
         }

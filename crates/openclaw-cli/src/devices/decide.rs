@@ -142,7 +142,7 @@ impl Call {
         if self.json {
             screen.json(&json::DeviceRenamed {
                 device_id: renamed.id,
-                display_name: renamed.info.display_name,
+                display_name: renamed.label,
             })?;
         } else {
             screen.line(format_args!("Renamed device {}", label(&renamed)))?;

@@ -98,7 +98,7 @@ impl Call {
         let used = tokens.filter_map(|token| token.last_used_at).max();
         [
             subject::start(&device.id.to_string(), width),
-            text::said(device.info.display_name.as_deref()),
+            text::said(device.name()),
             text::platform(&device.info),
             text::approved(device),
             text::ago(now, device.approved_at),

@@ -90,7 +90,7 @@ impl Call {
         };
         [
             id,
-            text::said(device.info.display_name.as_deref()),
+            text::said(device.name()),
             text::platform(&device.info),
             "device".to_owned(),
             String::new(),

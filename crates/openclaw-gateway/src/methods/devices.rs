@@ -85,7 +85,7 @@ pub(super) fn rename(call: &Call) -> Reply {
         }
     };
     let renamed = devices.rename(id, name, &call.approver());
-    let name = renamed.map_err(of_device)?.info.display_name;
+    let name = renamed.map_err(of_device)?.label;
     let (display_name, label) = if is_label { (None, name) } else { (name, None) };
     call.reply(&DeviceRenamed {
         device_id: id,

@@ -78,9 +78,9 @@ fn of_device_node(
     let info = &device.info;
     NodeEntry {
         node_id: device.id.to_string(),
-        display_name: info
-            .display_name
-            .clone()
+        display_name: device
+            .name()
+            .map(str::to_owned)
             .or_else(|| connected?.display_name.clone()),
         platform: info.platform.clone(),
         version: connected.map(|node| node.version.clone()),
@@ -257,7 +257,7 @@ pub(super) fn rename(call: &Call) -> Reply {
     let device = pairing_core::DeviceId::parse(&params.node_id).ok();
     let renamed = device.map(|id| devices.rename(id, name, &approver));
     let display_name = match renamed {
-        Some(Ok(device)) => device.info.display_name,
+        Some(Ok(device)) => device.label,
         None | Some(Err(DeviceError::UnknownDevice)) => {
             let renamed = call.pairing().nodes().rename(&node_id, name, &approver);
             renamed.map_err(of_node)?.info.display_name

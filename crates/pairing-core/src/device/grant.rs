@@ -20,6 +20,7 @@ impl Device {
             id,
             key,
             info,
+            label: None,
             roles: BTreeMap::new(),
             created_at: now,
             approved_at: now,

@@ -75,6 +75,9 @@ pub struct Device {
     pub key: DeviceKey,
     /// The device's description of itself.
     pub info: DeviceInfo,
+    /// The owner's name for the device, which is shown instead of the device's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
     /// The approval of each role. A role that is missing was never approved.
     pub roles: BTreeMap<Role, ApprovedRole>,
     /// The time at which the device was first approved.

@@ -75,6 +75,12 @@ fn kind(text: &str) -> String {
 }
 
 impl Device {
+    /// The name under which the device is shown: the owner's, or else its own.
+    pub fn name(&self) -> Option<&str> {
+        let own = self.info.display_name.as_deref();
+        self.label.as_deref().or(own)
+    }
+
     /// Returns the device's description, updated by the latest one. A stored display name is kept, and so
     /// is every other value that is now missing, except the address.
     pub(crate) fn updated(&self, info: &DeviceInfo) -> DeviceInfo {
@@ -82,7 +88,7 @@ impl Device {
             |old: &Option<String>, new: &Option<String>| new.clone().or_else(|| old.clone());
         let old = &self.info;
         DeviceInfo {
-            // The owner may have set the name.
+            // Earlier versions kept the owner's name here.
             display_name: old
                 .display_name
                 .clone()

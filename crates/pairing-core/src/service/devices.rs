@@ -265,7 +265,7 @@ impl Devices {
         Ok(removed)
     }
 
-    /// Renames a device.
+    /// Gives a device a name of the owner's, which is kept apart from the device's own.
     pub fn rename(
         &self,
         id: DeviceId,
@@ -276,7 +276,7 @@ impl Devices {
         let renamed = self
             .change(id, approver, |_, device, _| {
                 let mut renamed = device.clone();
-                renamed.info.display_name = Some(name.to_owned());
+                renamed.label = Some(name.to_owned());
                 Ok(Some(Decision {
                     changes: vec![Change::Put(Record::from(renamed.clone()))],
                     outcome: renamed,

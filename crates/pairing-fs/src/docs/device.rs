@@ -48,6 +48,7 @@ impl Entry for Device {
             id,
             key,
             info: read_info(members),
+            label: members.text("operatorLabel"),
             roles,
             created_at: created.unwrap_or(approved_at),
             approved_at,
@@ -64,6 +65,7 @@ impl Entry for Device {
         entry.put_text("deviceId", Some(&self.id.to_string()));
         write_key(self.key, entry);
         write_info(&self.info, entry);
+        entry.put_text("operatorLabel", self.label.as_deref());
         self.write_roles(entry);
         self.write_tokens(entry);
         entry.put_time("createdAtMs", Some(self.created_at));

@@ -80,9 +80,10 @@ impl Opened {
     ) -> Result<(), ()> {
         let writer = Writer {
             loader: self.loader(channels),
-            tokens: device::Tokens {
+            how: device::How {
                 random: &|| Ok("random".to_owned()),
                 keep_clear: false,
+                has_labels: true,
             },
             now,
         };

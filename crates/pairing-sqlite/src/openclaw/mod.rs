@@ -285,9 +285,10 @@ impl Inner {
                         found.borrow_mut().insert(key, spellings.clone());
                     },
                 },
-                tokens: device::Tokens {
+                how: device::How {
                     random: &random,
                     keep_clear: self.settings.keep_clear_tokens,
+                    has_labels: tables.has_labels(),
                 },
                 now: self.settings.clock.now(),
             };

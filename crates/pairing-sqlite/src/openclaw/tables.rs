@@ -96,6 +96,7 @@ impl Table {
                     "approved_at_ms",
                     "role",
                     "display_name",
+                    LABEL,
                     "platform",
                     "device_family",
                     "client_id",
@@ -120,6 +121,9 @@ impl Table {
         }
     }
 }
+
+/// The owner's name for a device, in [`Table::Devices`].
+pub(crate) const LABEL: &str = "operator_label";
 
 /// What was found of one table.
 #[derive(Debug, Clone, Default)]
@@ -163,12 +167,16 @@ impl Tables {
         &self.found[at.unwrap_or_default()]
     }
 
+    /// Returns the first of these columns that is not there, of those that have to be.
     fn missing(&self, table: Table, columns: &[&'static str]) -> Option<&'static str> {
         let found = &self.found(table).columns;
-        columns
-            .iter()
-            .find(|column| !found.contains(**column))
-            .copied()
+        let mut needed = columns.iter().filter(|column| **column != LABEL);
+        needed.find(|column| !found.contains(**column)).copied()
+    }
+
+    /// Whether devices have a column for the owner's name of them: the first releases with this table have not.
+    pub(crate) fn has_labels(&self) -> bool {
+        self.found(Table::Devices).columns.contains(LABEL)
     }
 
     /// Returns the columns to select, with null for those that are not there; in words, why the table

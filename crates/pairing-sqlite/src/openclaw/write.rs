@@ -13,7 +13,7 @@ use super::tables::Table;
 /// What writing needs beyond reading.
 pub(super) struct Writer<'w> {
     pub(super) loader: Loader<'w>,
-    pub(super) tokens: device::Tokens<'w>,
+    pub(super) how: device::How<'w>,
     pub(super) now: Timestamp,
 }
 
@@ -84,7 +84,7 @@ impl Writer<'_> {
                 self.check(Table::Devices)?;
                 let selected = self.loader.selected(Table::Devices)?;
                 let old = device::get(connection, &selected, wanted.id)?;
-                device::put(connection, wanted, old.as_ref(), &self.tokens)?;
+                device::put(connection, wanted, old.as_ref(), &self.how)?;
             }
             Record::PairingToken(token) => {
                 self.end_clear_token(token.hash)?;

@@ -239,3 +239,53 @@ fn entries_in_another_spelling_are_put_once() {
         ["0"]
     );
 }
+
+#[test]
+fn the_owners_name_for_a_device_is_a_column_of_its_own() {
+    let install = Install::recorded();
+    install.sql(&format!(
+        "UPDATE device_pairing_paired SET operator_label = 'Theirs' WHERE device_id = '{DEVICE}'"
+    ));
+    let store = install.open();
+    let find = || {
+        let all = devices(&install);
+        let mut all = all.iter().filter_map(Record::as_device);
+        all.find(|d| d.id.to_string() == DEVICE).cloned().unwrap()
+    };
+    let mut device = find();
+    assert_eq!(device.name(), Some("Theirs"));
+    let own = device.info.display_name.clone();
+    device.label = Some("Ours".to_owned());
+    put(&store, Record::from(device)).unwrap();
+    assert_eq!(
+        install.rows(&format!(
+            "SELECT operator_label, coalesce(display_name, '-') FROM device_pairing_paired WHERE device_id = '{DEVICE}'"
+        )),
+        [format!("Ours|{}", own.as_deref().unwrap_or("-"))]
+    );
+}
+
+#[test]
+fn a_database_without_names_of_the_owners_is_written_to_nevertheless() {
+    let install = Install::recorded();
+    install.sql("ALTER TABLE device_pairing_paired DROP COLUMN operator_label");
+    let store = install.open();
+    let all = devices(&install);
+    let mut device = all
+        .iter()
+        .find_map(|record| record.as_device().cloned())
+        .unwrap();
+    device.label = Some("Ours".to_owned());
+    let record = Record::from(device);
+    put(&store, record.clone()).unwrap();
+    assert_eq!(
+        install
+            .open()
+            .read(&record.key())
+            .unwrap()
+            .record
+            .as_deref(),
+        Some(&record),
+        "it is kept beside"
+    );
+}

@@ -15,7 +15,7 @@ use super::info::{
 };
 use super::{Bad, Columns, Found, Outcome, Update, Value};
 use crate::json::{self, Object};
-use crate::openclaw::tables::Table;
+use crate::openclaw::tables::{LABEL, Table};
 
 const ROLES: [Role; 2] = [Role::Operator, Role::Node];
 
@@ -27,12 +27,14 @@ const DECOY: &str = "hashed.";
 const OWNER: &str = "owner";
 const SILENT: &str = "silent";
 
-/// How tokens are written.
-pub(crate) struct Tokens<'t> {
+/// How a device is written.
+pub(crate) struct How<'t> {
     /// Returns a text that nobody knows.
     pub(crate) random: &'t dyn Fn() -> Result<String, pairing_core::EntropyError>,
     /// Whether tokens in clear stay as they are found.
     pub(crate) keep_clear: bool,
+    /// Whether there is a column for the owner's name.
+    pub(crate) has_labels: bool,
 }
 
 /// A row, and the device in it.
@@ -105,6 +107,7 @@ fn understand(columns: &Columns) -> Result<Device, String> {
         id,
         key,
         info: read_info(columns)?,
+        label: columns.text(LABEL)?.map(str::to_owned),
         roles,
         created_at: created.unwrap_or(approved_at),
         approved_at,
@@ -241,15 +244,18 @@ pub(crate) fn put(
     connection: &Connection,
     device: &Device,
     old: Option<&Row>,
-    tokens: &Tokens<'_>,
+    how: &How<'_>,
 ) -> Result<(), super::WriteError> {
     let columns = old.map(|row| &row.columns);
     let known = old.and_then(|row| row.outcome.as_ref().ok());
     let mut update = Update::new();
     write_key(columns, device.key, &mut update);
     write_info(columns, &device.info, &mut update);
+    if how.has_labels {
+        write_text(columns, LABEL, device.label.as_deref(), &mut update);
+    }
     write_scopes(columns, device, &mut update);
-    write_tokens(columns, device, tokens, &mut update)?;
+    write_tokens(columns, device, how, &mut update)?;
     if let Some(via) = via(device) {
         write_text(columns, "approved_via", Some(via), &mut update);
     }
@@ -299,7 +305,7 @@ fn write_scopes(old: Option<&Columns>, device: &Device, update: &mut Update) {
 fn write_tokens(
     old: Option<&Columns>,
     device: &Device,
-    how: &Tokens<'_>,
+    how: &How<'_>,
     update: &mut Update,
 ) -> Result<(), super::WriteError> {
     let mut all = old.and_then(|old| tokens(old).ok()).unwrap_or_default();
@@ -337,7 +343,7 @@ fn write_tokens(
 fn write_hash(
     entry: &mut Object,
     hash: Option<TokenHash>,
-    how: &Tokens<'_>,
+    how: &How<'_>,
 ) -> Result<(), super::WriteError> {
     let clear = clear_token(entry);
     let is_same = clear.is_some_and(|token| Some(TokenHash::of(&token)) == hash);
