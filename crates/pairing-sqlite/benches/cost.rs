@@ -1,4 +1,4 @@
-//! What operations cost at 10, 10,000 and 1,000,000 (in OpenClaw's database 100,000) allowed senders, and a
+//! What operations cost at 10, 10,000 and 1,000,000 (in OpenClaw's database also 100,000) allowed senders, and a
 //! tenth as many devices:
 //! `cargo bench -p pairing-sqlite [-- own/]`. Commits are durable: they wait for the disk.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a program for developers")]
@@ -163,7 +163,7 @@ fn own(criterion: &mut Criterion) {
 }
 
 fn openclaw(criterion: &mut Criterion) {
-    for size in [10, 10_000, 100_000] {
+    for size in [10, 10_000, 100_000, 1_000_000] {
         let dir = tempfile::tempdir().unwrap();
         let store = theirs(dir.path());
         fill(&store, size, allow);

@@ -90,8 +90,8 @@ impl Settings {
 ///   refused with a text that says so.
 ///
 /// Reading a record is a query by its key. Entries of an allowlist in another than the normal form
-/// (`telegram:42`) are looked for once after each change to the database, in the whole list; lists are read
-/// whole for each page.
+/// (`telegram:42`) are looked for once after each change that somebody else made to the database, in the whole
+/// list; lists are read whole for each page.
 ///
 /// Shared between threads and cheap to clone.
 #[derive(Clone)]
@@ -191,6 +191,25 @@ impl Inner {
             .collect())
     }
 
+    /// Keeps the spellings that hold after a commit of this store's own, unless somebody else has committed since
+    /// `others` was the writing connection's version.
+    ///
+    /// Without this, every decision would read the whole list that the one before it left.
+    fn carry_over(
+        &self,
+        writer: &Connection,
+        others: i64,
+        found: HashMap<(ChannelId, String), Spellings>,
+    ) {
+        // In this order: what the first has seen of others, the second has, too.
+        let stamp = data_version(&self.database.reader(), "main");
+        let Ok(stamp) = stamp else { return };
+        if data_version(writer, "main").is_ok_and(|now| now == others) {
+            let found = found.into_iter().map(|(key, found)| (key, (stamp, found)));
+            self.spellings().extend(found);
+        }
+    }
+
     /// Reads in one transaction.
     fn reading<T>(
         &self,
@@ -267,8 +286,8 @@ impl Inner {
             let random = || random(&*self.settings.entropy);
             // Nobody else writes meanwhile, so what was found at the last commit holds, and what is found
             // now holds for the whole batch.
-            let found: RefCell<HashMap<(ChannelId, String), Spellings>> = RefCell::default();
-            let earlier = self.current_spellings()?;
+            let found = RefCell::new(self.current_spellings()?);
+            let others = data_version(&transaction, "main")?;
             let writing = Writer {
                 loader: Loader {
                     connection: &transaction,
@@ -277,8 +296,7 @@ impl Inner {
                     name: &self.name,
                     spellings: &|channel, account| {
                         let key = (channel.clone(), account.to_owned());
-                        let here = found.borrow().get(&key).cloned();
-                        here.or_else(|| earlier.get(&key).cloned())
+                        found.borrow().get(&key).cloned()
                     },
                     keep: &|channel, account, spellings| {
                         let key = (channel.clone(), account.to_owned());
@@ -297,6 +315,7 @@ impl Inner {
                 writing.apply(change)?;
             }
             transaction.commit()?;
+            self.carry_over(&writer, others, found.into_inner());
             Ok(())
         };
         run().map_err(|error| failed(operation, error))?;

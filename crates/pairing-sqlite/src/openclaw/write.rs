@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use pairing_core::store::{AllowEntry, Change};
-use pairing_core::{AccountId, ChannelId, Key, Record, StoreError, Timestamp};
+use pairing_core::{AccountId, ChannelId, Key, Record, SenderId, StoreError, Timestamp};
 
 use super::beside;
-use super::load::{LoadError, Loader};
+use super::load::{LoadError, Loader, Spellings};
 use super::rows::{WriteError, allow, device, device_request, pairing_token, request};
 use super::tables::Table;
 
@@ -110,6 +110,20 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// Takes an entry's spellings away from what is known of its account.
+    fn forget_spellings(
+        &self,
+        channel: &ChannelId,
+        name: &str,
+        known: &Spellings,
+        gone: &SenderId,
+    ) {
+        if known.iter().any(|(sender, _)| sender == gone) {
+            let rest = known.iter().filter(|(sender, _)| sender != gone);
+            (self.loader.keep)(channel, name, &Arc::new(rest.cloned().collect()));
+        }
+    }
+
     /// Keeps a record beside, unless its row says all of it.
     fn keep(&self, record: &Record) -> Result<(), LoadError> {
         let connection = self.loader.connection;
@@ -159,6 +173,7 @@ impl Writer<'_> {
                     for raw in others.chain([entry.as_str()]) {
                         allow::delete(connection, channel.as_str(), &name, raw)?;
                     }
+                    self.forget_spellings(channel, &name, &spellings, entry);
                 }
             }
             Key::DeviceRequest { device } => {

@@ -216,3 +216,31 @@ fn a_device_with_commands_that_wait_was_approved_for_none() {
     // Imported from a release without surfaces.
     assert_eq!(commands("Phone"), None);
 }
+
+#[test]
+fn an_entry_in_another_spelling_stays_known_over_decisions_of_ours_and_theirs() {
+    let install = Install::recorded();
+    let store = install.open();
+    let pairing = service(store.clone());
+    let ann = Approver::terminal("ann");
+    let telegram = pairing.channel("telegram").unwrap();
+    let account = telegram.account("default").unwrap();
+    for round in 0..3 {
+        install.sql(&format!(
+            "INSERT INTO channel_pairing_allow_entries VALUES ('telegram', 'default', 'tg:77{round}', {round}, 0)"
+        ));
+        let written = format!("77{round}");
+        assert!(account.is_allowed(&written).unwrap(), "theirs");
+        account.allow("31", &ann).unwrap();
+        assert!(account.is_allowed(&written).unwrap(), "after one of ours");
+        account.revoke(&written, &ann).unwrap();
+        assert!(!account.is_allowed(&written).unwrap(), "revoked");
+        account.revoke("31", &ann).unwrap();
+        assert!(!account.is_allowed(&written).unwrap(), "for good");
+        account.allow(&format!("telegram:78{round}"), &ann).unwrap();
+        assert!(
+            account.is_allowed(&format!("78{round}")).unwrap(),
+            "as we wrote it"
+        );
+    }
+}

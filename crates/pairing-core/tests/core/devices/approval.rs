@@ -155,6 +155,7 @@ fn a_name_is_the_owners_to_give() {
         .unwrap();
     // The device continues to send its own name.
     admitted(gateway.connect(&phone.asks(&gateway, "node", &[])));
-    let name = gateway.paired(&phone).unwrap().info.display_name;
-    assert_eq!(name.as_deref(), Some("Ann's"));
+    let device = gateway.paired(&phone).unwrap();
+    assert_eq!(device.name(), Some("Ann's"));
+    assert_eq!(device.info.display_name.as_deref(), Some("Phone"));
 }
