@@ -57,30 +57,6 @@ pub enum StoreError {
     },
 }
 
-impl StoreError {
-    /// Returns a line for a person that says what to do next.
-    pub fn advice(&self) -> Option<String> {
-        match self {
-            Self::Conflict => Some("try again: others were changing the same state".to_owned()),
-            Self::Busy { .. } => {
-                Some("wait for that process, or end it if it hangs, and try again".to_owned())
-            }
-            Self::Unreadable { .. } => Some(
-                "run `openclaw doctor` to see what is wrong with it; nothing was changed"
-                    .to_owned(),
-            ),
-            Self::Unwritable { .. } => {
-                Some("check free space and permissions, then try again".to_owned())
-            }
-            Self::Unreachable { .. } => Some(
-                "check that most of its members run and can be reached from here, then try again"
-                    .to_owned(),
-            ),
-            Self::Refused { .. } => None,
-        }
-    }
-}
-
 /// Stored data that was skipped: it is reported, and kept unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
