@@ -19,6 +19,7 @@ pub mod device;
 mod display;
 mod dm;
 mod entropy;
+mod error;
 mod ids;
 mod scope;
 mod service;
@@ -39,6 +40,7 @@ pub use device::{
 pub use display::{Chain, Escaped, escape};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
 pub use entropy::{Entropy, EntropyError};
+pub use error::Error;
 pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{

@@ -57,6 +57,24 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether others changed what the decision rests on.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict)
+    }
+
+    /// Whether the store cannot be used at present: it is locked, or cannot be reached, read or written.
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Busy { .. }
+            | Self::Unreadable { .. }
+            | Self::Unwritable { .. }
+            | Self::Unreachable { .. } => true,
+            Self::Conflict | Self::Refused { .. } => false,
+        }
+    }
+}
+
 /// Stored data that was skipped: it is reported, and kept unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
