@@ -72,6 +72,7 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
             revoked_at: None,
             last_used_at: Some(at),
             next_scopes: None,
+            approved_scopes: None,
         }),
     };
     Ok(Record::from(Device {

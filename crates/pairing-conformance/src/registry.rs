@@ -98,6 +98,7 @@ pub(crate) fn device(number: u64) -> Device {
             revoked_at: Some(at(6)),
             last_used_at: Some(at(7)),
             next_scopes: None,
+            approved_scopes: None,
         }),
     };
     let node = ApprovedRole {

@@ -126,6 +126,7 @@ pub(crate) fn rotate(
         revoked_at: None,
         last_used_at: None,
         next_scopes: None,
+        approved_scopes: Some(standing.scopes.clone()),
     });
     Some(Decision {
         changes: vec![Change::Put(Record::from(rotated))],
@@ -156,6 +157,7 @@ pub(crate) fn revoke(
         revoked_at: Some(now),
         last_used_at: before.and_then(|before| before.last_used_at),
         next_scopes: None,
+        approved_scopes: Some(standing.scopes.clone()),
     });
     Some(Decision {
         changes: vec![Change::Put(Record::from(revoked))],

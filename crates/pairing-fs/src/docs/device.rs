@@ -16,6 +16,9 @@ const TOKENS: &str = "tokens";
 const APPROVALS: &str = "approvals";
 /// Our own member of a token: the scopes of the next one, and the hash of the token that it replaces.
 const NEXT: &str = "next";
+/// Our own member of a token: the approved scopes that it takes into account, and the hash and the time of the
+/// token that they are of.
+const APPROVED: &str = "approved";
 const ROLES: [Role; 2] = [Role::Operator, Role::Node];
 
 impl Entry for Device {
@@ -244,16 +247,22 @@ fn read_token(said: &Members<'_>) -> Result<DeviceToken, String> {
     // Of another token than the present one, it was left behind by a program that does not know it.
     let next = said.members(NEXT);
     let is_next = said.get(NEXT).is_some() && next.hash("after") == hash;
+    let rotated_at = said.time("rotatedAtMs")?;
+    let approved = said.members(APPROVED);
+    let is_of_it = said.get(APPROVED).is_some()
+        && approved.hash("after") == hash
+        && approved.time("rotatedAtMs")? == rotated_at;
     Ok(DeviceToken {
         hash,
         scopes: said.scopes("scopes").unwrap_or_default(),
         created_at: said
             .time("createdAtMs")?
             .unwrap_or_else(|| Timestamp::from_millis(0)),
-        rotated_at: said.time("rotatedAtMs")?,
+        rotated_at,
         revoked_at: said.time("revokedAtMs")?,
         last_used_at: said.time("lastUsedAtMs")?,
         next_scopes: is_next.then(|| next.scopes("scopes").unwrap_or_default()),
+        approved_scopes: approved.scopes("scopes").filter(|_| is_of_it),
     })
 }
 
@@ -273,6 +282,16 @@ fn write_token(entry: &mut Edit, role: Role, token: &DeviceToken) {
             entry.put_object(NEXT, &next, 4);
         }
         None => entry.remove(NEXT),
+    }
+    match &token.approved_scopes {
+        Some(scopes) => {
+            let mut approved = entry.take_object(APPROVED);
+            approved.put_hash("after", token.hash);
+            approved.put_time("rotatedAtMs", token.rotated_at);
+            approved.put_scopes("scopes", scopes, 5);
+            entry.put_object(APPROVED, &approved, 4);
+        }
+        None => entry.remove(APPROVED),
     }
 }
 

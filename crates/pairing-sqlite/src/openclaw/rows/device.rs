@@ -183,6 +183,7 @@ fn read_token(entry: &Object) -> Result<DeviceToken, String> {
             .unwrap_or_default(),
         // Kept in the record beside: the other program knows nothing of it.
         next_scopes: None,
+        approved_scopes: None,
         created_at: entry
             .time("createdAtMs")?
             .unwrap_or_else(|| Timestamp::from_millis(0)),
