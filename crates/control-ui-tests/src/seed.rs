@@ -92,12 +92,8 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
 }
 
 fn grant(n: u32, now: Timestamp) -> Grant {
-    Grant {
-        by: Approver::terminal("owner").id().clone(),
-        via: Via::Terminal,
-        at: before(n, now),
-        requested_at: None,
-    }
+    let by = Approver::terminal("owner").id().clone();
+    Grant::new(by, Via::Terminal, before(n, now))
 }
 
 fn before(n: u32, now: Timestamp) -> Timestamp {

@@ -13,7 +13,7 @@ pub use meta::Metadata;
 
 pub(crate) use ask::{Ask, Standing, create, is_remembered, refresh, standing, turn_away};
 pub(crate) use decide::{allow, approve, reject, withdraw};
-pub(crate) use lockout::{locked_until, wrong_code};
+pub(crate) use lockout::{forgotten, locked_until, recent_failures, wrong_code};
 
 use crate::device::DeviceLimits;
 use crate::store::{Change, PendingRequest};

@@ -58,6 +58,9 @@ pub enum DecisionError {
     /// The text cannot be a code.
     #[error(transparent)]
     Code(#[from] ParseCodeError),
+    /// The text cannot be a sender of the channel.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
     /// No request is pending for this code or sender: it was mistyped, used, rejected or has expired.
     #[error("no pending {channel} request has this code")]
     NotFound {

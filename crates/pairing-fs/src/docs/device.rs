@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pairing_core::device::{ApprovedRole, Device, DeviceToken, Role};
 use pairing_core::store::Grant;
-use pairing_core::{ApproverId, Record, ScopeSet, Timestamp, Via};
+use pairing_core::{ApproverId, Principal, Record, ScopeSet, Timestamp, Via};
 
 use super::device_request::{identity, read_info, write_info, write_key};
 use super::fields::Fields;
@@ -216,7 +216,7 @@ fn write_approval(approvals: &mut Edit, role: Role, approved: &ApprovedRole, oth
     approvals.put_object(name, &stored, 3);
 }
 
-/// Returns the grant in `by`, `via`, `requestedAtMs?`, and `grantedAtMs?` if that differs from the time at
+/// Returns the grant in `by`, `via`, `requestedAtMs?`, `principal?`, and `grantedAtMs?` if that differs from the time at
 /// which the approval began to count.
 pub(super) fn read_grant(said: &Members<'_>, at: Timestamp) -> Result<Option<Grant>, String> {
     let (Some(by), Some(via)) = (said.text("by"), said.raw("via")) else {
@@ -225,12 +225,12 @@ pub(super) fn read_grant(said: &Members<'_>, at: Timestamp) -> Result<Option<Gra
     let Ok(via) = serde_json::from_str::<Via>(via) else {
         return Ok(None);
     };
-    Ok(Some(Grant {
-        by: ApproverId::from(by),
-        via,
-        at: said.time("grantedAtMs")?.unwrap_or(at),
-        requested_at: said.time("requestedAtMs")?,
-    }))
+    let at = said.time("grantedAtMs")?.unwrap_or(at);
+    let principal = said.text("principal").map(|text| Principal::parse(&text));
+    let grant = Grant::new(ApproverId::from(by), via, at)
+        .with_requested_at(said.time("requestedAtMs")?)
+        .with_principal(principal.transpose().map_err(|error| error.to_string())?);
+    Ok(Some(grant))
 }
 
 pub(super) fn write_grant(entry: &mut Edit, grant: Option<&Grant>, at: Timestamp) {
@@ -238,6 +238,8 @@ pub(super) fn write_grant(entry: &mut Edit, grant: Option<&Grant>, at: Timestamp
     let via = grant.and_then(|grant| serde_json::to_string(&grant.via).ok());
     entry.put("via", via);
     entry.put_time("requestedAtMs", grant.and_then(|grant| grant.requested_at));
+    let principal = grant.and_then(|grant| grant.principal.as_ref());
+    entry.put_text("principal", principal.map(Principal::as_str));
     let granted_at = grant.map(|grant| grant.at).filter(|granted| *granted != at);
     entry.put_time("grantedAtMs", granted_at);
 }

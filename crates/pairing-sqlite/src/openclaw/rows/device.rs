@@ -162,12 +162,7 @@ fn commands(columns: &Columns) -> Result<Option<BTreeSet<String>>, String> {
 /// Returns the grant as far as the other program records it: that nobody was asked.
 fn grant(columns: &Columns, at: Timestamp) -> Result<Option<Grant>, String> {
     let is_silent = columns.text("approved_via")? == Some(SILENT);
-    Ok(is_silent.then(|| Grant {
-        by: ApproverId::from(SILENT.to_owned()),
-        via: Via::Silent,
-        at,
-        requested_at: None,
-    }))
+    Ok(is_silent.then(|| Grant::new(ApproverId::from(SILENT.to_owned()), Via::Silent, at)))
 }
 
 fn read_token(entry: &Object) -> Result<DeviceToken, String> {
