@@ -15,12 +15,14 @@ fuzz_target!(|text: &str| {
             account: AccountId::parse("work").expect("an account name"),
             entry: rules.sender("67890").expect("a sender"),
             written: None,
-            grant: Some(Grant {
-                by: owner.id().clone(),
-                via: owner.via(),
-                at: Timestamp::from_millis(1_795_000_060_000),
-                requested_at: Some(Timestamp::from_millis(1_795_000_000_000)),
-            }),
+            grant: Some(
+                Grant::new(
+                    owner.id().clone(),
+                    owner.via(),
+                    Timestamp::from_millis(1_795_000_060_000),
+                )
+                .with_requested_at(Some(Timestamp::from_millis(1_795_000_000_000))),
+            ),
         })
     });
 });

@@ -72,6 +72,7 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
             revoked_at: None,
             last_used_at: Some(at),
             next_scopes: None,
+            approved_scopes: None,
         }),
     };
     Ok(Record::from(Device {
@@ -92,12 +93,8 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
 }
 
 fn grant(n: u32, now: Timestamp) -> Grant {
-    Grant {
-        by: Approver::terminal("owner").id().clone(),
-        via: Via::Terminal,
-        at: before(n, now),
-        requested_at: None,
-    }
+    let by = Approver::terminal("owner").id().clone();
+    Grant::new(by, Via::Terminal, before(n, now))
 }
 
 fn before(n: u32, now: Timestamp) -> Timestamp {

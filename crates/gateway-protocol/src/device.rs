@@ -445,6 +445,7 @@ impl From<TokenSummary> for DeviceToken {
             last_used_at: token.last_used_at_ms.map(Timestamp::from_millis),
             // The wire does not say.
             next_scopes: None,
+            approved_scopes: None,
         }
     }
 }

@@ -6,11 +6,12 @@
 //!   client reads. [`read_params`] parses parameters.
 //! - [`ConnectParams`], [`hello`] and [`Refusal`] are the handshake.
 //! - [`device`], [`node`], [`dm`], [`channel`] and the other modules hold the methods by subject.
-//! - [`ErrorShape`] and [`DetailCode`] are errors.
+//! - [`ErrorShape`] and [`DetailCode`] are errors; [`Advise`] says what to do about those of `pairing-core`.
 //!
 //! The types that can hold a secret, because the protocol issues it there, are [`hello::HelloAuth`],
 //! [`node::ApprovedNode`] and [`device::TokenRotated`].
 
+mod advice;
 mod connect;
 mod detail_code;
 mod error;
@@ -39,6 +40,7 @@ pub mod setup;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+pub use advice::Advise;
 pub use connect::{ClientInfo, ConnectAuth, ConnectParams, DeviceClaim};
 pub use detail_code::DetailCode;
 pub use error::{ErrorCode, ErrorShape};

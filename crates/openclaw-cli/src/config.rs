@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 
+use gateway_protocol::Advise as _;
 use openclaw_config::{Config, ConfigError, Document, EditError, Fault, KeyPart, KeyPath};
 use pairing_core::{StoreError, escape};
 use pairing_fs::{StateDir, owned};

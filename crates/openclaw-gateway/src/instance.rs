@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use gateway_protocol::Advise as _;
 use pairing_core::{StoreError, Timestamp};
 use pairing_fs::{StateDir, owned};
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use channel_kit::{SaveError, SavedText};
+use gateway_protocol::Advise as _;
 use pairing_fs::owned;
 
 /// A [`SavedText`] in a file. It is replaced atomically, durable, and readable by its owner only. Its

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_protocol::Advise as _;
 use openclaw_config::{Config, Fault, Part, Store};
 use pairing_core::{ChannelId, ChannelRules, Channels, Limits, PairingStore, StoreError};
 use pairing_fs::{FsStore, StateDir, SystemClock, SystemEntropy, discovered_channels};

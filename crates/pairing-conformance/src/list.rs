@@ -156,6 +156,7 @@ macro_rules! __service_cases {
             the_whole_list_is_listed
             groups_and_closed_policies_pay_no_heed
             a_policy_for_direct_messages_closes_no_group
+            a_grant_names_the_user_that_the_sender_is
         }
         expiry {
             a_code_works_until_its_last_millisecond
@@ -175,6 +176,9 @@ macro_rules! __service_cases {
             approvers_and_channels_count_apart
             the_terminal_is_never_locked_out
             what_can_be_no_code_is_not_counted
+            a_code_is_redeemed_by_its_own_sender_alone
+            wrong_redemptions_lock_out_one_sender_and_can_be_asked_for
+            wrong_codes_of_many_senders_are_not_kept
         }
         together {
             three_of_many_strangers_get_a_code

@@ -8,8 +8,8 @@ use pairing_core::device::{
 };
 use pairing_core::store::{Change, Grant};
 use pairing_core::{
-    Approver, DeviceId, DeviceKey, Entropy, Key, Range, Record, Scope, ScopeSet, SecretToken,
-    TokenHash,
+    Approver, DeviceId, DeviceKey, Entropy, Key, Principal, Range, Record, Scope, ScopeSet,
+    SecretToken, TokenHash,
 };
 
 use crate::fixture::{at, seeded};
@@ -84,12 +84,11 @@ pub(crate) fn device(number: u64) -> Device {
         scopes: scopes(&["operator.read", "operator.write"]),
         commands: None,
         approved_at: at(3),
-        grant: Some(Grant {
-            by: approver.id().clone(),
-            via: approver.via(),
-            at: at(2),
-            requested_at: Some(at(1)),
-        }),
+        grant: Some(
+            Grant::new(approver.id().clone(), approver.via(), at(2))
+                .with_requested_at(Some(at(1)))
+                .with_principal(Principal::parse("user 7").ok()),
+        ),
         token: Some(DeviceToken {
             hash: Some(hash(number)),
             scopes: scopes(&["operator.read"]),
@@ -98,6 +97,7 @@ pub(crate) fn device(number: u64) -> Device {
             revoked_at: Some(at(6)),
             last_used_at: Some(at(7)),
             next_scopes: None,
+            approved_scopes: None,
         }),
     };
     let node = ApprovedRole {
@@ -175,12 +175,11 @@ pub(crate) fn node(number: u64) -> Node {
         created_at: at(2),
         approved_at: at(3),
         last_connected_at: Some(at(4)),
-        grant: Some(Grant {
-            by: approver.id().clone(),
-            via: approver.via(),
-            at: at(3),
-            requested_at: None,
-        }),
+        grant: Some(
+            Grant::new(approver.id().clone(), approver.via(), at(3))
+                .with_requested_at(None)
+                .with_principal(Principal::parse("user 7").ok()),
+        ),
     }
 }
 

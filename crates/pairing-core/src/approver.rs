@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{AuthenticatedDevice, DeviceId, Role};
 use crate::display::escape;
-use crate::{ChannelId, Scope, ScopeSet, SenderId};
+use crate::store::Grant;
+use crate::{ChannelId, Principal, Scope, ScopeSet, SenderId, Timestamp};
 
 /// An identity that may decide about pairing: approving, rejecting, allowing and revoking all require
 /// one.
@@ -20,6 +21,8 @@ pub struct Approver {
     device: Option<DeviceId>,
     /// The role whose device token authenticated it.
     own_token: Option<Role>,
+    /// The embedder's user that it decides for.
+    principal: Option<Principal>,
 }
 
 /// The route by which a decision was made.
@@ -48,6 +51,7 @@ impl Approver {
             scopes: ScopeSet::admin(),
             device: None,
             own_token: None,
+            principal: None,
         }
     }
 
@@ -61,6 +65,7 @@ impl Approver {
             scopes: ScopeSet::admin(),
             device: None,
             own_token: None,
+            principal: None,
         }
     }
 
@@ -75,6 +80,7 @@ impl Approver {
             scopes,
             device: None,
             own_token: None,
+            principal: None,
         }
     }
 
@@ -87,6 +93,7 @@ impl Approver {
             scopes: device.scopes().clone(),
             device: Some(device.id()),
             own_token: device.by_device_token().then(|| device.role()),
+            principal: None,
         }
     }
 
@@ -99,7 +106,58 @@ impl Approver {
             scopes: ScopeSet::default(),
             device: None,
             own_token: None,
+            principal: None,
         }
+    }
+
+    /// Makes the approver that is recorded when a sender presents a code on their own behalf. Wrong codes
+    /// count for this sender alone.
+    pub(crate) fn presenter(channel: &ChannelId, sender: &SenderId) -> Self {
+        let scopes = Scope::parse(Scope::PAIRING).ok();
+        Self {
+            id: ApproverId::new(format_args!("{}{channel}:{sender}", ApproverId::PRESENTER)),
+            via: Via::Chat,
+            scopes: scopes.into_iter().collect(),
+            device: None,
+            own_token: None,
+            principal: None,
+        }
+    }
+
+    /// Returns the same approver, deciding for one of the embedder's users: senders whom it allows are recorded
+    /// as this user's.
+    ///
+    /// ```
+    /// # use std::sync::{Arc, Mutex};
+    /// # use pairing_core::{Admission, Approver, EntropyError, ManualClock, MemoryStore, Pairing, Principal, ScopeSet, Timestamp};
+    /// # struct Zeros; impl pairing_core::Entropy for Zeros {
+    /// #     fn fill(&self, b: &mut [u8]) -> Result<(), EntropyError> { b.fill(0); Ok(()) } }
+    /// # let pairing = Pairing::new(MemoryStore::new(), ManualClock::new(Timestamp::from_millis(0)), Zeros);
+    /// let account = pairing.channel("telegram")?.account("default")?;
+    /// let user = Principal::parse("user-7")?;
+    /// let approver = Approver::operator("web", ScopeSet::admin()).for_principal(user.clone());
+    /// account.allow("12345", &approver)?;
+    ///
+    /// let Admission::Approved(sender) = account.admit("12345")? else { unreachable!() };
+    /// assert_eq!(sender.principal(), Some(&user));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn for_principal(mut self, principal: Principal) -> Self {
+        self.principal = Some(principal);
+        self
+    }
+
+    /// Returns the embedder's user that it decides for; `None` for the bot's owner.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+
+    /// Makes the grant of a decision of this approver.
+    pub(crate) fn grant(&self, requested_at: Option<Timestamp>, now: Timestamp) -> Grant {
+        Grant::new(self.id.clone(), self.via, now)
+            .with_requested_at(requested_at)
+            .with_principal(self.principal.clone())
     }
 
     /// Returns the device that makes the decision, if the approver is a device.
@@ -184,6 +242,14 @@ pub struct MissingScope {
 pub struct ApproverId(Box<str>);
 
 impl ApproverId {
+    /// The kind of a sender who presents a code.
+    const PRESENTER: &str = "sender:";
+
+    /// Whether this is a sender who presented a code, of whom there may be many.
+    pub(crate) fn is_presenter(&self) -> bool {
+        self.0.starts_with(Self::PRESENTER)
+    }
+
     fn new(name: fmt::Arguments<'_>) -> Self {
         Self::from(name.to_string())
     }

@@ -19,7 +19,9 @@ pub mod device;
 mod display;
 mod dm;
 mod entropy;
+mod error;
 mod ids;
+mod principal;
 mod scope;
 mod service;
 pub mod store;
@@ -39,12 +41,15 @@ pub use device::{
 pub use display::{Chain, Escaped, escape};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
 pub use entropy::{Entropy, EntropyError};
+pub use error::Error;
 pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
+pub use principal::{ParsePrincipalError, Principal};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{
-    Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Channel, ChannelError,
-    ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList, Devices, ListError,
-    NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested, Sender,
+    Account, Admission, AdmitError, Allowed, AllowlistError, Approved, AttemptsLeft, Channel,
+    ChannelError, ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList,
+    Devices, ListError, NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested,
+    Sender,
 };
 pub use store::{
     Key, MemoryStore, PairingStore, PendingRequest, Problem, Range, Record, StoreError,

@@ -11,7 +11,7 @@ use std::io;
 
 use gateway_channels::FirstOwnerError;
 use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
-use gateway_protocol::ErrorShape;
+use gateway_protocol::{Advise as _, ErrorShape};
 use openclaw_config::{Fault, LoadError};
 use openclaw_gateway::store::OpenError;
 use openclaw_gateway::{ServeError, TokenFileError};
@@ -275,9 +275,6 @@ impl Failure {
             Self::Decision(error) => error.advice(),
             Self::Allowlist(AllowlistError::Entry(error))
             | Self::Request(RequestError::Sender(error)) => Some(of_sender(error)),
-            Self::Allowlist(AllowlistError::Scope(_)) => {
-                Some("ask an operator who holds that scope".to_owned())
-            }
             Self::Allowlist(error) => error.advice(),
             Self::Request(error) => error.advice(),
             Self::InNoChannel(_) => {
@@ -395,7 +392,6 @@ fn of_device(error: &DeviceError, failure: &Failure) -> Option<String> {
         DeviceError::UnknownRequest | DeviceError::UnknownDevice | DeviceError::UnknownRole => {
             Some(format!("somebody else has decided meanwhile: see `{list}`"))
         }
-        DeviceError::Scope(_) => Some("ask an operator who holds that scope".to_owned()),
         error => error.advice(),
     }
 }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use gateway_protocol::Advise as _;
 use openclaw_config::{Config, Fault, LoadError, Part, Secret};
 use pairing_core::{Entropy, EntropyError, SecretToken, StoreError};
 use pairing_fs::{StateDir, owned};

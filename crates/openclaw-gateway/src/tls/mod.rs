@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateway_protocol::Fingerprint;
+use gateway_protocol::{Advise as _, Fingerprint};
 use pairing_core::{StoreError, Timestamp};
 use pairing_fs::owned;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};

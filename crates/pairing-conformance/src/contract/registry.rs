@@ -75,6 +75,7 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
         revoked_at: None,
         last_used_at: None,
         next_scopes: None,
+        approved_scopes: None,
     };
     let mut token = delivered.clone();
     let mut stages = vec![None, Some(delivered)];
@@ -83,6 +84,8 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
     stages.push(Some(token.clone()));
     token.hash = Some(hash(2));
     token.last_used_at = Some(at(4));
+    stages.push(Some(token.clone()));
+    token.approved_scopes = Some(scopes(&["operator.admin"]));
     stages.push(Some(token.clone()));
     token.next_scopes = Some(scopes(&["operator.read", "operator.write"]));
     stages.push(Some(token.clone()));

@@ -1,9 +1,10 @@
 //! Editing the allowlist by hand.
 
-use pairing_core::{Access, Admission, AllowlistError, Basis, DmPolicy};
+use pairing_core::{Access, Admission, AllowlistError, Basis, DmPolicy, Principal};
 
 use crate::Fixture;
 use crate::bot::{Bot, allowlist, assert_not_found, create, owner, waiting};
+use crate::fixture::operator;
 
 pub(crate) fn allowing_and_revoking(fixture: &Fixture) {
     let bot = Bot::new(fixture);
@@ -129,4 +130,37 @@ pub(crate) fn a_policy_for_direct_messages_closes_no_group(fixture: &Fixture) {
         let account = account.clone().with_access(groups);
         assert!(!account.is_allowed("3").unwrap(), "{policy:?}");
     }
+}
+
+pub(crate) fn a_grant_names_the_user_that_the_sender_is(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let [ann, bea] = ["user 7", "user 8"].map(|id| Principal::parse(id).unwrap());
+    let decides = |user: &Principal| operator("web").for_principal(user.clone());
+    let code = create(&account, "1").request.code;
+    account.approve(code.as_str(), &decides(&ann)).unwrap();
+    account.allow("2", &decides(&ann)).unwrap();
+    account.allow("3", &decides(&bea)).unwrap();
+    account.allow("4", &owner()).unwrap();
+    // A sender who is in already stays whose they are.
+    assert!(!account.allow("2", &decides(&bea)).unwrap());
+
+    let another = bot.another(fixture, 2);
+    let account = another.telegram();
+    let principal = |sender| match account.admit(sender).unwrap() {
+        Admission::Approved(sender) => sender.principal().cloned(),
+        Admission::Refused(refusal) => panic!("{refusal:?}"),
+    };
+    assert_eq!(principal("1"), Some(ann.clone()));
+    assert_eq!(principal("2"), Some(ann.clone()));
+    assert_eq!(principal("3"), Some(bea.clone()));
+    assert_eq!(principal("4"), None);
+    assert_eq!(account.allowed_for(&ann).unwrap().entries.len(), 2);
+
+    let gone = account.revoke_all_for(&ann, &owner()).unwrap();
+    assert_eq!(gone.len(), 2);
+    assert!(gone.iter().all(|entry| entry.principal() == Some(&ann)));
+    assert_eq!(allowlist(&account), ["3", "4"]);
+    assert_eq!(account.entry("1").unwrap(), None);
+    assert!(account.revoke_all_for(&ann, &owner()).unwrap().is_empty());
 }

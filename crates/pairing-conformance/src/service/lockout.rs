@@ -1,6 +1,7 @@
 //! Wrong codes add up to a lockout.
 
-use pairing_core::Approver;
+use pairing_core::store::PageRequest;
+use pairing_core::{Approver, PairingStore as _, Range};
 
 use crate::Fixture;
 use crate::bot::{Bot, MINUTE, WRONG, assert_locked_out, assert_not_found, create, owner, waiting};
@@ -98,4 +99,81 @@ pub(crate) fn what_can_be_no_code_is_not_counted(fixture: &Fixture) {
         assert!(account.approve("mistyped!", &approver).is_err());
     }
     account.approve(code.as_str(), &approver).unwrap();
+}
+
+pub(crate) fn a_code_is_redeemed_by_its_own_sender_alone(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let code = create(&account, "12345").request.code;
+    create(&account, "777");
+    assert_not_found(account.redeem("777", code.as_str()));
+    assert_not_found(account.redeem("999", code.as_str()));
+    let elsewhere = bot.account("telegram", "work");
+    assert_not_found(elsewhere.redeem("12345", code.as_str()));
+    assert_eq!(waiting(&account).len(), 2);
+    let approved = account.redeem("tg:12345", code.as_str()).unwrap();
+    let grant = approved.entry.grant.unwrap();
+    assert_eq!(grant.by.as_str(), "sender:telegram:12345");
+    assert_eq!(account.entry("12345").unwrap().unwrap().grant, Some(grant));
+    assert_eq!(waiting(&account), ["777"]);
+    assert_not_found(account.redeem("12345", code.as_str()));
+}
+
+pub(crate) fn wrong_redemptions_lock_out_one_sender_and_can_be_asked_for(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let code = create(&account, "12345").request.code;
+    let other = create(&account, "777").request.code;
+    let id = |sender: &str| account.channel().rules().sender(sender).unwrap();
+    let left = |sender| account.attempts_of(&id(sender)).unwrap();
+    assert_eq!(
+        (left("12345").left, left("12345").locked_until),
+        (Some(10), None)
+    );
+    for used in 1..=9 {
+        assert_not_found(account.redeem("12345", WRONG));
+        assert_eq!(left("12345").left, Some(10 - used));
+    }
+    bot.wait(5 * MINUTE);
+    assert_eq!(left("12345").left, Some(10));
+    for _ in 0..10 {
+        assert_not_found(account.redeem("12345", WRONG));
+    }
+    let until = at(5 * 60_000 + LOCKOUT);
+    assert_locked_out(account.redeem("12345", code.as_str()), until);
+    assert_eq!(
+        (left("12345").left, left("12345").locked_until),
+        (Some(0), Some(until))
+    );
+    assert_eq!(left("777").left, Some(10));
+    account.redeem("777", other.as_str()).unwrap();
+    // The owner's decisions are not affected.
+    let asked = bot.channel("telegram").attempts(&owner()).unwrap();
+    assert_eq!(asked.left, None);
+    account.approve(code.as_str(), &operator("phone")).unwrap();
+}
+
+/// Whoever has no request guesses nothing, and what counts no longer is not kept.
+pub(crate) fn wrong_codes_of_many_senders_are_not_kept(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let kept = || {
+        let range = Range::Attempts {
+            channel: account.channel().id().clone(),
+        };
+        let page = fixture.open().range(&range, &PageRequest::first(100));
+        page.unwrap().records.len()
+    };
+    for stranger in 1..=20 {
+        assert_not_found(account.redeem(&format!("{stranger}"), WRONG));
+    }
+    assert_eq!(kept(), 0);
+    for sender in ["12345", "777"] {
+        create(&account, sender);
+        assert_not_found(account.redeem(sender, WRONG));
+    }
+    assert_eq!(kept(), 2);
+    bot.wait(5 * MINUTE);
+    assert_not_found(account.redeem("777", WRONG));
+    assert_eq!(kept(), 1);
 }

@@ -10,7 +10,7 @@ use super::{
     PairingToken, RequestId, Role, SecretToken, Silence, TokenHash,
 };
 use crate::dm::Decision;
-use crate::store::{Change, Grant};
+use crate::store::Change;
 use crate::{Approver, Key, Record, ScopeSet, Timestamp};
 
 /// The stored records that the decision depends on.
@@ -184,12 +184,7 @@ fn may_pass_silently(scene: &Scene<'_>, device: Option<&Device>, reason: Upgrade
 
 fn silently_approved(scene: &Scene<'_>, device: Option<&Device>, by: &Approver) -> Device {
     let connecting = scene.connecting;
-    let grant = Grant {
-        by: by.id().clone(),
-        via: by.via(),
-        at: scene.now,
-        requested_at: None,
-    };
+    let grant = by.grant(None, scene.now);
     let mut approved = device.cloned().unwrap_or_else(|| {
         let (id, key) = (connecting.device(), connecting.proof.key());
         Device::unapproved(id, key, connecting.info.clone(), scene.now)

@@ -5,7 +5,7 @@ use super::{
     Device, DeviceLimits, DeviceRequest, DeviceToken, PairingToken, Role, SecretToken, TokenHash,
 };
 use crate::dm::Decision;
-use crate::store::{Change, Grant};
+use crate::store::Change;
 use crate::{Approver, Key, MissingScope, Record, ScopeSet, Timestamp};
 
 /// Approves everything that a request asks for, and lets its setup code fetch the device tokens. If a
@@ -24,12 +24,7 @@ pub(crate) fn approve(
     let mut device = before.cloned().unwrap_or_else(|| {
         Device::unapproved(request.device, request.key, request.info.clone(), now)
     });
-    let grant = Grant {
-        by: approver.id().clone(),
-        via: approver.via(),
-        at: now,
-        requested_at: Some(request.asked_at),
-    };
+    let grant = approver.grant(Some(request.asked_at), now);
     device.grant(&request.ask, request.said_commands(), &grant, now);
     let standing = before.and_then(|before| before.standing(Role::Node));
     if let (Some(before), Some(standing)) = (before, standing)
@@ -126,6 +121,7 @@ pub(crate) fn rotate(
         revoked_at: None,
         last_used_at: None,
         next_scopes: None,
+        approved_scopes: Some(standing.scopes.clone()),
     });
     Some(Decision {
         changes: vec![Change::Put(Record::from(rotated))],
@@ -156,6 +152,7 @@ pub(crate) fn revoke(
         revoked_at: Some(now),
         last_used_at: before.and_then(|before| before.last_used_at),
         next_scopes: None,
+        approved_scopes: Some(standing.scopes.clone()),
     });
     Some(Decision {
         changes: vec![Change::Put(Record::from(revoked))],

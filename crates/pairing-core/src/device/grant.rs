@@ -60,7 +60,7 @@ impl Device {
             };
             let token = before.and_then(|before| before.token.clone());
             let approved = ApprovedRole {
-                scopes,
+                scopes: scopes.clone(),
                 commands,
                 approved_at: now,
                 grant: Some(grant.clone()),
@@ -69,6 +69,7 @@ impl Device {
                     hash: token.hash.filter(|_| token.revoked_at.is_none()),
                     revoked_at: None,
                     next_scopes: Some(next.clone()),
+                    approved_scopes: Some(scopes.clone()),
                     ..token
                 }),
             };
@@ -100,19 +101,25 @@ impl ApprovedRole {
         let Some(token) = &self.token else {
             return self.scopes.clone();
         };
-        let scopes = match &token.next_scopes {
-            Some(next) => next,
-            None if self.is_newer_than(token) => &self.scopes,
-            None => &token.scopes,
-        };
+        let kept = token.next_scopes.as_ref().unwrap_or(&token.scopes);
         let approved = |scope: &&Scope| self.scopes.allows(scope.as_str());
-        scopes.iter().filter(approved).cloned().collect()
+        let kept = kept.iter().filter(approved).cloned();
+        kept.chain(self.approved_elsewhere(token)).collect()
     }
 
-    /// Whether another program approved the role after this token. Only the times tell: it does not record
-    /// the scopes of the next token. Our own times of a token are never before its approval.
+    /// Returns the scopes that a program approved which did not change the token's entry.
+    fn approved_elsewhere(&self, token: &DeviceToken) -> impl Iterator<Item = Scope> {
+        let known = token.approved_scopes.as_ref();
+        let is_new = move |scope: &&Scope| {
+            known.is_some_and(|known| known.iter().all(|known| known != *scope))
+        };
+        self.scopes.iter().filter(is_new).cloned()
+    }
+
+    /// Whether a program approved the role after this token that did not change the token's entry. Our own
+    /// times of a token are never before its approval.
     fn is_newer_than(&self, token: &DeviceToken) -> bool {
-        token.issued_at() < self.approved_at
+        token.issued_at() < self.approved_at || self.approved_elsewhere(token).next().is_some()
     }
 
     /// Makes the entry of a token that is being delivered.
@@ -127,6 +134,7 @@ impl ApprovedRole {
             revoked_at: None,
             last_used_at: None,
             next_scopes: None,
+            approved_scopes: Some(self.scopes.clone()),
         }
     }
 }

@@ -45,6 +45,69 @@ impl Default for DeviceLimits {
 }
 
 impl DeviceLimits {
+    /// Sets the time after which a request expires if it is not repeated.
+    #[must_use]
+    pub fn with_request_lifetime(mut self, request_lifetime: Duration) -> Self {
+        self.request_lifetime = request_lifetime;
+        self
+    }
+
+    /// Sets the minimum time between two records that a waiting device asked again.
+    #[must_use]
+    pub fn with_refresh_interval(mut self, refresh_interval: Duration) -> Self {
+        self.refresh_interval = refresh_interval;
+        self
+    }
+
+    /// Sets the minimum time between two records that a waiting device is still connected.
+    #[must_use]
+    pub fn with_hold_interval(mut self, hold_interval: Duration) -> Self {
+        self.hold_interval = hold_interval;
+        self
+    }
+
+    /// Sets the maximum number of pending requests.
+    #[must_use]
+    pub fn with_max_pending(mut self, max_pending: usize) -> Self {
+        self.max_pending = max_pending;
+        self
+    }
+
+    /// Sets the maximum number of pending requests from one address.
+    #[must_use]
+    pub fn with_max_pending_per_address(mut self, max_pending_per_address: usize) -> Self {
+        self.max_pending_per_address = max_pending_per_address;
+        self
+    }
+
+    /// Sets the time for which a device can ask with a setup code.
+    #[must_use]
+    pub fn with_pairing_token_lifetime(mut self, pairing_token_lifetime: Duration) -> Self {
+        self.pairing_token_lifetime = pairing_token_lifetime;
+        self
+    }
+
+    /// Sets the time after approval for which a device can fetch its tokens with the setup code.
+    #[must_use]
+    pub fn with_claim_lifetime(mut self, claim_lifetime: Duration) -> Self {
+        self.claim_lifetime = claim_lifetime;
+        self
+    }
+
+    /// Sets the time without use after which a device token becomes invalid; `None` for never.
+    #[must_use]
+    pub fn with_token_idle(mut self, token_idle: Option<Duration>) -> Self {
+        self.token_idle = token_idle;
+        self
+    }
+
+    /// Sets the maximum difference between the clocks of programs that share the state.
+    #[must_use]
+    pub fn with_clock_skew(mut self, clock_skew: Duration) -> Self {
+        self.clock_skew = clock_skew;
+        self
+    }
+
     /// Whether a request that was last made at that time has expired. One dated in the future by more
     /// than the clock skew counts as expired.
     pub(super) fn is_over(&self, refreshed_at: Timestamp, now: Timestamp) -> bool {

@@ -2,7 +2,7 @@
 
 use super::{DeviceLimits, Node, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken, TokenHash};
 use crate::dm::Decision;
-use crate::store::{Change, Grant};
+use crate::store::Change;
 use crate::{Approver, Key, MissingScope, Record, Scope, Timestamp};
 
 /// The result of a legacy node's request.
@@ -91,12 +91,7 @@ pub(crate) fn approve(
         created_at: before.map_or(now, |before| before.created_at),
         approved_at: now,
         last_connected_at: before.and_then(|before| before.last_connected_at),
-        grant: Some(Grant {
-            by: approver.id().clone(),
-            via: approver.via(),
-            at: now,
-            requested_at: Some(request.asked_at),
-        }),
+        grant: Some(approver.grant(Some(request.asked_at), now)),
     };
     Ok(Decision {
         changes: vec![

@@ -130,6 +130,11 @@ pub struct DeviceToken {
     /// away. The next delivery clears it, so no clock orders the two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_scopes: Option<ScopeSet>,
+    /// The approved scopes of the role that this entry takes into account. What the role has beyond them was
+    /// approved by a program that does not know `next_scopes`, and belongs to the next token. `None` if such a
+    /// program wrote the token: what was approved since is not known then, and the token keeps its scopes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_scopes: Option<ScopeSet>,
 }
 
 /// The roles and scopes that a device can ask for with a setup code.

@@ -1,11 +1,13 @@
 //! The one function that decides which senders may talk to the bot.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::channel::ChannelRules;
-use crate::{AccountId, ChannelId, SenderId};
+use crate::store::{AllowEntry, Grant, Record};
+use crate::{AccountId, ChannelId, Principal, SenderId};
 
 /// The policy for the direct messages of an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -190,6 +192,7 @@ pub struct ApprovedSender {
     pub(crate) account: AccountId,
     pub(crate) sender: SenderId,
     pub(crate) basis: Basis,
+    pub(crate) entry: Option<Arc<Record>>,
 }
 
 impl ApprovedSender {
@@ -211,6 +214,22 @@ impl ApprovedSender {
     /// Returns the reason that the sender may talk to the bot.
     pub fn basis(&self) -> Basis {
         self.basis
+    }
+
+    /// Returns the entry of the allowlist by which a paired sender is in; `None` for configured senders.
+    pub fn entry(&self) -> Option<&AllowEntry> {
+        self.entry.as_ref()?.as_allow()
+    }
+
+    /// Returns the grant by which the sender is in: who approved it, how and when. `None` for configured
+    /// senders, and for entries that another program made.
+    pub fn grant(&self) -> Option<&Grant> {
+        self.entry()?.grant.as_ref()
+    }
+
+    /// Returns the embedder's user that the sender is; `None` for the bot's owner.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.grant()?.principal.as_ref()
     }
 }
 

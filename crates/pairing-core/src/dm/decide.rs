@@ -1,7 +1,7 @@
 //! Decisions of the owner about senders.
 
 use super::{Decision, delete_request};
-use crate::store::{AllowEntry, Change, Grant, PendingRequest};
+use crate::store::{AllowEntry, Change, PendingRequest};
 use crate::{AccountId, Approver, ChannelId, Key, Record, SenderId, Timestamp};
 
 /// Allows the sender of a request, and ends the request.
@@ -16,7 +16,7 @@ pub(crate) fn approve(
         account: request.account.clone(),
         entry: request.sender.clone(),
         written: None,
-        grant: Some(grant(approver, request.created_at, now)),
+        grant: Some(approver.grant(request.created_at, now)),
     });
     let mut changes = Vec::from(delete_request(request));
     if allowed.is_none() {
@@ -52,7 +52,7 @@ pub(crate) fn allow(
             account: account.clone(),
             entry: sender.clone(),
             written: None,
-            grant: Some(grant(approver, request.and_then(|r| r.created_at), now)),
+            grant: Some(approver.grant(request.and_then(|r| r.created_at), now)),
         })));
     }
     Decision {
@@ -71,14 +71,5 @@ pub(crate) fn withdraw(allowed: &AllowEntry) -> Decision<AllowEntry> {
     Decision {
         changes: vec![Change::Delete(key)],
         outcome: allowed.clone(),
-    }
-}
-
-fn grant(approver: &Approver, requested_at: Option<Timestamp>, now: Timestamp) -> Grant {
-    Grant {
-        by: approver.id().clone(),
-        via: approver.via(),
-        at: now,
-        requested_at,
     }
 }

@@ -16,6 +16,40 @@ pub(crate) fn locked_until(
     (now < until && until <= now + limits.lockout).then_some(until)
 }
 
+/// Returns the times of the wrong codes that still count.
+pub(crate) fn recent_failures(
+    attempts: Option<&Attempts>,
+    limits: &Limits,
+    now: Timestamp,
+) -> impl Iterator<Item = Timestamp> {
+    let failed_at = attempts.map_or(&[][..], |attempts| &attempts.failed_at);
+    failed_at.iter().copied().filter(move |at| {
+        now.since_about(*at, limits.clock_skew)
+            .is_some_and(|age| age < limits.attempts_window)
+    })
+}
+
+/// Deletes the wrong codes of other senders that count no longer. Approvers are few; senders who present
+/// codes may be many.
+pub(crate) fn forgotten(
+    all: &[Attempts],
+    but: &Approver,
+    limits: &Limits,
+    now: Timestamp,
+) -> Vec<Change> {
+    let others = all
+        .iter()
+        .filter(|attempts| attempts.approver.is_presenter() && attempts.approver != *but.id());
+    let over = others.filter(|attempts| {
+        locked_until(Some(attempts), limits, now).is_none()
+            && recent_failures(Some(attempts), limits, now)
+                .next()
+                .is_none()
+    });
+    over.map(|attempts| Change::Delete(Record::from(attempts.clone()).key()))
+        .collect()
+}
+
 /// Counts a wrong code, and locks the approver out after too many.
 pub(crate) fn wrong_code(
     channel: &ChannelId,
@@ -27,15 +61,7 @@ pub(crate) fn wrong_code(
     if !approver.can_be_locked_out() {
         return Decision::unchanged(());
     }
-    let mut failed_at: Vec<Timestamp> = before
-        .map_or(&[][..], |before| &before.failed_at)
-        .iter()
-        .copied()
-        .filter(|at| {
-            now.since_about(*at, limits.clock_skew)
-                .is_some_and(|age| age < limits.attempts_window)
-        })
-        .collect();
+    let mut failed_at: Vec<Timestamp> = recent_failures(before, limits, now).collect();
     failed_at.push(now);
     let locked_until = (failed_at.len() >= limits.max_attempts).then(|| now + limits.lockout);
     if locked_until.is_some() {

@@ -13,13 +13,22 @@ pub use meta::Metadata;
 
 pub(crate) use ask::{Ask, Standing, create, is_remembered, refresh, standing, turn_away};
 pub(crate) use decide::{allow, approve, reject, withdraw};
-pub(crate) use lockout::{locked_until, wrong_code};
+pub(crate) use lockout::{forgotten, locked_until, recent_failures, wrong_code};
 
 use crate::device::DeviceLimits;
 use crate::store::{Change, PendingRequest};
 use crate::{Record, Timestamp};
 
 /// Limits on pending requests, codes and wrong codes.
+///
+/// ```
+/// use std::time::Duration;
+/// use pairing_core::Limits;
+///
+/// let limits = Limits::default()
+///     .with_max_pending(20)
+///     .with_code_lifetime(Duration::from_secs(15 * 60));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -59,7 +68,58 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the maximum clock difference between programs that share the state, also for devices.
+    /// Sets the maximum number of pending requests per channel and account.
+    #[must_use]
+    pub fn with_max_pending(mut self, max_pending: usize) -> Self {
+        self.max_pending = max_pending;
+        self
+    }
+
+    /// Sets the time for which a code can be approved.
+    #[must_use]
+    pub fn with_code_lifetime(mut self, code_lifetime: Duration) -> Self {
+        self.code_lifetime = code_lifetime;
+        self
+    }
+
+    /// Sets the minimum time between two records that a waiting sender wrote again.
+    #[must_use]
+    pub fn with_seen_interval(mut self, seen_interval: Duration) -> Self {
+        self.seen_interval = seen_interval;
+        self
+    }
+
+    /// Sets the number of wrong codes that locks an approver out.
+    #[must_use]
+    pub fn with_max_attempts(mut self, max_attempts: usize) -> Self {
+        self.max_attempts = max_attempts;
+        self
+    }
+
+    /// Sets the time window in which wrong codes are counted.
+    #[must_use]
+    pub fn with_attempts_window(mut self, attempts_window: Duration) -> Self {
+        self.attempts_window = attempts_window;
+        self
+    }
+
+    /// Sets the duration of a lock-out.
+    #[must_use]
+    pub fn with_lockout(mut self, lockout: Duration) -> Self {
+        self.lockout = lockout;
+        self
+    }
+
+    /// Sets the limits for devices.
+    #[must_use]
+    pub fn with_devices(mut self, devices: DeviceLimits) -> Self {
+        self.devices = devices;
+        self
+    }
+
+    /// Sets the maximum clock difference between programs that share the state, also for devices: after
+    /// [`with_devices`](Self::with_devices).
+    #[must_use]
     pub fn with_clock_skew(mut self, skew: Duration) -> Self {
         self.clock_skew = skew;
         self.devices.clock_skew = skew;

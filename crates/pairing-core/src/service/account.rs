@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use super::transact::{Transaction, list, transact};
 use super::{
-    AdmitError, AllowlistError, Approved, Channel, DecisionError, ListError, Pending, RequestError,
+    AdmitError, AllowlistError, Approved, AttemptsLeft, Channel, DecisionError, ListError, Pending,
+    RequestError,
 };
 use crate::dm::{self, Ask, Decision, Standing};
 use crate::store::{AllowEntry, PendingRequest, Problem};
 use crate::{
     Access, AccountId, ApprovedSender, Approver, AuditAction, Basis, EntropyError, GroupSender,
-    Key, Metadata, PairingCode, Range, Refusal, SenderId, StoreError, Timestamp,
+    Key, Metadata, PairingCode, Principal, Range, Record, Refusal, SenderId, StoreError, Timestamp,
 };
 
 /// Maximum number of draws for a free code. With a handful of codes taken out of 2^40, a second draw is
@@ -131,12 +132,14 @@ impl Account {
 
     /// Decides about a direct message: as [`admit`](Self::admit), for a sender that is parsed already.
     pub fn admit_sender(&self, sender: &SenderId) -> Result<Admission, StoreError> {
-        let stored = self.access.needs_store(sender) && {
+        let entry = if self.access.needs_store(sender) {
             let store = self.channel.pairing().store();
-            store.read(&self.allow_key(sender))?.record.is_some()
+            store.read(&self.allow_key(sender))?.record
+        } else {
+            None
         };
-        Ok(match self.access.decide(sender, stored) {
-            Ok(basis) => Admission::Approved(self.approved(sender.clone(), basis)),
+        Ok(match self.access.decide(sender, entry.is_some()) {
+            Ok(basis) => Admission::Approved(self.approved(sender.clone(), basis, entry)),
             Err(refusal) => Admission::Refused(refusal),
         })
     }
@@ -188,11 +191,14 @@ impl Account {
         let pairing = self.channel.pairing();
         transact(pairing.store(), |tx| {
             let now = pairing.now();
-            let stored =
-                self.access.needs_store(sender) && tx.allow(self.allow_key(sender))?.is_some();
-            let refusal = match self.access.decide(sender, stored) {
+            let entry = if self.access.needs_store(sender) {
+                tx.entry(self.allow_key(sender))?
+            } else {
+                None
+            };
+            let refusal = match self.access.decide(sender, entry.is_some()) {
                 Ok(basis) => {
-                    let approved = self.approved(sender.clone(), basis);
+                    let approved = self.approved(sender.clone(), basis, entry);
                     return Ok(Decision::unchanged(Requested::Allowed(approved)));
                 }
                 Err(refusal) => refusal,
@@ -264,6 +270,27 @@ impl Account {
         self.channel.approve_in(Some(&self.id), code, approver)
     }
 
+    /// Approves the request of this sender, who presents its code on their own behalf.
+    ///
+    /// For gateways that give the code to somebody other than the sender: it proves that the sender was told
+    /// by them. **Never call it where the sender is shown the code**, as [`Created::reply`] does: it would let
+    /// everybody in who reads it.
+    ///
+    /// A code admits only the sender whose request has it. Wrong codes count for this sender alone, and lock
+    /// them out as they do an approver; [`attempts_of`](Self::attempts_of) says how many are left. A sender
+    /// without a request is told nothing but [`DecisionError::NotFound`].
+    pub fn redeem(&self, sender: &str, code: &str) -> Result<Approved, DecisionError> {
+        let sender = self.channel.rules().sender(sender)?;
+        let code = PairingCode::parse(code)?;
+        self.channel.redeem_in(&self.id, &sender, code)
+    }
+
+    /// Returns how many wrong codes this sender may still present to [`redeem`](Self::redeem).
+    pub fn attempts_of(&self, sender: &SenderId) -> Result<AttemptsLeft, ListError> {
+        let presenter = Approver::presenter(self.channel.id(), sender);
+        self.channel.attempts(&presenter)
+    }
+
     /// Rejects a request: as [`Channel::reject`], for requests of this account only.
     pub fn reject(
         &self,
@@ -288,6 +315,45 @@ impl Account {
                 .collect(),
             problems,
         })
+    }
+
+    /// Returns the entry of a sender on the allowlist: who approved them, when, and for which principal. One
+    /// lookup. `None` for senders who are not on it, whatever the configuration says of them.
+    pub fn entry(&self, sender: &str) -> Result<Option<AllowEntry>, AdmitError> {
+        let sender = self.channel.rules().sender(sender)?;
+        let store = self.channel.pairing().store();
+        let record = store.read(&self.allow_key(&sender))?.record;
+        Ok(record.and_then(|record| record.as_allow().cloned()))
+    }
+
+    /// Returns the senders on the allowlist that are this principal's. Reads the whole list.
+    pub fn allowed_for(&self, principal: &Principal) -> Result<Allowed, ListError> {
+        let mut allowed = self.allowed()?;
+        let is_theirs = |entry: &AllowEntry| entry.principal() == Some(principal);
+        allowed.entries.retain(is_theirs);
+        Ok(allowed)
+    }
+
+    /// Removes every sender of a principal from the allowlist, and returns their entries: for a user of the
+    /// embedder's that leaves.
+    ///
+    /// Each is removed on its own, so an error may leave some; repeat the call.
+    pub fn revoke_all_for(
+        &self,
+        principal: &Principal,
+        approver: &Approver,
+    ) -> Result<Vec<AllowEntry>, AllowlistError> {
+        approver.may_pair()?;
+        let theirs = self
+            .allowed_for(principal)
+            .map_err(|ListError(error)| error)?;
+        let mut revoked = Vec::new();
+        for entry in theirs.entries {
+            // Granted to somebody else meanwhile, it stays.
+            let is_theirs = |entry: &AllowEntry| entry.principal() == Some(principal);
+            revoked.extend(self.revoke_if(&entry.entry, approver, is_theirs)?);
+        }
+        Ok(revoked)
     }
 
     /// Adds a sender to the allowlist, whether or not they have asked. Returns `false` if they were
@@ -324,8 +390,18 @@ impl Account {
     ) -> Result<Option<AllowEntry>, AllowlistError> {
         approver.may_pair()?;
         let sender = self.channel.rules().sender(entry)?;
+        self.revoke_if(&sender, approver, |_| true)
+    }
+
+    fn revoke_if(
+        &self,
+        sender: &SenderId,
+        approver: &Approver,
+        meant: impl Fn(&AllowEntry) -> bool,
+    ) -> Result<Option<AllowEntry>, AllowlistError> {
         let revoked = transact(self.channel.pairing().store(), |tx| {
-            Ok::<_, AllowlistError>(match tx.allow(self.allow_key(&sender))? {
+            let allowed = tx.allow(self.allow_key(sender))?;
+            Ok::<_, AllowlistError>(match allowed.filter(&meant) {
                 Some(allowed) => {
                     let Decision { changes, outcome } = dm::withdraw(&allowed);
                     Decision {
@@ -338,7 +414,7 @@ impl Account {
         })?;
         if revoked.is_some() {
             self.channel
-                .audit(AuditAction::Revoked, approver, &self.id, &sender);
+                .audit(AuditAction::Revoked, approver, &self.id, sender);
         }
         Ok(revoked)
     }
@@ -351,12 +427,18 @@ impl Account {
         }
     }
 
-    fn approved(&self, sender: SenderId, basis: Basis) -> ApprovedSender {
+    fn approved(
+        &self,
+        sender: SenderId,
+        basis: Basis,
+        entry: Option<Arc<Record>>,
+    ) -> ApprovedSender {
         ApprovedSender {
             channel: self.channel.id().clone(),
             account: self.id.clone(),
             sender,
             basis,
+            entry,
         }
     }
 

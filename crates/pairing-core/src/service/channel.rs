@@ -8,7 +8,7 @@ use crate::dm::{self, Decision, Limits};
 use crate::store::{AllowEntry, Holder, PendingRequest, Problem, TurnedAway};
 use crate::{
     AccountId, Approver, AuditAction, AuditEvent, AuditSubject, Change, ChannelId, ChannelRules,
-    Key, NameError, PairingCode, Range, SenderId, Timestamp,
+    Key, NameError, PairingCode, Range, Record, SenderId, Timestamp,
 };
 
 /// A channel of a [`Pairing`]: lists pending requests, approves and rejects them.
@@ -25,6 +25,17 @@ pub struct Approved {
     pub request: PendingRequest,
     /// The allowlist entry.
     pub entry: AllowEntry,
+}
+
+/// The wrong codes that an approver may still enter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttemptsLeft {
+    /// How many more wrong codes lock the approver out; zero while locked out. `None` for the owner at the
+    /// terminal, who never is.
+    pub left: Option<usize>,
+    /// The end of the lock-out, if one is in force.
+    pub locked_until: Option<Timestamp>,
 }
 
 /// The pending requests.
@@ -111,6 +122,68 @@ impl Channel {
         self.reject_in(None, code_or_sender, approver)
     }
 
+    /// Returns how many wrong codes this approver may still enter, and until when they are locked out. One
+    /// lookup; counts nothing.
+    pub fn attempts(&self, approver: &Approver) -> Result<AttemptsLeft, ListError> {
+        if !approver.can_be_locked_out() {
+            return Ok(AttemptsLeft {
+                left: None,
+                locked_until: None,
+            });
+        }
+        let read = self.pairing.store().read(&self.attempts_key(approver))?;
+        let attempts = read.record.as_deref().and_then(Record::as_attempts);
+        let (limits, now) = (self.limits(), self.pairing.now());
+        let locked_until = dm::locked_until(attempts, limits, now);
+        let failed = dm::recent_failures(attempts, limits, now).count();
+        let left = match locked_until {
+            Some(_) => 0,
+            None => limits.max_attempts.saturating_sub(failed),
+        };
+        Ok(AttemptsLeft {
+            left: Some(left),
+            locked_until,
+        })
+    }
+
+    fn attempts_key(&self, approver: &Approver) -> Key {
+        Key::Attempts {
+            channel: self.id().clone(),
+            approver: approver.id().clone(),
+        }
+    }
+
+    pub(super) fn redeem_in(
+        &self,
+        account: &AccountId,
+        sender: &SenderId,
+        code: PairingCode,
+    ) -> Result<Approved, DecisionError> {
+        let presenter = Approver::presenter(self.id(), sender);
+        let approved = self.decide(&presenter, |tx, now| {
+            let request = tx.request(Key::Request {
+                channel: self.id().clone(),
+                account: account.clone(),
+                sender: sender.clone(),
+            })?;
+            let live = request.filter(|request| !request.is_expired(self.limits(), now));
+            // Without a request every code is wrong, so nothing can be learnt and nothing is counted.
+            let Some(request) = live else {
+                return Ok(Decision::unchanged(None));
+            };
+            if request.code != code {
+                return Err(self.not_found());
+            }
+            approval(tx, request, &presenter, now).map(|decision| Decision {
+                changes: decision.changes,
+                outcome: Some(decision.outcome),
+            })
+        })?;
+        let approved = approved.ok_or_else(|| self.not_found())?;
+        self.audit(AuditAction::Approved, &presenter, account, sender);
+        Ok(approved)
+    }
+
     pub(super) fn pending_of(&self, account: Option<&AccountId>) -> Result<Pending, ListError> {
         let range = Range::Requests {
             channel: self.id().clone(),
@@ -136,20 +209,7 @@ impl Channel {
     ) -> Result<Approved, DecisionError> {
         let approved = self.decide(approver, |tx, now| {
             let request = self.by_code(tx, account, code, now)?;
-            let allowed = tx.allow(Key::Allow {
-                channel: request.channel.clone(),
-                account: request.account.clone(),
-                entry: request.sender.clone(),
-            })?;
-            let Decision { changes, outcome } =
-                dm::approve(&request, allowed.as_ref(), approver, now);
-            Ok(Decision {
-                changes,
-                outcome: Approved {
-                    request,
-                    entry: outcome,
-                },
-            })
+            approval(tx, request, approver, now)
         })?;
         let request = &approved.request;
         self.audit(
@@ -229,10 +289,7 @@ impl Channel {
         approver.may_pair()?;
         transact(self.pairing.store(), |tx| {
             let now = self.pairing.now();
-            let attempts_key = Key::Attempts {
-                channel: self.id().clone(),
-                approver: approver.id().clone(),
-            };
+            let attempts_key = self.attempts_key(approver);
             let attempts = if approver.can_be_locked_out() {
                 tx.attempts(attempts_key.clone())?
             } else {
@@ -251,8 +308,12 @@ impl Channel {
                 }
                 Err(wrong @ (DecisionError::NotFound { .. } | DecisionError::Expired { .. })) => {
                     let attempts = attempts.as_ref();
-                    let Decision { changes, .. } =
+                    let Decision { mut changes, .. } =
                         dm::wrong_code(self.id(), approver, attempts, self.limits(), now);
+                    if approver.id().is_presenter() {
+                        let all = tx.all_attempts(self.id())?;
+                        changes.extend(dm::forgotten(&all, approver, self.limits(), now));
+                    }
                     Ok(Decision {
                         changes,
                         outcome: Err(wrong),
@@ -326,4 +387,26 @@ impl Channel {
     pub(super) fn limits(&self) -> &Limits {
         self.pairing.limits()
     }
+}
+
+/// Allows the sender of a request.
+fn approval(
+    tx: &mut Transaction<'_>,
+    request: PendingRequest,
+    approver: &Approver,
+    now: Timestamp,
+) -> Result<Decision<Approved>, DecisionError> {
+    let allowed = tx.allow(Key::Allow {
+        channel: request.channel.clone(),
+        account: request.account.clone(),
+        entry: request.sender.clone(),
+    })?;
+    let Decision { changes, outcome } = dm::approve(&request, allowed.as_ref(), approver, now);
+    Ok(Decision {
+        changes,
+        outcome: Approved {
+            request,
+            entry: outcome,
+        },
+    })
 }

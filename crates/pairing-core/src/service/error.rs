@@ -1,4 +1,4 @@
-//! One error enum per operation. Each has an `advice`, a line for a person that says what to do next.
+//! One error enum per operation. Their texts say what is; what to do about it is for the program that shows them.
 
 use crate::device::CredentialError;
 use crate::store::StoreError;
@@ -22,19 +22,6 @@ pub enum ChannelError {
         /// The known channels.
         known: Vec<ChannelId>,
     },
-}
-
-impl ChannelError {
-    /// Returns a line that says what to do next.
-    pub fn advice(&self) -> Option<String> {
-        match self {
-            Self::Name(_) => None,
-            Self::Unknown { known, .. } => {
-                let known: Vec<_> = known.iter().map(ChannelId::as_str).collect();
-                Some(format!("known channels: {}", known.join(", ")))
-            }
-        }
-    }
 }
 
 /// A message could not be checked; treat it as refused.
@@ -71,6 +58,9 @@ pub enum DecisionError {
     /// The text cannot be a code.
     #[error(transparent)]
     Code(#[from] ParseCodeError),
+    /// The text cannot be a sender of the channel.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
     /// No request is pending for this code or sender: it was mistyped, used, rejected or has expired.
     #[error("no pending {channel} request has this code")]
     NotFound {
@@ -107,28 +97,6 @@ pub enum DecisionError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-impl DecisionError {
-    /// Returns a line that says what to do next.
-    pub fn advice(&self) -> Option<String> {
-        match self {
-            Self::Code(_) => Some("type the code as the sender received it".to_owned()),
-            Self::NotFound { channel } => Some(format!(
-                "see what is pending with `openclaw pairing list {channel}`"
-            )),
-            Self::Expired { .. } => {
-                Some("ask the sender to write to the bot again for a new code".to_owned())
-            }
-            Self::OtherAccount { account } => Some(format!("add `--account {account}`")),
-            Self::Ambiguous { .. } => Some("name the account with `--account`".to_owned()),
-            Self::LockedOut { .. } => {
-                Some("wait, or decide on the machine itself with `openclaw pairing`".to_owned())
-            }
-            Self::Scope(_) => Some("ask an operator who holds that scope".to_owned()),
-            Self::Store(error) => error.advice(),
-        }
-    }
 }
 
 /// The allowlist was not changed.
@@ -198,35 +166,6 @@ impl From<ListError> for DeviceError {
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ListError(#[from] pub StoreError);
-
-impl ListError {
-    /// Returns a line that says what to do next.
-    pub fn advice(&self) -> Option<String> {
-        self.0.advice()
-    }
-}
-
-macro_rules! store_advice {
-    ($($error:ident),*) => {
-        $(impl $error {
-            /// Returns a line that says what to do next.
-            pub fn advice(&self) -> Option<String> {
-                match self {
-                    Self::Store(error) => error.advice(),
-                    _ => None,
-                }
-            }
-        })*
-    };
-}
-
-store_advice!(
-    AdmitError,
-    RequestError,
-    AllowlistError,
-    ConnectError,
-    DeviceError
-);
 
 fn names(accounts: &[AccountId]) -> String {
     let names: Vec<_> = accounts.iter().map(AccountId::as_str).collect();

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use account::{Account, Admission, Allowed, Created, Requested, Sender};
-pub use channel::{Approved, Channel, Pending};
+pub use channel::{Approved, AttemptsLeft, Channel, Pending};
 pub use devices::{Connection, DeviceList, Devices};
 pub use error::{
     AdmitError, AllowlistError, ChannelError, ConnectError, DecisionError, DeviceError, ListError,

@@ -86,6 +86,23 @@ impl Transaction<'_> {
         Ok(record.and_then(|record| record.as_allow().cloned()))
     }
 
+    /// Reads an entry of an allowlist, shared.
+    pub(super) fn entry(&mut self, key: Key) -> Result<Option<Arc<Record>>, StoreError> {
+        self.read(key)
+    }
+
+    /// Reads the wrong codes of all approvers of a channel.
+    pub(super) fn all_attempts(
+        &mut self,
+        channel: &ChannelId,
+    ) -> Result<Vec<Attempts>, StoreError> {
+        let records = self.whole(Range::Attempts {
+            channel: channel.clone(),
+        })?;
+        let attempts = records.iter().filter_map(|r| r.as_attempts().cloned());
+        Ok(attempts.collect())
+    }
+
     pub(super) fn attempts(&mut self, key: Key) -> Result<Option<Attempts>, StoreError> {
         let record = self.read(key)?;
         Ok(record.and_then(|record| record.as_attempts().cloned()))

@@ -58,25 +58,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Returns a line for a person that says what to do next.
-    pub fn advice(&self) -> Option<String> {
+    /// Whether others changed what the decision rests on.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict)
+    }
+
+    /// Whether the store cannot be used at present: it is locked, or cannot be reached, read or written.
+    pub fn is_unavailable(&self) -> bool {
         match self {
-            Self::Conflict => Some("try again: others were changing the same state".to_owned()),
-            Self::Busy { .. } => {
-                Some("wait for that process, or end it if it hangs, and try again".to_owned())
-            }
-            Self::Unreadable { .. } => Some(
-                "run `openclaw doctor` to see what is wrong with it; nothing was changed"
-                    .to_owned(),
-            ),
-            Self::Unwritable { .. } => {
-                Some("check free space and permissions, then try again".to_owned())
-            }
-            Self::Unreachable { .. } => Some(
-                "check that most of its members run and can be reached from here, then try again"
-                    .to_owned(),
-            ),
-            Self::Refused { .. } => None,
+            Self::Busy { .. }
+            | Self::Unreadable { .. }
+            | Self::Unwritable { .. }
+            | Self::Unreachable { .. } => true,
+            Self::Conflict | Self::Refused { .. } => false,
         }
     }
 }

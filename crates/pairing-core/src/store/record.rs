@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Group, Key};
 use crate::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use crate::dm::Metadata;
-use crate::{AccountId, ApproverId, ChannelId, PairingCode, SenderId, Timestamp, Via};
+use crate::{AccountId, ApproverId, ChannelId, PairingCode, Principal, SenderId, Timestamp, Via};
 
 /// One stored record. Its [`key`](Self::key) is derived from its contents, never passed separately.
 ///
@@ -95,8 +95,9 @@ pub struct AllowEntry {
     pub grant: Option<Grant>,
 }
 
-/// A grant: its approver, its route, and its time.
+/// A grant: its approver, its route, its time, and the user it is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Grant {
     /// The approver.
     pub by: ApproverId,
@@ -107,6 +108,43 @@ pub struct Grant {
     /// The time at which the approved request was made; `None` if there was no request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requested_at: Option<Timestamp>,
+    /// The embedder's user that the sender is; `None` for the bot's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+}
+
+impl Grant {
+    /// Makes the grant of a decision, which nobody had asked for, for the bot's owner.
+    pub fn new(by: ApproverId, via: Via, at: Timestamp) -> Self {
+        Self {
+            by,
+            via,
+            at,
+            requested_at: None,
+            principal: None,
+        }
+    }
+
+    /// Sets the time at which the approved request was made.
+    #[must_use]
+    pub fn with_requested_at(mut self, at: Option<Timestamp>) -> Self {
+        self.requested_at = at;
+        self
+    }
+
+    /// Sets the embedder's user that the sender is.
+    #[must_use]
+    pub fn with_principal(mut self, principal: Option<Principal>) -> Self {
+        self.principal = principal;
+        self
+    }
+}
+
+impl AllowEntry {
+    /// Returns the embedder's user that the sender is; `None` for the bot's owner.
+    pub fn principal(&self) -> Option<&Principal> {
+        self.grant.as_ref()?.principal.as_ref()
+    }
 }
 
 /// The wrong codes of one approver on one channel.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pairing_core::device::{ApprovedRole, Device, DeviceToken, Role};
 use pairing_core::store::Grant;
-use pairing_core::{ApproverId, Record, ScopeSet, Timestamp, Via};
+use pairing_core::{ApproverId, Principal, Record, ScopeSet, Timestamp, Via};
 
 use super::device_request::{identity, read_info, write_info, write_key};
 use super::fields::Fields;
@@ -16,6 +16,9 @@ const TOKENS: &str = "tokens";
 const APPROVALS: &str = "approvals";
 /// Our own member of a token: the scopes of the next one, and the hash of the token that it replaces.
 const NEXT: &str = "next";
+/// Our own member of a token: the approved scopes that it takes into account, and the hash and the time of the
+/// token that they are of.
+const APPROVED: &str = "approved";
 const ROLES: [Role; 2] = [Role::Operator, Role::Node];
 
 impl Entry for Device {
@@ -215,7 +218,7 @@ fn write_approval(approvals: &mut Edit, role: Role, approved: &ApprovedRole, oth
     approvals.put_object(name, &stored, 3);
 }
 
-/// Returns the grant in `by`, `via`, `requestedAtMs?`, and `grantedAtMs?` if that differs from the time at
+/// Returns the grant in `by`, `via`, `requestedAtMs?`, `principal?`, and `grantedAtMs?` if that differs from the time at
 /// which the approval began to count.
 pub(super) fn read_grant(said: &Members<'_>, at: Timestamp) -> Result<Option<Grant>, String> {
     let (Some(by), Some(via)) = (said.text("by"), said.raw("via")) else {
@@ -224,12 +227,12 @@ pub(super) fn read_grant(said: &Members<'_>, at: Timestamp) -> Result<Option<Gra
     let Ok(via) = serde_json::from_str::<Via>(via) else {
         return Ok(None);
     };
-    Ok(Some(Grant {
-        by: ApproverId::from(by),
-        via,
-        at: said.time("grantedAtMs")?.unwrap_or(at),
-        requested_at: said.time("requestedAtMs")?,
-    }))
+    let at = said.time("grantedAtMs")?.unwrap_or(at);
+    let principal = said.text("principal").map(|text| Principal::parse(&text));
+    let grant = Grant::new(ApproverId::from(by), via, at)
+        .with_requested_at(said.time("requestedAtMs")?)
+        .with_principal(principal.transpose().map_err(|error| error.to_string())?);
+    Ok(Some(grant))
 }
 
 pub(super) fn write_grant(entry: &mut Edit, grant: Option<&Grant>, at: Timestamp) {
@@ -237,6 +240,8 @@ pub(super) fn write_grant(entry: &mut Edit, grant: Option<&Grant>, at: Timestamp
     let via = grant.and_then(|grant| serde_json::to_string(&grant.via).ok());
     entry.put("via", via);
     entry.put_time("requestedAtMs", grant.and_then(|grant| grant.requested_at));
+    let principal = grant.and_then(|grant| grant.principal.as_ref());
+    entry.put_text("principal", principal.map(Principal::as_str));
     let granted_at = grant.map(|grant| grant.at).filter(|granted| *granted != at);
     entry.put_time("grantedAtMs", granted_at);
 }
@@ -246,16 +251,22 @@ fn read_token(said: &Members<'_>) -> Result<DeviceToken, String> {
     // Of another token than the present one, it was left behind by a program that does not know it.
     let next = said.members(NEXT);
     let is_next = said.get(NEXT).is_some() && next.hash("after") == hash;
+    let rotated_at = said.time("rotatedAtMs")?;
+    let approved = said.members(APPROVED);
+    let is_of_it = said.get(APPROVED).is_some()
+        && approved.hash("after") == hash
+        && approved.time("rotatedAtMs")? == rotated_at;
     Ok(DeviceToken {
         hash,
         scopes: said.scopes("scopes").unwrap_or_default(),
         created_at: said
             .time("createdAtMs")?
             .unwrap_or_else(|| Timestamp::from_millis(0)),
-        rotated_at: said.time("rotatedAtMs")?,
+        rotated_at,
         revoked_at: said.time("revokedAtMs")?,
         last_used_at: said.time("lastUsedAtMs")?,
         next_scopes: is_next.then(|| next.scopes("scopes").unwrap_or_default()),
+        approved_scopes: approved.scopes("scopes").filter(|_| is_of_it),
     })
 }
 
@@ -275,6 +286,16 @@ fn write_token(entry: &mut Edit, role: Role, token: &DeviceToken) {
             entry.put_object(NEXT, &next, 4);
         }
         None => entry.remove(NEXT),
+    }
+    match &token.approved_scopes {
+        Some(scopes) => {
+            let mut approved = entry.take_object(APPROVED);
+            approved.put_hash("after", token.hash);
+            approved.put_time("rotatedAtMs", token.rotated_at);
+            approved.put_scopes("scopes", scopes, 5);
+            entry.put_object(APPROVED, &approved, 4);
+        }
+        None => entry.remove(APPROVED),
     }
 }
 

@@ -43,6 +43,8 @@ struct OnFile {
     at: pairing_core::Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     requested_at: Option<pairing_core::Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    principal: Option<pairing_core::Principal>,
 }
 
 impl Document for GrantsDoc {
@@ -133,12 +135,9 @@ impl GrantsDoc {
 
 impl OnFile {
     fn grant(&self) -> Grant {
-        Grant {
-            by: self.by.clone(),
-            via: self.via,
-            at: self.at,
-            requested_at: self.requested_at,
-        }
+        Grant::new(self.by.clone(), self.via, self.at)
+            .with_requested_at(self.requested_at)
+            .with_principal(self.principal.clone())
     }
 }
 
@@ -151,5 +150,6 @@ fn on_file(entry: &AllowEntry) -> Option<OnFile> {
         via: grant.via,
         at: grant.at,
         requested_at: grant.requested_at,
+        principal: grant.principal.clone(),
     })
 }

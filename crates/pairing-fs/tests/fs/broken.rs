@@ -35,7 +35,7 @@ const SPOILT: [(&str, &str); 7] = [
 ];
 
 fn cause(error: &StoreError) -> String {
-    assert!(error.advice().is_some());
+    assert!(matches!(error, StoreError::Unreadable { .. }), "{error}");
     error.source().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -17,6 +17,7 @@ mod half_done;
 mod identity;
 mod install;
 mod locks;
+mod older_writer;
 mod processes;
 mod real_files;
 mod redeemers;

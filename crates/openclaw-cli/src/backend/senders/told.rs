@@ -155,11 +155,9 @@ pub(super) fn allow_entry(entry: DmEntry, channel: &ChannelId, account: &Account
         account: account.clone(),
         entry: entry.id,
         written: entry.written,
-        grant: grant.map(|(by, at)| Grant {
-            by,
-            via: entry.granted_via.unwrap_or(Via::Gateway),
-            at: Timestamp::from_millis(at),
-            requested_at: None,
+        grant: grant.map(|(by, at)| {
+            let via = entry.granted_via.unwrap_or(Via::Gateway);
+            Grant::new(by, via, Timestamp::from_millis(at))
         }),
     }
 }

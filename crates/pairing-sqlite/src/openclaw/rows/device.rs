@@ -165,12 +165,7 @@ fn commands(columns: &Columns) -> Result<Option<BTreeSet<String>>, String> {
 /// Returns the grant as far as the other program records it: that nobody was asked.
 fn grant(columns: &Columns, at: Timestamp) -> Result<Option<Grant>, String> {
     let is_silent = columns.text("approved_via")? == Some(SILENT);
-    Ok(is_silent.then(|| Grant {
-        by: ApproverId::from(SILENT.to_owned()),
-        via: Via::Silent,
-        at,
-        requested_at: None,
-    }))
+    Ok(is_silent.then(|| Grant::new(ApproverId::from(SILENT.to_owned()), Via::Silent, at)))
 }
 
 fn read_token(entry: &Object) -> Result<DeviceToken, String> {
@@ -186,6 +181,7 @@ fn read_token(entry: &Object) -> Result<DeviceToken, String> {
             .unwrap_or_default(),
         // Kept in the record beside: the other program knows nothing of it.
         next_scopes: None,
+        approved_scopes: None,
         created_at: entry
             .time("createdAtMs")?
             .unwrap_or_else(|| Timestamp::from_millis(0)),
