@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
+use crate::backend::equivalent;
 use crate::keeper::Keeper;
 use crate::purpose::Purpose;
 use crate::target::{Origin, Target};
@@ -98,6 +99,20 @@ impl Remote {
         let has = &self.client.hello().features.methods;
         let lacks = |method: &&&str| !has.iter().any(|has| has == *method);
         methods.iter().find(lacks).copied()
+    }
+
+    /// Returns the first of these methods that the gateway has neither by its name nor by that of the other
+    /// program.
+    pub(crate) fn misses(&self, methods: &[&'static str]) -> Option<&'static str> {
+        let has = |method| self.lacks(&[method]).is_none();
+        let misses =
+            |method: &&&'static str| !has(**method) && !equivalent(method).is_some_and(has);
+        methods.iter().find(misses).copied()
+    }
+
+    /// Whether the gateway has these methods only because the other program's ones stand for some of them.
+    pub(crate) fn substitutes(&self, methods: &[&'static str]) -> bool {
+        self.lacks(methods).is_some() && self.misses(methods).is_none()
     }
 
     /// Calls a method.

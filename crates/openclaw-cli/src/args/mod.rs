@@ -19,7 +19,9 @@ use clap::builder::StyledStr;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
-use pairing_core::{AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, Scope};
+use pairing_core::{
+    AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError, Scope,
+};
 
 pub(crate) use config::ConfigCommand;
 pub(crate) use devices::{Clear, DevicesCommand};
@@ -130,9 +132,12 @@ pub(crate) enum AllowedCommand {
 }
 
 /// Whom to let in, and what goes with it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Approving {
-    pub(crate) code: PairingCode,
+    /// The code; at gateways of the other program, the request's public id or its sender.
+    pub(crate) subject: String,
+    /// Why the subject is no code.
+    pub(crate) no_code: Option<ParseCodeError>,
     /// Whether to notify the sender.
     pub(crate) notify: bool,
     /// Whether to make the sender the first owner.
@@ -217,12 +222,14 @@ impl RawPairing {
                 options,
             }) => {
                 let at = options.place(channel)?;
-                let code = PairingCode::parse(&code).map_err(|wrong| {
-                    let lone = known_channel(&code).filter(|_| at.channel.is_none());
-                    lone.map_or(wrong.into(), UsageError::LoneChannel)
-                })?;
+                let no_code = PairingCode::parse(&code).err();
+                let lone = known_channel(&code).filter(|_| at.channel.is_none());
+                if let (Some(channel), true) = (lone, no_code.is_some()) {
+                    return Err(UsageError::LoneChannel(channel));
+                }
                 let approving = Approving {
-                    code,
+                    subject: code,
+                    no_code,
                     notify,
                     make_owner,
                 };

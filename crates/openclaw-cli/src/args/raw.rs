@@ -148,7 +148,7 @@ pub(super) struct RawList {
 pub(super) struct RawApprove {
     /// Channel, such as telegram; may be left out while only one has the code
     pub(super) channel: Option<String>,
-    /// The code that the sender received
+    /// The code that the sender received; the request or the sender, at gateways that list no codes
     #[arg(required = true)]
     pub(super) code: String,
     /// Tell the sender, through the gateway

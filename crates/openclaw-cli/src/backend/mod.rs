@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pairing_core::{Approver, Limits, Pairing, Timestamp};
 
-pub(crate) use senders::{InChannel, Waiting, written};
+pub(crate) use senders::{InChannel, Request, Waiting, equivalent, written};
 pub(crate) use setup::SetupIssued;
 
 use crate::remote::Remote;

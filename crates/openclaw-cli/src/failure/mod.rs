@@ -1,9 +1,11 @@
 //! Why a command did not do what it was asked to: exit code and advice.
 
 mod gateway;
+mod theirs;
 mod usage;
 
 pub(crate) use gateway::advice_of;
+pub(crate) use theirs::TheirsError;
 pub(crate) use usage::UsageError;
 
 use gateway_protocol::{GatewayUrlError, SetupCodeError};
@@ -132,6 +134,8 @@ pub(crate) enum Failure {
     },
     #[error("the gateway has no `{method}`")]
     Lacks { method: &'static str },
+    #[error(transparent)]
+    Theirs(#[from] TheirsError),
     #[error("the first owner is made on the gateway's own machine")]
     OwnerElsewhere,
     #[error("nobody was made an owner")]
@@ -193,6 +197,7 @@ impl Failure {
             | Self::Account(_)
             | Self::AskedElsewhere
             | Self::OwnerElsewhere
+            | Self::Theirs(TheirsError::Owner)
             | Self::LogFilter { .. }
             | Self::SetupCode(_) => Exit::Usage,
             Self::State(_)
@@ -245,6 +250,7 @@ impl Failure {
             Self::Serve(error) => gateway::exit_of_serve(error),
             Self::InNoChannel(_)
             | Self::InSeveralChannels(_)
+            | Self::Theirs(_)
             | Self::Answer { .. }
             | Self::Lacks { .. }
             | Self::TokenIsSet { .. }
@@ -335,6 +341,7 @@ impl Failure {
             Self::SetupCode(_) => {
                 Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())
             }
+            Self::Theirs(error) => Some(error.advice()),
             Self::OwnerElsewhere => Some("leave out `--url`, and run it there".to_owned()),
             Self::FirstOwner(error) => Some(error.advice().to_owned()),
             Self::AskedElsewhere => Some(

@@ -28,4 +28,5 @@ mod run;
 mod session;
 mod setup;
 mod state;
+mod theirs;
 mod transfer;
