@@ -192,6 +192,7 @@ impl<'a> Place<'a> {
         Ok(Backend::Files(Files {
             service: store::service(state, opened, self.environment),
             approver: approver(self.environment),
+            node_commands: config.gateway.node_commands,
         }))
     }
 

@@ -78,6 +78,8 @@ pub(crate) enum Failure {
     Node(DeviceError),
     #[error(transparent)]
     Subject(#[from] SubjectError),
+    #[error("the request does not ask for the command {}", escape(.0).limit(64))]
+    NotAskedFor(String),
     #[error("no device request is pending")]
     NoDeviceWaits,
     #[error("nothing is removed without --yes: {}", at_stake(*.devices, *.requests))]
@@ -261,6 +263,7 @@ impl Failure {
             | Self::NotAllowed { .. }
             | Self::Subject(_)
             | Self::NoDeviceWaits
+            | Self::NotAskedFor(_)
             | Self::Unconfirmed { .. }
             | Self::NeverApproved { .. }
             | Self::Revoked { .. }
@@ -296,6 +299,9 @@ impl Failure {
             Self::NotAllowed { see, .. } => Some(format!("see who is with `{see}`")),
             Self::Device(error) | Self::Node(error) => of_device(error, self),
             Self::Subject(error) => Some(error.advice()),
+            Self::NotAskedFor(_) => {
+                Some("`openclaw devices approve` alone shows what the newest asks for".to_owned())
+            }
             Self::NoDeviceWaits => Some(
                 "a request lasts for 5 minutes after its device last tried: let it connect again"
                     .to_owned(),

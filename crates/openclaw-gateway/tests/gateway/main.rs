@@ -11,6 +11,7 @@
 mod access;
 mod audit;
 mod channels;
+mod choosing;
 mod credentials;
 mod devices;
 mod discord;
