@@ -167,7 +167,13 @@ fn execute(
         } => {
             let place = Place::of(state(), target, environment, screen);
             let backend = place.backend(command.purpose(), screen)?;
-            nodes::Call { backend, json }.run(&command, screen)
+            let entropy = Arc::clone(environment.entropy);
+            let call = nodes::Call {
+                backend,
+                json,
+                entropy,
+            };
+            call.run(&command, screen)
         }
         Command::Gateway {
             command,

@@ -121,7 +121,17 @@ impl Remote {
         method: &'static str,
         params: &impl Serialize,
     ) -> Result<T, Failure> {
-        let call = self.client.call_with_timeout(method, params, self.timeout);
+        self.call_within(method, params, self.timeout)
+    }
+
+    /// Calls a method that may take longer than others.
+    pub(crate) fn call_within<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: &impl Serialize,
+        timeout: Duration,
+    ) -> Result<T, Failure> {
+        let call = self.client.call_with_timeout(method, params, timeout);
         let called =
             self.runtime
                 .block_on(patiently(self.spinner, "waiting for the gateway", call));

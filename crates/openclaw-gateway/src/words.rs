@@ -73,16 +73,21 @@ fn node(commands: &BTreeSet<String>) -> String {
     if commands.is_empty() {
         return "node".to_owned();
     }
+    format!("node ({})", self::commands(commands))
+}
+
+/// `camera.snap; sensitive: system.run`. All commands are listed, escaped.
+pub fn commands<'a>(commands: impl IntoIterator<Item = &'a String>) -> String {
     let (sensitive, plain): (Vec<_>, Vec<_>) =
-        commands.iter().partition(|name| power(name).is_some());
+        commands.into_iter().partition(|name| power(name).is_some());
     let names = |names: &[&String]| {
         let names: Vec<_> = names.iter().map(|name| command(name)).collect();
         names.join(", ")
     };
     match (plain.as_slice(), sensitive.as_slice()) {
-        (plain, []) => format!("node ({})", names(plain)),
-        ([], sensitive) => format!("node (sensitive: {})", names(sensitive)),
-        (plain, sensitive) => format!("node ({}; sensitive: {})", names(plain), names(sensitive)),
+        (plain, []) => names(plain),
+        ([], sensitive) => format!("sensitive: {}", names(sensitive)),
+        (plain, sensitive) => format!("{}; sensitive: {}", names(plain), names(sensitive)),
     }
 }
 

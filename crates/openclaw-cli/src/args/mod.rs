@@ -4,6 +4,7 @@
 mod config;
 mod devices;
 mod gateway;
+mod invoke;
 mod node;
 mod nodes;
 mod raw;
@@ -26,6 +27,7 @@ use pairing_core::{
 pub(crate) use config::ConfigCommand;
 pub(crate) use devices::{Clear, DevicesCommand};
 pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
+pub(crate) use invoke::{Invoking, Notice};
 pub(crate) use node::{NodeOptions, Pair};
 pub(crate) use nodes::NodesCommand;
 pub(crate) use setup::SetupOptions;
@@ -180,7 +182,7 @@ impl Raw {
         let command = match self.command {
             RawCommand::Pairing { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Devices { place, command } => command.meaning(place.meaning()?)?,
-            RawCommand::Nodes { place, command } => command.meaning(place.meaning()?),
+            RawCommand::Nodes { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Gateway { command } => command.meaning()?,
             RawCommand::Dashboard { json } => Command::Dashboard { json },
             RawCommand::Node { command } => command.meaning()?,

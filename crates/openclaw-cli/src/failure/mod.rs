@@ -134,6 +134,8 @@ pub(crate) enum Failure {
         /// Whether being on the gateway's machine, or this machine's own key, was proof enough.
         proven: bool,
     },
+    #[error("no gateway runs that could reach a node")]
+    NoGateway,
     #[error("the gateway has no `{method}`")]
     Lacks { method: &'static str },
     #[error(transparent)]
@@ -255,6 +257,7 @@ impl Failure {
             | Self::Theirs(_)
             | Self::Answer { .. }
             | Self::Lacks { .. }
+            | Self::NoGateway
             | Self::TokenIsSet { .. }
             | Self::NoSecretAsked
             | Self::NoTokenYet
@@ -329,6 +332,7 @@ impl Failure {
             }
             Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
+            Self::NoGateway => Some("start it with `openclaw gateway run`, or name one with `--url`".to_owned()),
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
             Self::Call { source, .. } => gateway::advice_of_call(source),
             Self::Serve(error) => error.advice(),

@@ -18,6 +18,7 @@ mod doctor;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod gateway;
+mod invoke;
 mod list;
 mod live;
 mod nodes;
