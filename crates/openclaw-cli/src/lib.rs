@@ -2,6 +2,7 @@
 
 mod args;
 mod backend;
+mod channels;
 mod config;
 mod console;
 mod devices;
@@ -180,6 +181,11 @@ fn execute(
             target,
             json,
         } => gateway::run(command, target, json, state(), environment, screen),
+        Command::Channels {
+            command,
+            target,
+            json,
+        } => channels::run(command, target, json, state(), environment, screen),
         Command::Config(command) => config::run(command, &state()?, environment, screen),
         Command::Dashboard { json } => gateway::dashboard(json, &state()?, environment, screen),
         Command::Node(options) => node::run(options, state(), environment, screen),

@@ -1,6 +1,7 @@
 //! The command line as it is meant: parsed once more, so that nothing after this sees raw text
 //! where a type can hold it.
 
+mod channels;
 mod config;
 mod devices;
 mod gateway;
@@ -24,6 +25,7 @@ use pairing_core::{
     AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError, Scope,
 };
 
+pub(crate) use channels::ChannelsCommand;
 pub(crate) use config::ConfigCommand;
 pub(crate) use devices::{Clear, DevicesCommand};
 pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
@@ -76,6 +78,11 @@ pub(crate) enum Command {
     },
     Gateway {
         command: GatewayCommand,
+        target: TargetOptions,
+        json: bool,
+    },
+    Channels {
+        command: ChannelsCommand,
         target: TargetOptions,
         json: bool,
     },
@@ -184,6 +191,7 @@ impl Raw {
             RawCommand::Devices { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Nodes { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Gateway { command } => command.meaning()?,
+            RawCommand::Channels { command } => command.meaning()?,
             RawCommand::Dashboard { json } => Command::Dashboard { json },
             RawCommand::Node { command } => command.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,

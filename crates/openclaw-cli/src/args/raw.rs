@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::channels::RawChannels;
 use super::config::RawConfig;
 use super::devices::{RawAll, RawDevices};
 use super::gateway::RawGateway;
@@ -54,6 +55,11 @@ pub(super) enum RawCommand {
     Gateway {
         #[command(subcommand)]
         command: RawGateway,
+    },
+    /// Look at the chat channels
+    Channels {
+        #[command(subcommand)]
+        command: RawChannels,
     },
     /// Print the link that signs a browser in on the gateway's page
     Dashboard {

@@ -10,6 +10,7 @@
 
 mod allowed;
 mod args;
+mod channels;
 mod config;
 mod database;
 mod decide;
