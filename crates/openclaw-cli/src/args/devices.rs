@@ -18,6 +18,7 @@ pub(crate) enum DevicesCommand {
     Watch,
     /// Without a request: only a look at the newest.
     Approve(Option<String>, Option<BTreeSet<String>>),
+    JoinCode,
     Reject(String),
     Remove(String),
     Clear(Clear),
@@ -41,6 +42,7 @@ impl DevicesCommand {
             ),
             Self::List | Self::Watch | Self::Approve(None, _) => (&["device.pair.list"], false),
             Self::Clear(clear) if !clear.yes => (&["device.pair.list"], false),
+            Self::JoinCode => (&["device.pair.setupCode"], true),
             Self::Approve(Some(_), _) => (&["device.pair.list", "device.pair.approve"], true),
             Self::Reject(_) => (&["device.pair.list", "device.pair.reject"], true),
             Self::Clear(clear) if clear.pending => (
@@ -83,6 +85,8 @@ pub(super) enum RawDevices {
     Watch(RawAll),
     /// Let a device in; without a request, show what the newest would grant
     Approve(RawDeviceApprove),
+    /// Make a short-lived URL with which another machine asks to join as a node
+    JoinCode(RawAll),
     /// End a request without letting the device in
     Reject(RawDeviceRequest),
     /// Forget a device: its tokens end, and it has to ask again
@@ -204,6 +208,7 @@ impl RawDevices {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (DevicesCommand::List, json),
             Self::Watch(RawAll { json }) => (DevicesCommand::Watch, json),
+            Self::JoinCode(RawAll { json }) => (DevicesCommand::JoinCode, json),
             Self::Approve(RawDeviceApprove {
                 request,
                 latest,

@@ -2,6 +2,7 @@
 
 mod clear;
 mod decide;
+mod join;
 mod list;
 mod tokens;
 mod watch;
@@ -35,6 +36,7 @@ impl Call {
                 let source = Source::follow(&mut self.backend)?;
                 watch(&Devices(&self), source, self.json, screen)
             }
+            DevicesCommand::JoinCode => self.join_code(screen),
             DevicesCommand::Approve(None, _) => self.preview(screen),
             DevicesCommand::Approve(Some(request), commands) => {
                 self.approve(request, commands.as_ref(), screen)

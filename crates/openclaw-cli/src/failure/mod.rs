@@ -134,7 +134,7 @@ pub(crate) enum Failure {
         /// Whether being on the gateway's machine, or this machine's own key, was proof enough.
         proven: bool,
     },
-    #[error("no gateway runs that could reach a node")]
+    #[error("no gateway runs that could do that")]
     NoGateway,
     #[error("the gateway has no `{method}`")]
     Lacks { method: &'static str },

@@ -144,6 +144,7 @@ fn without_a_gateway_no_node_is_asked() {
     let session = Session::new();
     for args in [
         &["nodes", "describe", "Attic"][..],
+        &["devices", "join-code"],
         &["nodes", "invoke", "Attic", "--command", "echo"],
         &["nodes", "notify", "Attic", "--title", "Tea"],
     ] {
@@ -151,7 +152,7 @@ fn without_a_gateway_no_node_is_asked() {
         assert_eq!(ran.exit, Exit::Refused);
         assert!(
             ran.stderr
-                .starts_with("error: no gateway runs that could reach a node\n"),
+                .starts_with("error: no gateway runs that could do that\n"),
             "{}",
             ran.stderr
         );

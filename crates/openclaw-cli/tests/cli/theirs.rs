@@ -109,7 +109,7 @@ fn answer_to(method: &str, params: &Value) -> Result<Value, String> {
             "features": {
                 "methods": [
                     "device.pair.list", "channels.pairing.list", "channels.pairing.approve",
-                    "channels.pairing.dismiss",
+                    "channels.pairing.dismiss", "device.pair.setupCode",
                 ],
                 "events": ["device.pair.requested", "tick", "health"],
             },
@@ -121,6 +121,12 @@ fn answer_to(method: &str, params: &Value) -> Result<Value, String> {
             "policy": {
                 "maxPayload": 26_214_400, "maxBufferedBytes": 52_428_800, "tickIntervalMs": 30_000,
             },
+        })),
+        "device.pair.setupCode" => Ok(json!({
+            "setupId": "e8aece6d-b3fa-4e1d-9cc1-f1712ef16ea0", "expiresAtMs": 1_795_718_951_843_i64,
+            "setupCode": "a-setup-code", "joinUrl": "http://127.0.0.1:22000/j/a-code",
+            "gatewayUrl": "ws://127.0.0.1:22000", "auth": "token",
+            "urlSource": "plugins.entries.device-pair.config.publicUrl", "access": "node",
         })),
         "channels.pairing.list" => Ok(serde_json::from_str(LISTED).unwrap()),
         "channels.pairing.approve" if params["requestId"] == "1HwPXMhNL6lBBx5HganWeVGjivO28mjt" => {
@@ -179,4 +185,19 @@ fn senders_at_a_gateway_that_lists_no_codes() {
     assert_eq!(approved.unwrap().1, expected);
     drop(calls);
     session.finish("theirs-senders");
+}
+
+#[test]
+fn a_join_code_of_a_gateway_of_the_other_program() {
+    let mut session = Session::new();
+    let theirs = Theirs::start(&mut session);
+    let named = theirs.named(&session);
+    session.person(&format!("devices join-code {named}"));
+    session.pipe(&format!("devices join-code --json {named}"));
+    let calls = theirs.calls.lock().unwrap();
+    // As the other program's own client was recorded.
+    let expected = json!({ "bootstrapProfile": "node", "includeQr": false, "joinUrl": true });
+    assert_eq!(calls[0], ("device.pair.setupCode".to_owned(), expected));
+    drop(calls);
+    session.finish("theirs-join-code");
 }

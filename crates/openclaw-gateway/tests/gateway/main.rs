@@ -26,6 +26,7 @@ mod handshake;
 mod hello;
 mod http;
 mod invoke;
+mod join_codes;
 mod lockout;
 #[cfg(feature = "etcd")]
 #[path = "../../../pairing-etcd/tests/etcd/members.rs"]
