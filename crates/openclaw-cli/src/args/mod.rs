@@ -194,6 +194,7 @@ impl Raw {
             RawCommand::Channels { command } => command.meaning()?,
             RawCommand::Dashboard { json } => Command::Dashboard { json },
             RawCommand::Node { command } => command.meaning()?,
+            RawCommand::Connect(connect) => connect.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::State { command } => command.meaning()?,
             RawCommand::Config { command } => command.meaning()?,

@@ -9,7 +9,7 @@ use super::channels::RawChannels;
 use super::config::RawConfig;
 use super::devices::{RawAll, RawDevices};
 use super::gateway::RawGateway;
-use super::node::RawNode;
+use super::node::{RawConnect, RawNode};
 use super::nodes::RawNodes;
 use super::setup::RawQr;
 use super::state::RawState;
@@ -72,6 +72,8 @@ pub(super) enum RawCommand {
         #[command(subcommand)]
         command: RawNode,
     },
+    /// Join a gateway as a node, with a join code that was made there
+    Connect(RawConnect),
     /// Make a setup code, with which a phone finds the gateway and asks to join
     Qr(RawQr),
     /// Keep the whole state in a file, or take it from one store to another

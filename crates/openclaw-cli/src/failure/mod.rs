@@ -12,7 +12,7 @@ use gateway_protocol::{GatewayUrlError, SetupCodeError};
 use std::io;
 
 use gateway_channels::FirstOwnerError;
-use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
+use gateway_client::{CallError, Closed, ConnectError, JoinError, ParseFingerprintError};
 use gateway_protocol::ErrorShape;
 use openclaw_config::{Fault, LoadError};
 use openclaw_gateway::store::OpenError;
@@ -183,6 +183,8 @@ pub(crate) enum Failure {
     Open(#[from] OpenError),
     #[error("no node can pair with this setup code")]
     SetupCode(#[from] SetupCodeError),
+    #[error(transparent)]
+    Join(#[from] JoinError),
     #[error("cannot wait for anything")]
     Runtime(#[source] io::Error),
     #[error("setup codes are turned off: plugins.entries.device-pair.enabled is false")]
@@ -204,6 +206,7 @@ impl Failure {
             | Self::Theirs(TheirsError::Owner)
             | Self::LogFilter { .. }
             | Self::SetupCode(_) => Exit::Usage,
+            Self::Join(error) => of_join(error),
             Self::State(_)
             | Self::Config(_)
             | Self::Closed(_)
@@ -302,9 +305,6 @@ impl Failure {
             Self::NotAllowed { see, .. } => Some(format!("see who is with `{see}`")),
             Self::Device(error) | Self::Node(error) => of_device(error, self),
             Self::Subject(error) => Some(error.advice()),
-            Self::NotAskedFor(_) => {
-                Some("`openclaw devices approve` alone shows what the newest asks for".to_owned())
-            }
             Self::NoDeviceWaits => Some(
                 "a request lasts for 5 minutes after its device last tried: let it connect again"
                     .to_owned(),
@@ -332,7 +332,9 @@ impl Failure {
             }
             Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
-            Self::NoGateway => Some("start it with `openclaw gateway run`, or name one with `--url`".to_owned()),
+            Self::NoGateway | Self::NotAskedFor(_) | Self::Join(_) => {
+                Some(of_newer(self).to_owned())
+            }
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
             Self::Call { source, .. } => gateway::advice_of_call(source),
             Self::Serve(error) => error.advice(),
@@ -392,6 +394,27 @@ impl Failure {
     /// Whether the reader of the output has gone (a broken pipe).
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// The advice about commands that need a gateway, or a node's request.
+fn of_newer(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::NotAskedFor(_) => {
+            "`openclaw devices approve` alone shows what the newest asks for"
+        }
+        Failure::Join(_) => {
+            "make a new one with `openclaw devices join-code` at the gateway: each is good once"
+        }
+        _ => "start it with `openclaw gateway run`, or name one with `--url`",
+    }
+}
+
+fn of_join(error: &JoinError) -> Exit {
+    match error {
+        JoinError::Url(_) | JoinError::NoCode => Exit::Usage,
+        JoinError::Gone | JoinError::Limited { .. } => Exit::Refused,
+        _ => Exit::State,
     }
 }
 
