@@ -29,21 +29,8 @@ pub(crate) async fn dial(
     url: &GatewayUrl,
     pinned: Option<Fingerprint>,
 ) -> Result<Socket, ConnectError> {
-    if pinned.is_some() && !url.is_encrypted() {
-        return Err(ConnectError::Url {
-            reason: "a certificate is pinned, and ws:// shows none",
-        });
-    }
     let target = Target::of(url)?;
-    let stream = TcpStream::connect((target.host.as_str(), target.port));
-    let stream = stream.await.map_err(ConnectError::Io)?;
-    // Frames are small and latency matters.
-    stream.set_nodelay(true).map_err(ConnectError::Io)?;
-    let stream: Box<dyn Stream> = if url.is_encrypted() {
-        Box::new(encrypt(stream, target.host, pinned).await?)
-    } else {
-        Box::new(stream)
-    };
+    let stream = stream(url, target.host, target.port, pinned).await?;
     // The library's default buffers suit servers and large messages.
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
@@ -59,6 +46,29 @@ pub(crate) async fn dial(
         }),
         Err(error) => Err(ConnectError::WebSocket(Cause::of(&error))),
     }
+}
+
+/// Opens the byte stream to a gateway, encrypted if its URL is.
+pub(crate) async fn stream(
+    url: &GatewayUrl,
+    host: String,
+    port: u16,
+    pinned: Option<Fingerprint>,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    if pinned.is_some() && !url.is_encrypted() {
+        return Err(ConnectError::Url {
+            reason: "a certificate is pinned, and ws:// shows none",
+        });
+    }
+    let stream = TcpStream::connect((host.as_str(), port));
+    let stream = stream.await.map_err(ConnectError::Io)?;
+    // Frames are small and latency matters.
+    stream.set_nodelay(true).map_err(ConnectError::Io)?;
+    Ok(if url.is_encrypted() {
+        Box::new(encrypt(stream, host, pinned).await?)
+    } else {
+        Box::new(stream)
+    })
 }
 
 async fn encrypt(
@@ -79,16 +89,16 @@ async fn encrypt(
 }
 
 /// Parts of a gateway URL.
-struct Target {
+pub(crate) struct Target {
     /// Host in the resolver's form: an IPv6 address without brackets and with its zone.
-    host: String,
-    port: u16,
-    request: Request,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) request: Request,
 }
 
 impl Target {
     /// Splits a URL. It has been validated, but is stored as it was written.
-    fn of(url: &GatewayUrl) -> Result<Self, ConnectError> {
+    pub(crate) fn of(url: &GatewayUrl) -> Result<Self, ConnectError> {
         let unreadable = || ConnectError::Url {
             reason: "it cannot be taken apart",
         };

@@ -13,7 +13,19 @@ use serde::{Deserialize, Serialize};
 use crate::setup::SetupCodeId;
 use crate::{Secret, Text};
 
-/// The parameters of `device.pair.approve` and `device.pair.reject`; also those of `node.pair.*`.
+/// The parameters of `device.pair.approve`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApproveParams {
+    /// Id of the request to approve.
+    pub request_id: Text,
+    /// Of the commands that the node asks for, those to approve; all of them if absent. A member of this gateway's
+    /// own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<Vec<Text>>,
+}
+
+/// The parameters of `device.pair.reject`; also those of `node.pair.*`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RequestParams {

@@ -148,8 +148,15 @@ impl SetupCode {
         }
         let standard = |_| STANDARD.decode(code);
         let json = URL_SAFE.decode(code).or_else(standard).map(Zeroizing::new);
-        let json = json.as_ref().ok();
-        let members = json.and_then(|json| Members::read(json));
+        match json {
+            Ok(json) => Self::from_json(&json),
+            Err(_) => Err(SetupCodeError::Malformed),
+        }
+    }
+
+    /// Parses the content of a setup code, as a gateway answers to a join code. Takes the same as
+    /// [`decode`](Self::decode) without its base64.
+    pub fn from_json(json: &[u8]) -> Result<Self, SetupCodeError> {
         let Members {
             url,
             urls,
@@ -157,7 +164,7 @@ impl SetupCode {
             bootstrap_token,
             expires_at,
             tls_fingerprint,
-        } = members.ok_or(SetupCodeError::Malformed)?;
+        } = Members::read(json).ok_or(SetupCodeError::Malformed)?;
 
         let member = "url";
         let mut other_urls = match urls {

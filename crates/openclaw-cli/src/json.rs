@@ -3,12 +3,13 @@
 use gateway_protocol::GatewayUrl;
 use gateway_protocol::device::PendingDevice;
 use pairing_core::device::{Device, Node, NodeId, RequestId, Role};
-use pairing_core::store::PendingRequest;
 use pairing_core::{
     AccountId, ChannelId, DeviceId, Metadata, PairingCode, ScopeSet, SenderId, Timestamp,
 };
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
+
+use crate::backend;
 
 /// `pairing list`: one channel.
 #[derive(Serialize)]
@@ -22,7 +23,11 @@ pub(crate) struct Requests<'a> {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Request<'a> {
     id: &'a SenderId,
-    code: PairingCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<PairingCode>,
+    /// The public id, where there is no code.
+    #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+    public_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +59,11 @@ pub(crate) struct Decided<'a> {
     /// `approved` or `rejected`.
     pub(crate) status: &'static str,
     pub(crate) id: &'a SenderId,
-    pub(crate) code: PairingCode,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<PairingCode>,
+    /// The public id, where there is no code.
+    #[serde(rename = "requestId", skip_serializing_if = "Option::is_none")]
+    pub(crate) request_id: Option<&'a str>,
     /// Whether the sender was notified; present only if that was requested.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notified: Option<bool>,
@@ -85,11 +94,12 @@ pub(crate) struct Asked<'a> {
     pub(crate) reply: Option<&'a str>,
 }
 
-impl<'a> From<&'a PendingRequest> for Request<'a> {
-    fn from(request: &'a PendingRequest) -> Self {
+impl<'a> From<&'a backend::Request> for Request<'a> {
+    fn from(request: &'a backend::Request) -> Self {
         Self {
             id: &request.sender,
-            code: request.code,
+            code: request.handle.code(),
+            public_id: request.handle.id(),
             created_at: request.created_at,
             last_seen_at: request.last_seen_at,
             meta: Meta {

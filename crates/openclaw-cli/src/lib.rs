@@ -2,6 +2,7 @@
 
 mod args;
 mod backend;
+mod channels;
 mod config;
 mod console;
 mod devices;
@@ -167,13 +168,24 @@ fn execute(
         } => {
             let place = Place::of(state(), target, environment, screen);
             let backend = place.backend(command.purpose(), screen)?;
-            nodes::Call { backend, json }.run(&command, screen)
+            let entropy = Arc::clone(environment.entropy);
+            let call = nodes::Call {
+                backend,
+                json,
+                entropy,
+            };
+            call.run(&command, screen)
         }
         Command::Gateway {
             command,
             target,
             json,
         } => gateway::run(command, target, json, state(), environment, screen),
+        Command::Channels {
+            command,
+            target,
+            json,
+        } => channels::run(command, target, json, state(), environment, screen),
         Command::Config(command) => config::run(command, &state()?, environment, screen),
         Command::Dashboard { json } => gateway::dashboard(json, &state()?, environment, screen),
         Command::Node(options) => node::run(options, state(), environment, screen),

@@ -4,6 +4,7 @@ use gateway_protocol::{GatewayUrl, SetupCode};
 use std::fs::File;
 use std::io::Read as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use gateway_client::node::Node;
 use gateway_client::{Disconnect, Fingerprint, LinkEvent};
@@ -28,7 +29,10 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let state = state?;
     log::start(&options.log, environment, screen)?;
-    let code = options.pair.map(|pair| setup_code(pair, environment));
+    let pinned = options.target.fingerprint;
+    let code = options
+        .pair
+        .map(|pair| setup_code(pair, pinned, environment));
     let code = code.transpose()?;
     let mut target = options.target;
     let mut target_is_of_code = false;
@@ -98,10 +102,21 @@ pub(crate) fn run(
     })
 }
 
-fn setup_code(pair: Pair, environment: &Environment<'_>) -> Result<SetupCode, Failure> {
+/// Time limit for the exchange of a join code.
+const JOINS: Duration = Duration::from_secs(20);
+
+fn setup_code(
+    pair: Pair,
+    pinned: Option<Fingerprint>,
+    environment: &Environment<'_>,
+) -> Result<SetupCode, Failure> {
     let most = SetupCode::MAX_BYTES as u64 + 2;
     let mut text = Zeroizing::new(String::new());
     match pair {
+        Pair::Join(url) => {
+            let joining = gateway_client::join(&url, pinned, JOINS);
+            return Ok(remote::runtime()?.block_on(joining)?);
+        }
         Pair::Code(code) => *text = code,
         Pair::Stdin => {
             let read = (environment.stdin)(most).map_err(|source| Failure::SecretFile {

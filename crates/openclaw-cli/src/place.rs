@@ -38,6 +38,7 @@ pub(crate) struct Place<'a> {
 
 enum Looked {
     There(Box<Remote>),
+    /// No gateway is there, or the store is the better place.
     Nobody,
     /// A gateway is there, but cannot be used for this reason.
     Unusable(Failure),
@@ -108,7 +109,7 @@ impl<'a> Place<'a> {
         let target = self.target(&config, screen)?;
         if target.origin == Origin::Named {
             let remote = self.open(target, purpose, NAMED)?;
-            return match remote.lacks(purpose.needs) {
+            return match remote.misses(purpose.needs) {
                 Some(method) => Err(Failure::Lacks { method }),
                 None => Ok(Backend::Gateway(Box::new(remote))),
             };
@@ -191,6 +192,7 @@ impl<'a> Place<'a> {
         Ok(Backend::Files(Files {
             service: store::service(state, opened, self.environment),
             approver: approver(self.environment),
+            node_commands: config.gateway.node_commands,
         }))
     }
 
@@ -224,7 +226,9 @@ impl<'a> Place<'a> {
             return Ok(Looked::Nobody);
         }
         match self.open(target, purpose, LOOKED_FOR) {
-            Ok(remote) => Ok(match remote.lacks(purpose.needs) {
+            // On its own machine, the database says more than its methods do: codes, and who was let in.
+            Ok(remote) if !elsewhere && remote.substitutes(purpose.needs) => Ok(Looked::Nobody),
+            Ok(remote) => Ok(match remote.misses(purpose.needs) {
                 Some(method) => Looked::Unusable(Failure::Lacks { method }),
                 None => Looked::There(Box::new(remote)),
             }),

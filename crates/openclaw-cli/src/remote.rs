@@ -15,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
+use crate::backend::equivalent;
 use crate::keeper::Keeper;
 use crate::purpose::Purpose;
 use crate::target::{Origin, Target};
@@ -100,13 +101,37 @@ impl Remote {
         methods.iter().find(lacks).copied()
     }
 
+    /// Returns the first of these methods that the gateway has neither by its name nor by that of the other
+    /// program.
+    pub(crate) fn misses(&self, methods: &[&'static str]) -> Option<&'static str> {
+        let has = |method| self.lacks(&[method]).is_none();
+        let misses =
+            |method: &&&'static str| !has(**method) && !equivalent(method).is_some_and(has);
+        methods.iter().find(misses).copied()
+    }
+
+    /// Whether the gateway has these methods only because the other program's ones stand for some of them.
+    pub(crate) fn substitutes(&self, methods: &[&'static str]) -> bool {
+        self.lacks(methods).is_some() && self.misses(methods).is_none()
+    }
+
     /// Calls a method.
     pub(crate) fn call<T: DeserializeOwned>(
         &self,
         method: &'static str,
         params: &impl Serialize,
     ) -> Result<T, Failure> {
-        let call = self.client.call_with_timeout(method, params, self.timeout);
+        self.call_within(method, params, self.timeout)
+    }
+
+    /// Calls a method that may take longer than others.
+    pub(crate) fn call_within<T: DeserializeOwned>(
+        &self,
+        method: &'static str,
+        params: &impl Serialize,
+        timeout: Duration,
+    ) -> Result<T, Failure> {
+        let call = self.client.call_with_timeout(method, params, timeout);
         let called =
             self.runtime
                 .block_on(patiently(self.spinner, "waiting for the gateway", call));

@@ -22,8 +22,8 @@ pub(crate) trait Subject {
 /// A kind of things.
 #[derive(Debug)]
 pub(crate) struct Kind {
-    noun: &'static str,
-    list: &'static str,
+    pub(crate) noun: &'static str,
+    pub(crate) list: &'static str,
 }
 
 /// Nothing was found, or too much.

@@ -144,8 +144,8 @@ pub struct AutoApprove {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NodeCommands {
-    /// Commands that are allowed although they are not by default.
-    pub allow: Vec<String>,
+    /// If present, the commands of [`NEED_OPT_IN`](Self::NEED_OPT_IN) that nodes may be sent.
+    pub allow: Option<Vec<String>>,
     /// Commands that no node is sent, even if it is approved for them.
     pub deny: Vec<String>,
     /// Whether the list of denied commands cannot be understood: then every command is denied.
@@ -165,9 +165,32 @@ pub enum Tailscale {
 }
 
 impl NodeCommands {
-    /// Whether a command must not be sent to any node.
+    /// Commands that pictures, sound, personal data or messages depend on. An owner who lists allowed commands has
+    /// to list these for nodes to be sent them, as for release 2026.9.6. Without such a list, the approval of each
+    /// node decides.
+    pub const NEED_OPT_IN: [&str; 10] = [
+        "calendar.add",
+        "camera.clip",
+        "camera.ptz.control",
+        "camera.snap",
+        "contacts.add",
+        "health.summary",
+        "reminders.add",
+        "screen.record",
+        "sms.search",
+        "sms.send",
+    ];
+
+    /// Whether a command must not be sent to any node, and is not approved for any.
     pub fn denies(&self, command: &str) -> bool {
-        self.denies_all || self.deny.iter().any(|denied| denied == command)
+        self.denies_all || self.deny.iter().any(|denied| denied == command) || self.lacks(command)
+    }
+
+    /// Whether a command is missing from the list of allowed ones that it has to be on.
+    pub fn lacks(&self, command: &str) -> bool {
+        let is_listed = |allow: &Vec<String>| allow.iter().any(|allowed| allowed == command);
+        let needs = Self::NEED_OPT_IN.contains(&command);
+        needs && self.allow.as_ref().is_some_and(|allow| !is_listed(allow))
     }
 }
 
@@ -396,7 +419,7 @@ fn node_commands(nodes: &mut Section<'_>, reader: &mut Reader<'_>) -> NodeComman
         nodes.texts("denyCommands", reader).keeping_out(),
     ];
     let mut commands = NodeCommands {
-        allow: allow.unwrap_or_default(),
+        allow: allow.map(|allow| allow.iter().map(|name| name.trim().to_owned()).collect()),
         ..NodeCommands::default()
     };
     for list in lists {

@@ -30,6 +30,7 @@ use crate::feed::FeedParts;
 use crate::following::Following;
 use crate::frames::{event as frame, event_with};
 use crate::host::ChannelHost;
+use crate::join_codes::JoinCodes;
 use crate::listen;
 use crate::lockout::Lockouts;
 use crate::methods::{Access, Call, Methods, Reply};
@@ -255,6 +256,7 @@ impl GatewayBuilder {
             channels: Arc::new(self.channels),
             store: Arc::new(StoreHealth::new(self.grace)),
             metrics: self.metrics,
+            join_codes: JoinCodes::default(),
             entropy: self.entropy,
             about: Arc::new(about),
         };

@@ -27,6 +27,7 @@ mod host;
 mod http;
 mod instance;
 mod invokes;
+mod join_codes;
 mod limits;
 mod listen;
 mod lockout;

@@ -13,6 +13,7 @@ use pairing_core::{Entropy, EntropyError, Pairing};
 use serde_json::{Value, json};
 
 use crate::clients::Clients;
+use crate::join_codes::JoinCodes;
 use crate::lockout::Lockouts;
 use crate::metrics::Metrics;
 use crate::requests::Requests;
@@ -38,6 +39,7 @@ pub(crate) struct Parts {
     /// Whether the store works.
     pub(crate) store: Arc<StoreHealth>,
     pub(crate) metrics: Metrics,
+    pub(crate) join_codes: JoinCodes,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) about: Arc<GatewayFacts>,
 }

@@ -73,8 +73,35 @@ fn node(commands: &BTreeSet<String>) -> String {
     if commands.is_empty() {
         return "node".to_owned();
     }
-    let names: Vec<_> = commands.iter().map(|name| command(name)).collect();
-    format!("node ({})", names.join(", "))
+    format!("node ({})", self::commands(commands))
+}
+
+/// `camera.snap; sensitive: system.run`. All commands are listed, escaped.
+pub fn commands<'a>(commands: impl IntoIterator<Item = &'a String>) -> String {
+    let (sensitive, plain): (Vec<_>, Vec<_>) =
+        commands.into_iter().partition(|name| power(name).is_some());
+    let names = |names: &[&String]| {
+        let names: Vec<_> = names.iter().map(|name| command(name)).collect();
+        names.join(", ")
+    };
+    match (plain.as_slice(), sensitive.as_slice()) {
+        (plain, []) => names(plain),
+        ([], sensitive) => format!("sensitive: {}", names(sensitive)),
+        (plain, sensitive) => format!("{}; sensitive: {}", names(plain), names(sensitive)),
+    }
+}
+
+/// The power over a node's machine that a command gives; `None` for ordinary commands. Such commands are shown apart
+/// wherever an owner decides.
+pub fn power(command: &str) -> Option<&'static str> {
+    let (family, rest) = command.split_once('.').unwrap_or((command, ""));
+    match family {
+        "system" if rest.starts_with("run") => Some("run programs"),
+        "file" | "dir" | "workspace" => Some("read and write files"),
+        "terminal" => Some("use a terminal"),
+        "browser" => Some("use the browser and what it is signed in to"),
+        _ => None,
+    }
 }
 
 /// A command's name, escaped; in quotes if it could be mistaken for more than a name.
@@ -121,11 +148,23 @@ pub fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
     }
     if ask.roles.contains(&Role::Node) {
         lines.push("as node: carry out what it is asked to".to_owned());
-        for name in &ask.commands {
+        let mark = |name: &String| {
             let is_new = before.is_some_and(|before| !before.contains(name));
-            let mark = if is_new { " (new)" } else { "" };
-            lines.push(format!("  {}{mark}", command(name)));
+            if is_new { " (new)" } else { "" }
+        };
+        let ordinary = ask.commands.iter().filter(|name| power(name).is_none());
+        lines.extend(ordinary.map(|name| format!("  {}{}", command(name), mark(name))));
+        let powers = ask
+            .commands
+            .iter()
+            .filter_map(|name| Some((name, power(name)?)));
+        let mut powers = powers.peekable();
+        if powers.peek().is_some() {
+            lines.push("as node, with power over its machine:".to_owned());
         }
+        lines.extend(
+            powers.map(|(name, power)| format!("  {}: {power}{}", command(name), mark(name))),
+        );
     }
     lines
 }

@@ -1,7 +1,7 @@
 // Who waits for the owner: senders and devices, and what they would be granted.
 
 import { because, button, code, copyable, facts, fill, foreign, h, keyed, plain, say, section, tell, toast, turnOff } from './dom.js';
-import { ago, byAccount, called, channel, count, kind, origin, rights, span } from './words.js';
+import { ago, byAccount, called, channel, commandRight, count, kind, origin, power, rights, span } from './words.js';
 import { NotLive, Refused } from './wire.js';
 
 /** @import { Model } from './model.js' */
@@ -89,7 +89,7 @@ function card(model, first) {
 	const replaces = first.replaces && h('p', { class: 'warn' }, 'This took the place of an earlier request. Read it anew.');
 	const tellThem = options && h('input', { type: 'checkbox', checked: true });
 
-	const approve = button('Approve', () => approveIt(model, first, tellThem ? tellThem.checked : false), { class: 'main', 'aria-label': `Approve ${name}` });
+	const approve = button('Approve', () => approveIt(model, first, tellThem ? tellThem.checked : false, chosen(element)), { class: 'main', 'aria-label': `Approve ${name}` });
 	const reject = button('Reject', () => rejectIt(model, first), { 'aria-label': `Reject ${name}` });
 	const element = h(
 		'article',
@@ -137,7 +137,10 @@ function ofDevice(model, one) {
 	const before = one.kind === 'device' ? model.paired.find((device) => device.deviceId === id) : undefined;
 	const roles = one.kind === 'device' ? one.request.roles : ['node'];
 	const scopes = one.kind === 'device' ? one.request.scopes : [];
-	const lines = rights({ roles, scopes, commands: request.commands }, before);
+	// A device's commands may be left out one by one; those of a legacy node are approved with it.
+	const choices = one.kind === 'device' && roles.includes('node') ? (request.commands ?? []) : [];
+	const commands = choices.length > 0 ? undefined : request.commands;
+	const lines = rights({ roles: choices.length > 0 ? roles.filter((role) => role !== 'node') : roles, scopes, commands }, before);
 	const known = before
 		? 'It is paired already, and asks for more, or for something else.'
 		: request.isRepair && 'A device of this id was paired before.';
@@ -148,13 +151,45 @@ function ofDevice(model, one) {
 			['Comes from', [origin(request)]],
 			['Request', [code(request.requestId)]],
 		],
-		[known && h('p', { class: 'warn' }, known), h('p', {}, 'Approve lets it'), h('ul', {}, ...lines.map((line) => h('li', {}, line)))].filter((node) => node !== false && node !== undefined),
+		[known && h('p', { class: 'warn' }, known), h('p', {}, 'Approve lets it'), h('ul', {}, ...lines.map((line) => h('li', {}, line))), ...choose(choices, before)].filter((node) => node !== false && node !== undefined),
 		false,
 	];
 }
 
-/** @param {Model} model @param {Waiting} one @param {boolean} notify */
-async function approveIt(model, one, notify) {
+/**
+ * A box for each command that a node asks for. Those with power over its machine stand apart.
+ *
+ * @param {string[]} commands
+ * @param {{ commands?: string[] } | undefined} before
+ */
+function choose(commands, before) {
+	/** @param {string} command */
+	const box = (command) => {
+		const input = h('input', { type: 'checkbox', name: 'command', value: command, checked: true });
+		return h('li', {}, h('label', { class: 'inline' }, input, `As node: ${commandRight(command, before)}`));
+	};
+	const plainOnes = commands.filter((command) => power(command) === undefined);
+	const powers = commands.filter((command) => power(command) !== undefined);
+	return [
+		plainOnes.length > 0 && h('ul', {}, ...plainOnes.map(box)),
+		powers.length > 0 && h('p', { class: 'warn' }, 'Take away what this node should not be asked. These give power over its machine:'),
+		powers.length > 0 && h('ul', {}, ...powers.map(box)),
+	].filter((node) => node !== false);
+}
+
+/**
+ * The commands that are still chosen; `undefined` if that is all of them.
+ *
+ * @param {HTMLElement} element
+ */
+function chosen(element) {
+	const boxes = [...element.querySelectorAll('input[name=command]')].filter((box) => box instanceof HTMLInputElement);
+	const kept = boxes.filter((box) => box.checked);
+	return kept.length < boxes.length ? kept.map((box) => box.value) : undefined;
+}
+
+/** @param {Model} model @param {Waiting} one @param {boolean} notify @param {string[] | undefined} commands */
+async function approveIt(model, one, notify, commands) {
 	const name = nameOf(one);
 	if (one.kind === 'sender') {
 		const { channel: of, accountId, code: pairingCode, id } = one.request;
@@ -167,7 +202,7 @@ async function approveIt(model, one, notify) {
 	}
 	const { requestId } = one.request;
 	if (one.kind === 'device') {
-		const answer = await decided(model, one, () => model.call('device.pair.approve', { requestId }));
+		const answer = await decided(model, one, () => model.call('device.pair.approve', { requestId, ...(commands ? { commands } : {}) }));
 		if (answer) toast(`${name} is paired.`);
 		return;
 	}

@@ -66,6 +66,19 @@ const SCOPES = {
 };
 
 /**
+ * The power over a node's machine that a command gives; `undefined` for ordinary commands.
+ *
+ * @param {string} command
+ */
+export function power(command) {
+	if (/^system\.run/.test(command)) return 'run programs';
+	if (/^(file|dir|workspace)(\.|$)/.test(command)) return 'read and write files';
+	if (/^terminal(\.|$)/.test(command)) return 'use a terminal';
+	if (/^browser(\.|$)/.test(command)) return 'use the browser and what it is signed in to';
+	return undefined;
+}
+
+/**
  * What is granted, a line each; `before` is what has been granted already.
  *
  * @param {{ roles: string[], scopes?: string[], commands?: string[] }} ask
@@ -85,10 +98,22 @@ export function rights({ roles, scopes = [], commands = [] }, before) {
 	if (roles.includes('node')) {
 		if (commands.length === 0) lines.push(`As node: be there, and be asked for nothing yet${mark(before?.roles.includes('node'))}`);
 		for (const command of commands) {
-			lines.push(`As node: be asked for ${plain(command)}${mark(before?.commands?.includes(command))}`);
+			lines.push(`As node: ${commandRight(command, before)}`);
 		}
 	}
 	return lines;
+}
+
+/**
+ * What a command lets a node be asked.
+ *
+ * @param {string} command
+ * @param {{ commands?: string[] }} [before]
+ */
+export function commandRight(command, before) {
+	const mark = before && !before.commands?.includes(command) ? ', new' : '';
+	const may = power(command);
+	return may ? `${may} (${plain(command)}${mark})` : `be asked for ${plain(command)}${mark}`;
 }
 
 /** `read, write`. @param {string[]} scopes */

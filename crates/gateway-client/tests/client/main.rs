@@ -11,6 +11,7 @@ mod calls;
 mod credentials;
 mod gateway;
 mod handshake;
+mod join;
 mod link;
 mod node;
 mod recorded;

@@ -1,5 +1,7 @@
 //! `openclaw devices`.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 use pairing_core::device::Role;
 use pairing_core::{Scope, ScopeSet};
@@ -15,7 +17,8 @@ pub(crate) enum DevicesCommand {
     List,
     Watch,
     /// Without a request: only a look at the newest.
-    Approve(Option<String>),
+    Approve(Option<String>, Option<BTreeSet<String>>),
+    JoinCode,
     Reject(String),
     Remove(String),
     Clear(Clear),
@@ -37,9 +40,10 @@ impl DevicesCommand {
                 ],
                 true,
             ),
-            Self::List | Self::Watch | Self::Approve(None) => (&["device.pair.list"], false),
+            Self::List | Self::Watch | Self::Approve(None, _) => (&["device.pair.list"], false),
             Self::Clear(clear) if !clear.yes => (&["device.pair.list"], false),
-            Self::Approve(Some(_)) => (&["device.pair.list", "device.pair.approve"], true),
+            Self::JoinCode => (&["device.pair.setupCode"], true),
+            Self::Approve(Some(_), _) => (&["device.pair.list", "device.pair.approve"], true),
             Self::Reject(_) => (&["device.pair.list", "device.pair.reject"], true),
             Self::Clear(clear) if clear.pending => (
                 &[
@@ -81,6 +85,8 @@ pub(super) enum RawDevices {
     Watch(RawAll),
     /// Let a device in; without a request, show what the newest would grant
     Approve(RawDeviceApprove),
+    /// Make a short-lived URL with which another machine asks to join as a node
+    JoinCode(RawAll),
     /// End a request without letting the device in
     Reject(RawDeviceRequest),
     /// Forget a device: its tokens end, and it has to ask again
@@ -110,6 +116,14 @@ pub(super) struct RawDeviceApprove {
     /// Show what the newest request would grant, as without a request
     #[arg(long, conflicts_with = "request")]
     latest: bool,
+    /// Of the commands that a node asks for, approve only these
+    #[arg(
+        long,
+        value_name = "COMMAND,…",
+        value_delimiter = ',',
+        requires = "request"
+    )]
+    commands: Option<Vec<String>>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -194,11 +208,21 @@ impl RawDevices {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (DevicesCommand::List, json),
             Self::Watch(RawAll { json }) => (DevicesCommand::Watch, json),
+            Self::JoinCode(RawAll { json }) => (DevicesCommand::JoinCode, json),
             Self::Approve(RawDeviceApprove {
                 request,
                 latest,
+                commands,
                 json,
-            }) => (DevicesCommand::Approve(request.filter(|_| !latest)), json),
+            }) => {
+                let commands = commands.map(|names| {
+                    let names = names.iter().map(|name| name.trim());
+                    let names = names.filter(|name| !name.is_empty());
+                    names.map(str::to_owned).collect()
+                });
+                let request = request.filter(|_| !latest);
+                (DevicesCommand::Approve(request, commands), json)
+            }
             Self::Reject(RawDeviceRequest { request, json }) => {
                 (DevicesCommand::Reject(request), json)
             }

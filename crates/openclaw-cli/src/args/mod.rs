@@ -1,9 +1,11 @@
 //! The command line as it is meant: parsed once more, so that nothing after this sees raw text
 //! where a type can hold it.
 
+mod channels;
 mod config;
 mod devices;
 mod gateway;
+mod invoke;
 mod node;
 mod nodes;
 mod raw;
@@ -19,11 +21,15 @@ use clap::builder::StyledStr;
 use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
-use pairing_core::{AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, Scope};
+use pairing_core::{
+    AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError, Scope,
+};
 
+pub(crate) use channels::ChannelsCommand;
 pub(crate) use config::ConfigCommand;
 pub(crate) use devices::{Clear, DevicesCommand};
 pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
+pub(crate) use invoke::{Invoking, Notice};
 pub(crate) use node::{NodeOptions, Pair};
 pub(crate) use nodes::NodesCommand;
 pub(crate) use setup::SetupOptions;
@@ -72,6 +78,11 @@ pub(crate) enum Command {
     },
     Gateway {
         command: GatewayCommand,
+        target: TargetOptions,
+        json: bool,
+    },
+    Channels {
+        command: ChannelsCommand,
         target: TargetOptions,
         json: bool,
     },
@@ -130,9 +141,12 @@ pub(crate) enum AllowedCommand {
 }
 
 /// Whom to let in, and what goes with it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Approving {
-    pub(crate) code: PairingCode,
+    /// The code; at gateways of the other program, the request's public id or its sender.
+    pub(crate) subject: String,
+    /// Why the subject is no code.
+    pub(crate) no_code: Option<ParseCodeError>,
     /// Whether to notify the sender.
     pub(crate) notify: bool,
     /// Whether to make the sender the first owner.
@@ -175,10 +189,12 @@ impl Raw {
         let command = match self.command {
             RawCommand::Pairing { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Devices { place, command } => command.meaning(place.meaning()?)?,
-            RawCommand::Nodes { place, command } => command.meaning(place.meaning()?),
+            RawCommand::Nodes { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Gateway { command } => command.meaning()?,
+            RawCommand::Channels { command } => command.meaning()?,
             RawCommand::Dashboard { json } => Command::Dashboard { json },
             RawCommand::Node { command } => command.meaning()?,
+            RawCommand::Connect(connect) => connect.meaning()?,
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::State { command } => command.meaning()?,
             RawCommand::Config { command } => command.meaning()?,
@@ -217,12 +233,14 @@ impl RawPairing {
                 options,
             }) => {
                 let at = options.place(channel)?;
-                let code = PairingCode::parse(&code).map_err(|wrong| {
-                    let lone = known_channel(&code).filter(|_| at.channel.is_none());
-                    lone.map_or(wrong.into(), UsageError::LoneChannel)
-                })?;
+                let no_code = PairingCode::parse(&code).err();
+                let lone = known_channel(&code).filter(|_| at.channel.is_none());
+                if let (Some(channel), true) = (lone, no_code.is_some()) {
+                    return Err(UsageError::LoneChannel(channel));
+                }
                 let approving = Approving {
-                    code,
+                    subject: code,
+                    no_code,
                     notify,
                     make_owner,
                 };

@@ -28,12 +28,15 @@ pub(crate) enum Pair {
     Code(String),
     Stdin,
     File(PathBuf),
+    /// A URL that a gateway exchanges for a setup code, once.
+    Join(String),
 }
 
 impl std::fmt::Debug for Pair {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Code(_) => "Code(…)",
+            Self::Join(_) => "Join(…)",
             Self::Stdin => "Stdin",
             Self::File(_) => "File",
         })
@@ -44,6 +47,51 @@ impl std::fmt::Debug for Pair {
 pub(super) enum RawNode {
     /// Run a small node: it pairs, stays connected, and answers device.info and device.status
     Run(RawNodeRun),
+}
+
+#[derive(Args)]
+pub(super) struct RawConnect {
+    /// What `openclaw devices join-code` printed there, or a setup code
+    #[arg(value_name = "URL|CODE")]
+    target: String,
+    /// SHA-256 of the gateway's certificate: no other is believed
+    #[arg(long, value_name = "SHA256")]
+    tls_fingerprint: Option<String>,
+    /// What the node is called
+    #[arg(long, value_name = "NAME")]
+    display_name: Option<String>,
+    #[command(flatten)]
+    log: RawLog,
+    /// Print a JSON object for each event
+    #[arg(long)]
+    json: bool,
+}
+
+impl std::fmt::Debug for RawConnect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The target is a secret for as long as it lasts.
+        f.debug_struct("RawConnect").finish_non_exhaustive()
+    }
+}
+
+impl RawConnect {
+    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+        let pair = if gateway_client::is_join_url(self.target.trim()) {
+            Pair::Join(self.target)
+        } else {
+            Pair::Code(self.target)
+        };
+        Ok(Command::Node(NodeOptions {
+            target: TargetOptions {
+                fingerprint: self.tls_fingerprint.map(fingerprint).transpose()?,
+                ..TargetOptions::default()
+            },
+            display_name: self.display_name,
+            pair: Some(pair),
+            log: self.log.meaning(),
+            json: self.json,
+        }))
+    }
 }
 
 #[derive(Args)]

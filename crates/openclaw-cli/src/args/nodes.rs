@@ -5,7 +5,9 @@ use clap::{Args, Subcommand};
 use pairing_core::Scope;
 
 use super::devices::{RawAll, RawDeviceRequest};
+use super::invoke::{Invoking, Notice, RawInvoke, RawMeant, RawNotify};
 use super::{Command, TargetOptions};
+use crate::failure::UsageError;
 use crate::purpose::Purpose;
 
 /// The commands of `openclaw nodes`.
@@ -19,6 +21,9 @@ pub(crate) enum NodesCommand {
     Reject(String),
     Rename(String, String),
     Remove(String),
+    Describe(String),
+    Invoke(String, Invoking),
+    Notify(String, Notice),
 }
 
 impl NodesCommand {
@@ -27,13 +32,16 @@ impl NodesCommand {
         let (needs, decides): (&[_], _) = match self {
             Self::List | Self::Pending => (&["node.pair.list"], false),
             Self::Status => (&["node.list"], false),
+            Self::Describe(_) => (&["node.list", "node.describe"], false),
+            Self::Invoke(..) | Self::Notify(..) => (&["node.list", "node.invoke"], true),
             Self::Approve(_) => (&["node.pair.list", "node.pair.approve"], true),
             Self::Reject(_) => (&["node.pair.list", "node.pair.reject"], true),
             Self::Rename(..) => (&["node.pair.list", "node.rename"], true),
             Self::Remove(_) => (&["node.pair.list", "node.pair.remove"], true),
         };
         let scopes: &[_] = match self {
-            Self::Status => &[Scope::READ],
+            Self::Status | Self::Describe(_) => &[Scope::READ],
+            Self::Invoke(..) | Self::Notify(..) => &[Scope::READ, Scope::WRITE],
             _ if decides => &[Scope::ADMIN, Scope::PAIRING],
             _ => &[Scope::PAIRING],
         };
@@ -61,6 +69,12 @@ pub(super) enum RawNodes {
     Rename(RawNodeRename),
     /// Forget a node: its token ends, and it has to ask again
     Remove(RawNode),
+    /// Show what the gateway knows of a node
+    Describe(RawMeant),
+    /// Have a connected node carry out a command
+    Invoke(RawInvoke),
+    /// Show a notification on a connected node
+    Notify(RawNotify),
 }
 
 #[derive(Debug, Args)]
@@ -95,7 +109,7 @@ pub(super) struct RawNode {
 }
 
 impl RawNodes {
-    pub(super) fn meaning(self, target: TargetOptions) -> Command {
+    pub(super) fn meaning(self, target: TargetOptions) -> Result<Command, UsageError> {
         let (command, json) = match self {
             Self::List(RawAll { json }) => (NodesCommand::List, json),
             Self::Status(RawAll { json }) => (NodesCommand::Status, json),
@@ -114,11 +128,14 @@ impl RawNodes {
                 NodesCommand::Remove(node.or(option).unwrap_or_default()),
                 json,
             ),
+            Self::Describe(meant) => meant.describe(),
+            Self::Invoke(invoke) => invoke.meaning()?,
+            Self::Notify(notify) => notify.meaning()?,
         };
-        Command::Nodes {
+        Ok(Command::Nodes {
             command,
             target,
             json,
-        }
+        })
     }
 }

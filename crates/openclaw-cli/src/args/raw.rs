@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use super::channels::RawChannels;
 use super::config::RawConfig;
 use super::devices::{RawAll, RawDevices};
 use super::gateway::RawGateway;
-use super::node::RawNode;
+use super::node::{RawConnect, RawNode};
 use super::nodes::RawNodes;
 use super::setup::RawQr;
 use super::state::RawState;
@@ -55,6 +56,11 @@ pub(super) enum RawCommand {
         #[command(subcommand)]
         command: RawGateway,
     },
+    /// Look at the chat channels
+    Channels {
+        #[command(subcommand)]
+        command: RawChannels,
+    },
     /// Print the link that signs a browser in on the gateway's page
     Dashboard {
         /// Print JSON
@@ -66,6 +72,8 @@ pub(super) enum RawCommand {
         #[command(subcommand)]
         command: RawNode,
     },
+    /// Join a gateway as a node, with a join code that was made there
+    Connect(RawConnect),
     /// Make a setup code, with which a phone finds the gateway and asks to join
     Qr(RawQr),
     /// Keep the whole state in a file, or take it from one store to another
@@ -148,7 +156,7 @@ pub(super) struct RawList {
 pub(super) struct RawApprove {
     /// Channel, such as telegram; may be left out while only one has the code
     pub(super) channel: Option<String>,
-    /// The code that the sender received
+    /// The code that the sender received; the request or the sender, at gateways that list no codes
     #[arg(required = true)]
     pub(super) code: String,
     /// Tell the sender, through the gateway

@@ -94,7 +94,7 @@ pub(super) fn fingerprint(text: String) -> Result<Fingerprint, UsageError> {
 }
 
 /// `10000`, `10000ms` or `10s`; at least a millisecond and at most an hour.
-fn time(text: &str) -> Result<Duration, UsageError> {
+pub(super) fn time(text: &str) -> Result<Duration, UsageError> {
     let (number, unit) = match text.strip_suffix("ms") {
         Some(number) => (number, 1),
         None => match text.strip_suffix('s') {

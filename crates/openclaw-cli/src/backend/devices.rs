@@ -1,5 +1,7 @@
 //! Devices, on files or through a gateway.
 
+use std::collections::BTreeSet;
+
 use gateway_protocol::Empty;
 use gateway_protocol::device::{
     DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed, TokenRevoked,
@@ -36,14 +38,30 @@ impl Backend {
         }
     }
 
-    pub(crate) fn approve_device(&self, request: &DeviceRequest) -> Result<Device, Failure> {
+    /// Approves a request; with `commands`, of those that it asks for only these.
+    pub(crate) fn approve_device(
+        &self,
+        request: &DeviceRequest,
+        commands: Option<&BTreeSet<String>>,
+    ) -> Result<Device, Failure> {
+        let not_asked = |name: &&String| !request.ask.commands.contains(*name);
+        if let Some(name) = commands.into_iter().flatten().find(not_asked) {
+            return Err(Failure::NotAskedFor(name.clone()));
+        }
         match self {
             Self::Files(files) => {
                 let devices = files.service.devices();
-                Ok(devices.approve(&request.id, &files.approver)?)
+                let keep = |name: &str| {
+                    let is_chosen = commands.is_none_or(|commands| commands.contains(name));
+                    is_chosen && !files.node_commands.denies(name)
+                };
+                Ok(devices.approve_commands(&request.id, &keep, &files.approver)?)
             }
             Self::Gateway(remote) => {
-                let params = json!({ "requestId": request.id });
+                let mut params = json!({ "requestId": request.id });
+                if let Some(commands) = commands {
+                    params["commands"] = json!(commands);
+                }
                 let approved: DeviceApproved = remote.call("device.pair.approve", &params)?;
                 Ok(approved.device.into())
             }

@@ -10,9 +10,10 @@ mod setup;
 
 use std::time::Duration;
 
+use openclaw_config::NodeCommands;
 use pairing_core::{Approver, Limits, Pairing, Timestamp};
 
-pub(crate) use senders::{InChannel, Waiting, written};
+pub(crate) use senders::{InChannel, Request, Waiting, equivalent, written};
 pub(crate) use setup::SetupIssued;
 
 use crate::remote::Remote;
@@ -26,6 +27,8 @@ pub(crate) enum Backend {
 pub(crate) struct Files {
     pub(crate) service: Pairing,
     pub(crate) approver: Approver,
+    /// The commands that no node is approved for.
+    pub(crate) node_commands: NodeCommands,
 }
 
 impl Backend {

@@ -1,5 +1,7 @@
 //! `openclaw devices approve`, `reject`, `remove` and `rename`.
 
+use std::collections::BTreeSet;
+
 use gateway_protocol::device::{DeviceApproved, DeviceRejected, DeviceRemoved};
 use pairing_core::device::{Ask, Device, DeviceRequest, Role};
 
@@ -79,11 +81,12 @@ impl Call {
     pub(super) fn approve(
         &self,
         typed: &str,
+        commands: Option<&BTreeSet<String>>,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "approve")?;
-        let device = self.backend.approve_device(request)?;
+        let device = self.backend.approve_device(request, commands)?;
         if self.json {
             screen.json(&DeviceApproved {
                 request_id: request.id.clone(),

@@ -2,6 +2,7 @@
 
 mod clear;
 mod decide;
+mod join;
 mod list;
 mod tokens;
 mod watch;
@@ -35,8 +36,11 @@ impl Call {
                 let source = Source::follow(&mut self.backend)?;
                 watch(&Devices(&self), source, self.json, screen)
             }
-            DevicesCommand::Approve(None) => self.preview(screen),
-            DevicesCommand::Approve(Some(request)) => self.approve(request, screen),
+            DevicesCommand::JoinCode => self.join_code(screen),
+            DevicesCommand::Approve(None, _) => self.preview(screen),
+            DevicesCommand::Approve(Some(request), commands) => {
+                self.approve(request, commands.as_ref(), screen)
+            }
             DevicesCommand::Reject(request) => self.reject(request, screen),
             DevicesCommand::Remove(device) => self.remove(device, screen),
             DevicesCommand::Clear(clear) => self.clear(*clear, screen),

@@ -56,7 +56,7 @@ impl Watched<7> for Devices<'_> {
 
     fn decide(&self, request: &DeviceRequest, approve: bool) -> Result<String, Failure> {
         if approve {
-            let device = self.0.backend.approve_device(request)?;
+            let device = self.0.backend.approve_device(request, None)?;
             Ok(format!("Approved device {}", label(&device)))
         } else {
             let rejected = self.0.backend.reject_device(request)?;

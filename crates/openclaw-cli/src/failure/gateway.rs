@@ -107,6 +107,16 @@ pub(super) fn advice_of_answer(error: &ErrorShape, proven: bool) -> Option<Strin
         };
         return Some(told.to_owned());
     }
+    if error.detail_code() == Some(DetailCode::CommandNotAllowed) {
+        let told = match error.detail("reason") {
+            Some("not-declared") => "`openclaw nodes describe <node>` shows what it offers",
+            Some("not-approved") => "approve it for this node with `openclaw devices approve`",
+            Some("denied") => "gateway.nodes.commands.deny of openclaw.json names it",
+            Some("not-allowed") => "add it to gateway.nodes.commands.allow of openclaw.json",
+            _ => return None,
+        };
+        return Some(told.to_owned());
+    }
     if let Some(wait) = error.retry_after_ms {
         return Some(format!("try again in {} s", wait.div_ceil(1000)));
     }

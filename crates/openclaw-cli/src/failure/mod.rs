@@ -1,16 +1,18 @@
 //! Why a command did not do what it was asked to: exit code and advice.
 
 mod gateway;
+mod theirs;
 mod usage;
 
 pub(crate) use gateway::advice_of;
+pub(crate) use theirs::TheirsError;
 pub(crate) use usage::UsageError;
 
 use gateway_protocol::{GatewayUrlError, SetupCodeError};
 use std::io;
 
 use gateway_channels::FirstOwnerError;
-use gateway_client::{CallError, Closed, ConnectError, ParseFingerprintError};
+use gateway_client::{CallError, Closed, ConnectError, JoinError, ParseFingerprintError};
 use gateway_protocol::{Advise as _, ErrorShape};
 use openclaw_config::{Fault, LoadError};
 use openclaw_gateway::store::OpenError;
@@ -76,6 +78,8 @@ pub(crate) enum Failure {
     Node(DeviceError),
     #[error(transparent)]
     Subject(#[from] SubjectError),
+    #[error("the request does not ask for the command {}", escape(.0).limit(64))]
+    NotAskedFor(String),
     #[error("no device request is pending")]
     NoDeviceWaits,
     #[error("nothing is removed without --yes: {}", at_stake(*.devices, *.requests))]
@@ -130,8 +134,12 @@ pub(crate) enum Failure {
         /// Whether being on the gateway's machine, or this machine's own key, was proof enough.
         proven: bool,
     },
+    #[error("no gateway runs that could do that")]
+    NoGateway,
     #[error("the gateway has no `{method}`")]
     Lacks { method: &'static str },
+    #[error(transparent)]
+    Theirs(#[from] TheirsError),
     #[error("the first owner is made on the gateway's own machine")]
     OwnerElsewhere,
     #[error("nobody was made an owner")]
@@ -175,6 +183,8 @@ pub(crate) enum Failure {
     Open(#[from] OpenError),
     #[error("no node can pair with this setup code")]
     SetupCode(#[from] SetupCodeError),
+    #[error(transparent)]
+    Join(#[from] JoinError),
     #[error("cannot wait for anything")]
     Runtime(#[source] io::Error),
     #[error("setup codes are turned off: plugins.entries.device-pair.enabled is false")]
@@ -193,8 +203,10 @@ impl Failure {
             | Self::Account(_)
             | Self::AskedElsewhere
             | Self::OwnerElsewhere
+            | Self::Theirs(TheirsError::Owner)
             | Self::LogFilter { .. }
             | Self::SetupCode(_) => Exit::Usage,
+            Self::Join(error) => of_join(error),
             Self::State(_)
             | Self::Config(_)
             | Self::Closed(_)
@@ -245,8 +257,10 @@ impl Failure {
             Self::Serve(error) => gateway::exit_of_serve(error),
             Self::InNoChannel(_)
             | Self::InSeveralChannels(_)
+            | Self::Theirs(_)
             | Self::Answer { .. }
             | Self::Lacks { .. }
+            | Self::NoGateway
             | Self::TokenIsSet { .. }
             | Self::NoSecretAsked
             | Self::NoTokenYet
@@ -255,6 +269,7 @@ impl Failure {
             | Self::NotAllowed { .. }
             | Self::Subject(_)
             | Self::NoDeviceWaits
+            | Self::NotAskedFor(_)
             | Self::Unconfirmed { .. }
             | Self::NeverApproved { .. }
             | Self::Revoked { .. }
@@ -314,6 +329,9 @@ impl Failure {
             }
             Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
+            Self::NoGateway | Self::NotAskedFor(_) | Self::Join(_) => {
+                Some(of_newer(self).to_owned())
+            }
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
             Self::Call { source, .. } => gateway::advice_of_call(source),
             Self::Serve(error) => error.advice(),
@@ -332,6 +350,7 @@ impl Failure {
             Self::SetupCode(_) => {
                 Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())
             }
+            Self::Theirs(error) => Some(error.advice()),
             Self::OwnerElsewhere => Some("leave out `--url`, and run it there".to_owned()),
             Self::FirstOwner(error) => Some(error.advice().to_owned()),
             Self::AskedElsewhere => Some(
@@ -372,6 +391,27 @@ impl Failure {
     /// Whether the reader of the output has gone (a broken pipe).
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+/// The advice about commands that need a gateway, or a node's request.
+fn of_newer(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::NotAskedFor(_) => {
+            "`openclaw devices approve` alone shows what the newest asks for"
+        }
+        Failure::Join(_) => {
+            "make a new one with `openclaw devices join-code` at the gateway: each is good once"
+        }
+        _ => "start it with `openclaw gateway run`, or name one with `--url`",
+    }
+}
+
+fn of_join(error: &JoinError) -> Exit {
+    match error {
+        JoinError::Url(_) | JoinError::NoCode => Exit::Usage,
+        JoinError::Gone | JoinError::Limited { .. } => Exit::Refused,
+        _ => Exit::State,
     }
 }
 

@@ -40,6 +40,8 @@ pub(crate) enum UsageError {
         text: String,
         source: ParseFingerprintError,
     },
+    #[error("the parameters of the command are not JSON")]
+    Params(#[source] serde_json::Error),
     #[error("{0:?} is no length of time between 1 ms and an hour")]
     Time(String),
     #[error("a gateway does not listen on {0:?}")]
@@ -66,6 +68,7 @@ impl UsageError {
             Self::Bind(_) => Some(
                 "write loopback, lan, tailnet, auto, or one of this machine's addresses".to_owned(),
             ),
+            Self::Params(_) => Some("write them like `--params '{\"name\": 1}'`".to_owned()),
             Self::TwoPlaces => Some("leave out one of them".to_owned()),
             Self::Store(_) => Some("write files, files:DIR or etcd".to_owned()),
             Self::SameStore => Some("name another directory, or etcd".to_owned()),

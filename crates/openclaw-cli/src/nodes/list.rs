@@ -122,7 +122,5 @@ pub(super) fn platform(info: &NodeInfo) -> String {
 
 /// What it would carry out, escaped. The owner decides by that, so none is left out.
 pub(super) fn commands(info: &NodeInfo) -> String {
-    let names = info.commands.iter();
-    let names: Vec<_> = names.map(|name| escape(name).to_string()).collect();
-    names.join(", ")
+    text::commands(&info.commands)
 }

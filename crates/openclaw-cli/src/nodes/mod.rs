@@ -1,11 +1,14 @@
 //! `openclaw nodes`: the legacy store, whose nodes have a token and no key.
 
 mod decide;
+mod invoke;
 mod list;
 mod status;
 
+use std::sync::Arc;
+
 use pairing_core::device::{Node, NodeRequest};
-use pairing_core::{DeviceList, NodeList};
+use pairing_core::{DeviceList, Entropy, NodeList};
 
 use crate::args::NodesCommand;
 use crate::backend::Backend;
@@ -17,6 +20,8 @@ use crate::{Exit, Failure};
 pub(crate) struct Call {
     pub(crate) backend: Backend,
     pub(crate) json: bool,
+    /// For keys of invocations.
+    pub(crate) entropy: Arc<dyn Entropy>,
 }
 
 impl Call {
@@ -33,6 +38,9 @@ impl Call {
             NodesCommand::Reject(request) => self.reject(request, screen),
             NodesCommand::Rename(node, name) => self.rename(node, name, screen),
             NodesCommand::Remove(node) => self.remove(node, screen),
+            NodesCommand::Describe(node) => self.describe(node, screen),
+            NodesCommand::Invoke(node, invoking) => self.invoke(node, invoking, screen),
+            NodesCommand::Notify(node, notice) => self.notify(node, notice, screen),
         }
     }
 

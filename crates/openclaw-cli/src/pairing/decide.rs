@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use openclaw_config::Config;
-use pairing_core::store::PendingRequest;
 use pairing_core::{AccountId, ChannelId, ChannelRules, DecisionError, PairingCode, escape};
 use pairing_fs::StateDir;
 
 use super::{Call, Place};
 use crate::args::Approving;
-use crate::backend::Waiting;
+use crate::backend::{Request, Waiting};
 use crate::console::Screen;
-use crate::failure::UsageError;
+use crate::failure::{TheirsError, UsageError};
 use crate::{Exit, Failure, json, text};
 
 /// The file for the first owner.
@@ -21,7 +20,7 @@ struct FirstOwner<'c> {
 }
 
 impl FirstOwner<'_> {
-    fn make(&self, request: &PendingRequest) -> Result<(), Failure> {
+    fn make(&self, request: &Request) -> Result<(), Failure> {
         let channel = &request.channel;
         gateway_channels::make_owner(self.state, self.config, channel, &request.sender)?;
         Ok(())
@@ -37,25 +36,36 @@ impl Call {
         &self,
         channel: Option<&ChannelId>,
         account: Option<&AccountId>,
-        approving: Approving,
+        approving: &Approving,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         let Approving {
-            code,
+            ref subject,
+            ref no_code,
             notify,
             make_owner,
-        } = approving;
+        } = *approving;
+        let hidden = self.backend.hides_codes();
+        if let Some(wrong) = no_code.clone().filter(|_| !hidden) {
+            return Err(UsageError::from(wrong).into());
+        }
+        if hidden && make_owner {
+            return Err(TheirsError::Owner.into());
+        }
         // Whether there can be a first owner is checked before anything is decided.
         let owner = make_owner.then(|| self.first_owner()).transpose()?;
-        let channel = match channel {
-            Some(id) => id.clone(),
-            None => self.holding(account, code.as_str(), "code", screen, |_, request| {
-                request.code == code
-            })?,
+        let channel = if let Some(id) = channel {
+            id.clone()
+        } else {
+            let noun = if hidden { "id or sender" } else { "code" };
+            self.holding(account, subject, noun, screen, |rules, request| {
+                let of_sender = hidden && names_sender(rules, subject, request);
+                request.handle.is(subject) || of_sender
+            })?
         };
         let (request, told) = self
             .backend
-            .approve_sender(&channel, account, code, notify)?;
+            .approve_sender(&channel, account, subject, notify)?;
         let notified = told.as_ref().map(Result::is_ok);
         let exit = self.decided("approved", &request, notified, screen)?;
         match told {
@@ -105,6 +115,7 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let by_code = PairingCode::parse(subject);
         if let (None, Err(error)) = (channel, &by_code)
+            && !self.backend.hides_codes()
             && !self.backend.may_be_sender(subject)
         {
             return Err(UsageError::from(error.clone()).into());
@@ -117,8 +128,7 @@ impl Call {
                 "code or sender",
                 screen,
                 |rules, request| {
-                    let by_sender = rules.sender(subject);
-                    by_code == Ok(request.code) || by_sender.is_ok_and(|id| id == request.sender)
+                    request.handle.is(subject) || names_sender(rules, subject, request)
                 },
             )?,
         };
@@ -139,7 +149,7 @@ impl Call {
         typed: &str,
         noun: &'static str,
         screen: &mut Screen<'_, '_>,
-        matches: impl Fn(&ChannelRules, &PendingRequest) -> bool,
+        matches: impl Fn(&ChannelRules, &Request) -> bool,
     ) -> Result<ChannelId, Failure> {
         let mut found = Vec::new();
         let mut unread = Vec::new();
@@ -189,15 +199,15 @@ impl Call {
     fn decided(
         &self,
         status: &'static str,
-        request: &PendingRequest,
+        request: &Request,
         notified: Option<bool>,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
-        let PendingRequest {
+        let Request {
             channel,
             account,
             sender,
-            code,
+            handle,
             meta,
             ..
         } = request;
@@ -207,7 +217,8 @@ impl Call {
                 account,
                 status,
                 id: sender,
-                code: *code,
+                code: handle.code(),
+                request_id: handle.id(),
                 notified,
             })?;
         } else {
@@ -228,4 +239,8 @@ impl Call {
         }
         Ok(Exit::Done)
     }
+}
+
+fn names_sender(rules: &ChannelRules, typed: &str, request: &Request) -> bool {
+    rules.sender(typed).is_ok_and(|id| id == request.sender)
 }

@@ -100,9 +100,14 @@ impl Call {
                 screen.title(channel.id())?;
             }
             let rows = channel.requests.iter().map(|waiting| self.row(waiting));
+            let handle = if self.backend.hides_codes() {
+                "Request"
+            } else {
+                "Code"
+            };
             let rows = Rows {
                 header: [
-                    "Code",
+                    handle,
                     channel.rules.id_label(),
                     "Account",
                     "Meta",
@@ -131,7 +136,7 @@ impl Call {
             expires_at,
         } = waiting;
         [
-            request.code.as_str().to_owned(),
+            escape(&request.handle.to_string()).to_string(),
             escape(request.sender.as_str()).to_string(),
             escape(request.account.as_str()).to_string(),
             text::meta(&request.meta),

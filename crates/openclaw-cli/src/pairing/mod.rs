@@ -38,12 +38,15 @@ impl Call {
             PairingCommand::List(channel, account) => {
                 self.list(channel.as_ref(), account.as_ref(), screen)
             }
+            PairingCommand::Watch if self.backend.hides_codes() => Err(Failure::Lacks {
+                method: "pairing.list",
+            }),
             PairingCommand::Watch => {
                 let source = Source::follow(&mut self.backend)?;
                 watch(&Senders(&self), source, self.json, screen)
             }
             PairingCommand::Approve(channel, account, approving) => {
-                self.approve(channel.as_ref(), account.as_ref(), *approving, screen)
+                self.approve(channel.as_ref(), account.as_ref(), approving, screen)
             }
             PairingCommand::Reject(channel, account, request) => {
                 self.reject(channel.as_ref(), account.as_ref(), request, screen)

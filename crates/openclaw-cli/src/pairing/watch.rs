@@ -38,7 +38,7 @@ impl Watched<7> for Senders<'_> {
                         channel
                             .requests
                             .into_iter()
-                            .map(|waiting| self.item(waiting)),
+                            .filter_map(|waiting| self.item(waiting)),
                     );
                 }
                 // A channel that cannot be read does not hide the others.
@@ -54,11 +54,11 @@ impl Watched<7> for Senders<'_> {
         let did = if approve {
             self.0
                 .backend
-                .approve_sender(channel, account, request.code, false)?;
+                .approve_sender(channel, account, request.handle.as_str(), false)?;
             "Approved"
         } else {
-            let code = request.code.as_str();
-            self.0.backend.reject_sender(channel, account, code)?;
+            let subject = request.handle.as_str();
+            self.0.backend.reject_sender(channel, account, subject)?;
             "Rejected"
         };
         Ok(format!(
@@ -69,18 +69,19 @@ impl Watched<7> for Senders<'_> {
 }
 
 impl Senders<'_> {
-    fn item(&self, waiting: Waiting) -> Item<Waiting, 7> {
+    /// `None` without a code, which every request has where requests can be watched.
+    fn item(&self, waiting: Waiting) -> Option<Item<Waiting, 7>> {
         let [code, sender, account, meta, requested, expires] = self.0.row(&waiting);
         let request = &waiting.request;
-        let mut json = json!(DmRequest::new(request, &Limits::default()));
+        let mut json = json!(DmRequest::new(&request.pending()?, &Limits::default()));
         json["expiresAtMs"] = json!(waiting.expires_at.map(Timestamp::as_millis));
-        Item {
+        Some(Item {
             id: format!(
                 "{}/{}/{}/{}",
                 request.channel,
                 request.account,
                 request.sender.as_str(),
-                request.code.as_str()
+                request.handle.as_str()
             ),
             cells: [
                 code,
@@ -94,6 +95,6 @@ impl Senders<'_> {
             rights: vec!["talk to the bot in direct messages".to_owned()],
             json,
             subject: waiting,
-        }
+        })
     }
 }

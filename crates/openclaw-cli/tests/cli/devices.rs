@@ -241,9 +241,18 @@ fn t33_what_a_node_could_be_asked_to_do_is_shown_before_it_can_be() {
     session.person("devices list");
     session.person("devices approve");
     session.pipe("devices list --json");
+    session.person("devices approve 0c00 --commands camera.snap,system.rum");
     session.person("devices approve 0c00");
     ask(&session, wider, json!("system.run"));
     session.person("devices approve");
+    let chosen = "0c000000-3333-4333-8333-000000000003";
+    ask(
+        &session,
+        chosen,
+        json!(["camera.snap", "terminal.open", "file.read", "system.notify"]),
+    );
+    session.person("devices approve");
+    session.person("devices approve 0c00 --commands system.notify,file.read");
     session.finish("devices-commands");
 }
 

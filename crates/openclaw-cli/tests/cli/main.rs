@@ -10,6 +10,7 @@
 
 mod allowed;
 mod args;
+mod channels;
 mod config;
 mod database;
 mod decide;
@@ -18,6 +19,7 @@ mod doctor;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod gateway;
+mod invoke;
 mod list;
 mod live;
 mod nodes;
@@ -28,4 +30,5 @@ mod run;
 mod session;
 mod setup;
 mod state;
+mod theirs;
 mod transfer;

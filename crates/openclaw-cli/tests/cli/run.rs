@@ -242,6 +242,47 @@ pub(crate) fn node_comes_back(session: &Session) {
 }
 
 #[test]
+fn a_join_code_is_good_for_one_node() {
+    let session = Session::new();
+    let (state, of_node) = (session.state(), session.state().join("node"));
+    let (gateway, port) = gateway(&state);
+    private_dir(&of_node);
+    let token = output(&state, "gateway token --show").1;
+    let url = gateway_protocol::GatewayUrl::parse(&format!("ws://127.0.0.1:{port}")).unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let issued: serde_json::Value = runtime.block_on(async {
+        let scopes = ["operator.admin"].map(|scope| pairing_core::Scope::parse(scope).unwrap());
+        let connect = gateway_client::Connect::to(url.clone())
+            .token(token.trim().into())
+            .scopes(scopes.into_iter().collect());
+        let (client, _events) = connect.open().await.unwrap();
+        let params = serde_json::json!({ "profile": "node", "joinUrl": true, "url": url });
+        client.call("device.pair.setupCode", params).await.unwrap()
+    });
+    let join = issued["joinUrl"].as_str().unwrap();
+    let mut node = Running::start(&of_node, &format!("connect {join} --display-name Desk"));
+    assert!(
+        node.line()
+            .starts_with(&format!("Connecting to ws://127.0.0.1:{port} as node "))
+    );
+    assert!(node.line().starts_with("Waiting for approval: "));
+    assert_eq!(node.stop(), Some(0));
+    let listed = output(&state, "devices list --local").1;
+    assert!(listed.contains("Desk"), "{listed}");
+    let (code, _, stderr) = output(&of_node, &format!("connect {join}"));
+    assert_eq!(
+        (code, stderr.as_str()),
+        (
+            Some(1),
+            "error: the gateway knows no such join code, or no longer\n\
+             hint: make a new one with `openclaw devices join-code` at the gateway: each is good once\n"
+        )
+    );
+    assert_eq!(output(&of_node, "connect http://8.8.8.8/j/AAAA").0, Some(2));
+    assert_eq!(gateway.stop(), Some(0));
+}
+
+#[test]
 fn setup_codes_that_are_none() {
     let session = Session::new();
     let state = session.state();

@@ -192,7 +192,9 @@ fn what_is_faulty_counts_as_its_strictest_value() {
     assert_eq!(gateway.bind, Bind::Loopback);
     assert_eq!(gateway.trusted_proxies, ["10.0.0.1"]);
     assert!(!gateway.auto_approve.local && gateway.auto_approve.cidrs.is_empty());
-    assert!(gateway.node_commands.denies("camera.snap") && gateway.node_commands.allow.is_empty());
+    assert!(
+        gateway.node_commands.denies("camera.snap") && gateway.node_commands.lacks("camera.snap")
+    );
     assert_eq!(gateway.control_ui.enabled, Some(false));
     assert_eq!(gateway.control_ui.allowed_origins, ["https://a.example"]);
     assert!(gateway.tls.enabled && !gateway.tls.auto_generate);
@@ -313,9 +315,27 @@ fn t121_denied_node_commands_are_denied_in_both_spellings() {
     let commands = config.gateway.node_commands;
     assert!(commands.denies("system.run") && commands.denies("camera.snap"));
     assert!(!commands.denies("canvas.eval") && !commands.denies_all);
-    assert_eq!(commands.allow, ["a"]);
+    assert_eq!(commands.allow.as_deref(), Some(&["a".to_owned()][..]));
     let older = parse("{ gateway: { nodes: { allowCommands: ['b'] } } }");
-    assert_eq!(older.gateway.node_commands.allow, ["b"]);
+    assert_eq!(
+        older.gateway.node_commands.allow.as_deref(),
+        Some(&["b".to_owned()][..])
+    );
+}
+
+/// As release 2026.9.6 documents it: these need to be listed, others do not.
+#[test]
+fn t121_a_list_of_allowed_commands_has_to_name_those_that_need_it() {
+    let commands = |text: &str| parse(text).gateway.node_commands;
+    let listed = commands(
+        "{ gateway: { nodes: { commands: { allow: [' camera.snap ', 'sms.send'], deny: ['sms.send'] } } } }",
+    );
+    assert!(!listed.denies("camera.snap") && listed.denies("sms.send"));
+    assert!(listed.denies("screen.record") && listed.lacks("screen.record"));
+    assert!(!listed.denies("system.run") && !listed.denies("canvas.eval"));
+    let unlisted = commands("{}");
+    assert!(!unlisted.denies("camera.snap") && !unlisted.denies("screen.record"));
+    assert!(commands("{ gateway: { nodes: { commands: { allow: [] } } } }").denies("camera.snap"));
 }
 
 #[test]

@@ -169,7 +169,11 @@ impl Commands {
             PendingSubject::Device(request) => {
                 let devices = self.pairing().devices();
                 let done = if approve {
-                    devices.approve(&request.id, approver).map(|device| {
+                    let settings = self.0.parts.settings.load();
+                    let policy = &settings.config.gateway.node_commands;
+                    let keep = |command: &str| !policy.denies(command);
+                    let approved = devices.approve_commands(&request.id, &keep, approver);
+                    approved.map(|device| {
                         // The approval may be for less than a session of the device has.
                         let devices = self.pairing().devices();
                         self.0

@@ -31,6 +31,8 @@ pub struct Prepared {
 pub enum TokenPlace {
     /// Where the owner put it, or whatever else they decided on.
     Set,
+    /// There is none, because the configuration asks for none.
+    Open,
     /// In a configuration file that was made just now.
     MadeInConfig(PathBuf),
     /// In a file of its own that was made just now.
@@ -122,6 +124,7 @@ impl fmt::Display for TokenPlace {
     /// `the token is in /home/ann/.openclaw/openclaw.json, at gateway.auth.token`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Open => f.write_str("no secret is asked for: gateway.auth.mode is none"),
             Self::Set => f.write_str("the secret is where you set it"),
             Self::MadeInConfig(path) => {
                 write!(
@@ -165,6 +168,12 @@ pub fn prepare(
     }
     match SharedSecret::from_config(&config.gateway.auth) {
         _ if has_token => return Ok(set(config, None)),
+        Ok(secret) if secret.is_open() => {
+            return Ok(Prepared {
+                token: TokenPlace::Open,
+                ..set(config, None)
+            });
+        }
         Ok(_) => return Ok(set(config, None)),
         Err(SecretError::None | SecretError::NoToken) => {}
         Err(error) => return Err(FreshError::Secret(error)),

@@ -113,17 +113,14 @@ fn a_token_that_is_kept_outlives_the_configuration() {
 #[test]
 fn where_there_is_a_secret_none_is_made() {
     let texts = [
-        "{ gateway: { auth: { token: 't' } } }",
-        "{ gateway: { auth: { password: 'p' } } }",
-        "{ gateway: { auth: { mode: 'none' } } }",
+        ("{ gateway: { auth: { token: 't' } } }", TokenPlace::Set),
+        ("{ gateway: { auth: { password: 'p' } } }", TokenPlace::Set),
+        ("{ gateway: { auth: { mode: 'none' } } }", TokenPlace::Open),
     ];
-    for text in texts {
+    for (text, place) in texts {
         let (_dir, state) = configured(text);
         let prepared = prepare(&state, no_vars, false, &Broken).unwrap();
-        assert_eq!(
-            (prepared.token, prepared.kept.is_none()),
-            (TokenPlace::Set, true)
-        );
+        assert_eq!((prepared.token, prepared.kept.is_none()), (place, true));
         assert_eq!(fs::read_dir(state.root()).unwrap().count(), 1);
     }
     let dir = tempfile::tempdir().unwrap();

@@ -1,6 +1,7 @@
 //! HTTP: the upgrade to a WebSocket, the page's files, and a few answers for programs.
 
 mod answer;
+mod join;
 mod page;
 mod peer;
 mod peers;
@@ -18,6 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body
 
 use crate::conn;
 use crate::edge::Arrival;
+use crate::join_codes;
 use crate::lockout::Subject;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
@@ -77,6 +79,11 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Ser
                 )
             }
         },
+        path if path.starts_with(join_codes::PATH) => {
+            let code = path.strip_prefix(join_codes::PATH).unwrap_or_default();
+            let query = request.uri().query();
+            join::answer(request.method(), code, query, &arrival, parts).await
+        }
         path => match page::File::at(path) {
             Some(file) => page(file, base, &request, &arrival, parts),
             None => nothing(),

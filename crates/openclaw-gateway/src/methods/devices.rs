@@ -1,13 +1,16 @@
 //! `device.pair.*` and `device.token.*`.
 
+use std::collections::BTreeSet;
+
 use gateway_protocol::device::{
-    DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed, RemoveParams,
-    RenameParams, RequestParams, RoleParams, TokenDelivery, TokenRevoked, TokenRotated,
+    ApproveParams, DeviceApproved, DevicePairList, DeviceRejected, DeviceRemoved, DeviceRenamed,
+    RemoveParams, RenameParams, RequestParams, RoleParams, TokenDelivery, TokenRevoked,
+    TokenRotated,
 };
 use gateway_protocol::other_program::DEVICE_APPROVAL_DENIED;
-use gateway_protocol::{DetailCode, Empty, ErrorShape};
+use gateway_protocol::{DetailCode, Empty, ErrorShape, Text};
 use pairing_core::device::{RequestId, Role, Rotated};
-use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet};
+use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet, escape};
 
 use super::{Call, Reply, of_device, of_list, shown};
 
@@ -33,11 +36,24 @@ pub(super) fn list(call: &Call) -> Reply {
 }
 
 pub(super) fn approve(call: &Call) -> Reply {
-    let request_id = request(call)?;
-    let approved = call
-        .pairing()
-        .devices()
-        .approve(&request_id, &call.approver());
+    let params: ApproveParams = call.params()?;
+    // A text that cannot be an id names no request.
+    let request_id =
+        RequestId::parse(&params.request_id).map_err(|_| of_device(DeviceError::UnknownRequest))?;
+    let chosen = params.commands.map(chosen_commands);
+    if let Some(chosen) = &chosen {
+        are_asked_for(call, &request_id, chosen)?;
+    }
+    let settings = call.parts.settings.load();
+    let policy = &settings.config.gateway.node_commands;
+    let keep = |command: &str| {
+        let is_chosen = chosen
+            .as_ref()
+            .is_none_or(|chosen| chosen.contains(command));
+        is_chosen && !policy.denies(command)
+    };
+    let devices = call.pairing().devices();
+    let approved = devices.approve_commands(&request_id, &keep, &call.approver());
     let device = approved.map_err(of_approval)?;
     // The approval may be for less than a session of the device has.
     call.end_sessions(device.id, None);
@@ -153,6 +169,32 @@ fn of_approval(error: DeviceError) -> ErrorShape {
             format!("{DEVICE_APPROVAL_DENIED}: {scope}"),
         ),
         _ => of_device(error),
+    }
+}
+
+fn chosen_commands(commands: Vec<Text>) -> BTreeSet<String> {
+    commands.into_iter().map(String::from).collect()
+}
+
+/// A choice of commands that the request does not ask for is a mistake, and approves nothing.
+fn are_asked_for(call: &Call, id: &RequestId, chosen: &BTreeSet<String>) -> Result<(), ErrorShape> {
+    let listed = call.pairing().devices().list(&call.approver());
+    let pending = listed.map_err(of_list)?.pending;
+    let Some(request) = pending.iter().find(|request| request.id == *id) else {
+        return Err(of_device(DeviceError::UnknownRequest));
+    };
+    match chosen
+        .iter()
+        .find(|name| !request.ask.commands.contains(*name))
+    {
+        None => Ok(()),
+        Some(name) => Err(ErrorShape::invalid(
+            DetailCode::InvalidParams,
+            format!(
+                "invalid device.pair.approve params: the request does not ask for the command {}",
+                escape(name).limit(64)
+            ),
+        )),
     }
 }
 

@@ -47,10 +47,16 @@ pub(crate) async fn here(parts: &Arc<Parts>, params: InvokeParams) -> Result<Inv
         .iter()
         .any(|offered| offered == command);
     let settings = parts.settings.load_full();
-    if settings.config.gateway.node_commands.denies(command) {
+    let policy = &settings.config.gateway.node_commands;
+    if policy.denies(command) {
         let refused =
             ErrorShape::invalid(DetailCode::CommandNotAllowed, "node command not allowed");
-        return Err(refused.with_details(json!({ "reason": "denied" })));
+        let reason = if policy.lacks(command) {
+            "not-allowed"
+        } else {
+            "denied"
+        };
+        return Err(refused.with_details(json!({ "reason": reason })));
     }
     drop(settings);
     if !(offers && is_approved(parts, id, command).await?) {

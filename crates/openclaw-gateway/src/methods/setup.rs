@@ -7,8 +7,12 @@ use pairing_core::device::SetupProfile;
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Reply, of_device, of_list};
+use crate::join_codes::PATH;
 use crate::{Interfaces, Reach, qr};
-use pairing_core::Chain;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use pairing_core::{Chain, Timestamp};
+use zeroize::Zeroizing;
 
 /// The parameters of `device.pair.setupCode`.
 #[derive(Deserialize)]
@@ -16,11 +20,15 @@ use pairing_core::Chain;
 struct SetupParams {
     /// The gateway's address for phones; the configured one if absent.
     url: Option<Text>,
-    #[serde(default)]
+    /// Releases from 2026.7 on call it `bootstrapProfile`.
+    #[serde(default, alias = "bootstrapProfile")]
     profile: SetupProfile,
     /// Whether to include a QR code.
-    #[serde(default)]
+    #[serde(default, alias = "includeQr")]
     qr: bool,
+    /// Whether to include a URL that stands for the code, good once.
+    #[serde(default)]
+    join_url: bool,
 }
 
 /// The answer. It contains the code, which is shown nowhere else.
@@ -36,6 +44,9 @@ struct Issued<'c> {
     /// The rows of the QR code without its border; `1` is a dark module.
     #[serde(skip_serializing_if = "Option::is_none")]
     qr: Option<Vec<String>>,
+    /// The URL at which the code can be fetched once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    join_url: Option<Zeroizing<String>>,
 }
 
 pub(super) fn issue(call: &Call) -> Reply {
@@ -56,6 +67,10 @@ pub(super) fn issue(call: &Call) -> Reply {
     let encoded = code.encode();
     let qr = params.qr.then(|| qr::rows(&encoded)).transpose();
     let qr = qr.map_err(|error| ErrorShape::invalid(DetailCode::TooLong, error.to_string()))?;
+    let join_url = params
+        .join_url
+        .then(|| join_url(call, &code.url, &encoded, issued.expires_at))
+        .transpose()?;
     let ask = params.profile.ask();
     call.reply(&Issued {
         setup_code: &encoded,
@@ -65,7 +80,34 @@ pub(super) fn issue(call: &Call) -> Reply {
         scopes: ask.scopes,
         expires_at_ms: issued.expires_at.as_millis(),
         qr,
+        join_url,
     })
+}
+
+/// Makes a join code for this setup code, and its URL at this gateway.
+fn join_url(
+    call: &Call,
+    gateway: &GatewayUrl,
+    encoded: &str,
+    expires_at: Timestamp,
+) -> Result<Zeroizing<String>, ErrorShape> {
+    let internal = || ErrorShape::unavailable(DetailCode::Internal, "no join code can be made");
+    let payload = BASE64_URL_SAFE_NO_PAD
+        .decode(encoded)
+        .map_err(|_| internal())?;
+    let payload = String::from_utf8(payload).map_err(|_| internal())?;
+    let (codes, now) = (&call.parts.join_codes, call.pairing().now());
+    let entropy = &*call.parts.entropy;
+    let code = codes.issue(Zeroizing::new(payload), expires_at, now, entropy);
+    let code = code.map_err(|_| internal())?;
+    // `ws` becomes `http`, and `wss` becomes `https`.
+    let at = gateway.as_str().trim_start_matches("ws");
+    let at = at
+        .split(['?', '#'])
+        .next()
+        .unwrap_or(at)
+        .trim_end_matches('/');
+    Ok(Zeroizing::new(format!("http{at}{PATH}{}", *code)))
 }
 
 fn named(url: &str) -> Result<GatewayUrl, ErrorShape> {

@@ -11,6 +11,7 @@
 mod access;
 mod audit;
 mod channels;
+mod choosing;
 mod credentials;
 mod devices;
 mod discord;
@@ -25,6 +26,7 @@ mod handshake;
 mod hello;
 mod http;
 mod invoke;
+mod join_codes;
 mod lockout;
 #[cfg(feature = "etcd")]
 #[path = "../../../pairing-etcd/tests/etcd/members.rs"]

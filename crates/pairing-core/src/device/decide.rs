@@ -1,6 +1,8 @@
 //! Decisions about devices, by the owner or by a device about itself. Every kind of decision is made
 //! here, with an [`Approver`].
 
+use std::collections::BTreeSet;
+
 use super::{
     Device, DeviceLimits, DeviceRequest, DeviceToken, PairingToken, Role, SecretToken, TokenHash,
 };
@@ -13,8 +15,11 @@ use crate::{Approver, Key, MissingScope, Record, ScopeSet, Timestamp};
 ///
 /// The approver must be permitted to grant all scopes that the requested roles then hold, not only the
 /// additions: a request without scopes may restore scopes that were approved before.
+///
+/// Of the commands that a node declared, only those that `keep` accepts are approved.
 pub(crate) fn approve(
     request: &DeviceRequest,
+    keep: &dyn Fn(&str) -> bool,
     before: Option<&Device>,
     token: Option<&PairingToken>,
     approver: &Approver,
@@ -25,7 +30,11 @@ pub(crate) fn approve(
         Device::unapproved(request.device, request.key, request.info.clone(), now)
     });
     let grant = approver.grant(Some(request.asked_at), now);
-    device.grant(&request.ask, request.said_commands(), &grant, now);
+    let said = request.said_commands().map(|said| {
+        let kept = said.iter().filter(|name| keep(name));
+        kept.cloned().collect::<BTreeSet<_>>()
+    });
+    device.grant(&request.ask, said.as_ref(), &grant, now);
     let standing = before.and_then(|before| before.standing(Role::Node));
     if let (Some(before), Some(standing)) = (before, standing)
         && before.lacks_commands_alone(request)

@@ -202,6 +202,18 @@ impl Devices {
 
     /// Approves exactly the request with this id, in one commit.
     pub fn approve(&self, id: &RequestId, approver: &Approver) -> Result<Device, DeviceError> {
+        self.approve_commands(id, &|_| true, approver)
+    }
+
+    /// Approves a request like [`approve`](Self::approve), but of the commands that a node declared only those
+    /// that `keep` accepts. The node is admitted without the others, and asks for them again at its next connect
+    /// unless it no longer declares them. What was approved before stays approved.
+    pub fn approve_commands(
+        &self,
+        id: &RequestId,
+        keep: &dyn Fn(&str) -> bool,
+        approver: &Approver,
+    ) -> Result<Device, DeviceError> {
         approver.may_pair()?;
         let device = transact(self.0.store(), |tx| {
             let now = self.0.now();
@@ -213,7 +225,7 @@ impl Devices {
             };
             let (before, token) = (before.as_ref(), token.as_ref());
             let limits = self.limits();
-            let decision = device::approve(&request, before, token, approver, limits, now);
+            let decision = device::approve(&request, keep, before, token, approver, limits, now);
             Ok::<_, DeviceError>(decision?)
         })?;
         self.audit(AuditAction::Approved, approver, device.id, |event| {

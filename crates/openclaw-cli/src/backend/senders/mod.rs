@@ -1,5 +1,7 @@
 //! Senders of direct messages, on files or through a gateway.
 
+mod request;
+mod theirs;
 mod told;
 
 use std::sync::Arc;
@@ -13,12 +15,15 @@ use serde_json::json;
 
 use super::{Backend, Files};
 use crate::Failure;
+use crate::failure::UsageError;
+pub(crate) use request::Request;
+pub(crate) use theirs::equivalent;
 use told::{allow_entry, by_channel, decided_request, none_pending, problems, rules_of, with};
 
 /// A sender who waits, and until when.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiting {
-    pub(crate) request: PendingRequest,
+    pub(crate) request: Request,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -36,9 +41,31 @@ impl InChannel {
     pub(crate) fn id(&self) -> &ChannelId {
         self.rules.id()
     }
+
+    /// Nothing of a channel, as a gateway tells it.
+    fn empty(rules: Arc<ChannelRules>) -> Self {
+        Self {
+            rules,
+            requests: Vec::new(),
+            problems: Vec::new(),
+            turned_away: Some(Vec::new()),
+        }
+    }
 }
 
 impl Backend {
+    /// Whether requests have public ids instead of codes, as at gateways of the other program.
+    pub(crate) fn hides_codes(&self) -> bool {
+        match self {
+            Self::Files(_) => false,
+            Self::Gateway(remote) => {
+                let theirs = equivalent("pairing.list");
+                remote.lacks(&["pairing.list"]).is_some()
+                    && theirs.is_some_and(|method| remote.lacks(&[method]).is_none())
+            }
+        }
+    }
+
     /// What waits, by channel: in that which was named, or in all that are known. A channel that cannot be
     /// read hides no other.
     pub(crate) fn waiting(
@@ -48,6 +75,10 @@ impl Backend {
     ) -> Result<Vec<Result<InChannel, Failure>>, Failure> {
         match self {
             Self::Files(files) => files.waiting(channel, account),
+            Self::Gateway(remote) if self.hides_codes() => {
+                let channels = theirs::waiting(remote, channel, account)?;
+                Ok(channels.into_iter().map(Ok).collect())
+            }
             Self::Gateway(remote) => {
                 let mut params = json!({});
                 if let Some(channel) = channel {
@@ -103,9 +134,13 @@ impl Backend {
         &self,
         channel: &ChannelId,
         account: Option<&AccountId>,
-        code: PairingCode,
+        subject: &str,
         notify: bool,
-    ) -> Result<(PendingRequest, Option<Result<(), String>>), Failure> {
+    ) -> Result<(Request, Option<Result<(), String>>), Failure> {
+        if let (true, Self::Gateway(remote)) = (self.hides_codes(), self) {
+            return theirs::approve(remote, channel, account, subject, notify);
+        }
+        let code = PairingCode::parse(subject).map_err(UsageError::from)?;
         match self {
             Self::Files(files) => {
                 let (channel, by) = (files.channel(channel)?, &files.approver);
@@ -115,7 +150,7 @@ impl Backend {
                 };
                 let nobody = "no gateway runs that could";
                 let told = notify.then(|| Err(nobody.to_owned()));
-                Ok((approved.request, told))
+                Ok((approved.request.into(), told))
             }
             Self::Gateway(remote) => {
                 let mut params = json!({ "channel": channel, "code": code });
@@ -140,14 +175,18 @@ impl Backend {
         channel: &ChannelId,
         account: Option<&AccountId>,
         subject: &str,
-    ) -> Result<PendingRequest, Failure> {
+    ) -> Result<Request, Failure> {
         match self {
             Self::Files(files) => {
                 let (channel, by) = (files.channel(channel)?, &files.approver);
-                Ok(match account {
+                let rejected = match account {
                     Some(id) => channel.account_of(id.clone()).reject(subject, by)?,
                     None => channel.reject(subject, by)?,
-                })
+                };
+                Ok(rejected.into())
+            }
+            Self::Gateway(remote) if self.hides_codes() => {
+                theirs::dismiss(remote, channel, account, subject)
             }
             Self::Gateway(remote) => {
                 let params = json!({ "channel": channel, "request": subject });
@@ -250,7 +289,7 @@ impl Files {
             let limits = self.service.limits();
             let waiting = |request: PendingRequest| Waiting {
                 expires_at: request.expires_at(limits),
-                request,
+                request: request.into(),
             };
             let rules = self.service.channels().get(channel.id()).cloned();
             Ok(InChannel {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use gateway_protocol::DetailCode;
 use gateway_protocol::dm::{DmDecided, DmEntry, DmRequest, DmRequests, DmTurnedAway};
-use pairing_core::store::{AllowEntry, Grant, PendingRequest, SeenSender, TurnedAway};
+use pairing_core::store::{AllowEntry, Grant, SeenSender, TurnedAway};
 use pairing_core::{
     AccountId, ChannelId, ChannelRules, Channels, DecisionError, Metadata, Problem, SenderId,
     Timestamp, Via,
 };
 use serde_json::{Value, json};
 
+use super::request::{Handle, Request};
 use super::{InChannel, Waiting};
 use crate::Failure;
 
@@ -18,11 +19,11 @@ use crate::Failure;
 fn waiting_of(request: DmRequest) -> Waiting {
     Waiting {
         expires_at: request.expires_at_ms.map(Timestamp::from_millis),
-        request: PendingRequest {
+        request: Request {
             channel: request.channel,
             account: request.account_id,
             sender: request.id,
-            code: request.code,
+            handle: Handle::Code(request.code),
             created_at: request.created_at_ms.map(Timestamp::from_millis),
             last_seen_at: request.last_seen_at_ms.map(Timestamp::from_millis),
             meta: request.meta.into_iter().collect(),
@@ -64,12 +65,7 @@ pub(super) fn by_channel(list: DmRequests, named: Option<&ChannelId>) -> Vec<InC
     }
     let mut channels: Vec<_> = ids
         .iter()
-        .map(|id| InChannel {
-            rules: rules_of(id),
-            requests: Vec::new(),
-            problems: Vec::new(),
-            turned_away: Some(Vec::new()),
-        })
+        .map(|id| InChannel::empty(rules_of(id)))
         .collect();
     for request in list.requests {
         if let Some(channel) = channels.iter_mut().find(|c| *c.id() == request.channel) {
@@ -135,13 +131,13 @@ fn turned_away_of(turned: DmTurnedAway) -> TurnedAway {
     }
 }
 
-pub(super) fn decided_request(decided: DmDecided) -> PendingRequest {
+pub(super) fn decided_request(decided: DmDecided) -> Request {
     let sender: SenderId = decided.id;
-    PendingRequest {
+    Request {
         channel: decided.channel,
         account: decided.account_id,
         sender,
-        code: decided.code,
+        handle: Handle::Code(decided.code),
         created_at: None,
         last_seen_at: None,
         meta: Metadata::default(),

@@ -222,7 +222,9 @@ impl Door<'_> {
             .params
             .commands
             .iter()
-            .map(gateway_protocol::Text::as_str);
+            .map(gateway_protocol::Text::as_str)
+            // What no node may be sent is neither asked for nor approved.
+            .filter(|command| !self.settings.config.gateway.node_commands.denies(command));
         let connecting = Connecting::new(proof, info, address)
             .map_err(|error| bad_params(&error))?
             .with_commands(commands);
