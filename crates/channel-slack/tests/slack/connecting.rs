@@ -161,7 +161,15 @@ async fn a_connection_is_asked_whether_it_is_alive_and_dropped_if_not() {
     let mut rig = Rig::new().await;
     rig.pace.ping = Duration::from_millis(30);
     rig.pace.silence = Duration::from_millis(60);
+    // Slack's own pings are answered.
+    rig.slack
+        .behave(|behaviour| behaviour.pings = Duration::from_millis(20));
     let mut bot = rig.connected().await;
+    rig.slack
+        .until_counts("it answers", |counts| counts.pongs >= 3)
+        .await;
+    rig.slack
+        .behave(|behaviour| behaviour.pings = Duration::from_secs(60));
     rig.slack
         .until_counts("it is asked", |counts| counts.pings >= 3)
         .await;

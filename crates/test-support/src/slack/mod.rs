@@ -85,6 +85,8 @@ pub struct Behaviour {
     pub closes_after: Option<usize>,
     /// An envelope that is not acknowledged within this time is sent again.
     pub acknowledge: Duration,
+    /// How often the server sends a ping.
+    pub pings: Duration,
     /// Whether pings are answered.
     pub answers_pings: bool,
     /// The scopes of the bot.
@@ -99,6 +101,7 @@ impl Default for Behaviour {
             says_hello: true,
             closes_after: None,
             acknowledge: Duration::from_secs(3),
+            pings: Duration::from_secs(10),
             answers_pings: true,
             scopes: SCOPES,
             names: None,
@@ -121,6 +124,8 @@ pub struct Counts {
     pub repeated: usize,
     /// Pings that came.
     pub pings: usize,
+    /// Answers to the server's own pings.
+    pub pongs: usize,
 }
 
 #[derive(Debug, Default)]

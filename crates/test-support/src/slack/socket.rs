@@ -8,7 +8,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
-use tokio::time::sleep_until;
+use tokio::time::{Instant, sleep_until};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
@@ -49,7 +49,8 @@ pub(super) async fn serve(mut stream: Stream, shared: Arc<Shared>) {
             // The head of a frame of five bytes, and two of them.
             let _ = stream.get_mut().write_all(&[0x81, 5, b'{', b'"']).await;
         }
-        End::Gone => {}
+        // Its goodbye is answered.
+        End::Gone => while let Some(Ok(_)) = stream.next().await {},
     }
     {
         let mut state = shared.state.lock().unwrap();
@@ -78,8 +79,12 @@ async fn run(
     }
     shared.changed.notify_waiters();
     let mut sent = 0;
+    let mut pinged = Instant::now();
     loop {
-        let due = shared.state.lock().unwrap().due(line);
+        let (due, pings) = {
+            let state = shared.state.lock().unwrap();
+            (state.due(line), state.behaviour.pings)
+        };
         tokio::select! {
             order = orders.recv() => match order {
                 Some(Order::Text(text)) => {
@@ -113,9 +118,19 @@ async fn run(
                         std::future::pending::<()>().await;
                     }
                 }
+                Some(Ok(Message::Pong(_))) => {
+                    shared.state.lock().unwrap().counts.pongs += 1;
+                    shared.changed.notify_waiters();
+                }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return End::Gone,
                 Some(Ok(_)) => {}
             },
+            () = sleep_until(pinged + pings) => {
+                pinged = Instant::now();
+                if stream.send(Message::Ping("from slack".into())).await.is_err() {
+                    return End::Gone;
+                }
+            }
             () = async { sleep_until(due.unwrap()).await }, if due.is_some() => {
                 let mut state = shared.state.lock().unwrap();
                 let within = state.behaviour.acknowledge;
