@@ -55,13 +55,28 @@ pub(crate) async fn send(
     to: &Target,
     what: &Outgoing,
 ) -> Result<MessageId, SendError> {
-    let place = place_of(bot, to).await?;
+    let mut place = place_of(bot, to).await?;
     let is_possible = what.buttons.len() <= BUTTONS
         && what.buttons.iter().all(|button| button.data.len() <= DATA);
     let mut texts = plain::messages(&what.text);
     if !is_possible || (texts.is_empty() && (what.picture.is_none() || !what.buttons.is_empty())) {
         return Err(SendError::Unable);
     }
+    let giver = bot.commands.answers(place.chat.as_str());
+    let mut elsewhere = None;
+    if let Some(giver) = &giver {
+        // Commands can be given anywhere; the bot need not be there. Who gave it has a chat with the bot.
+        let own = open(bot, giver).await?;
+        if own != place.chat {
+            elsewhere = Some(own.clone());
+            place = Place {
+                chat: own,
+                thread: None,
+            };
+        }
+    }
+    // What is to be deleted later, and what has buttons, has to stay in the chat.
+    let only_for = giver.filter(|_| !what.is_secret && what.buttons.is_empty());
     let mut parts = Vec::new();
     if let Some(png) = &what.picture {
         // Its words come with it, unless they have buttons.
@@ -73,18 +88,25 @@ pub(crate) async fn send(
     let count = texts.len();
     for (at, text) in texts.iter().enumerate() {
         let buttons: &[Button] = if at + 1 == count { &what.buttons } else { &[] };
-        parts.push(post(bot, &place, text, buttons).await?);
+        let sent = post(bot, &place, text, buttons, only_for.as_ref()).await;
+        let ts = sent.map_err(|error| of_call(&error))?;
+        parts.push(ts.map_or(Part::Ephemeral, |ts| Part::Message {
+            chat: elsewhere.clone(),
+            ts,
+        }));
     }
     let names: Vec<_> = parts.iter().map(Part::name).collect();
     Ok(MessageId(names.join(",")))
 }
 
+/// Posts one message. `None` where one person sees it alone.
 async fn post(
     bot: &Slack,
     place: &Place,
     text: &str,
     buttons: &[Button],
-) -> Result<Part, SendError> {
+    only_for: Option<&Id>,
+) -> Result<Option<Ts>, CallError> {
     #[derive(Deserialize)]
     struct Made {
         ts: Ts,
@@ -101,35 +123,16 @@ async fn post(
     if !buttons.is_empty() {
         params["blocks"] = blocks(text, buttons);
     }
-    let mut chat = None;
-    // What has buttons stays in the chat, for later.
-    if buttons.is_empty()
-        && let Some(person) = bot.commands.answers(place.chat.as_str())
-    {
-        let mut answer = params.clone();
-        answer["user"] = person.as_str().into();
-        match bot
-            .api
-            .patient(EPHEMERAL, &answer, &bot.pace, &bot.entropy)
-            .await
-        {
-            Ok(_) => return Ok(Part::Ephemeral),
-            // Commands can be given anywhere; the bot need not be there. Who gave it has a chat with the bot.
-            Err(error) if is_elsewhere(&error) => {
-                let own = open(bot, &person).await?;
-                params["channel"] = own.as_str().into();
-                chat = Some(own);
-            }
-            Err(error) => return Err(of_call(&error)),
-        }
+    if let Some(person) = only_for {
+        params["user"] = person.as_str().into();
+        let sent = bot.api.patient(EPHEMERAL, &params, &bot.pace, &bot.entropy);
+        return sent.await.map(|_| None);
     }
     let sent = bot
         .api
         .patient(POST, &params, &bot.pace, &bot.entropy)
-        .await;
-    let sent = sent.and_then(|response| api::read::<Made>(&response, "chat.postMessage"));
-    let ts = sent.map_err(|error| of_call(&error))?.ts;
-    Ok(Part::Message { chat, ts })
+        .await?;
+    api::read::<Made>(&sent, "chat.postMessage").map(|made| Some(made.ts))
 }
 
 /// One that is gone already counts as deleted.
@@ -318,13 +321,6 @@ fn is_gone(error: &CallError) -> bool {
     matches!(
         error.code(),
         Some("message_not_found" | "file_not_found" | "file_deleted" | "thread_not_found")
-    )
-}
-
-fn is_elsewhere(error: &CallError) -> bool {
-    matches!(
-        error.code(),
-        Some("channel_not_found" | "not_in_channel" | "user_not_in_channel")
     )
 }
 

@@ -78,19 +78,26 @@ async fn a_command_given_elsewhere_is_answered_in_the_chat_with_the_bot() {
             (inbound.chat.chat.as_str(), inbound.is_direct),
             (chat, chat.starts_with('D'))
         );
-        let id = bot
-            .bot
-            .send(&inbound.chat, &Outgoing::text("secret"))
+        let own = rig.slack.chat_with(ANN);
+        bot.bot
+            .send(&inbound.chat, &Outgoing::text("how"))
             .await
             .unwrap();
         let sent = rig.slack.sent().await;
-        assert_eq!((sent.chat, sent.only_for), (rig.slack.chat_with(ANN), None));
+        assert_eq!((&sent.chat, sent.only_for.as_deref()), (&own, Some(ANN)));
+        // A secret can be deleted, and so can a picture.
+        let mut secret = Outgoing::text("secret");
+        secret.is_secret = true;
+        let id = bot.bot.send(&inbound.chat, &secret).await.unwrap();
+        let sent = rig.slack.sent().await;
+        assert_eq!((&sent.chat, sent.only_for), (&own, None));
         bot.bot.delete(&inbound.chat, &id).await.unwrap();
         let call = rig.slack.called("chat.delete").await;
-        assert_eq!(
-            call.params,
-            json!({ "channel": rig.slack.chat_with(ANN), "ts": sent.ts })
-        );
+        assert_eq!(call.params, json!({ "channel": own, "ts": sent.ts }));
+        secret.picture = Some(vec![1]);
+        let id = bot.bot.send(&inbound.chat, &secret).await.unwrap();
+        assert_eq!(rig.slack.sent().await.chat, own);
+        bot.bot.delete(&inbound.chat, &id).await.unwrap();
     }
 }
 

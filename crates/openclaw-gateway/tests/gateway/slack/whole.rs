@@ -144,9 +144,9 @@ async fn pair_as_a_command_answers_its_giver_alone() {
 
     slack.commands(OWNER, "/pair", "");
     let [how, code] = [slack.sent_to(OWNER).await, slack.sent_to(OWNER).await];
-    for sent in [&how, &code] {
-        assert_eq!(sent.only_for.as_deref(), Some(OWNER));
-    }
+    // The code stays in their chat, to be deleted.
+    assert_eq!(how.only_for.as_deref(), Some(OWNER));
+    assert_eq!(code.only_for, None);
     let phone = Phone::with(&code.text);
     phone.asks(&gateway).await;
     slack.commands(OWNER, "/pair", "approve");
@@ -154,12 +154,15 @@ async fn pair_as_a_command_answers_its_giver_alone() {
     assert_eq!(said.only_for.as_deref(), Some(OWNER));
     assert!(said.text.starts_with("Approved"), "{}", said.text);
     phone.connect(&gateway).await.unwrap();
+    let deleted = slack.called("chat.delete").await;
+    assert_eq!(deleted.params["ts"], code.ts.as_str());
 
-    // A stranger who finds the command gets a code, as for any message, and no help.
+    // A stranger who finds the command gets a code, as for any message, and no help. It stays, too: it is needed for
+    // an hour.
     slack.commands(STRANGER, "/pair", "");
     let reply = slack.sent_to(STRANGER).await;
     code_in(&reply.text);
-    assert_eq!(reply.only_for.as_deref(), Some(STRANGER));
+    assert_eq!(reply.only_for, None);
     slack.acknowledged().await;
     assert_eq!(slack.counts().repeated, 0);
     gateway.stop().await;
