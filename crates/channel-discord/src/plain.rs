@@ -10,10 +10,7 @@ pub(crate) const TEXT: TextLimit = TextLimit::chars(2000);
 
 /// The texts of the messages that a text takes, each escaped. Blank ones are left out.
 pub(crate) fn messages(text: &str) -> Vec<String> {
-    let mut parts = Vec::new();
-    // Half as long each time: of what is left at 16 characters, no escape makes 2,000.
-    split(text, 2000, &mut parts);
-    parts
+    TEXT.split_as(text, escape)
 }
 
 /// The text of the one message that the beginning of a text takes.
@@ -22,17 +19,6 @@ pub(crate) fn first_message(text: &str) -> String {
         .into_iter()
         .next()
         .unwrap_or_else(|| "…".to_owned())
-}
-
-fn split(text: &str, most: usize, parts: &mut Vec<String>) {
-    for part in TextLimit::chars(most).split(text) {
-        let escaped = escape(part);
-        if TEXT.fits(&escaped) || most <= 16 {
-            parts.push(escaped);
-        } else {
-            split(part, most / 2, parts);
-        }
-    }
 }
 
 /// A single word, such as a setup code, that is to be copied: unchanged, or as code where it would be shown otherwise.

@@ -87,6 +87,38 @@ impl TextLimit {
         parts
     }
 
+    /// Splits a text like [`split`](Self::split), so that each part fits after `change` has changed it, for example
+    /// escaped it. `change` has to work on each part alone, and may make a character at most 16 times as long.
+    ///
+    /// ```
+    /// use channel_kit::TextLimit;
+    /// let parts = TextLimit::chars(40).split_as(&"<".repeat(12), |part| part.replace('<', "&lt;"));
+    /// assert_eq!(parts, ["&lt;".repeat(6), "&lt;".repeat(6)]);
+    /// ```
+    pub fn split_as(self, text: &str, change: impl Fn(&str) -> String) -> Vec<String> {
+        let mut parts = Vec::new();
+        self.split_into(text, self.most, &change, &mut parts);
+        parts
+    }
+
+    /// Half as long each time, until what `change` makes of it fits.
+    fn split_into(
+        self,
+        text: &str,
+        most: usize,
+        change: &impl Fn(&str) -> String,
+        parts: &mut Vec<String>,
+    ) {
+        for part in (Self { most, ..self }).split(text) {
+            let changed = change(part);
+            if self.fits(&changed) || most <= 16 {
+                parts.push(changed);
+            } else {
+                self.split_into(part, most / 2, change, parts);
+            }
+        }
+    }
+
     fn cut(self, text: &str) -> (&str, &str) {
         let mut used = 0;
         let (mut line, mut word) = (None, None);

@@ -9,5 +9,6 @@
 
 pub mod discord;
 mod logs;
+pub mod slack;
 
 pub use logs::Logs;

@@ -31,6 +31,10 @@ pub struct Account {
     pub bot_token: Option<Secret>,
     /// The bot's token, as Discord's settings call it.
     pub token: Option<Secret>,
+    /// The app's token, beside the bot's, on Slack.
+    pub app_token: Option<Secret>,
+    /// How Slack is listened to: `socket`, which is the default, or `http`.
+    pub mode: Option<String>,
     /// The file that holds the bot's token.
     pub token_file: Option<String>,
     /// Where the chat service answers, if not at its usual address.
@@ -97,6 +101,8 @@ pub(super) struct Written {
     hand_over_first: Given<bool>,
     bot_token: Given<Secret>,
     token: Given<Secret>,
+    app_token: Given<Secret>,
+    mode: Given<String>,
     token_file: Given<String>,
     api_root: Given<String>,
     gateway_url: Given<String>,
@@ -151,6 +157,8 @@ impl Default for Written {
             hand_over_first: Ok(None),
             bot_token: Ok(None),
             token: Ok(None),
+            app_token: Ok(None),
+            mode: Ok(None),
             token_file: Ok(None),
             api_root: Ok(None),
             gateway_url: Ok(None),
@@ -194,6 +202,8 @@ impl Written {
             hand_over_first: at.flag("handOverFirst", reader),
             bot_token: at.secret("botToken", reader),
             token: at.secret("token", reader),
+            app_token: at.secret("appToken", reader),
+            mode: at.text("mode", reader),
             token_file: at.text("tokenFile", reader),
             api_root: at.text("apiRoot", reader),
             gateway_url: at.text("gatewayUrl", reader),
@@ -209,7 +219,7 @@ impl Written {
         id: &AccountId,
         broken: Option<&Arc<Fault>>,
     ) -> Option<Arc<Fault>> {
-        let shares_bot = own.shares_bot(id);
+        let (shares_bot, shares_app) = (own.shares_bot(id), own.shares_app(id));
         let faults = [
             broken,
             own.unclear.as_ref(),
@@ -222,7 +232,10 @@ impl Written {
             fault(&all.block_from),
             fault(&own.bot_token),
             fault(&own.token),
+            fault(&own.app_token),
             fault(&own.token_file),
+            fault(&all.app_token).filter(|_| shares_app),
+            counting(&own.mode, &all.mode),
             fault(&all.bot_token).filter(|_| shares_bot),
             fault(&all.token).filter(|_| shares_bot),
             fault(&all.token_file).filter(|_| shares_bot),
@@ -274,6 +287,9 @@ impl Written {
             bot_token: value(&own.bot_token)
                 .or_else(|| value(&all.bot_token).filter(|_| shares_bot)),
             token: value(&own.token).or_else(|| value(&all.token).filter(|_| shares_bot)),
+            app_token: value(&own.app_token)
+                .or_else(|| value(&all.app_token).filter(|_| own.shares_app(id))),
+            mode: or(&own.mode, &all.mode).unwrap_or(None),
             token_file: value(&own.token_file)
                 .or_else(|| value(&all.token_file).filter(|_| shares_bot)),
             api_root: or(&own.api_root, &all.api_root).unwrap_or(None),
@@ -289,6 +305,11 @@ impl Written {
         let tokens = (&self.bot_token, &self.token, &self.token_file);
         let has_own = !matches!(tokens, (Ok(None), Ok(None), Ok(None)));
         id.is_default() && !has_own
+    }
+
+    /// Whether the channel's app is this account's. It may have a bot's token of its own beside it.
+    fn shares_app(&self, id: &AccountId) -> bool {
+        id.is_default() && matches!(self.app_token, Ok(None))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod discord;
 mod files;
+mod slack;
 mod telegram;
 
 use std::collections::BTreeSet;
@@ -29,7 +30,11 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 2] = [("discord", discord::build), ("telegram", telegram::build)];
+const BUILTIN: [(&str, Build); 3] = [
+    ("discord", discord::build),
+    ("slack", slack::build),
+    ("telegram", telegram::build),
+];
 
 /// The adapters that the configuration names, without accounts that are turned off. It blocks.
 pub(crate) fn configured(

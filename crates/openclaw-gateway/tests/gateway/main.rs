@@ -46,6 +46,7 @@ mod serving;
 mod sessions;
 mod setup_codes;
 mod shown;
+mod slack;
 mod sockets;
 mod stopping;
 mod stores;

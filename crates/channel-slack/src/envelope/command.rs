@@ -1,0 +1,65 @@
+//! Slash commands.
+
+use channel_kit::{Inbound, Target};
+use pairing_core::Timestamp;
+use serde::Deserialize;
+
+use super::{name, read};
+use crate::id::Id;
+use crate::plain;
+
+/// The text of an inbound command cannot be longer, in bytes.
+const LONGEST: usize = 1000;
+
+/// A slash command, as it was typed.
+#[derive(Debug)]
+pub(crate) struct Command {
+    pub(crate) user: Id,
+    pub(crate) channel: Id,
+    text: String,
+    user_name: Option<String>,
+}
+
+pub(super) fn command(payload: &str) -> Option<Command> {
+    #[derive(Deserialize)]
+    struct Body {
+        command: String,
+        #[serde(default)]
+        text: Option<String>,
+        user_id: Id,
+        #[serde(default)]
+        user_name: Option<String>,
+        channel_id: Id,
+    }
+    let body: Body = read(payload)?;
+    let what = plain::typed(&body.text.unwrap_or_default());
+    let text = format!("{} {}", body.command, what.trim());
+    let text = text.trim_end();
+    (text.starts_with('/') && text.len() <= LONGEST).then(|| Command {
+        user: body.user_id,
+        channel: body.channel_id,
+        text: text.to_owned(),
+        user_name: body.user_name.and_then(name),
+    })
+}
+
+impl Command {
+    /// A command as the message that it stands for, by the id of its envelope.
+    pub(crate) fn inbound(self, id: &str, now: Timestamp) -> Inbound {
+        let username = self.user_name.map(|name| ("username".to_owned(), name));
+        Inbound {
+            at: now,
+            id: id.to_owned(),
+            sender: self.user.to_string(),
+            is_direct: self.channel.is_direct_chat(),
+            chat: Target::chat(self.channel.as_str()),
+            text: self.text,
+            from_me: false,
+            from_bot: false,
+            via_bot: false,
+            historical: false,
+            authenticated: true,
+            meta: username.into_iter().collect(),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! Messages.
+
+use channel_kit::{Inbound, Target};
+use pairing_core::Timestamp;
+use serde::Deserialize;
+
+use super::{LONGEST_TEXT, cut, read};
+use crate::id::{Id, Ts};
+use crate::plain;
+
+/// The bot itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Me {
+    /// Its user.
+    pub(crate) user: Id,
+    /// Its bot, which is another id.
+    pub(crate) bot: Option<Id>,
+}
+
+/// A message.
+#[derive(Debug)]
+pub(crate) struct Message {
+    channel: Id,
+    user: Option<Id>,
+    bot: Option<Id>,
+    text: String,
+    ts: Ts,
+    thread: Option<Ts>,
+    is_direct: bool,
+    is_speech: bool,
+}
+
+pub(super) fn message(event: &str) -> Option<Message> {
+    #[derive(Deserialize)]
+    struct Body {
+        #[serde(rename = "type")]
+        kind: String,
+        channel: Id,
+        #[serde(default)]
+        channel_type: Option<String>,
+        #[serde(default)]
+        subtype: Option<String>,
+        #[serde(default)]
+        hidden: bool,
+        #[serde(default)]
+        user: Option<Id>,
+        #[serde(default)]
+        bot_id: Option<Id>,
+        #[serde(default)]
+        text: Option<String>,
+        ts: Ts,
+        #[serde(default)]
+        thread_ts: Option<Ts>,
+    }
+    let body: Body = read(event)?;
+    if body.kind != "message" {
+        return None;
+    }
+    let subtype = body.subtype.as_deref();
+    Some(Message {
+        is_speech: matches!(subtype, None | Some("file_share" | "thread_broadcast"))
+            && !body.hidden,
+        is_direct: body.channel_type.as_deref() == Some("im"),
+        channel: body.channel,
+        user: body.user,
+        bot: body.bot_id,
+        text: body.text.unwrap_or_default(),
+        thread: body.thread_ts.filter(|thread| *thread != body.ts),
+        ts: body.ts,
+    })
+}
+
+impl Message {
+    /// What there is to hand on, if anything: not the bot's own messages, and those of other bots only where
+    /// `allows_bots` says so.
+    pub(crate) fn inbound(self, me: &Me, allows_bots: bool, now: Timestamp) -> Option<Inbound> {
+        let sender = self.user?;
+        let is_me = sender == me.user || (self.bot.is_some() && self.bot == me.bot);
+        // Slack's own bot speaks for Slack.
+        if !self.is_speech || is_me || sender.as_str() == "USLACKBOT" {
+            return None;
+        }
+        if self.bot.is_some() && !allows_bots {
+            return None;
+        }
+        Some(Inbound {
+            at: self.ts.time().unwrap_or(now),
+            id: self.ts.to_string(),
+            sender: sender.to_string(),
+            chat: Target {
+                chat: self.channel.to_string(),
+                thread: self.thread.map(|thread| thread.to_string()),
+            },
+            is_direct: self.is_direct,
+            text: plain::typed(&cut(self.text, LONGEST_TEXT)),
+            from_me: false,
+            from_bot: false,
+            via_bot: false,
+            // Slack sends what is new, and for a while what nobody has acknowledged: it keeps that for us.
+            historical: false,
+            authenticated: true,
+            meta: Vec::new(),
+        })
+    }
+}
