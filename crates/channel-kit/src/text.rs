@@ -93,7 +93,7 @@ impl TextLimit {
     /// ```
     /// use channel_kit::TextLimit;
     /// let parts = TextLimit::chars(40).split_as(&"<".repeat(12), |part| part.replace('<', "&lt;"));
-    /// assert_eq!(parts, ["&lt;".repeat(6), "&lt;".repeat(6)]);
+    /// assert_eq!(parts, ["&lt;".repeat(10), "&lt;".repeat(2)]);
     /// ```
     pub fn split_as(self, text: &str, change: impl Fn(&str) -> String) -> Vec<String> {
         let mut parts = Vec::new();

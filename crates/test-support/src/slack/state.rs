@@ -126,6 +126,11 @@ impl State {
     }
 
     fn deliver(&mut self) {
+        // What a connection that is closing has not acknowledged comes first: it is not known yet.
+        let is_closing = |waiting: &Waiting| !self.lines.contains_key(&waiting.line);
+        if self.waiting.values().any(is_closing) {
+            return;
+        }
         while let Some(line) = self.line()
             && let Some((kind, payload, attempt)) = self.kept.pop_front()
         {
