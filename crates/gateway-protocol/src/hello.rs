@@ -19,7 +19,9 @@ pub struct HelloOk {
     pub features: Features,
     /// Current state of the gateway.
     pub snapshot: Snapshot,
-    /// Role and scopes of the connection.
+    /// Role and scopes of the connection. Releases before 2026.7 say nothing to a client without a device; it is an
+    /// operator then.
+    #[serde(default = "HelloAuth::unsaid")]
     pub auth: HelloAuth,
     /// Limits that the client has to observe.
     pub policy: Policy,
@@ -81,6 +83,7 @@ pub struct Presence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_identifier: Option<String>,
     /// Mode in which the program runs.
+    #[serde(default)]
     pub mode: String,
     /// Id of the device.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -98,6 +101,7 @@ pub struct Presence {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<String>,
     /// `self`, `peer` for another gateway, or `connect` for a client.
+    #[serde(default)]
     pub reason: String,
     /// One-line summary for display.
     pub text: String,
@@ -122,6 +126,19 @@ pub struct HelloAuth {
     /// The method of authentication; sent from version 4 on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<AuthMethod>,
+}
+
+impl HelloAuth {
+    /// What holds where the gateway does not say: only a node has to be a device.
+    fn unsaid() -> Self {
+        Self {
+            device_token: None,
+            role: Role::Operator,
+            scopes: ScopeSet::default(),
+            issued_at_ms: None,
+            method: None,
+        }
+    }
 }
 
 /// The method by which a connection was authenticated.
@@ -154,4 +171,21 @@ pub struct Policy {
     pub max_buffered_bytes: u64,
     /// Interval between `tick` events, in milliseconds.
     pub tick_interval_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As 2026.2.17 answers a command line that has the shared secret and no device.
+    #[test]
+    fn a_hello_without_a_role_is_an_operators() {
+        let hello = r#"{"type":"hello-ok","protocol":3,"server":{"version":"2026.2.17","host":"h","connId":"c"},
+            "features":{"methods":[],"events":[]},"snapshot":{"presence":[{"text":"Gateway: h","ts":1}],"health":{},
+            "stateVersion":{"presence":1,"health":1},"uptimeMs":1},
+            "policy":{"maxPayload":1,"maxBufferedBytes":1,"tickIntervalMs":1}}"#;
+        let hello: HelloOk = serde_json::from_str(hello).unwrap();
+        assert_eq!(hello.auth.role, Role::Operator);
+        assert!(hello.auth.scopes.is_empty() && hello.auth.device_token.is_none());
+    }
 }
