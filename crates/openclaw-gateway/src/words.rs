@@ -97,7 +97,8 @@ pub fn power(command: &str) -> Option<&'static str> {
     let (family, rest) = command.split_once('.').unwrap_or((command, ""));
     match family {
         "system" if rest.starts_with("run") => Some("run programs"),
-        "file" | "dir" | "workspace" => Some("read and write files"),
+        "system" if rest.starts_with("execApprovals") => Some("decide which programs may be run"),
+        "file" | "dir" | "fs" | "workspace" => Some("read and write files"),
         "terminal" => Some("use a terminal"),
         "browser" => Some("use the browser and what it is signed in to"),
         _ => None,

@@ -72,7 +72,8 @@ const SCOPES = {
  */
 export function power(command) {
 	if (/^system\.run/.test(command)) return 'run programs';
-	if (/^(file|dir|workspace)(\.|$)/.test(command)) return 'read and write files';
+	if (/^system\.execApprovals/.test(command)) return 'decide which programs may be run';
+	if (/^(file|dir|fs|workspace)(\.|$)/.test(command)) return 'read and write files';
 	if (/^terminal(\.|$)/.test(command)) return 'use a terminal';
 	if (/^browser(\.|$)/.test(command)) return 'use the browser and what it is signed in to';
 	return undefined;

@@ -42,7 +42,8 @@ impl DevicesCommand {
             ),
             Self::List | Self::Watch | Self::Approve(None, _) => (&["device.pair.list"], false),
             Self::Clear(clear) if !clear.yes => (&["device.pair.list"], false),
-            Self::JoinCode => (&["device.pair.setupCode"], true),
+            // The other program has this method, and does not list it.
+            Self::JoinCode => (&[], true),
             Self::Approve(Some(_), _) => (&["device.pair.list", "device.pair.approve"], true),
             Self::Reject(_) => (&["device.pair.list", "device.pair.reject"], true),
             Self::Clear(clear) if clear.pending => (

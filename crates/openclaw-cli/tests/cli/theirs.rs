@@ -109,7 +109,7 @@ fn answer_to(method: &str, params: &Value) -> Result<Value, String> {
             "features": {
                 "methods": [
                     "device.pair.list", "channels.pairing.list", "channels.pairing.approve",
-                    "channels.pairing.dismiss", "device.pair.setupCode",
+                    "channels.pairing.dismiss",
                 ],
                 "events": ["device.pair.requested", "tick", "health"],
             },
