@@ -19,8 +19,8 @@ pub struct HelloOk {
     pub features: Features,
     /// Current state of the gateway.
     pub snapshot: Snapshot,
-    /// Role and scopes of the connection. Releases before 2026.7 say nothing to a client without a device; it is an
-    /// operator then.
+    /// Role and scopes of the connection. Releases before 2026.7 say nothing of them where there is no device token;
+    /// the role is the one that was asked for then.
     #[serde(default = "HelloAuth::unsaid")]
     pub auth: HelloAuth,
     /// Limits that the client has to observe.
@@ -129,7 +129,12 @@ pub struct HelloAuth {
 }
 
 impl HelloAuth {
-    /// What holds where the gateway does not say: only a node has to be a device.
+    /// Whether the gateway said any of it.
+    pub fn is_said(&self) -> bool {
+        *self != Self::unsaid()
+    }
+
+    /// Stands for what the gateway does not say.
     fn unsaid() -> Self {
         Self {
             device_token: None,
@@ -179,13 +184,13 @@ mod tests {
 
     /// As 2026.2.17 answers a command line that has the shared secret and no device.
     #[test]
-    fn a_hello_without_a_role_is_an_operators() {
+    fn a_hello_without_a_role_is_read() {
         let hello = r#"{"type":"hello-ok","protocol":3,"server":{"version":"2026.2.17","host":"h","connId":"c"},
             "features":{"methods":[],"events":[]},"snapshot":{"presence":[{"text":"Gateway: h","ts":1}],"health":{},
             "stateVersion":{"presence":1,"health":1},"uptimeMs":1},
             "policy":{"maxPayload":1,"maxBufferedBytes":1,"tickIntervalMs":1}}"#;
         let hello: HelloOk = serde_json::from_str(hello).unwrap();
-        assert_eq!(hello.auth.role, Role::Operator);
+        assert!(!hello.auth.is_said());
         assert!(hello.auth.scopes.is_empty() && hello.auth.device_token.is_none());
     }
 }
