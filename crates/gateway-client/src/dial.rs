@@ -1,6 +1,8 @@
 //! Dialling: from a URL to an open WebSocket.
 
 use gateway_protocol::GatewayUrl;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use gateway_protocol::MAX_PAYLOAD;
@@ -15,7 +17,7 @@ use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::{self, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
-use crate::{ConnectError, Fingerprint, error::Cause, tls};
+use crate::{ConnectError, Fingerprint, error::Cause, owner, tls};
 
 /// A byte stream, encrypted or not.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -24,20 +26,40 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
 
+/// Both ends of a connection over loopback that is not encrypted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Loopback {
+    pub(crate) own: SocketAddr,
+    pub(crate) other: SocketAddr,
+}
+
 /// Connects, without any proxy. The caller sets the deadline.
 pub(crate) async fn dial(
     url: &GatewayUrl,
     pinned: Option<Fingerprint>,
-) -> Result<Socket, ConnectError> {
+) -> Result<(Socket, Option<Loopback>), ConnectError> {
     let target = Target::of(url)?;
-    let stream = stream(url, target.host, target.port, pinned).await?;
+    let (stream, loopback) = stream(url, target.host, target.port, pinned).await?;
+    let socket = upgrade(target.request, stream).await?;
+    Ok((socket, loopback))
+}
+
+/// Connects by the owner's socket in a state directory.
+pub(crate) async fn dial_owner(state: &Path) -> Result<Socket, ConnectError> {
+    let stream = owner::connect(state).await?;
+    let request = "ws://localhost/".into_client_request();
+    let request = request.map_err(|error| ConnectError::WebSocket(Cause::of(&error)))?;
+    upgrade(request, Box::new(stream)).await
+}
+
+async fn upgrade(request: Request, stream: Box<dyn Stream>) -> Result<Socket, ConnectError> {
     // The library's default buffers suit servers and large messages.
     let config = WebSocketConfig::default()
         .read_buffer_size(4096)
         .write_buffer_size(0)
         .max_message_size(Some(MAX_PAYLOAD))
         .max_frame_size(Some(MAX_PAYLOAD));
-    match client_async_with_config(target.request, stream, Some(config)).await {
+    match client_async_with_config(request, stream, Some(config)).await {
         Ok((socket, _)) => Ok(socket),
         Err(tungstenite::Error::Io(error)) => Err(ConnectError::Io(error)),
         Err(tungstenite::Error::Http(answer)) => Err(ConnectError::Http {
@@ -48,13 +70,14 @@ pub(crate) async fn dial(
     }
 }
 
-/// Opens the byte stream to a gateway, encrypted if its URL is.
+/// Opens the byte stream to a gateway, encrypted if its URL is. Both ends are returned if it goes over loopback and
+/// is not encrypted.
 pub(crate) async fn stream(
     url: &GatewayUrl,
     host: String,
     port: u16,
     pinned: Option<Fingerprint>,
-) -> Result<Box<dyn Stream>, ConnectError> {
+) -> Result<(Box<dyn Stream>, Option<Loopback>), ConnectError> {
     if pinned.is_some() && !url.is_encrypted() {
         return Err(ConnectError::Url {
             reason: "a certificate is pinned, and ws:// shows none",
@@ -64,11 +87,17 @@ pub(crate) async fn stream(
     let stream = stream.await.map_err(ConnectError::Io)?;
     // Frames are small and latency matters.
     stream.set_nodelay(true).map_err(ConnectError::Io)?;
-    Ok(if url.is_encrypted() {
-        Box::new(encrypt(stream, host, pinned).await?)
-    } else {
-        Box::new(stream)
-    })
+    if url.is_encrypted() {
+        let stream = encrypt(stream, host, pinned).await?;
+        return Ok((Box::new(stream), None));
+    }
+    let ends = stream.local_addr().and_then(|own| {
+        let other = stream.peer_addr()?;
+        Ok(Loopback { own, other })
+    });
+    let ends = ends.map_err(ConnectError::Io)?;
+    let is_loopback = ends.other.ip().to_canonical().is_loopback();
+    Ok((Box::new(stream), is_loopback.then_some(ends)))
 }
 
 async fn encrypt(

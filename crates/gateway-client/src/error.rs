@@ -31,6 +31,16 @@ pub enum ConnectError {
     /// The gateway does not answer, or the connection broke off.
     #[error("the gateway cannot be reached")]
     Io(#[source] std::io::Error),
+    /// A secret would have gone, without encryption, to a process of another user of this machine.
+    #[error("what listens there is a process of user {user}: no secret was sent")]
+    OtherUser {
+        /// The user id.
+        user: u32,
+    },
+    /// The owner's socket cannot be used.
+    #[cfg(unix)]
+    #[error(transparent)]
+    OwnerSocket(#[from] crate::OwnerSocketError),
     /// TLS failed, or this machine does not trust the certificate.
     #[error("no encrypted connection")]
     Tls(#[source] Cause),
@@ -221,6 +231,9 @@ impl ConnectError {
             Self::Refused(refused) => return refused.advice(),
             Self::Io(_) => {
                 "is the gateway running, and is this its address? `openclaw gateway status`"
+            }
+            Self::OtherUser { .. } => {
+                "find out what holds the port; the gateway of another user takes wss:// and its fingerprint"
             }
             Self::Tls(_) => {
                 "for a certificate that the gateway made itself, pin its fingerprint: setup codes carry it"

@@ -105,7 +105,8 @@ async fn exchange(
     }
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let stream = dial::stream(gateway, target.host, target.port, pinned);
-    let stream = TokioIo::new(stream.await.map_err(JoinError::Connect)?);
+    let (stream, _) = stream.await.map_err(JoinError::Connect)?;
+    let stream = TokioIo::new(stream);
     let broken = |error| JoinError::Http(Cause::of(&error));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream)
         .await

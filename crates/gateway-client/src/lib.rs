@@ -15,7 +15,10 @@ mod error;
 mod event;
 mod join;
 mod keeper;
+mod listener;
 pub mod node;
+#[cfg(unix)]
+mod owner;
 mod queue;
 mod session;
 mod tls;
@@ -27,4 +30,6 @@ pub use event::ClientEvent;
 pub use gateway_protocol::{Fingerprint, ParseFingerprintError};
 pub use join::{JoinError, is_join_url, join};
 pub use keeper::{HeldToken, KeepError, TokenKeeper};
+#[cfg(unix)]
+pub use owner::{OWNER_SOCKET, OwnDirectory, OwnerSocketError, is_own};
 pub use tls::pinned;

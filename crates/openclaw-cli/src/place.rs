@@ -1,10 +1,11 @@
 //! Chooses where a command is carried out: at a gateway, or on the store.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use gateway_client::Fingerprint;
+use gateway_client::{Fingerprint, OWNER_SOCKET, OwnDirectory};
 use openclaw_config::{AuthMode, Config, Part};
 use openclaw_gateway::store::Kept;
 use pairing_core::escape;
@@ -209,7 +210,21 @@ impl<'a> Place<'a> {
         if target.is_local && target.url.is_encrypted() && target.fingerprint.is_none() {
             target.fingerprint = self.own_certificate(config);
         }
+        if let Some(state) = self.with_socket(&target) {
+            target.socket = Some(state);
+            return Ok(target);
+        }
         self.with_kept_secret(target, config)
+    }
+
+    /// The state directory, if its gateway is the one meant and listens on the owner's socket. What is left
+    /// over from one that was killed answers nobody.
+    fn with_socket(&self, target: &Target) -> Option<PathBuf> {
+        let state = self.state.as_ref().ok()?;
+        let dir = OwnDirectory::open(state.root()).ok()?;
+        let is_meant = target.origin == Origin::Local;
+        let is_there = || UnixStream::connect(dir.entry(OWNER_SOCKET)).is_ok();
+        (is_meant && is_there()).then(|| state.root().to_owned())
     }
 
     fn open(&self, target: Target, purpose: Purpose, usual: Duration) -> Result<Remote, Failure> {
@@ -222,7 +237,8 @@ impl<'a> Place<'a> {
     fn look(&self, target: Target, purpose: Purpose, config: &Config) -> Result<Looked, Failure> {
         let elsewhere = target.origin == Origin::Configured;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, config.gateway.port));
-        if !elsewhere && TcpStream::connect_timeout(&address, KNOCK).is_err() {
+        let by_port = !elsewhere && target.socket.is_none();
+        if by_port && TcpStream::connect_timeout(&address, KNOCK).is_err() {
             return Ok(Looked::Nobody);
         }
         match self.open(target, purpose, LOOKED_FOR) {

@@ -202,6 +202,10 @@ pub(crate) fn connect_to(target: &Target) -> Connect {
 /// The same, without the secret that the gateway shares with its owner.
 fn connect_alone(target: &Target) -> Connect {
     let connect = Connect::to(target.url.clone());
+    if let Some(state) = &target.socket {
+        // No secret is presented there.
+        return connect.by_owner_socket(state);
+    }
     match target.fingerprint {
         Some(fingerprint) => connect.fingerprint(fingerprint),
         None => connect,
@@ -212,7 +216,7 @@ fn connect_alone(target: &Target) -> Connect {
 /// and naming a device would ask for a pairing.
 fn names_itself(target: &Target) -> bool {
     let by_secret = target.is_here() && !target.shared.is_empty();
-    target.origin != Origin::Local && !by_secret
+    target.socket.is_none() && target.origin != Origin::Local && !by_secret
 }
 
 /// This machine's identity, if the command may use it.

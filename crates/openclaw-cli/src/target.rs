@@ -3,6 +3,7 @@
 
 use gateway_protocol::GatewayUrl;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use gateway_client::Fingerprint;
 use gateway_protocol::Secret;
@@ -18,6 +19,8 @@ pub(crate) struct Target {
     pub(crate) shared: Shared,
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) origin: Origin,
+    /// The state directory whose gateway's own socket is used instead of the address.
+    pub(crate) socket: Option<PathBuf>,
     /// Whether this is the address on which this machine's gateway listens.
     pub(crate) is_local: bool,
 }
@@ -109,6 +112,7 @@ pub(crate) fn target(
         shared: given.or(environment).or(of_config),
         fingerprint: pinned,
         origin,
+        socket: None,
         is_local,
     })
 }

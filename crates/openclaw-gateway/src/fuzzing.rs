@@ -159,16 +159,17 @@ async fn connect(
 
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let arrival = Arrival {
+        is_owners: false,
         address,
         is_direct: true,
         is_encrypted: false,
         origin: Origin::None,
     };
-    let permit = parts.entrance.waiting.enter(address)?;
+    let permit = parts.entrance.budget.places.enter(address)?;
     let (served, socket) = duplex(64 << 10);
     let drive = conn::drive(served, arrival, server, permit);
     tokio::join!(drive, client(socket)).1?;
-    if parts.clients.sessions.count() > 0 || parts.entrance.waiting.total() > 0 {
+    if parts.clients.sessions.count() > 0 || parts.entrance.budget.places.total() > 0 {
         return Err("something stayed behind".into());
     }
     Ok(())

@@ -20,7 +20,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use pairing_core::device::Role;
 
+use crate::OwnerSocket;
 use crate::adapters::configured;
+use crate::budget::Budget;
 use crate::chat::ChatParts;
 use crate::chat::Commands;
 use crate::clients::{Clients, without_addresses};
@@ -42,7 +44,6 @@ use crate::requests::Requests;
 use crate::server::Server;
 use crate::sessions::{Session, Who};
 use crate::settings::Settings;
-use crate::sockets::Waiting;
 use crate::store::Kept;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
@@ -56,6 +57,7 @@ pub struct Gateway {
     parts: Arc<Parts>,
     methods: Arc<Methods>,
     listeners: Vec<TcpListener>,
+    owner_socket: Option<OwnerSocket>,
     tls: Option<Tls>,
     roster: Roster,
     pair_commands: Option<PairCommands>,
@@ -73,6 +75,7 @@ pub struct GatewayBuilder {
     metrics: Metrics,
     entropy: Box<dyn Entropy>,
     listeners: Vec<TcpListener>,
+    owner_socket: Option<OwnerSocket>,
     tls: Option<Tls>,
     channels: Channels,
     roster: Roster,
@@ -94,7 +97,16 @@ impl GatewayBuilder {
         self
     }
 
-    /// Encrypts all connections.
+    /// Takes the owner's commands by this socket, too.
+    pub fn owner_socket(self, socket: OwnerSocket) -> Self {
+        let owner_socket = Some(socket);
+        Self {
+            owner_socket,
+            ..self
+        }
+    }
+
+    /// Encrypts all connections over TCP.
     pub fn tls(self, tls: Tls) -> Self {
         let tls = Some(tls);
         Self { tls, ..self }
@@ -239,7 +251,7 @@ impl GatewayBuilder {
         };
         let entrance = Entrance {
             lockouts: Lockouts::new(limits),
-            waiting: Waiting::new(limits),
+            budget: Budget::new(limits, self.metrics.clone()),
         };
         let about = GatewayFacts {
             port,
@@ -264,6 +276,7 @@ impl GatewayBuilder {
             parts: Arc::new(parts),
             methods: Arc::new(self.methods),
             listeners: self.listeners,
+            owner_socket: self.owner_socket,
             tls: self.tls,
             roster: self.roster,
             pair_commands: self.pair_commands,
@@ -283,6 +296,7 @@ impl Gateway {
             metrics: Metrics::new(),
             entropy: Box::new(SystemEntropy),
             listeners: Vec::new(),
+            owner_socket: None,
             tls: None,
             channels: Channels::default(),
             roster: Roster::default(),
@@ -317,6 +331,7 @@ impl Gateway {
         let Self {
             parts,
             listeners,
+            owner_socket,
             tls,
             roster,
             pair_commands,
@@ -336,6 +351,9 @@ impl Gateway {
         for listener in listeners {
             let tls = tls.as_ref().map(Tls::acceptor);
             tasks.spawn(listen::accept(listener, tls, server.clone()));
+        }
+        if let Some(socket) = owner_socket {
+            tasks.spawn(listen::accept_owner(socket, server.clone()));
         }
         tasks.spawn(tick(parts.clone()));
         tasks.spawn(presence(parts.clone()));
@@ -535,7 +553,7 @@ impl Handle {
     pub fn reload(&self, settings: Settings) {
         let parts = &self.0;
         parts.entrance.lockouts.set_limits(&settings.limits);
-        parts.entrance.waiting.set_limits(&settings.limits);
+        parts.entrance.budget.places.set_limits(&settings.limits);
         let before = parts.settings.swap(Arc::new(settings));
         if !before.secret.is_same(&parts.settings.load().secret) {
             for session in parts.clients.sessions.all() {

@@ -11,6 +11,7 @@
 mod adapters;
 mod bind;
 mod breaker;
+mod budget;
 mod chat;
 mod clients;
 mod conn;
@@ -34,6 +35,7 @@ mod lockout;
 mod methods;
 mod metrics;
 mod outbox;
+mod owner_socket;
 mod parts;
 pub mod peers;
 pub mod qr;
@@ -45,7 +47,6 @@ mod serve;
 mod server;
 mod sessions;
 mod settings;
-mod sockets;
 mod state_file;
 pub mod store;
 mod store_health;
@@ -54,6 +55,7 @@ pub mod words;
 
 pub use bind::{BindError, Interfaces, addresses};
 pub use breaker::{Breaker, Verdict};
+pub use budget::{Full, Permit, Waiting};
 pub use edge::{Arrival, Door, DoorError, Origin, Turned};
 pub use fresh::{
     FreshError, Prepared, TokenFileError, TokenPlace, prepare, read_token, token_path,
@@ -65,12 +67,12 @@ pub use limits::GatewayLimits;
 pub use lockout::{Class, Locked, Lockouts, Subject};
 pub use methods::{Access, Call, Reply};
 pub use metrics::{Connected, Metrics, Timed};
+pub use owner_socket::OwnerSocket;
 pub use reach::{Reach, ReachError};
 pub use reload::{Reload, ReloadError};
 pub use secret::{SecretError, SecretFailure, Shared, SharedSecret};
 pub use serve::{Announcement, ServeError, ServeOptions, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles, Var};
-pub use sockets::{Full, Permit, Waiting};
 pub use state_file::StateFile;
 pub use tls::{Tls, TlsError};
 

@@ -1,10 +1,11 @@
 //! Accepts sockets, encrypts them, and hands them to HTTP, each step within a time limit.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway_client::is_own;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -12,10 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::OwnerSocket;
+use crate::budget::{Cause, Paced, Permit};
 use crate::conn::Socket;
 use crate::http::{self, Peer};
 use crate::server::Server;
-use crate::sockets::Permit;
 use pairing_core::Chain;
 
 /// Time limit for the TLS handshake, and for the head of each request, unless `limits.handshake` is shorter.
@@ -57,7 +59,7 @@ pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, serv
 
 async fn take_in(socket: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, server: Server) {
     let parts = &server.parts;
-    let permit = match parts.entrance.waiting.enter(peer) {
+    let permit = match parts.entrance.budget.places.enter(peer) {
         Ok(permit) => permit,
         Err(full) => {
             parts.metrics.refused("too-many-connections");
@@ -69,17 +71,58 @@ async fn take_in(socket: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, serv
     let _ = socket.set_nodelay(true);
     let patience = parts.settings.load().limits.handshake.min(HEAD);
     match tls {
-        None => serve(socket, peer, permit, server).await,
+        None => serve(socket, (peer, false), permit, server).await,
         Some(tls) => match timeout(patience, tls.accept(socket)).await {
-            Ok(Ok(socket)) => serve(socket, peer, permit, server).await,
+            Ok(Ok(socket)) => serve(socket, (peer, false), permit, server).await,
             Ok(Err(error)) => tracing::debug!(%peer, error = %Chain(&error), "no TLS handshake"),
             Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
         },
     }
 }
 
-async fn serve(socket: impl Socket + 'static, address: IpAddr, permit: Permit, server: Server) {
-    let peer = Arc::new(Peer::new(address, permit));
+/// Accepts the owner's commands until the gateway stops.
+pub(crate) async fn accept_owner(socket: OwnerSocket, server: Server) {
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    loop {
+        let accepted = tokio::select! {
+            accepted = socket.listener().accept() => accepted,
+            () = server.stopped() => return,
+        };
+        let Ok((stream, _)) = accepted else {
+            sleep(BREATH).await;
+            continue;
+        };
+        let parts = &server.parts;
+        match is_own(&stream) {
+            Ok(Ok(())) => {}
+            Ok(Err(user)) => {
+                parts.metrics.refused("other-user");
+                if let Some(left_out) = parts.may_log(Cause::Door, address) {
+                    tracing::warn!(user, left_out, "another user came by the owner's socket");
+                }
+                continue;
+            }
+            Err(error) => {
+                tracing::debug!(error = %Chain(&error), "nobody knows whose process it is");
+                continue;
+            }
+        }
+        match parts.entrance.budget.owner_places.enter(address) {
+            Ok(permit) => {
+                tokio::spawn(serve(stream, (address, true), permit, server.clone()));
+            }
+            Err(_) => parts.metrics.refused("too-many-connections"),
+        }
+    }
+}
+
+async fn serve(
+    socket: impl Socket + 'static,
+    (address, is_owners): (IpAddr, bool),
+    permit: Permit,
+    server: Server,
+) {
+    let peer = Arc::new(Peer::new(address, is_owners, permit));
     let patience = server.parts.settings.load().limits.handshake.min(HEAD);
     let service = service_fn(|request| {
         let (peer, server) = (peer.clone(), server.clone());
@@ -89,7 +132,7 @@ async fn serve(socket: impl Socket + 'static, address: IpAddr, permit: Permit, s
         .timer(TokioTimer::new())
         .header_read_timeout(patience)
         .max_buf_size(HEAD_BYTES)
-        .serve_connection(TokioIo::new(socket), service)
+        .serve_connection(TokioIo::new(Paced::new(socket)), service)
         .with_upgrades();
     tokio::pin!(connection);
     let served = tokio::select! {

@@ -3,6 +3,7 @@
 //! A connection and a method see all of them. Whatever runs beside the connections (the change feed, the chats,
 //! the gateways beside this one) gets only the parts that it needs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,6 +13,7 @@ use gateway_protocol::hello::Snapshot;
 use pairing_core::{Entropy, EntropyError, Pairing};
 use serde_json::{Value, json};
 
+use crate::budget::{Budget, Cause};
 use crate::clients::Clients;
 use crate::join_codes::JoinCodes;
 use crate::lockout::Lockouts;
@@ -19,7 +21,6 @@ use crate::metrics::Metrics;
 use crate::requests::Requests;
 use crate::sessions::Session;
 use crate::settings::LiveSettings;
-use crate::sockets::Waiting;
 use crate::store::Kept;
 use crate::store_health::StoreHealth;
 
@@ -48,8 +49,8 @@ pub(crate) struct Parts {
 pub(crate) struct Entrance {
     /// Counts wrong secrets, and refuses further attempts for a while.
     pub(crate) lockouts: Lockouts,
-    /// Counts the sockets that wait to be admitted.
-    pub(crate) waiting: Waiting,
+    /// Counts what connections use.
+    pub(crate) budget: Budget,
 }
 
 /// Facts about the gateway that do not change while it runs.
@@ -77,6 +78,14 @@ impl Parts {
         Ok(uuid::Builder::from_random_bytes(bytes)
             .into_uuid()
             .to_string())
+    }
+
+    /// Whether something about a connection that is not admitted may be logged now, and how many such lines
+    /// were left out before it.
+    pub(crate) fn may_log(&self, cause: Cause, address: IpAddr) -> Option<u64> {
+        self.entrance
+            .budget
+            .may_log(cause, address, self.pairing.now())
     }
 
     /// The gateway's health, as every client may see it.

@@ -13,6 +13,7 @@ use pairing_fs::doctor::Severity;
 use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 
+use crate::budget;
 use crate::doctor::of_database;
 use crate::peers::Peers;
 use crate::reach::peer_url;
@@ -20,8 +21,8 @@ use crate::store::{self, Kept, OpenError, Opened, Use};
 use crate::tls::host_name;
 use crate::{
     BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
-    Metrics, Overrides, Reload, Settings, SettingsError, Timed, Tls, TlsError, TlsFiles,
-    TokenPlace, Var, addresses, prepare,
+    Metrics, Overrides, OwnerSocket, Reload, Settings, SettingsError, Timed, Tls, TlsError,
+    TlsFiles, TokenPlace, Var, addresses, prepare,
 };
 use gateway_channels::{owners_path, with_first_owner};
 use pairing_core::Chain;
@@ -137,6 +138,8 @@ pub async fn serve(
         bind,
         token,
     } = options;
+    let descriptors = budget::raise();
+    tracing::debug!(descriptors, "open files");
     let mut instance = Instance::acquire(&state, SystemClock.now())?;
     let prepared = prepare(&state, |name| var(name), token.is_some(), &SystemEntropy)?;
     let home = var("HOME").map(PathBuf::from);
@@ -178,6 +181,11 @@ pub async fn serve(
     let fingerprint = tls.as_ref().map(Tls::fingerprint);
     if let Some(tls) = tls {
         builder = builder.tls(tls);
+    }
+    match OwnerSocket::bind(&state, &instance) {
+        Ok(socket) => builder = builder.owner_socket(socket),
+        // Commands then work on the store, or by TCP.
+        Err(error) => tracing::warn!(error = %Chain(&error), "no socket for the owner's commands"),
     }
     let mut addresses = Vec::new();
     for address in wanted {

@@ -55,6 +55,8 @@ pub(crate) enum Who {
     Device(AuthenticatedDevice),
     /// An operator with the shared secret and no device.
     Operator(ScopeSet),
+    /// A process of the owner's user, by the owner's socket.
+    Owner(ScopeSet),
 }
 
 /// The client's description of itself.
@@ -107,21 +109,21 @@ impl Session {
     pub(crate) fn role(&self) -> Role {
         match &self.who {
             Who::Device(device) => device.role(),
-            Who::Operator(_) => Role::Operator,
+            Who::Operator(_) | Who::Owner(_) => Role::Operator,
         }
     }
 
     pub(crate) fn scopes(&self) -> &ScopeSet {
         match &self.who {
             Who::Device(device) => device.scopes(),
-            Who::Operator(scopes) => scopes,
+            Who::Operator(scopes) | Who::Owner(scopes) => scopes,
         }
     }
 
     pub(crate) fn device(&self) -> Option<&AuthenticatedDevice> {
         match &self.who {
             Who::Device(device) => Some(device),
-            Who::Operator(_) => None,
+            Who::Operator(_) | Who::Owner(_) => None,
         }
     }
 
@@ -129,6 +131,7 @@ impl Session {
     pub(crate) fn approver(&self) -> Approver {
         match &self.who {
             Who::Device(device) => Approver::device(device),
+            Who::Owner(scopes) => Approver::operator("owner", scopes.clone()),
             Who::Operator(scopes) => Approver::operator(
                 match self.method {
                     AuthMethod::Password => "password",

@@ -15,8 +15,9 @@ use zeroize::Zeroizing;
 
 use super::Connect;
 use crate::closed::closed;
-use crate::dial::Socket;
+use crate::dial::{Loopback, Socket};
 use crate::error::{Cause, Closed, ConnectError, Refused};
+use crate::listener::{Holder, holder};
 
 /// Id of the `connect` request; the ids of calls are numbers.
 const ID: &str = "connect";
@@ -27,6 +28,8 @@ const CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// Contents of one attempt.
 pub(crate) struct Attempt<'c> {
     pub(crate) connect: &'c Connect,
+    /// Both ends, if nothing but the kernel can say whose the other one is.
+    pub(crate) loopback: Option<Loopback>,
     pub(crate) scopes: &'c ScopeSet,
     pub(crate) auth: Option<ConnectAuth>,
 }
@@ -36,6 +39,9 @@ impl Attempt<'_> {
     pub(crate) async fn run(self, socket: &mut Socket) -> Result<HelloOk, ConnectError> {
         let challenge = challenge(socket).await?;
         let params = self.params(&challenge)?;
+        if let Some(loopback) = self.loopback.filter(|_| params.auth.is_some()) {
+            trust(loopback)?;
+        }
         let frame = RequestFrame {
             id: ID,
             method: "connect",
@@ -153,6 +159,15 @@ pub(crate) fn text(field: &'static str, value: &str) -> Result<Text, ConnectErro
         field,
         reason: "must not be empty",
     })
+}
+
+/// Refuses to send a secret over loopback to a process of another user.
+fn trust(Loopback { own, other }: Loopback) -> Result<(), ConnectError> {
+    match holder(own, other) {
+        Holder::Trusted | Holder::Unknown => Ok(()),
+        Holder::Other(user) => Err(ConnectError::OtherUser { user }),
+        Holder::Closing => Err(ConnectError::Closed(Closed::broke_off())),
+    }
 }
 
 async fn challenge(socket: &mut Socket) -> Result<Challenge, ConnectError> {

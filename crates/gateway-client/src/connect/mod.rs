@@ -6,6 +6,7 @@ mod link;
 use gateway_protocol::GatewayUrl;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ use pairing_core::device::{Identity, Role};
 use pairing_core::{Entropy, ScopeSet};
 
 use crate::credential::{Secrets, Show};
-use crate::dial::{Socket, dial};
+use crate::dial::{Loopback, Socket, dial, dial_owner};
 use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, TokenKeeper, session};
 use handshake::{Attempt, text};
 pub use link::{Disconnect, Link, LinkEvent};
@@ -47,6 +48,8 @@ pub struct Connect {
     pub(crate) permissions: BTreeMap<String, bool>,
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) timeout: Duration,
+    /// The state directory whose gateway's socket is used instead of the addresses.
+    pub(crate) state: Option<PathBuf>,
 }
 
 impl Connect {
@@ -65,6 +68,7 @@ impl Connect {
             permissions: BTreeMap::new(),
             fingerprint: None,
             timeout: HANDSHAKE,
+            state: None,
         }
     }
 
@@ -97,6 +101,15 @@ impl Connect {
     /// Sets the device's identity and the store of its tokens. Without it, no device is sent.
     pub fn identity(mut self, identity: Arc<Identity>, keeper: Arc<dyn TokenKeeper>) -> Self {
         self.device = Some((identity, keeper));
+        self
+    }
+
+    /// Connects by the owner's socket in this state directory, to a gateway that runs as this process's user,
+    /// and nowhere else. No secret is presented, and the addresses are not used.
+    ///
+    /// Fails with [`ConnectError::OwnerSocket`] if there is no such socket, or another user listens on it.
+    pub fn by_owner_socket(mut self, state: impl Into<PathBuf>) -> Self {
+        self.state = Some(state.into());
         self
     }
 
@@ -186,7 +199,7 @@ impl Connect {
         show: Show,
         held: Option<&HeldToken>,
     ) -> Result<(Socket, HelloOk), ConnectError> {
-        let mut socket = self.dial().await?;
+        let (mut socket, loopback) = self.dial().await?;
         let of_token = held.filter(|_| matches!(show, Show::Both | Show::Held));
         let scopes = self
             .scopes
@@ -194,8 +207,12 @@ impl Connect {
             .or_else(|| Some(of_token?.scopes.clone()));
         let attempt = Attempt {
             connect: self,
+            loopback,
             scopes: &scopes.unwrap_or_default(),
-            auth: self.secrets.auth(show, held),
+            auth: match self.state {
+                Some(_) => None,
+                None => self.secrets.auth(show, held),
+            },
         };
         let hello = attempt.run(&mut socket).await?;
         if hello.auth.is_said() && hello.auth.role != self.role {
@@ -251,7 +268,10 @@ impl Connect {
     }
 
     /// Dials the first address that takes a connection; fails as the first one of all does.
-    async fn dial(&self) -> Result<Socket, ConnectError> {
+    async fn dial(&self) -> Result<(Socket, Option<Loopback>), ConnectError> {
+        if let Some(state) = &self.state {
+            return Ok((dial_owner(state).await?, None));
+        }
         if self.other_urls.is_empty() {
             return dial(&self.url, self.fingerprint).await;
         }

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use super::admit::{Admitted, Denied};
 use super::response;
 use crate::VERSION;
+use crate::budget::{Cause, Standing};
 use crate::edge::Arrival;
 use crate::parts::Parts;
 use crate::server::Server;
@@ -36,6 +37,7 @@ pub(super) async fn register(
         minted,
     } = admitted;
     let id = parts.id().map_err(|_| Refusal::Unavailable)?;
+    let standing = Standing::of(&who);
     let session = Arc::new(Session::new(
         parts.clients.sessions.next_number(),
         id,
@@ -45,7 +47,7 @@ pub(super) async fn register(
         (
             arrival.address,
             parts.pairing.now(),
-            settings.limits.max_buffered,
+            standing.longest_queue(&settings.limits),
         ),
     ));
     let limits = &settings.limits;
@@ -68,8 +70,8 @@ pub(super) async fn register(
             method: (version >= 4 && method != AuthMethod::None).then_some(method),
         },
         policy: Policy {
-            max_payload: limits.max_payload as u64,
-            max_buffered_bytes: limits.max_buffered as u64,
+            max_payload: standing.longest_message(limits) as u64,
+            max_buffered_bytes: standing.longest_queue(limits) as u64,
             tick_interval_ms: u64::try_from(limits.tick_interval.as_millis()).unwrap_or(u64::MAX),
         },
     };
@@ -79,6 +81,7 @@ pub(super) async fn register(
     let holds = match &session.who {
         Who::Device(device) => still_holds(parts, device.clone()).await,
         // The secret that it connected with may have been replaced.
+        Who::Owner(_) => true,
         Who::Operator(_) => settings.secret.is_same(&parts.settings.load().secret),
     };
     if !holds {
@@ -87,11 +90,19 @@ pub(super) async fn register(
     if let Who::Device(device) = &session.who {
         parts.pairing.devices().touch(device);
     }
-    tracing::info!(
-        connection = session.id, address = %session.address, role = %session.role(),
-        device = session.device().map(|device| tracing::field::display(device.id())),
-        client = %pairing_core::escape(&session.client.id).limit(64), "connected"
-    );
+    // Whoever knows only the secret may come and go as often as they like.
+    let left_out = if standing.is_approved() {
+        Some(0)
+    } else {
+        parts.may_log(Cause::Session, session.address)
+    };
+    if let Some(left_out) = left_out {
+        tracing::info!(left_out,
+            connection = session.id, address = %session.address, role = %session.role(),
+            device = session.device().map(|device| tracing::field::display(device.id())),
+            client = %pairing_core::escape(&session.client.id).limit(64), "connected"
+        );
+    }
     Ok((registered, hello))
 }
 

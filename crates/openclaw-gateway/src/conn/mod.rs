@@ -18,13 +18,13 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use crate::budget::{Cause, Permit, Standing};
 use crate::edge::Arrival;
 use crate::frames::event;
 use crate::frames::frame;
 use crate::outbox::End;
 use crate::server::Server;
 use crate::settings::Settings;
-use crate::sockets::Permit;
 use hello::Registered;
 use pairing_core::Chain;
 use stepped::Stepped;
@@ -55,7 +55,7 @@ pub(crate) async fn drive(
     let parts = &server.parts;
     let settings = parts.settings.load_full();
     let limits = &settings.limits;
-    let config = config(limits.pre_auth_bytes);
+    let config = config(Standing::New.longest_message(limits));
     let mut ws =
         WebSocketStream::from_raw_socket(Stepped::new(socket), Role::Server, Some(config)).await;
     let greeted = tokio::select! {
@@ -63,7 +63,11 @@ pub(crate) async fn drive(
             limits.handshake,
             greet(&mut ws, &arrival, &server, &settings),
         ) => greeted.unwrap_or_else(|_| {
-            tracing::info!(address = %arrival.address, "connection did not identify itself in time");
+            if let Some(left_out) = parts.may_log(Cause::Late, arrival.address) {
+                tracing::info!(
+                    address = %arrival.address, left_out, "connection did not identify itself in time"
+                );
+            }
             parts.metrics.handshake("timeout");
             Err(End::new(close::POLICY, "handshake timeout"))
         }),
@@ -76,7 +80,8 @@ pub(crate) async fn drive(
                 // It registered after all sessions had been told.
                 session.outbox.end(STOPPING);
             }
-            permit.let_in();
+            let standing = Standing::of(&session.who);
+            permit.becomes(standing);
             parts.metrics.handshake("ok");
             let _counted = parts.metrics.connected(match session.role() {
                 pairing_core::device::Role::Node => "node",
@@ -84,7 +89,7 @@ pub(crate) async fn drive(
             });
             // The library fixes its limits when it wraps a socket, so the socket is wrapped again.
             let socket = ws.into_inner().into_inner();
-            let config = self::config(limits.max_payload);
+            let config = self::config(standing.longest_message(limits));
             let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
             session::run(ws, session, &server).await;
         }
@@ -126,7 +131,12 @@ async fn greet<S: Socket>(
         Ok(request) => request,
         Err(error) => {
             parts.metrics.handshake("not-connect");
-            tracing::info!(address = %arrival.address, error = %Chain(&error), "first message was not a request");
+            if let Some(left_out) = parts.may_log(Cause::NotRequest, arrival.address) {
+                tracing::info!(
+                    address = %arrival.address, error = %Chain(&error), left_out,
+                    "first message was not a request"
+                );
+            }
             return Err(End::new(close::POLICY, "invalid request frame"));
         }
     };
@@ -143,7 +153,11 @@ async fn greet<S: Socket>(
         Err(denied) => {
             let refusal = denied.refusal;
             parts.metrics.handshake(refusal.label());
-            tracing::info!(address = %arrival.address, refusal = refusal.label(), "connection refused");
+            if let Some(left_out) = parts.may_log(Cause::Refused, arrival.address) {
+                tracing::info!(
+                    address = %arrival.address, refusal = refusal.label(), left_out, "connection refused"
+                );
+            }
             if let Some(delay) = denied.delay {
                 tokio::time::sleep(delay).await;
             }

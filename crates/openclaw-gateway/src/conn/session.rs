@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::{FAREWELL, Socket, farewell, response};
 use crate::breaker::{Breaker, Verdict};
+use crate::budget::{Cause, Standing};
 use crate::methods::{Dispatched, Reply};
 use crate::outbox::{End, Next};
 use crate::parts::Parts;
@@ -48,6 +49,15 @@ pub(super) async fn run<S: Socket>(
     };
     if let (Some(end), Ok(ws)) = (&end, sink.reunite(stream)) {
         farewell(ws, end).await;
+    }
+    let standing = Standing::of(&session.who);
+    if !standing.is_approved()
+        && server
+            .parts
+            .may_log(Cause::Session, session.address)
+            .is_none()
+    {
+        return;
     }
     tracing::info!(
         connection = session.id,

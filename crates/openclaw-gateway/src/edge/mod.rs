@@ -8,7 +8,7 @@ mod origin;
 mod tests;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use hyper::header::{HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, UPGRADE};
 use pairing_core::{Cidrs, canonical_ip, escape};
@@ -69,6 +69,8 @@ pub struct Arrival {
     pub is_encrypted: bool,
     /// The page that it comes from.
     pub origin: Origin,
+    /// Whether it came by the owner's socket, from a process of the owner's user.
+    pub is_owners: bool,
 }
 
 /// Which page a request comes from.
@@ -192,6 +194,7 @@ impl Door {
             is_direct: !is_trusted && names_us,
             is_encrypted: tls,
             origin: self.origin(origin, host.as_ref(), tls),
+            is_owners: false,
         })
     }
 
@@ -218,6 +221,31 @@ impl Door {
 }
 
 impl Arrival {
+    /// A request by the owner's socket. Nobody stands between it and the gateway, and no browser can use it: a
+    /// header that a page or a proxy would send refuses it.
+    pub(crate) fn by_owner(headers: &HeaderMap) -> Result<Self, Turned> {
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        if let Some(header) = forwarding_header(headers) {
+            let header = header.clone();
+            return Err(Turned::UntrustedProxy {
+                peer: address,
+                header,
+            });
+        }
+        if headers.contains_key(ORIGIN) {
+            return Err(Turned::UnknownHost {
+                host: String::new(),
+            });
+        }
+        Ok(Self {
+            address,
+            is_direct: true,
+            is_encrypted: true,
+            origin: Origin::None,
+            is_owners: true,
+        })
+    }
+
     /// Whether it is a program on this machine, as opposed to a proxied client or a web page.
     pub fn is_local(&self) -> bool {
         self.is_of_this_machine() && self.origin == Origin::None

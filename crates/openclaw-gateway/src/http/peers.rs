@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 
 use super::answer::{HttpAnswer, json};
 use super::peer::Peer;
+use crate::budget::Cause;
 use crate::edge::Arrival;
 use crate::lockout::{Locked, Subject};
 use crate::methods;
@@ -77,7 +78,12 @@ pub(crate) async fn answer(
         }
         Err(refused) => {
             parts.metrics.refused("peer");
-            tracing::warn!(peer = %arrival.address, reason = %refused, "call of another gateway refused");
+            if let Some(left_out) = parts.may_log(Cause::Peer, arrival.address) {
+                tracing::warn!(
+                    peer = %arrival.address, reason = %refused, left_out,
+                    "call of another gateway refused"
+                );
+            }
             let counts = !matches!(refused, Refused::Locked(_));
             let subject = Subject::peer(arrival.address);
             let delay =

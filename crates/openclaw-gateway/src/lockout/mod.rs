@@ -8,7 +8,7 @@ use std::time::Duration;
 use pairing_core::{DeviceId, Timestamp, canonical_ip};
 
 use crate::GatewayLimits;
-use crate::sockets::counted;
+use crate::budget::counted;
 
 /// The kinds of credentials. Each is counted separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -144,8 +144,20 @@ pub(super) fn request(call: &Call) -> Reply {
         remote_ip: (!address.is_loopback()).then(|| address.to_string()),
         ..params.into()
     };
+    let now = call.pairing().now();
+    let may_ask = call.parts.entrance.budget.may_ask(address, now);
+    let may_ask = may_ask.ok_or_else(|| {
+        call.parts.entrance.budget.refused_to_ask();
+        ErrorShape::unavailable(
+            DetailCode::RateLimited,
+            "too many requests came from there: try again later",
+        )
+    })?;
     let asked = call.pairing().nodes().request(&node, &info, silent);
     let asked = asked.map_err(of_device)?;
+    if asked.is_new {
+        may_ask.used();
+    }
     call.reply(&NodeRequested {
         status: "pending".to_owned(),
         request: (&asked.request).into(),

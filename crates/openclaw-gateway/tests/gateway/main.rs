@@ -35,6 +35,7 @@ mod methods;
 mod nodes;
 #[cfg(feature = "etcd")]
 mod on_etcd;
+mod owner_socket;
 mod page;
 mod peers;
 mod proof;

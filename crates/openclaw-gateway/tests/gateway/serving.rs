@@ -50,6 +50,10 @@ pub(crate) async fn try_serve(options: ServeOptions) -> Result<Served, ServeErro
 }
 
 impl Served {
+    pub(crate) fn address(&self) -> std::net::SocketAddr {
+        self.told.addresses[0]
+    }
+
     fn url(&self) -> GatewayUrl {
         let port = self.told.addresses[0].port();
         GatewayUrl::parse(&format!("ws://127.0.0.1:{port}")).unwrap()

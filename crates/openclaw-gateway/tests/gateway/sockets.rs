@@ -59,8 +59,17 @@ async fn t97_an_address_has_32_connections_that_are_not_in() {
         );
     }
     assert!(come("192.0.2.2").await.is_ok());
-    // Who is in takes no place.
-    assert_eq!(waiting[0].connect(operator_params()).await["ok"], true);
+    // The shared secret alone makes no room, and an approval does.
+    let device = gateway.device();
+    let mut elsewhere = come("192.0.2.3").await.unwrap();
+    let asked = elsewhere
+        .connect_as(&device, &gateway, operator_params())
+        .await;
+    gateway.approve(asked["error"]["details"]["requestId"].as_str().unwrap());
+    assert_eq!(waiting[1].connect(operator_params()).await["ok"], true);
+    assert!(come(one).await.is_err());
+    let connected = waiting[0].connect_as(&device, &gateway, operator_params());
+    assert_eq!(connected.await["ok"], true);
     let last = come(one).await.unwrap();
     assert!(come(one).await.is_err());
     // Those who had come before are none the worse.

@@ -1,9 +1,12 @@
 //! Requests to the owner about a device, while the device waits.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use super::connect::{Connected, Scene};
 use super::standing::UpgradeReason;
 use super::{
     Ask, Credential, DeviceId, DeviceLimits, DeviceRequest, PairingToken, RequestId, TokenHash,
+    canonical_ip,
 };
 use crate::dm::Decision;
 use crate::store::Change;
@@ -170,7 +173,8 @@ pub(crate) fn hold(
 }
 
 /// Deletes expired requests and, if too many are pending, those that were repeated least recently: first
-/// those of the same address, then any.
+/// those of the same address, then any. The addresses of one subscriber are one: of IPv6, a /64. A request
+/// that came with a setup code, which the owner gave out, is never deleted for others.
 fn make_room(scene: &Scene<'_>) -> Vec<Change> {
     let Scene {
         connecting,
@@ -183,8 +187,11 @@ fn make_room(scene: &Scene<'_>) -> Vec<Change> {
     let (expired, mut live): (Vec<_>, Vec<_>) = others.partition(|r| r.is_expired(limits, now));
     live.sort_by_key(|request| request.refreshed_at);
     let mut gone = expired;
-    let address = &connecting.info.remote_ip;
-    let from_here = live.iter().filter(|r| r.info.remote_ip == *address);
+    live.retain(|request| request.pairing_token.is_none());
+    let address = subscriber(connecting.info.remote_ip.as_deref());
+    let from_here = live
+        .iter()
+        .filter(|request| subscriber(request.info.remote_ip.as_deref()) == address);
     let too_many = (from_here.clone().count() + 1).saturating_sub(limits.max_pending_per_address);
     gone.extend(from_here.take(too_many).copied());
     live.retain(|request| !gone.iter().any(|gone| gone.id == request.id));
@@ -194,6 +201,17 @@ fn make_room(scene: &Scene<'_>) -> Vec<Change> {
         device: request.device,
     });
     keys.map(Change::Delete).collect()
+}
+
+/// Whose address this is: an IPv4 address, or the /64 of an IPv6 address. `None` is this machine. A text that
+/// is no address stands for itself.
+fn subscriber(address: Option<&str>) -> Option<Result<IpAddr, &str>> {
+    let text = address?;
+    Some(match text.parse().map(canonical_ip) {
+        Ok(IpAddr::V6(v6)) => Ok(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into()),
+        Ok(v4) => Ok(v4),
+        Err(_) => Err(text),
+    })
 }
 
 impl DeviceRequest {

@@ -22,6 +22,7 @@ pub struct Connecting {
     pub(super) origin: Option<String>,
     pub(super) address: IpAddr,
     pub(super) silence: Silence,
+    pub(super) may_ask: bool,
 }
 
 /// The device asks for a role or scope that does not exist.
@@ -60,6 +61,7 @@ impl Connecting {
             origin: None,
             address: address.to_canonical(),
             silence: Silence::Ask,
+            may_ask: true,
         })
     }
 
@@ -95,6 +97,16 @@ impl Connecting {
         }
     }
 
+    /// The owner is not asked for anything new, because too much was asked already from where it comes: a
+    /// device that is not approved is refused without a request, unless it comes with a setup code or the
+    /// same request is pending already.
+    pub fn without_asking(self) -> Self {
+        Self {
+            may_ask: false,
+            ..self
+        }
+    }
+
     /// Returns the device.
     pub fn device(&self) -> DeviceId {
         self.proof.id()
@@ -121,6 +133,11 @@ impl Connecting {
             commands: self.commands.clone(),
             ..Ask::role(self.role, self.scopes.clone())
         }
+    }
+
+    /// Whether it may ask the owner for something new with this credential.
+    pub(crate) fn may_ask(&self, credential: Credential<'_>) -> bool {
+        self.may_ask || matches!(credential, Credential::PairingToken(_))
     }
 
     pub(super) fn signed_v3(&self) -> bool {

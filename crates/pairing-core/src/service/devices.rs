@@ -95,6 +95,10 @@ impl Devices {
             };
             let decision = device::decide(&scene(&[]));
             if decision.outcome.is_new_request() {
+                let is_refused = matches!(decision.outcome, Connected::Asked(_));
+                if is_refused && !connecting.may_ask(credential) {
+                    return Err(ConnectError::TooManyRequests);
+                }
                 return Ok(device::decide(&scene(&tx.device_requests()?)));
             }
             Ok::<_, ConnectError>(decision)

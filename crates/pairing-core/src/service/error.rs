@@ -124,6 +124,9 @@ pub enum ConnectError {
     /// No token or id could be generated.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
+    /// The owner would have to be asked, and [may not be](crate::device::Connecting::without_asking).
+    #[error("too many requests came from there: try again later")]
+    TooManyRequests,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -63,6 +63,10 @@ impl Door<'_> {
 
     /// Compares the shared secret, unless the address is locked out.
     pub(super) fn secret_given(&self) -> Result<Given, SecretNotGiven> {
+        if self.arrival.is_owners {
+            // The kernel has said whose process it is.
+            return Ok(Given::Open);
+        }
         let (shown, now) = (self.shown(), self.parts.pairing.now());
         let subject = Subject::secret(self.arrival.address);
         // A lock-out is about guesses: a client that presents nothing is told what is missing.

@@ -16,6 +16,7 @@ use pairing_core::device::{
 };
 use pairing_core::{ConnectError, Connection, Scope, ScopeSet};
 
+use crate::budget::Cause;
 use crate::edge::{Arrival, Origin};
 use crate::parts::Parts;
 use crate::secret::Shared as Shown;
@@ -74,10 +75,12 @@ impl Door<'_> {
             role => Role::parse(role).map_err(|_| Refusal::Role)?,
         };
         if let Origin::Refused(origin) = &self.arrival.origin {
-            tracing::warn!(
-                origin = %pairing_core::escape(origin).limit(200), address = %self.arrival.address,
-                "web page of another origin refused"
-            );
+            if let Some(left_out) = self.parts.may_log(Cause::Origin, self.arrival.address) {
+                tracing::warn!(
+                    origin = %pairing_core::escape(origin).limit(200), address = %self.arrival.address,
+                    left_out, "web page of another origin refused"
+                );
+            }
             return Err(Refusal::Origin.into());
         }
         match &self.params.device {
@@ -110,12 +113,15 @@ impl Door<'_> {
         let scopes: ScopeSet = scopes
             .collect::<Result<_, _>>()
             .map_err(|error| bad_params(&error))?;
+        let who = if self.arrival.is_owners {
+            Who::Owner(scopes)
+        } else if self.is_local() {
+            Who::Operator(scopes)
+        } else {
+            Who::Operator(ScopeSet::default())
+        };
         Ok(Admitted {
-            who: Who::Operator(if self.is_local() {
-                scopes
-            } else {
-                ScopeSet::default()
-            }),
+            who,
             method: method_of(shown),
             minted: None,
         })
@@ -153,7 +159,12 @@ impl Door<'_> {
         };
         let proof = fields.verify(&claim.public_key, &claim.signature, &challenge);
         proof.map_err(|error| {
-            tracing::info!(address = %self.arrival.address, error = %Chain(&error), "proof of a device rejected");
+            if let Some(left_out) = self.parts.may_log(Cause::Proof, self.arrival.address) {
+                tracing::info!(
+                    address = %self.arrival.address, error = %Chain(&error), left_out,
+                    "proof of a device rejected"
+                );
+            }
             Refusal::Proof(error)
         })
     }
@@ -164,7 +175,26 @@ impl Door<'_> {
         credential: Credential<'_>,
         method: AuthMethod,
     ) -> Result<Admitted, Attempt> {
-        match self.parts.pairing.devices().connect(connecting, credential) {
+        let now = self.parts.pairing.now();
+        let budget = &self.parts.entrance.budget;
+        let may_ask = budget.may_ask(self.arrival.address, now);
+        let unasked;
+        let connecting = if may_ask.is_some() {
+            connecting
+        } else {
+            unasked = connecting.clone().without_asking();
+            &unasked
+        };
+        let connected = self.parts.pairing.devices().connect(connecting, credential);
+        let has_asked = match &connected {
+            Ok(Connection::Admitted { asked, .. }) => asked.as_ref().is_some_and(|of| of.is_new),
+            Ok(Connection::Asked(asked)) => asked.is_new,
+            Err(_) => false,
+        };
+        if let Some(may_ask) = may_ask.filter(|_| has_asked) {
+            may_ask.used();
+        }
+        match connected {
             Ok(Connection::Admitted {
                 device,
                 minted,
@@ -185,6 +215,10 @@ impl Door<'_> {
             }
             Ok(Connection::Asked(asked)) => Err(Attempt::Denied(self.asked(&asked).into())),
             Err(ConnectError::Credential(error)) => Err(Attempt::Credential(error)),
+            Err(ConnectError::TooManyRequests) => {
+                budget.refused_to_ask();
+                Err(Attempt::Denied(Refusal::TryAgain.into()))
+            }
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "store operation failed: connection refused");
                 Err(Attempt::Denied(Refusal::Unavailable.into()))
@@ -194,9 +228,12 @@ impl Door<'_> {
 
     fn asked(&self, asked: &Asked) -> Refusal {
         let request = asked.request.id.clone();
-        if asked.is_new {
+        let left_out = asked
+            .is_new
+            .then(|| self.parts.may_log(Cause::Waits, self.arrival.address));
+        if let Some(left_out) = left_out.flatten() {
             tracing::info!(
-                %request, device = %asked.request.device, address = %self.arrival.address,
+                %request, left_out, device = %asked.request.device, address = %self.arrival.address,
                 reason = asked.reason.as_str(), "device waits for approval"
             );
         }

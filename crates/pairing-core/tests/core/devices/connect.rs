@@ -358,3 +358,57 @@ fn t32_a_connection_that_may_be_silent_does_not_approve_what_waits() {
         "ended, not granted"
     );
 }
+
+#[test]
+fn t110_where_nobody_may_ask_only_a_setup_code_and_who_waits_already_do() {
+    let gateway = gateway();
+    let (waits, new) = (phone(1), phone(2));
+    let ask = |phone: &Phone| phone.asks(&gateway, "operator", &["operator.read"]);
+    let (_, before) = asked(
+        gateway
+            .devices
+            .connect(&ask(&waits), Credential::Shared)
+            .unwrap(),
+    );
+    let refused = |phone: &Phone| {
+        let connecting = ask(phone).without_asking();
+        gateway.devices.connect(&connecting, Credential::Shared)
+    };
+    let (_, after) = asked(refused(&waits).unwrap());
+    assert_eq!(after.id, before.id);
+    assert!(matches!(refused(&new), Err(ConnectError::TooManyRequests)));
+    assert_eq!(gateway.pending().len(), 1);
+    gateway.devices.approve(&before.id, &owner()).unwrap();
+    let connected = refused(&waits).unwrap();
+    assert!(matches!(connected, Connection::Admitted { .. }));
+}
+
+#[test]
+fn t110_the_addresses_of_one_subscriber_push_out_their_own_requests_and_no_setup_codes() {
+    let gateway = gateway();
+    let come = |seed: u8, address: &str| {
+        let address: IpAddr = address.parse().unwrap();
+        let phone = Phone {
+            address,
+            ..phone(seed)
+        };
+        let connecting = phone.asks(&gateway, "operator", &["operator.read"]);
+        let (_, request) = asked(
+            gateway
+                .devices
+                .connect(&connecting, Credential::Shared)
+                .unwrap(),
+        );
+        gateway.wait(1);
+        request.id
+    };
+    let other = come(1, "2001:db8:0:2::1");
+    let first = come(2, "2001:db8:0:1::1");
+    for seed in 3..40 {
+        come(seed, &format!("2001:db8:0:1::{seed:x}"));
+    }
+    let pending = gateway.pending();
+    let has = |id| pending.iter().any(|request| request.id == id);
+    assert_eq!(pending.len(), 9);
+    assert!(has(other) && !has(first));
+}

@@ -248,3 +248,22 @@ fn codes_can_be_ended_and_cleaned_up() {
     gateway.wait(600);
     assert_eq!(gateway.devices.clean_up().unwrap(), 2);
 }
+
+#[test]
+fn t110_a_request_that_came_with_a_setup_code_is_never_pushed_out() {
+    let gateway = gateway();
+    let code = code(&gateway, SetupProfile::Limited);
+    let invited = phone(1).asks(&gateway, "node", &[]).without_asking();
+    let (_, request) = asked(gateway.with_code(&invited, &code).unwrap());
+    for seed in 2..200 {
+        gateway.wait(1);
+        let elsewhere = Phone {
+            address: IpAddr::from([10, 0, seed, 1]),
+            ..phone(seed)
+        };
+        asked(gateway.connect(&elsewhere.asks(&gateway, "node", &[])));
+    }
+    let pending = gateway.pending();
+    assert_eq!(pending.len(), 65);
+    assert!(pending.iter().any(|waits| waits.id == request.id));
+}
