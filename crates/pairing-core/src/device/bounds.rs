@@ -78,7 +78,7 @@ mod tests {
         let info = NodeInfo {
             display_name: long.clone(),
             remote_ip: long.clone(),
-            caps: ["".to_owned(), format!("{name}x"), name.clone()]
+            caps: [String::new(), format!("{name}x"), name.clone()]
                 .into_iter()
                 .chain(many())
                 .collect(),
