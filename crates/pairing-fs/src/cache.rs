@@ -175,6 +175,19 @@ pub(crate) fn replace(
             (file, Publication { path, text })
         })
         .unzip();
+    for file in &publications {
+        // A file that is larger would be refused at the next read, and everything in it lost to its readers.
+        let found = u64::try_from(file.text.len()).unwrap_or(u64::MAX);
+        if found > crate::MAX_FILE_BYTES {
+            return Err(StoreError::Refused {
+                reason: format!(
+                    "{} would have {found} bytes, at most {} are read",
+                    file.path.display(),
+                    crate::MAX_FILE_BYTES
+                ),
+            });
+        }
+    }
     let turns: Vec<_> = cached.iter().map(|file| file.wait_for_turn()).collect();
     let published = disk.publish(&publications);
     for (file, turn) in cached.iter().zip(&turns) {

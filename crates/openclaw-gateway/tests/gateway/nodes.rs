@@ -291,3 +291,25 @@ async fn t14_a_legacy_node_is_forgotten_by_who_may() {
     assert_eq!(refused.await, unknown);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn t107_a_legacy_node_fills_no_store() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let long = "x".repeat(1 << 16);
+    let caps: Vec<_> = (0..20_000).map(|n| format!("cap-{n:05}")).collect();
+    for node in ["one", "two", "three", "four"] {
+        let ask = json!({
+            "nodeId": node, "caps": caps, "commands": caps, "displayName": long, "version": long,
+        });
+        let asked = admin.call("node.pair.request", ask).await.unwrap();
+        let request = &asked["request"];
+        assert_eq!(request["caps"].as_array().unwrap().len(), 256);
+        assert_eq!(request["commands"].as_array().unwrap().len(), 256);
+        assert_eq!(request["displayName"].as_str().unwrap().len(), 256);
+    }
+    let list = admin.call("node.pair.list", json!({})).await.unwrap();
+    assert_eq!(list["pending"].as_array().unwrap().len(), 4);
+    assert!(list.to_string().len() < 64 * 1024);
+    gateway.stop().await;
+}

@@ -38,7 +38,8 @@ pub enum AskError {
 }
 
 impl Connecting {
-    /// Makes a connection from `address`, of a device that describes itself by `info`.
+    /// Makes a connection from `address`, of a device that describes itself by `info`. Texts of more than 256
+    /// characters are cut.
     ///
     /// Role and scopes are the signed ones. Without a role, it is an operator; a node gets no scopes,
     /// whatever it asks for.
@@ -57,7 +58,7 @@ impl Connecting {
             commands: BTreeSet::new(),
             role,
             proof,
-            info,
+            info: info.bounded(),
             origin: None,
             address: address.to_canonical(),
             silence: Silence::Ask,

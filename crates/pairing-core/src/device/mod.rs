@@ -1,6 +1,7 @@
 //! Devices: their identities, the payloads that they sign, their tokens, and setup codes.
 
 mod asking;
+mod bounds;
 mod cidr;
 mod connect;
 mod connecting;

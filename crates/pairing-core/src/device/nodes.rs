@@ -36,6 +36,7 @@ pub(crate) fn ask(
 ) -> Decision<NodeAsked> {
     let before = before.filter(|request| !request.is_expired(limits, now));
     let said = before.map_or_else(|| info.clone(), |before| before.info.updated(info));
+    let said = said.bounded();
     let same = before.filter(|before| before.info.covers(&said));
     let age = same.and_then(|same| now.since(same.refreshed_at));
     let is_recent = age.is_some_and(|age| age < limits.refresh_interval);

@@ -8,7 +8,7 @@ use crate::store::Change;
 use crate::{Key, Record, ScopeSet};
 
 /// Maximum number of commands that a connection may declare.
-const MAX_COMMANDS: usize = 256;
+pub(super) const MAX_COMMANDS: usize = 256;
 
 /// Maximum length of a command name, in characters.
 const MAX_CHARS: usize = 128;

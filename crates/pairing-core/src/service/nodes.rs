@@ -33,7 +33,8 @@ impl Pairing {
 
 impl Nodes {
     /// Records the request of a node to be paired. The node may repeat it at any rate; the id stays the
-    /// same until it declares more. What it does not say again stays as it was.
+    /// same until it declares more. What it does not say again stays as it was. Texts of more than 256
+    /// characters are cut, and names of more than 256 capabilities, commands or permissions are dropped.
     pub fn request(
         &self,
         node: &NodeId,

@@ -8,7 +8,7 @@ use crate::device::{
 use crate::dm::Decision;
 use crate::store::{
     AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, TakenCode,
-    TurnedAway,
+    TurnedAway, size,
 };
 use crate::{AccountId, ChannelId, Key, PairingStore, Range, Record, StoreError};
 
@@ -34,6 +34,9 @@ pub(super) fn transact<T, E: From<StoreError>>(
         let Decision { changes, outcome } = decide(&mut transaction)?;
         if changes.is_empty() {
             return Ok(outcome);
+        }
+        for change in &changes {
+            size::check(change)?;
         }
         let batch = Batch {
             conditions: transaction.conditions,

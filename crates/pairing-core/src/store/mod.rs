@@ -4,6 +4,7 @@ mod error;
 mod key;
 mod memory;
 mod record;
+pub(crate) mod size;
 
 use std::sync::Arc;
 use std::time::Duration;

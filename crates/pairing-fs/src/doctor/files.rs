@@ -77,7 +77,10 @@ pub(super) fn understood<D: Document>(
     match said {
         Ok(doc) => Some(doc),
         Err(
-            error @ (FileError::Empty | FileError::NotUtf8 { .. } | FileError::Malformed { .. }),
+            error @ (FileError::Empty
+            | FileError::NotUtf8 { .. }
+            | FileError::Malformed { .. }
+            | FileError::TooLarge { .. }),
         ) => {
             let advice = "restore it from a backup or mend it by hand; `openclaw doctor --fix \
                           --set-aside` moves it aside, and what it holds starts afresh";

@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod bounds;
 mod broken;
 mod conformance;
 mod crashes;
