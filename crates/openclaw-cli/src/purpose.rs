@@ -10,3 +10,13 @@ pub(crate) struct Purpose {
     /// pairing.
     pub(crate) decides: bool,
 }
+
+/// The methods of the other program that stand for ours.
+pub(crate) fn equivalent(method: &str) -> Option<&'static str> {
+    match method {
+        "pairing.list" => Some("channels.pairing.list"),
+        "pairing.approve" => Some("channels.pairing.approve"),
+        "pairing.reject" => Some("channels.pairing.dismiss"),
+        _ => None,
+    }
+}

@@ -15,9 +15,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Runtime;
 
-use crate::backend::equivalent;
 use crate::keeper::Keeper;
 use crate::purpose::Purpose;
+use crate::purpose::equivalent;
 use crate::target::{Origin, Target};
 use crate::{Environment, Failure};
 

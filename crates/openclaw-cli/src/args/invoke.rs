@@ -5,7 +5,6 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::Value;
 
-use super::NodesCommand;
 use super::target::time;
 use crate::failure::UsageError;
 
@@ -90,18 +89,14 @@ pub(super) struct RawNotify {
 
 impl RawMeant {
     /// The node, and whether to print JSON. One of the two spellings is there, or the form was wrong already.
-    fn meaning(self) -> (String, bool) {
+    pub(super) fn meaning(self) -> (String, bool) {
         (self.node.or(self.option).unwrap_or_default(), self.json)
-    }
-
-    pub(super) fn describe(self) -> (NodesCommand, bool) {
-        let (node, json) = self.meaning();
-        (NodesCommand::Describe(node), json)
     }
 }
 
 impl RawInvoke {
-    pub(super) fn meaning(self) -> Result<(NodesCommand, bool), UsageError> {
+    /// The node, the command for it, and whether to print JSON.
+    pub(super) fn meaning(self) -> Result<(String, Invoking, bool), UsageError> {
         let (node, json) = self.meant.meaning();
         let invoking = Invoking {
             command: self.command,
@@ -109,12 +104,13 @@ impl RawInvoke {
             timeout: answer_within(self.invoke_timeout)?,
             idempotency_key: self.idempotency_key,
         };
-        Ok((NodesCommand::Invoke(node, invoking), json))
+        Ok((node, invoking, json))
     }
 }
 
 impl RawNotify {
-    pub(super) fn meaning(self) -> Result<(NodesCommand, bool), UsageError> {
+    /// The node, the notification for it, and whether to print JSON.
+    pub(super) fn meaning(self) -> Result<(String, Notice, bool), UsageError> {
         let (node, json) = self.meant.meaning();
         let notice = Notice {
             title: self.title,
@@ -123,7 +119,7 @@ impl RawNotify {
             sound: self.sound,
             timeout: answer_within(self.invoke_timeout)?,
         };
-        Ok((NodesCommand::Notify(node, notice), json))
+        Ok((node, notice, json))
     }
 }
 

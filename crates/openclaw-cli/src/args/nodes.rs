@@ -128,9 +128,18 @@ impl RawNodes {
                 NodesCommand::Remove(node.or(option).unwrap_or_default()),
                 json,
             ),
-            Self::Describe(meant) => meant.describe(),
-            Self::Invoke(invoke) => invoke.meaning()?,
-            Self::Notify(notify) => notify.meaning()?,
+            Self::Describe(meant) => {
+                let (node, json) = meant.meaning();
+                (NodesCommand::Describe(node), json)
+            }
+            Self::Invoke(invoke) => {
+                let (node, invoking, json) = invoke.meaning()?;
+                (NodesCommand::Invoke(node, invoking), json)
+            }
+            Self::Notify(notify) => {
+                let (node, notice, json) = notify.meaning()?;
+                (NodesCommand::Notify(node, notice), json)
+            }
         };
         Ok(Command::Nodes {
             command,

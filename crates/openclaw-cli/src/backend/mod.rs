@@ -13,7 +13,7 @@ use std::time::Duration;
 use openclaw_config::NodeCommands;
 use pairing_core::{Approver, Limits, Pairing, Timestamp};
 
-pub(crate) use senders::{InChannel, Request, Waiting, equivalent, written};
+pub(crate) use senders::{InChannel, Request, Waiting, written};
 pub(crate) use setup::SetupIssued;
 
 use crate::remote::Remote;

@@ -17,7 +17,6 @@ use super::{Backend, Files};
 use crate::Failure;
 use crate::failure::UsageError;
 pub(crate) use request::Request;
-pub(crate) use theirs::equivalent;
 use told::{allow_entry, by_channel, decided_request, none_pending, problems, rules_of, with};
 
 /// A sender who waits, and until when.
@@ -59,7 +58,7 @@ impl Backend {
         match self {
             Self::Files(_) => false,
             Self::Gateway(remote) => {
-                let theirs = equivalent("pairing.list");
+                let theirs = crate::purpose::equivalent("pairing.list");
                 remote.lacks(&["pairing.list"]).is_some()
                     && theirs.is_some_and(|method| remote.lacks(&[method]).is_none())
             }

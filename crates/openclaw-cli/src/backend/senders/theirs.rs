@@ -15,16 +15,6 @@ use crate::Failure;
 use crate::failure::TheirsError;
 use crate::remote::Remote;
 
-/// The methods of the other program that stand for ours.
-pub(crate) fn equivalent(method: &str) -> Option<&'static str> {
-    match method {
-        "pairing.list" => Some("channels.pairing.list"),
-        "pairing.approve" => Some("channels.pairing.approve"),
-        "pairing.reject" => Some("channels.pairing.dismiss"),
-        _ => None,
-    }
-}
-
 /// The part of the answer that is shown. A request that cannot be read does not hide the others.
 #[derive(Deserialize)]
 struct Listed {
