@@ -152,6 +152,7 @@ pub fn device() -> Record {
             revoked_at: None,
             last_used_at: Some(at(3)),
             next_scopes: None,
+            approved_scopes: Some(ScopeSet::admin()),
         }),
     };
     let node = ApprovedRole {
