@@ -1,6 +1,7 @@
 //! Choice of the credentials to present, at first and after a refusal.
 
 use gateway_protocol::{ConnectAuth, Secret};
+use pairing_core::device::PayloadVersion;
 
 use crate::{HeldToken, Refused};
 
@@ -26,6 +27,26 @@ pub(crate) enum Show {
     Shared,
 }
 
+/// The form in which credentials are presented.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// That of present releases.
+    Current,
+    /// That of 2026.2, whose gateways know no other: the older proof, which says the same but for the platform, and one
+    /// member for a token of either kind.
+    Of2026_2,
+}
+
+impl Dialect {
+    /// The form of the device's proof.
+    pub(crate) fn proof(self) -> PayloadVersion {
+        match self {
+            Self::Current => PayloadVersion::V3,
+            Self::Of2026_2 => PayloadVersion::V2,
+        }
+    }
+}
+
 impl Secrets {
     fn is_shared(&self) -> bool {
         self.token.is_some() || self.password.is_some()
@@ -41,15 +62,24 @@ impl Secrets {
         }
     }
 
-    pub(crate) fn auth(&self, show: Show, held: Option<&HeldToken>) -> Option<ConnectAuth> {
+    pub(crate) fn auth(
+        &self,
+        show: Show,
+        held: Option<&HeldToken>,
+        dialect: Dialect,
+    ) -> Option<ConnectAuth> {
         let shared = matches!(show, Show::Both | Show::Shared);
         let device = matches!(show, Show::Both | Show::Held);
-        let auth = ConnectAuth {
+        let mut auth = ConnectAuth {
             token: self.token.clone().filter(|_| shared),
             password: self.password.clone().filter(|_| shared),
             device_token: held.map(|held| held.token.clone()).filter(|_| device),
             bootstrap_token: self.pairing.clone().filter(|_| show == Show::Pairing),
         };
+        if dialect == Dialect::Of2026_2 {
+            let device_token = auth.device_token.take();
+            auth.token = auth.token.or(device_token);
+        }
         (auth != ConnectAuth::default()).then_some(auth)
     }
 }
@@ -101,7 +131,7 @@ mod tests {
     }
 
     fn shown(secrets: &Secrets, show: Show) -> [Option<String>; 3] {
-        let auth = secrets.auth(show, Some(&held())).unwrap();
+        let auth = secrets.auth(show, Some(&held()), Dialect::Current).unwrap();
         [auth.token, auth.device_token, auth.bootstrap_token]
             .map(|secret| secret.map(|secret| secret.expose().to_owned()))
     }
@@ -135,7 +165,7 @@ mod tests {
             [None, Some("held".to_owned()), None]
         );
         assert_eq!(shared().first(None), Show::Shared);
-        assert_eq!(none.auth(none.first(None), None), None);
+        assert_eq!(none.auth(none.first(None), None, Dialect::Current), None);
     }
 
     #[test]

@@ -125,6 +125,15 @@ impl Refused {
         self.error.detail_code()
     }
 
+    /// Whether this is what gateways of 2026.2 say of a newer proof, or of a device token in a member of its own.
+    fn is_of_older_gateway(&self) -> bool {
+        match self.detail_code() {
+            Some(DetailCode::DeviceAuthSignatureInvalid) => true,
+            Some(DetailCode::InvalidConnect) => self.error.message.contains("'deviceToken'"),
+            _ => false,
+        }
+    }
+
     /// Whether the same client is certain to be refused every time.
     fn is_final(&self) -> bool {
         match self.detail_code() {
@@ -197,6 +206,11 @@ impl fmt::Display for Refused {
 }
 
 impl ConnectError {
+    /// Whether the gateway refused a form that gateways of 2026.2 do not know.
+    pub(crate) fn is_of_older_gateway(&self) -> bool {
+        self.refused().is_some_and(Refused::is_of_older_gateway)
+    }
+
     pub(crate) fn refused(&self) -> Option<&Refused> {
         match self {
             Self::Refused(refused) => Some(refused),

@@ -16,6 +16,10 @@ pub(crate) fn code_of(message: &str) -> Option<DetailCode> {
         ("unknown deviceId", DetailCode::UnknownDevice),
         ("unknown deviceId/role", DetailCode::UnknownRole),
         ("unknown nodeId", DetailCode::UnknownNode),
+        (
+            "device signature invalid",
+            DetailCode::DeviceAuthSignatureInvalid,
+        ),
         (DEVICE_APPROVAL_DENIED, DetailCode::MissingScope),
         (DM_REQUEST_GONE, DetailCode::NoPendingRequest),
     ];

@@ -6,7 +6,7 @@ use gateway_protocol::hello::HelloOk;
 use gateway_protocol::{
     ConnectAuth, ConnectParams, DeviceClaim, RequestFrame, ServerFrame, Text, VERSIONS,
 };
-use pairing_core::device::{Identity, PayloadVersion, Role, SignedFields};
+use pairing_core::device::{Identity, PayloadVersion, SignedFields};
 use pairing_core::{ScopeSet, signed_token};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -32,6 +32,8 @@ pub(crate) struct Attempt<'c> {
     pub(crate) loopback: Option<Loopback>,
     pub(crate) scopes: &'c ScopeSet,
     pub(crate) auth: Option<ConnectAuth>,
+    /// The form of the device's proof.
+    pub(crate) proof: PayloadVersion,
 }
 
 impl Attempt<'_> {
@@ -101,56 +103,56 @@ impl Attempt<'_> {
             user_agent: None,
         };
         if let Some((identity, _)) = &connect.device {
-            params.device = Some(claim(identity, &params, connect.role, &scopes, challenge)?);
+            params.device = Some(self.claim(identity, &params, &scopes, challenge)?);
         }
         Ok(params)
     }
-}
 
-/// Builds the proof that the device holds its key.
-///
-/// Signs the gateway's time rather than ours: a wrong local clock does no harm, and the signature only
-/// asserts that it answers this challenge, which the nonce ensures.
-fn claim(
-    identity: &Identity,
-    params: &ConnectParams,
-    role: Role,
-    scopes: &[String],
-    challenge: &Challenge,
-) -> Result<DeviceClaim, ConnectError> {
-    let device_id = identity.id().to_string();
-    let auth = params.auth.as_ref();
-    let shown = |secret: fn(&ConnectAuth) -> Option<&gateway_protocol::Secret>| {
-        Some(secret(auth?)?.expose())
-    };
-    let fields = SignedFields {
-        device_id: &device_id,
-        client_id: &params.client.id,
-        client_mode: &params.client.mode,
-        role: role.as_str(),
-        scopes,
-        signed_at: challenge.ts,
-        token: signed_token(
-            shown(|auth| auth.token.as_ref()),
-            shown(|auth| auth.device_token.as_ref()),
-            shown(|auth| auth.bootstrap_token.as_ref()),
-        ),
-        nonce: &challenge.nonce,
-        platform: Some(&params.client.platform),
-        device_family: params.client.device_family.as_deref(),
-    };
-    let signature = identity.sign(&fields, PayloadVersion::V3);
-    let signature = signature.map_err(|invalid| ConnectError::Malformed {
-        field: invalid.field,
-        reason: invalid.reason,
-    })?;
-    Ok(DeviceClaim {
-        public_key: text("device.publicKey", &identity.key().to_string())?,
-        id: text("device.id", &device_id)?,
-        signature: text("device.signature", &signature)?,
-        signed_at: challenge.ts,
-        nonce: challenge.nonce.clone(),
-    })
+    /// Builds the proof that the device holds its key.
+    ///
+    /// Signs the gateway's time rather than ours: a wrong local clock does no harm, and the signature only
+    /// asserts that it answers this challenge, which the nonce ensures.
+    fn claim(
+        &self,
+        identity: &Identity,
+        params: &ConnectParams,
+        scopes: &[String],
+        challenge: &Challenge,
+    ) -> Result<DeviceClaim, ConnectError> {
+        let device_id = identity.id().to_string();
+        let auth = params.auth.as_ref();
+        let shown = |secret: fn(&ConnectAuth) -> Option<&gateway_protocol::Secret>| {
+            Some(secret(auth?)?.expose())
+        };
+        let fields = SignedFields {
+            device_id: &device_id,
+            client_id: &params.client.id,
+            client_mode: &params.client.mode,
+            role: self.connect.role.as_str(),
+            scopes,
+            signed_at: challenge.ts,
+            token: signed_token(
+                shown(|auth| auth.token.as_ref()),
+                shown(|auth| auth.device_token.as_ref()),
+                shown(|auth| auth.bootstrap_token.as_ref()),
+            ),
+            nonce: &challenge.nonce,
+            platform: Some(&params.client.platform),
+            device_family: params.client.device_family.as_deref(),
+        };
+        let signature = identity.sign(&fields, self.proof);
+        let signature = signature.map_err(|invalid| ConnectError::Malformed {
+            field: invalid.field,
+            reason: invalid.reason,
+        })?;
+        Ok(DeviceClaim {
+            public_key: text("device.publicKey", &identity.key().to_string())?,
+            id: text("device.id", &device_id)?,
+            signature: text("device.signature", &signature)?,
+            signed_at: challenge.ts,
+            nonce: challenge.nonce.clone(),
+        })
+    }
 }
 
 /// Parses a text that the protocol requires to be non-empty.

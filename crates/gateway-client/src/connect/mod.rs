@@ -15,7 +15,7 @@ use gateway_protocol::{ClientInfo, Secret, Text};
 use pairing_core::device::{Identity, Role};
 use pairing_core::{Entropy, ScopeSet};
 
-use crate::credential::{Secrets, Show};
+use crate::credential::{Dialect, Secrets, Show};
 use crate::dial::{Loopback, Socket, dial, dial_owner};
 use crate::{Client, ConnectError, Events, Fingerprint, HeldToken, TokenKeeper, session};
 use handshake::{Attempt, text};
@@ -179,11 +179,16 @@ impl Connect {
     async fn shake_hands(&self) -> Result<(Socket, HelloOk), ConnectError> {
         let held = self.held().await?;
         let mut show = self.secrets.first(held.as_ref());
+        let mut dialect = Dialect::Current;
         loop {
-            match self.attempt(show, held.as_ref()).await {
+            match self.attempt(show, held.as_ref(), dialect).await {
                 Ok((socket, hello)) => {
                     self.keep_token(&hello).await?;
                     return Ok((socket, hello));
+                }
+                Err(error) if dialect == Dialect::Current && error.is_of_older_gateway() => {
+                    dialect = Dialect::Of2026_2;
+                    tracing::debug!("refused; the forms of 2026.2 are tried");
                 }
                 Err(error) => {
                     let next = error.refused().and_then(|refused| show.after(refused));
@@ -198,6 +203,7 @@ impl Connect {
         &self,
         show: Show,
         held: Option<&HeldToken>,
+        dialect: Dialect,
     ) -> Result<(Socket, HelloOk), ConnectError> {
         let (mut socket, loopback) = self.dial().await?;
         let of_token = held.filter(|_| matches!(show, Show::Both | Show::Held));
@@ -208,10 +214,11 @@ impl Connect {
         let attempt = Attempt {
             connect: self,
             loopback,
+            proof: dialect.proof(),
             scopes: &scopes.unwrap_or_default(),
             auth: match self.state {
                 Some(_) => None,
-                None => self.secrets.auth(show, held),
+                None => self.secrets.auth(show, held, dialect),
             },
         };
         let hello = attempt.run(&mut socket).await?;

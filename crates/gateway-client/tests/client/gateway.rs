@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_client::{Client, Connect, ConnectError, Events, HeldToken, KeepError, TokenKeeper};
 use gateway_protocol::{ConnectParams, Event, Refusal, Request, Response};
-use pairing_core::device::{Identity, Role};
+use pairing_core::device::{Identity, PayloadVersion, Role};
 use pairing_core::{Challenge, Entropy, EntropyError, SignedFields, Timestamp, signed_token};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -296,6 +296,11 @@ impl TokenKeeper for Drawer {
 
 /// Verifies the proof of a `connect` as the gateway does, accepting only v3 with the gateway's own time.
 pub(crate) fn prove(params: &ConnectParams) {
+    assert_eq!(proven(params), PayloadVersion::V3);
+}
+
+/// Checks the proof of a `connect`, and returns its form.
+pub(crate) fn proven(params: &ConnectParams) -> PayloadVersion {
     let device = params.device.as_ref().expect("a device");
     let auth = params.auth.clone().unwrap_or_default();
     let (token, held, pairing) = (auth.token, auth.device_token, auth.bootstrap_token);
@@ -320,9 +325,10 @@ pub(crate) fn prove(params: &ConnectParams) {
         nonce: NONCE,
         now: Timestamp::from_millis(TS),
         tolerance: Duration::ZERO,
-        v3_only: true,
+        v3_only: false,
     };
     fields
         .verify(&device.public_key, &device.signature, &challenge)
-        .expect("a valid proof");
+        .expect("a valid proof")
+        .version()
 }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_client::{Connect, ConnectError};
-use gateway_protocol::{AuthFailure, ClientInfo, Refusal, Text};
-use pairing_core::device::{RequestId, Role, UpgradeReason};
+use gateway_protocol::{AuthFailure, ClientInfo, ConnectParams, Refusal, Text};
+use pairing_core::device::{PayloadVersion, RequestId, Role, UpgradeReason};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::gateway::{
-    Drawer, Gateway, NONCE, TS, connected, failing, hello, identity, operator, prove, scope,
+    Drawer, Gateway, NONCE, TS, connected, failing, hello, identity, operator, prove, proven, scope,
 };
 
 fn text(text: &str) -> Text {
@@ -73,6 +73,67 @@ async fn a_node_says_who_it_is_and_proves_it() {
         params.device.unwrap().id.as_str(),
         identity().id().to_string()
     );
+}
+
+/// Refuses the next connection in the words of 2026.2, without a code, and returns what it presented.
+async fn refuse_as_2026_2(gateway: &Gateway, message: &str) -> ConnectParams {
+    let (mut peer, id, params) = gateway.greet().await;
+    let error = json!({ "code": "INVALID_REQUEST", "message": message });
+    let answer = json!({ "type": "res", "id": id, "ok": false, "error": error });
+    peer.send(answer.to_string()).await;
+    peer.close(1008, message).await;
+    params
+}
+
+#[tokio::test]
+async fn where_the_newer_proof_is_refused_the_older_one_is_tried_once() {
+    let gateway = Gateway::start().await;
+    let connect = gateway
+        .connect()
+        .identity(identity(), Arc::new(Drawer::default()))
+        .role(Role::Node);
+    let refuse = async || proven(&refuse_as_2026_2(&gateway, "device signature invalid").await);
+    let (opened, forms) = tokio::join!(connect.open(), async {
+        let first = refuse().await;
+        let (_, params) = gateway.admit(hello(Role::Node, None)).await;
+        [first, proven(&params)]
+    });
+    assert_eq!(opened.unwrap().0.hello().auth.role, Role::Node);
+    assert_eq!(forms, [PayloadVersion::V3, PayloadVersion::V2]);
+
+    // A device that no form convinces of is refused.
+    let (opened, forms) = tokio::join!(connect.open(), async { [refuse().await, refuse().await] });
+    let error = opened.unwrap_err();
+    assert!(matches!(error, ConnectError::Refused(_)), "{error:?}");
+    assert_eq!(forms, [PayloadVersion::V3, PayloadVersion::V2]);
+}
+
+#[tokio::test]
+async fn a_gateway_of_2026_2_is_shown_a_device_token_as_the_token() {
+    let gateway = Gateway::start().await;
+    let keeper = Arc::new(Drawer::default());
+    let connect = gateway
+        .connect()
+        .identity(identity(), keeper.clone())
+        .role(Role::Node);
+    let hello = hello(Role::Node, Some("minted"));
+    let (opened, _) = tokio::join!(connect.open(), gateway.admit(hello.clone()));
+    opened.unwrap();
+
+    let refusal = "invalid connect params: at /auth: unexpected property 'deviceToken'";
+    let (opened, params) = tokio::join!(connect.open(), async {
+        let first = refuse_as_2026_2(&gateway, refusal).await;
+        [first, gateway.admit(hello).await.1]
+    });
+    opened.unwrap();
+    let shown = params.map(|params| {
+        proven(&params);
+        let auth = params.auth.unwrap();
+        [auth.token, auth.device_token]
+            .map(|secret| secret.map(|secret| secret.expose().to_owned()))
+    });
+    let minted = Some("minted".to_owned());
+    assert_eq!(shown, [[None, minted.clone()], [minted, None]]);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn a_device_asks_at_one_is_approved_asked_and_removed_at_another() {
     let cluster = members.settings();
     let one = gateway(&cluster, 1).await;
     let two = gateway(&cluster, 2).await;
-    let mut admin = two.admin().await;
+    let (mut admin, mut other) = (two.admin().await, one.admin().await);
     let device = one.device();
     let request = one.node_asks(&device, &["ping"]).await;
     let told = admin.event("device.pair.requested").await;
@@ -92,7 +92,10 @@ async fn a_device_asks_at_one_is_approved_asked_and_removed_at_another() {
     let params = json!({ "requestId": request });
     admin.call("device.pair.approve", params).await.unwrap();
 
-    // What was approved there counts here at once: the request rests on what the cluster says.
+    // What was approved there counts here as soon as this gateway's copy has it. Before, the answer to a request that
+    // is repeated within its refresh interval comes from the copy.
+    let resolved = other.event("device.pair.resolved").await;
+    assert_eq!(resolved["requestId"], request.as_str());
     let mut node = one.enter(&device, node_of(&["ping"])).await;
     let shown = is_connected(&mut admin, &device.id()).await;
     assert!(shown["gateway"]["id"].is_string(), "{shown}");
