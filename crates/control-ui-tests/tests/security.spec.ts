@@ -62,7 +62,9 @@ test('all of it is small, and soon there', async ({ page }) => {
     };
   });
   console.log(`page: ${sizes.size} files, ${plain} bytes, ${transferred} bytes sent, interactive after ${at.toFixed(0)} ms`);
-  expect(plain).toBeLessThan(100_000);
+  // The gateway's own tests hold the same bounds; here the headers count, too.
+  expect(plain).toBeLessThan(105_000);
+  expect(transferred).toBeLessThan(45_000);
   expect(at).toBeGreaterThan(0);
 });
 
