@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use pairing_core::PairingStore as _;
 use pairing_core::device::{AutoApprove, Cidrs, CredentialError, Silence};
+use pairing_core::{PairingStore as _, StoreError};
 
 #[test]
 fn t86_t87_an_unknown_device_asks_under_one_id_that_lives_from_its_last_retry() {
@@ -411,4 +411,32 @@ fn t110_the_addresses_of_one_subscriber_push_out_their_own_requests_and_no_setup
     let has = |id| pending.iter().any(|request| request.id == id);
     assert_eq!(pending.len(), 9);
     assert!(has(other) && !has(first));
+}
+
+#[test]
+fn t107_what_a_device_says_is_cut_before_it_is_stored() {
+    let gateway = gateway();
+    let phone = phone(1);
+    let proof = phone.proves(gateway.clock.now(), "node", &[], PayloadVersion::V3);
+    let info = DeviceInfo {
+        display_name: Some("x".repeat(100_000)),
+        ..DeviceInfo::default()
+    };
+    gateway.connect(&Connecting::new(proof, info, phone.address).unwrap());
+    let name = gateway.pending()[0].info.display_name.clone().unwrap();
+    assert_eq!(name.chars().count(), 256);
+}
+
+#[test]
+fn t107_a_request_larger_than_a_record_may_be_is_not_stored() {
+    let gateway = gateway();
+    let origin = format!("https://{}", "x".repeat(300_000));
+    let page = phone(1).asks(&gateway, "node", &[]).from_page(origin);
+    let error = gateway.devices.connect(&page, Credential::Shared);
+    let error = error.unwrap_err();
+    assert!(
+        matches!(error, ConnectError::Store(StoreError::Refused { .. })),
+        "{error}"
+    );
+    assert!(gateway.pending().is_empty());
 }
