@@ -1,4 +1,4 @@
-//! `openclaw dashboard`.
+//! `openclaw dashboard`: prints a link that signs a browser in.
 
 use std::fmt::Write as _;
 
@@ -53,14 +53,14 @@ pub(crate) fn run(
     Ok(Exit::Done)
 }
 
-/// A secret as part of a link: whatever could mean something there is spelled out.
+/// Percent-encodes a secret for the fragment of a link.
 fn encoded(secret: &str) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(3 * secret.len()));
     for byte in secret.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             text.push(char::from(byte));
         } else {
-            // Writing into a string cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(text, "%{byte:02X}");
         }
     }

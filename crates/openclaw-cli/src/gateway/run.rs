@@ -1,4 +1,4 @@
-//! `openclaw gateway run`.
+//! `openclaw gateway run`: runs a gateway until it is told to stop.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::args::RunOptions;
 use crate::console::Screen;
 use crate::{Environment, Exit, Failure, log};
 
-/// Runs a gateway until it is told to stop, and says where it listens and where its token is.
+/// Runs a gateway until it is told to stop. At the start it prints its address and where its token is.
 pub(super) fn run(
     options: RunOptions,
     state: StateDir,
@@ -32,7 +32,7 @@ pub(super) fn run(
         .map_err(Failure::Runtime)?;
     let mut told = Ok(());
     let served = runtime.block_on(async {
-        // The signals are heard from here on, so that one that comes early is not lost.
+        // Handlers are installed before anything else, so that an early signal is not lost.
         let stop = (environment.stop)();
         let announce = |announcement: &Announcement| told = announce(announcement, screen);
         serve(options, announce, stop).await

@@ -1,4 +1,4 @@
-//! `openclaw nodes list` and `pending`.
+//! `openclaw nodes list` and `pending`: show legacy nodes and their requests.
 
 use gateway_protocol::node::NodePairList;
 use pairing_core::device::{Node, NodeInfo, NodeRequest};
@@ -78,7 +78,7 @@ impl Call {
     fn pending_row(&self, request: &NodeRequest, width: usize) -> [String; 7] {
         let now = self.backend.now();
         let ends = request.refreshed_at + self.backend.request_lifetime();
-        // Where it has asked again, a gateway does not tell when.
+        // A gateway does not report the time of a repeated request.
         let told = matches!(self.backend, Backend::Files(_)) || ends > now;
         let from = request.info.remote_ip.as_deref();
         [
@@ -120,7 +120,7 @@ pub(super) fn platform(info: &NodeInfo) -> String {
     said.join(", ")
 }
 
-/// What it would carry out, escaped. The owner decides by that, so none is left out.
+/// The commands that the node would carry out, escaped. The owner decides by them, so none is left out.
 pub(super) fn commands(info: &NodeInfo) -> String {
     text::commands(&info.commands)
 }
