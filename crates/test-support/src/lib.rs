@@ -9,6 +9,7 @@
 
 pub mod discord;
 mod logs;
+pub mod signal;
 pub mod slack;
 
 pub use logs::Logs;

@@ -15,7 +15,8 @@ pub(super) fn token(path: &str, home: Option<OsString>) -> Result<Secret, TokenF
     read_token(&path)
 }
 
-fn in_home(path: &str, home: Option<OsString>) -> PathBuf {
+/// A path in which `~/` at the beginning stands for the home directory.
+pub(super) fn in_home(path: &str, home: Option<OsString>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => path.into(),

@@ -47,6 +47,7 @@ mod serving;
 mod sessions;
 mod setup_codes;
 mod shown;
+mod signal;
 mod slack;
 mod sockets;
 mod stopping;

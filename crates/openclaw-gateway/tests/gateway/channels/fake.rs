@@ -178,6 +178,7 @@ pub(crate) fn direct(sender: &str, text: &str) -> Inbound {
     Inbound {
         id: "1".to_owned(),
         sender: sender.to_owned(),
+        also: Vec::new(),
         chat: Target {
             chat: sender.to_owned(),
             thread: None,
