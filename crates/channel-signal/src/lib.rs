@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use channel_kit::http::HttpClient;
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, SavedText, SendError, Status,
-    StatusCell, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
+    SendError, Status, StatusCell, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 use sha2::{Digest as _, Sha256};
@@ -205,6 +205,10 @@ impl Adapter for Signal {
 
     fn status(&self) -> Status {
         self.status.get()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
+        Box::pin(rpc::probe(&self.rpc, self.pace.call))
     }
 
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> BoxFuture<'static, ()> {

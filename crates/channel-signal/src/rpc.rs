@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use channel_kit::http::{Body, HttpClient, HttpError, Method, Request, Streamed};
+use channel_kit::{ProbeError, Probed};
 use pairing_core::escape;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -170,6 +171,36 @@ impl Rpc {
                 status,
             }),
         }
+    }
+}
+
+/// Asks the daemon whether it has the account.
+pub(crate) async fn probe(rpc: &Rpc, within: Duration) -> Result<Probed, ProbeError> {
+    #[derive(Deserialize)]
+    struct Account {
+        number: String,
+    }
+    const METHOD: &str = "listAccounts";
+    let asked = rpc.call(METHOD, json!({}), within).await;
+    let accounts = asked.and_then(|accounts| {
+        serde_json::from_value::<Vec<Account>>(accounts)
+            .map_err(|_| CallError::Malformed { method: METHOD })
+    });
+    let accounts = accounts.map_err(|error| ProbeError::Unavailable {
+        reason: error.to_string(),
+    })?;
+    let is_meant = |account: &&Account| match &rpc.account {
+        Some(number) => account.number == number.as_str(),
+        None => accounts.len() == 1,
+    };
+    match accounts.iter().find(is_meant) {
+        Some(account) => Ok(Probed::named(&account.number)),
+        None => Err(ProbeError::Refused {
+            reason: format!(
+                "the daemon does not have this account; it has {}",
+                accounts.len()
+            ),
+        }),
     }
 }
 

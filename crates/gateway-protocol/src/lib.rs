@@ -27,6 +27,7 @@ mod setup_code;
 pub mod audit;
 pub mod channel;
 pub mod channels_pairing;
+pub mod channels_status;
 pub mod device;
 pub mod dm;
 pub mod doctor;

@@ -40,6 +40,7 @@ use crate::metrics::Metrics;
 use crate::outbox::End;
 use crate::parts::{Entrance, GatewayFacts, Parts};
 use crate::peers::{self, Peers};
+use crate::probes::Probes;
 use crate::requests::Requests;
 use crate::server::Server;
 use crate::sessions::{Session, Who};
@@ -269,6 +270,7 @@ impl GatewayBuilder {
             store: Arc::new(StoreHealth::new(self.grace)),
             metrics: self.metrics,
             join_codes: JoinCodes::default(),
+            probes: Probes::default(),
             entropy: self.entropy,
             about: Arc::new(about),
         };

@@ -38,6 +38,7 @@ mod outbox;
 mod owner_socket;
 mod parts;
 pub mod peers;
+mod probes;
 pub mod qr;
 mod reach;
 mod reload;

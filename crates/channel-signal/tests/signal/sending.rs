@@ -1,6 +1,8 @@
 //! What is sent, and what becomes of it.
 
-use channel_kit::{Adapter as _, Button, MessageId, Outgoing, SendError, Target};
+use channel_kit::{
+    Adapter as _, Button, MessageId, Outgoing, ProbeError, Probed, SendError, Target,
+};
 use serde_json::json;
 use test_support::signal::{ACCOUNT, ANN};
 
@@ -159,4 +161,28 @@ async fn what_may_have_arrived_is_not_sent_again() {
     let gone = rig.account_at("http://127.0.0.1:1", Some(ACCOUNT));
     let error = gone.send(&ann(), &Outgoing::text("x")).await.unwrap_err();
     assert!(error.to_string().contains("does not run"), "{error}");
+}
+
+#[tokio::test]
+async fn the_daemon_is_asked_whether_it_has_the_account() {
+    let rig = Rig::new().await;
+    for number in [Some(ACCOUNT), None] {
+        let account = rig.account_at(rig.signal.root(), number);
+        assert_eq!(account.probe().await, Ok(Probed::named(ACCOUNT)));
+    }
+    rig.signal.set_accounts(&["+15550009999", "+15550008888"]);
+    for number in [Some(ACCOUNT), None] {
+        let error = rig
+            .account_at(rig.signal.root(), number)
+            .probe()
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ProbeError::Refused { .. }), "{error}");
+    }
+    let away = rig
+        .account_at("http://127.0.0.1:1", None)
+        .probe()
+        .await
+        .unwrap_err();
+    assert!(matches!(away, ProbeError::Unavailable { .. }), "{away}");
 }

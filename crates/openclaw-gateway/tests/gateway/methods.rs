@@ -7,7 +7,8 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 42] = [
+const OPERATORS: [(&str, &str); 43] = [
+    ("channels.status", "operator.read"),
     ("pairing.channels", "operator.read"),
     ("channels.pairing.approve", "operator.pairing"),
     ("channels.pairing.dismiss", "operator.pairing"),
