@@ -139,8 +139,9 @@ pub fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
         let may = match scope.as_str() {
             Scope::ADMIN => "do everything, approve other devices too",
             Scope::PAIRING => "decide who and what is paired",
-            Scope::WRITE => "look at everything and change things",
-            Scope::READ => "look at everything",
+            Scope::WRITE => "look at everything, read direct messages, and change things",
+            Scope::READ => "look at everything but the texts of direct messages",
+            Scope::MESSAGES => "read the texts of direct messages",
             Scope::APPROVALS => "decide what agents may execute",
             "operator.talk.secrets" => "read the secrets that voice needs",
             _ => "something that this version does not know",
@@ -213,6 +214,29 @@ mod tests {
             ("\u{202e}nur", r#""\u{202e}nur""#),
         ] {
             assert_eq!(command(name), shown);
+        }
+    }
+
+    #[test]
+    fn t117_consent_names_the_texts_of_messages() {
+        let line = |scope: &str| {
+            let scope = Scope::parse(scope).unwrap();
+            rights(
+                &Ask::role(Role::Operator, [scope].into_iter().collect()),
+                None,
+            )
+            .join("\n")
+        };
+        assert!(line(Scope::MESSAGES).contains("read the texts of direct messages"));
+        assert!(line(Scope::WRITE).contains("read direct messages"));
+        assert!(line(Scope::READ).contains("everything but the texts of direct messages"));
+        // The page says the same, in its own words.
+        let page = include_str!("../ui/words.js");
+        for scope in [Scope::MESSAGES, Scope::WRITE, Scope::READ] {
+            let said = line(scope);
+            let (_, may) = said.split_once(": ").unwrap();
+            let (may, _) = may.rsplit_once(" (").unwrap();
+            assert!(page.contains(&format!("'{scope}': '{may}'")), "{scope}");
         }
     }
 

@@ -63,6 +63,27 @@ async fn an_agent_hears_and_answers() {
 }
 
 #[tokio::test]
+async fn t117_whoever_may_look_is_not_told_what_people_write() {
+    let fake = Fake::new("telegram", "default");
+    let gateway = behind(telegram(""), &[&fake]).await;
+    gateway.allows("default", "1");
+    let mut reader = gateway.asks(&["operator.read", "operator.pairing"]).await;
+    let mut told = Vec::new();
+    for scopes in ["operator.messages", "operator.write", "operator.admin"] {
+        told.push(gateway.asks(&[scopes]).await);
+    }
+    fake.says(direct("1", "for the bot alone")).await;
+    for client in &mut told {
+        let event = super::heard(client).await;
+        assert_eq!(event["text"], "for the bot alone");
+    }
+    // All were told at once, so an answer comes after what there was to be told.
+    reader.call("health", json!({})).await.unwrap();
+    assert!(!reader.has_event("message.inbound"));
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_asked_for_twice_is_sent_once() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram(""), &[&fake]).await;
