@@ -34,6 +34,7 @@ pub mod doctor;
 pub mod event;
 pub mod hello;
 pub mod invoke;
+pub mod listener_proof;
 pub mod message;
 pub mod node;
 pub mod setup;

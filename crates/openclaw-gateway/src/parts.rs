@@ -91,6 +91,14 @@ impl Parts {
             .may_log(cause, address, self.pairing.now())
     }
 
+    /// The same for a line that is only for whoever debugs: nothing is counted where none is wanted.
+    pub(crate) fn may_debug(&self, address: IpAddr) -> Option<u64> {
+        let is_wanted = tracing::enabled!(tracing::Level::DEBUG);
+        is_wanted
+            .then(|| self.may_log(Cause::Socket, address))
+            .flatten()
+    }
+
     /// The gateway's health, as every client may see it.
     pub(crate) fn health(&self) -> Value {
         json!({

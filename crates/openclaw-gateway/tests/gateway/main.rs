@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod attack;
 mod audit;
 mod channels;
 mod choosing;

@@ -82,7 +82,9 @@ pub(crate) fn settings(gateway: &str) -> Settings {
 
 /// The same, and more beside `gateway`.
 pub(crate) fn settings_of(gateway: &str, beside: &str) -> Settings {
-    let text = format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, {gateway} }}, {beside} }}");
+    let text = format!(
+        "{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, localAdmin: true, {gateway} }}, {beside} }}"
+    );
     let config = Config::parse(&text).unwrap();
     Settings::from_config(&config, &Overrides::default()).unwrap()
 }

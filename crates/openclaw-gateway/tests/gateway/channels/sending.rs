@@ -152,7 +152,9 @@ async fn t67_what_cannot_be_sent_is_said_to_be_and_why() {
     let off = Fake::new("telegram", "off");
     let settings = telegram("accounts: { off: { enabled: false } }");
     let gateway = behind(settings, &[&fake, &off]).await;
-    let mut agent = gateway.asks(&["operator.write"]).await;
+    let mut agent = gateway
+        .operator_device(&gateway.device(), &["operator.write"])
+        .await;
     let with = |name: &str, value: &str| {
         let mut params = to("1", "x", "k9");
         params[name] = json!(value);
