@@ -35,7 +35,7 @@ pub(super) struct Running {
 pub(super) fn install(signal: &Signal, notify: bool) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let config = json!({
-        "gateway": { "auth": { "token": TOKEN } },
+        "gateway": { "auth": { "token": TOKEN }, "localAdmin": true },
         "channels": { "signal": { "account": ACCOUNT, "httpUrl": signal.root() } },
         "commands": { "ownerAllowFrom": [format!("signal:{}", OWNER.number.unwrap())] },
         "pairing": { "notify": notify },
