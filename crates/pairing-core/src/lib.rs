@@ -30,7 +30,7 @@ pub mod transfer;
 
 pub use approver::{Approver, ApproverId, MissingScope, Via};
 pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};
-pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
+pub use channel::{AddChannelError, ChannelRules, Channels, Replies, Texts, fill_places};
 pub use code::{PairingCode, ParseCodeError};
 pub use device::{
     Challenge, Cidrs, DeviceId, DeviceKey, DeviceKeyError, Identity, InvalidField, ParseCidrError,
@@ -49,7 +49,7 @@ pub use service::{
     Account, Admission, AdmitError, Allowed, AllowlistError, Approved, AttemptsLeft, Channel,
     ChannelError, ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList,
     Devices, ListError, NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested,
-    Sender,
+    Reverted, Sender,
 };
 pub use store::{
     Key, MemoryStore, PairingStore, PendingRequest, Problem, Range, Record, StoreError,
