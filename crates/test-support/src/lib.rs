@@ -8,7 +8,9 @@
 )]
 
 pub mod discord;
+mod hostile;
 mod logs;
 pub mod slack;
 
+pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;

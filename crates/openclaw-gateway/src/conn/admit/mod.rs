@@ -77,7 +77,7 @@ impl Door<'_> {
         if let Origin::Refused(origin) = &self.arrival.origin {
             if let Some(left_out) = self.parts.may_log(Cause::Origin, self.arrival.address) {
                 tracing::warn!(
-                    origin = %pairing_core::escape(origin).limit(200), address = %self.arrival.address,
+                    origin = %pairing_core::quoted(origin).limit(200), address = %self.arrival.address,
                     left_out, "web page of another origin refused"
                 );
             }
