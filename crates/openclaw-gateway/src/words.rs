@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pairing_core::device::{Ask, Device, DeviceInfo, Role};
-use pairing_core::{Metadata, Scope, ScopeSet, Timestamp, escape};
+use pairing_core::{Metadata, Scope, ScopeSet, Timestamp, escape, quoted};
 
 /// `3 min ago`. A time in the future, from a clock that is ahead, is `just now`.
 pub fn ago(now: Timestamp, at: Timestamp) -> String {
@@ -29,11 +29,11 @@ pub fn span(length: Duration) -> String {
     }
 }
 
-/// `username=ann, name=Ann`.
+/// `username=ann, name="Ann Smith"`: each value is one value, whatever it is.
 pub fn meta(meta: &Metadata) -> String {
     let pairs: Vec<_> = meta
         .iter()
-        .map(|(key, value)| format!("{}={}", escape(key), escape(value)))
+        .map(|(key, value)| format!("{}={}", quoted(key), quoted(value)))
         .collect();
     pairs.join(", ")
 }
@@ -107,12 +107,7 @@ pub fn power(command: &str) -> Option<&'static str> {
 
 /// A command's name, escaped; in quotes if it could be mistaken for more than a name.
 pub fn command(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
-    if name.chars().all(is_plain) {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", escape(name).to_string().replace('"', "\\\""))
-    }
+    quoted(name).to_string()
 }
 
 /// `read, write`.
@@ -171,11 +166,11 @@ pub fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
     lines
 }
 
-/// `iOS 26.1, iPhone`, escaped.
+/// `"iOS 26.1", iPhone`: each is one value.
 pub fn platform(info: &DeviceInfo) -> String {
     let said = [&info.platform, &info.device_family];
     let said = said.into_iter().flatten();
-    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    let said: Vec<_> = said.map(|text| quoted(text).to_string()).collect();
     said.join(", ")
 }
 
@@ -214,6 +209,24 @@ mod tests {
             ("\u{202e}nur", r#""\u{202e}nur""#),
         ] {
             assert_eq!(command(name), shown);
+        }
+    }
+
+    #[test]
+    fn t113_what_a_sender_says_is_as_many_values_as_they_said() {
+        for name in test_support::HOSTILE_NAMES {
+            let mut said = Metadata::default();
+            said.insert("name", name);
+            said.insert("username", "ann");
+            let shown = meta(&said);
+            assert_eq!(
+                test_support::values_of(&shown),
+                [
+                    ("name".to_owned(), name.to_owned()),
+                    ("username".to_owned(), "ann".to_owned())
+                ],
+                "{shown}"
+            );
         }
     }
 

@@ -38,7 +38,7 @@ pub use device::{
     ProofError, ProvenDevice, SIGNATURE_TOLERANCE, SecretToken, SignedFields, TokenHash,
     canonical_ip, signed_token,
 };
-pub use display::{Chain, Escaped, escape};
+pub use display::{Chain, Escaped, Quoted, escape, quoted};
 pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
 pub use entropy::{Entropy, EntropyError};
 pub use error::Error;

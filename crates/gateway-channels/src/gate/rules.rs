@@ -41,7 +41,7 @@ impl Rules {
                 Ok(sender) => drop(blocked.insert(sender)),
                 Err(error) => tracing::warn!(
                     channel = %rules.id(), account = id.as_str(),
-                    entry = %pairing_core::escape(entry).limit(64), %error,
+                    entry = %pairing_core::quoted(entry).limit(64), %error,
                     "entry of blockFrom blocks nobody"
                 ),
             }

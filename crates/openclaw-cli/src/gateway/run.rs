@@ -5,6 +5,7 @@ use std::sync::Arc;
 use openclaw_gateway::{Announcement, ServeOptions, read_token, serve};
 use pairing_core::escape;
 use pairing_fs::StateDir;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::args::RunOptions;
 use crate::console::Screen;
@@ -17,6 +18,7 @@ pub(super) fn run(
     environment: &Environment<'_>,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
+    keep_memory_private();
     log::start(&options.log, environment, screen)?;
     let token = options.token_file.as_deref().map(read_token).transpose()?;
     let options = ServeOptions {
@@ -40,6 +42,18 @@ pub(super) fn run(
     served?;
     told?;
     Ok(Exit::Done)
+}
+
+/// Keeps secrets in memory from core dumps, and from debuggers of the same user.
+fn keep_memory_private() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Where a system refuses, the gateway is no worse off than any other program.
+    let _ = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 fn announce(announcement: &Announcement, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
@@ -67,4 +81,18 @@ fn announce(announcement: &Announcement, screen: &mut Screen<'_, '_>) -> Result<
     }
     screen.flush()?;
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior, getrlimit};
+
+    use super::*;
+
+    #[test]
+    fn t116_memory_is_neither_dumped_nor_traced() {
+        keep_memory_private();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gateway_protocol::Empty;
 use gateway_protocol::invoke::{Invoked, NodeEntries, NodeEntry};
 use pairing_core::device::RequestId;
-use pairing_core::{Timestamp, escape};
+use pairing_core::{Timestamp, escape, quoted};
 use serde_json::{Value, json};
 
 use super::Call;
@@ -152,7 +152,7 @@ fn facts(node: &NodeEntry, now: Timestamp) -> [(&'static str, String); 9] {
     let platform: Vec<_> = platform
         .into_iter()
         .flatten()
-        .map(|text| escape(text).to_string())
+        .map(|text| quoted(text).to_string())
         .collect();
     let since = node.connected_at_ms.map(Timestamp::from_millis);
     let connected = match (node.connected, since) {
@@ -163,11 +163,11 @@ fn facts(node: &NodeEntry, now: Timestamp) -> [(&'static str, String); 9] {
     let caps: Vec<_> = node
         .caps
         .iter()
-        .map(|cap| escape(cap).to_string())
+        .map(|cap| quoted(cap).to_string())
         .collect();
     let permissions = node.permissions.iter().map(|(name, granted)| {
         let granted = if *granted { "granted" } else { "not granted" };
-        format!("{} {granted}", escape(name))
+        format!("{} {granted}", quoted(name))
     });
     let permissions: Vec<_> = permissions.collect();
     [

@@ -2,7 +2,7 @@
 
 use gateway_protocol::node::NodePairList;
 use pairing_core::device::{Node, NodeInfo, NodeRequest};
-use pairing_core::{NodeList, escape};
+use pairing_core::{NodeList, escape, quoted};
 
 use super::Call;
 use crate::backend::Backend;
@@ -112,11 +112,11 @@ impl Call {
     }
 }
 
-/// `linux, Raspberry Pi`, escaped.
+/// `linux, "Raspberry Pi"`: each is one value.
 pub(super) fn platform(info: &NodeInfo) -> String {
     let said = [&info.platform, &info.device_family];
     let said = said.into_iter().flatten();
-    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    let said: Vec<_> = said.map(|text| quoted(text).to_string()).collect();
     said.join(", ")
 }
 

@@ -3,7 +3,7 @@
 use gateway_protocol::Empty;
 use gateway_protocol::invoke::{NodeEntries, NodeEntry};
 use pairing_core::device::{Device, Node, Role};
-use pairing_core::{DeviceId, Timestamp, escape};
+use pairing_core::{DeviceId, Timestamp, escape, quoted};
 
 use super::Call;
 use super::list::{commands, platform};
@@ -137,7 +137,7 @@ fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
     };
     let said = [&node.platform, &node.device_family];
     let said = said.into_iter().flatten();
-    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    let said: Vec<_> = said.map(|text| quoted(text).to_string()).collect();
     let commands: Vec<_> = node
         .commands
         .iter()

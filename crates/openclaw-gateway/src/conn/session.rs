@@ -252,7 +252,7 @@ fn finish(
     if breaker.is_worth_logging() {
         tracing::info!(
             connection = session.id, refused = breaker.total(),
-            error = %pairing_core::escape(&error.message).limit(200), "request refused"
+            error = %pairing_core::quoted(&error.message).limit(200), "request refused"
         );
     }
     (verdict == Verdict::Close).then(|| End::new(close::POLICY, "too many refused requests"))

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, StatusCode};
-use pairing_core::escape;
+use pairing_core::quoted;
 use tokio::time::{sleep, timeout};
 
 use super::answer::{HttpAnswer, json};
@@ -64,9 +64,9 @@ pub(crate) async fn answer(
         Ok((proof, asked)) => {
             tracing::info!(
                 gateway = %proof.from,
-                by = %escape(&asked.asked_by).limit(128),
-                node = %escape(&asked.node_id).limit(64),
-                command = %escape(&asked.command).limit(64),
+                by = %quoted(&asked.asked_by).limit(128),
+                node = %quoted(&asked.node_id).limit(64),
+                command = %quoted(&asked.command).limit(64),
                 "node invoked through another gateway"
             );
             let outcome = Outcome::from(methods::invoke_here(parts, asked.into()).await);
