@@ -130,7 +130,7 @@ fn of_another_origin(origin: &str, arrival: &Arrival, parts: &Parts) -> HttpAnsw
     parts.metrics.refused("origin");
     if let Some(left_out) = parts.may_log(Cause::Origin, arrival.address) {
         tracing::warn!(
-            origin = %pairing_core::escape(origin).limit(200), address = %arrival.address, left_out,
+            origin = %pairing_core::quoted(origin).limit(200), address = %arrival.address, left_out,
             "web page of another origin refused"
         );
     }

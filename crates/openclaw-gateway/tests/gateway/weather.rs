@@ -101,7 +101,7 @@ async fn a_store_that_fails_is_said_to_and_recovers() {
     let mut other = gateway.admin().await;
     while other.call("health", json!({})).await.unwrap()["ok"] != false {
         // Nobody may ask without a pause.
-        gateway.clock.0.advance(Duration::from_millis(10));
+        gateway.clock.0.advance(Duration::from_millis(20));
         tokio::task::yield_now().await;
     }
     let (status, body) = page(&gateway, "/readyz").await;

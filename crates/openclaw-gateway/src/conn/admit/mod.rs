@@ -74,18 +74,8 @@ impl Door<'_> {
             "" => Role::Operator,
             role => Role::parse(role).map_err(|_| Refusal::Role)?,
         };
-<<<<<<< HEAD
         // Such a page is refused before it is upgraded; no way in is to forget that.
         if let Origin::Refused(_) = &self.arrival.origin {
-=======
-        if let Origin::Refused(origin) = &self.arrival.origin {
-            if let Some(left_out) = self.parts.may_log(Cause::Origin, self.arrival.address) {
-                tracing::warn!(
-                    origin = %pairing_core::quoted(origin).limit(200), address = %self.arrival.address,
-                    left_out, "web page of another origin refused"
-                );
-            }
->>>>>>> e15rest
             return Err(Refusal::Origin.into());
         }
         match &self.params.device {
