@@ -18,6 +18,7 @@ use crate::clients::Clients;
 use crate::join_codes::JoinCodes;
 use crate::lockout::Lockouts;
 use crate::metrics::Metrics;
+use crate::page_tickets::PageTickets;
 use crate::requests::Requests;
 use crate::sessions::Session;
 use crate::settings::LiveSettings;
@@ -41,6 +42,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<StoreHealth>,
     pub(crate) metrics: Metrics,
     pub(crate) join_codes: JoinCodes,
+    pub(crate) page_tickets: PageTickets,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) about: Arc<GatewayFacts>,
 }

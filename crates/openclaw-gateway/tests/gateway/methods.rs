@@ -11,7 +11,11 @@ const OPERATORS: [(&str, &str); 42] = [
     ("pairing.channels", "operator.read"),
     ("channels.pairing.approve", "operator.pairing"),
     ("channels.pairing.dismiss", "operator.pairing"),
-    ("channels.pairing.list", "operator.pairing"),
+    (
+        "channels.pairing.list",
+        "dashboard.link",
+        "operator.pairing",
+    ),
     ("device.pair.approve", "operator.pairing"),
     ("device.pair.list", "operator.pairing"),
     ("device.pair.reject", "operator.pairing"),
