@@ -43,15 +43,13 @@ pub(crate) fn run(
         return Err(Failure::NoPage);
     }
     let told = of_gateway(state);
-    let url = match &told {
-        Some(url) => url.clone(),
-        None => {
-            match token::secret(&config, state, environment) {
-                Ok(_) | Err(Failure::NoSecretAsked) => {}
-                // No gateway has run here yet.
-                Err(failure) => return Err(failure),
-            }
-            without_ticket(&config)
+    let url = if let Some(url) = &told {
+        url.clone()
+    } else {
+        match token::secret(&config, state, environment) {
+            Ok(_) | Err(Failure::NoSecretAsked) => without_ticket(&config),
+            // No gateway has run here yet.
+            Err(failure) => return Err(failure),
         }
     };
     if json {
