@@ -38,6 +38,7 @@ use crate::lockout::Lockouts;
 use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
 use crate::outbox::End;
+use crate::page_tickets::PageTickets;
 use crate::parts::{Entrance, GatewayFacts, Parts};
 use crate::peers::{self, Peers};
 use crate::probes::Probes;
@@ -271,6 +272,7 @@ impl GatewayBuilder {
             metrics: self.metrics,
             join_codes: JoinCodes::default(),
             probes: Probes::default(),
+            page_tickets: PageTickets::default(),
             entropy: self.entropy,
             about: Arc::new(about),
         };

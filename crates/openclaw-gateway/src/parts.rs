@@ -18,6 +18,7 @@ use crate::clients::Clients;
 use crate::join_codes::JoinCodes;
 use crate::lockout::Lockouts;
 use crate::metrics::Metrics;
+use crate::page_tickets::PageTickets;
 use crate::probes::Probes;
 use crate::requests::Requests;
 use crate::sessions::Session;
@@ -44,6 +45,7 @@ pub(crate) struct Parts {
     pub(crate) join_codes: JoinCodes,
     /// What the chat systems said of their accounts.
     pub(crate) probes: Probes,
+    pub(crate) page_tickets: PageTickets,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) about: Arc<GatewayFacts>,
 }

@@ -21,6 +21,7 @@ mod dm;
 mod entropy;
 mod error;
 mod ids;
+mod meta;
 mod principal;
 mod scope;
 mod service;
@@ -39,10 +40,11 @@ pub use device::{
     canonical_ip, signed_token,
 };
 pub use display::{Chain, Escaped, Quoted, escape, quoted};
-pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
+pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Refusal};
 pub use entropy::{Entropy, EntropyError};
 pub use error::Error;
 pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
+pub use meta::Metadata;
 pub use principal::{ParsePrincipalError, Principal};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{

@@ -310,7 +310,7 @@ fn t103_a_squatter_on_the_port_is_not_even_spoken_to() {
     let config = format!("{{ gateway: {{ port: {port}, auth: {{ token: 'the-secret' }} }} }}");
     session.write_in(".", "openclaw.json", config);
     let state = session.state();
-    let (gateway, _) = gateway(&state);
+    let (gateway, gateways) = gateway(&state);
     for args in [
         "devices list",
         "pairing list",
@@ -323,7 +323,17 @@ fn t103_a_squatter_on_the_port_is_not_even_spoken_to() {
         let nobody = squatter.accept().unwrap_err();
         assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{args}");
     }
+    // The link leads to where the gateway is, and holds nothing that the squatter could use.
+    let (code, link, errors) = output(&state, "dashboard");
+    assert_eq!(code, Some(0), "{errors}");
+    let at = format!("http://127.0.0.1:{gateways}/#token=");
+    assert!(
+        link.starts_with(&at) && !link.contains("the-secret"),
+        "{link}"
+    );
     assert_eq!(gateway.stop(), Some(0));
+    let (_, link, errors) = output(&state, "dashboard");
+    assert_eq!(link, format!("http://127.0.0.1:{port}/\n"), "{errors}");
 }
 
 /// A gateway that gives the secret alone too little, at an address that is named: the command is a device of this

@@ -5,7 +5,6 @@ mod join;
 mod page;
 mod peer;
 mod peers;
-mod prove;
 
 use std::time::Duration;
 
@@ -27,11 +26,11 @@ use crate::lockout::Subject;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::peers::INVOKE;
+use crate::prove;
 use crate::server::Server;
 use answer::{HttpAnswer, json as program, text, with_type};
 use pairing_core::Chain;
 pub(crate) use peer::Peer;
-pub(crate) use prove::Prove;
 
 /// Answers one request. Whoever is refused is hung up on, and holds no place while they think about it.
 pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Server) -> HttpAnswer {
@@ -173,7 +172,7 @@ fn upgrade(
         server.parts.metrics.refused("too-many-connections");
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     }
-    let prove = prove::asked(request.headers(), &arrival, peer);
+    let prove = prove::asked(request.headers(), &arrival, peer.own_end);
     let upgraded = hyper::upgrade::on(&mut request);
     let server = server.clone();
     tokio::spawn(async move {

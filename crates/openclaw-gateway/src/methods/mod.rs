@@ -10,6 +10,7 @@ mod invoke;
 mod messages;
 mod node_reports;
 mod nodes;
+mod page;
 mod setup;
 mod system;
 
@@ -115,7 +116,8 @@ type Row = (&'static str, Access, fn(&Call) -> Reply);
 impl Methods {
     /// The built-in methods.
     pub(crate) fn builtin() -> Self {
-        let now: [Row; 13] = [
+        let now: [Row; 14] = [
+            ("dashboard.link", ADMIN, page::link),
             ("health", READ, system::health),
             ("status", READ, system::status),
             ("system-presence", READ, system::presence),

@@ -5,7 +5,8 @@ use std::path::Path;
 use gateway_client::{Client, Connect, ConnectError, Events, OwnerSocketError};
 use gateway_protocol::GatewayUrl;
 use gateway_protocol::listener_proof::{ASK, ListenerProof, proof_key};
-use pairing_core::ScopeSet;
+use pairing_core::{Clock as _, ScopeSet};
+use pairing_fs::SystemClock;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
@@ -13,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::HeaderName;
 
 use crate::serving::{options, try_serve};
-use crate::support::NEVER;
+use crate::support::{Device, NEVER, Raw, operator_params};
 
 /// The key of a request, which is the client's nonce.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -207,5 +208,79 @@ async fn t103_what_a_page_or_a_proxy_would_send_is_refused() {
         tokio::time::timeout(NEVER, read).await.unwrap().unwrap();
         assert_eq!(&status, b"HTTP/1.1 403");
     }
+    served.stop().await;
+}
+
+/// A link that signs a browser in holds no secret of the gateway, and is worth nothing anywhere but on its page.
+#[tokio::test]
+async fn t103_a_link_signs_one_browser_in_on_the_page_of_this_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "{ gateway: { auth: { token: 'the-secret' } } }";
+    std::fs::write(dir.path().join("openclaw.json"), config).unwrap();
+    let served = try_serve(options(dir.path())).await.unwrap();
+    let address = served.address();
+    let (owner, _events) = owner(dir.path()).await.unwrap();
+    let told: Value = owner.call("dashboard.link", json!({})).await.unwrap();
+    let link = told["url"].as_str().unwrap();
+    let (page, ticket) = link.split_once("/#token=").unwrap();
+    assert_eq!(page, format!("http://{address}"));
+    assert!(!link.contains("the-secret"));
+
+    let (one, other) = (Device::numbered(1), Device::numbered(2));
+    // What came of it: the code of the refusal.
+    let comes = async |who: &Device, origin: Option<&str>, host: &str| {
+        let mut request = format!("ws://{host}").into_client_request().unwrap();
+        if let Some(origin) = origin {
+            request
+                .headers_mut()
+                .insert("origin", origin.parse().unwrap());
+        }
+        let stream = TcpStream::connect(address).await.unwrap();
+        let (ws, _) = tokio_tungstenite::client_async(request, stream)
+            .await
+            .unwrap();
+        let mut raw = Raw(ws);
+        let nonce = raw.challenge().await;
+        let mut params = operator_params();
+        params["auth"] = json!({ "token": ticket, "password": ticket });
+        params["device"] = who.claim(&nonce, SystemClock.now(), &params);
+        raw.request("connect", params).await;
+        raw.answer().await["error"]["details"]["code"].clone()
+    };
+    let local = address.to_string();
+    // Not without the page, and not on a page of another name of this machine.
+    let by_name = format!("localhost:{}", address.port());
+    let page_by_name = format!("http://{by_name}");
+    assert_eq!(comes(&one, None, &local).await, "AUTH_TOKEN_MISMATCH");
+    assert_eq!(
+        comes(&one, Some(&page_by_name), &by_name).await,
+        "AUTH_TOKEN_MISMATCH"
+    );
+    // It has to be approved, as any other, and asks again until it is; another browser comes too late.
+    assert_eq!(comes(&one, Some(page), &local).await, "PAIRING_REQUIRED");
+    assert_eq!(comes(&one, Some(page), &local).await, "PAIRING_REQUIRED");
+    assert_eq!(
+        comes(&other, Some(page), &local).await,
+        "AUTH_TOKEN_MISMATCH"
+    );
+    let listed: Value = owner.call("device.pair.list", json!({})).await.unwrap();
+    assert_eq!(listed["pending"].as_array().unwrap().len(), 1);
+    let request = json!({ "requestId": listed["pending"][0]["requestId"] });
+    owner
+        .call::<_, Value>("device.pair.approve", request)
+        .await
+        .unwrap();
+    assert_eq!(comes(&one, Some(page), &local).await, Value::Null);
+    drop(owner);
+
+    // Nobody else is told a link.
+    let allowed = "{ gateway: { auth: { token: 'the-secret' }, localAdmin: true } }";
+    served.stop().await;
+    std::fs::write(dir.path().join("openclaw.json"), allowed).unwrap();
+    let served = try_serve(options(dir.path())).await.unwrap();
+    let (admin, _events) = served.admin("the-secret").await.unwrap();
+    let told = admin.call::<_, Value>("dashboard.link", json!({})).await;
+    assert!(told.is_err());
+    drop(admin);
     served.stop().await;
 }

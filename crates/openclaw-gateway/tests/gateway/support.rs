@@ -263,6 +263,14 @@ impl Device {
         connect().open().await.unwrap()
     }
 
+    /// A device of no gateway in particular.
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self {
+            identity: Arc::new(Identity::generate(&Counting::from(number)).unwrap()),
+            tokens: Arc::default(),
+        }
+    }
+
     /// The `device` of a raw `connect`, signed v3.
     pub(crate) fn claim(&self, nonce: &str, at: Timestamp, params: &Value) -> Value {
         self.claim_by(PayloadVersion::V3, nonce, at, params)

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Metadata;
 use crate::channel::{ChannelRules, username};
 use crate::store::{AllowEntry, Grant, Record};
-use crate::{AccountId, ChannelId, Principal, SenderId};
+use crate::{AccountId, ChannelId, Metadata, Principal, SenderId};
 
 /// The policy for the direct messages of an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,7 +6,6 @@ use gateway_protocol::listener_proof::{ASK, ListenerProof};
 use hyper::HeaderMap;
 use hyper::header::SEC_WEBSOCKET_KEY;
 
-use super::Peer;
 use crate::edge::Arrival;
 use crate::secret::SharedSecret;
 
@@ -16,14 +15,18 @@ pub(crate) struct Prove {
     own_end: SocketAddr,
 }
 
-/// The proof that a request asks for. Only clients of this machine are given one: see
+/// The proof that a request asks for at the gateway's `own_end` of a socket. Only clients of this machine are given one: see
 /// [`listener_proof`](gateway_protocol::listener_proof).
-pub(super) fn asked(headers: &HeaderMap, arrival: &Arrival, peer: &Peer) -> Option<Prove> {
+pub(crate) fn asked(
+    headers: &HeaderMap,
+    arrival: &Arrival,
+    own_end: Option<SocketAddr>,
+) -> Option<Prove> {
     let is_asked = headers.contains_key(ASK) && arrival.is_local();
     let key = headers.get(SEC_WEBSOCKET_KEY).filter(|_| is_asked)?;
     Some(Prove {
         client_nonce: key.to_str().ok()?.to_owned(),
-        own_end: peer.own_end?,
+        own_end: own_end?,
     })
 }
 
