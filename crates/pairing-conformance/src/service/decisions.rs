@@ -239,10 +239,10 @@ pub(crate) fn an_approval_is_reverted_and_its_code_works_again(fixture: &Fixture
         create(&account, stranger);
     }
     // There is no room for a fourth.
-    let reverted = channel.revert(&again, &owner()).unwrap();
+    let reverted = other.channel().revert(&again, &owner()).unwrap();
     assert_eq!(reverted, Reverted::Ended);
-    assert!(!account.is_allowed("12345").unwrap());
-    assert_eq!(waiting(&account), ["1", "2", "3"]);
+    assert!(!other.is_allowed("12345").unwrap());
+    assert_eq!(waiting(&other), ["1", "2", "3"]);
 
     let nobody = operator("nobody");
     assert!(channel.revert(&again, &nobody).is_ok());

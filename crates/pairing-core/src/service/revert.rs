@@ -24,7 +24,8 @@ impl Channel {
     /// sender as a user, say.
     ///
     /// Only what this approval allowed is reverted. A sender who has been revoked and allowed again since
-    /// stays allowed.
+    /// stays allowed. Call it in the process that approved: another one may not see the approval for as long
+    /// as its store keeps what it has read, and then changes nothing.
     pub fn revert(
         &self,
         approved: &Approved,
