@@ -4,8 +4,8 @@
 //! OPENCLAW_GATEWAY_TOKEN=… cargo run -p examples --example own_agent -- ws://127.0.0.1:18789
 //! ```
 //!
-//! It needs the scopes operator.read, to be told of messages, and operator.write, to answer. A stranger's
-//! message never gets here.
+//! It needs the scope operator.write, which lets it answer and be told of messages. (Being told alone takes
+//! operator.messages.) A stranger's message never gets here.
 
 use gateway_protocol::GatewayUrl;
 use std::error::Error;
@@ -63,7 +63,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: own_agent <ws://…>".into());
     };
     let token = std::env::var("OPENCLAW_GATEWAY_TOKEN")?;
-    let scopes = ["operator.read", "operator.write"].map(Scope::parse);
+    let scopes = [Scope::WRITE].map(Scope::parse);
     let connect = Connect::to(GatewayUrl::parse(&url)?)
         .token(token.into())
         .scopes(scopes.into_iter().collect::<Result<_, _>>()?);

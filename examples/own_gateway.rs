@@ -101,7 +101,7 @@ mod tests {
         let state = StateDir::at(dir.path());
         std::fs::write(
             state.config(),
-            "{ gateway: { auth: { token: 'a-token' } } }",
+            "{ gateway: { auth: { token: 'a-token' }, localAdmin: true } }",
         )
         .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -109,7 +109,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_asks_waits_and_rolls() {
-        let config = "{ gateway: { auth: { token: 'a-token' } } }";
+        let config = "{ gateway: { auth: { token: 'a-token' }, localAdmin: true } }";
         let config = openclaw_config::Config::parse(config).unwrap();
         let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
         let clock = ManualClock::new(SystemClock.now());

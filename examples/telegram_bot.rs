@@ -83,6 +83,7 @@ mod tests {
         Inbound {
             id: "1".to_owned(),
             sender: sender.to_owned(),
+            also: Vec::new(),
             chat: Target::chat(sender),
             is_direct: true,
             text: "hello".to_owned(),

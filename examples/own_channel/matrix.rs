@@ -65,6 +65,7 @@ impl Matrix {
                 messages.push(Inbound {
                     id: text(&event["event_id"]),
                     sender: text(&event["sender"]),
+                    also: Vec::new(),
                     chat: Target { chat, thread: None },
                     is_direct: joined.is_some_and(|joined| joined.len() == 2),
                     text: text(&content["body"]),

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use channel_kit::ws::WsConnector;
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, SavedText, SendError, Status,
-    StatusCell, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
+    SendError, Status, StatusCell, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 
@@ -273,6 +273,10 @@ impl Adapter for Discord {
 
     fn status(&self) -> Status {
         self.status.get()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
+        Box::pin(rest::probe(&self.rest, &self.pace))
     }
 
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> BoxFuture<'static, ()> {

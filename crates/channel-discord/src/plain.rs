@@ -135,6 +135,31 @@ mod tests {
         assert_eq!(first_message(" "), "…");
     }
 
+    #[test]
+    fn t113_hostile_names_are_shown_as_they_are() {
+        for name in test_support::HOSTILE_NAMES {
+            let notice = format!("telegram sender 9 (name={})", pairing_core::quoted(name));
+            let sent = escape(&notice);
+            assert_eq!(sent.lines().count(), 1, "{sent}");
+            // What Discord shows of it: a backslash before punctuation is left out.
+            let (mut shown, mut rest) = (String::new(), sent.chars().peekable());
+            while let Some(c) = rest.next() {
+                if c == '\\' && rest.peek().is_some_and(char::is_ascii_punctuation) {
+                    shown.extend(rest.next());
+                } else {
+                    shown.push(c);
+                }
+            }
+            assert_eq!(shown, notice);
+            for markup in ["<@", "**", "~~", "||", "](", "`"] {
+                let bare = sent.match_indices(markup);
+                for (at, _) in bare {
+                    assert!(sent[..at].ends_with('\\'), "{markup} in {sent}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn nothing_but_backslashes_is_added(text in "[a_*~`|<>#@:()\\[\\]\\\\ \n-]{0,60}") {

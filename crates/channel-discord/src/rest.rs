@@ -5,8 +5,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use channel_kit::Backoff;
 use channel_kit::http::{Body, HttpClient, HttpError, Method, Request, Response, seconds};
+use channel_kit::{Backoff, ProbeError, Probed};
 use pairing_core::{Entropy, escape};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -258,6 +258,28 @@ impl Rest {
     fn limits(&self) -> MutexGuard<'_, Limits> {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Asks Discord who the bot is.
+pub(crate) async fn probe(rest: &Rest, pace: &Pace) -> Result<Probed, ProbeError> {
+    #[derive(Deserialize)]
+    struct Found {
+        #[serde(default)]
+        username: String,
+    }
+    let shape = "GET /users/@me";
+    let call = Call::new(Method::Get, "/users/@me".to_owned(), shape, "");
+    let asked = rest.once(&call, None, pace.call).await;
+    let found = asked.and_then(|response| read::<Found>(&response, "user"));
+    let found = found.map_err(|error| {
+        let reason = error.to_string();
+        if error.is_wrong_token() {
+            ProbeError::Refused { reason }
+        } else {
+            ProbeError::Unavailable { reason }
+        }
+    })?;
+    Ok(Probed::named(found.username))
 }
 
 /// Reads the body of a response.

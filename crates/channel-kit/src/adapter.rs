@@ -42,6 +42,12 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// The state of the connection to the chat system.
     fn status(&self) -> Status;
 
+    /// Asks the chat system now whether it accepts the account, and by which name. Costs a call there; nothing is
+    /// received or sent by it.
+    fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
+        Box::pin(async { Err(ProbeError::Unable) })
+    }
+
     /// Receives messages until told to stop.
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> BoxFuture<'static, ()>;
 
@@ -69,6 +75,44 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
         _text: &'a str,
     ) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async { Err(SendError::Unable) })
+    }
+}
+
+/// A chat system has accepted an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Probed {
+    /// The account's name there, if the chat system tells it. It is not escaped.
+    pub name: Option<String>,
+}
+
+/// An account was not accepted, or nobody could be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProbeError {
+    /// The adapter cannot ask.
+    #[error("the channel cannot be asked")]
+    Unable,
+    /// The chat system does not accept the account. Trying again is useless.
+    #[error("{reason}")]
+    Refused {
+        /// The chat system's reason, escaped and without secrets.
+        reason: String,
+    },
+    /// The chat system failed or was not reached; a later attempt may succeed.
+    #[error("{reason}")]
+    Unavailable {
+        /// The reason, escaped and without secrets.
+        reason: String,
+    },
+}
+
+impl Probed {
+    /// An account with this name.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+        }
     }
 }
 

@@ -73,6 +73,14 @@ pub struct Response {
     headers: HeaderMap,
 }
 
+/// A response whose body is read piece by piece, while the server writes it.
+pub struct Streamed {
+    /// The HTTP status code.
+    pub status: u16,
+    headers: HeaderMap,
+    body: hyper::body::Incoming,
+}
+
 /// No response arrived. The server may have done what it was asked, unless this is [`Connect`](Self::Connect) or
 /// [`Request`](Self::Request).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -161,15 +169,39 @@ impl HttpClient {
             .unwrap_or(Err(late))
     }
 
-    async fn exchange(&self, request: Request<'_>) -> Result<Response, HttpError> {
+    /// Sends a request, and waits at most `within` for the head of the response. Its body is read by
+    /// [`Streamed::next`], which has no deadline of its own.
+    pub async fn open(
+        &self,
+        request: Request<'_>,
+        within: Duration,
+    ) -> Result<Streamed, HttpError> {
+        let late = HttpError::Deadline { after: within };
+        let response = tokio::time::timeout(within, self.response(request)).await;
+        let (head, body) = response.unwrap_or(Err(late))?.into_parts();
+        Ok(Streamed {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        })
+    }
+
+    async fn response(
+        &self,
+        request: Request<'_>,
+    ) -> Result<hyper::Response<hyper::body::Incoming>, HttpError> {
         let response = self.client.request(request.build()?).await;
-        let response = response.map_err(|error| {
+        response.map_err(|error| {
             if error.is_connect() {
                 HttpError::Connect
             } else {
                 HttpError::Lost
             }
-        })?;
+        })
+    }
+
+    async fn exchange(&self, request: Request<'_>) -> Result<Response, HttpError> {
+        let response = self.response(request).await?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let bytes = Limited::new(response.into_body(), LONGEST).collect().await;
@@ -256,6 +288,24 @@ impl Response {
     }
 }
 
+impl Streamed {
+    /// A header, by its name in lower case. `None` if it is missing or is not text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The next piece of the body; `None` at its end. Nothing is lost if the future is dropped.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, HttpError> {
+        while let Some(frame) = self.body.frame().await {
+            // Trailers are left out.
+            if let Ok(bytes) = frame.map_err(|_| HttpError::Lost)?.into_data() {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// A number of seconds as a duration. `None` where it is negative, not finite or too large.
 pub fn seconds(number: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(number).ok()
@@ -268,6 +318,14 @@ impl Body {
             content_type: "application/json".to_owned(),
             bytes: serde_json::to_vec(value).unwrap_or_default(),
         }
+    }
+}
+
+impl fmt::Debug for Streamed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streamed")
+            .field("status", &self.status)
+            .finish_non_exhaustive()
     }
 }
 

@@ -26,6 +26,9 @@ pub struct Inbound {
     pub id: String,
     /// The sender, by the id for which the chat system vouches.
     pub sender: String,
+    /// Other ids of the same person, for which the chat system vouches as well; usually none. Whoever is allowed, blocked
+    /// or an owner by any of them is so by all.
+    pub also: Vec<String>,
     /// The chat that an answer goes to.
     pub chat: Target,
     /// Whether it was said in a direct chat, not in a group.

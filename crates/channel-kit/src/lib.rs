@@ -17,7 +17,7 @@ mod text;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-pub use adapter::{Abilities, Adapter, BoxFuture, SendError};
+pub use adapter::{Abilities, Adapter, BoxFuture, ProbeError, Probed, SendError};
 pub use backoff::Backoff;
 pub use inbound::{Inbound, Incoming, Pressed};
 pub use inbox::{Inbox, Received, Slot};

@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use channel_kit::ws::WsConnector;
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, SavedText, SendError, Status,
-    StatusCell, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
+    SendError, Status, StatusCell, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 
@@ -212,6 +212,10 @@ impl Adapter for Slack {
 
     fn status(&self) -> Status {
         self.status.get()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
+        Box::pin(me::probe(self))
     }
 
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> BoxFuture<'static, ()> {

@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use channel_kit::http::Response;
+use channel_kit::{ProbeError, Probed};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -56,6 +57,33 @@ impl Slack {
         *self.me.lock().unwrap_or_else(PoisonError::into_inner) = Some(me);
         Ok(())
     }
+}
+
+/// Asks Slack who the bot is, whatever is known.
+pub(crate) async fn probe(bot: &Slack) -> Result<Probed, ProbeError> {
+    #[derive(Deserialize)]
+    struct Found {
+        #[serde(default)]
+        user: String,
+        #[serde(default)]
+        team: String,
+    }
+    const METHOD: &str = "auth.test";
+    let asked = bot
+        .api
+        .once(Call::new(METHOD), api::json(&json!({})), bot.pace.call);
+    let found = asked
+        .await
+        .and_then(|response| api::read::<Found>(&response, METHOD));
+    let found = found.map_err(|error| {
+        let reason = error.to_string();
+        if error.is_final() {
+            ProbeError::Refused { reason }
+        } else {
+            ProbeError::Unavailable { reason }
+        }
+    })?;
+    Ok(Probed::named(format!("{} in {}", found.user, found.team)))
 }
 
 /// The scopes that the bot lacks. None where Slack does not say which it has.

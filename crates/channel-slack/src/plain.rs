@@ -172,6 +172,17 @@ mod tests {
         assert_eq!(first_message(" "), "…");
     }
 
+    #[test]
+    fn t113_hostile_names_are_shown_as_they_are() {
+        for name in test_support::HOSTILE_NAMES {
+            let notice = format!("telegram sender 9 (name={})", pairing_core::quoted(name));
+            let sent = escape(&notice);
+            assert!(!sent.contains(['<', '>']), "{sent}");
+            assert_eq!(sent.lines().count(), 1, "{sent}");
+            assert_eq!(typed(&sent), notice);
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_sent_is_what_was_meant(text in "[a<>&;|@#!lgtmp\n ]{0,60}") {

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, SavedText, SendError, Status,
-    StatusCell, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
+    SendError, Status, StatusCell, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 
@@ -194,6 +194,21 @@ impl Adapter for Telegram {
 
     fn status(&self) -> Status {
         self.status.get()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
+        Box::pin(async {
+            let me = api::get_me(&self.http, self.pace.call).await;
+            let me = me.map_err(|error| {
+                let reason = error.to_string();
+                if error.is_wrong_token() {
+                    ProbeError::Refused { reason }
+                } else {
+                    ProbeError::Unavailable { reason }
+                }
+            })?;
+            Ok(Probed::named(format!("@{}", me.username)))
+        })
     }
 
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> BoxFuture<'static, ()> {

@@ -63,7 +63,7 @@ impl Poll {
         let me = self.myself().await?;
         tracing::info!(
             account = self.bot.account.as_str(),
-            bot = %pairing_core::escape(&me.username),
+            bot = %pairing_core::quoted(&me.username),
             "telegram: polling"
         );
         let context = Context { me: me.id, since };

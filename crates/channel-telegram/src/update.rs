@@ -222,6 +222,7 @@ impl Heard {
         Some(Inbound {
             id: self.message_id.to_string(),
             sender: from.id.text(),
+            also: Vec::new(),
             chat: Target {
                 chat: self.chat.id.text(),
                 thread: thread.map(|id| id.to_string()),

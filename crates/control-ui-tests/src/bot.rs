@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use channel_kit::{
-    Adapter, BoxFuture, Inbox, MessageId, Outgoing, SendError, Status, Stop, Target, TextLimit,
+    Adapter, BoxFuture, Connection, Inbox, MessageId, Outgoing, SendError, Status, Stop, Target,
+    TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, SenderId};
 use serde::Deserialize;
@@ -82,7 +83,9 @@ impl Adapter for Played {
     }
 
     fn status(&self) -> Status {
-        Status::default()
+        let mut status = Status::default();
+        status.connection = Connection::Connected;
+        status
     }
 
     fn run(self: Arc<Self>, _: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {

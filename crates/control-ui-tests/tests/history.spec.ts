@@ -63,7 +63,7 @@ test('how the gateway is', async ({ owner, stage }) => {
   await expect(main).toContainText('can be read and written');
   await expect(main).toContainText('files in the state directory');
   const telegram = owner.getByRole('row').filter({ hasText: 'Telegram' });
-  await expect(telegram).toContainText('runs here');
+  await expect(telegram).toContainText('connected');
   await expect(main.getByRole('heading', { name: 'Warnings' })).toBeVisible();
 });
 

@@ -13,6 +13,8 @@ use pairing_core::{ChannelRules, Metadata, SenderId, Timestamp};
 pub(crate) struct Letter {
     pub(crate) id: String,
     pub(crate) sender: SenderId,
+    /// Other ids of the same person.
+    pub(crate) also: Vec<SenderId>,
     pub(crate) chat: Target,
     pub(crate) is_direct: bool,
     pub(crate) text: String,
@@ -41,12 +43,16 @@ pub const MAX_TEXT: usize = 64 << 10;
 /// The longest id of a message, chat or thread, in bytes.
 pub const MAX_ID: usize = 256;
 
+/// Maximum number of other ids of a person that are looked at.
+const MAX_ALSO: usize = 4;
+
 impl Letter {
     /// Looks at what is known of a message, and at nothing that was said.
     pub(crate) fn new(rules: &ChannelRules, inbound: Inbound) -> Result<Self, Dropped> {
         let Inbound {
             id,
             sender,
+            also,
             chat,
             is_direct,
             mut text,
@@ -68,6 +74,9 @@ impl Letter {
             return Err(dropped);
         }
         let sender = rules.sender(&sender).map_err(|_| Dropped::Sender)?;
+        let also = also.iter().take(MAX_ALSO);
+        // One that cannot be an id of this channel names nobody who could be allowed.
+        let also = also.filter_map(|other| rules.sender(other).ok()).collect();
         if !(is_id(&id) && is_target(&chat)) {
             return Err(Dropped::Malformed);
         }
@@ -82,6 +91,7 @@ impl Letter {
         Ok(Self {
             id,
             sender,
+            also,
             chat,
             is_direct,
             text,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use gateway_protocol::MAX_PAYLOAD;
+use gateway_protocol::{MAX_PAYLOAD, listener_proof};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -13,7 +13,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
-use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_KEY;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::{self, protocol::WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
@@ -27,10 +28,12 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 pub(crate) type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// Both ends of a connection over loopback that is not encrypted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Loopback {
     pub(crate) own: SocketAddr,
     pub(crate) other: SocketAddr,
+    /// The key of the WebSocket request: random, and this connection's alone.
+    pub(crate) nonce: String,
 }
 
 /// Connects, without any proxy. The caller sets the deadline.
@@ -38,10 +41,24 @@ pub(crate) async fn dial(
     url: &GatewayUrl,
     pinned: Option<Fingerprint>,
 ) -> Result<(Socket, Option<Loopback>), ConnectError> {
-    let target = Target::of(url)?;
-    let (stream, loopback) = stream(url, target.host, target.port, pinned).await?;
+    let mut target = Target::of(url)?;
+    let (stream, ends) = stream(url, target.host, target.port, pinned).await?;
+    let loopback = ends.map(|(own, other)| Loopback {
+        own,
+        other,
+        nonce: asking_for_proof(&mut target.request),
+    });
     let socket = upgrade(target.request, stream).await?;
     Ok((socket, loopback))
+}
+
+/// Asks the listener to prove that it knows the secret. Returns the nonce for the proof.
+fn asking_for_proof(request: &mut Request) -> String {
+    let headers = request.headers_mut();
+    headers.insert(listener_proof::ASK, HeaderValue::from_static("1"));
+    let key = headers.get(SEC_WEBSOCKET_KEY);
+    let key = key.and_then(|key| key.to_str().ok());
+    key.unwrap_or_default().to_owned()
 }
 
 /// Connects by the owner's socket in a state directory.
@@ -77,7 +94,7 @@ pub(crate) async fn stream(
     host: String,
     port: u16,
     pinned: Option<Fingerprint>,
-) -> Result<(Box<dyn Stream>, Option<Loopback>), ConnectError> {
+) -> Result<(Box<dyn Stream>, Option<(SocketAddr, SocketAddr)>), ConnectError> {
     if pinned.is_some() && !url.is_encrypted() {
         return Err(ConnectError::Url {
             reason: "a certificate is pinned, and ws:// shows none",
@@ -91,12 +108,11 @@ pub(crate) async fn stream(
         let stream = encrypt(stream, host, pinned).await?;
         return Ok((Box::new(stream), None));
     }
-    let ends = stream.local_addr().and_then(|own| {
-        let other = stream.peer_addr()?;
-        Ok(Loopback { own, other })
-    });
+    let ends = stream
+        .local_addr()
+        .and_then(|own| Ok((own, stream.peer_addr()?)));
     let ends = ends.map_err(ConnectError::Io)?;
-    let is_loopback = ends.other.ip().to_canonical().is_loopback();
+    let is_loopback = ends.1.ip().to_canonical().is_loopback();
     Ok((Box::new(stream), is_loopback.then_some(ends)))
 }
 

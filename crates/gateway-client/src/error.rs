@@ -37,6 +37,9 @@ pub enum ConnectError {
         /// The user id.
         user: u32,
     },
+    /// A secret would have gone, without encryption, to a listener that showed a proof and does not know it.
+    #[error("what listens there does not know this secret: it was not sent")]
+    NotProven,
     /// The owner's socket cannot be used.
     #[cfg(unix)]
     #[error(transparent)]
@@ -248,6 +251,9 @@ impl ConnectError {
             }
             Self::OtherUser { .. } => {
                 "find out what holds the port; the gateway of another user takes wss:// and its fingerprint"
+            }
+            Self::NotProven => {
+                "is it this gateway's secret? If it is, find out what else holds the port"
             }
             Self::Tls(_) => {
                 "for a certificate that the gateway made itself, pin its fingerprint: setup codes carry it"

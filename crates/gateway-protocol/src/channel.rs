@@ -3,6 +3,21 @@
 use pairing_core::{AccountId, ChannelId, DmPolicy};
 use serde::{Deserialize, Serialize};
 
+/// The parameters of `pairing.channels` and `channels.status`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StatusParams {
+    /// Whether to ask each chat system now. One that was asked a few seconds ago is not asked again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
+    /// How long that may take, in milliseconds; 10 seconds by default, and 30 at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout_ms: Option<u64>,
+    /// The channel; all of them by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelId>,
+}
+
 /// The answer to `pairing.channels`, sorted by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,6 +52,26 @@ pub struct AccountStatus {
     /// The connection of that adapter to its chat system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<AccountConnection>,
+    /// What the chat system said, if it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<AccountProbe>,
+}
+
+/// What a chat system said when it was asked about an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountProbe {
+    /// Whether it accepts the account.
+    pub ok: bool,
+    /// The account's name there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Why it does not, or why it could not be asked; escaped and without secrets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// How long it took, in milliseconds.
+    #[serde(default)]
+    pub elapsed_ms: u64,
 }
 
 /// The connection of a bot to its chat system.

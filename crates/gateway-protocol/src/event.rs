@@ -42,6 +42,9 @@ pub struct Challenge {
     pub nonce: String,
     /// The gateway's clock, in milliseconds.
     pub ts: i64,
+    /// The listener's proof, if the client asked for one: see [`listener_proof`](crate::listener_proof).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<String>,
 }
 
 /// Payload of `tick`.

@@ -1,9 +1,12 @@
 //! `openclaw channels`: the chat channels, as configured and as they run.
 
-use gateway_protocol::Empty;
+use std::time::Duration;
+
 use gateway_protocol::channel::{
-    AccountConnection, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState,
+    AccountConnection, AccountProbe, AccountStatus, ChannelStatus, ChannelStatuses,
+    ConnectionState, StatusParams,
 };
+use gateway_protocol::channels_status::ChannelsStatus;
 use openclaw_config::Config;
 use pairing_core::{AccountId, ChannelId, Timestamp, escape};
 use pairing_fs::{NoStateDir, StateDir};
@@ -32,12 +35,12 @@ pub(crate) fn run(
     }
     match command {
         ChannelsCommand::List => list(&place.config.unwrap_or_default(), json, screen),
-        ChannelsCommand::Status => {
+        ChannelsCommand::Status { probe } => {
             let purpose = ChannelsCommand::PURPOSE;
             let remote = place.gateway(purpose, screen)?;
-            match remote.lacks(purpose.needs) {
+            match remote.misses(purpose.needs) {
                 Some(method) => Err(Failure::Lacks { method }),
-                None => status(&remote, json, screen),
+                None => status(&remote, probe, json, screen),
             }
         }
     }
@@ -108,8 +111,17 @@ fn accounts<'c>(config: &'c Config, channel: &'c ChannelId) -> Vec<Configured<'c
     accounts.into_iter().map(configured).collect()
 }
 
-fn status(remote: &Remote, json: bool, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
-    let mut answer: ChannelStatuses = remote.call("pairing.channels", &Empty {})?;
+/// How long asking the chat systems may take, and the gateway's answer after that.
+const PROBE_MS: u64 = 10_000;
+const ANSWER: Duration = Duration::from_secs(15);
+
+fn status(
+    remote: &Remote,
+    probe: bool,
+    json: bool,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    let mut answer = ask(remote, probe)?;
     // Channels that the gateway knows, and nobody uses, are left out.
     let is_used = |channel: &ChannelStatus| {
         channel.configured || channel.accounts.iter().any(|account| account.running)
@@ -120,29 +132,92 @@ fn status(remote: &Remote, json: bool, screen: &mut Screen<'_, '_>) -> Result<Ex
         return Ok(Exit::Done);
     }
     let now = remote.now();
-    let accounts = answer.channels.iter().flat_map(|channel| {
-        let accounts = channel.accounts.iter();
-        accounts.map(|account| row(&channel.channel, account, now))
-    });
-    let cells: Vec<_> = accounts.collect();
-    if cells.is_empty() {
+    let all: Vec<_> = answer
+        .channels
+        .iter()
+        .flat_map(|channel| {
+            channel
+                .accounts
+                .iter()
+                .map(|account| (&channel.channel, account))
+        })
+        .collect();
+    if all.is_empty() {
         screen.remark("No channel is configured.")?;
         return Ok(Exit::Done);
     }
-    let rows = Rows {
-        header: [
-            "Channel",
-            "Account",
-            "Connection",
-            "Since",
-            "Last message",
-            "Last error",
-        ],
-        cells,
-        breakable: &[1, 5],
+    let cells = all
+        .iter()
+        .map(|(channel, account)| row(channel, account, now));
+    let header = [
+        "Channel",
+        "Account",
+        "Connection",
+        "Since",
+        "Last message",
+        "Last error",
+    ];
+    if probe {
+        let asked = all
+            .iter()
+            .map(|(_, account)| probed(account.probe.as_ref()));
+        let cells = cells.zip(asked).map(|(row, asked)| {
+            let [channel, account, state, since, last, error] = row;
+            [channel, account, state, asked, since, last, error]
+        });
+        let [channel, account, state, since, last, error] = header;
+        let rows = Rows {
+            header: [channel, account, state, "Asked now", since, last, error],
+            cells: cells.collect(),
+            breakable: &[1, 3, 6],
+        };
+        screen.rows("channel", rows)?;
+    } else {
+        let rows = Rows {
+            header,
+            cells: cells.collect(),
+            breakable: &[1, 5],
+        };
+        screen.rows("channel", rows)?;
+    }
+    // Whoever asks wants to know whether it works.
+    let is_refused =
+        |account: &AccountStatus| account.probe.as_ref().is_some_and(|probe| !probe.ok);
+    let any_refused = all.iter().any(|(_, account)| is_refused(account));
+    Ok(if any_refused {
+        Exit::Refused
+    } else {
+        Exit::Done
+    })
+}
+
+/// The accounts, as a gateway of ours or of the other program tells them.
+fn ask(remote: &Remote, probe: bool) -> Result<ChannelStatuses, Failure> {
+    let params = StatusParams {
+        probe,
+        timeout_ms: probe.then_some(PROBE_MS),
+        channel: None,
     };
-    screen.rows("channel", rows)?;
-    Ok(Exit::Done)
+    if remote.lacks(&["pairing.channels"]).is_none() {
+        return remote.call_within("pairing.channels", &params, ANSWER);
+    }
+    let theirs: ChannelsStatus = remote.call_within("channels.status", &params, ANSWER)?;
+    Ok(theirs.statuses())
+}
+
+/// What a chat system said when it was asked.
+fn probed(probe: Option<&AccountProbe>) -> String {
+    match probe {
+        None => String::new(),
+        Some(AccountProbe { ok: true, name, .. }) => match name {
+            Some(name) => format!("accepted as {}", escape(name).limit(64)),
+            None => "accepted".to_owned(),
+        },
+        Some(AccountProbe { error, .. }) => {
+            let error = error.as_deref().unwrap_or("refused");
+            escape(error).limit(200).to_string()
+        }
+    }
 }
 
 fn row(channel: &ChannelId, account: &AccountStatus, now: Timestamp) -> [String; 6] {

@@ -1,4 +1,4 @@
-//! `openclaw config`: single keys of `openclaw.json`.
+//! `openclaw config`: reads and changes single keys of `openclaw.json`.
 
 use std::fs;
 use std::io;
@@ -14,10 +14,10 @@ use crate::args::ConfigCommand;
 use crate::console::Screen;
 use crate::{Environment, Exit, Failure};
 
-/// The longest value, in bytes.
+/// Maximum size of a value, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// What stands for a secret that is not shown.
+/// The text that is shown instead of a secret.
 const HIDDEN: &str = "***";
 
 /// The file cannot be read or changed.
@@ -31,7 +31,7 @@ pub(crate) enum ConfigCommandError {
     Value(#[source] io::Error),
     #[error(transparent)]
     Edit(#[from] EditError),
-    /// It would be changed into something that cannot be understood.
+    /// The changed file could not be understood.
     #[error("the file stays as it is, because {0}")]
     Fault(Fault),
     /// The key would be ignored.
@@ -118,7 +118,7 @@ pub(crate) fn run(
 struct File<'a> {
     state: &'a StateDir,
     environment: &'a Environment<'a>,
-    /// What it holds; `None` where it does not exist.
+    /// The file's text; `None` if it does not exist.
     text: Option<Zeroizing<String>>,
     document: Document,
 }
@@ -147,7 +147,7 @@ impl<'a> File<'a> {
         escape(&path).limit(4096).to_string()
     }
 
-    /// Writes a new text, if it can be understood no worse than the one before.
+    /// Writes a new text, unless it has faults that the old one did not have.
     fn replace(&self, changed: &Document) -> Result<(), ConfigCommandError> {
         let config = |document: &Document| {
             let (root, path) = (self.state.root(), self.state.config());
@@ -206,8 +206,8 @@ fn read(state: &StateDir) -> Result<Option<Zeroizing<String>>, ConfigCommandErro
     }
 }
 
-/// The value as JSON5: what is JSON5 as it is, and anything else as a text. Standard input, which is for secrets,
-/// is a text unless it is an object or a list.
+/// Converts an argument to JSON5. Text that is valid JSON5 is kept; other text becomes a string. Standard input,
+/// which is for secrets, becomes a string unless it is an object or a list.
 fn literal(text: &str, is_secret: bool) -> Zeroizing<String> {
     let meant = parsed(text).filter(|value| !is_secret || value.is_object() || value.is_array());
     Zeroizing::new(match meant {
@@ -216,15 +216,15 @@ fn literal(text: &str, is_secret: bool) -> Zeroizing<String> {
     })
 }
 
-/// The value that a text of JSON5 is.
+/// Parses JSON5.
 fn parsed(text: &str) -> Option<Value> {
-    // The parser's stack is not bounded; this refuses what is nested too deep for it.
+    // The parser recurses without a limit, so deep nesting is refused before.
     let within = Zeroizing::new(format!("{{\"value\": {text}\n}}"));
     Document::parse(&within).ok()?;
     json5::from_str(text).ok()
 }
 
-/// Whether a value is a secret in clear.
+/// Whether a value is a secret in clear text, and not a reference to one.
 fn is_bare_secret(key: &KeyPath, value: &str) -> bool {
     parsed(value).is_some_and(|value| holds_secret(key.name(), &value))
 }
@@ -240,7 +240,7 @@ fn holds_secret(name: &str, value: &Value) -> bool {
     }
 }
 
-/// Hides secrets in clear; references to them stay.
+/// Hides secrets in clear text. References to secrets are kept.
 fn hide(name: &str, value: &mut Value) {
     match value {
         Value::String(text) if is_secret(name) && !text.starts_with('$') => HIDDEN.clone_into(text),
@@ -255,7 +255,7 @@ fn hide(name: &str, value: &mut Value) {
     }
 }
 
-/// Whether a key is named as secrets are.
+/// Whether a key has a name that secrets have.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     [

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod args;
+mod audit;
 mod backend;
 mod channels;
 mod config;
@@ -151,6 +152,7 @@ fn execute(
                 Config::load_in(state.root(), state.config(), |name| (environment.var)(name));
             doctor::run(options, &state, &config, environment, screen)
         }
+        Command::VerifyAudit { json } => audit::verify(json, &state()?, screen),
         Command::State(command) => state::run(command, state()?, environment, screen),
         Command::Devices {
             command,

@@ -14,6 +14,7 @@ pub(crate) struct Purpose {
 /// The methods of the other program that stand for ours, or tell that it has one that it does not list.
 pub(crate) fn equivalent(method: &str) -> Option<&'static str> {
     match method {
+        "pairing.channels" => Some("channels.status"),
         "pairing.list" => Some("channels.pairing.list"),
         "pairing.approve" => Some("channels.pairing.approve"),
         "pairing.reject" => Some("channels.pairing.dismiss"),

@@ -57,31 +57,36 @@ impl Remote {
         let scopes = purpose.scopes.iter();
         let scopes = scopes.filter_map(|scope| Scope::parse(scope).ok());
         let scopes: ScopeSet = scopes.collect();
-        let (connect, keeper) = match own {
-            None => (connect_to(&target).scopes(scopes), None),
-            Some(own) => {
-                let connect = if own.asks {
-                    connect_to(&target).scopes(scopes)
-                } else {
-                    // It connects with its token alone, for the scopes of that token, so that nothing is left
-                    // to ask for, whatever the state of the pairing.
-                    connect_alone(&target)
-                };
-                let keeper = Arc::new(own.keeper.clone());
-                (connect.identity(own.identity, keeper), Some(own.keeper))
-            }
-        };
-        let mut connect = connect.timeout(timeout);
-        if let Some(client) = client("cli", "cli", None) {
-            connect = connect.client(client);
-        }
         let waiting = format!("connecting to {}", target.url.as_str());
-        let opened = runtime.block_on(patiently(environment.spinner, &waiting, connect.open()));
-        let (client, events) = opened.map_err(|source| Failure::Connect {
-            url: target.url.as_str().to_owned(),
-            source: Box::new(source),
-            showed: !target.shared.is_empty(),
-        })?;
+        let open = |own: Option<&Own>| {
+            let connect = connect_as(own, &target, &scopes).timeout(timeout);
+            let connect = match client("cli", "cli", None) {
+                Some(client) => connect.client(client),
+                None => connect,
+            };
+            let opened = runtime.block_on(patiently(environment.spinner, &waiting, connect.open()));
+            opened.map_err(|source| Failure::Connect {
+                url: target.url.as_str().to_owned(),
+                source: Box::new(source),
+                showed: !target.shared.is_empty(),
+            })
+        };
+        let (mut client, mut events) = open(own.as_ref())?;
+        let mut keeper = own.map(|own| own.keeper);
+        let given = &client.hello().auth;
+        if keeper.is_none()
+            && is_by_secret(&target)
+            && given.is_said()
+            && !given.scopes.covers(&scopes)
+        {
+            // The secret alone is not enough there; a device of this machine that knows it may be.
+            let own = state.map(|state| identity(state, purpose, environment));
+            if let Some(own) = own.transpose()?.flatten() {
+                drop((client, events));
+                (client, events) = open(Some(&own))?;
+                keeper = Some(own.keeper);
+            }
+        }
         Ok(Self {
             client,
             events: Some(events),
@@ -214,11 +219,30 @@ fn connect_alone(target: &Target) -> Connect {
     }
 }
 
-/// Whether a command identifies itself as a device. On the gateway's own machine the shared secret is enough,
-/// and naming a device would ask for a pairing.
+/// Prepares a connection as a device of this machine, if there is one.
+fn connect_as(own: Option<&Own>, target: &Target, scopes: &ScopeSet) -> Connect {
+    let Some(own) = own else {
+        return connect_to(target).scopes(scopes.clone());
+    };
+    let connect = if own.asks {
+        connect_to(target).scopes(scopes.clone())
+    } else {
+        // It connects with its token alone, for the scopes of that token, so that nothing is left to ask for,
+        // whatever the state of the pairing.
+        connect_alone(target)
+    };
+    connect.identity(own.identity.clone(), Arc::new(own.keeper.clone()))
+}
+
+/// Whether a command identifies itself as a device at once. On the gateway's own machine the shared secret may be
+/// enough, and naming a device could ask for a pairing.
 fn names_itself(target: &Target) -> bool {
-    let by_secret = target.is_here() && !target.shared.is_empty();
-    target.socket.is_none() && target.origin != Origin::Local && !by_secret
+    target.socket.is_none() && target.origin != Origin::Local && !is_by_secret(target)
+}
+
+/// Whether a command presents the shared secret to a gateway of this machine.
+fn is_by_secret(target: &Target) -> bool {
+    target.socket.is_none() && target.is_here() && !target.shared.is_empty()
 }
 
 /// This machine's identity, if the command may use it.

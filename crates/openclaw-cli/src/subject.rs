@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest};
-use pairing_core::escape;
+use pairing_core::{escape, quoted};
 
 /// Something that a command can name.
 pub(crate) trait Subject {
@@ -123,7 +123,7 @@ pub(crate) fn label(subject: &impl Subject) -> String {
     let mut label = escape(&subject.id()).to_string();
     if let Some(name) = subject.name() {
         // Writing to a string cannot fail.
-        let _ = write!(label, " ({})", escape(name));
+        let _ = write!(label, " ({})", quoted(name));
     }
     label
 }
@@ -266,7 +266,7 @@ mod tests {
                 "abcd",
                 r#""abcd" could be abcdef01 (Phone), abcdef02 (Desk)"#,
             ),
-            ("Desk", r#""Desk" could be abcdef02 (Desk), abc (desk )"#),
+            ("Desk", r#""Desk" could be abcdef02 (Desk), abc ("desk ")"#),
             (
                 "9999",
                 r#""9999" could be 99999999 (abcdef01), 88888888 (9999)"#,

@@ -29,6 +29,10 @@ pub struct Gateway {
     pub remote: Remote,
     /// Devices that need not wait for the owner.
     pub auto_approve: AutoApprove,
+    /// Whether a program on this machine that knows the shared secret and has no device gets every scope that it
+    /// asks for. Where the file does not say, it does if another program made the file and `auto_approve.local` is
+    /// set: programs that were made for that one may rely on it.
+    pub local_admin: bool,
     /// Commands that nodes may be sent.
     pub node_commands: NodeCommands,
     /// Whether Tailscale makes the gateway reachable.
@@ -198,7 +202,8 @@ impl Gateway {
     /// The default port.
     pub const PORT: u16 = 18789;
 
-    pub(crate) fn read(mut at: Section<'_>, reader: &mut Reader<'_>) -> Self {
+    /// Reads the section of a file that another program made, if `is_adopted`.
+    pub(crate) fn read(mut at: Section<'_>, is_adopted: bool, reader: &mut Reader<'_>) -> Self {
         const MODES: [(&str, Mode); 2] = [("local", Mode::Local), ("remote", Mode::Remote)];
         let mode = at.choice("mode", &MODES, reader);
         let mode = reader.or_close(Part::Remote, mode);
@@ -208,6 +213,8 @@ impl Gateway {
         }
         let port = reader.or_close(Part::Gateway, port);
         let mut nodes = at.child("nodes", reader);
+        let auto_approve = auto_approve(nodes.child("pairing", reader), reader);
+        let local_admin = at.flag("localAdmin", reader).unwrap_or(Some(false));
         let gateway = Self {
             mode: mode.unwrap_or_default(),
             port: port.unwrap_or(Self::PORT),
@@ -218,7 +225,8 @@ impl Gateway {
             control_ui: control_ui(at.child("controlUi", reader), reader),
             tls: tls(at.child("tls", reader), reader),
             remote: remote(at.child("remote", reader), mode, reader),
-            auto_approve: auto_approve(nodes.child("pairing", reader), reader),
+            local_admin: local_admin.unwrap_or(is_adopted && auto_approve.local),
+            auto_approve,
             node_commands: node_commands(&mut nodes, reader),
             tailscale: tailscale(at.child("tailscale", reader), reader),
             limits: GatewayLimits::read(at.child("limits", reader), reader),

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use pairing_core::{Access, AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 use zeroize::Zeroizing;
 
-pub use channels::{Account, PairingReply};
+pub use channels::{Account, Daemon, PairingReply};
 pub use edit::{Document, EditError, KeyPart, KeyPath, KeyPathError};
 pub use error::{ConfigError, Fault, LoadError, Position};
 pub use gateway::{
@@ -422,9 +422,11 @@ impl Config {
 
     fn of_sections(root: &Node, reader: &mut Reader<'_>) -> Self {
         unheeded::note(root, reader);
+        // The other program notes there when it wrote the file; this one never makes it.
+        let is_adopted = root.member("meta").is_some();
         let mut root = Section::new(String::new(), Some(root), reader);
         let gateway = root.child("gateway", reader);
-        let gateway = Gateway::read(gateway, reader);
+        let gateway = Gateway::read(gateway, is_adopted, reader);
         let groups = Groups::read(&root.child("accessGroups", reader), reader);
         let channels = root.child("channels", reader);
         let channels = Channels::read(&channels, groups.clone(), reader);

@@ -145,7 +145,7 @@ async fn connect(
         "nobody-knows-this-one"
     };
     let text = format!(
-        "{{ gateway: {{ auth: {{ token: '{token}' }}, limits: {{ loopbackDelayMs: 0 }} }} }}"
+        "{{ gateway: {{ auth: {{ token: '{token}' }}, localAdmin: true, limits: {{ loopbackDelayMs: 0 }} }} }}"
     );
     let settings = Settings::from_config(&Config::parse(&text)?, &Overrides::default())?;
     let clock = ManualClock::new(Timestamp::from_millis(1_795_353_726_325));
@@ -167,7 +167,7 @@ async fn connect(
     };
     let permit = parts.entrance.budget.places.enter(address)?;
     let (served, socket) = duplex(64 << 10);
-    let drive = conn::drive(served, arrival, server, permit);
+    let drive = conn::drive(served, (arrival, None), server, permit);
     tokio::join!(drive, client(socket)).1?;
     if parts.clients.sessions.count() > 0 || parts.entrance.budget.places.total() > 0 {
         return Err("something stayed behind".into());

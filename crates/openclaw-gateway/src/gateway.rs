@@ -38,8 +38,10 @@ use crate::lockout::Lockouts;
 use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
 use crate::outbox::End;
+use crate::page_tickets::PageTickets;
 use crate::parts::{Entrance, GatewayFacts, Parts};
 use crate::peers::{self, Peers};
+use crate::probes::Probes;
 use crate::requests::Requests;
 use crate::server::Server;
 use crate::sessions::{Session, Who};
@@ -269,6 +271,8 @@ impl GatewayBuilder {
             store: Arc::new(StoreHealth::new(self.grace)),
             metrics: self.metrics,
             join_codes: JoinCodes::default(),
+            probes: Probes::default(),
+            page_tickets: PageTickets::default(),
             entropy: self.entropy,
             about: Arc::new(about),
         };

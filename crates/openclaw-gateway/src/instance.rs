@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use gateway_protocol::Advise as _;
 use pairing_core::{StoreError, Timestamp};
 use pairing_fs::{StateDir, owned};
+use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 /// The right to be the gateway of a state directory. It is held until this is dropped.
@@ -86,6 +87,8 @@ impl Instance {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            // What a link leads to would be emptied.
+            .custom_flags(no_follow())
             .open(&path)
             .map_err(failed)?;
         match file.try_lock() {
@@ -134,6 +137,12 @@ impl Instance {
     }
 }
 
+/// The flag that makes opening a symbolic link an error.
+fn no_follow() -> i32 {
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    i32::try_from(flags.bits()).unwrap_or_default()
+}
+
 /// Describes the holder of the lock.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
@@ -161,6 +170,19 @@ mod tests {
 
     fn now() -> Timestamp {
         Timestamp::parse("2026-11-22T13:27:57.013Z").unwrap()
+    }
+
+    #[test]
+    fn t116_a_lock_that_is_a_link_is_not_followed() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateDir::at(dir.path().join("state"));
+        std::fs::create_dir(state.root()).unwrap();
+        let precious = dir.path().join("precious");
+        std::fs::write(&precious, "kept").unwrap();
+        std::os::unix::fs::symlink(&precious, state.root().join(".gateway.oslock")).unwrap();
+        let error = Instance::acquire(&state, Timestamp::from_millis(0)).unwrap_err();
+        assert!(matches!(error, InstanceError::Lock { .. }), "{error}");
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "kept");
     }
 
     #[test]

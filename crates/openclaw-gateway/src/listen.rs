@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::OwnerSocket;
-use crate::budget::{Cause, Paced, Permit};
+use crate::budget::{Cause, Paced, Step};
 use crate::conn::Socket;
 use crate::http::{self, Peer};
 use crate::server::Server;
@@ -59,23 +59,40 @@ pub(crate) async fn accept(listener: TcpListener, tls: Option<TlsAcceptor>, serv
 
 async fn take_in(socket: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, server: Server) {
     let parts = &server.parts;
-    let permit = match parts.entrance.budget.places.enter(peer) {
+    let (budget, now) = (&parts.entrance.budget, parts.pairing.now());
+    // Behind a proxy it is not known yet whose it is.
+    let is_proxy = parts.settings.load().door.trusts(peer);
+    if !is_proxy && !budget.may(Step::Handshake, peer, now) {
+        return;
+    }
+    let permit = match budget.places.enter(peer) {
         Ok(permit) => permit,
         Err(full) => {
             parts.metrics.refused("too-many-connections");
-            tracing::debug!(%peer, reason = %full, "a socket was dropped");
+            if let Some(left_out) = parts.may_debug(peer) {
+                tracing::debug!(%peer, reason = %full, left_out, "a socket was dropped");
+            }
             return;
         }
     };
     // Frames are small, and somebody waits for each.
     let _ = socket.set_nodelay(true);
     let patience = parts.settings.load().limits.handshake.min(HEAD);
+    let other = Peer::by_tcp(peer, socket.local_addr().ok(), permit);
     match tls {
-        None => serve(socket, (peer, false), permit, server).await,
+        None => serve(socket, other, server).await,
         Some(tls) => match timeout(patience, tls.accept(socket)).await {
-            Ok(Ok(socket)) => serve(socket, (peer, false), permit, server).await,
-            Ok(Err(error)) => tracing::debug!(%peer, error = %Chain(&error), "no TLS handshake"),
-            Err(_) => tracing::debug!(%peer, "no TLS handshake in time"),
+            Ok(Ok(socket)) => serve(socket, other, server).await,
+            Ok(Err(error)) => {
+                if let Some(left_out) = parts.may_debug(peer) {
+                    tracing::debug!(%peer, error = %Chain(&error), left_out, "no TLS handshake");
+                }
+            }
+            Err(_) => {
+                if let Some(left_out) = parts.may_debug(peer) {
+                    tracing::debug!(%peer, left_out, "no TLS handshake in time");
+                }
+            }
         },
     }
 }
@@ -109,20 +126,15 @@ pub(crate) async fn accept_owner(socket: OwnerSocket, server: Server) {
         }
         match parts.entrance.budget.owner_places.enter(address) {
             Ok(permit) => {
-                tokio::spawn(serve(stream, (address, true), permit, server.clone()));
+                tokio::spawn(serve(stream, Peer::owner(permit), server.clone()));
             }
             Err(_) => parts.metrics.refused("too-many-connections"),
         }
     }
 }
 
-async fn serve(
-    socket: impl Socket + 'static,
-    (address, is_owners): (IpAddr, bool),
-    permit: Permit,
-    server: Server,
-) {
-    let peer = Arc::new(Peer::new(address, is_owners, permit));
+async fn serve(socket: impl Socket + 'static, peer: Peer, server: Server) {
+    let peer = Arc::new(peer);
     let patience = server.parts.settings.load().limits.handshake.min(HEAD);
     let service = service_fn(|request| {
         let (peer, server) = (peer.clone(), server.clone());
@@ -142,7 +154,8 @@ async fn serve(
             timeout(LAST_ANSWER, connection).await.unwrap_or(Ok(()))
         }
     };
-    if let Err(error) = served {
-        tracing::debug!(peer = %address, error = %Chain(&error), "a request was not served");
+    if let (Err(error), Some(left_out)) = (served, server.parts.may_debug(peer.address)) {
+        let peer = peer.address;
+        tracing::debug!(%peer, error = %Chain(&error), left_out, "a request was not served");
     }
 }

@@ -28,6 +28,7 @@ struct Counted {
     requests: Family<Labels<1>, Counter>,
     decisions: Family<Labels<2>, Counter>,
     refusals: Family<Labels<1>, Counter>,
+    unfinished: Family<Labels<1>, Gauge>,
     calls: Family<Labels<2>, Counter>,
     messages: Family<Labels<1>, Counter>,
     store: Family<Labels<1>, Histogram, fn() -> Histogram>,
@@ -77,6 +78,12 @@ impl Metrics {
             "Connections and messages that were refused, by reason",
             refusals.clone(),
         );
+        let unfinished = Family::default();
+        registry.register(
+            "unfinished_bytes",
+            "Bytes of messages whose end is missing, by whether their client is approved",
+            unfinished.clone(),
+        );
         let calls = Family::default();
         registry.register(
             "calls",
@@ -107,6 +114,7 @@ impl Metrics {
             requests,
             decisions,
             refusals,
+            unfinished,
             calls,
             messages,
             store,
@@ -120,6 +128,13 @@ impl Metrics {
             metrics: self.clone(),
             role,
         }
+    }
+
+    /// Notes how many bytes wait for the end of their message: of `new`, `approved` or `owner` connections.
+    pub(crate) fn unfinished(&self, standing: &'static str, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let gauge = self.0.unfinished.get_or_create(&[("standing", standing)]);
+        gauge.set(bytes);
     }
 
     /// Counts a handshake that ended: `ok`, or a short word for the reason.

@@ -18,6 +18,8 @@ use crate::clients::Clients;
 use crate::join_codes::JoinCodes;
 use crate::lockout::Lockouts;
 use crate::metrics::Metrics;
+use crate::page_tickets::PageTickets;
+use crate::probes::Probes;
 use crate::requests::Requests;
 use crate::sessions::Session;
 use crate::settings::LiveSettings;
@@ -41,6 +43,9 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<StoreHealth>,
     pub(crate) metrics: Metrics,
     pub(crate) join_codes: JoinCodes,
+    /// What the chat systems said of their accounts.
+    pub(crate) probes: Probes,
+    pub(crate) page_tickets: PageTickets,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) about: Arc<GatewayFacts>,
 }
@@ -86,6 +91,14 @@ impl Parts {
         self.entrance
             .budget
             .may_log(cause, address, self.pairing.now())
+    }
+
+    /// The same for a line that is only for whoever debugs: nothing is counted where none is wanted.
+    pub(crate) fn may_debug(&self, address: IpAddr) -> Option<u64> {
+        let is_wanted = tracing::enabled!(tracing::Level::DEBUG);
+        is_wanted
+            .then(|| self.may_log(Cause::Socket, address))
+            .flatten()
     }
 
     /// The gateway's health, as every client may see it.

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
+use gateway_protocol::listener_proof::{ProofKey, is_provable, proof_key};
 use openclaw_config::{Auth, AuthMode};
-use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
 
 /// The secret that a gateway requires of clients without a token of their own.
 ///
@@ -16,12 +15,19 @@ pub struct SharedSecret(Asked);
 
 #[derive(Clone)]
 enum Asked {
-    Token(Digest),
-    Password(Digest),
+    Token(Known),
+    Password(Known),
     Nothing,
 }
 
-type Digest = Zeroizing<[u8; 32]>;
+#[derive(Clone)]
+struct Known {
+    digest: Digest,
+    /// Whether it is too long to be guessed from a proof.
+    is_provable: bool,
+}
+
+type Digest = ProofKey;
 
 /// The secret that a client presented.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,12 +117,12 @@ impl SharedSecret {
 
     /// Requires this token.
     pub fn token(token: &str) -> Self {
-        Self(Asked::Token(digest(token)))
+        Self(Asked::Token(Known::of(token)))
     }
 
     /// Requires this password.
     pub fn password(password: &str) -> Self {
-        Self(Asked::Password(digest(password)))
+        Self(Asked::Password(Known::of(password)))
     }
 
     /// Requires nothing.
@@ -137,7 +143,7 @@ impl SharedSecret {
         token: Option<&str>,
         password: Option<&str>,
     ) -> Result<Shared, SecretFailure> {
-        let presented = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(digest);
+        let presented = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(proof_key);
         let (expected, presented, missing, mismatch, shared) = match &self.0 {
             Asked::Nothing => return Ok(Shared::Open),
             Asked::Token(expected) => (
@@ -156,10 +162,20 @@ impl SharedSecret {
             ),
         };
         let presented = presented.ok_or(missing)?;
-        if expected.ct_eq(&*presented).into() {
+        if expected.digest.ct_eq(&*presented).into() {
             Ok(shared)
         } else {
             Err(mismatch)
+        }
+    }
+
+    /// The key of the proofs that this gateway knows it; `None` if it is to be given none.
+    pub(crate) fn proof_key(&self) -> Option<&ProofKey> {
+        match &self.0 {
+            Asked::Token(known) | Asked::Password(known) if known.is_provable => {
+                Some(&known.digest)
+            }
+            _ => None,
         }
     }
 
@@ -169,7 +185,7 @@ impl SharedSecret {
         match (&self.0, &other.0) {
             (Asked::Nothing, Asked::Nothing) => true,
             (Asked::Token(one), Asked::Token(two))
-            | (Asked::Password(one), Asked::Password(two)) => one.ct_eq(&**two).into(),
+            | (Asked::Password(one), Asked::Password(two)) => one.digest.ct_eq(&*two.digest).into(),
             _ => false,
         }
     }
@@ -185,8 +201,13 @@ impl fmt::Debug for SharedSecret {
     }
 }
 
-fn digest(text: &str) -> Digest {
-    Zeroizing::new(Sha256::digest(text).into())
+impl Known {
+    fn of(secret: &str) -> Self {
+        Self {
+            digest: proof_key(secret),
+            is_provable: is_provable(secret),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use openclaw_config::{Bind, Config, LoadError, Secret};
-use pairing_core::{Clock as _, EntropyError, Pairing, PairingBuilder};
+use pairing_core::device::{Device, Role};
+use pairing_core::{Approver, Clock as _, EntropyError, Pairing, PairingBuilder, Scope};
 use pairing_fs::doctor::Severity;
 use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
@@ -165,6 +166,11 @@ pub async fn serve(
     let shared = opened.shared.clone();
     let audit = AuditLog::new(&state);
     let pairing = service(opened, audit.clone(), metrics.clone());
+    // Nothing waits for it: a cluster may take its time.
+    drop(tokio::task::spawn_blocking({
+        let pairing = pairing.clone();
+        move || tell_of_readers(&pairing)
+    }));
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
         .pair_commands(Some(&state))
@@ -246,6 +252,27 @@ fn tell_of_store(state: &StateDir, config: &Config) {
         } else {
             tracing::warn!(%path, detail, advice = finding.advice, "database needs attention");
         }
+    }
+}
+
+/// Logs how many devices may look at everything but the texts of direct messages: earlier releases told them these,
+/// too.
+fn tell_of_readers(pairing: &Pairing) {
+    let Ok(list) = pairing.devices().list(&Approver::terminal("gateway")) else {
+        return;
+    };
+    let reads_alone = |device: &&Device| {
+        let operator = device.standing(Role::Operator);
+        operator.is_some_and(|operator| {
+            operator.scopes.allows(Scope::READ) && !operator.scopes.allows(Scope::MESSAGES)
+        })
+    };
+    let devices = list.paired.iter().filter(reads_alone).count();
+    if devices > 0 {
+        tracing::info!(
+            devices,
+            "devices with operator.read alone are not told the texts of direct messages"
+        );
     }
 }
 

@@ -69,7 +69,6 @@ pub(crate) struct Client {
     pub(crate) device_family: Option<String>,
     pub(crate) model_identifier: Option<String>,
     pub(crate) mode: String,
-    pub(crate) instance_id: Option<String>,
     pub(crate) caps: Vec<String>,
     pub(crate) commands: Vec<String>,
     pub(crate) permissions: std::collections::BTreeMap<String, bool>,
@@ -161,7 +160,7 @@ impl Session {
 
     /// Whether it may read the messages that people write to the bot.
     pub(crate) fn may_read_messages(&self) -> bool {
-        self.role() == Role::Operator && self.scopes().allows("operator.read")
+        self.role() == Role::Operator && self.scopes().allows(Scope::MESSAGES)
     }
 
     /// Whether it may see the list of connections.
@@ -239,7 +238,8 @@ impl Session {
             device_family: client.device_family.clone(),
             model_identifier: client.model_identifier.clone(),
             mode: client.mode.clone(),
-            instance_id: device_id.clone().or_else(|| client.instance_id.clone()),
+            // Clients tell entries apart by it, so it is only what was proven: the device, or this connection.
+            instance_id: Some(device_id.clone().unwrap_or_else(|| self.id.clone())),
             device_id,
             roles: vec![self.role()],
             scopes: self.scopes().clone(),
@@ -272,7 +272,6 @@ impl Client {
             device_family: some(&client.device_family),
             model_identifier: some(&client.model_identifier),
             mode: cut(&client.mode),
-            instance_id: some(&client.instance_id),
             caps: all(&params.caps),
             commands: all(&params.commands),
             permissions: permissions

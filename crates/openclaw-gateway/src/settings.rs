@@ -30,6 +30,9 @@ pub struct Settings {
     pub door: Door,
     /// Which devices are approved without asking the owner.
     pub auto_approve: AutoApprove,
+    /// Whether a program on this machine that knows the shared secret and has no device gets every scope that it
+    /// asks for over TCP.
+    pub local_admin: bool,
     /// Whether the browser's page is served. By default, over TLS or to this machine only.
     pub control_ui: Option<bool>,
     /// The rest of the configuration: channels and their policies, setup codes, owners.
@@ -118,6 +121,7 @@ impl Settings {
                 local: gateway.auto_approve.local,
                 networks,
             },
+            local_admin: gateway.local_admin,
             control_ui: gateway.control_ui.enabled,
             bind: overrides
                 .bind

@@ -9,6 +9,7 @@ use std::time::Duration;
 use gateway_protocol::Advise as _;
 use openclaw_config::{Config, Fault, Part, Store};
 use pairing_core::{ChannelId, ChannelRules, Channels, Limits, PairingStore, StoreError};
+use pairing_fs::trust::{self, Untrusted};
 use pairing_fs::{FsStore, StateDir, SystemClock, SystemEntropy, discovered_channels};
 use pairing_sqlite::{Description, OpenClawStore, OwnStore, Paths};
 
@@ -54,8 +55,11 @@ impl Kept {
     /// Returns what is configured or, where nothing is, what is found: OpenClaw's database if it has the
     /// tables, otherwise files.
     ///
-    /// A database that is there and cannot be used is an error: the install is not an empty one.
+    /// A database that is there and cannot be used is an error: the install is not an empty one. So is a state
+    /// directory that is not this user's alone, wherever the records are: the configuration, the identity and the
+    /// audit log are in it.
     pub fn of(state: &StateDir, config: &Config) -> Result<Self, OpenError> {
+        trust::check(state.root())?;
         check(config)?;
         Ok(match config.state.store {
             Store::Files => Self::Files,
@@ -132,6 +136,9 @@ pub enum OpenError {
     /// The operating system grants no thread for the connections.
     #[error("cannot start what connects to the cluster")]
     Thread(#[source] io::Error),
+    /// The state directory is somebody else's, or could be.
+    #[error(transparent)]
+    Directory(#[from] Untrusted),
     /// The cluster has been asked, and this came of it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -153,6 +160,7 @@ impl OpenError {
             }
             Self::Pem { .. } => "check that it is there and who may read it".to_owned(),
             Self::Thread(_) => return None,
+            Self::Directory(error) => error.advice(),
             Self::Store(error) => return error.advice(),
         })
     }

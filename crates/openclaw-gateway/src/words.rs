@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use pairing_core::device::{Ask, Device, DeviceInfo, Role};
-use pairing_core::{Metadata, Scope, ScopeSet, Timestamp, escape};
+use pairing_core::{Metadata, Scope, ScopeSet, Timestamp, escape, quoted};
 
 /// `3 min ago`. A time in the future, from a clock that is ahead, is `just now`.
 pub fn ago(now: Timestamp, at: Timestamp) -> String {
@@ -29,11 +29,11 @@ pub fn span(length: Duration) -> String {
     }
 }
 
-/// `username=ann, name=Ann`.
+/// `username=ann, name="Ann Smith"`: each value is one value, whatever it is.
 pub fn meta(meta: &Metadata) -> String {
     let pairs: Vec<_> = meta
         .iter()
-        .map(|(key, value)| format!("{}={}", escape(key), escape(value)))
+        .map(|(key, value)| format!("{}={}", quoted(key), quoted(value)))
         .collect();
     pairs.join(", ")
 }
@@ -107,12 +107,7 @@ pub fn power(command: &str) -> Option<&'static str> {
 
 /// A command's name, escaped; in quotes if it could be mistaken for more than a name.
 pub fn command(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-:/".contains(c);
-    if name.chars().all(is_plain) {
-        name.to_owned()
-    } else {
-        format!("\"{}\"", escape(name).to_string().replace('"', "\\\""))
-    }
+    quoted(name).to_string()
 }
 
 /// `read, write`.
@@ -139,8 +134,9 @@ pub fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
         let may = match scope.as_str() {
             Scope::ADMIN => "do everything, approve other devices too",
             Scope::PAIRING => "decide who and what is paired",
-            Scope::WRITE => "look at everything and change things",
-            Scope::READ => "look at everything",
+            Scope::WRITE => "look at everything, read direct messages, and change things",
+            Scope::READ => "look at everything but the texts of direct messages",
+            Scope::MESSAGES => "read the texts of direct messages",
             Scope::APPROVALS => "decide what agents may execute",
             "operator.talk.secrets" => "read the secrets that voice needs",
             _ => "something that this version does not know",
@@ -170,11 +166,11 @@ pub fn rights(ask: &Ask, before: Option<&BTreeSet<String>>) -> Vec<String> {
     lines
 }
 
-/// `iOS 26.1, iPhone`, escaped.
+/// `"iOS 26.1", iPhone`: each is one value.
 pub fn platform(info: &DeviceInfo) -> String {
     let said = [&info.platform, &info.device_family];
     let said = said.into_iter().flatten();
-    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    let said: Vec<_> = said.map(|text| quoted(text).to_string()).collect();
     said.join(", ")
 }
 
@@ -213,6 +209,47 @@ mod tests {
             ("\u{202e}nur", r#""\u{202e}nur""#),
         ] {
             assert_eq!(command(name), shown);
+        }
+    }
+
+    #[test]
+    fn t113_what_a_sender_says_is_as_many_values_as_they_said() {
+        for name in test_support::HOSTILE_NAMES {
+            let mut said = Metadata::default();
+            said.insert("name", name);
+            said.insert("username", "ann");
+            let shown = meta(&said);
+            assert_eq!(
+                test_support::values_of(&shown),
+                [
+                    ("name".to_owned(), name.to_owned()),
+                    ("username".to_owned(), "ann".to_owned())
+                ],
+                "{shown}"
+            );
+        }
+    }
+
+    #[test]
+    fn t117_consent_names_the_texts_of_messages() {
+        let line = |scope: &str| {
+            let scope = Scope::parse(scope).unwrap();
+            rights(
+                &Ask::role(Role::Operator, [scope].into_iter().collect()),
+                None,
+            )
+            .join("\n")
+        };
+        assert!(line(Scope::MESSAGES).contains("read the texts of direct messages"));
+        assert!(line(Scope::WRITE).contains("read direct messages"));
+        assert!(line(Scope::READ).contains("everything but the texts of direct messages"));
+        // The page says the same, in its own words.
+        let page = include_str!("../ui/words.js");
+        for scope in [Scope::MESSAGES, Scope::WRITE, Scope::READ] {
+            let said = line(scope);
+            let (_, may) = said.split_once(": ").unwrap();
+            let (may, _) = may.rsplit_once(" (").unwrap();
+            assert!(page.contains(&format!("'{scope}': '{may}'")), "{scope}");
         }
     }
 

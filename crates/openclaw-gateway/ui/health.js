@@ -2,7 +2,7 @@
 
 import { because, button, code, facts, fill, grid, h, plain, say, section } from './dom.js';
 import { isSetUp } from './model.js';
-import { channel, span } from './words.js';
+import { ago, channel, span } from './words.js';
 
 /** @import { Model } from './model.js' */
 /** @import { ChannelStatus, Finding, View } from './types.d.ts' */
@@ -24,6 +24,11 @@ const POLICIES = {
 	disabled: 'nobody',
 };
 
+/** @type {Record<string, string>} */
+const STATES = { connected: 'connected', connecting: 'connecting', failing: 'fails, and tries again', stopped: 'has stopped' };
+/** @type {Record<string, string>} */
+const GOOD = { connected: 'good', failing: 'bad', stopped: 'bad' };
+
 /** @param {Model} model @returns {View} */
 export function health(model) {
 	let looked = -Infinity;
@@ -34,7 +39,7 @@ export function health(model) {
 	const noChannels = h('p', { class: 'hint' });
 	const warnings = h('div', {});
 	const trouble = h('p', { role: 'status' });
-	const table = grid('Channels', ['Channel', 'Account', 'Bot', 'Direct messages']);
+	const table = grid('Channels', ['Channel', 'Account', 'Bot', 'Last message', 'Last error', 'Direct messages']);
 	const element = section(
 		'health',
 		'Health',
@@ -53,9 +58,18 @@ export function health(model) {
 
 	/** @param {ChannelStatus} of */
 	const rowsOf = ({ channel: id, accounts }) =>
-		accounts.map(({ accountId, dmPolicy, running }) =>
-			table.row(channel(id), plain(accountId), running ? h('b', { class: 'good' }, 'runs here') : 'not run here', POLICIES[dmPolicy] ?? plain(dmPolicy)),
+		accounts.map(({ accountId, dmPolicy, running, connection: { state = '', sinceMs, lastReceivedMs, lastError = '' } = {} }) =>
+			table.row(
+				channel(id),
+				plain(accountId),
+				running ? h('span', {}, h('b', { class: GOOD[state] ?? '' }, STATES[state] ?? 'runs here'), since(sinceMs)) : 'not run here',
+				lastReceivedMs ? ago(model.now(), lastReceivedMs) : '',
+				plain(lastError, 300),
+				POLICIES[dmPolicy] ?? plain(dmPolicy),
+			),
 		);
+	/** @param {number} [at] */
+	const since = (at) => (at ? `, ${ago(model.now(), at)}` : '');
 
 	async function look() {
 		looked = performance.now();

@@ -95,7 +95,7 @@ export class Model {
 		const { state } = this.gateway;
 		if (state.kind !== 'live') return false;
 		const { scopes } = state.hello.auth;
-		const implied = scope === 'operator.read' && scopes.includes('operator.write');
+		const implied = ['operator.read', 'operator.messages'].includes(scope) && scopes.includes('operator.write');
 		return implied || scopes.includes(scope) || scopes.includes('operator.admin');
 	}
 

@@ -158,7 +158,12 @@ export interface ChannelStatus {
 	channel: string;
 	/** Is it in the configuration? */
 	configured: boolean;
-	accounts: { accountId: string; dmPolicy: string; running: boolean }[];
+	accounts: {
+		accountId: string;
+		dmPolicy: string;
+		running: boolean;
+		connection?: { state: string; sinceMs?: number; lastReceivedMs?: number; lastError?: string };
+	}[];
 }
 
 export interface Finding {

@@ -59,8 +59,9 @@ export function byAccount(account) {
 const SCOPES = {
 	'operator.admin': 'do everything, approve other devices too',
 	'operator.pairing': 'decide who and what is paired',
-	'operator.write': 'look at everything and change things',
-	'operator.read': 'look at everything',
+	'operator.write': 'look at everything, read direct messages, and change things',
+	'operator.read': 'look at everything but the texts of direct messages',
+	'operator.messages': 'read the texts of direct messages',
 	'operator.approvals': 'decide what agents may execute',
 	'operator.talk.secrets': 'read the secrets that voice needs',
 };

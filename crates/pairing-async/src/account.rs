@@ -2,8 +2,9 @@
 
 use pairing_core::store::{AllowEntry, PendingRequest};
 use pairing_core::{
-    Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Approver, DecisionError,
-    ListError, Metadata, Pending, RequestError, Requested, Sender, SenderId,
+    Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Approver, AttemptsLeft,
+    DecisionError, ListError, Metadata, Pending, RequestError, Requested, Reverted, Sender,
+    SenderId,
 };
 
 use crate::{AsyncError, AsyncPairing};
@@ -32,6 +33,23 @@ impl AsyncAccount {
         let (account, sender) = (self.account.clone(), sender.to_owned());
         let admit = move || account.admit(&sender);
         self.pairing.decide(admit).await
+    }
+
+    /// Decides about a direct message, with what the channel says of the sender: [`Account::admit_named`].
+    pub async fn admit_named(
+        &self,
+        sender: impl Into<Sender>,
+    ) -> Result<Admission, AsyncError<AdmitError>> {
+        let (account, sender) = (self.account.clone(), sender.into());
+        let admit = move || account.admit_named(sender);
+        self.pairing.decide(admit).await
+    }
+
+    /// Returns the entry of a sender on the allowlist: [`Account::entry`].
+    pub async fn entry(&self, sender: &str) -> Result<Option<AllowEntry>, AsyncError<AdmitError>> {
+        let (account, sender) = (self.account.clone(), sender.to_owned());
+        let entry = move || account.entry(&sender);
+        self.pairing.decide(entry).await
     }
 
     /// Whether this sender may talk to the bot: [`Account::is_allowed`].
@@ -75,6 +93,50 @@ impl AsyncAccount {
         let (account, code, approver) = (self.account.clone(), code.to_owned(), approver.clone());
         let approve = move || account.approve(&code, &approver);
         self.pairing.decide(approve).await
+    }
+
+    /// Approves the request of this sender, who presents its code: [`Account::redeem`], with its warning.
+    pub async fn redeem(
+        &self,
+        sender: &str,
+        code: &str,
+    ) -> Result<Approved, AsyncError<DecisionError>> {
+        let (account, sender, code) = (self.account.clone(), sender.to_owned(), code.to_owned());
+        let redeem = move || account.redeem(&sender, &code);
+        self.pairing.decide(redeem).await
+    }
+
+    /// Returns how many wrong codes this sender may still present: [`Account::attempts_of`].
+    pub async fn attempts_of(
+        &self,
+        sender: &SenderId,
+    ) -> Result<AttemptsLeft, AsyncError<ListError>> {
+        let (account, sender) = (self.account.clone(), sender.clone());
+        let attempts = move || account.attempts_of(&sender);
+        self.pairing.decide(attempts).await
+    }
+
+    /// Returns how many wrong codes this approver may still enter:
+    /// [`Channel::attempts`](pairing_core::Channel::attempts).
+    pub async fn attempts(
+        &self,
+        approver: &Approver,
+    ) -> Result<AttemptsLeft, AsyncError<ListError>> {
+        let (channel, approver) = (self.account.channel().clone(), approver.clone());
+        let attempts = move || channel.attempts(&approver);
+        self.pairing.decide(attempts).await
+    }
+
+    /// Reverts an approval: [`Channel::revert`](pairing_core::Channel::revert).
+    pub async fn revert(
+        &self,
+        approved: &Approved,
+        approver: &Approver,
+    ) -> Result<Reverted, AsyncError<AllowlistError>> {
+        let channel = self.account.channel().clone();
+        let (approved, approver) = (approved.clone(), approver.clone());
+        let revert = move || channel.revert(&approved, &approver);
+        self.pairing.decide(revert).await
     }
 
     /// Rejects the request with this code or of this sender: [`Account::reject`].

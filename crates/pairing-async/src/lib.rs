@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod store;
 
 use std::error::Error;
 use std::fmt;
@@ -11,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 pub use account::AsyncAccount;
+pub use store::{AsyncStore, Bridge};
 
 /// A [`Pairing`] for async code. Cheap to clone; clones share their limit.
 #[derive(Clone)]

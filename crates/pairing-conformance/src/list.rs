@@ -145,6 +145,7 @@ macro_rules! __service_cases {
             approving_who_is_allowed_already_ends_the_request
             a_decision_leaves_other_requests_alone
             every_kind_of_approver_may_decide
+            an_approval_is_reverted_and_its_code_works_again
         }
         allowlist {
             allowing_and_revoking

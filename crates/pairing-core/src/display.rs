@@ -48,6 +48,59 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
+/// Shows one untrusted value among other text so that it cannot be mistaken for more than one.
+///
+/// - A word of ASCII letters, digits and `._-/:@+` stays as it is. Everything else is in double quotes, [escaped](escape),
+///   with a backslash before each quote and backslash of its own: a reader can tell where it ends, and what it was.
+/// - It has its limit from [`limit`](Self::limit), as [`Escaped`] has.
+///
+/// Use [`escape`] where a value has a place of its own: a line, or a cell of a table.
+///
+/// ```
+/// use pairing_core::quoted;
+/// assert_eq!(quoted("ann_real").to_string(), "ann_real");
+/// assert_eq!(quoted("Ann, username=ann").to_string(), "\"Ann, username=ann\"");
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(Escaped<'a>);
+
+/// Returns [`Quoted`] with the usual limit of 128 characters.
+pub fn quoted(text: &str) -> Quoted<'_> {
+    Quoted(escape(text))
+}
+
+impl Quoted<'_> {
+    /// Sets the maximum number of characters of the text that are shown.
+    pub fn limit(self, limit: usize) -> Self {
+        Self(self.0.limit(limit))
+    }
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Escaped { text, limit } = self.0;
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-/:@+".contains(c);
+        if !text.is_empty() && text.chars().all(is_plain) {
+            return self.0.fmt(f);
+        }
+        f.write_char('"')?;
+        let mut chars = text.chars();
+        for c in chars.by_ref().take(limit) {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                c if is_unsafe_to_show(c) => write!(f, "{}", c.escape_unicode())?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')?;
+        // Outside of the quotes, where no text can put it.
+        if chars.next().is_some() {
+            f.write_char('…')?;
+        }
+        Ok(())
+    }
+}
+
 /// An error followed by its causes, outermost first, separated by `: `. Each part is [escaped](escape),
 /// since an error may repeat untrusted text.
 ///
@@ -124,6 +177,24 @@ mod tests {
     }
 
     #[test]
+    fn t113_a_value_is_not_taken_for_several() {
+        for (text, shown) in [
+            ("ann_real", "ann_real"),
+            ("+15550000002", "+15550000002"),
+            ("", r#""""#),
+            ("Ann, username=ann_real", r#""Ann, username=ann_real""#),
+            ("a\", b=\"c", r#""a\", b=\"c""#),
+            ("a\\\"", r#""a\\\"""#),
+            ("a\n\u{202e}b", r#""a\u{a}\u{202e}b""#),
+            ("Zo\u{eb}", "\"Zo\u{eb}\""),
+        ] {
+            assert_eq!(quoted(text).to_string(), shown);
+        }
+        assert_eq!(quoted("a b c").limit(3).to_string(), "\"a b\"…");
+        assert_eq!(quoted("abcdef").limit(3).to_string(), "abc…");
+    }
+
+    #[test]
     fn ordinary_names_stay_as_they_are() {
         for name in ["Zoë Ünïcode", "李小龍", "Ann \\o/", "👍"] {
             assert_eq!(escape(name).to_string(), name);
@@ -136,7 +207,40 @@ mod tests {
         assert_eq!(escape("abc").limit(3).to_string(), "abc");
     }
 
+    /// What was quoted, as a reader takes it, and what follows it.
+    fn unquoted(shown: &str) -> (String, &str) {
+        let Some(mut rest) = shown.strip_prefix('"') else {
+            let end = shown.find([',', ' ']).unwrap_or(shown.len());
+            return (shown[..end].to_owned(), &shown[end..]);
+        };
+        let mut text = String::new();
+        loop {
+            let c = rest.chars().next().unwrap();
+            rest = &rest[c.len_utf8()..];
+            match c {
+                '"' => return (text, rest),
+                '\\' if rest.starts_with("u{") => {
+                    let (code, after) = rest[2..].split_once('}').unwrap();
+                    text.push(char::from_u32(u32::from_str_radix(code, 16).unwrap()).unwrap());
+                    rest = after;
+                }
+                '\\' => {
+                    text.push(rest.chars().next().unwrap());
+                    rest = &rest[1..];
+                }
+                c => text.push(c),
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn t113_a_value_ends_where_it_ends_and_is_what_it_was(text in "[\\PC\n\\\\\",= a-c\u{202e}]{0,40}") {
+            let shown = format!("{}, username=ann", quoted(&text));
+            prop_assert!(!shown.contains(is_unsafe_to_show));
+            prop_assert_eq!(unquoted(&shown), (text, ", username=ann"));
+        }
+
         #[test]
         fn nothing_dangerous_comes_out(text: String) {
             prop_assert!(!escape(&text).to_string().contains(is_unsafe_to_show));

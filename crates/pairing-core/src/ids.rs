@@ -1,5 +1,6 @@
 //! Validated names of channels, accounts and senders.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -177,7 +178,7 @@ pub enum SenderError {
         /// The channel whose rules were applied.
         channel: ChannelId,
         /// The format of its sender ids, in words.
-        expected: &'static str,
+        expected: Cow<'static, str>,
     },
 }
 

@@ -21,6 +21,7 @@ mod dm;
 mod entropy;
 mod error;
 mod ids;
+mod meta;
 mod principal;
 mod scope;
 mod service;
@@ -30,7 +31,7 @@ pub mod transfer;
 
 pub use approver::{Approver, ApproverId, MissingScope, Via};
 pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};
-pub use channel::{APPROVED_NOTICE, ChannelRules, Channels};
+pub use channel::{AddChannelError, ChannelRules, Channels, Replies, Texts, fill_places};
 pub use code::{PairingCode, ParseCodeError};
 pub use device::{
     Challenge, Cidrs, DeviceId, DeviceKey, DeviceKeyError, Identity, InvalidField, ParseCidrError,
@@ -38,18 +39,19 @@ pub use device::{
     ProofError, ProvenDevice, SIGNATURE_TOLERANCE, SecretToken, SignedFields, TokenHash,
     canonical_ip, signed_token,
 };
-pub use display::{Chain, Escaped, escape};
-pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Metadata, Refusal};
+pub use display::{Chain, Escaped, Quoted, escape, quoted};
+pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Refusal};
 pub use entropy::{Entropy, EntropyError};
 pub use error::Error;
 pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
+pub use meta::Metadata;
 pub use principal::{ParsePrincipalError, Principal};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{
     Account, Admission, AdmitError, Allowed, AllowlistError, Approved, AttemptsLeft, Channel,
     ChannelError, ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList,
     Devices, ListError, NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested,
-    Sender,
+    Reverted, Sender,
 };
 pub use store::{
     Key, MemoryStore, PairingStore, PendingRequest, Problem, Range, Record, StoreError,

@@ -25,10 +25,12 @@ impl Scope {
     pub const ADMIN: &str = "operator.admin";
     /// Deciding about pairing: senders, devices and nodes.
     pub const PAIRING: &str = "operator.pairing";
-    /// Write access; implies [`READ`](Self::READ).
+    /// Write access; implies [`READ`](Self::READ) and [`MESSAGES`](Self::MESSAGES).
     pub const WRITE: &str = "operator.write";
-    /// Read access.
+    /// Read access, but for the texts of direct messages.
     pub const READ: &str = "operator.read";
+    /// Reading the texts of direct messages.
+    pub const MESSAGES: &str = "operator.messages";
     /// Deciding about the commands that an agent may execute.
     pub const APPROVALS: &str = "operator.approvals";
 
@@ -65,11 +67,12 @@ impl ScopeSet {
 
     /// Whether this set permits an operation that requires `scope`.
     ///
-    /// `operator.admin` implies everything and `operator.write` implies `operator.read`; there are no
-    /// other implications.
+    /// `operator.admin` implies everything; `operator.write` implies `operator.read` and
+    /// `operator.messages`. There are no other implications.
     pub fn allows(&self, scope: &str) -> bool {
         let holds = |name: &str| self.0.iter().any(|held| held.as_str() == name);
-        holds(scope) || holds(Scope::ADMIN) || (scope == Scope::READ && holds(Scope::WRITE))
+        let is_of_write = matches!(scope, Scope::READ | Scope::MESSAGES);
+        holds(scope) || holds(Scope::ADMIN) || (is_of_write && holds(Scope::WRITE))
     }
 
     /// Whether this set allows every scope of `other`.
@@ -128,6 +131,38 @@ mod tests {
         assert!(!set(&["operator.write"]).allows(Scope::PAIRING));
         assert!(!set(&["operator.pairing"]).allows(Scope::READ));
         assert!(!set(&[]).allows(Scope::READ));
+    }
+
+    #[test]
+    fn t117_the_texts_of_messages_are_a_right_of_their_own() {
+        assert!(!set(&["operator.read"]).allows(Scope::MESSAGES));
+        assert!(!set(&["operator.messages"]).allows(Scope::READ));
+        for enough in ["operator.messages", "operator.write", "operator.admin"] {
+            assert!(set(&[enough]).allows(Scope::MESSAGES), "{enough}");
+        }
+    }
+
+    #[test]
+    fn what_is_within_a_bound_is_what_the_bound_allows() {
+        let held = set(&["operator.read", "operator.pairing"]);
+        assert_eq!(
+            held.within(&set(&["operator.write"])),
+            set(&["operator.read"])
+        );
+        assert_eq!(held.within(&ScopeSet::admin()), held);
+        assert_eq!(held.within(&ScopeSet::default()), ScopeSet::default());
+        // A bound does not give anything.
+        assert_eq!(
+            set(&["operator.read"]).within(&held),
+            set(&["operator.read"])
+        );
+        assert_eq!(ScopeSet::default().within(&held), ScopeSet::default());
+    }
+
+    #[test]
+    fn only_the_set_of_nothing_is_empty() {
+        assert!(ScopeSet::default().is_empty());
+        assert!(!set(&["operator.read"]).is_empty());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use pairing_core::StoreError;
 
 use crate::MAX_FILE_BYTES;
 use crate::error::{FileError, unwritable};
+use crate::trust;
 
 /// A step that changes the disk, as reported to a [`Probe`].
 #[doc(hidden)]
@@ -146,13 +147,19 @@ impl Disk {
             .map_or(Ok(()), |probe| probe.before(step, path))
     }
 
-    /// Creates a directory and its missing parents, accessible to the owner only, whatever the umask.
+    /// Creates a directory and its missing parents, accessible to the owner only, whatever the umask. Refuses one that
+    /// is not the owner's alone, whether it exists or would be made: see [`trust`].
     pub(crate) fn create_dir(&self, dir: &Path) -> Result<(), StoreError> {
+        trust::check(dir).map_err(|error| unwritable(dir, error.into()))?;
+        self.create_missing(dir)
+    }
+
+    fn create_missing(&self, dir: &Path) -> Result<(), StoreError> {
         if dir.is_dir() {
             return Ok(());
         }
         if let Some(above) = dir.parent().filter(|above| !above.as_os_str().is_empty()) {
-            self.create_dir(above)?;
+            self.create_missing(above)?;
         }
         let made = self.step(Step::CreateDir, dir).and_then(|()| {
             DirBuilder::new().mode(0o700).create(dir)?;
@@ -192,10 +199,12 @@ impl Disk {
     pub(crate) fn publish(&self, files: &[Publication]) -> Result<(), StoreError> {
         let mut staged: Vec<(PathBuf, PathBuf)> = Vec::with_capacity(files.len());
         for file in files {
-            // A symbolic link stays a link: its target is replaced.
-            let target = fs::canonicalize(&file.path).unwrap_or_else(|_| file.path.clone());
-            match self.stage(&target, &file.text) {
-                Ok(temporary) => staged.push((temporary, target)),
+            let staged_one = target_of(&file.path).and_then(|target| {
+                let temporary = self.stage(&target, &file.text)?;
+                Ok((temporary, target))
+            });
+            match staged_one {
+                Ok((temporary, target)) => staged.push((temporary, target)),
                 Err(error) => {
                     self.discard(&staged);
                     return Err(unwritable(&file.path, error));
@@ -273,6 +282,21 @@ impl Disk {
             let _ = self.remove(temporary);
         }
     }
+}
+
+/// The file to replace. A symbolic link stays a link, and its target is replaced: owners keep files elsewhere that way.
+/// Only where the target's directory is theirs alone, as the directory of the link has to be.
+fn target_of(path: &Path) -> io::Result<PathBuf> {
+    if !path.is_symlink() {
+        return Ok(path.to_owned());
+    }
+    let Ok(target) = fs::canonicalize(path) else {
+        return Ok(path.to_owned());
+    };
+    if let Some(dir) = target.parent() {
+        trust::check(dir)?;
+    }
+    Ok(target)
 }
 
 fn owner_only(mode: u32) -> Permissions {

@@ -17,8 +17,9 @@ pub mod owned;
 mod paths;
 mod store;
 mod system;
+pub mod trust;
 
-pub use audit::{AuditLog, AuditPage};
+pub use audit::{AuditCheck, AuditGap, AuditGapKind, AuditLog, AuditPage};
 pub use error::FileError;
 pub use identity::{HeldToken, IdentityDir, IdentityError};
 pub use paths::{NoStateDir, StateDir};

@@ -8,7 +8,10 @@
 )]
 
 pub mod discord;
+mod hostile;
 mod logs;
+pub mod signal;
 pub mod slack;
 
+pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;

@@ -164,6 +164,7 @@ impl Interaction {
             at: self.id.made_at().unwrap_or(now),
             id: self.id.to_string(),
             sender: self.user.id.to_string(),
+            also: Vec::new(),
             chat: Target::chat(self.channel.as_str()),
             is_direct: self.is_direct,
             text: text.to_owned(),

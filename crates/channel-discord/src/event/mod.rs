@@ -247,6 +247,7 @@ impl Message {
             at: self.id.made_at().unwrap_or(now),
             id: self.id.to_string(),
             sender: self.author.id.to_string(),
+            also: Vec::new(),
             chat: Target::chat(self.channel.as_str()),
             is_direct: self.is_direct,
             text: cut(self.text, LONGEST_TEXT),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use channel_kit::{Adapter as _, Button, MessageId, Outgoing, SendError, Target};
+use channel_kit::{Adapter as _, Button, MessageId, Outgoing, ProbeError, SendError, Target};
 use test_support::discord::Answer;
 
 use crate::rig::{ANN, Rig, sender};
@@ -253,4 +253,23 @@ async fn answers_that_are_none() {
         let error = bot.send(&chat, &Outgoing::text("x")).await.unwrap_err();
         assert!(matches!(error, SendError::Unavailable { .. }), "{body}");
     }
+}
+
+#[tokio::test]
+async fn discord_is_asked_whether_it_accepts_the_bot() {
+    let rig = Rig::new().await;
+    let named = rig.bot().probe().await.unwrap().name.unwrap();
+    assert!(!named.is_empty());
+    let wrong = rig.bot_with("MTIz.notthis.one").probe().await.unwrap_err();
+    assert!(
+        matches!(&wrong, ProbeError::Refused { reason } if reason.contains("401")),
+        "{wrong}"
+    );
+    assert!(!format!("{wrong:?}").contains("notthis"));
+    rig.discord.answers(
+        "GET /users/@me",
+        Answer::Raw(502, ("x", "y"), "<html>".into()),
+    );
+    let error = rig.bot().probe().await.unwrap_err();
+    assert!(matches!(error, ProbeError::Unavailable { .. }), "{error}");
 }

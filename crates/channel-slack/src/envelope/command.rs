@@ -51,6 +51,7 @@ impl Command {
             at: now,
             id: id.to_owned(),
             sender: self.user.to_string(),
+            also: Vec::new(),
             is_direct: self.channel.is_direct_chat(),
             chat: Target::chat(self.channel.as_str()),
             text: self.text,

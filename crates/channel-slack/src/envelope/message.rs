@@ -87,6 +87,7 @@ impl Message {
             at: self.ts.time().unwrap_or(now),
             id: self.ts.to_string(),
             sender: sender.to_string(),
+            also: Vec::new(),
             chat: Target {
                 chat: self.channel.to_string(),
                 thread: self.thread.map(|thread| thread.to_string()),

@@ -1,8 +1,8 @@
 //! Sending, replacing, deleting, and opening direct chats, within rate limits.
 
-use channel_kit::{Adapter as _, Button, MessageId, Outgoing, SendError, Target};
+use channel_kit::{Adapter as _, Button, MessageId, Outgoing, ProbeError, SendError, Target};
 use serde_json::json;
-use test_support::slack::Answer;
+use test_support::slack::{APP_TOKEN, Answer};
 
 use crate::rig::{ANN, Rig, sender};
 
@@ -274,4 +274,18 @@ async fn answers_that_are_none() {
         let error = bot.send(&chat, &Outgoing::text("x")).await.unwrap_err();
         assert!(matches!(error, SendError::Unavailable { .. }), "{body}");
     }
+}
+
+#[tokio::test]
+async fn slack_is_asked_whether_it_accepts_the_bot() {
+    let rig = Rig::new().await;
+    let named = rig.bot().probe().await.unwrap().name.unwrap();
+    assert!(named.contains(" in "), "{named}");
+    let wrong = rig.bot_with("xoxb-1-2-notthisone", APP_TOKEN);
+    let error = wrong.probe().await.unwrap_err();
+    assert!(
+        matches!(&error, ProbeError::Refused { reason } if reason.contains("invalid_auth")),
+        "{error}"
+    );
+    assert!(!format!("{error:?}").contains("notthisone"));
 }

@@ -5,6 +5,7 @@
 //! owner wants a stranger's first message handed over later.
 
 mod held;
+mod known_as;
 mod pauses;
 mod rules;
 mod settle;
@@ -110,7 +111,7 @@ impl Gate {
             return "disabled";
         }
         let letter = match Letter::new(self.channel.rules(), inbound) {
-            Ok(letter) => letter,
+            Ok(letter) => self.known_as(&rules, letter).await,
             Err(dropped) => return dropped.label(),
         };
         if rules.is_blocked(&letter.sender) {

@@ -41,7 +41,7 @@ impl Rules {
                 Ok(sender) => drop(blocked.insert(sender)),
                 Err(error) => tracing::warn!(
                     channel = %rules.id(), account = id.as_str(),
-                    entry = %pairing_core::escape(entry).limit(64), %error,
+                    entry = %pairing_core::quoted(entry).limit(64), %error,
                     "entry of blockFrom blocks nobody"
                 ),
             }
@@ -80,7 +80,7 @@ impl Rules {
                     ("{channel}", channel),
                     ("{id}", sender.as_str()),
                 ];
-                Some(filled(text, &words))
+                Some(pairing_core::fill_places(text, &words))
             }
         }
     }
@@ -101,44 +101,8 @@ impl Present {
     }
 }
 
-/// The text with these words in their places. What is put in is not looked at again: it may hold what
-/// looks like another place.
-fn filled(text: &str, words: &[(&str, &str)]) -> String {
-    let mut filled = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.find('{') {
-        let (before, from) = rest.split_at(at);
-        filled.push_str(before);
-        let word = words.iter().find(|(place, _)| from.starts_with(place));
-        let (put, length) = word.map_or(("{", 1), |(place, word)| (*word, place.len()));
-        filled.push_str(put);
-        rest = &from[length..];
-    }
-    filled + rest
-}
-
 impl fmt::Debug for Present {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Present").finish_non_exhaustive()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_owners_words_are_places() {
-        let words = [("{code}", "ABCD"), ("{id}", "{code}{{id}"), ("{x}", "")];
-        for (text, expected) in [
-            ("", ""),
-            ("no place", "no place"),
-            ("{code}", "ABCD"),
-            ("a {id} b {code}", "a {code}{{id} b ABCD"),
-            ("{ {unknown} {{code} {code", "{ {unknown} {ABCD {code"),
-            ("ä{x}ö{", "äö{"),
-        ] {
-            assert_eq!(filled(text, &words), expected);
-        }
     }
 }

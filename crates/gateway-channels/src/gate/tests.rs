@@ -172,9 +172,10 @@ fn inbound() -> impl Strategy<Value = Inbound> {
     let text = prop_oneof![any::<String>(), Just("ä".repeat(70_000))];
     let meta = prop::collection::vec(any::<(String, String)>(), 0..20);
     let chat = (id(), prop::option::of(id()));
+    let sender = (id(), prop::collection::vec(id(), 0..2));
     (
         id(),
-        id(),
+        sender,
         chat,
         any::<bool>(),
         text,
@@ -183,9 +184,10 @@ fn inbound() -> impl Strategy<Value = Inbound> {
         meta,
     )
         .prop_map(
-            |(id, sender, (chat, thread), is_direct, text, at, flags, meta)| Inbound {
+            |(id, (sender, also), (chat, thread), is_direct, text, at, flags, meta)| Inbound {
                 id,
                 sender,
+                also,
                 chat: Target { chat, thread },
                 is_direct,
                 text,
@@ -266,4 +268,57 @@ async fn an_adapter_that_panics_is_started_anew_after_a_pause() {
     assert_eq!(began.elapsed().as_secs(), 3);
     tell.stop();
     running.await.unwrap();
+}
+
+fn said(sender: &str, also: &[&str], is_direct: bool) -> Incoming {
+    Incoming::Message(Inbound {
+        id: "1".into(),
+        sender: sender.into(),
+        also: also.iter().map(|&id| id.to_owned()).collect(),
+        chat: Target::chat("9"),
+        is_direct,
+        text: "hello".into(),
+        at: Timestamp::from_millis(1_795_353_726_325),
+        from_me: false,
+        from_bot: false,
+        via_bot: false,
+        historical: false,
+        authenticated: true,
+        meta: Vec::new(),
+    })
+}
+
+#[tokio::test]
+async fn one_person_by_two_ids_is_allowed_and_blocked_by_either() {
+    let (gate, passed, adapter) = gate("allowFrom: [1], blockFrom: [3], handOverFirst: false");
+    gate.account.allow("4", &Approver::terminal("ann")).unwrap();
+    let who = |passed: &Mutex<Vec<Message>>| -> Vec<String> {
+        let passed = passed.lock().unwrap();
+        passed
+            .iter()
+            .map(|message| message.sender().as_str().to_owned())
+            .collect()
+    };
+    // By the configuration and by an approval, in a direct chat.
+    gate.take(said("5", &["1"], true)).await;
+    gate.take(said("5", &["4"], true)).await;
+    gate.take(said("4", &["5"], true)).await;
+    assert_eq!(who(&passed), ["1", "4", "4"]);
+    // In a group by the configuration alone.
+    gate.take(said("5", &["1"], false)).await;
+    gate.take(said("5", &["4"], false)).await;
+    assert_eq!(who(&passed)[3..], ["1"]);
+    // Whoever is blocked by one of them is not let in by the other, and gets no code.
+    gate.take(said("1", &["3"], true)).await;
+    gate.take(said("3", &["4"], true)).await;
+    gate.take(said("6", &["3"], true)).await;
+    assert_eq!(
+        (who(&passed).len(), adapter.sent.lock().unwrap().len()),
+        (4, 0)
+    );
+    // A stranger by both asks by the first; what cannot be an id counts for nothing.
+    gate.take(said("6", &["5", "@ann"], true)).await;
+    let waiting = gate.account.pending().unwrap().requests;
+    assert_eq!(waiting.len(), 1);
+    assert_eq!(waiting[0].sender.as_str(), "6");
 }

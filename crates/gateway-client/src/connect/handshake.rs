@@ -3,6 +3,7 @@
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_protocol::event::{self, Challenge};
 use gateway_protocol::hello::HelloOk;
+use gateway_protocol::listener_proof::ListenerProof;
 use gateway_protocol::{
     ConnectAuth, ConnectParams, DeviceClaim, RequestFrame, ServerFrame, Text, VERSIONS,
 };
@@ -41,8 +42,8 @@ impl Attempt<'_> {
     pub(crate) async fn run(self, socket: &mut Socket) -> Result<HelloOk, ConnectError> {
         let challenge = challenge(socket).await?;
         let params = self.params(&challenge)?;
-        if let Some(loopback) = self.loopback.filter(|_| params.auth.is_some()) {
-            trust(loopback)?;
+        if let (Some(loopback), Some(auth)) = (&self.loopback, &params.auth) {
+            trust(loopback, auth, &challenge)?;
         }
         let frame = RequestFrame {
             id: ID,
@@ -163,12 +164,36 @@ pub(crate) fn text(field: &'static str, value: &str) -> Result<Text, ConnectErro
     })
 }
 
-/// Refuses to send a secret over loopback to a process of another user.
-fn trust(Loopback { own, other }: Loopback) -> Result<(), ConnectError> {
-    match holder(own, other) {
-        Holder::Trusted | Holder::Unknown => Ok(()),
-        Holder::Other(user) => Err(ConnectError::OtherUser { user }),
-        Holder::Closing => Err(ConnectError::Closed(Closed::broke_off())),
+/// Refuses to send a secret over loopback to somebody who may not be the gateway.
+///
+/// A listener that has proven that it knows the secret learns nothing by it. Gateways of other programs prove nothing,
+/// nor does ours where the secret is short or a port is forwarded to it: there the kernel's word counts, whose
+/// process it is. Where the kernel says nothing, as about a port that a container forwards, a proof that is wrong is
+/// still one.
+fn trust(
+    loopback: &Loopback,
+    auth: &ConnectAuth,
+    challenge: &Challenge,
+) -> Result<(), ConnectError> {
+    let about = ListenerProof {
+        client_nonce: &loopback.nonce,
+        nonce: &challenge.nonce,
+        address: loopback.other,
+    };
+    let is_proven = challenge.proof.as_ref().map(|proof| {
+        let mut shared = auth.token.iter().chain(&auth.password);
+        shared.any(|secret| about.is_by(secret, proof))
+    });
+    may_send(is_proven, holder(loopback.own, loopback.other))
+}
+
+/// Whether a secret may be sent: `is_proven` is what came of the listener's proof, if it showed one.
+fn may_send(is_proven: Option<bool>, holder: Holder) -> Result<(), ConnectError> {
+    match (is_proven, holder) {
+        (Some(true), _) | (_, Holder::Trusted) | (None, Holder::Unknown) => Ok(()),
+        (_, Holder::Other(user)) => Err(ConnectError::OtherUser { user }),
+        (_, Holder::Closing) => Err(ConnectError::Closed(Closed::broke_off())),
+        (Some(false), Holder::Unknown) => Err(ConnectError::NotProven),
     }
 }
 
@@ -246,5 +271,72 @@ fn broken(error: &tungstenite::Error) -> ConnectError {
         | tungstenite::Error::Io(_)
         | tungstenite::Error::Protocol(Reset) => ConnectError::Closed(Closed::broke_off()),
         error => ConnectError::WebSocket(Cause::of(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t103_a_secret_goes_to_whoever_has_proven_it_and_else_by_the_word_of_the_kernel() {
+        let (own, other, gone) = (Holder::Trusted, Holder::Other(7), Holder::Closing);
+        for holder in [own, other, gone, Holder::Unknown] {
+            assert!(may_send(Some(true), holder).is_ok(), "{holder:?}");
+        }
+        for is_proven in [None, Some(false)] {
+            assert!(may_send(is_proven, own).is_ok());
+            let refused = may_send(is_proven, other);
+            assert!(matches!(refused, Err(ConnectError::OtherUser { user: 7 })));
+            assert!(matches!(
+                may_send(is_proven, gone),
+                Err(ConnectError::Closed(_))
+            ));
+        }
+        assert!(may_send(None, Holder::Unknown).is_ok());
+        let refused = may_send(Some(false), Holder::Unknown);
+        assert!(matches!(refused, Err(ConnectError::NotProven)));
+    }
+
+    #[test]
+    fn t103_a_proof_counts_for_the_secret_that_is_sent_and_for_this_connection() {
+        let about = |nonce| ListenerProof {
+            client_nonce: "ours",
+            nonce,
+            address: "127.0.0.1:2".parse().unwrap(),
+        };
+        // A process that the kernel does not know: nothing listens at these addresses.
+        let loopback = Loopback {
+            own: "127.0.0.1:1".parse().unwrap(),
+            other: "127.0.0.1:2".parse().unwrap(),
+            nonce: "ours".to_owned(),
+        };
+        let challenge = |proof: Option<String>| Challenge {
+            nonce: "theirs".to_owned(),
+            ts: 0,
+            proof,
+        };
+        let key = gateway_protocol::listener_proof::proof_key("the secret");
+        let by_token = ConnectAuth {
+            token: Some("the secret".into()),
+            ..ConnectAuth::default()
+        };
+        let by_password = ConnectAuth {
+            password: Some("the secret".into()),
+            ..ConnectAuth::default()
+        };
+        let other = ConnectAuth {
+            token: Some("another".into()),
+            ..ConnectAuth::default()
+        };
+        let proof = challenge(Some(about("theirs").make(&key)));
+        assert!(trust(&loopback, &by_token, &proof).is_ok());
+        assert!(trust(&loopback, &by_password, &proof).is_ok());
+        let stale = challenge(Some(about("before").make(&key)));
+        for (auth, challenge) in [(&other, &proof), (&by_token, &stale)] {
+            let refused = trust(&loopback, auth, challenge);
+            assert!(matches!(refused, Err(ConnectError::NotProven)));
+        }
+        assert!(trust(&loopback, &by_token, &challenge(None)).is_ok());
     }
 }

@@ -15,7 +15,10 @@ pub(crate) enum ChannelsCommand {
     /// What the configuration says.
     List,
     /// What the gateway says.
-    Status,
+    Status {
+        /// Whether each chat system is asked now.
+        probe: bool,
+    },
 }
 
 impl ChannelsCommand {
@@ -33,6 +36,9 @@ pub(super) enum RawChannels {
     List(RawAll),
     /// Say which bots are connected, since when, and what went wrong last
     Status {
+        /// Ask each chat service now whether it accepts the bot
+        #[arg(long)]
+        probe: bool,
         #[command(flatten)]
         target: Box<RawTarget>,
         #[command(flatten)]
@@ -46,7 +52,10 @@ impl RawChannels {
             Self::List(RawAll { json }) => {
                 (ChannelsCommand::List, super::TargetOptions::default(), json)
             }
-            Self::Status { target, all } => (ChannelsCommand::Status, target.meaning()?, all.json),
+            Self::Status { probe, target, all } => {
+                let command = ChannelsCommand::Status { probe };
+                (command, target.meaning()?, all.json)
+            }
         };
         Ok(Command::Channels {
             command,

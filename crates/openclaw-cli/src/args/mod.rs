@@ -40,8 +40,8 @@ use crate::failure::UsageError;
 use crate::purpose::Purpose;
 use devices::RawAll;
 use raw::{
-    Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawCommand, RawDoctor, RawList,
-    RawOptions, RawPairing, RawReject, RawRequest,
+    Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawAudit, RawCommand, RawDoctor,
+    RawList, RawOptions, RawPairing, RawReject, RawRequest,
 };
 
 /// What a command line asks for.
@@ -93,6 +93,9 @@ pub(crate) enum Command {
     Setup(SetupOptions),
     State(StateCommand),
     Config(ConfigCommand),
+    VerifyAudit {
+        json: bool,
+    },
     Doctor(DoctorOptions),
     Completions(Shell),
 }
@@ -198,6 +201,9 @@ impl Raw {
             RawCommand::Qr(qr) => qr.meaning()?,
             RawCommand::State { command } => command.meaning()?,
             RawCommand::Config { command } => command.meaning()?,
+            RawCommand::Audit {
+                command: RawAudit::Verify { json },
+            } => Command::VerifyAudit { json },
             RawCommand::Doctor(RawDoctor {
                 fix,
                 set_aside,

@@ -86,6 +86,11 @@ pub(super) enum RawCommand {
         #[command(subcommand)]
         command: RawConfig,
     },
+    /// The log of who decided what
+    Audit {
+        #[command(subcommand)]
+        command: RawAudit,
+    },
     /// Look for what is wrong with the state, and mend it
     Doctor(RawDoctor),
     /// Print completions for a shell
@@ -217,6 +222,16 @@ pub(super) struct RawRequest {
     pub(super) meta: Vec<String>,
     #[command(flatten)]
     pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RawAudit {
+    /// Check that nothing in this machine's audit log was changed or taken away
+    Verify {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Args)]

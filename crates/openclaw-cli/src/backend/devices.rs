@@ -1,4 +1,4 @@
-//! Devices, on files or through a gateway.
+//! Commands about devices, carried out on the store or by a gateway.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use super::Backend;
 use crate::Failure;
 
 impl Backend {
-    /// What waits and what is paired.
+    /// Lists the pending requests and the paired devices.
     pub(crate) fn devices(&self) -> Result<DeviceList, Failure> {
         match self {
             Self::Files(files) => Ok(files.service.devices().list(&files.approver)?),
@@ -30,7 +30,7 @@ impl Backend {
         }
     }
 
-    /// The paired part of it, whether the rest can be read or not.
+    /// Lists the paired devices alone, even if the requests cannot be read.
     pub(crate) fn paired_devices(&self) -> Result<DeviceList, Failure> {
         match self {
             Self::Files(files) => Ok(files.service.devices().paired(&files.approver)?),
@@ -38,7 +38,7 @@ impl Backend {
         }
     }
 
-    /// Approves a request; with `commands`, of those that it asks for only these.
+    /// Approves a request. With `commands`, only those of the requested node commands are granted.
     pub(crate) fn approve_device(
         &self,
         request: &DeviceRequest,
@@ -130,7 +130,7 @@ impl Backend {
                 }
                 let rotated: TokenRotated = remote.call("device.token.rotate", &params)?;
                 if let Some(token) = rotated.token {
-                    // It is this machine's own.
+                    // The token belongs to this machine.
                     remote.keep(role, token, rotated.scopes.clone(), rotated.rotated_at_ms);
                 }
                 Ok(Rotated {

@@ -1,7 +1,6 @@
-//! Where commands are carried out: on the store itself, mostly files of the state directory, or through a
-//! gateway.
+//! Where commands are carried out: on the store itself, or by a gateway.
 //!
-//! Both answer with the core's types, so that there is one way of showing them.
+//! Both return the core's types, so that results are shown in one way.
 
 mod devices;
 mod nodes;
@@ -23,16 +22,16 @@ pub(crate) enum Backend {
     Gateway(Box<Remote>),
 }
 
-/// The configured store, mostly files, and who decides on it.
+/// The configured store, and the rules of decisions on it.
 pub(crate) struct Files {
     pub(crate) service: Pairing,
     pub(crate) approver: Approver,
-    /// The commands that no node is approved for.
+    /// The node commands that are never granted.
     pub(crate) node_commands: NodeCommands,
 }
 
 impl Backend {
-    /// What time it is.
+    /// The current time.
     pub(crate) fn now(&self) -> Timestamp {
         match self {
             Self::Files(files) => files.service.now(),
@@ -40,16 +39,16 @@ impl Backend {
         }
     }
 
-    /// How long a request of a device or node waits.
+    /// The lifetime of a request of a device or node.
     pub(crate) fn request_lifetime(&self) -> Duration {
         match self {
             Self::Files(files) => files.service.limits().devices.request_lifetime,
-            // The protocol does not tell.
+            // The protocol has no field for it.
             Self::Gateway(_) => Limits::default().devices.request_lifetime,
         }
     }
 
-    /// How many senders may wait.
+    /// The maximum number of senders whose requests are pending.
     pub(crate) fn max_pending(&self) -> usize {
         match self {
             Self::Files(files) => files.service.limits().max_pending,

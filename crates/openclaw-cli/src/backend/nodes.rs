@@ -1,4 +1,4 @@
-//! Legacy nodes, on files or through a gateway.
+//! Commands about legacy nodes, carried out on the store or by a gateway.
 
 use gateway_protocol::Empty;
 use gateway_protocol::node::{ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenamed};
@@ -10,7 +10,7 @@ use super::Backend;
 use crate::Failure;
 
 impl Backend {
-    /// What waits and what is paired.
+    /// Lists the pending requests and the paired nodes.
     pub(crate) fn nodes(&self) -> Result<NodeList, Failure> {
         match self {
             Self::Files(files) => Ok(files.service.nodes().list(&files.approver)?),
@@ -25,7 +25,7 @@ impl Backend {
         }
     }
 
-    /// The node as it is shown, with its token: the one time.
+    /// Returns the approved node with its token, which is shown only here.
     pub(crate) fn approve_node(&self, request: &NodeRequest) -> Result<ApprovedNode, Failure> {
         match self {
             Self::Files(files) => {

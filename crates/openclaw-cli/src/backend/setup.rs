@@ -1,4 +1,4 @@
-//! Setup codes, issued on files or by a gateway.
+//! Setup codes, issued by the store or by a gateway.
 
 use gateway_protocol::{GatewayUrl, SetupCode};
 use pairing_core::Timestamp;

@@ -122,7 +122,7 @@ pub(super) fn origin(request: &DeviceRequest) -> String {
         None => "this machine".to_owned(),
     };
     match request.origin.as_deref() {
-        Some(page) => format!("{address}, page {}", text::said(Some(page))),
+        Some(page) => format!("{address}, page {}", pairing_core::quoted(page)),
         None => address,
     }
 }

@@ -1,4 +1,4 @@
-//! `openclaw doctor`.
+//! `openclaw doctor`: examines an install, and mends it on request.
 
 mod store;
 
@@ -16,14 +16,14 @@ use crate::console::Screen;
 use crate::{Environment, Exit, Failure, text};
 use store::Looked;
 
-/// Paths are shown whole, however deep they are.
+/// Maximum width of a path; enough to show any of them whole.
 const LONGEST_PATH: usize = 4096;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     state_dir: String,
-    /// What keeps the records.
+    /// The store.
     store: &'static str,
     findings: Vec<Found<'a>>,
 }
@@ -39,7 +39,7 @@ struct Found<'a> {
     fixed: bool,
 }
 
-/// Examines the state directory, mends it if asked to, and tells.
+/// Examines the state directory, mends it on request, and reports.
 pub(crate) fn run(
     options: DoctorOptions,
     state: &StateDir,
@@ -81,7 +81,7 @@ pub(crate) fn run(
     })
 }
 
-/// Whether the owner has something to do.
+/// Whether a finding needs the owner's attention.
 fn is_left(finding: &Finding) -> bool {
     !finding.fixed && !matches!(finding.severity, Severity::Note)
 }

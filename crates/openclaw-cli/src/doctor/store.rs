@@ -1,4 +1,4 @@
-//! What `doctor` says of the store: which one it is, and whether it can be read.
+//! The part of `doctor` about the store: which one it is, and whether it can be read.
 
 use openclaw_config::Config;
 use openclaw_gateway::doctor::{of_cluster, of_database, of_unused_databases};
@@ -10,17 +10,17 @@ use pairing_fs::doctor::{Finding, Severity};
 
 use crate::{Environment, store};
 
-/// What was found of the store.
+/// The result of examining the store.
 pub(super) struct Looked {
     /// Its name in the configuration.
     pub(super) store: &'static str,
-    /// The store; that of the files where the configured one cannot be opened.
+    /// The store; the one on files if the configured one cannot be opened.
     pub(super) opened: Opened,
-    /// What there is to say.
+    /// The findings.
     pub(super) findings: Vec<Finding>,
 }
 
-/// Opens the store that is configured or found, and asks it something.
+/// Opens the store that is configured or found, and reads from it.
 pub(super) fn look(
     state: &StateDir,
     config: Option<&Config>,
@@ -67,7 +67,7 @@ pub(super) fn look(
     }
 }
 
-/// The store is there, and nothing can be had of it: the install is not an empty one.
+/// A store that exists but cannot be read. The install must not be taken for an empty one.
 fn unusable(state: &StateDir, error: &OpenError) -> Finding {
     Finding {
         severity: Severity::Error,

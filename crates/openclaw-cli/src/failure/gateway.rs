@@ -1,4 +1,4 @@
-//! What a gateway says no with: the same exit codes and words as on files, and what to do next.
+//! Refusals by a gateway. They have the exit codes and texts of the same refusals by the store.
 
 use gateway_client::{CallError, ConnectError};
 use gateway_protocol::{DetailCode, ErrorShape};
@@ -8,7 +8,7 @@ use pairing_core::{DeviceError, escape};
 use super::Failure;
 use crate::Exit;
 
-/// About a secret that is not the gateway's.
+/// The advice for a secret that the gateway did not accept.
 const WRONG: &str = "the secret is another gateway's, or an old one: `openclaw gateway token` on the gateway's \
                      machine says where its own is";
 
@@ -51,7 +51,7 @@ pub(super) fn exit_of_serve(error: &ServeError) -> Exit {
     }
 }
 
-/// What to do about a connection that there is not.
+/// The advice for a connection that could not be made.
 pub(crate) fn advice_of(error: &ConnectError, showed: bool) -> Option<String> {
     let refused = match error {
         ConnectError::Refused(refused) => refused,
@@ -68,7 +68,7 @@ pub(crate) fn advice_of(error: &ConnectError, showed: bool) -> Option<String> {
              `openclaw gateway token` on the gateway's machine says where it is"
         }
         Some(DetailCode::AuthTokenMismatch | DetailCode::AuthPasswordMismatch) => WRONG,
-        // A wrong secret is as good as none.
+        // A wrong secret needs the same advice as a missing one.
         Some(DetailCode::DeviceIdentityRequired) if showed => WRONG,
         Some(DetailCode::DeviceIdentityRequired) => {
             "give the gateway's secret with `--token-file`; from another machine, a command that \

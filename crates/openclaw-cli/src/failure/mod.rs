@@ -1,4 +1,4 @@
-//! Why a command did not do what it was asked to: exit code and advice.
+//! Reasons why a command failed, each with its exit code and advice.
 
 mod gateway;
 mod theirs;
@@ -40,7 +40,7 @@ pub(crate) enum Failure {
     Config(#[from] LoadError),
     #[error(transparent)]
     ConfigCommand(#[from] ConfigCommandError),
-    /// A fault of the configuration closes what the command is about.
+    /// A fault of the configuration closes the channel or setting that the command is about.
     #[error("closed, because {0}")]
     Closed(Fault),
     #[error(transparent)]
@@ -55,20 +55,20 @@ pub(crate) enum Failure {
     Allowlist(#[from] AllowlistError),
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// No channel was named, and none has it.
+    /// No channel was named, and no channel has this code.
     #[error("no pending request of any channel has this {0}")]
     InNoChannel(&'static str),
-    /// No channel was named, and more than one has it.
+    /// No channel was named, and several channels have this code.
     #[error("requests of several channels match: {}", names(.0))]
     InSeveralChannels(Vec<ChannelId>),
-    /// A channel was named, and it has no such request.
+    /// The named channel has no such request.
     #[error("no pending {0} request has this code or sender")]
     NothingToReject(ChannelId),
     #[error("{entry} is not on the allowlist of {list}")]
     NotAllowed {
         entry: String,
         list: String,
-        /// The command that shows who is.
+        /// The command that lists who is paired.
         see: String,
     },
     #[error(transparent)]
@@ -85,7 +85,7 @@ pub(crate) enum Failure {
     #[error("nothing is removed without --yes: {}", at_stake(*.devices, *.requests))]
     Unconfirmed {
         devices: usize,
-        /// `None` where requests are left alone.
+        /// `None` if the command leaves requests alone.
         requests: Option<usize>,
     },
     #[error("device {device} was never approved as {role}")]
@@ -115,10 +115,10 @@ pub(crate) enum Failure {
     Connect {
         url: String,
         source: Box<ConnectError>,
-        /// Whether a secret that it shares with its owner was sent to it.
+        /// Whether the shared secret was sent to it.
         showed: bool,
     },
-    /// The connection or the answer is at fault.
+    /// The connection failed, or the answer cannot be understood.
     #[error("cannot have the gateway do `{method}`")]
     Call {
         method: &'static str,
@@ -126,12 +126,13 @@ pub(crate) enum Failure {
     },
     #[error("the connection to the gateway at {url} ended: {closed}")]
     Ended { url: String, closed: Closed },
-    /// The gateway said no.
+    /// The gateway refused the call.
     #[error("the gateway refuses `{method}`: {}", escape(&.error.message).limit(400))]
     Answer {
         method: &'static str,
         error: Box<ErrorShape>,
-        /// Whether being on the gateway's machine, or this machine's own key, was proof enough.
+        /// Whether the connection was made without a secret, because the gateway is on this machine or knows
+        /// this machine's key.
         proven: bool,
     },
     #[error("no gateway runs that could do that")]
@@ -167,7 +168,7 @@ pub(crate) enum Failure {
     NoSecretAsked,
     #[error("the gateway has no token yet")]
     NoTokenYet,
-    /// The page is not served.
+    /// The gateway does not serve the page.
     #[error("gateway.controlUi.enabled is false: there is no page")]
     NoPage,
     #[error("cannot make a token")]
@@ -378,7 +379,7 @@ impl Failure {
         }
     }
 
-    /// What the gateway said no with, as the same refusal on files.
+    /// Converts a gateway's refusal into the store's refusal of the same kind.
     pub(crate) fn refused(method: &'static str, error: ErrorShape, proven: bool) -> Self {
         gateway::refused(method, error, proven)
     }
@@ -394,7 +395,7 @@ impl Failure {
     }
 }
 
-/// The advice about commands that need a gateway, or a node's request.
+/// The advice for commands that need a gateway, or a node's request.
 fn of_newer(failure: &Failure) -> &'static str {
     match failure {
         Failure::NotAskedFor(_) => {
@@ -428,7 +429,7 @@ fn of_device(error: &DeviceError, failure: &Failure) -> Option<String> {
         _ => "openclaw devices list",
     };
     match error {
-        // It was there a moment ago.
+        // It existed when the command began.
         DeviceError::UnknownRequest | DeviceError::UnknownDevice | DeviceError::UnknownRole => {
             Some(format!("somebody else has decided meanwhile: see `{list}`"))
         }
@@ -445,7 +446,7 @@ fn at_stake(devices: usize, requests: Option<usize>) -> String {
     at_stake
 }
 
-/// The known channel that an unknown one may be meant for.
+/// Returns the known channel whose name is nearest to an unknown one.
 fn meant_channel(error: &ChannelError) -> Option<String> {
     let ChannelError::Unknown { channel, known } = error else {
         return None;

@@ -1,8 +1,8 @@
-//! Failures that only gateways of the other program cause.
+//! Failures that occur only at gateways of the other program.
 
 use pairing_core::ChannelId;
 
-/// Why a decision was not made at a gateway that lists public ids of requests, and no codes.
+/// A decision that was not made at a gateway which lists requests by public ids instead of codes.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TheirsError {
     #[error("no pending {channel} request has this id or sender")]

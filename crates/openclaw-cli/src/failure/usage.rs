@@ -5,10 +5,10 @@ use gateway_protocol::GatewayUrlError;
 use openclaw_config::KeyPathError;
 use pairing_core::{ChannelId, Channels, Metadata, NameError, ParseCodeError, ParseScopeError};
 
-/// Why a command line means nothing.
+/// An invalid command line.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum UsageError {
-    /// It does not have the form of a command line.
+    /// The parser rejected it.
     #[error("{}", .0.render())]
     Form(clap::Error),
     #[error(transparent)]
@@ -17,7 +17,7 @@ pub(crate) enum UsageError {
     Account(NameError),
     #[error(transparent)]
     Code(#[from] ParseCodeError),
-    /// `approve telegram`: a channel, and nothing of it.
+    /// `approve telegram`: a channel without a code.
     #[error("the code is missing after the channel {0}")]
     LoneChannel(ChannelId),
     #[error("metadata is written KEY=VALUE, this is {0:?}")]
@@ -59,7 +59,7 @@ pub(crate) enum UsageError {
 impl UsageError {
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
-            // These say it themselves.
+            // The texts of these contain the advice.
             Self::Form(_) | Self::Url(_) | Self::Gateway(_) | Self::Key(_) => None,
             Self::Fingerprint { .. } => {
                 Some("the gateway's log says it at the start, and setup codes carry it".to_owned())

@@ -1,4 +1,4 @@
-//! `openclaw gateway`.
+//! `openclaw gateway`: runs a gateway, and reports about one.
 
 mod dashboard;
 mod run;
@@ -14,7 +14,7 @@ use crate::{Environment, Exit, Failure};
 
 pub(crate) use dashboard::run as dashboard;
 
-/// Runs a command about the gateway itself.
+/// Runs a command about the gateway.
 pub(crate) fn run(
     command: GatewayCommand,
     target: TargetOptions,

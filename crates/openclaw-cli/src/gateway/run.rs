@@ -1,22 +1,24 @@
-//! `openclaw gateway run`.
+//! `openclaw gateway run`: runs a gateway until it is told to stop.
 
 use std::sync::Arc;
 
 use openclaw_gateway::{Announcement, ServeOptions, read_token, serve};
 use pairing_core::escape;
 use pairing_fs::StateDir;
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::args::RunOptions;
 use crate::console::Screen;
 use crate::{Environment, Exit, Failure, log};
 
-/// Runs a gateway until it is told to stop, and says where it listens and where its token is.
+/// Runs a gateway until it is told to stop. At the start it prints its address and where its token is.
 pub(super) fn run(
     options: RunOptions,
     state: StateDir,
     environment: &Environment<'_>,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
+    keep_memory_private();
     log::start(&options.log, environment, screen)?;
     let token = options.token_file.as_deref().map(read_token).transpose()?;
     let options = ServeOptions {
@@ -32,7 +34,7 @@ pub(super) fn run(
         .map_err(Failure::Runtime)?;
     let mut told = Ok(());
     let served = runtime.block_on(async {
-        // The signals are heard from here on, so that one that comes early is not lost.
+        // Handlers are installed before anything else, so that an early signal is not lost.
         let stop = (environment.stop)();
         let announce = |announcement: &Announcement| told = announce(announcement, screen);
         serve(options, announce, stop).await
@@ -40,6 +42,18 @@ pub(super) fn run(
     served?;
     told?;
     Ok(Exit::Done)
+}
+
+/// Keeps secrets in memory from core dumps, and from debuggers of the same user.
+fn keep_memory_private() {
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Where a system refuses, the gateway is no worse off than any other program.
+    let _ = setrlimit(Resource::Core, none);
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 fn announce(announcement: &Announcement, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
@@ -67,4 +81,18 @@ fn announce(announcement: &Announcement, screen: &mut Screen<'_, '_>) -> Result<
     }
     screen.flush()?;
     Ok(())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior, getrlimit};
+
+    use super::*;
+
+    #[test]
+    fn t116_memory_is_neither_dumped_nor_traced() {
+        keep_memory_private();
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
+        assert_eq!(dumpable_behavior().unwrap(), DumpableBehavior::NotDumpable);
+    }
 }

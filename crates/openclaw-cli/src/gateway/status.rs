@@ -1,4 +1,4 @@
-//! `openclaw gateway status` and `health`. Neither makes anything.
+//! `openclaw gateway status` and `health`. Neither creates or changes anything.
 
 use std::fs;
 
@@ -17,7 +17,7 @@ use crate::purpose::Purpose;
 use crate::remote::Remote;
 use crate::{Exit, Failure, text};
 
-/// What the gateway of a state directory says of itself, in its lock's file.
+/// The contents of the lock file that a gateway writes into its state directory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Holder {
@@ -40,17 +40,17 @@ struct Status {
     connections: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     well: Option<bool>,
-    /// What keeps its records, where it says so.
+    /// The store, if the gateway reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<Kept>,
     #[serde(skip_serializing_if = "Option::is_none")]
     waiting: Option<Waiting>,
-    /// Which process it is, where it runs on this machine.
+    /// The id of its process, if it runs on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<Holder>,
 }
 
-/// What keeps the records of a gateway, as `status` says.
+/// The store of a gateway, as its method `status` reports it.
 #[derive(Serialize, Deserialize)]
 struct Kept {
     kind: String,
@@ -60,7 +60,7 @@ struct Kept {
     release: Option<String>,
 }
 
-/// How many wait for the owner.
+/// The numbers of pending requests.
 #[derive(Default, Serialize)]
 struct Waiting {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +71,7 @@ struct Waiting {
     senders: Option<usize>,
 }
 
-/// Asks one question: 0 for a gateway that is well, 1 for any other.
+/// Asks for the gateway's health. The exit code is 0 if it is well, and 1 otherwise.
 pub(super) fn health(
     place: &Place<'_>,
     purpose: Purpose,
@@ -80,7 +80,7 @@ pub(super) fn health(
 ) -> Result<Exit, Failure> {
     let remote = place.gateway(purpose, screen)?;
     let health: Value = remote.call("health", &Empty {})?;
-    // Gateways of other programs say more, and need not say this.
+    // Gateways of the other program may leave this out.
     let well = health["ok"].as_bool().unwrap_or(true);
     if json {
         screen.json(&health)?;
@@ -93,7 +93,7 @@ pub(super) fn health(
     Ok(if well { Exit::Done } else { Exit::Refused })
 }
 
-/// Says whether a gateway runs, and how it is: 0 for one that answers, 1 for none.
+/// Reports whether a gateway runs, and its state. The exit code is 0 if it answers, and 1 otherwise.
 pub(super) fn status(
     place: &Place<'_>,
     purpose: Purpose,
@@ -119,7 +119,7 @@ pub(super) fn status(
     Ok(Exit::Done)
 }
 
-/// No gateway answers.
+/// Reports that no gateway answers.
 fn none(
     failure: &Failure,
     holder: Option<Holder>,
@@ -165,7 +165,7 @@ fn of(remote: &Remote, process: Option<Holder>) -> Result<Status, Failure> {
     };
     let has = |method| remote.lacks(&[method]).is_none();
     let mut waiting = Waiting::default();
-    // Whoever may not see them is not told: the rest is worth something, too.
+    // A caller without the scope for these numbers still gets the rest.
     if has("device.pair.list") {
         let list = remote.call::<DevicePairList>("device.pair.list", &Empty {});
         waiting.devices = list.ok().map(|list| list.pending.len());
@@ -204,7 +204,7 @@ fn show(status: &Status, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
         facts.push(("Running", format!("for {}", text::span(since))));
     }
     if let Some(connections) = status.connections {
-        // This command's own is one of them.
+        // One of them is the connection of this command.
         let others = connections.saturating_sub(1);
         facts.push(("Connected", text::count(others, "client")));
     }
@@ -247,8 +247,8 @@ fn show(status: &Status, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The process that says that it is the gateway, if it is still there. No lock is tried for that: whoever
-/// starts at this moment would not get it.
+/// Returns the process that the lock file names, if it still runs. The lock itself is not tried, because a
+/// gateway that starts at this moment would fail to get it.
 fn holder(state: &StateDir) -> Option<Holder> {
     let text = fs::read_to_string(state.root().join(".gateway.oslock")).ok()?;
     let holder: Holder = serde_json::from_str(&text).ok()?;
@@ -263,7 +263,7 @@ fn is_alive(pid: u32) -> bool {
     let Some(pid) = pid else { return false };
     match rustix::process::test_kill_process(pid) {
         Ok(()) => true,
-        // It is somebody else's.
+        // The process belongs to another user.
         Err(error) => error == rustix::io::Errno::PERM,
     }
 }

@@ -1,4 +1,4 @@
-//! `openclaw gateway token`.
+//! `openclaw gateway token`: reports where the gateway's secret is.
 
 use openclaw_config::{AuthMode, Config, Secret};
 use openclaw_gateway::{read_token, token_path};
@@ -10,7 +10,7 @@ use crate::args::TokenOptions;
 use crate::console::Screen;
 use crate::{Environment, Exit, Failure};
 
-/// Where the secret is.
+/// The place of the secret.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Place {
@@ -18,13 +18,13 @@ struct Place {
     kind: &'static str,
     /// `environment`, `config` or `file`.
     source: &'static str,
-    /// The variable, or the file.
+    /// The name of the variable, or the path of the file.
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'static str>,
 }
 
-/// Says where the gateway's secret is; shows it only if asked to.
+/// Reports where the gateway's secret is. The secret itself is shown only on request.
 pub(super) fn run(
     options: TokenOptions,
     json: bool,
@@ -66,7 +66,7 @@ pub(super) fn run(
     Ok(Exit::Done)
 }
 
-/// The secret that clients have to show: what is configured, or else the token of the state directory.
+/// The secret that clients have to present: the configured one, or else the token in the state directory.
 pub(super) fn secret(
     config: &Config,
     state: &StateDir,

@@ -1,11 +1,11 @@
-//! `openclaw nodes describe`, `invoke` and `notify`: connected nodes, through the gateway.
+//! `openclaw nodes describe`, `invoke` and `notify`: commands to connected nodes, through the gateway.
 
 use std::time::Duration;
 
 use gateway_protocol::Empty;
 use gateway_protocol::invoke::{Invoked, NodeEntries, NodeEntry};
 use pairing_core::device::RequestId;
-use pairing_core::{Timestamp, escape};
+use pairing_core::{Timestamp, escape, quoted};
 use serde_json::{Value, json};
 
 use super::Call;
@@ -16,7 +16,7 @@ use crate::remote::Remote;
 use crate::subject::{Kind, Subject, find, label};
 use crate::{Exit, Failure, text};
 
-/// The gateway answers for a node that does not, so it is given more time than the node.
+/// The additional time for the gateway's answer: it answers itself after the node's time has passed.
 const BEYOND: Duration = Duration::from_secs(5);
 
 impl Subject for NodeEntry {
@@ -48,7 +48,7 @@ impl Call {
             screen.json(&described)?;
             return Ok(Exit::Done);
         }
-        // Other releases say more than is shown here, but what is missing was in the list.
+        // What an answer of another release leaves out is taken from the list.
         let node = serde_json::from_value(described).unwrap_or(node);
         for (fact, said) in facts(&node, self.backend.now()) {
             if !said.is_empty() {
@@ -73,7 +73,7 @@ impl Call {
             let text = invoked.payload_json.as_deref();
             let parsed = text.and_then(|text| serde_json::from_str(text).ok());
             let payload: Value = invoked.payload.or(parsed).unwrap_or_default();
-            // It comes from the node, and goes to a terminal.
+            // The text comes from the node, and is shown on a terminal.
             for line in format!("{payload:#}").lines() {
                 screen.line(escape(line).limit(usize::MAX))?;
             }
@@ -139,20 +139,20 @@ impl Call {
     }
 }
 
-/// The node that is meant.
+/// Finds the node that the command names.
 fn node(remote: &Remote, typed: &str) -> Result<NodeEntry, Failure> {
     let list: NodeEntries = remote.call("node.list", &Empty {})?;
     Ok(find(typed, &list.nodes)?.clone())
 }
 
-/// What is known of a node, escaped.
+/// Describes a node. The text is escaped.
 fn facts(node: &NodeEntry, now: Timestamp) -> [(&'static str, String); 9] {
     let said = |text: &Option<String>| text::said(text.as_deref());
     let platform = [&node.platform, &node.device_family, &node.model_identifier];
     let platform: Vec<_> = platform
         .into_iter()
         .flatten()
-        .map(|text| escape(text).to_string())
+        .map(|text| quoted(text).to_string())
         .collect();
     let since = node.connected_at_ms.map(Timestamp::from_millis);
     let connected = match (node.connected, since) {
@@ -163,11 +163,11 @@ fn facts(node: &NodeEntry, now: Timestamp) -> [(&'static str, String); 9] {
     let caps: Vec<_> = node
         .caps
         .iter()
-        .map(|cap| escape(cap).to_string())
+        .map(|cap| quoted(cap).to_string())
         .collect();
     let permissions = node.permissions.iter().map(|(name, granted)| {
         let granted = if *granted { "granted" } else { "not granted" };
-        format!("{} {granted}", escape(name))
+        format!("{} {granted}", quoted(name))
     });
     let permissions: Vec<_> = permissions.collect();
     [

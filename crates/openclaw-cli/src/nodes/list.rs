@@ -1,8 +1,8 @@
-//! `openclaw nodes list` and `pending`.
+//! `openclaw nodes list` and `pending`: show legacy nodes and their requests.
 
 use gateway_protocol::node::NodePairList;
 use pairing_core::device::{Node, NodeInfo, NodeRequest};
-use pairing_core::{NodeList, escape};
+use pairing_core::{NodeList, escape, quoted};
 
 use super::Call;
 use crate::backend::Backend;
@@ -78,7 +78,7 @@ impl Call {
     fn pending_row(&self, request: &NodeRequest, width: usize) -> [String; 7] {
         let now = self.backend.now();
         let ends = request.refreshed_at + self.backend.request_lifetime();
-        // Where it has asked again, a gateway does not tell when.
+        // A gateway does not report the time of a repeated request.
         let told = matches!(self.backend, Backend::Files(_)) || ends > now;
         let from = request.info.remote_ip.as_deref();
         [
@@ -112,15 +112,15 @@ impl Call {
     }
 }
 
-/// `linux, Raspberry Pi`, escaped.
+/// `linux, "Raspberry Pi"`: each is one value.
 pub(super) fn platform(info: &NodeInfo) -> String {
     let said = [&info.platform, &info.device_family];
     let said = said.into_iter().flatten();
-    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    let said: Vec<_> = said.map(|text| quoted(text).to_string()).collect();
     said.join(", ")
 }
 
-/// What it would carry out, escaped. The owner decides by that, so none is left out.
+/// The commands that the node would carry out, escaped. The owner decides by them, so none is left out.
 pub(super) fn commands(info: &NodeInfo) -> String {
     text::commands(&info.commands)
 }

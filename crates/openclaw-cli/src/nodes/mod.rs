@@ -1,4 +1,4 @@
-//! `openclaw nodes`: the legacy store, whose nodes have a token and no key.
+//! `openclaw nodes`: legacy nodes, which have a token and no key.
 
 mod decide;
 mod invoke;
@@ -16,11 +16,11 @@ use crate::console::Screen;
 use crate::subject::find;
 use crate::{Exit, Failure};
 
-/// Where it is carried out, and how to answer.
+/// What every command about nodes needs.
 pub(crate) struct Call {
     pub(crate) backend: Backend,
     pub(crate) json: bool,
-    /// For keys of invocations.
+    /// The source of idempotency keys of invocations.
     pub(crate) entropy: Arc<dyn Entropy>,
 }
 
@@ -44,14 +44,14 @@ impl Call {
         }
     }
 
-    /// What there is, with a warning for what cannot be understood.
+    /// Lists requests and nodes, and warns of records that are not understood.
     fn read(&self, screen: &mut Screen<'_, '_>) -> Result<NodeList, Failure> {
         let list = self.backend.nodes()?;
         screen.problems(&list.problems);
         Ok(list)
     }
 
-    /// The request that is meant.
+    /// Finds the request that the command names.
     fn request<'l>(
         &self,
         typed: &str,
@@ -69,7 +69,7 @@ impl Call {
         Ok(found?)
     }
 
-    /// The node that is meant.
+    /// Finds the node that the command names.
     fn node<'l>(&self, typed: &str, list: &'l NodeList, verb: &str) -> Result<&'l Node, Failure> {
         let found = find(typed, &list.paired).map_err(|error| {
             error.or_instead(|| {
@@ -80,7 +80,7 @@ impl Call {
         Ok(found?)
     }
 
-    /// The devices; none where they cannot be read.
+    /// Lists the devices. If they cannot be read, the list is empty.
     fn devices(&self) -> DeviceList {
         self.backend.devices().unwrap_or_default()
     }

@@ -1,9 +1,9 @@
-//! `openclaw nodes status`: whatever is paired as a node, by a key or in the legacy store.
+//! `openclaw nodes status`: devices with the role of a node, and legacy nodes.
 
 use gateway_protocol::Empty;
 use gateway_protocol::invoke::{NodeEntries, NodeEntry};
 use pairing_core::device::{Device, Node, Role};
-use pairing_core::{DeviceId, Timestamp, escape};
+use pairing_core::{DeviceId, Timestamp, escape, quoted};
 
 use super::Call;
 use super::list::{commands, platform};
@@ -21,7 +21,7 @@ impl Call {
         }
     }
 
-    /// Shows what the gateway knows: who is connected, too.
+    /// Shows the nodes that the gateway reports, and which of them are connected.
     fn of_gateway(&self, list: &NodeEntries, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         if self.json {
             screen.json(list)?;
@@ -46,7 +46,7 @@ impl Call {
         Ok(Exit::Done)
     }
 
-    /// Shows what the state says. Who is connected only the gateway knows.
+    /// Shows the nodes of the store. It does not know which of them are connected.
     fn of_state(&self, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let legacy = self.read(screen)?;
         let devices = self.backend.devices()?;
@@ -115,7 +115,7 @@ impl Call {
 }
 
 fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
-    // A device's id is long, and its beginning is enough.
+    // A device id is long, so only its beginning is shown.
     let is_device = DeviceId::parse(&node.node_id).is_ok();
     let id = if whole || !is_device {
         escape(&node.node_id).to_string()
@@ -137,7 +137,7 @@ fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
     };
     let said = [&node.platform, &node.device_family];
     let said = said.into_iter().flatten();
-    let said: Vec<_> = said.map(|text| escape(text).to_string()).collect();
+    let said: Vec<_> = said.map(|text| quoted(text).to_string()).collect();
     let commands: Vec<_> = node
         .commands
         .iter()

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use openclaw_config::Config;
-use pairing_core::{AccountId, ChannelId, ChannelRules, DecisionError, PairingCode, escape};
+use pairing_core::{
+    AccountId, ChannelId, ChannelRules, DecisionError, PairingCode, escape, quoted,
+};
 use pairing_fs::StateDir;
 
 use super::{Call, Place};
@@ -231,7 +233,7 @@ impl Call {
             } else {
                 "Rejected"
             };
-            let sender = escape(sender.as_str());
+            let sender = quoted(sender.as_str());
             screen.line(format_args!(
                 "{did} {}: {sender}{known}",
                 Place(channel, account)

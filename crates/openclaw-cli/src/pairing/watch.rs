@@ -1,7 +1,7 @@
 //! Pending requests of senders.
 
 use gateway_protocol::dm::DmRequest;
-use pairing_core::{Limits, Timestamp, escape};
+use pairing_core::{Limits, Timestamp, quoted};
 use serde_json::json;
 
 use super::Call;
@@ -63,7 +63,7 @@ impl Watched<7> for Senders<'_> {
         };
         Ok(format!(
             "{did} {channel}: {}",
-            escape(request.sender.as_str())
+            quoted(request.sender.as_str())
         ))
     }
 }

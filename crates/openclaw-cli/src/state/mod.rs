@@ -1,4 +1,4 @@
-//! `openclaw state`: taking the whole state elsewhere.
+//! `openclaw state`: exports the whole state, imports it, and moves it to another store.
 
 mod told;
 
@@ -16,7 +16,7 @@ use crate::console::Screen;
 use crate::failure::UsageError;
 use crate::{Environment, Exit, Failure, store};
 
-/// The longest state that is taken from standard input, in bytes.
+/// Maximum size of a state that is read from standard input, in bytes.
 const LONGEST: u64 = 4 << 30;
 
 /// Runs a command about the state as a whole.
@@ -145,8 +145,8 @@ impl Call<'_> {
         dir.map_or_else(|| self.state.clone(), StateDir::at)
     }
 
-    /// What two names of one place have in common: the kind and the directory; `None` for the cluster, of
-    /// which there is one.
+    /// The kind and the directory of a store, by which two names of the same store are recognised. The directory
+    /// is `None` for the cluster, because only one is configured.
     fn identity(&self, place: &StorePlace) -> Option<(u8, PathBuf)> {
         let (kind, dir) = match place {
             StorePlace::Files(dir) => (0, dir),
@@ -160,7 +160,7 @@ impl Call<'_> {
     }
 }
 
-/// Reads a state, and warns of what is in it that nobody understands.
+/// Reads a state, and warns of records that are not understood.
 fn read(from: &Opened, screen: &mut Screen<'_, '_>) -> Result<Held, Failure> {
     let held = transfer::read(&*from.store, &from.channels)?;
     screen.problems(&held.problems);

@@ -1,4 +1,4 @@
-//! What came of it, for people and programs.
+//! Reports the result of an import or migration, to people and to programs.
 
 use std::path::Path;
 
@@ -46,7 +46,7 @@ pub(super) fn exported(
     Ok(Exit::Done)
 }
 
-/// Says what became of the records; those that are not there as they were given are a refusal.
+/// Reports what became of the records. If some differ in the target from what was given, that is a refusal.
 pub(super) fn written(
     outcome: &Outcome,
     writing: Writing,
@@ -110,7 +110,7 @@ fn summary(outcome: &Outcome, writing: Writing) -> String {
     }
 }
 
-/// The name of a record, without what a token is recognised by.
+/// The name of a record, without the hash of a token.
 fn name(key: &Key) -> String {
     match key {
         Key::PairingToken { .. } => "pairing-token/…".to_owned(),

@@ -22,6 +22,7 @@ fn channels_as_configured_and_as_they_run() {
     let named = live.named(&session);
     session.person(&format!("channels status {named}"));
     session.person(&format!("channels status --json {named}"));
+    session.person(&format!("channels status --probe {named}"));
     drop(live);
     session.finish("channels");
 }

@@ -206,13 +206,10 @@ fn the_link_that_signs_a_browser_in() {
         .unwrap();
     };
     for (gateway, url) in [
-        (
-            "{ auth: { token: 'abc' } }",
-            "http://127.0.0.1:18789/#token=abc",
-        ),
+        ("{ auth: { token: 'abc' } }", "http://127.0.0.1:18789/"),
         (
             "{ port: 1234, tls: { enabled: true }, auth: { mode: 'password', password: 'a b&c#d+é' } }",
-            "https://127.0.0.1:1234/#token=a%20b%26c%23d%2B%C3%A9",
+            "https://127.0.0.1:1234/",
         ),
         (
             "{ auth: { mode: 'none' } }",

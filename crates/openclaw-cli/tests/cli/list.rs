@@ -100,6 +100,48 @@ fn hostile_names_are_spelled_out_for_people() {
 }
 
 #[test]
+fn t113_hostile_names_are_one_value_each_in_lists() {
+    let session = Session::new();
+    let requests = test_support::HOSTILE_NAMES
+        .iter()
+        .zip("ABCDEFGHJKLMNPQR".chars());
+    let requests: Vec<_> = requests
+        .clone()
+        .map(|(name, letter)| {
+            serde_json::json!({
+                "id": format!("90{}", u32::from(letter)), "code": format!("ABCDEFG{letter}"),
+                "createdAt": "2026-11-22T13:30:00.000Z", "lastSeenAt": "2026-11-22T13:30:00.000Z",
+                "meta": { "name": name, "username": "bob" },
+            })
+        })
+        .collect();
+    let file = serde_json::json!({ "version": 1, "requests": requests });
+    session.write("discord-pairing.json", file.to_string());
+    let ran = session.run(&["pairing", "list", "discord"]);
+    assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
+    for (name, letter) in test_support::HOSTILE_NAMES
+        .iter()
+        .zip("ABCDEFGHJKLMNPQR".chars())
+    {
+        let code = format!("ABCDEFG{letter}");
+        let row = ran
+            .stdout
+            .lines()
+            .find(|line| line.contains(&code))
+            .unwrap();
+        let cells: Vec<_> = row.split('\t').collect();
+        assert_eq!(cells.len(), 7, "{row}");
+        let mut values = test_support::values_of(cells[4]);
+        values.sort();
+        let expected = [("name", *name), ("username", "bob")];
+        let expected = expected.map(|(key, value)| (key.to_owned(), value.to_owned()));
+        assert_eq!(values, expected, "{row}");
+        let decided = session.run(&["pairing", "reject", "discord", &code]);
+        assert_eq!(decided.stdout.lines().count(), 1, "{}", decided.stdout);
+    }
+}
+
+#[test]
 fn hostile_names_stay_intact_in_json() {
     let session = Session::new();
     session.write("discord-pairing.json", HOSTILE);

@@ -34,7 +34,7 @@ impl Live {
     }
 
     fn with(session: &mut Session, tls: Option<Tls>) -> Self {
-        let text = format!("{{ gateway: {{ auth: {{ token: {TOKEN:?} }} }} }}");
+        let text = format!("{{ gateway: {{ auth: {{ token: {TOKEN:?} }}, localAdmin: true }} }}");
         let config = Config::parse(&text).unwrap();
         let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
         let (service, entropy) = (session.service(), session.entropy());

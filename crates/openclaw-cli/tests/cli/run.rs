@@ -115,7 +115,7 @@ fn a_gateway_runs_until_it_is_told_to_stop() {
         (Some(0), "The gateway is well.\n"),
         "{stderr}"
     );
-    let (code, said, stderr) = output(&state, &format!("gateway status {named} --json"));
+    let (code, said, stderr) = output(&state, "gateway status --json");
     assert_eq!(code, Some(0), "{stderr}");
     let status: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!(
@@ -247,13 +247,12 @@ fn a_join_code_is_good_for_one_node() {
     let (state, of_node) = (session.state(), session.state().join("node"));
     let (gateway, port) = gateway(&state);
     private_dir(&of_node);
-    let token = output(&state, "gateway token --show").1;
     let url = gateway_protocol::GatewayUrl::parse(&format!("ws://127.0.0.1:{port}")).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let issued: serde_json::Value = runtime.block_on(async {
         let scopes = ["operator.admin"].map(|scope| pairing_core::Scope::parse(scope).unwrap());
         let connect = gateway_client::Connect::to(url.clone())
-            .token(token.trim().into())
+            .by_owner_socket(&state)
             .scopes(scopes.into_iter().collect());
         let (client, _events) = connect.open().await.unwrap();
         let params = serde_json::json!({ "profile": "node", "joinUrl": true, "url": url });
@@ -299,4 +298,67 @@ fn setup_codes_that_are_none() {
         assert!(!stderr.contains("nonsense"), "{stderr}");
     }
     assert!(!state.exists(), "nothing is made before the code is read");
+}
+
+/// Whoever has the gateway's port before the gateway is told nothing by the commands of its owner.
+#[test]
+fn t103_a_squatter_on_the_port_is_not_even_spoken_to() {
+    let session = Session::new();
+    let squatter = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    squatter.set_nonblocking(true).unwrap();
+    let port = squatter.local_addr().unwrap().port();
+    let config = format!("{{ gateway: {{ port: {port}, auth: {{ token: 'the-secret' }} }} }}");
+    session.write_in(".", "openclaw.json", config);
+    let state = session.state();
+    let (gateway, gateways) = gateway(&state);
+    for args in [
+        "devices list",
+        "pairing list",
+        "gateway status",
+        "gateway health",
+        "nodes list",
+    ] {
+        let (code, out, errors) = output(&state, args);
+        assert_eq!(code, Some(0), "{args}: {out}{errors}");
+        let nobody = squatter.accept().unwrap_err();
+        assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{args}");
+    }
+    // The link leads to where the gateway is, and holds nothing that the squatter could use.
+    let (code, link, errors) = output(&state, "dashboard");
+    assert_eq!(code, Some(0), "{errors}");
+    let at = format!("http://127.0.0.1:{gateways}/#token=");
+    assert!(
+        link.starts_with(&at) && !link.contains("the-secret"),
+        "{link}"
+    );
+    assert_eq!(gateway.stop(), Some(0));
+    let (_, link, errors) = output(&state, "dashboard");
+    assert_eq!(link, format!("http://127.0.0.1:{port}/\n"), "{errors}");
+}
+
+/// A gateway that gives the secret alone too little, at an address that is named: the command is a device of this
+/// machine then.
+#[test]
+fn t112_a_command_that_decides_by_tcp_is_a_device() {
+    let session = Session::new();
+    session.write_in(
+        ".",
+        "openclaw.json",
+        "{ gateway: { auth: { token: 'the-secret' } } }",
+    );
+    session.write_in(".", "token", "the-secret\n");
+    let (running, port) = gateway(&session.state());
+    let elsewhere = Session::new();
+    let token = session.state().join("token");
+    let at = format!(
+        "--url ws://127.0.0.1:{port} --token-file {}",
+        token.display()
+    );
+    let args = format!("pairing approve telegram AAAAAAAA {at}");
+    let (code, out, errors) = output(&elsewhere.state(), &args);
+    assert_eq!(code, Some(1), "{out}{errors}");
+    assert!(!errors.contains("missing scope"), "{errors}");
+    let (_, devices, _) = output(&session.state(), "devices list");
+    assert!(devices.contains("operator (pairing)"), "{devices}");
+    assert_eq!(running.stop(), Some(0));
 }

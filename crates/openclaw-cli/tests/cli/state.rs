@@ -111,6 +111,77 @@ fn fingerprint(path: &Path) -> (bool, Option<PathBuf>, Option<Vec<u8>>) {
 }
 
 #[test]
+fn t116_a_directory_that_is_not_the_owners_alone_is_refused_and_named() {
+    let session = Session::recorded();
+    let state = session.state();
+    let before = session.run(&["pairing", "list", "telegram"]);
+    assert_eq!(before.exit, Exit::Done);
+    set_mode(&state, 0o777);
+    for command in [
+        "pairing list telegram",
+        "pairing approve telegram M8NGT2AA",
+        "devices list",
+    ] {
+        let args: Vec<_> = command.split(' ').collect();
+        let ran = session.run(&args);
+        assert_ne!(ran.exit, Exit::Done, "{command}");
+        assert!(ran.stdout.is_empty(), "{command}: {}", ran.stdout);
+        assert!(
+            ran.stderr
+                .contains("is writable for everybody, with mode 0777"),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains("chmod o-w"), "{}", ran.stderr);
+    }
+    let doctor = session.run(&["doctor"]);
+    assert!(
+        doctor.stdout.contains("not-the-owners"),
+        "{}",
+        doctor.stdout
+    );
+    set_mode(&state, 0o700);
+    let after = session.run(&["pairing", "list", "telegram"]);
+    assert_eq!(after.stdout, before.stdout);
+}
+
+#[test]
+fn t115_the_audit_log_is_verified() {
+    let session = Session::recorded();
+    let none = session.run(&["audit", "verify"]);
+    assert_eq!(none.exit, Exit::Done);
+    for sender in ["1", "2", "3"] {
+        let ran = session.run(&["pairing", "allowed", "add", "telegram", sender]);
+        assert_eq!(ran.exit, Exit::Done, "{}", ran.stderr);
+    }
+    let whole = session.run(&["audit", "verify"]);
+    assert_eq!(whole.exit, Exit::Done, "{}", whole.stderr);
+    assert!(
+        whole.stdout.starts_with("3 decisions in the chain"),
+        "{}",
+        whole.stdout
+    );
+    let log = session.state().join("pairing-audit.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    fs::write(&log, text.replace("\"2\"", "\"7\"")).unwrap();
+    let broken = session.run(&["audit", "verify"]);
+    assert_eq!(broken.exit, Exit::Refused);
+    assert!(
+        broken.stdout.contains("pairing-audit.jsonl, line 2: "),
+        "{}",
+        broken.stdout
+    );
+    let broken = session.run(&["audit", "verify", "--json"]);
+    let answer: serde_json::Value = serde_json::from_str(&broken.stdout).unwrap();
+    assert_eq!(
+        (&answer["ok"], &answer["gaps"][0]["line"]),
+        (&false.into(), &2.into())
+    );
+    let doctor = session.run(&["doctor"]);
+    assert!(doctor.stdout.contains("audit-gap"), "{}", doctor.stdout);
+}
+
+#[test]
 fn a_lock_that_somebody_holds_is_named_with_its_holder() {
     let mut session = Session::recorded();
     let lock = File::create(session.file(".telegram.oslock")).unwrap();

@@ -6,6 +6,8 @@ use std::time::Duration;
 use pairing_core::{AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 
 use super::Groups;
+use super::daemon::{Daemon, WrittenDaemon};
+use super::given::{counting, fault, or, value};
 use crate::read::{Given, Reader, Section, TextOrFlag};
 use crate::{Fault, Secret};
 
@@ -43,6 +45,8 @@ pub struct Account {
     pub gateway_url: Option<String>,
     /// Whether messages of other bots are received.
     pub allow_bots: Option<bool>,
+    /// The daemon that speaks for the account, on Signal.
+    pub daemon: Daemon,
     closed: Option<Arc<Fault>>,
 }
 
@@ -107,6 +111,7 @@ pub(super) struct Written {
     api_root: Given<String>,
     gateway_url: Given<String>,
     allow_bots: Given<bool>,
+    daemon: WrittenDaemon,
 }
 
 /// What the lists of a channel are read by.
@@ -163,6 +168,7 @@ impl Default for Written {
             api_root: Ok(None),
             gateway_url: Ok(None),
             allow_bots: Ok(None),
+            daemon: WrittenDaemon::default(),
         }
     }
 }
@@ -208,6 +214,7 @@ impl Written {
             api_root: at.text("apiRoot", reader),
             gateway_url: at.text("gatewayUrl", reader),
             allow_bots: bots(at, reader),
+            daemon: WrittenDaemon::read(at, reader),
         }
     }
 
@@ -241,6 +248,7 @@ impl Written {
             fault(&all.token_file).filter(|_| shares_bot),
             counting(&own.api_root, &all.api_root),
             counting(&own.gateway_url, &all.gateway_url),
+            WrittenDaemon::fault(&own.daemon, &all.daemon, id.is_default()),
         ];
         faults.into_iter().flatten().next().cloned()
     }
@@ -296,6 +304,7 @@ impl Written {
             gateway_url: or(&own.gateway_url, &all.gateway_url).unwrap_or(None),
             // What cannot be understood lets no bot in.
             allow_bots: or(&own.allow_bots, &all.allow_bots).unwrap_or(Some(false)),
+            daemon: WrittenDaemon::merged(&own.daemon, &all.daemon, id.is_default()),
             closed,
         }
     }
@@ -310,30 +319,6 @@ impl Written {
     /// Whether the channel's app is this account's. It may have a bot's token of its own beside it.
     fn shares_app(&self, id: &AccountId) -> bool {
         id.is_default() && matches!(self.app_token, Ok(None))
-    }
-}
-
-/// The account's, or the channel's where that is not set. A fault is no reason to fall back.
-fn or<T: Clone>(own: &Given<T>, all: &Given<T>) -> Given<T> {
-    match own {
-        Ok(None) => all.clone(),
-        given => given.clone(),
-    }
-}
-
-fn value<T: Clone>(given: &Given<T>) -> Option<T> {
-    given.as_ref().ok().cloned().flatten()
-}
-
-fn fault<T>(given: &Given<T>) -> Option<&Arc<Fault>> {
-    given.as_ref().err()
-}
-
-/// The fault of whichever of the two counts.
-fn counting<'g, T>(own: &'g Given<T>, all: &'g Given<T>) -> Option<&'g Arc<Fault>> {
-    match own {
-        Ok(None) => fault(all),
-        given => fault(given),
     }
 }
 

@@ -1,6 +1,8 @@
 //! `channels`: the accounts of each chat system, and the senders that they let in.
 
 mod account;
+mod daemon;
+mod given;
 mod groups;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,7 @@ use crate::read::{Reader, Section};
 use crate::{Fault, did_you_mean};
 
 pub use account::{Account, PairingReply};
+pub use daemon::Daemon;
 pub(crate) use groups::Groups;
 
 use account::{Of, Written};

@@ -106,6 +106,7 @@ fn defaults_are_as_documented() {
     // What is not the default is told from it.
     for (key, value) in [
         ("gateway.port", "1"),
+        ("gateway.localAdmin", "true"),
         ("gateway.nodes.pairing.autoApproveLocal", "false"),
         ("state.prefix", "'home'"),
         ("state.graceSeconds", "0"),

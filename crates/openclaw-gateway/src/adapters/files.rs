@@ -15,7 +15,8 @@ pub(super) fn token(path: &str, home: Option<OsString>) -> Result<Secret, TokenF
     read_token(&path)
 }
 
-fn in_home(path: &str, home: Option<OsString>) -> PathBuf {
+/// A path in which `~/` at the beginning stands for the home directory.
+pub(super) fn in_home(path: &str, home: Option<OsString>) -> PathBuf {
     match (path.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => path.into(),
@@ -28,7 +29,7 @@ fn warn_if_open(path: &Path) {
     let mode = path.metadata().map(|found| found.permissions().mode());
     if mode.is_ok_and(|mode| mode & 0o077 != 0) {
         tracing::warn!(
-            path = %pairing_core::escape(&path.to_string_lossy()).limit(512),
+            path = %pairing_core::quoted(&path.to_string_lossy()).limit(512),
             advice = "others on this machine may read the bot's token: chmod 600 the file",
             "the token file is open to others"
         );

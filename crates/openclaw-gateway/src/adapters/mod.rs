@@ -2,6 +2,7 @@
 
 mod discord;
 mod files;
+mod signal;
 mod slack;
 mod telegram;
 
@@ -30,8 +31,9 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 3] = [
+const BUILTIN: [(&str, Build); 4] = [
     ("discord", discord::build),
+    ("signal", signal::build),
     ("slack", slack::build),
     ("telegram", telegram::build),
 ];

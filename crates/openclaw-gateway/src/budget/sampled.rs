@@ -11,6 +11,8 @@ use super::rate::{Rate, Rates};
 /// Why something is logged about a connection that is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Cause {
+    /// Its socket is no good: for whoever debugs.
+    Socket,
     /// Its headers do not let it in.
     Door,
     /// It did not connect in time.
@@ -38,7 +40,7 @@ const ALL: Rate = Rate::new(50, Duration::from_secs(1));
 
 /// What was logged, and how much was left out.
 #[derive(Debug)]
-pub(super) struct Sampled([Lines; 9]);
+pub(super) struct Sampled([Lines; 10]);
 
 #[derive(Debug)]
 struct Lines {

@@ -201,7 +201,11 @@ impl Commands {
             .iter()
             .rev()
             .filter(|asking| !told.contains_key(&key(asking)));
-        let new: Vec<_> = new.take(AT_ONCE).filter(|_| !places.is_empty()).collect();
+        let mut new: Vec<_> = new.filter(|_| !places.is_empty()).collect();
+        let (now, gathering) = (self.pairing().now(), &self.0.gathering);
+        let single = new.iter().take(AT_ONCE);
+        let single = single.take_while(|_| gathering.may_tell(now)).count();
+        let more = new.split_off(single);
         let (mut delivered, mut served) = (Vec::new(), Vec::new());
         for asking in new {
             let mut any = false;
@@ -220,7 +224,13 @@ impl Commands {
             }
             if any {
                 delivered.push(key(asking));
+            } else {
+                gathering.was_not_told();
             }
+        }
+        if !more.is_empty() && gathering.may_gather(now) && self.tell_of_more(&more, &places).await
+        {
+            delivered.extend(more.into_iter().map(key));
         }
         let waits: HashSet<_> = waiting.iter().map(key).collect();
         let now = self.pairing().now().as_millis();
@@ -236,6 +246,24 @@ impl Commands {
         };
         // A notice that is not recorded is sent again after a restart.
         let _ = self.0.notices.change(change).await;
+    }
+
+    /// Tells of several requests in one message. Those for whom one request was enough are not told of them.
+    async fn tell_of_more(&self, more: &[&PendingSubject], places: &[Recipient]) -> bool {
+        let text = match more.len() {
+            1 => "1 more request waits. See it with /pair pending".to_owned(),
+            many => format!("{many} more requests wait. See them with /pair pending"),
+        };
+        let what = Outgoing::text(text);
+        let is_persistent = |place: &&Recipient| {
+            let subscriber = place.subscriber.as_ref();
+            subscriber.is_none_or(|of| of.mode == Mode::Persistent)
+        };
+        let mut any = false;
+        for place in places.iter().filter(is_persistent) {
+            any |= tell(&*place.adapter, &place.chat, &what).await.is_ok();
+        }
+        any
     }
 
     async fn tell_of(&self, asking: &PendingSubject, place: &Recipient) -> bool {

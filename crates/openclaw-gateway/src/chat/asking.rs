@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use pairing_core::device::{DeviceRequest, RequestId, TokenHash};
 use pairing_core::store::PendingRequest;
-use pairing_core::{Approver, ApproverId, ScopeSet, StoreError, Timestamp, escape};
+use pairing_core::{Approver, ApproverId, ScopeSet, StoreError, Timestamp, escape, quoted};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -54,15 +54,14 @@ impl PendingSubject {
         }
     }
 
-    /// `device d463eb1278d9 ("Desk", linux)`, `telegram sender 12345 (username=ann)`.
+    /// `device d463eb1278d9 (Desk, linux)`, `telegram sender 12345 (username=ann)`.
     pub(super) fn title(&self) -> String {
         match self {
             Self::Device(request) => {
                 let id = request.device.to_string();
                 let id = id.get(..12).unwrap_or(&id);
                 let name = request.info.display_name.as_deref();
-                let name =
-                    name.map(|name| format!("\"{}\"", escape(name).to_string().replace('"', "'")));
+                let name = name.map(|name| quoted(name).to_string());
                 let platform = Some(words::platform(&request.info)).filter(|text| !text.is_empty());
                 let said: Vec<_> = name.into_iter().chain(platform).collect();
                 if said.is_empty() {
@@ -75,10 +74,10 @@ impl PendingSubject {
                 let mut title = format!(
                     "{} sender {}",
                     request.channel,
-                    escape(request.sender.as_str())
+                    quoted(request.sender.as_str())
                 );
                 if !request.account.is_default() {
-                    title = format!("{title} of account {}", escape(request.account.as_str()));
+                    title = format!("{title} of account {}", quoted(request.account.as_str()));
                 }
                 match words::meta(&request.meta) {
                     none if none.is_empty() => title,
@@ -135,9 +134,9 @@ impl PendingSubject {
             return Vec::new();
         };
         let ip = request.info.remote_ip.as_deref();
-        let ip = ip.map(|ip| format!("It comes from {}.", escape(ip)));
+        let ip = ip.map(|ip| format!("It comes from {}.", quoted(ip)));
         let origin = request.origin.as_deref();
-        let origin = origin.map(|origin| format!("It is a web page of {}.", escape(origin)));
+        let origin = origin.map(|origin| format!("It is a web page of {}.", quoted(origin)));
         let code = match request.pairing_token {
             Some(_) => "It came with a setup code.",
             None => "It came without a setup code.",

@@ -7,6 +7,7 @@
 mod alerts;
 mod asking;
 mod decide;
+mod gathering;
 mod kept;
 mod notify;
 mod parse;
@@ -29,6 +30,7 @@ use tokio::time::timeout;
 
 pub use parse::{Notify, PairCommand};
 
+use self::gathering::Gathering;
 use crate::clients::Clients;
 use crate::parts::GatewayFacts;
 use crate::requests::Requests;
@@ -66,6 +68,7 @@ struct Inner {
     open: Mutex<HashMap<RequestRef, PendingSubject>>,
     /// Chats for which the last message to an owner failed.
     unreached: Mutex<HashSet<(ChannelId, AccountId, String)>>,
+    gathering: Gathering,
 }
 
 /// The commands as the gate holds them. Once the task that runs them has ended, there are none.
@@ -121,6 +124,7 @@ impl Commands {
             settled: Mutex::default(),
             open: Mutex::default(),
             unreached: Mutex::default(),
+            gathering: Gathering::default(),
         }))
     }
 

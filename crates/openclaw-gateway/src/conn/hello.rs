@@ -100,7 +100,7 @@ pub(super) async fn register(
         tracing::info!(left_out,
             connection = session.id, address = %session.address, role = %session.role(),
             device = session.device().map(|device| tracing::field::display(device.id())),
-            client = %pairing_core::escape(&session.client.id).limit(64), "connected"
+            client = %pairing_core::quoted(&session.client.id).limit(64), "connected"
         );
     }
     Ok((registered, hello))

@@ -2,6 +2,7 @@
 
 pub(crate) mod admit;
 mod hello;
+mod metered;
 mod session;
 mod stepped;
 
@@ -23,9 +24,12 @@ use crate::edge::Arrival;
 use crate::frames::event;
 use crate::frames::frame;
 use crate::outbox::End;
+use crate::parts::Parts;
+use crate::prove::Prove;
 use crate::server::Server;
 use crate::settings::Settings;
 use hello::Registered;
+use metered::Metered;
 use pairing_core::Chain;
 use stepped::Stepped;
 
@@ -48,7 +52,7 @@ const STOPPING: End = End {
 /// Serves a socket from the upgrade to its end.
 pub(crate) async fn drive(
     socket: impl Socket,
-    arrival: Arrival,
+    (arrival, prove): (Arrival, Option<Prove>),
     server: Server,
     mut permit: Permit,
 ) {
@@ -56,12 +60,13 @@ pub(crate) async fn drive(
     let settings = parts.settings.load_full();
     let limits = &settings.limits;
     let config = config(Standing::New.longest_message(limits));
-    let mut ws =
-        WebSocketStream::from_raw_socket(Stepped::new(socket), Role::Server, Some(config)).await;
+    let budget = &parts.entrance.budget;
+    let socket = Metered::new(Stepped::new(socket), budget.bytes_before(&arrival));
+    let mut ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
     let greeted = tokio::select! {
         greeted = timeout(
             limits.handshake,
-            greet(&mut ws, &arrival, &server, &settings),
+            greet(&mut ws, (&arrival, prove.as_ref()), &server, &settings),
         ) => greeted.unwrap_or_else(|_| {
             if let Some(left_out) = parts.may_log(Cause::Late, arrival.address) {
                 tracing::info!(
@@ -88,7 +93,9 @@ pub(crate) async fn drive(
                 pairing_core::device::Role::Operator => "operator",
             });
             // The library fixes its limits when it wraps a socket, so the socket is wrapped again.
-            let socket = ws.into_inner().into_inner();
+            let socket = ws.into_inner().into_inner().into_inner();
+            let share = budget.bytes_of(&session.who, session.address);
+            let socket = Metered::new(socket, share);
             let config = self::config(standing.longest_message(limits));
             let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
             session::run(ws, session, &server).await;
@@ -110,7 +117,7 @@ fn config(most: usize) -> WebSocketConfig {
 /// `hello-ok` has been sent; a refused one has got its refusal.
 async fn greet<S: Socket>(
     ws: &mut WebSocketStream<S>,
-    arrival: &Arrival,
+    (arrival, prove): (&Arrival, Option<&Prove>),
     server: &Server,
     settings: &Arc<Settings>,
 ) -> Result<Registered, End> {
@@ -121,13 +128,14 @@ async fn greet<S: Socket>(
         End::new(close::TRY_AGAIN, "unavailable")
     })?;
     let challenge = Challenge {
+        proof: prove.and_then(|prove| prove.with(&nonce, &settings.secret)),
         nonce: nonce.clone(),
         ts: parts.pairing.now().as_millis(),
     };
     let sent = ws.send(Message::Text(event(CHALLENGE, &challenge))).await;
     sent.map_err(|_| gone())?;
 
-    let request = match Request::parse(&first(ws).await?) {
+    let request = match Request::parse(&first(ws, parts).await?) {
         Ok(request) => request,
         Err(error) => {
             parts.metrics.handshake("not-connect");
@@ -140,11 +148,24 @@ async fn greet<S: Socket>(
             return Err(End::new(close::POLICY, "invalid request frame"));
         }
     };
-    let admitted = if request.method == "connect" {
-        enter(&request, nonce, arrival, server, settings).await
-    } else {
-        Err(Refusal::NotConnect.into())
+    let budget = &parts.entrance.budget;
+    let may = budget.may_be_refused(arrival, parts.pairing.now());
+    let admitted = match &may {
+        Some(_) if request.method == "connect" => {
+            enter(&request, nonce, arrival, server, settings).await
+        }
+        Some(_) => Err(Refusal::NotConnect.into()),
+        None => Err(Refusal::TryAgain.into()),
     };
+    if let Some(may) = may {
+        may.is(match &admitted {
+            Ok((registered, _)) => Standing::of(&registered.session.who),
+            Err(denied) if matches!(denied.refusal, Refusal::PairingRequired { .. }) => {
+                Standing::Waiting
+            }
+            Err(_) => Standing::New,
+        });
+    }
     match admitted {
         Ok((registered, hello)) => match ws.send(Message::Text(hello)).await {
             Ok(()) => Ok(registered),
@@ -158,8 +179,10 @@ async fn greet<S: Socket>(
                     address = %arrival.address, refusal = refusal.label(), left_out, "connection refused"
                 );
             }
-            if let Some(delay) = denied.delay {
-                tokio::time::sleep(delay).await;
+            if let Some(delay) = denied.delay.filter(|delay| !delay.is_zero())
+                && timeout(delay, until_gone(ws)).await.is_ok()
+            {
+                return Err(gone());
             }
             refuse(ws, &request.id, &refusal).await;
             Err(End::new(refusal.close_code(), reason(&refusal)))
@@ -214,7 +237,7 @@ async fn enter(
 }
 
 /// Reads the first text or binary message.
-async fn first<S: Socket>(ws: &mut WebSocketStream<S>) -> Result<Vec<u8>, End> {
+async fn first<S: Socket>(ws: &mut WebSocketStream<S>, parts: &Parts) -> Result<Vec<u8>, End> {
     loop {
         match ws.next().await {
             Some(Ok(Message::Text(text))) => return Ok(text.as_bytes().to_vec()),
@@ -223,9 +246,18 @@ async fn first<S: Socket>(ws: &mut WebSocketStream<S>) -> Result<Vec<u8>, End> {
             Some(Err(Error::Capacity(_))) => {
                 return Err(End::new(close::TOO_BIG, "frame too large"));
             }
+            Some(Err(Error::Io(error))) => {
+                let end = parts.entrance.budget.overdrawn(&error);
+                return Err(end.unwrap_or(End::new(close::NORMAL, "")));
+            }
             Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(End::new(close::NORMAL, "")),
         }
     }
+}
+
+/// Waits until the client has closed the connection. Whatever else it sends is discarded.
+async fn until_gone<S: Socket>(ws: &mut WebSocketStream<S>) {
+    while !matches!(ws.next().await, None | Some(Err(_) | Ok(Message::Close(_)))) {}
 }
 
 async fn refuse<S: Socket>(ws: &mut WebSocketStream<S>, id: &str, refusal: &Refusal) {

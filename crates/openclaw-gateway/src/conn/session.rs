@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
 use super::{FAREWELL, Socket, farewell, response};
 use crate::breaker::{Breaker, Verdict};
-use crate::budget::{Cause, Standing};
+use crate::budget::{Cause, Standing, Step};
 use crate::methods::{Dispatched, Reply};
 use crate::outbox::{End, Next};
 use crate::parts::Parts;
@@ -178,12 +178,21 @@ async fn read<S: Socket>(
             Some(Ok(Message::Binary(bytes))) => Request::parse(&bytes),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
             Some(Err(Error::Capacity(_))) => return End::new(close::TOO_BIG, "frame too large"),
+            Some(Err(Error::Io(error))) => {
+                let end = parts.entrance.budget.overdrawn(&error);
+                return end.unwrap_or(End::new(close::NORMAL, ""));
+            }
             Some(Ok(Message::Close(_)) | Err(_)) | None => return End::new(close::NORMAL, ""),
         };
         if !session.is_live() {
             continue;
         }
         let now = parts.pairing.now();
+        if !Standing::of(&session.who).is_approved()
+            && !parts.entrance.budget.may(Step::Frame, session.address, now)
+        {
+            return End::new(close::POLICY, "too many messages");
+        }
         let limits = &parts.settings.load().limits;
         let (id, begun) = match (breaker.before(limits, now), request) {
             (Verdict::Close, _) => return End::new(close::POLICY, "too many refused requests"),
@@ -243,7 +252,7 @@ fn finish(
     if breaker.is_worth_logging() {
         tracing::info!(
             connection = session.id, refused = breaker.total(),
-            error = %pairing_core::escape(&error.message).limit(200), "request refused"
+            error = %pairing_core::quoted(&error.message).limit(200), "request refused"
         );
     }
     (verdict == Verdict::Close).then(|| End::new(close::POLICY, "too many refused requests"))

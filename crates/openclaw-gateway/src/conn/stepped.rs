@@ -60,7 +60,7 @@ impl At {
 }
 
 /// The length of a head without its mask, as far as `len` bytes of it tell.
-fn head_len(known: &[u8; 10], len: usize) -> usize {
+pub(super) fn head_len(known: &[u8; 10], len: usize) -> usize {
     match known[1] & 0x7f {
         _ if len < 2 => 2,
         126 => 4,
@@ -70,7 +70,7 @@ fn head_len(known: &[u8; 10], len: usize) -> usize {
 }
 
 /// What follows a head: mask and payload.
-fn rest_of(known: &[u8; 10]) -> u64 {
+pub(super) fn rest_of(known: &[u8; 10]) -> u64 {
     let mask = if known[1] & 0x80 == 0 { 0 } else { 4 };
     let payload = match known[1] & 0x7f {
         126 => u64::from(u16::from_be_bytes([known[2], known[3]])),

@@ -198,6 +198,11 @@ impl Door {
         })
     }
 
+    /// Whether it is a proxy that is believed about whom it forwards for.
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
+        self.proxies.contains(canonical_ip(peer))
+    }
+
     /// Whether pages may address the gateway by this.
     fn is_own(&self, host: &Host) -> bool {
         host.is_beyond_rebinding() || self.hosts.contains(&host.name)

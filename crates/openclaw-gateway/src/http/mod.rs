@@ -8,30 +8,41 @@ mod peers;
 
 use std::time::Duration;
 
+use gateway_protocol::Refusal;
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{HeaderMap, Method, Request, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
-use crate::budget::Cause;
+use crate::budget::{Cause, Step};
 use crate::conn;
-use crate::edge::Arrival;
+use crate::edge::{Arrival, Origin};
 use crate::join_codes;
 use crate::lockout::Subject;
 use crate::metrics::Metrics;
 use crate::parts::Parts;
 use crate::peers::INVOKE;
+use crate::prove;
 use crate::server::Server;
 use answer::{HttpAnswer, json as program, text, with_type};
 use pairing_core::Chain;
 pub(crate) use peer::Peer;
 
-/// Answers one request.
+/// Answers one request. Whoever is refused is hung up on, and holds no place while they think about it.
 pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Server) -> HttpAnswer {
+    let mut answer = answer_to(request, peer, server).await;
+    if answer.status().is_client_error() || answer.status().is_server_error() {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(header::CONNECTION, close);
+    }
+    answer
+}
+
+async fn answer_to(request: Request<Incoming>, peer: &Peer, server: &Server) -> HttpAnswer {
     let parts = &server.parts;
     if request.uri().authority().is_some() || request.uri().scheme().is_some() {
         // The request names a host itself, besides the one in the headers that is checked.
@@ -58,6 +69,9 @@ pub(crate) async fn answer(request: Request<Incoming>, peer: &Peer, server: &Ser
         }
     };
     if request.headers().contains_key(header::UPGRADE) {
+        if let Origin::Refused(origin) = &arrival.origin {
+            return of_another_origin(origin, &arrival, parts);
+        }
         return upgrade(request, arrival, peer, server);
     }
     if let (&Method::POST, INVOKE, Some(own)) =
@@ -110,6 +124,18 @@ fn within<'p>(path: &'p str, base: &str) -> &'p str {
     }
 }
 
+/// Refuses a page that the gateway did not serve. A browser shows its page no more than that there is no connection.
+fn of_another_origin(origin: &str, arrival: &Arrival, parts: &Parts) -> HttpAnswer {
+    parts.metrics.refused("origin");
+    if let Some(left_out) = parts.may_log(Cause::Origin, arrival.address) {
+        tracing::warn!(
+            origin = %pairing_core::quoted(origin).limit(200), address = %arrival.address, left_out,
+            "web page of another origin refused"
+        );
+    }
+    text(StatusCode::FORBIDDEN, Refusal::Origin.error().message)
+}
+
 /// Upgrades the connection to a WebSocket, on any path.
 fn upgrade(
     mut request: Request<Incoming>,
@@ -120,13 +146,22 @@ fn upgrade(
     let response = match create_response_with_body(&request, Full::default) {
         Ok(response) => response,
         Err(error) => {
-            tracing::debug!(peer = %peer.address, error = %Chain(&error), "no WebSocket request");
+            if let Some(left_out) = server.parts.may_debug(peer.address) {
+                let peer = peer.address;
+                tracing::debug!(%peer, error = %Chain(&error), left_out, "no WebSocket request");
+            }
             return text(
                 StatusCode::BAD_REQUEST,
                 "not a WebSocket request of version 13",
             );
         }
     };
+    let parts = &server.parts;
+    let is_forwarded = parts.settings.load().door.trusts(peer.address);
+    let budget = &parts.entrance.budget;
+    if is_forwarded && !budget.may(Step::Handshake, arrival.address, parts.pairing.now()) {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
+    }
     let Some(mut permit) = peer.take_permit() else {
         return text(
             StatusCode::BAD_REQUEST,
@@ -137,12 +172,17 @@ fn upgrade(
         server.parts.metrics.refused("too-many-connections");
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many connections");
     }
+    let prove = prove::asked(request.headers(), &arrival, peer.own_end);
     let upgraded = hyper::upgrade::on(&mut request);
     let server = server.clone();
     tokio::spawn(async move {
         match upgraded.await {
-            Ok(socket) => conn::drive(TokioIo::new(socket), arrival, server, permit).await,
-            Err(error) => tracing::debug!(error = %Chain(&error), "a connection was not upgraded"),
+            Ok(socket) => conn::drive(TokioIo::new(socket), (arrival, prove), server, permit).await,
+            Err(error) => {
+                if let Some(left_out) = server.parts.may_debug(arrival.address) {
+                    tracing::debug!(error = %Chain(&error), left_out, "a connection was not upgraded");
+                }
+            }
         }
     });
     response
@@ -205,6 +245,7 @@ fn nothing() -> HttpAnswer {
 }
 
 fn metrics(parts: &Parts) -> HttpAnswer {
+    parts.entrance.budget.measure();
     with_type(
         StatusCode::OK,
         parts.metrics.render(),

@@ -7,7 +7,7 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::{Request, StatusCode};
-use pairing_core::escape;
+use pairing_core::quoted;
 use tokio::time::{sleep, timeout};
 
 use super::answer::{HttpAnswer, json};
@@ -61,20 +61,21 @@ pub(crate) async fn answer(
     peers: &Peers,
 ) -> HttpAnswer {
     let mut answer = match admit(request, arrival, peer, parts, peers).await {
-        Ok((from, asked)) => {
+        Ok((proof, asked)) => {
             tracing::info!(
-                gateway = %from,
-                by = %escape(&asked.asked_by).limit(128),
-                node = %escape(&asked.node_id).limit(64),
-                command = %escape(&asked.command).limit(64),
+                gateway = %proof.from,
+                by = %quoted(&asked.asked_by).limit(128),
+                node = %quoted(&asked.node_id).limit(64),
+                command = %quoted(&asked.command).limit(64),
                 "node invoked through another gateway"
             );
             let outcome = Outcome::from(methods::invoke_here(parts, asked.into()).await);
             // Serialising it cannot fail.
-            json(
-                StatusCode::OK,
-                serde_json::to_string(&outcome).unwrap_or_default(),
-            )
+            let body = serde_json::to_string(&outcome).unwrap_or_default();
+            let signed = peers.sign_answer(&proof, body.as_bytes());
+            let mut answer = json(StatusCode::OK, body);
+            answer.headers_mut().extend(signed);
+            answer
         }
         Err(refused) => {
             parts.metrics.refused("peer");
@@ -84,7 +85,7 @@ pub(crate) async fn answer(
                     "call of another gateway refused"
                 );
             }
-            let counts = !matches!(refused, Refused::Locked(_));
+            let counts = refused.is_of_nobody_announced();
             let subject = Subject::peer(arrival.address);
             let delay =
                 counts.then(|| parts.entrance.lockouts.failed(subject, parts.pairing.now()));
@@ -102,23 +103,24 @@ pub(crate) async fn answer(
 }
 
 /// Checks who calls, and parses the call. The body is read only after the signature was verified.
+///
+/// A call that is signed by an announced gateway is never locked out: others behind the same address cannot keep
+/// a gateway from being heard. Whoever names no announced gateway is not worth verifying a signature.
 async fn admit(
     request: Request<Incoming>,
     arrival: &Arrival,
     peer: &Peer,
     parts: &Parts,
     peers: &Peers,
-) -> Result<(GatewayId, Forwarded), Refused> {
-    let (now, subject) = (parts.pairing.now(), Subject::peer(arrival.address));
-    parts.entrance.lockouts.check(subject, now)?;
-    let proof = Proof::read(request.headers()).ok_or(Refused::Unsigned)?;
-    let key = peers.key_of(proof.from);
-    let key = key.ok_or(Refused::Unknown(proof.from))?;
+) -> Result<(Proof, Forwarded), Refused> {
+    let now = parts.pairing.now();
+    let proof = signed(&request, peers).map_err(|refused| {
+        let subject = Subject::peer(arrival.address);
+        let locked = parts.entrance.lockouts.check(subject, now);
+        locked.map_or_else(Refused::Locked, |()| refused)
+    })?;
     if proof.to != peers.id() {
         return Err(Refused::Misdirected(proof.to));
-    }
-    if !proof.is_signed_by(&key) {
-        return Err(Refused::Signature);
     }
     peers.note_call(&proof, now)?;
     // The connection is admitted, so it does not count among those that wait.
@@ -128,8 +130,19 @@ async fn admit(
         return Err(Refused::Body);
     }
     let asked = serde_json::from_slice(&body).map_err(|_| Refused::Meaning)?;
-    parts.entrance.lockouts.succeeded(subject);
-    Ok((proof.from, asked))
+    Ok((proof, asked))
+}
+
+/// What the caller signed, if it is a gateway that is announced.
+fn signed(request: &Request<Incoming>, peers: &Peers) -> Result<Proof, Refused> {
+    let proof = Proof::read(request.headers()).ok_or(Refused::Unsigned)?;
+    let key = peers.key_of(proof.from);
+    let key = key.ok_or(Refused::Unknown(proof.from))?;
+    if proof.is_signed_by(&key) {
+        Ok(proof)
+    } else {
+        Err(Refused::Signature)
+    }
 }
 
 async fn read(body: Incoming, longest: usize) -> Result<Bytes, Refused> {
@@ -140,6 +153,13 @@ async fn read(body: Incoming, longest: usize) -> Result<Bytes, Refused> {
     match read {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(_)) | Err(_) => Err(Refused::Length),
+    }
+}
+
+impl Refused {
+    /// Whether it counts towards a lock-out: the caller has not proven to be an announced gateway.
+    fn is_of_nobody_announced(&self) -> bool {
+        matches!(self, Self::Unsigned | Self::Unknown(_) | Self::Signature)
     }
 }
 

@@ -1,18 +1,76 @@
-//! `pairing.channels`: the accounts, whether each runs, and whether it is connected.
+//! `pairing.channels` and `channels.status`: the accounts, whether each runs, and whether it is connected.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
 
-use channel_kit::{Connection, Status};
-use gateway_protocol::Empty;
+use channel_kit::{Adapter, Connection, Status};
+use gateway_protocol::ErrorShape;
 use gateway_protocol::channel::{
-    AccountConnection, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState,
+    AccountConnection, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState, StatusParams,
 };
+use gateway_protocol::channels_pairing::channel_label;
+use gateway_protocol::channels_status::ChannelsStatus;
 use pairing_core::{AccountId, ChannelId, ChannelRules, Timestamp};
 
 use super::{Call, Reply};
 
-pub(super) fn status(call: &Call) -> Reply {
-    call.params::<Empty>()?;
+/// The longest that asking the chat systems may take, unless the caller says, and whatever it says.
+const WITHIN: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// `pairing.channels`.
+pub(super) async fn status(call: Call) -> Reply {
+    let statuses = statuses(&call).await?;
+    call.reply(&statuses)
+}
+
+/// `channels.status`, as the other program's releases have it.
+pub(super) async fn their_status(call: Call) -> Reply {
+    let statuses = statuses(&call).await?;
+    let now = call.pairing().now().as_millis();
+    call.reply(&ChannelsStatus::new(&statuses, now, channel_label))
+}
+
+async fn statuses(call: &Call) -> Result<ChannelStatuses, ErrorShape> {
+    let params: StatusParams = call.params()?;
+    let mut statuses = now(call);
+    if let Some(channel) = &params.channel {
+        statuses
+            .channels
+            .retain(|status| status.channel == *channel);
+    }
+    if params.probe {
+        let within = params.timeout_ms.map_or(WITHIN, Duration::from_millis);
+        let adapters = call.parts.channels.adapters();
+        let meant = params.channel.as_ref();
+        let is_meant = |adapter: &&Arc<dyn Adapter>| {
+            let is_running = |account: &AccountStatus| {
+                account.running && account.account_id == *adapter.account()
+            };
+            meant.is_none_or(|meant| meant == adapter.channel())
+                && statuses.channels.iter().any(|channel| {
+                    channel.channel == *adapter.channel() && channel.accounts.iter().any(is_running)
+                })
+        };
+        let adapters: Vec<_> = adapters.iter().filter(is_meant).cloned().collect();
+        let mut probed = call.parts.probes.ask(&adapters, within.min(LONGEST)).await;
+        for channel in &mut statuses.channels {
+            for account in channel
+                .accounts
+                .iter_mut()
+                .filter(|account| account.running)
+            {
+                let key = (channel.channel.clone(), account.account_id.clone());
+                account.probe = probed.remove(&key);
+            }
+        }
+    }
+    Ok(statuses)
+}
+
+/// The accounts as they are.
+fn now(call: &Call) -> ChannelStatuses {
     let settings = call.parts.settings.load();
     let config = &settings.config;
     let (known, channels) = (call.pairing().channels(), &call.parts.channels);
@@ -38,6 +96,7 @@ pub(super) fn status(call: &Call) -> Reply {
                 dm_policy: config.dm_policy(channel, &account_id),
                 running: adapter.is_some() && known.get(channel).is_some(),
                 connection: adapter.map(|adapter| connection(adapter.status())),
+                probe: None,
                 account_id,
             }
         };
@@ -47,9 +106,9 @@ pub(super) fn status(call: &Call) -> Reply {
             accounts: accounts.into_iter().map(account).collect(),
         }
     };
-    call.reply(&ChannelStatuses {
+    ChannelStatuses {
         channels: all.into_iter().map(status).collect(),
-    })
+    }
 }
 
 fn connection(status: Status) -> AccountConnection {

@@ -9,7 +9,7 @@ use gateway_protocol::other_program::DM_REQUEST_GONE;
 use gateway_protocol::{DetailCode, ErrorShape, Text};
 use openclaw_config::Config;
 use pairing_core::store::PendingRequest;
-use pairing_core::{AccountId, Channel, ChannelId, SenderId};
+use pairing_core::{AccountId, Channel, ChannelId};
 
 use super::dm::{Notified, account_id, channel, of_channel, tell};
 use super::{Call, Reply, of_decision, of_list, shown};
@@ -80,7 +80,7 @@ pub(super) async fn approve(call: Call) -> Reply {
         params.notify,
         params.bootstrap_command_owner,
     );
-    let (channel, account, sender) = call
+    let request = call
         .at_store(move |call| {
             let found = find(
                 call,
@@ -92,18 +92,17 @@ pub(super) async fn approve(call: Call) -> Reply {
             let account = channel.account_of(request.account.clone());
             let approved = account.approve_code(request.code, &call.approver());
             let approved = approved.map_err(of_decision)?;
-            let request = approved.request;
-            Ok((request.channel, request.account, request.sender))
+            Ok(approved.request)
         })
         .await?;
     let notification = if notify {
-        notified(&call, &channel, &account, &sender).await
+        notified(&call, &request).await
     } else {
         Notification::NotRequested
     };
     call.reply(&Approved {
         request_id: request_id.to_string(),
-        sender_id: sender,
+        sender_id: request.sender,
         notification,
         // Owners are named at the terminal or in the configuration, never over the wire.
         command_owner_bootstrap: if bootstrap {
@@ -167,13 +166,8 @@ fn runs(call: &Call, channel: &ChannelId, account: &AccountId) -> bool {
     adapter.is_some()
 }
 
-async fn notified(
-    call: &Call,
-    channel: &ChannelId,
-    account: &AccountId,
-    sender: &SenderId,
-) -> Notification {
-    match tell(call, channel, account, sender).await {
+async fn notified(call: &Call, request: &PendingRequest) -> Notification {
+    match tell(call, request).await {
         Notified::Sent => Notification::Sent,
         Notified::NotRun => Notification::Unsupported,
         Notified::Failed(_) => Notification::Failed,

@@ -9,7 +9,7 @@ use gateway_protocol::dm::{
 };
 use gateway_protocol::{DetailCode, ErrorShape, Text};
 use pairing_core::{
-    Account, AccountId, AllowlistError, Channel, ChannelError, ChannelId, SenderId,
+    Account, AccountId, AllowlistError, Channel, ChannelError, PendingRequest, Replies,
 };
 
 use tokio::time::timeout;
@@ -72,25 +72,25 @@ fn read(
 pub(super) async fn approve(call: Call) -> Reply {
     let params: ApproveParams = call.params()?;
     let notify = params.notify;
-    let mut decided = call
+    let request = call
         .at_store(move |call| approve_now(call, &params))
         .await?;
+    let mut decided = DmDecided::from(&request);
     if notify {
-        let told = tell(&call, &decided.channel, &decided.account_id, &decided.id).await;
+        let told = tell(&call, &request).await;
         decided.notified = Some(matches!(told, Notified::Sent));
         decided.not_notified = told.failure();
     }
     call.reply(&decided)
 }
 
-fn approve_now(call: &Call, params: &ApproveParams) -> Result<DmDecided, ErrorShape> {
+fn approve_now(call: &Call, params: &ApproveParams) -> Result<PendingRequest, ErrorShape> {
     let (channel, approver) = (channel(call, &params.channel)?, call.approver());
     let approved = match &params.account_id {
         Some(name) => account(&channel, Some(name))?.approve(&params.code, &approver),
         None => channel.approve(&params.code, &approver),
     };
-    let approved = approved.map_err(of_decision)?;
-    Ok(DmDecided::from(&approved.request))
+    Ok(approved.map_err(of_decision)?.request)
 }
 
 /// Time that a chat system has to take the message, while the caller waits.
@@ -115,21 +115,20 @@ impl Notified {
     }
 }
 
-/// Tells a sender that it was approved, through the account that it wrote to.
-pub(super) async fn tell(
-    call: &Call,
-    channel: &ChannelId,
-    account: &AccountId,
-    sender: &SenderId,
-) -> Notified {
+/// Tells the sender of a request that it was approved, through the account that it wrote to.
+pub(super) async fn tell(call: &Call, request: &PendingRequest) -> Notified {
     let parts = &call.parts;
     let config = &parts.settings.load().config;
-    let Some(adapter) = parts.channels.adapter(config, channel, account) else {
+    let adapter = parts
+        .channels
+        .adapter(config, &request.channel, &request.account);
+    let Some(adapter) = adapter else {
         return Notified::NotRun;
     };
-    let what = Outgoing::text("OpenClaw: access approved. Send a message to start.");
+    let language = Replies::language_of(&request.meta);
+    let what = Outgoing::text(call.pairing().replies().approved(language));
     let telling = async {
-        let chat = adapter.direct(sender).await?;
+        let chat = adapter.direct(&request.sender).await?;
         adapter.send(&chat, &what).await
     };
     match timeout(PATIENCE, telling).await {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use gateway_protocol::invoke::{InvokeParams, InvokeRequest, InvokeResult, Invoked, NodeEvent};
 use gateway_protocol::{DetailCode, ErrorShape, event::INVOKE_REQUEST};
-use pairing_core::{DeviceId, escape};
+use pairing_core::{DeviceId, escape, quoted};
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -196,7 +196,7 @@ pub(super) fn event(call: &Call) -> Reply {
     let event: NodeEvent = call.params()?;
     tracing::debug!(
         connection = call.session.id,
-        event = %escape(&event.event).limit(64),
+        event = %quoted(&event.event).limit(64),
         "a node says that something happened"
     );
     call.reply(&json!({ "ok": true }))

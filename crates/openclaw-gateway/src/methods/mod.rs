@@ -10,6 +10,7 @@ mod invoke;
 mod messages;
 mod node_reports;
 mod nodes;
+mod page;
 mod setup;
 mod system;
 
@@ -116,9 +117,9 @@ impl Methods {
     /// The built-in methods.
     pub(crate) fn builtin() -> Self {
         let now: [Row; 14] = [
+            ("dashboard.link", ADMIN, page::link),
             ("health", READ, system::health),
             ("status", READ, system::status),
-            ("pairing.channels", READ, channels::status),
             ("system-presence", READ, system::presence),
             ("node.invoke.result", Access::Node, invoke::result),
             ("node.event", Access::Node, invoke::event),
@@ -182,6 +183,10 @@ impl Methods {
         for (name, access, run) in deciding {
             methods.add(name, access, Run::Deciding(Arc::new(run)), name);
         }
+        let name = "pairing.channels";
+        methods.add(name, READ, later(channels::status), name);
+        let name = "channels.status";
+        methods.add(name, READ, later(channels::their_status), name);
         let name = "node.invoke";
         methods.add(name, WRITE, later(invoke::invoke), name);
         let name = "channels.pairing.approve";

@@ -7,7 +7,7 @@ use gateway_protocol::Fingerprint;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE};
-use hyper::{Request, StatusCode, Uri};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
@@ -47,12 +47,17 @@ pub(crate) enum CallError {
     Refused(StatusCode),
     #[error("its answer is too long, ends early or is not understood")]
     Answer,
+    #[error(
+        "its answer is not signed by it: somebody in between may have written it, or it is older"
+    )]
+    Unsigned,
     #[error("it does not answer in {} s", .0.as_secs_f32())]
     Deadline(Duration),
 }
 
 /// Asks another gateway to invoke a node that is connected to it. If this fails, the node may or may not have
-/// been invoked.
+/// been invoked. The answer counts only if that gateway has signed it for this call: on plain `http` anybody in
+/// between could write one.
 ///
 /// Every call has a connection of its own, so that none is lost on a connection that the other side is just
 /// closing.
@@ -78,12 +83,16 @@ pub(crate) async fn call(
 
     let within = Duration::from_millis(asked.timeout_ms).saturating_add(MARGIN);
     let exchange = async {
-        if url.is_encrypted() {
+        let (headers, body) = if url.is_encrypted() {
             let certificate = to.tls_fingerprint.ok_or(CallError::NoCertificate)?;
-            exchange(encrypted(certificate)?, request, longest).await
+            exchange(encrypted(certificate)?, request, longest).await?
         } else {
-            exchange(tcp(), request, longest).await
+            exchange(tcp(), request, longest).await?
+        };
+        if !proof.is_answered_by(&to.key, &headers, &body) {
+            return Err(CallError::Unsigned);
         }
+        serde_json::from_slice(&body).map_err(|_| CallError::Answer)
     };
     let late = CallError::Deadline(within);
     timeout(within, exchange).await.unwrap_or(Err(late))
@@ -93,7 +102,7 @@ async fn exchange(
     connector: impl Connect + Clone + Send + Sync + 'static,
     request: Request<Full<Bytes>>,
     longest: usize,
-) -> Result<Outcome, CallError> {
+) -> Result<(HeaderMap, Bytes), CallError> {
     let client = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
         .build(connector);
@@ -107,9 +116,10 @@ async fn exchange(
     if answer.status() != StatusCode::OK {
         return Err(CallError::Refused(answer.status()));
     }
-    let body = Limited::new(answer.into_body(), longest).collect().await;
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, longest).collect().await;
     let body = body.map_err(|_| CallError::Answer)?.to_bytes();
-    serde_json::from_slice(&body).map_err(|_| CallError::Answer)
+    Ok((head.headers, body))
 }
 
 fn tcp() -> HttpConnector {

@@ -5,7 +5,7 @@
 //! of the other.
 //!
 //! - `directory` and `published`: what is said there; `follow` says it, and reads what the others say (`view`).
-//! - `proof`: how a gateway proves to another that it calls; `call` calls, `http::peers` answers.
+//! - `proof`: how a gateway proves to another that it calls, or answers; `call` calls, `http::peers` answers.
 
 mod call;
 mod directory;
@@ -23,6 +23,7 @@ use gateway_protocol::ErrorShape;
 use gateway_protocol::hello::Presence;
 use gateway_protocol::invoke::{InvokeParams, Invoked};
 use gateway_protocol::{Fingerprint, Text};
+use hyper::header::{HeaderName, HeaderValue};
 use pairing_core::{DeviceId, DeviceKey, Entropy, EntropyError, Identity, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -126,6 +127,15 @@ impl Peers {
     /// Records a call, so that it cannot be made twice.
     pub(crate) fn note_call(&self, proof: &Proof, now: Timestamp) -> Result<(), Untimely> {
         self.calls.take(proof, now)
+    }
+
+    /// The header that proves that this gateway answers a call with this body.
+    pub(crate) fn sign_answer(
+        &self,
+        call: &Proof,
+        body: &[u8],
+    ) -> Option<(HeaderName, HeaderValue)> {
+        call.sign_answer(&self.identity, body)
     }
 
     /// Returns the other gateway to which a node connected last.

@@ -1,4 +1,4 @@
-//! The header that proves who makes a call between gateways.
+//! The headers that prove who makes a call between gateways, and who answers it.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use base64::engine::{Engine as _, general_purpose::URL_SAFE_NO_PAD};
 use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, HeaderValue};
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use pairing_core::{DeviceKey, Identity, Timestamp};
 use sha2::{Digest as _, Sha256};
 
@@ -15,7 +15,13 @@ use super::GatewayId;
 /// A prefix of what is signed, so that the signature is valid for this purpose only.
 const PURPOSE: &str = "openclaw gateway-to-gateway call, version 1";
 
+/// The same for answers: no signature of a call is one of an answer.
+const ANSWER_PURPOSE: &str = "openclaw gateway-to-gateway answer, version 1";
+
 const SCHEME: &str = "OpenClaw-Peer";
+
+/// The header of an answer that holds its signature.
+const ANSWER: HeaderName = HeaderName::from_static("openclaw-peer-answer");
 
 /// Maximum difference between the clocks of two gateways.
 pub(crate) const TOLERANCE: Duration = Duration::from_secs(120);
@@ -99,6 +105,35 @@ impl Proof {
 
     pub(crate) fn is_of(&self, body: &[u8]) -> bool {
         <[u8; 32]>::from(Sha256::digest(body)) == self.digest
+    }
+
+    /// The header that proves an answer to this call.
+    pub(super) fn sign_answer(
+        &self,
+        identity: &Identity,
+        body: &[u8],
+    ) -> Option<(HeaderName, HeaderValue)> {
+        let signature = self.answer_parts(body, |parts| identity.sign_parts(ANSWER_PURPOSE, parts));
+        Some((ANSWER, HeaderValue::try_from(signature).ok()?))
+    }
+
+    /// Whether the gateway with this key has answered this very call with this body.
+    pub(super) fn is_answered_by(&self, key: &DeviceKey, headers: &HeaderMap, body: &[u8]) -> bool {
+        let mut values = headers.get_all(ANSWER).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            return false;
+        };
+        value.to_str().is_ok_and(|signature| {
+            self.answer_parts(body, |parts| {
+                key.signed_parts(ANSWER_PURPOSE, parts, signature)
+            })
+        })
+    }
+
+    /// The call, with its nonce, and the digest of the answer's body.
+    fn answer_parts<T>(&self, body: &[u8], with: impl FnOnce(&[&[u8]]) -> T) -> T {
+        let digest = Sha256::digest(body);
+        self.parts(|call| with(&[call, &[digest.as_slice()]].concat()))
     }
 
     fn parts<T>(&self, with: impl FnOnce(&[&[u8]]) -> T) -> T {
@@ -231,6 +266,28 @@ mod tests {
         for changed in changed {
             assert!(!changed.is_signed_by(&identity().key()), "{changed:?}");
         }
+    }
+
+    #[test]
+    fn t119_an_answer_is_of_one_call_one_gateway_and_one_body() {
+        let call = proof(now(), 7);
+        let (name, value) = call.sign_answer(&identity(), b"answer").unwrap();
+        let headers: HeaderMap = [(name.clone(), value.clone())].into_iter().collect();
+        let key = identity().key();
+        assert!(call.is_answered_by(&key, &headers, b"answer"));
+        assert!(!call.is_answered_by(&key, &headers, b"Answer"));
+        assert!(!proof(now(), 8).is_answered_by(&key, &headers, b"answer"));
+        let other = Identity::generate(&Mutex::new(ChaCha20Rng::seed_from_u64(2))).unwrap();
+        assert!(!call.is_answered_by(&other.key(), &headers, b"answer"));
+        assert!(!call.is_answered_by(&key, &HeaderMap::new(), b"answer"));
+        let twice: HeaderMap = [(name.clone(), value.clone()), (name.clone(), value)]
+            .into_iter()
+            .collect();
+        assert!(!call.is_answered_by(&key, &twice, b"answer"));
+        // What the caller signed does not do for an answer.
+        let own = HeaderValue::try_from(&call.signature).unwrap();
+        let own: HeaderMap = [(name, own)].into_iter().collect();
+        assert!(!call.is_answered_by(&key, &own, b"body"));
     }
 
     #[test]

@@ -18,7 +18,8 @@ fn kinds(answer: &Value) -> Vec<&str> {
 async fn what_is_wrong_with_the_install_is_told_as_it_is_now() {
     let dir = tempfile::tempdir().unwrap();
     let config = |more: &str| {
-        let text = format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }} }}, {more} }}");
+        let text =
+            format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, localAdmin: true }}, {more} }}");
         fs::write(dir.path().join("openclaw.json"), text).unwrap();
     };
     config("");

@@ -72,7 +72,9 @@ async fn after_hello_ok_a_message_has_as_much_as_was_said() {
     let gateway = start_with(settings(limits), |builder| builder).await;
     for in_fragments in [false, true] {
         let mut raw = gateway.raw().await;
-        let hello = raw.connect(operator_params()).await;
+        let hello = raw
+            .connect_as(&gateway.device(), &gateway, operator_params())
+            .await;
         assert_eq!(hello["payload"]["policy"]["maxPayload"], 200_000);
         for (bytes, is_answered) in [(200_000, true), (200_001, false)] {
             let text = padded("health", "2", &json!({}), bytes);
@@ -96,7 +98,8 @@ async fn after_hello_ok_a_message_has_as_much_as_was_said() {
 async fn after_hello_ok_25_mib_are_taken_and_no_more() {
     let gateway = start().await;
     let mut raw = gateway.raw().await;
-    raw.connect(operator_params()).await;
+    raw.connect_as(&gateway.device(), &gateway, operator_params())
+        .await;
     raw.send(padded("health", "2", &json!({}), 25 << 20)).await;
     assert_eq!(raw.answer().await["ok"], true);
     // What is announced is refused before it is there.
@@ -129,9 +132,12 @@ async fn what_is_sent_right_behind_connect_is_answered_after_it() {
     let gateway = start().await;
     for bytes_more in [0, 1000, 100_000] {
         let mut raw = gateway.raw().await;
-        raw.challenge().await;
+        let nonce = raw.challenge().await;
+        let mut params = operator_params();
+        let device = gateway.device();
+        params["device"] = device.claim(&nonce, gateway.pairing.now(), &params);
         let health = |id: &str| padded("health", id, &json!({}), 100 + bytes_more);
-        for text in [connect(&operator_params()), health("2"), health("3")] {
+        for text in [connect(&params), health("2"), health("3")] {
             raw.0.feed(Message::text(text)).await.unwrap();
         }
         raw.0

@@ -27,6 +27,9 @@ fn shown(mut hello: Value) -> String {
         hide(&mut payload["auth"]["deviceToken"], "token");
     }
     for entry in payload["snapshot"]["presence"].as_array_mut().unwrap() {
+        if entry.get("deviceId").is_none() && entry.get("instanceId").is_some() {
+            hide(&mut entry["instanceId"], "uuid");
+        }
         if entry["mode"] == "gateway" {
             hide(&mut entry["version"], "version");
             hide(&mut entry["text"], "text");
@@ -73,6 +76,43 @@ async fn an_operator_is_told_who_is_there() {
             }
         );
     }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t120_nobody_is_present_as_somebody_else() {
+    let (gateway, mut company) = start_with_company().await;
+    let reader = &mut company[1];
+    reader.request("system-presence", json!({})).await;
+    let all = reader.answer().await["payload"].as_array().unwrap().clone();
+    let node = all.iter().find(|entry| entry["deviceId"] != json!(null));
+    let node = node.unwrap()["deviceId"].clone();
+    // One without scopes and one with, neither of them a device, and both say that they are it.
+    let mut claiming = Vec::new();
+    for scopes in [json!([]), json!(["operator.read"])] {
+        let mut params = operator_params();
+        params["scopes"] = scopes;
+        params["client"]["instanceId"] = node.clone();
+        let mut raw = gateway.raw().await;
+        assert_eq!(raw.connect(params).await["ok"], true);
+        claiming.push(raw);
+    }
+    reader.request("system-presence", json!({})).await;
+    let all = reader.answer().await["payload"].clone();
+    let all = all.as_array().unwrap();
+    let of_node = all.iter().filter(|entry| entry["instanceId"] == node);
+    let of_node: Vec<_> = of_node.collect();
+    assert_eq!(of_node.len(), 1, "{all:?}");
+    assert_eq!(of_node[0]["deviceId"], node);
+    // And each entry is one of its own.
+    let mut instances: Vec<_> = all
+        .iter()
+        .map(|entry| entry["instanceId"].to_string())
+        .collect();
+    instances.sort();
+    let count = instances.len();
+    instances.dedup();
+    assert_eq!(instances.len(), count, "{all:?}");
     gateway.stop().await;
 }
 

@@ -240,3 +240,25 @@ async fn t121_what_the_configuration_denies_is_sent_to_no_node() {
     assert_eq!(error["details"]["reason"], "denied", "{error}");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn t113_hostile_names_are_one_value_each_in_the_log() {
+    let gateway = start().await;
+    let device = gateway.device();
+    let mut node = gateway.node_device(&device, &["ping"]).await;
+    for name in test_support::HOSTILE_NAMES {
+        let logs = test_support::Logs::default();
+        let listening = logs.listen();
+        let said = json!({ "event": name, "payloadJSON": "{}" });
+        node.call("node.event", said).await.unwrap();
+        drop(listening);
+        let text = logs.text();
+        let line = text
+            .lines()
+            .find(|line| line.contains("a node says that something happened"));
+        let (_, said) = line.unwrap().split_once(" event=").unwrap();
+        let values = test_support::values_of(&format!("event={said}"));
+        assert_eq!(values[0], ("event".to_owned(), name.to_owned()), "{said}");
+    }
+    gateway.stop().await;
+}

@@ -9,6 +9,7 @@
 )]
 
 mod access;
+mod attack;
 mod audit;
 mod channels;
 mod choosing;
@@ -47,6 +48,7 @@ mod serving;
 mod sessions;
 mod setup_codes;
 mod shown;
+mod signal;
 mod slack;
 mod sockets;
 mod stopping;

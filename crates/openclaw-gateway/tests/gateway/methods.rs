@@ -7,11 +7,13 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 42] = [
+const OPERATORS: [(&str, &str); 44] = [
+    ("channels.status", "operator.read"),
     ("pairing.channels", "operator.read"),
     ("channels.pairing.approve", "operator.pairing"),
     ("channels.pairing.dismiss", "operator.pairing"),
     ("channels.pairing.list", "operator.pairing"),
+    ("dashboard.link", "operator.admin"),
     ("device.pair.approve", "operator.pairing"),
     ("device.pair.list", "operator.pairing"),
     ("device.pair.reject", "operator.pairing"),

@@ -295,7 +295,7 @@ async fn t14_a_legacy_node_is_forgotten_by_who_may() {
 #[tokio::test]
 async fn t107_a_legacy_node_fills_no_store() {
     let gateway = start().await;
-    let mut admin = gateway.admin().await;
+    let mut admin = gateway.admin_device().await;
     let long = "x".repeat(1 << 16);
     let caps: Vec<_> = (0..20_000).map(|n| format!("cap-{n:05}")).collect();
     for node in ["one", "two", "three", "four"] {

@@ -222,8 +222,7 @@ async fn what_another_program_does_to_the_files_is_told() {
     let credentials = dir.path().join("credentials");
     std::fs::create_dir_all(&credentials).unwrap();
     let served = try_serve(options(dir.path())).await.unwrap();
-    let token = token_in(&dir.path().join("openclaw.json"));
-    let (_admin, mut events) = served.admin(&token).await.unwrap();
+    let (_admin, mut events) = crate::owner_socket::owner(dir.path()).await.unwrap();
     for (file, channel) in [
         ("telegram-allowFrom.json", "telegram"),
         ("signal-work-allowFrom.json", "signal"),

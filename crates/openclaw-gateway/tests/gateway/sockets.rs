@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::client_async;
-use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::access::start_behind_proxy;
 use crate::support::{NEVER, Raw, Running, operator_params, settings, start, start_with};
@@ -188,4 +188,40 @@ async fn who_is_not_in_when_the_gateway_stops_is_told_to_go() {
     assert_eq!(raw.next().await, end);
     until_closed(&mut served).await;
     until_closed(&mut half).await;
+}
+
+/// A web page can make its browser try, as often as it likes. No try holds a place.
+#[tokio::test]
+async fn t104_a_page_of_another_origin_is_answered_and_closed_at_once() {
+    let gateway = start().await;
+    let mut crowd = Vec::new();
+    for _ in 0..40 {
+        let mut socket = TcpStream::connect(gateway.address).await.unwrap();
+        let request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Origin: https://evil.example\r\n\r\n";
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let answer = until_closed(&mut socket).await;
+        assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+        crowd.push(socket);
+    }
+    let mut raw = gateway.raw().await;
+    assert_eq!(raw.connect(operator_params()).await["ok"], true);
+    gateway.stop().await;
+}
+
+/// Whoever guesses waits for the answer. Whoever goes meanwhile has gone.
+#[tokio::test]
+async fn t104_a_delayed_guess_frees_its_place_when_its_client_goes() {
+    let slow = "limits: { loopbackDelayMs: 10000, maxLoopbackDelayMs: 10000 }";
+    let gateway = start_with(settings(slow), |builder| builder).await;
+    let mut raw = gateway.raw().await;
+    raw.challenge().await;
+    let mut params = operator_params();
+    params["auth"]["token"] = json!("guess");
+    raw.request("connect", params).await;
+    raw.message(Message::Close(None)).await;
+    // No answer comes first, which would take ten seconds.
+    assert_eq!(raw.next().await["close"], 1005);
+    gateway.stop().await;
 }

@@ -42,7 +42,7 @@ async fn nobody_holds_up_the_end_for_longer_than_it_may_take() {
     let gateway = start_with(settings, |builder| builder).await;
     let device = gateway.device();
     // One that does not read, with more queued than the kernel takes,
-    let mut deaf = gateway.admin().await;
+    let mut deaf = gateway.admin_device().await;
     let id = "x".repeat(60_000);
     let ask = json!({ "type": "req", "id": id, "method": "health", "params": {} }).to_string();
     let length = u16::try_from(ask.len()).unwrap().to_be_bytes();

@@ -82,7 +82,9 @@ pub(crate) fn settings(gateway: &str) -> Settings {
 
 /// The same, and more beside `gateway`.
 pub(crate) fn settings_of(gateway: &str, beside: &str) -> Settings {
-    let text = format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, {gateway} }}, {beside} }}");
+    let text = format!(
+        "{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, localAdmin: true, {gateway} }}, {beside} }}"
+    );
     let config = Config::parse(&text).unwrap();
     Settings::from_config(&config, &Overrides::default()).unwrap()
 }
@@ -259,6 +261,14 @@ impl Device {
         let asked = connect().open().await.unwrap_err();
         gateway.approve(asked.request_id().expect("it has to ask"));
         connect().open().await.unwrap()
+    }
+
+    /// A device of no gateway in particular.
+    pub(crate) fn numbered(number: u64) -> Self {
+        Self {
+            identity: Arc::new(Identity::generate(&Counting::from(number)).unwrap()),
+            tokens: Arc::default(),
+        }
     }
 
     /// The `device` of a raw `connect`, signed v3.

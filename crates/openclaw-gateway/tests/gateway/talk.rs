@@ -137,6 +137,11 @@ impl Running {
         self.asks(ADMIN).await
     }
 
+    /// An admin whose device is approved: it may send what no secret alone lets in.
+    pub(crate) async fn admin_device(&self) -> Talk {
+        self.operator_device(&self.device(), ADMIN).await
+    }
+
     /// A device as an operator, paired silently, connected by its own token.
     pub(crate) async fn operator_device(&self, device: &Device, scopes: &[&str]) -> Talk {
         let mut params = operator_params();

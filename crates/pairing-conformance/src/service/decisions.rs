@@ -2,7 +2,7 @@
 
 use pairing_core::store::Change;
 use pairing_core::{Approver, Key};
-use pairing_core::{DecisionError, Record, ScopeSet, Via};
+use pairing_core::{DecisionError, Record, Reverted, ScopeSet, Via};
 
 use crate::Fixture;
 use crate::bot::{
@@ -218,4 +218,34 @@ pub(crate) fn every_kind_of_approver_may_decide(fixture: &Fixture) {
         assert_eq!(approved.entry.grant.unwrap().via, via);
     }
     assert_eq!(allowlist(&account), ["11", "12", "13"]);
+}
+
+pub(crate) fn an_approval_is_reverted_and_its_code_works_again(fixture: &Fixture) {
+    let bot = Bot::new(fixture);
+    let account = bot.telegram();
+    let channel = account.channel();
+    let request = create(&account, "12345").request;
+    let code = request.code.as_str();
+    let approved = account.approve(code, &owner()).unwrap();
+    let revert = || channel.revert(&approved, &owner()).unwrap();
+    assert_eq!(revert(), Reverted::Pending);
+    assert!(!account.is_allowed("12345").unwrap());
+    assert_eq!(waiting(&account), ["12345"]);
+    assert_eq!(revert(), Reverted::Unchanged);
+
+    let other = bot.another(fixture, 2).telegram();
+    let again = other.approve(code, &owner()).unwrap();
+    for stranger in ["1", "2", "3"] {
+        create(&account, stranger);
+    }
+    // There is no room for a fourth.
+    let reverted = channel.revert(&again, &owner()).unwrap();
+    assert_eq!(reverted, Reverted::Ended);
+    assert!(!account.is_allowed("12345").unwrap());
+    assert_eq!(waiting(&account), ["1", "2", "3"]);
+
+    let nobody = operator("nobody");
+    assert!(channel.revert(&again, &nobody).is_ok());
+    let powerless = Approver::operator("phone", ScopeSet::default());
+    assert!(channel.revert(&again, &powerless).is_err());
 }

@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
+
+/// The rule of an adapter's author.
+pub(super) type Normaliser = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// The kind of ids of a channel.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Shape {
     /// Any text, compared unchanged.
     Any,
@@ -18,37 +22,37 @@ pub(super) enum Shape {
     IMessage,
     /// The rule of an adapter's author.
     Custom {
-        normalise: fn(&str) -> Option<String>,
-        expected: &'static str,
+        normalise: Arc<Normaliser>,
+        expected: Cow<'static, str>,
     },
 }
 
 impl Shape {
     /// Returns the normal form of `id`, which is trimmed and without prefixes, or a description of a
     /// valid id.
-    pub(super) fn normalise(self, id: &str) -> Result<Cow<'_, str>, &'static str> {
+    pub(super) fn normalise<'t>(&self, id: &'t str) -> Result<Cow<'t, str>, Cow<'static, str>> {
         match self {
             Self::Any => Ok(id.into()),
             Self::Digits => id
                 .bytes()
                 .all(|b| b.is_ascii_digit())
                 .then_some(id.into())
-                .ok_or("a numeric id, such as 12345"),
+                .ok_or("a numeric id, such as 12345".into()),
             Self::WhatsApp => whatsapp(id)
                 .map(Cow::from)
-                .ok_or("a phone number, such as +15551234567"),
+                .ok_or("a phone number, such as +15551234567".into()),
             Self::Signal => phone(id)
                 .or_else(|| uuid(id))
                 .map(Cow::from)
-                .ok_or("a phone number, such as +15551234567, or a UUID"),
+                .ok_or("a phone number, such as +15551234567, or a UUID".into()),
             Self::IMessage => phone(id)
                 .or_else(|| e_mail(id))
                 .map(Cow::from)
-                .ok_or("a phone number, such as +15551234567, or an e-mail address"),
+                .ok_or("a phone number, such as +15551234567, or an e-mail address".into()),
             Self::Custom {
                 normalise,
                 expected,
-            } => normalise(id).map(Cow::from).ok_or(expected),
+            } => normalise(id).map(Cow::from).ok_or_else(|| expected.clone()),
         }
     }
 }

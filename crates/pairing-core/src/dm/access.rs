@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::channel::ChannelRules;
+use crate::channel::{ChannelRules, username};
 use crate::store::{AllowEntry, Grant, Record};
-use crate::{AccountId, ChannelId, Principal, SenderId};
+use crate::{AccountId, ChannelId, Metadata, Principal, SenderId};
 
 /// The policy for the direct messages of an account.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -51,6 +51,8 @@ pub struct Access {
 struct SenderList {
     everybody: bool,
     senders: HashSet<SenderId>,
+    /// Empty unless the channel goes by user names.
+    usernames: HashSet<String>,
 }
 
 impl SenderList {
@@ -65,6 +67,8 @@ impl SenderList {
             let entry = entry.as_ref();
             if entry.trim() == "*" {
                 list.everybody = true;
+            } else if let Some(username) = rules.username(entry) {
+                list.usernames.insert(username);
             } else {
                 match rules.sender(entry) {
                     Ok(sender) => drop(list.senders.insert(sender)),
@@ -75,12 +79,25 @@ impl SenderList {
         list
     }
 
-    fn admits(&self, sender: &SenderId) -> Option<Basis> {
-        if self.senders.contains(sender) {
+    fn admits(&self, sender: &SenderId, meta: Option<&Metadata>) -> Option<Basis> {
+        if self.senders.contains(sender) || self.names(meta) {
             Some(Basis::Configured)
         } else {
             self.everybody.then_some(Basis::Everybody)
         }
+    }
+
+    /// Whether the list has the sender's user name.
+    fn names(&self, meta: Option<&Metadata>) -> bool {
+        let Some(meta) = meta.filter(|_| !self.usernames.is_empty()) else {
+            return false;
+        };
+        let given = meta
+            .iter()
+            .filter(|(key, _)| *key == Metadata::USERNAME_KEY);
+        given
+            .filter_map(|(_, name)| username(name))
+            .any(|name| self.usernames.contains(&name))
     }
 }
 
@@ -132,13 +149,18 @@ impl Access {
 
     /// Whether a decision about this sender needs the store, because the configuration does not admit the
     /// sender.
-    pub(crate) fn needs_store(&self, sender: &SenderId) -> bool {
-        self.consults_store() && self.configured(sender).is_none()
+    pub(crate) fn needs_store(&self, sender: &SenderId, meta: Option<&Metadata>) -> bool {
+        self.consults_store() && self.configured(sender, meta).is_none()
     }
 
     /// Decides about a direct message. `stored` is whether the pairing store allows the sender.
-    pub(crate) fn decide(&self, sender: &SenderId, stored: bool) -> Result<Basis, Refusal> {
-        match self.configured(sender) {
+    pub(crate) fn decide(
+        &self,
+        sender: &SenderId,
+        meta: Option<&Metadata>,
+        stored: bool,
+    ) -> Result<Basis, Refusal> {
+        match self.configured(sender, meta) {
             Some(basis) => Ok(basis),
             None if stored && self.consults_store() => Ok(Basis::Paired),
             None => Err(Refusal {
@@ -148,16 +170,17 @@ impl Access {
     }
 
     /// Decides about a direct message by the configuration alone.
-    pub(crate) fn configured(&self, sender: &SenderId) -> Option<Basis> {
+    fn configured(&self, sender: &SenderId, meta: Option<&Metadata>) -> Option<Basis> {
         match self.policy {
             DmPolicy::Disabled => None,
-            _ => self.direct.admits(sender),
+            _ => self.direct.admits(sender, meta),
         }
     }
 
     /// Decides about a message in a group, whatever the policy for direct messages.
-    pub(crate) fn in_group(&self, sender: &SenderId) -> Option<Basis> {
-        self.groups.as_ref().unwrap_or(&self.direct).admits(sender)
+    pub(crate) fn in_group(&self, sender: &SenderId, meta: Option<&Metadata>) -> Option<Basis> {
+        let list = self.groups.as_ref().unwrap_or(&self.direct);
+        list.admits(sender, meta)
     }
 }
 
@@ -280,7 +303,7 @@ mod tests {
             (Disabled, &["*", "1"], true, None),
         ];
         for (policy, configured, stored, expected) in table {
-            let decided = access(policy, configured).decide(&ann, stored);
+            let decided = access(policy, configured).decide(&ann, None, stored);
             assert_eq!(decided.ok(), expected, "{policy:?} {configured:?} {stored}");
         }
     }
@@ -296,7 +319,7 @@ mod tests {
             (Open, "2", false),
             (Disabled, "2", false),
         ] {
-            let needs = access(policy, &[configured]).needs_store(&ann);
+            let needs = access(policy, &[configured]).needs_store(&ann, None);
             assert_eq!(needs, expected, "{policy:?} {configured}");
         }
     }
@@ -304,9 +327,9 @@ mod tests {
     #[test]
     fn groups_never_draw_on_the_store() {
         let ann = SenderId::checked("1").unwrap();
-        assert_eq!(access(Pairing, &[]).configured(&ann), None);
+        assert_eq!(access(Pairing, &[]).configured(&ann, None), None);
         assert_eq!(
-            access(Pairing, &["1"]).configured(&ann),
+            access(Pairing, &["1"]).configured(&ann, None),
             Some(Basis::Configured)
         );
     }

@@ -1,8 +1,8 @@
 //! Requests of unknown senders.
 
-use super::{Decision, Limits, Metadata, delete_request, put_request};
+use super::{Decision, Limits, delete_request, put_request};
 use crate::store::{Change, PendingRequest, Record, SeenSender, TurnedAway};
-use crate::{AccountId, ChannelId, PairingCode, SenderId, Timestamp};
+use crate::{AccountId, ChannelId, Metadata, PairingCode, SenderId, Timestamp};
 
 /// Maximum number of turned-away senders that are recorded by name.
 const RECENT: usize = 8;

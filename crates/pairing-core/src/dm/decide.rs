@@ -1,6 +1,6 @@
 //! Decisions of the owner about senders.
 
-use super::{Decision, delete_request};
+use super::{Decision, delete_request, put_request};
 use crate::store::{AllowEntry, Change, PendingRequest};
 use crate::{AccountId, Approver, ChannelId, Key, Record, SenderId, Timestamp};
 
@@ -26,6 +26,13 @@ pub(crate) fn approve(
         changes,
         outcome: entry,
     }
+}
+
+/// Removes a sender from the allowlist, and puts the request back that was approved.
+pub(crate) fn revert(request: Option<&PendingRequest>, allowed: &AllowEntry) -> Vec<Change> {
+    let Decision { mut changes, .. } = withdraw(allowed);
+    changes.extend(request.cloned().map(put_request).into_iter().flatten());
+    changes
 }
 
 /// Ends a request without allowing the sender.

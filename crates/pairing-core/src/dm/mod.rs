@@ -4,15 +4,13 @@ mod access;
 mod ask;
 mod decide;
 mod lockout;
-mod meta;
 
 use std::time::Duration;
 
 pub use access::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Refusal};
-pub use meta::Metadata;
 
 pub(crate) use ask::{Ask, Standing, create, is_remembered, refresh, standing, turn_away};
-pub(crate) use decide::{allow, approve, reject, withdraw};
+pub(crate) use decide::{allow, approve, reject, revert, withdraw};
 pub(crate) use lockout::{forgotten, locked_until, recent_failures, wrong_code};
 
 use crate::device::DeviceLimits;

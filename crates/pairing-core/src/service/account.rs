@@ -12,7 +12,8 @@ use crate::dm::{self, Ask, Decision, Standing};
 use crate::store::{AllowEntry, PendingRequest, Problem};
 use crate::{
     Access, AccountId, ApprovedSender, Approver, AuditAction, Basis, EntropyError, GroupSender,
-    Key, Metadata, PairingCode, Principal, Range, Record, Refusal, SenderId, StoreError, Timestamp,
+    Key, Metadata, PairingCode, Principal, Range, Record, Refusal, Replies, SenderId, StoreError,
+    Timestamp,
 };
 
 /// Maximum number of draws for a free code. With a handful of codes taken out of 2^40, a second draw is
@@ -132,13 +133,29 @@ impl Account {
 
     /// Decides about a direct message: as [`admit`](Self::admit), for a sender that is parsed already.
     pub fn admit_sender(&self, sender: &SenderId) -> Result<Admission, StoreError> {
-        let entry = if self.access.needs_store(sender) {
+        self.admit_known(sender, None)
+    }
+
+    /// Decides about a direct message: as [`admit`](Self::admit), with what the channel says of the sender, for
+    /// channels whose lists go by user names ([`ChannelRules::match_usernames`](crate::ChannelRules::match_usernames)).
+    pub fn admit_named(&self, sender: impl Into<Sender>) -> Result<Admission, AdmitError> {
+        let Sender { id, meta } = sender.into();
+        let sender = self.channel.rules().sender(&id)?;
+        Ok(self.admit_known(&sender, Some(&meta))?)
+    }
+
+    fn admit_known(
+        &self,
+        sender: &SenderId,
+        meta: Option<&Metadata>,
+    ) -> Result<Admission, StoreError> {
+        let entry = if self.access.needs_store(sender, meta) {
             let store = self.channel.pairing().store();
             store.read(&self.allow_key(sender))?.record
         } else {
             None
         };
-        Ok(match self.access.decide(sender, entry.is_some()) {
+        Ok(match self.access.decide(sender, meta, entry.is_some()) {
             Ok(basis) => Admission::Approved(self.approved(sender.clone(), basis, entry)),
             Err(refusal) => Admission::Refused(refusal),
         })
@@ -160,10 +177,22 @@ impl Account {
     /// Decides about a message in a group: as [`admit_in_group`](Self::admit_in_group), for a sender that is
     /// parsed already. Reads nothing.
     pub fn admit_sender_in_group(&self, sender: &SenderId) -> Option<GroupSender> {
-        self.access.in_group(sender)?;
+        self.access.in_group(sender, None)?;
         Some(GroupSender {
             sender: sender.clone(),
         })
+    }
+
+    /// Decides about a message in a group: as [`admit_in_group`](Self::admit_in_group), with what the channel says
+    /// of the sender, for channels whose lists go by user names.
+    pub fn admit_named_in_group(
+        &self,
+        sender: impl Into<Sender>,
+    ) -> Result<Option<GroupSender>, AdmitError> {
+        let Sender { id, meta } = sender.into();
+        let sender = self.channel.rules().sender(&id)?;
+        let basis = self.access.in_group(&sender, Some(&meta));
+        Ok(basis.map(|_| GroupSender { sender }))
     }
 
     /// Creates a request for an unknown sender, or finds their pending one.
@@ -181,7 +210,8 @@ impl Account {
     /// [`request_or_reuse`](Self::request_or_reuse) in one transaction, for a gate.
     ///
     /// `request` is what to record of a sender who asks. Without it nothing is recorded or written, and a sender
-    /// who is not allowed gets [`Requested::NotOffered`]: for senders whose requests are rate limited.
+    /// who is not allowed gets [`Requested::NotOffered`]: for senders whose requests are rate limited. Their user
+    /// name is not known then, either.
     pub fn admit_or_request(
         &self,
         sender: &SenderId,
@@ -191,12 +221,12 @@ impl Account {
         let pairing = self.channel.pairing();
         transact(pairing.store(), |tx| {
             let now = pairing.now();
-            let entry = if self.access.needs_store(sender) {
+            let entry = if self.access.needs_store(sender, request) {
                 tx.entry(self.allow_key(sender))?
             } else {
                 None
             };
-            let refusal = match self.access.decide(sender, entry.is_some()) {
+            let refusal = match self.access.decide(sender, request, entry.is_some()) {
                 Ok(basis) => {
                     let approved = self.approved(sender.clone(), basis, entry);
                     return Ok(Decision::unchanged(Requested::Allowed(approved)));
@@ -230,7 +260,12 @@ impl Account {
                         changes,
                         outcome: Requested::Created(Created {
                             expires_at: now + limits.code_lifetime,
-                            reply: self.channel.rules().pairing_reply(sender, code),
+                            reply: pairing.replies().request(
+                                self.channel.rules(),
+                                sender,
+                                code,
+                                Replies::language_of(ask.meta),
+                            ),
                             request: outcome,
                         }),
                     })

@@ -20,11 +20,14 @@ pub struct Channel {
 
 /// An approval that has been committed.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Approved {
     /// The approved request.
     pub request: PendingRequest,
     /// The allowlist entry.
     pub entry: AllowEntry,
+    /// Whether the sender was on the allowlist before.
+    pub was_allowed: bool,
 }
 
 /// The wrong codes that an approver may still enter.
@@ -401,10 +404,12 @@ fn approval(
         account: request.account.clone(),
         entry: request.sender.clone(),
     })?;
+    let was_allowed = allowed.is_some();
     let Decision { changes, outcome } = dm::approve(&request, allowed.as_ref(), approver, now);
     Ok(Decision {
         changes,
         outcome: Approved {
+            was_allowed,
             request,
             entry: outcome,
         },

@@ -5,6 +5,7 @@ mod channel;
 mod devices;
 mod error;
 mod nodes;
+mod revert;
 mod setup;
 mod transact;
 
@@ -19,13 +20,14 @@ pub use error::{
     AdmitError, AllowlistError, ChannelError, ConnectError, DecisionError, DeviceError, ListError,
     RequestError,
 };
+pub use revert::Reverted;
 
 pub use nodes::{NodeList, Nodes};
 
 use crate::store::{Changes, Position};
 use crate::{
-    AuditEvent, AuditSink, ChannelId, Channels, Clock, DeviceId, Entropy, Key, Limits, NameError,
-    PairingStore, StoreError, Timestamp,
+    AddChannelError, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock, DeviceId,
+    Entropy, Key, Limits, NameError, PairingStore, Replies, StoreError, Timestamp,
 };
 
 /// The pairing service over a store: made once, cheap to clone, shared between threads.
@@ -55,6 +57,7 @@ struct Inner {
     entropy: Box<dyn Entropy>,
     channels: Channels,
     limits: Limits,
+    replies: Replies,
     audit: Option<Box<dyn AuditSink>>,
     uses: Mutex<devices::Uses>,
 }
@@ -75,6 +78,7 @@ impl PairingBuilder {
             entropy: Box::new(entropy),
             channels: Channels::builtin(),
             limits: Limits::default(),
+            replies: Replies::default(),
             audit: None,
             uses: Mutex::default(),
         })
@@ -88,6 +92,11 @@ impl PairingBuilder {
     /// Sets the limits.
     pub fn limits(self, limits: Limits) -> Self {
         Self(Inner { limits, ..self.0 })
+    }
+
+    /// Sets what senders are told.
+    pub fn replies(self, replies: Replies) -> Self {
+        Self(Inner { replies, ..self.0 })
     }
 
     /// Sets the sink that receives every decision.
@@ -149,6 +158,23 @@ impl Pairing {
     /// Returns the channels that the service knows.
     pub fn channels(&self) -> &Channels {
         &self.0.channels
+    }
+
+    /// Adds a channel to the running service, and to the store that was made with the same channels:
+    /// [`Channels::add`].
+    pub fn add_channel(&self, rules: ChannelRules) -> Result<Channel, AddChannelError> {
+        let id = rules.id().clone();
+        self.0.channels.add(rules)?;
+        let rules = self.0.channels.get(&id).cloned();
+        let known = AddChannelError::Known { channel: id };
+        rules
+            .map(|rules| Channel::new(self.clone(), rules))
+            .ok_or(known)
+    }
+
+    /// Returns what senders are told.
+    pub fn replies(&self) -> &Replies {
+        &self.0.replies
     }
 
     /// Returns the limits that the service applies.

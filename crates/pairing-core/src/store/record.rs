@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Group, Key};
+use crate::Metadata;
 use crate::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
-use crate::dm::Metadata;
 use crate::{AccountId, ApproverId, ChannelId, PairingCode, Principal, SenderId, Timestamp, Via};
 
 /// One stored record. Its [`key`](Self::key) is derived from its contents, never passed separately.

@@ -76,3 +76,31 @@ fn wrong_codes_at_a_gateway_ahead_count_at_the_other() {
         "{locked:?}"
     );
 }
+
+#[test]
+fn a_pending_request_says_when_its_code_ends() {
+    let now = Timestamp::from_millis(1_795_354_077_013);
+    let pairing = pairing_core::PairingBuilder::new(
+        MemoryStore::new(),
+        ManualClock::new(now),
+        pairing_conformance::seeded(1),
+    );
+    let limits = Limits::default();
+    let pairing = pairing.build();
+    let account = pairing.channel("telegram").unwrap();
+    let account = account.account("default").unwrap();
+    account.request_or_reuse("1").unwrap();
+    let mut request = pairing
+        .channel("telegram")
+        .unwrap()
+        .pending()
+        .unwrap()
+        .requests
+        .remove(0);
+    let end = now + limits.code_lifetime;
+    assert_eq!(request.expires_at(&limits), Some(end));
+    assert!(!request.is_expired(&limits, Timestamp::from_millis(end.as_millis() - 1)));
+    assert!(request.is_expired(&limits, end));
+    request.created_at = None;
+    assert_eq!(request.expires_at(&limits), None);
+}

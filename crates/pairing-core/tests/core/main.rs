@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod channels;
 mod clocks;
 mod conformance;
 mod devices;

@@ -1,24 +1,36 @@
 //! The audit log: one line for each decision, with its approver.
 
 mod backwards;
+mod chain;
+mod pace;
 pub(crate) mod read;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use pairing_core::{AuditEvent, AuditSink};
 
+pub use chain::{AuditCheck, AuditGap, AuditGapKind};
 pub use read::AuditPage;
+
+use pace::{Due, Pace};
 
 use crate::StateDir;
 use crate::lock::{OurLock, Patience};
+use crate::trust::no_follow;
 
 /// Size from which the log is rotated, in bytes.
 const MAX_BYTES: u64 = 10 * 1024 * 1024;
+
+/// Number of older files that are kept.
+const GENERATIONS: usize = 9;
+
+/// Time for which an older file is kept.
+const KEPT_FOR: Duration = Duration::from_secs(400 * 24 * 60 * 60);
 
 /// Time to wait for another process that is writing; each write takes only a moment.
 const LOCK_WAIT: Duration = Duration::from_secs(1);
@@ -30,14 +42,20 @@ type Complaint = dyn Fn(&io::Error) + Send + Sync;
 ///
 /// - Readable by the owner only, and only ever appended to; a line is written whole or, after a power
 ///   failure, cut off at the end of the file.
-/// - From 10 MiB on it is renamed to `pairing-audit.jsonl.1`, which replaces the previous file of that name.
-/// - [`newest`](Self::newest) reads both, from the end.
+/// - From 10 MiB on it is renamed to `pairing-audit.jsonl.1`, that one to `.2`, and so on up to `.9`. Older ones are
+///   removed, and so are those that are older than 400 days.
+/// - [`newest`](Self::newest) reads all of them, from the end.
+/// - Each line has a hash over itself and the line before it; [`verify`](Self::verify) finds what was changed or taken
+///   away.
+/// - Of one remote approver, 60 decisions a minute are lines of their own. The rest of the minute becomes one line, of the
+///   last of them, with their number in `leftOut`.
 /// - An error does not undo a decision: it is passed to the callback of [`on_error`](Self::on_error), if set.
 #[derive(Clone)]
 pub struct AuditLog {
     path: PathBuf,
     max_bytes: u64,
     complaint: Option<Arc<Complaint>>,
+    pace: Arc<Mutex<Pace>>,
 }
 
 impl AuditLog {
@@ -47,21 +65,21 @@ impl AuditLog {
             path: state.root().join("pairing-audit.jsonl"),
             max_bytes: MAX_BYTES,
             complaint: None,
+            pace: Arc::default(),
         }
     }
 
     /// Sets a callback for errors.
-    pub fn on_error(self, complaint: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
-        Self {
-            complaint: Some(Arc::new(complaint)),
-            ..self
-        }
+    pub fn on_error(mut self, complaint: impl Fn(&io::Error) + Send + Sync + 'static) -> Self {
+        self.complaint = Some(Arc::new(complaint));
+        self
     }
 
     /// Sets the size from which the log is rotated; for tests.
     #[doc(hidden)]
-    pub fn rotated_at(self, max_bytes: u64) -> Self {
-        Self { max_bytes, ..self }
+    pub fn rotated_at(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
     }
 
     /// Path of the log.
@@ -69,7 +87,7 @@ impl AuditLog {
         &self.path
     }
 
-    /// Appends a line, which must not contain a line break.
+    /// Appends a line: a JSON object, without line breaks.
     pub fn append(&self, line: &str) -> io::Result<()> {
         if line.contains(['\n', '\r']) {
             let reason = "an audit line with a line break";
@@ -81,20 +99,47 @@ impl AuditLog {
             OurLock::take(&lock, &mut Patience::new(LOCK_WAIT)).map_err(io::Error::other)?;
         let mut file = self.open()?;
         if file.metadata()?.len() >= self.max_bytes {
-            fs::rename(&self.path, self.older())?;
+            self.rotate()?;
             file = self.open()?;
         }
+        let link = self.end_of_chain()?.next(line);
+        let line = link.mark(line).ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "an audit line that is no object",
+            )
+        })?;
         // A partial line left by a full disk or a crash must not corrupt the next one.
         let begin = if ends_a_line(&mut file)? { "" } else { "\n" };
         // In one call, so that readers do not see half a line.
-        file.write_all(format!("{begin}{line}\n").as_bytes())
+        file.write_all(format!("{begin}{line}\n").as_bytes())?;
+        self.set_head(&link)
     }
 
-    /// Path of the previous log.
-    fn older(&self) -> PathBuf {
+    /// Path of an older log; number 1 is the one before this.
+    fn older(&self, number: usize) -> PathBuf {
         let mut older = self.path.clone().into_os_string();
-        older.push(".1");
+        older.push(format!(".{number}"));
         older.into()
+    }
+
+    fn write(&self, due: Vec<Due>) {
+        for (event, left_out) in due {
+            let line = serde_json::to_string(&event).map_err(io::Error::other);
+            let line = line.map(|line| match (left_out, line.strip_suffix('}')) {
+                (Some(count), Some(open)) => format!(r#"{open},"leftOut":{count}}}"#),
+                _ => line,
+            });
+            if let Err(error) = line.and_then(|line| self.append(&line))
+                && let Some(complaint) = &self.complaint
+            {
+                complaint(&error);
+            }
+        }
+    }
+
+    fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open(&self) -> io::Result<File> {
@@ -103,6 +148,7 @@ impl AuditLog {
             .append(true)
             .create(true)
             .mode(0o600)
+            .custom_flags(no_follow())
             .open(&self.path)
     }
 }
@@ -119,11 +165,17 @@ fn ends_a_line(file: &mut File) -> io::Result<bool> {
 
 impl AuditSink for AuditLog {
     fn record(&self, event: &AuditEvent) {
-        let line = serde_json::to_string(event).map_err(io::Error::other);
-        if let Err(error) = line.and_then(|line| self.append(&line))
-            && let Some(complaint) = &self.complaint
-        {
-            complaint(&error);
+        let due = self.pace().take(event);
+        self.write(due);
+    }
+}
+
+impl Drop for AuditLog {
+    fn drop(&mut self) {
+        // The last one to be dropped records what was left out.
+        if Arc::strong_count(&self.pace) == 1 {
+            let due = self.pace().end();
+            self.write(due);
         }
     }
 }

@@ -14,7 +14,7 @@ use super::backwards::{Backwards, Line};
 const BLOCK: usize = 64 * 1024;
 
 /// Maximum length of a line: more than the approval of a node with the maximum number of commands.
-const LONGEST: usize = 256 * 1024;
+pub(super) const LONGEST: usize = 256 * 1024;
 
 /// Attempts to open the log while it is being rotated.
 const ATTEMPTS: usize = 4;
@@ -32,7 +32,7 @@ pub struct AuditPage {
 
 impl AuditLog {
     /// Returns the newest events that `is_wanted` accepts, up to `limit`; from this log, then from the
-    /// previous one. Reads no more of them than necessary.
+    /// previous ones. Reads no more of them than necessary.
     ///
     /// - Takes no lock: lines are only ever added after the data opened here, and a rotation in the
     ///   meantime is noticed.
@@ -53,12 +53,17 @@ impl AuditLog {
         Ok(page)
     }
 
-    /// Opens this log and the previous one, as they were at one moment.
-    fn files(&self) -> io::Result<[Option<File>; 2]> {
+    /// Opens this log and the previous ones, as they were at one moment.
+    fn files(&self) -> io::Result<Vec<Option<File>>> {
         for _ in 0..ATTEMPTS {
-            let files = [open(&self.path)?, open(&self.older())?];
+            let files: Vec<_> = self
+                .kept()
+                .iter()
+                .map(|path| open(path))
+                .collect::<Result<_, _>>()?;
             // With a rotation in between, these could be the same log twice, or miss one.
-            let opened = files[0].as_ref().map(File::metadata).transpose()?;
+            let opened = files.first().and_then(Option::as_ref);
+            let opened = opened.map(File::metadata).transpose()?;
             if opened.as_ref().map(id) == look(&self.path)?.as_ref().map(id) {
                 return Ok(files);
             }
@@ -108,7 +113,7 @@ pub(crate) fn parsed(text: &[u8], block: usize) -> AuditPage {
     page
 }
 
-fn open(path: &Path) -> io::Result<Option<File>> {
+pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     // Checked before opening: opening a pipe would wait for a writer.
     if look(path)?.is_some_and(|meta| !meta.is_file()) {
         return Err(io::Error::other("the audit log is not a file"));

@@ -1,5 +1,6 @@
 //! Finds problems in a state directory, and fixes those that can be fixed.
 
+mod audit;
 mod dm;
 mod files;
 mod identity;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use pairing_core::{Channels, Limits, Timestamp};
 
-use crate::StateDir;
+use crate::{StateDir, trust};
 use mend::Mend;
 
 /// A problem in the state that its owner should know about.
@@ -103,14 +104,23 @@ fn found(state: &StateDir, channels: &Channels, limits: &Limits, now: Timestamp)
         );
         return found;
     }
+    if let Err(untrusted) = trust::check(state.root()) {
+        push(
+            &mut found,
+            Severity::Error,
+            "not-the-owners",
+            untrusted.path(),
+            untrusted.to_string(),
+            untrusted.advice(),
+            None,
+        );
+    }
     loose_mode(&mut found, state.root());
     // A configuration outside the state directory may be readable by others on purpose.
     if state.config().starts_with(state.root()) {
         loose_mode(&mut found, state.config());
     }
-    for log in ["pairing-audit.jsonl", "pairing-audit.jsonl.1"] {
-        loose_mode(&mut found, &state.root().join(log));
-    }
+    audit::examine(&mut found, state);
     dm::examine(&mut found, state.credentials(), channels, limits, now);
     registry::devices(&mut found, &state.devices(), now);
     registry::nodes(&mut found, &state.nodes(), now);

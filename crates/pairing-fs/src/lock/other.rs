@@ -106,9 +106,9 @@ pub(crate) fn judge(path: &Path, ours_is_stale: bool) -> Verdict {
     let Ok(meta) = fs::symlink_metadata(path) else {
         return Verdict::Free;
     };
-    let said: Option<Said> = fs::read(path)
-        .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    // Whatever is no file says nothing: a link is not followed, and a pipe not waited for.
+    let bytes = meta.is_file().then(|| fs::read(path).ok()).flatten();
+    let said: Option<Said> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let now = SystemClock.now();
     let made = Timestamp::from_millis(meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000);
     let is_old = |at| now.since(at).is_some_and(|age| age > STALE_AFTER);

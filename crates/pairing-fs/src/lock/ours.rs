@@ -10,8 +10,10 @@ use pairing_core::StoreError;
 
 use super::Patience;
 use crate::error::unwritable;
+use crate::trust::no_follow;
 
-/// The lock, held until dropped. The lock file stays and is never renamed, because the lock is on its inode.
+/// The lock, held until dropped. A symbolic link in its place is not followed: the process id would be written to
+/// whatever it leads to. The lock file stays and is never renamed, because the lock is on its inode.
 pub(crate) struct OurLock {
     _file: File,
 }
@@ -25,6 +27,7 @@ impl OurLock {
             .create(true)
             .truncate(false)
             .mode(0o600)
+            .custom_flags(no_follow())
             .open(path)
             .map_err(|error| unwritable(path, error))?;
         loop {

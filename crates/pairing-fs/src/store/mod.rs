@@ -141,20 +141,26 @@ impl Inner {
         Now::new(self.recheck_after)
     }
 
-    /// Returns the files of a channel. If the channel has no rules, its ids are compared unchanged.
+    /// Returns the files of a channel. If the channel has no rules, its ids are compared unchanged, until
+    /// rules for it are added.
     fn group(&self, channel: &ChannelId) -> Arc<Group> {
+        let rules = self.channels.get(channel);
+        let is_present =
+            |group: &&Arc<Group>| rules.is_none_or(|rules| Arc::ptr_eq(rules, &group.rules));
         let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(group) = groups.get(channel) {
+        if let Some(group) = groups.get(channel).filter(is_present) {
             return group.clone();
         }
         drop(groups);
         let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
-        let group = groups.entry(channel.clone()).or_insert_with(|| {
-            let rules = self.channels.get(channel).cloned();
-            let rules = rules.unwrap_or_else(|| Arc::new(ChannelRules::new(channel.clone())));
-            Arc::new(Group::new(&self.credentials, rules))
-        });
-        group.clone()
+        if let Some(group) = groups.get(channel).filter(is_present) {
+            return group.clone();
+        }
+        let rules = rules.cloned();
+        let rules = rules.unwrap_or_else(|| Arc::new(ChannelRules::new(channel.clone())));
+        let group = Arc::new(Group::new(&self.credentials, rules));
+        groups.insert(channel.clone(), group.clone());
+        group
     }
 
     fn read(&self, key: &Key, now: Now) -> Result<Read, StoreError> {

@@ -48,13 +48,25 @@ fn a_decision_is_a_line_without_its_code() {
 #[test]
 fn a_large_log_becomes_the_older_one() {
     let dir = tempfile::tempdir().unwrap();
-    let log = AuditLog::new(&StateDir::at(dir.path())).rotated_at(20);
+    let log = AuditLog::new(&StateDir::at(dir.path())).rotated_at(100);
     for n in 0..5 {
         log.append(&format!("{{\"line\":{n}}}")).unwrap();
     }
-    assert_eq!(lines(&log), ["{\"line\":4}"]);
-    let older = fs::read_to_string(dir.path().join("pairing-audit.jsonl.1")).unwrap();
-    assert_eq!(older, "{\"line\":2}\n{\"line\":3}\n");
+    let recorded = |name: &str| -> Vec<String> {
+        let text = fs::read_to_string(dir.path().join(name)).unwrap();
+        text.lines()
+            .map(|line| line.split(",\"seq\"").next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(recorded("pairing-audit.jsonl"), ["{\"line\":4"]);
+    assert_eq!(
+        recorded("pairing-audit.jsonl.1"),
+        ["{\"line\":2", "{\"line\":3"]
+    );
+    assert_eq!(
+        recorded("pairing-audit.jsonl.2"),
+        ["{\"line\":0", "{\"line\":1"]
+    );
 }
 
 #[test]
@@ -74,7 +86,9 @@ fn lines_of_many_writers_stay_whole() {
     });
     let lines = lines(&log());
     assert_eq!(lines.len(), 40);
-    assert!(lines.iter().all(|line| line.len() == 9013));
+    let recorded = |line: &String| line.find(",\"seq\"") == Some(9012);
+    assert!(lines.iter().all(recorded));
+    assert!(log().verify().unwrap().is_whole());
 }
 
 #[test]
@@ -82,9 +96,167 @@ fn half_a_line_does_not_spoil_the_next() {
     let dir = tempfile::tempdir().unwrap();
     let log = AuditLog::new(&StateDir::at(dir.path()));
     fs::write(log.path(), "{\"cut").unwrap();
-    log.append("{}").unwrap();
-    assert_eq!(lines(&log), ["{\"cut", "{}"]);
-    log.append("{}\n{}").unwrap_err();
+    log.append("{\"a\":1}").unwrap();
+    let all = lines(&log);
+    assert_eq!(all[0], "{\"cut");
+    assert!(all[1].starts_with("{\"a\":1,\"seq\":1,"), "{all:?}");
+    for bad in ["{\"a\":1}\n{\"a\":1}", "{}", "[1]", ""] {
+        log.append(bad).unwrap_err();
+    }
+}
+
+/// A log of this many lines in several files, after two lines of a release without a chain.
+fn chained(dir: &std::path::Path, lines: usize) -> AuditLog {
+    let log = AuditLog::new(&StateDir::at(dir)).rotated_at(1000);
+    fs::write(
+        log.path(),
+        format!("{}\n{}\n", entry("old0"), entry("old1")),
+    )
+    .unwrap();
+    for n in 0..lines {
+        log.append(&entry(&format!("n{n}"))).unwrap();
+    }
+    log
+}
+
+#[test]
+fn t115_the_log_is_a_chain_from_where_it_begins() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = chained(dir.path(), 12);
+    let check = log.verify().unwrap();
+    assert_eq!((check.before, check.chained, check.first), (2, 12, Some(1)));
+    assert!(check.is_whole(), "{check:?}");
+    // Another process goes on with it, and the events are read as before.
+    let other = AuditLog::new(&StateDir::at(dir.path()));
+    other.append(&entry("other")).unwrap();
+    assert!(other.verify().unwrap().is_whole());
+    let page = other.newest(100, |_| true).unwrap();
+    assert_eq!((page.events.len(), page.problems), (15, 0));
+    // A crash between a line and the head leaves a line more than the head knows.
+    let head = dir.path().join(".pairing-audit.head");
+    let before = fs::read(&head).unwrap();
+    other.append(&entry("crash")).unwrap();
+    fs::write(&head, before).unwrap();
+    assert!(other.verify().unwrap().is_whole());
+    other.append(&entry("after")).unwrap();
+    assert!(other.verify().unwrap().is_whole());
+}
+
+#[test]
+fn t115_what_was_changed_or_taken_away_is_a_gap_for_good() {
+    use pairing_fs::AuditGapKind::{Broken, CutOff, Foreign, NoHead};
+    type Harm = fn(&mut Vec<String>);
+    let harms: [(Harm, _); 5] = [
+        (|lines| lines[1] = lines[1].replace("n9", "x9"), Broken),
+        (|lines| drop(lines.remove(1)), Broken),
+        (|lines| lines.swap(1, 2), Broken),
+        (|lines| lines.insert(2, entry("forged")), Foreign),
+        (|lines| drop(lines.pop()), CutOff),
+    ];
+    for (harm, kind) in harms {
+        let dir = tempfile::tempdir().unwrap();
+        let log = AuditLog::new(&StateDir::at(dir.path()));
+        for n in 8..13 {
+            log.append(&entry(&format!("n{n}"))).unwrap();
+        }
+        let mut all = lines(&log);
+        harm(&mut all);
+        fs::write(log.path(), all.join("\n") + "\n").unwrap();
+        let kinds = |log: &AuditLog| -> Vec<_> {
+            log.verify()
+                .unwrap()
+                .gaps
+                .iter()
+                .map(|gap| gap.kind)
+                .collect()
+        };
+        assert_eq!(kinds(&log)[0], kind);
+        // Going on does not hide it.
+        for n in 0..3 {
+            log.append(&entry(&format!("m{n}"))).unwrap();
+        }
+        assert!(!log.verify().unwrap().is_whole(), "{kind:?}");
+        let found = pairing_fs::doctor::examine(
+            &StateDir::at(dir.path()),
+            &pairing_core::Channels::builtin(),
+            &pairing_core::Limits::default(),
+            Timestamp::from_millis(0),
+        );
+        assert!(
+            found.iter().any(|finding| finding.kind == "audit-gap"),
+            "{kind:?}"
+        );
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let log = chained(dir.path(), 3);
+    fs::remove_file(dir.path().join(".pairing-audit.head")).unwrap();
+    assert_eq!(log.verify().unwrap().gaps[0].kind, NoHead);
+    // A whole file out of the middle.
+    let dir = tempfile::tempdir().unwrap();
+    let log = chained(dir.path(), 20);
+    fs::remove_file(dir.path().join("pairing-audit.jsonl.1")).unwrap();
+    assert_eq!(log.verify().unwrap().gaps[0].kind, Broken);
+}
+
+#[test]
+fn t115_history_is_kept_by_size_and_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::new(&StateDir::at(dir.path())).rotated_at(1);
+    for n in 0..15 {
+        log.append(&entry(&format!("n{n}"))).unwrap();
+    }
+    let check = log.verify().unwrap();
+    assert_eq!((check.chained, check.first), (10, Some(6)));
+    assert!(check.is_whole(), "the oldest files may go: {check:?}");
+    let old = fs::File::options()
+        .append(true)
+        .open(dir.path().join("pairing-audit.jsonl.5"))
+        .unwrap();
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(401 * 86400);
+    old.set_modified(long_ago).unwrap();
+    log.append(&entry("last")).unwrap();
+    assert!(!dir.path().join("pairing-audit.jsonl.6").exists());
+}
+
+#[test]
+fn t115_one_device_does_not_push_the_history_of_others_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = AuditLog::new(&StateDir::at(dir.path()));
+    let event = |by: &str, via: &str, second: usize| -> AuditEvent {
+        let (minute, second) = (second / 60, second % 60);
+        let line = format!(
+            r#"{{"at":"2026-11-22T13:{minute:02}:{second:02}.000Z","action":"rotated","by":"{by}","via":"{via}","node":"n"}}"#
+        );
+        serde_json::from_str(&line).unwrap()
+    };
+    for n in 0..2169 {
+        log.record(&event("device:5f", "gateway", n / 200));
+    }
+    assert_eq!(lines(&log).len(), 60);
+    // The owner's are all there, and so are another device's.
+    for _ in 0..100 {
+        log.record(&event("terminal:ann", "terminal", 12));
+    }
+    log.record(&event("device:6a", "gateway", 12));
+    assert_eq!(lines(&log).len(), 161);
+    // In the next minute it is said how many there were.
+    log.record(&event("device:5f", "gateway", 90));
+    let all = lines(&log);
+    assert_eq!(all.len(), 163);
+    assert!(all[161].contains(r#""leftOut":2109,"seq""#), "{}", all[161]);
+    // And at the latest when the process ends.
+    for _ in 0..70 {
+        log.record(&event("device:5f", "gateway", 91));
+    }
+    let again = log.clone();
+    drop(log);
+    assert_eq!(lines(&again).len(), 163 + 59);
+    drop(again);
+    let log = AuditLog::new(&StateDir::at(dir.path()));
+    let all = lines(&log);
+    assert!(all.last().unwrap().contains(r#""leftOut":11,"#), "{all:?}");
+    assert!(log.verify().unwrap().is_whole());
+    assert_eq!(log.newest(1000, |_| true).unwrap().problems, 0);
 }
 
 #[test]

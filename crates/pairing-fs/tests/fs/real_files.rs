@@ -370,6 +370,71 @@ fn a_linked_file_is_changed_where_it_is() {
 }
 
 #[test]
+fn t116_a_link_out_of_what_is_the_owners_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    let install = Install::recorded();
+    let open = install.dir.path().join("open");
+    fs::create_dir(&open).unwrap();
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let elsewhere = open.join("elsewhere.json");
+    fs::rename(install.path("telegram-allowFrom.json"), &elsewhere).unwrap();
+    symlink(&elsewhere, install.path("telegram-allowFrom.json")).unwrap();
+    let before = fs::read_to_string(&elsewhere).unwrap();
+    let account = install.account("telegram", "default");
+    account.allow("1", &owner()).unwrap_err();
+    assert_eq!(fs::read_to_string(&elsewhere).unwrap(), before);
+    let names = fs::read_dir(&open).unwrap().count();
+    assert_eq!(names, 1, "nothing was staged there");
+}
+
+#[test]
+fn t116_locks_that_are_links_are_not_followed() {
+    use std::os::unix::fs::symlink;
+    let precious = tempfile::NamedTempFile::new().unwrap();
+    fs::write(precious.path(), "kept").unwrap();
+    let install = Install::empty();
+    let account = install.account("telegram", "default");
+    account.allow("1", &owner()).unwrap();
+    let locks = fs::read_dir(install.path("")).unwrap();
+    let locks = locks.map(|entry| entry.unwrap().path());
+    let locks: Vec<_> = locks
+        .filter(|path| path.to_string_lossy().ends_with(".oslock"))
+        .collect();
+    assert!(!locks.is_empty());
+    for lock in &locks {
+        fs::remove_file(lock).unwrap();
+        symlink(precious.path(), lock).unwrap();
+    }
+    account.allow("2", &owner()).unwrap_err();
+    assert_eq!(fs::read_to_string(precious.path()).unwrap(), "kept");
+    for lock in &locks {
+        fs::remove_file(lock).unwrap();
+    }
+    account.allow("2", &owner()).unwrap();
+}
+
+#[test]
+fn t116_a_directory_that_others_may_write_to_is_not_written_to() {
+    let install = Install::recorded();
+    let root = install.path("").parent().unwrap().to_owned();
+    let account = install.account("telegram", "default");
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o777)).unwrap();
+    account.allow("1", &owner()).unwrap_err();
+    let found = pairing_fs::doctor::examine(
+        &pairing_fs::StateDir::at(&root),
+        &pairing_core::Channels::builtin(),
+        &pairing_core::Limits::default(),
+        pairing_core::Timestamp::from_millis(0),
+    );
+    let named = found
+        .iter()
+        .find(|finding| finding.kind == "not-the-owners");
+    assert_eq!(named.unwrap().path, root);
+    fs::set_permissions(&root, fs::Permissions::from_mode(0o700)).unwrap();
+    account.allow("1", &owner()).unwrap();
+}
+
+#[test]
 fn numbers_count_as_the_ids_they_spell() {
     let install = Install::empty();
     install.write(

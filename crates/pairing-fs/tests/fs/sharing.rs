@@ -214,3 +214,49 @@ fn a_file_of_another_channel_is_not_listed() {
     assert_eq!(listed(&install, &channels, "a"), ["b-c"]);
     assert_eq!(listed(&install, &channels, "a-b"), [] as [&str; 0]);
 }
+
+#[test]
+fn a_channel_is_added_to_a_store_that_runs() {
+    let install = Install::recorded();
+    let channels = Channels::builtin();
+    let store = FsStore::new(&install.state(), channels.clone());
+    let clock = pairing_fs::SystemClock;
+    let pairing = Pairing::with(store, clock, seeded(1), channels, Limits::default());
+    let id = ChannelId::parse("irc").unwrap();
+    // The store meets the channel before it has rules, and compares its ids unchanged.
+    let range = Range::Allowed {
+        channel: id.clone(),
+        account: None,
+    };
+    install.write(
+        "irc-allowFrom.json",
+        r#"{"version":1,"allowFrom":["nick:Ann"]}"#,
+    );
+    let known = pairing.changes(None, Duration::ZERO).unwrap();
+    let store = FsStore::new(&install.state(), pairing.channels().clone());
+    assert_eq!(
+        store
+            .range(&range, &PageRequest::first(9))
+            .unwrap()
+            .records
+            .len(),
+        1
+    );
+
+    let rules = ChannelRules::new(id)
+        .prefixes(["nick"])
+        .normaliser(|nick| Some(nick.to_lowercase()), "a nick");
+    let irc = pairing.add_channel(rules).unwrap();
+    let account = irc.account("default").unwrap();
+    assert!(account.is_allowed("ann").unwrap());
+    let page = store.range(&range, &PageRequest::first(9)).unwrap();
+    let entries: Vec<_> = page.records.iter().filter_map(|r| r.as_allow()).collect();
+    assert_eq!(entries[0].entry.as_str(), "ann");
+
+    account.allow("ben", &owner()).unwrap();
+    let news = pairing.changes(Some(known.position), PATIENCE).unwrap();
+    let Changed::Keys(keys) = news.changed else {
+        panic!("the feed was lost")
+    };
+    assert!(keys.iter().any(|key| range.contains(key)), "{keys:?}");
+}

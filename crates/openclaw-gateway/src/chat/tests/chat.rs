@@ -263,7 +263,9 @@ impl World {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let text = format!("{{ gateway: {{ auth: {{ token: 'secret' }}, {gateway} }}, {more} }}");
+        let text = format!(
+            "{{ gateway: {{ auth: {{ token: 'secret' }}, localAdmin: true, {gateway} }}, {more} }}"
+        );
         let text = text.replace("PORT", &port.to_string());
         let config = Config::parse(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
         let settings = Settings::from_config(&config, &Overrides::default()).unwrap();

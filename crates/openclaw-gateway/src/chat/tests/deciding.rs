@@ -118,10 +118,42 @@ async fn t70_names_are_shown_as_what_they_are() {
         .unwrap();
     let pending = world.answer("/pair pending").await;
     assert!(
-        pending.contains("name=Ann\\u{a}/pair approve x\\u{202e}"),
+        pending.contains("name=\"Ann\\u{a}/pair approve x\\u{202e}\""),
         "{pending}"
     );
     world.stop().await;
+}
+
+#[tokio::test]
+async fn t113_hostile_names_are_one_value_each_in_a_chat() {
+    for name in test_support::HOSTILE_NAMES {
+        let world = World::new().await;
+        let channel = world.pairing.channel("telegram").unwrap();
+        let sender = pairing_core::Sender::new("9")
+            .with("name", name)
+            .with("username", "bob");
+        channel
+            .account("default")
+            .unwrap()
+            .request_or_reuse(sender)
+            .unwrap();
+        let pending = world.answer("/pair pending").await;
+        let line = pending
+            .lines()
+            .find(|line| line.contains("sender 9 ("))
+            .unwrap();
+        let (_, said) = line.split_once("sender 9 (").unwrap();
+        let (said, _) = said.rsplit_once(')').unwrap();
+        let values = test_support::values_of(said);
+        assert_eq!(values[0], ("name".to_owned(), name.to_owned()), "{pending}");
+        assert_eq!(
+            values[1],
+            ("username".to_owned(), "bob".to_owned()),
+            "{pending}"
+        );
+        assert_eq!(values.len(), 2, "{pending}");
+        world.stop().await;
+    }
 }
 
 #[tokio::test]

@@ -362,3 +362,41 @@ async fn buttons_of_nothing_do_nothing() {
     assert!(world.chats.all().is_empty());
     world.stop().await;
 }
+
+/// However many ask, owners get a few messages about single requests, and one that says how many more there are.
+#[tokio::test]
+async fn t110_notices_of_many_requests_are_gathered() {
+    let world = with_notices().await;
+    let ask = |number: usize| {
+        let channel = world.pairing.channel("telegram").unwrap();
+        let account = channel.account(&format!("account{}", number / 3)).unwrap();
+        account
+            .request_or_reuse(format!("{}", 1000 + number).as_str())
+            .unwrap();
+    };
+    let told = |shown: &[Shown]| {
+        let about = shown.iter().map(|shown| {
+            let (first, rest) = shown.text.split_once(' ').unwrap();
+            if rest.starts_with("more request") {
+                first.parse::<usize>().unwrap()
+            } else {
+                usize::from(first == "New")
+            }
+        });
+        about.sum::<usize>()
+    };
+    (0..15).for_each(ask);
+    world
+        .chats
+        .until(|shown| (told(shown) > 5).then_some(()))
+        .await;
+    world.clock.advance(Duration::from_secs(60));
+    ask(15);
+    world
+        .chats
+        .until(|shown| (told(shown) == 16).then_some(()))
+        .await;
+    let shown = world.chats.all();
+    assert!(shown.len() <= 5 + 1 + 2 + 1, "{} messages", shown.len());
+    world.stop().await;
+}

@@ -26,7 +26,9 @@ async fn a_phone_is_paired_without_leaving_the_chat() {
         "{said}"
     );
     assert!(
-        said.contains("as operator: look at everything (operator.read)"),
+        said.contains(
+            "as operator: look at everything but the texts of direct messages (operator.read)"
+        ),
         "{said}"
     );
     let (node, _events) = phone.comes(&code).await;

@@ -3,10 +3,12 @@
 
 use gateway_protocol::hello::AuthMethod;
 use gateway_protocol::{AuthFailure, Refusal, Secret};
+use pairing_core::DeviceId;
 use pairing_core::device::{Credential, CredentialError, ProofError, ProvenDevice, SecretToken};
 use std::time::Duration;
 
 use super::{Admitted, Denied, Door, method_of};
+use crate::edge::Origin;
 use crate::lockout::{Locked, Subject};
 use crate::secret::{SecretFailure, Shared as Given};
 
@@ -81,6 +83,17 @@ impl Door<'_> {
         given.map_err(SecretNotGiven::Failure)
     }
 
+    /// Whether it is a browser on this gateway's own page, with the ticket of a link in the place of the secret.
+    fn has_ticket(&self, device: DeviceId) -> bool {
+        let (Origin::Allowed(page), Some(ticket)) = (&self.arrival.origin, self.shown().token)
+        else {
+            return false;
+        };
+        let now = self.parts.pairing.now();
+        self.arrival.is_of_this_machine()
+            && self.parts.page_tickets.admits(ticket, page, device, now)
+    }
+
     /// Counts a wrong secret. Returns the delay of the answer.
     pub(super) fn count(&self, failure: SecretFailure) -> Option<Duration> {
         if !failure.is_mismatch() {
@@ -98,6 +111,7 @@ impl Door<'_> {
         let address = self.arrival.address;
         let of_device = Subject::device_token(address, proof.id());
         let of_pairing = Subject::pairing_token(address);
+        let device = proof.id();
         let connecting = self.connecting(proof)?;
 
         let parse = |text: Option<&str>| text.and_then(|text| SecretToken::parse(text).ok());
@@ -106,7 +120,10 @@ impl Door<'_> {
         // Clients that know of one field only put any kind of token into it.
         let any_token = parse(shown.token);
 
-        let secret = self.secret_given();
+        let secret = match self.secret_given() {
+            Err(SecretNotGiven::Failure(_)) if self.has_ticket(device) => Ok(Given::Token),
+            given => given,
+        };
         let by_device = |token, in_place_of_token| Candidate {
             credential: Credential::DeviceToken(token),
             method: AuthMethod::DeviceToken,

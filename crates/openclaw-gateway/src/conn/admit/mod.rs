@@ -16,7 +16,7 @@ use pairing_core::device::{
 };
 use pairing_core::{ConnectError, Connection, Scope, ScopeSet};
 
-use crate::budget::Cause;
+use crate::budget::{Cause, Step};
 use crate::edge::{Arrival, Origin};
 use crate::parts::Parts;
 use crate::secret::Shared as Shown;
@@ -74,26 +74,30 @@ impl Door<'_> {
             "" => Role::Operator,
             role => Role::parse(role).map_err(|_| Refusal::Role)?,
         };
-        if let Origin::Refused(origin) = &self.arrival.origin {
-            if let Some(left_out) = self.parts.may_log(Cause::Origin, self.arrival.address) {
-                tracing::warn!(
-                    origin = %pairing_core::escape(origin).limit(200), address = %self.arrival.address,
-                    left_out, "web page of another origin refused"
-                );
-            }
+        // Such a page is refused before it is upgraded; no way in is to forget that.
+        if let Origin::Refused(_) = &self.arrival.origin {
             return Err(Refusal::Origin.into());
         }
         match &self.params.device {
             None => self.without_device(role),
             Some(claim) => {
                 let proof = self.prove(claim, role)?;
+                let (address, now) = (self.arrival.address, self.parts.pairing.now());
+                if !self
+                    .parts
+                    .entrance
+                    .budget
+                    .may_come(proof.id(), address, now)
+                {
+                    return Err(Refusal::TryAgain.into());
+                }
                 self.with_device(proof)
             }
         }
     }
 
-    /// Admits an operator with the shared secret and without a device. It gets the scopes that it asks for on
-    /// this machine only.
+    /// Admits an operator with the shared secret and without a device. The owner's socket gives it the scopes that it
+    /// asks for. Over TCP an address of loopback proves nothing, since anything may forward to it.
     fn without_device(&self, role: Role) -> Result<Admitted, Denied> {
         if role == Role::Node {
             return Err(Refusal::IdentityRequired.into());
@@ -115,10 +119,8 @@ impl Door<'_> {
             .map_err(|error| bad_params(&error))?;
         let who = if self.arrival.is_owners {
             Who::Owner(scopes)
-        } else if self.is_local() {
-            Who::Operator(scopes)
         } else {
-            Who::Operator(ScopeSet::default())
+            Who::Operator(self.without_proof(scopes))
         };
         Ok(Admitted {
             who,
@@ -128,6 +130,10 @@ impl Door<'_> {
     }
 
     fn prove(&self, claim: &DeviceClaim, role: Role) -> Result<ProvenDevice, Refusal> {
+        let (budget, now) = (&self.parts.entrance.budget, self.parts.pairing.now());
+        if !self.arrival.is_owners && !budget.may(Step::Signature, self.arrival.address, now) {
+            return Err(Refusal::TryAgain);
+        }
         let (client, scopes) = (&self.params.client, self.params.scopes());
         // Clients sign the first field that is present, even if it is empty.
         let auth = self.params.auth.as_ref();
@@ -272,6 +278,21 @@ impl Door<'_> {
             }
             Origin::Allowed(origin) | Origin::Refused(origin) => connecting.from_page(origin),
         })
+    }
+
+    /// What an operator gets of these scopes who knows the shared secret, and has neither a device nor the owner's
+    /// socket: on this machine all of them where the owner wants that, else at most to read.
+    fn without_proof(&self, asked: ScopeSet) -> ScopeSet {
+        if !self.is_local() {
+            ScopeSet::default()
+        } else if self.settings.local_admin {
+            asked
+        } else if self.settings.auto_approve.local {
+            let reading = Scope::parse(Scope::READ).into_iter();
+            reading.filter(|_| asked.allows(Scope::READ)).collect()
+        } else {
+            ScopeSet::default()
+        }
     }
 
     /// Whether it comes from loopback, and not from a web page.

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbound, Inbox, Incoming, MessageId, Outgoing, SendError,
-    Status, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbound, Inbox, Incoming, MessageId, Outgoing, ProbeError,
+    Probed, SendError, Status, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, SenderId, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
@@ -31,6 +31,9 @@ pub(crate) struct Fake {
     pub(crate) held: Mutex<Option<Arc<Notify>>>,
     /// Gives up at once.
     pub(crate) gives_up: bool,
+    /// What asking the chat system comes to, and how often it was asked.
+    pub(crate) probe: Mutex<Result<Probed, ProbeError>>,
+    pub(crate) probes: AtomicUsize,
 }
 
 impl Fake {
@@ -51,6 +54,8 @@ impl Fake {
             sending: Mutex::new(Box::new(|_| Ok(()))),
             held: Mutex::default(),
             gives_up: false,
+            probe: Mutex::new(Err(ProbeError::Unable)),
+            probes: AtomicUsize::new(0),
         }
     }
 
@@ -120,6 +125,13 @@ impl Adapter for Fake {
         Status::default()
     }
 
+    fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
+        Box::pin(async {
+            self.probes.fetch_add(1, Ordering::SeqCst);
+            self.probe.lock().unwrap().clone()
+        })
+    }
+
     fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             self.runs.fetch_add(1, Ordering::SeqCst);
@@ -178,6 +190,7 @@ pub(crate) fn direct(sender: &str, text: &str) -> Inbound {
     Inbound {
         id: "1".to_owned(),
         sender: sender.to_owned(),
+        also: Vec::new(),
         chat: Target {
             chat: sender.to_owned(),
             thread: None,

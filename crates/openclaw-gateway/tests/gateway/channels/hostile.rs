@@ -7,7 +7,7 @@ use super::{all_of, behind, heard, telegram};
 async fn names_texts_and_ids_that_make_no_sense() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram("allowFrom: [1]"), &[&fake]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     let long = "9".repeat(100_000);
     for sender in [
         "",
@@ -47,7 +47,7 @@ async fn names_texts_and_ids_that_make_no_sense() {
 async fn a_text_of_a_hundred_kilobytes_is_cut_and_says_so() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram("allowFrom: [1], handOverFirst: true"), &[&fake]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     let mut message = direct("1", &format!("x{}", "ä".repeat(50_000)));
     message.meta = (0..1000)
         .map(|n| (format!("k{n}\u{7}"), "v\u{1b}".repeat(10_000)))

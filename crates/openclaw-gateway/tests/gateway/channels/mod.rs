@@ -24,7 +24,8 @@ use crate::talk::Talk;
 
 /// Settings of a gateway with the tests' token.
 fn with(config: &str) -> Settings {
-    let text = format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }} }}, {config} }}");
+    let text =
+        format!("{{ gateway: {{ auth: {{ token: '{TOKEN}' }}, localAdmin: true }}, {config} }}");
     let config = Config::parse(&text).unwrap();
     Settings::from_config(&config, &Overrides::default()).unwrap()
 }

@@ -64,7 +64,7 @@ async fn t21_t111_t114_commands_are_for_owners_and_text_for_everybody_else() {
         adding(builder.owner_commands(commands.clone()), &[&fake])
     })
     .await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     // Approved by pairing, which makes nobody an owner.
     gateway.allows("default", "4");
     fake.says(direct("1", "/pair")).await;

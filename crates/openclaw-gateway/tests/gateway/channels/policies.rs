@@ -174,7 +174,7 @@ async fn t53_t56_accounts_have_nothing_of_each_other() {
     );
     let settings = telegram("accounts: { work: { allowFrom: [9] } }");
     let gateway = behind(settings, &[&one, &work]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     for sender in ["1", "2", "3"] {
         one.says(direct(sender, "hello")).await;
         one.next().await;
@@ -209,7 +209,7 @@ async fn t53_t56_accounts_have_nothing_of_each_other() {
 async fn a_new_configuration_counts_from_the_next_message() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram("dmPolicy: 'allowlist'"), &[&fake]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     assert_eq!(outcome(&gateway, &fake, true, "1").await, "policy");
     gateway
         .handle

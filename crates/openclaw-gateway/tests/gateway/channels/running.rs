@@ -18,7 +18,7 @@ async fn the_configuration_turns_accounts_off_and_on() {
     );
     let off = "accounts: { work: { enabled: false } }";
     let gateway = behind(telegram(off), &[&one, &work]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     one.running(true).await;
     assert_eq!(work.runs.load(Ordering::SeqCst), 0);
     gateway.handle.reload(telegram("allowFrom: [1]"));

@@ -63,6 +63,27 @@ async fn an_agent_hears_and_answers() {
 }
 
 #[tokio::test]
+async fn t117_whoever_may_look_is_not_told_what_people_write() {
+    let fake = Fake::new("telegram", "default");
+    let gateway = behind(telegram(""), &[&fake]).await;
+    gateway.allows("default", "1");
+    let mut reader = gateway.asks(&["operator.read", "operator.pairing"]).await;
+    let mut told = Vec::new();
+    for scopes in ["operator.messages", "operator.write", "operator.admin"] {
+        told.push(gateway.asks(&[scopes]).await);
+    }
+    fake.says(direct("1", "for the bot alone")).await;
+    for client in &mut told {
+        let event = super::heard(client).await;
+        assert_eq!(event["text"], "for the bot alone");
+    }
+    // All were told at once, so an answer comes after what there was to be told.
+    reader.call("health", json!({})).await.unwrap();
+    assert!(!reader.has_event("message.inbound"));
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_asked_for_twice_is_sent_once() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram(""), &[&fake]).await;
@@ -131,7 +152,9 @@ async fn t67_what_cannot_be_sent_is_said_to_be_and_why() {
     let off = Fake::new("telegram", "off");
     let settings = telegram("accounts: { off: { enabled: false } }");
     let gateway = behind(settings, &[&fake, &off]).await;
-    let mut agent = gateway.asks(&["operator.write"]).await;
+    let mut agent = gateway
+        .operator_device(&gateway.device(), &["operator.write"])
+        .await;
     let with = |name: &str, value: &str| {
         let mut params = to("1", "x", "k9");
         params[name] = json!(value);

@@ -59,7 +59,7 @@ type Case = (&'static str, fn(&mut Inbound));
 async fn t64_t65_who_is_not_somebody_else_who_writes_now_gets_nothing() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram("allowFrom: [1]"), &[&fake]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     let cases: [Case; 5] = [
         ("from-me", |message| message.from_me = true),
         ("from-bot", |message| message.from_bot = true),
@@ -124,7 +124,7 @@ async fn who_is_blocked_is_never_answered_whatever_lets_them_in() {
          accounts: { work: { blockFrom: [3, 4] } }",
     );
     let gateway = behind(settings, &[&fake]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     gateway.allows("work", "3");
     for sender in ["1", "3", "4"] {
         fake.says(in_chat(CHAT, direct(sender, "hello"))).await;
@@ -141,7 +141,7 @@ async fn who_is_blocked_is_never_answered_whatever_lets_them_in() {
 async fn t57_who_asks_again_and_again_waits_longer_each_time() {
     let fake = Fake::new("telegram", "default");
     let gateway = behind(telegram("allowFrom: [1]"), &[&fake]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     let owner = pairing_core::Approver::terminal("ann");
     for minutes in [1, 2, 4, 8] {
         fake.says(direct("666", "hello")).await;
@@ -215,7 +215,7 @@ async fn who_could_not_be_told_now_is_told_at_a_later_message() {
     };
     *fake.sending.lock().unwrap() = Box::new(move |_| away());
     let gateway = behind(telegram("allowFrom: [8]"), &[&fake]).await;
-    let mut operator = gateway.asks(&["operator.read"]).await;
+    let mut operator = gateway.asks(&["operator.messages"]).await;
     let says = |text: &'static str| fake.says(in_chat(CHAT, direct("5", text)));
     says("hello").await;
     all_of(CHAT, &fake, "8", &mut operator).await;

@@ -41,7 +41,7 @@ pub(super) fn install(discord: &Discord, notify: bool) -> TempDir {
 
 pub(super) fn configure(dir: &TempDir, discord: &Value, notify: bool) {
     let config = json!({
-        "gateway": { "auth": { "token": TOKEN } },
+        "gateway": { "auth": { "token": TOKEN }, "localAdmin": true },
         "channels": { "discord": discord },
         "commands": { "ownerAllowFrom": [format!("discord:{OWNER}")] },
         "pairing": { "notify": notify },

@@ -287,19 +287,85 @@ async fn what_is_no_call_is_refused() {
 }
 
 #[tokio::test]
-async fn who_pretends_to_be_a_gateway_is_locked_out() {
+async fn t118_who_pretends_to_be_a_gateway_is_locked_out_and_the_gateway_is_not() {
     let called = called("").await;
     let proxy = settings("trustedProxies: ['127.0.0.1']");
     called.gateway.handle.reload(proxy);
     let from = |address: u8| format!("X-Forwarded-For: 192.0.2.{address}\r\n");
     let call = called.call();
-    for _ in 0..10 {
-        refused(&called.post("", &call.body, &from(1)).await);
+    let stranger = called.cluster.forged();
+    for _ in 0..11 {
+        for header in ["", &call.signed_by(&stranger)] {
+            refused(&called.post(header, &call.body, &from(1)).await);
+        }
     }
+    // The gateway is at the same address, and is heard.
     let header = call.signed_by(&called.caller);
-    refused(&called.post(&header, &call.body, &from(1)).await);
-    // It has not been looked at; and nobody else pays for it.
-    let (status, answer) = called.post(&header, &call.body, &from(2)).await;
+    let (status, answer) = called.post(&header, &call.body, &from(1)).await;
+    assert_eq!(status, 200, "{answer}");
+    // Its own faults lock nobody out: one of its calls that is made again, and one of another time.
+    let late = Call {
+        at: 0,
+        ..call.clone()
+    }
+    .signed_by(&called.caller);
+    for _ in 0..11 {
+        for header in [&header, &late] {
+            refused(&called.post(header, &call.body, &from(2)).await);
+        }
+    }
+    let again = Call {
+        nonce: [8; 16],
+        ..call
+    }
+    .signed_by(&called.caller);
+    let (status, answer) = called.post(&again, &called.call().body, &from(2)).await;
     assert_eq!(status, 200, "{answer}");
     called.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t119_an_answer_that_the_called_gateway_did_not_sign_is_none() {
+    let cluster = Cluster::new();
+    let (one, _) = cluster.gateway("one").await;
+    let mut admin = one.admin().await;
+    let device = one.device();
+    drop(one.node_device(&device, &["ping"]).await);
+    // Somebody in between who answers whatever they like, with the signature of another gateway at most.
+    let between = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}", between.local_addr().unwrap());
+    let called = cluster.forged();
+    let later = one.pairing.now().as_millis() + 1;
+    called.publish(&json!({ "url": url }), &[(&called.id, &device, later)]);
+    until(&mut admin, |all| has(all, &device.id())).await;
+    let other = cluster.forged();
+    for is_signed in [false, true] {
+        let asking = admin.call("node.invoke", crate::invoke::ask(&device, "ping"));
+        let answering = async {
+            use tokio::io::AsyncReadExt as _;
+            let (mut socket, _) = between.accept().await.unwrap();
+            let mut call = Vec::new();
+            while !call.ends_with(b"}") {
+                socket.read_buf(&mut call).await.unwrap();
+            }
+            let body = json!({ "invoked": {
+                "ok": true, "nodeId": device.id(), "command": "ping", "payload": "forged",
+            } });
+            let body = body.to_string();
+            let purpose = "openclaw gateway-to-gateway answer, version 1";
+            let signature = other.identity.sign_parts(purpose, &[body.as_bytes()]);
+            let signed = format!("OpenClaw-Peer-Answer: {signature}\r\n");
+            let signed = if is_signed { signed.as_str() } else { "" };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{signed}\r\n",
+                body.len()
+            );
+            socket.write_all(head.as_bytes()).await.unwrap();
+            socket.write_all(body.as_bytes()).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(asking, answering);
+        let error = answer.unwrap_err();
+        assert_eq!(error["details"]["code"], "NODE_ELSEWHERE", "{error}");
+    }
+    one.stop().await;
 }

@@ -41,7 +41,7 @@ pub(super) fn install(slack: &Slack, notify: bool) -> TempDir {
 
 pub(super) fn configure(dir: &TempDir, slack: &Value, notify: bool) {
     let config = json!({
-        "gateway": { "auth": { "token": TOKEN } },
+        "gateway": { "auth": { "token": TOKEN }, "localAdmin": true },
         "channels": { "slack": slack },
         "commands": { "ownerAllowFrom": [format!("slack:{OWNER}")] },
         "pairing": { "notify": notify },

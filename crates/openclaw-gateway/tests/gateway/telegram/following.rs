@@ -15,7 +15,7 @@ use test_support::Logs;
 /// Writes the configuration, as editors do: the file is another one each time.
 fn configure(dir: &TempDir, telegram: &Value) {
     let config = json!({
-        "gateway": { "auth": { "token": TOKEN } },
+        "gateway": { "auth": { "token": TOKEN }, "localAdmin": true },
         "channels": { "telegram": telegram },
         "commands": { "ownerAllowFrom": ["telegram:1000"] },
     });

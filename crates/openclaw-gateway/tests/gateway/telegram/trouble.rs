@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use channel_kit::{Adapter as _, Connection};
+use channel_kit::{Adapter as _, Connection, ProbeError};
 
 use super::Bot;
 use super::Rig;
@@ -213,4 +213,22 @@ async fn where_nothing_can_be_noted_messages_come_in_nevertheless() {
     assert!(bot.is_quiet());
     assert_eq!(logs.count("cannot be noted"), 1, "{}", logs.text());
     bot.stop().await;
+}
+
+#[tokio::test]
+async fn the_server_is_asked_whether_it_accepts_the_bot() {
+    let rig = Rig::new().await;
+    let named = rig.adapter().probe().await.unwrap().name;
+    assert_eq!(named.as_deref(), Some("@the_bot"));
+    rig.api.answers("getMe", Answer::Error(401, "Unauthorized"));
+    let error = rig.adapter().probe().await.unwrap_err();
+    assert!(
+        matches!(&error, ProbeError::Refused { reason } if reason.contains("Unauthorized")),
+        "{error}"
+    );
+    rig.api
+        .answers("getMe", Answer::Raw(404, "<html>".to_owned()));
+    let error = rig.adapter().probe().await.unwrap_err();
+    assert!(matches!(error, ProbeError::Unavailable { .. }), "{error}");
+    assert!(!format!("{error:?}").contains(BOT_TOKEN));
 }

@@ -31,7 +31,7 @@ pub(super) struct Running {
 fn install(api: &BotApi, notify: bool) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let config = json!({
-        "gateway": { "auth": { "token": TOKEN } },
+        "gateway": { "auth": { "token": TOKEN }, "localAdmin": true },
         "channels": { "telegram": { "botToken": BOT_TOKEN, "apiRoot": api.root() } },
         "commands": { "ownerAllowFrom": [format!("telegram:{OWNER}")] },
         "pairing": { "notify": notify },

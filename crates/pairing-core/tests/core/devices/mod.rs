@@ -6,6 +6,7 @@ mod model;
 mod setup;
 mod surface;
 mod tokens;
+mod walk;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Setup codes: they let one device ask, and fetch the approved tokens.
 
 use super::*;
-use pairing_core::device::{CredentialError, SetupProfile};
+use pairing_core::PairingStore;
+use pairing_core::device::{CredentialError, SetupProfile, TokenHash};
 
 fn code(gateway: &Gateway, profile: SetupProfile) -> SecretToken {
     let issued = gateway.devices.issue_pairing_token(profile, None, &owner());
@@ -266,4 +267,30 @@ fn t110_a_request_that_came_with_a_setup_code_is_never_pushed_out() {
     let pending = gateway.pending();
     assert_eq!(pending.len(), 65);
     assert!(pending.iter().any(|waits| waits.id == request.id));
+}
+
+#[test]
+fn a_code_is_bound_by_a_device_that_needs_no_approval_and_written_once() {
+    let gateway = gateway();
+    let (first, second) = (phone(1), phone(2));
+    gateway.pair(&first, "node", &[]);
+    let code = code(&gateway, SetupProfile::Node);
+    let key = pairing_core::Key::PairingToken {
+        hash: TokenHash::of(&code),
+    };
+    let version = || PairingStore::read(&*gateway.store, &key).unwrap().version;
+    let node = || first.asks(&gateway, "node", &[]);
+    let unbound = version();
+    admitted(gateway.with_code(&node(), &code).unwrap());
+    // It is that device's from now on, and nobody else's.
+    let bound = version();
+    assert_ne!(bound, unbound);
+    used_or_expired(gateway.with_code(&second.asks(&gateway, "node", &[]), &code));
+    // To come again with it changes nothing.
+    admitted(gateway.with_code(&node(), &code).unwrap());
+    assert_eq!(version(), bound);
+    // Nor does a connection without the code touch it.
+    let connection = gateway.connect(&node());
+    admitted(connection);
+    assert_eq!(version(), bound);
 }

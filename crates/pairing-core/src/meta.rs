@@ -23,6 +23,9 @@ impl Metadata {
     /// The key of the account in OpenClaw's files.
     pub const ACCOUNT_KEY: &str = "accountId";
 
+    /// The key of the sender's user name.
+    pub const USERNAME_KEY: &str = "username";
+
     /// Adds a pair or replaces its value. Does nothing if key or value is empty once trimmed, if the key
     /// is [`ACCOUNT_KEY`](Self::ACCOUNT_KEY), or if there are too many pairs.
     pub fn insert(&mut self, key: &str, value: &str) {

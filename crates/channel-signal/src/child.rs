@@ -1,0 +1,185 @@
+//! The daemon as a child process.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel_kit::{Backoff, Stop, StopSender};
+use pairing_core::escape;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::Signal;
+
+/// The longest line of the daemon's standard error that is read, in bytes, and that is logged, in characters.
+const LINE: u64 = 4096;
+const SHOWN: usize = 300;
+
+/// How long the daemon may take to end by itself.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// How the daemon is started.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Daemon {
+    /// The program; a name without a slash is looked for in `PATH`.
+    pub program: PathBuf,
+    /// The directory of signal-cli's accounts and keys; its own default if `None`.
+    pub config: Option<PathBuf>,
+    /// Where it is to listen, as `host:port`.
+    pub listen: String,
+}
+
+impl Daemon {
+    /// A daemon that listens at `listen`, with signal-cli's usual directory.
+    pub fn new(program: impl Into<PathBuf>, listen: impl Into<String>) -> Self {
+        Self {
+            program: program.into(),
+            config: None,
+            listen: listen.into(),
+        }
+    }
+
+    /// The same, with another directory of accounts and keys.
+    pub fn config(self, config: Option<PathBuf>) -> Self {
+        Self { config, ..self }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.program);
+        if let Some(config) = &self.config {
+            command.arg("--config").arg(config);
+        }
+        // Without a reader the daemon leaves messages on Signal's servers, so that a restart loses none.
+        command
+            .args([
+                "daemon",
+                "--http",
+                &self.listen,
+                "--receive-mode",
+                "on-connection",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon")
+            .field("program", &self.program)
+            .field("config", &self.config)
+            .field("listen", &self.listen)
+            .finish()
+    }
+}
+
+/// A daemon that is kept running.
+pub(crate) struct Child {
+    stop: StopSender,
+    task: JoinHandle<()>,
+}
+
+impl Child {
+    /// Starts a daemon, and starts it anew whenever it ends.
+    pub(crate) fn start(daemon: Daemon, signal: &Arc<Signal>) -> Self {
+        let (stop, stopped) = Stop::new();
+        let task = tokio::spawn(keep(daemon, Arc::clone(signal), stopped));
+        Self { stop, task }
+    }
+
+    /// Ends the daemon.
+    pub(crate) async fn end(self) {
+        self.stop.stop();
+        let _ = self.task.await;
+    }
+}
+
+async fn keep(daemon: Daemon, signal: Arc<Signal>, mut stop: Stop) {
+    let mut backoff = Backoff::new(Arc::clone(&signal.entropy), signal.pace.backoff);
+    let account = signal.account.as_str();
+    let mut has_failed = false;
+    loop {
+        let began = Instant::now();
+        let Some(ended) = run(&daemon, account, &mut stop).await else {
+            return;
+        };
+        if began.elapsed() >= signal.pace.steady {
+            backoff.reset();
+            has_failed = false;
+        }
+        let wait = backoff.failed(None);
+        if std::mem::replace(&mut has_failed, true) {
+            tracing::debug!(account, reason = %ended, wait = ?wait, "signal: starting the daemon again");
+        } else {
+            let advice = "run it by hand to see why: `signal-cli daemon --http 127.0.0.1:8080`; it needs Java 21, and \
+                          another daemon may use its accounts already";
+            tracing::warn!(account, reason = %ended, advice, "signal: the daemon has ended");
+        }
+        tokio::select! {
+            () = stop.wait() => return,
+            () = sleep(wait) => {}
+        }
+    }
+}
+
+/// Runs the daemon once. Why it has ended; `None` if it was told to.
+async fn run(daemon: &Daemon, account: &str, stop: &mut Stop) -> Option<String> {
+    let mut child = match daemon.command().spawn() {
+        Ok(child) => child,
+        Err(error) => return Some(format!("it cannot be started: {error}")),
+    };
+    let explained = async {
+        let last = match child.stderr.take() {
+            Some(errors) => relay(errors, account).await,
+            None => String::new(),
+        };
+        let status = child.wait().await;
+        let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+        if last.is_empty() {
+            status
+        } else {
+            format!("{status}: {last}")
+        }
+    };
+    tokio::select! {
+        biased;
+        () = stop.wait() => {}
+        why = explained => return Some(why),
+    }
+    end(&mut child).await;
+    None
+}
+
+/// Logs what the daemon says until it says no more; returns the last line.
+async fn relay(errors: tokio::process::ChildStderr, account: &str) -> String {
+    let mut reader = BufReader::new(errors);
+    let mut last = String::new();
+    while let Some(line) = line(&mut reader).await {
+        last = escape(&line).limit(SHOWN).to_string();
+        tracing::debug!(account, line = %last, "signal: the daemon says");
+    }
+    last
+}
+
+/// Asks it to end, and ends it if it does not.
+async fn end(child: &mut tokio::process::Child) {
+    // There is no gentler signal without code that is not safe; signal-cli writes its files atomically.
+    let _ = child.start_kill();
+    let _ = timeout(GOODBYE, child.wait()).await;
+}
+
+/// The next line, cut where it is too long. `None` at the end.
+async fn line(reader: &mut BufReader<tokio::process::ChildStderr>) -> Option<String> {
+    let mut line = Vec::new();
+    let read = reader.take(LINE).read_until(b'\n', &mut line).await;
+    let read = read.unwrap_or(0);
+    (read > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
+}

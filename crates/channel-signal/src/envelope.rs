@@ -1,0 +1,229 @@
+//! Envelopes: what the daemon receives for an account.
+
+use channel_kit::{Inbound, Target};
+use pairing_core::Timestamp;
+use serde::Deserialize;
+
+use crate::number::{Number, Uuid};
+use crate::people::Identity;
+
+/// The longest text that is handed on, in bytes.
+const LONGEST_TEXT: usize = 64 << 10;
+
+/// What a person wrote.
+#[derive(Debug)]
+pub(crate) struct Envelope {
+    /// The sender's number, while they show it.
+    pub(crate) number: Option<Number>,
+    /// The sender's id.
+    pub(crate) uuid: Option<Uuid>,
+    name: Option<String>,
+    /// The sender's time, which names the message, too.
+    pub(crate) at: i64,
+    /// The group in which it was said.
+    group: Option<String>,
+    text: String,
+    /// Whether the account itself wrote it.
+    is_own: bool,
+}
+
+/// Reads an event. `None` for everything but a new message.
+pub(crate) fn parse(event: &str) -> Option<Envelope> {
+    #[derive(Deserialize)]
+    struct Event {
+        envelope: Content,
+        #[serde(default)]
+        account: Option<String>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Content {
+        #[serde(default)]
+        source_number: Option<String>,
+        #[serde(default)]
+        source_uuid: Option<String>,
+        #[serde(default)]
+        source_name: Option<String>,
+        timestamp: i64,
+        #[serde(default)]
+        data_message: Option<Said>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Said {
+        #[serde(default)]
+        message: Option<String>,
+        #[serde(default)]
+        attachments: Vec<serde::de::IgnoredAny>,
+        #[serde(default)]
+        sticker: Option<serde::de::IgnoredAny>,
+        #[serde(default)]
+        reaction: Option<serde::de::IgnoredAny>,
+        #[serde(default)]
+        remote_delete: Option<serde::de::IgnoredAny>,
+        #[serde(default)]
+        group_info: Option<Group>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Group {
+        group_id: String,
+    }
+    let Event { envelope, account } = serde_json::from_str(event).ok()?;
+    let said = envelope.data_message?;
+    let has_content = said.message.as_ref().is_some_and(|text| !text.is_empty())
+        || !said.attachments.is_empty()
+        || said.sticker.is_some();
+    // A change of the timer, a call in a group and the like have none.
+    if !has_content || said.reaction.is_some() || said.remote_delete.is_some() {
+        return None;
+    }
+    let number = envelope
+        .source_number
+        .and_then(|text| Number::parse(&text).ok());
+    let own = account.and_then(|text| Number::parse(&text).ok());
+    Some(Envelope {
+        is_own: number.is_some() && number == own,
+        uuid: envelope.source_uuid.and_then(|text| Uuid::parse(&text)),
+        number,
+        name: envelope.source_name,
+        at: envelope.timestamp,
+        group: said.group_info.map(|group| group.group_id),
+        text: cut(said.message.unwrap_or_default()),
+    })
+}
+
+impl Envelope {
+    /// The name of this message: its sender and their time. No two messages of a person share a time.
+    pub(crate) fn id(&self) -> String {
+        let sender = match (&self.uuid, &self.number) {
+            (Some(uuid), _) => uuid.as_str(),
+            (None, Some(number)) => number.as_str(),
+            (None, None) => "",
+        };
+        format!("{sender}/{}", self.at)
+    }
+
+    /// What is handed on. `own` is the account's number.
+    pub(crate) fn inbound(self, who: Identity, own: Option<&Number>) -> Inbound {
+        let from_me = self.is_own || (self.number.is_some() && self.number.as_ref() == own);
+        Inbound {
+            id: self.at.to_string(),
+            chat: Target::chat(match &self.group {
+                Some(group) => format!("group:{group}"),
+                None => who.sender.clone(),
+            }),
+            sender: who.sender,
+            also: who.also.into_iter().collect(),
+            is_direct: self.group.is_none(),
+            text: self.text,
+            at: Timestamp::from_millis(self.at),
+            from_me,
+            from_bot: false,
+            via_bot: false,
+            // Signal's servers keep for us what was written while the daemon was away.
+            historical: false,
+            authenticated: true,
+            meta: self
+                .name
+                .map(|name| ("name".to_owned(), name))
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
+fn cut(mut text: String) -> String {
+    if text.len() > LONGEST_TEXT {
+        let mut end = LONGEST_TEXT;
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.truncate(end);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::people::People;
+
+    const ANN: &str = "7b0ab3c4-6f3c-4e0e-9a51-0f1b2c3d4e5f";
+
+    fn event(content: &Value) -> String {
+        let mut envelope = json!({
+            "source": "+15550001111", "sourceNumber": "+15550001111", "sourceUuid": ANN, "sourceName": "Ann",
+            "sourceDevice": 1, "timestamp": 1_795_000_000_123_i64,
+        });
+        for (key, value) in content.as_object().unwrap() {
+            envelope[key] = value.clone();
+        }
+        json!({ "envelope": envelope, "account": "+15550000001" }).to_string()
+    }
+
+    fn inbound(content: &Value) -> Option<Inbound> {
+        let mut envelope = parse(&event(content))?;
+        let who = People::default().identify(envelope.number.clone(), envelope.uuid.take())?;
+        Some(envelope.inbound(who, Number::parse("+15550000001").ok().as_ref()))
+    }
+
+    #[test]
+    fn a_direct_message_and_one_in_a_group() {
+        let said =
+            json!({ "timestamp": 1, "message": "hello", "expiresInSeconds": 0, "viewOnce": false });
+        let message = inbound(&json!({ "dataMessage": said })).unwrap();
+        assert_eq!(
+            (message.sender.as_str(), message.text.as_str()),
+            ("+15550001111", "hello")
+        );
+        assert_eq!(message.also, [format!("uuid:{ANN}")]);
+        assert_eq!(message.chat, Target::chat("+15550001111"));
+        assert_eq!(message.at, Timestamp::from_millis(1_795_000_000_123));
+        assert_eq!(message.meta, [("name".to_owned(), "Ann".to_owned())]);
+        assert!(message.is_direct && message.authenticated && !message.from_me);
+        let group =
+            json!({ "groupId": "YWJj", "groupName": "us", "revision": 3, "type": "DELIVER" });
+        let said = json!({ "message": "hello", "groupInfo": group });
+        let message = inbound(&json!({ "dataMessage": said })).unwrap();
+        assert!(!message.is_direct && message.chat == Target::chat("group:YWJj"));
+        let picture =
+            json!({ "message": null, "attachments": [{ "contentType": "image/png", "id": "x" }] });
+        assert_eq!(
+            inbound(&json!({ "dataMessage": picture })).unwrap().text,
+            ""
+        );
+        let own = json!({ "sourceNumber": "+15550000001", "dataMessage": { "message": "x" } });
+        assert!(inbound(&own).unwrap().from_me);
+    }
+
+    #[test]
+    fn everything_else_is_no_message() {
+        let said = |what: Value| json!({ "dataMessage": what });
+        for content in [
+            json!({}),
+            said(json!(null)),
+            said(json!({ "message": null })),
+            said(json!({ "message": "", "isExpirationUpdate": true, "expiresInSeconds": 60 })),
+            said(json!({ "message": null, "reaction": { "emoji": "👍" } })),
+            said(json!({ "message": null, "remoteDelete": { "timestamp": 1 } })),
+            json!({ "editMessage": { "targetSentTimestamp": 1, "dataMessage": { "message": "x" } } }),
+            json!({ "syncMessage": { "sentMessage": { "message": "x", "destinationNumber": "+15550002222" } } }),
+            json!({ "receiptMessage": { "isRead": true, "timestamps": [1] } }),
+            json!({ "typingMessage": { "action": "STARTED" } }),
+            json!({ "callMessage": {} }),
+            json!({ "storyMessage": { "textAttachment": { "text": "x" } } }),
+            json!({ "timestamp": "soon", "dataMessage": { "message": "x" } }),
+            json!({ "sourceUuid": null, "sourceNumber": "Signal", "dataMessage": { "message": "x" } }),
+        ] {
+            assert!(inbound(&content).is_none(), "{content}");
+        }
+        for broken in ["", "{", "[]", "{}", "null", "{\"envelope\":7}"] {
+            assert!(parse(broken).is_none(), "{broken}");
+        }
+        let long = said(json!({ "message": "ä".repeat(100_000) }));
+        assert_eq!(inbound(&long).unwrap().text.len(), LONGEST_TEXT);
+    }
+}

@@ -1,0 +1,174 @@
+//! Receiving: the stream of events, again and again.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use channel_kit::http::Streamed;
+use channel_kit::{Backoff, Connection, Inbox, Incoming, Stop};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::Signal;
+use crate::child::Child;
+use crate::envelope::{self, Envelope};
+use crate::events::Events;
+use crate::people::People;
+use crate::seen::Seen;
+use crate::trouble::{ListenError, Troubles};
+
+/// There is no more to do: it is time to stop, or nobody listens.
+struct Over;
+
+pub(crate) async fn run(signal: Arc<Signal>, inbox: Inbox, stop: Stop) {
+    signal
+        .status
+        .set(Connection::Connecting, signal.clock.now());
+    let (seen, people) = {
+        let signal = Arc::clone(&signal);
+        let load = move || {
+            let mark = signal.mark();
+            let people = People::load(&*signal.people, &mark);
+            (Seen::load(&*signal.seen, &mark), people)
+        };
+        tokio::task::spawn_blocking(load).await.unwrap_or_default()
+    };
+    let backoff = Backoff::new(Arc::clone(&signal.entropy), signal.pace.backoff);
+    let child = signal
+        .daemon
+        .as_ref()
+        .map(|daemon| Child::start(daemon.clone(), &signal));
+    let mut listener = Listener {
+        troubles: Troubles::new(&signal.account),
+        backoff,
+        seen,
+        people,
+        signal: Arc::clone(&signal),
+        inbox,
+        stop,
+    };
+    let Over = listener.forever().await;
+    if let Some(child) = child {
+        child.end().await;
+    }
+    signal.status.set(Connection::Stopped, signal.clock.now());
+}
+
+struct Listener {
+    signal: Arc<Signal>,
+    inbox: Inbox,
+    stop: Stop,
+    troubles: Troubles,
+    backoff: Backoff,
+    seen: Seen,
+    people: People,
+}
+
+impl Listener {
+    async fn forever(&mut self) -> Over {
+        loop {
+            let opened = Instant::now();
+            let error = match self.connection().await {
+                Ok(error) => error,
+                Err(over) => return over,
+            };
+            let signal = Arc::clone(&self.signal);
+            signal.status.failed(error.to_string(), signal.clock.now());
+            if opened.elapsed() >= signal.pace.steady {
+                self.backoff.reset();
+            }
+            let wait = self.backoff.failed(None);
+            self.troubles.met(&error, wait);
+            if let Err(over) = self.unless_over(sleep(wait)).await {
+                return over;
+            }
+        }
+    }
+
+    /// One connection, until it fails.
+    async fn connection(&mut self) -> Result<ListenError, Over> {
+        let signal = Arc::clone(&self.signal);
+        let opening = signal.rpc.events(signal.pace.call);
+        let mut stream = match self.unless_over(opening).await? {
+            Ok(stream) => stream,
+            Err(error) => return Ok(error.into()),
+        };
+        signal.status.set(Connection::Connected, signal.clock.now());
+        self.troubles.over();
+        let mut events = Events::default();
+        loop {
+            match self.unless_over(next(&mut stream, &signal)).await? {
+                Ok(bytes) => {
+                    for event in events.push(&bytes) {
+                        if let Some(envelope) = envelope::parse(&event) {
+                            self.hand_on(envelope).await?;
+                        }
+                    }
+                }
+                Err(error) => return Ok(error),
+            }
+        }
+    }
+
+    /// Hands a message on, unless it was before. It is noted first: better a message that has to be repeated than a command
+    /// that is carried out twice.
+    async fn hand_on(&mut self, mut envelope: Envelope) -> Result<(), Over> {
+        let id = envelope.id();
+        let who = self
+            .people
+            .identify(envelope.number.clone(), envelope.uuid.take());
+        let Some(who) = who else {
+            return Ok(());
+        };
+        if self.seen.has(&id) {
+            return Ok(());
+        }
+        let inbox = self.inbox.clone();
+        let slot = self.unless_over(inbox.reserve()).await?.ok_or(Over)?;
+        let now = self.signal.clock.now();
+        self.seen.add(id, now);
+        self.note(who.is_news).await;
+        let inbound = envelope.inbound(who, self.signal.number.as_ref());
+        slot.put(Incoming::Message(inbound));
+        self.signal.status.received(now);
+        Ok(())
+    }
+
+    /// Saves what is known now.
+    async fn note(&mut self, has_new_people: bool) {
+        let signal = Arc::clone(&self.signal);
+        let mark = signal.mark();
+        let seen = self.seen.text(&mark);
+        let people = has_new_people.then(|| self.people.text(&mark));
+        // Saving blocks on a disk.
+        let save = move || {
+            if let Some(people) = people {
+                signal.people.save(&people)?;
+            }
+            signal.seen.save(&seen)
+        };
+        match tokio::task::spawn_blocking(save).await {
+            Ok(Ok(())) => self.troubles.noted(),
+            Ok(Err(error)) => self.troubles.not_noted(&error),
+            Err(_) => {}
+        }
+    }
+
+    async fn unless_over<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Over> {
+        tokio::select! {
+            biased;
+            () = self.stop.wait() => Err(Over),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// The next bytes of a stream, which is not silent for long.
+async fn next(
+    stream: &mut Streamed,
+    signal: &Signal,
+) -> Result<channel_kit::http::Bytes, ListenError> {
+    match timeout(signal.pace.silence, stream.next()).await {
+        Ok(Ok(Some(bytes))) => Ok(bytes),
+        Ok(_) => Err(ListenError::Closed),
+        Err(_) => Err(ListenError::Silent),
+    }
+}

@@ -1,0 +1,15 @@
+//! The adapter against a stand-in for signal-cli's daemon, over real sockets; and against the real one, by hand and in CI.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod child;
+mod listening;
+mod proof;
+mod rig;
+mod sending;
+mod weather;

@@ -1,0 +1,166 @@
+//! The whole way, as people go it, with a restart before each step: a stranger, a code, an approval, a phone.
+
+use std::sync::Arc;
+
+use gateway_client::{Client, Connect, ConnectError, Events};
+use gateway_protocol::SetupCode;
+use pairing_core::device::{Identity, Role};
+use pairing_fs::SystemEntropy;
+use serde_json::{Value, json};
+use test_support::signal::{ANN, Person, Signal};
+
+use super::{OWNER, Running, code_in, heard, install, sent, start};
+use crate::support::Tokens;
+
+/// Ann, who hides her number.
+const HIDDEN: Person = Person {
+    number: None,
+    ..ANN
+};
+
+/// A phone, and what it was given.
+struct Phone {
+    identity: Arc<Identity>,
+    tokens: Arc<Tokens>,
+    code: SetupCode,
+}
+
+impl Phone {
+    fn with(code: &str) -> Self {
+        Self {
+            identity: Arc::new(Identity::generate(&SystemEntropy).unwrap()),
+            tokens: Arc::new(Tokens::default()),
+            code: SetupCode::decode(code).unwrap(),
+        }
+    }
+
+    async fn connect(&self, gateway: &Running) -> Result<(Client, Events), ConnectError> {
+        Connect::to(gateway.url.clone())
+            .identity(self.identity.clone(), self.tokens.clone())
+            .role(Role::Node)
+            .pairing_token(self.code.token.expose().into())
+            .open()
+            .await
+    }
+}
+
+#[tokio::test]
+async fn from_a_stranger_s_first_word_to_a_phone_that_is_in_with_a_restart_before_each_step() {
+    let signal = Signal::start().await;
+    let dir = install(&signal, false);
+    let gateway = start(&dir).await;
+    signal.opened(1).await;
+    signal.says(ANN, "let me in");
+    let (to, reply) = sent(&signal).await;
+    assert_eq!(to, ANN.number.unwrap());
+    assert!(
+        reply.contains("Your Signal number: +15550001111"),
+        "{reply}"
+    );
+    gateway.stop().await;
+
+    let gateway = start(&dir).await;
+    let (owner, _events) = gateway.owner().await;
+    let approve = json!({ "channel": "signal", "code": code_in(&reply) });
+    let approved: Value = owner.call("pairing.approve", approve).await.unwrap();
+    assert_eq!(approved["id"], ANN.number.unwrap());
+    gateway.stop().await;
+
+    let gateway = start(&dir).await;
+    signal.opened(3).await;
+    let (owner, mut events) = gateway.owner().await;
+    signal.says(ANN, "now?");
+    let inbound = heard(&mut events).await;
+    assert_eq!(inbound["text"], "now?");
+    let answer = json!({
+        "channel": "signal", "to": inbound["chat"], "message": "yes, *now*", "idempotencyKey": "1",
+    });
+    let _: Value = owner.call("send", answer).await.unwrap();
+    assert_eq!(
+        sent(&signal).await,
+        (ANN.number.unwrap().into(), "yes, *now*".into())
+    );
+    gateway.stop().await;
+
+    let gateway = start(&dir).await;
+    signal.opened(4).await;
+    signal.says(OWNER, "/pair");
+    sent(&signal).await;
+    let phone = Phone::with(&sent(&signal).await.1);
+    gateway.stop().await;
+
+    let gateway = start(&dir).await;
+    let refused = phone.connect(&gateway).await.unwrap_err();
+    assert!(refused.request_id().is_some(), "{refused}");
+    gateway.stop().await;
+
+    let gateway = start(&dir).await;
+    signal.opened(6).await;
+    signal.says(OWNER, "/pair approve");
+    let (_, said) = sent(&signal).await;
+    assert!(said.starts_with("Approved"), "{said}");
+    let (node, _events) = phone.connect(&gateway).await.unwrap();
+    assert_eq!(node.hello().auth.role, Role::Node);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn whoever_was_approved_by_number_is_known_when_they_hide_it_and_the_other_way_round() {
+    let signal = Signal::start().await;
+    let dir = install(&signal, false);
+    let gateway = start(&dir).await;
+    signal.opened(1).await;
+    let (owner, mut events) = gateway.owner().await;
+    let by_number = json!({ "channel": "signal", "entry": ANN.number.unwrap() });
+    let _: Value = owner.call("pairing.allow", by_number).await.unwrap();
+    // An id alone says nothing yet: she is a stranger, and asks by it.
+    signal.says(HIDDEN, "who am I?");
+    let (to, reply) = sent(&signal).await;
+    assert_eq!(to, ANN.uuid);
+    assert!(reply.contains(ANN.uuid), "{reply}");
+    // Once both were seen together, she is known by either, also after a restart.
+    signal.says(ANN, "with my number");
+    assert_eq!(heard(&mut events).await["text"], "with my number");
+    signal.says(HIDDEN, "without");
+    assert_eq!(heard(&mut events).await["text"], "without");
+    gateway.stop().await;
+    let gateway = start(&dir).await;
+    signal.opened(2).await;
+    let (owner, mut events) = gateway.owner().await;
+    signal.says(HIDDEN, "after a restart");
+    let inbound = heard(&mut events).await;
+    assert_eq!(inbound["text"], "after a restart");
+    // Taking the number off the list ends it for both.
+    let revoke = json!({ "channel": "signal", "entry": ANN.number.unwrap() });
+    let _: Value = owner.call("pairing.revoke", revoke).await.unwrap();
+    signal.says(HIDDEN, "and now?");
+    signal.says(OWNER, "/pair pending");
+    // She asked by her id before, and that still waits: she is told nothing, and the owner is.
+    assert_eq!(sent(&signal).await.0, OWNER.number.unwrap());
+    assert_eq!(signal.calls(), 0);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn owners_are_told_and_decide_by_text() {
+    let signal = Signal::start().await;
+    let dir = install(&signal, true);
+    let gateway = start(&dir).await;
+    signal.opened(1).await;
+    let (_owner, mut events) = gateway.owner().await;
+    signal.says(ANN, "let me in");
+    let mut told = [sent(&signal).await, sent(&signal).await];
+    told.sort();
+    let [(stranger, reply), (person, notice)] = told;
+    assert_eq!(
+        (stranger.as_str(), person.as_str()),
+        (ANN.number.unwrap(), OWNER.number.unwrap())
+    );
+    assert!(notice.contains(ANN.number.unwrap()), "{notice}");
+    signal.says(OWNER, &format!("/pair approve {}", code_in(&reply)));
+    let (_, said) = sent(&signal).await;
+    assert!(said.contains("Approved"), "{said}");
+    signal.says(ANN, "in?");
+    assert_eq!(heard(&mut events).await["text"], "in?");
+    gateway.stop().await;
+}

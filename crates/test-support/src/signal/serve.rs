@@ -1,0 +1,95 @@
+//! Its HTTP server: calls, and streams of events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper::body::{Bytes, Frame, Incoming};
+use hyper::header::CONTENT_TYPE;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::Shared;
+
+type Body = UnsyncBoxBody<Bytes, Infallible>;
+
+pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (tcp, _) = listener.accept().await.unwrap();
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let service = service_fn(move |request| handle(request, Arc::clone(&shared)));
+            // Clients go away as they like.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(tcp), service)
+                .await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn handle(
+    request: Request<Incoming>,
+    shared: Arc<Shared>,
+) -> Result<Response<Body>, hyper::Error> {
+    let status = |status: u16| {
+        let response = Response::builder().status(status);
+        response.body(Full::default().boxed_unsync()).unwrap()
+    };
+    let asked = shared.state().statuses.pop_front();
+    if let Some(asked) = asked {
+        return Ok(status(asked));
+    }
+    let (head, body) = request.into_parts();
+    Ok(match (&head.method, head.uri.path()) {
+        (&Method::GET, "/api/v1/check") => status(200),
+        (&Method::GET, "/api/v1/events") => {
+            events(head.uri.query(), &shared).unwrap_or_else(|| status(400))
+        }
+        (&Method::POST, "/api/v1/rpc") => {
+            let body = body.collect().await?.to_bytes();
+            let answer = shared.answer(&body).to_string();
+            Response::builder()
+                .header(CONTENT_TYPE, "application/json")
+                .body(Full::from(answer).boxed_unsync())
+                .unwrap()
+        }
+        _ => status(404),
+    })
+}
+
+/// A stream of events, which begins with a sign of life. `None` for an account that is not there.
+fn events(query: Option<&str>, shared: &Arc<Shared>) -> Option<Response<Body>> {
+    let account = query.and_then(|query| query.strip_prefix("account="));
+    let account = account.map(|account| account.replace("%2B", "+"));
+    let receiver = {
+        let mut state = shared.state();
+        if account.is_some_and(|account| !state.accounts.contains(&account)) {
+            return None;
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let _ = sender.send(b":\n".to_vec());
+        state.streams.push(sender);
+        state.opened += 1;
+        receiver
+    };
+    shared.changed();
+    let frames = stream::unfold(receiver, async |mut receiver| {
+        let bytes = receiver.recv().await?;
+        Some((Ok(Frame::data(Bytes::from(bytes))), receiver))
+    });
+    let response = Response::builder().header(CONTENT_TYPE, "text/event-stream");
+    Some(
+        response
+            .body(StreamBody::new(frames).boxed_unsync())
+            .unwrap(),
+    )
+}
