@@ -15,11 +15,10 @@ pub(crate) struct Purpose {
 pub(crate) fn equivalent(method: &str) -> Option<&'static str> {
     match method {
         "pairing.channels" => Some("channels.status"),
-        "pairing.list" => Some("channels.pairing.list"),
+        // Releases that decide about senders over the wire answer `device.pair.setupCode`, and do not list it.
+        "pairing.list" | "device.pair.setupCode" => Some("channels.pairing.list"),
         "pairing.approve" => Some("channels.pairing.approve"),
         "pairing.reject" => Some("channels.pairing.dismiss"),
-        // Releases that decide about senders over the wire answer `device.pair.setupCode`, and do not list it.
-        "device.pair.setupCode" => Some("channels.pairing.list"),
         _ => None,
     }
 }
