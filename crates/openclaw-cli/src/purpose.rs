@@ -11,11 +11,12 @@ pub(crate) struct Purpose {
     pub(crate) decides: bool,
 }
 
-/// The methods of the other program that stand for ours.
+/// The methods of the other program that stand for ours, or tell that it has one that it does not list.
 pub(crate) fn equivalent(method: &str) -> Option<&'static str> {
     match method {
         "pairing.channels" => Some("channels.status"),
-        "pairing.list" => Some("channels.pairing.list"),
+        // Releases that decide about senders over the wire answer `device.pair.setupCode`, and do not list it.
+        "pairing.list" | "device.pair.setupCode" => Some("channels.pairing.list"),
         "pairing.approve" => Some("channels.pairing.approve"),
         "pairing.reject" => Some("channels.pairing.dismiss"),
         _ => None,

@@ -115,9 +115,11 @@ impl Remote {
         methods.iter().find(misses).copied()
     }
 
-    /// Whether the gateway has these methods only because the other program's ones stand for some of them.
+    /// Whether the gateway has these methods for decisions about senders only because the other program's ones
+    /// stand for some of them.
     pub(crate) fn substitutes(&self, methods: &[&'static str]) -> bool {
-        self.lacks(methods).is_some() && self.misses(methods).is_none()
+        let of_senders = methods.iter().all(|name| name.starts_with("pairing."));
+        of_senders && self.lacks(methods).is_some() && self.misses(methods).is_none()
     }
 
     /// Calls a method.

@@ -44,6 +44,7 @@ pub(crate) fn run(
         code,
         issued_at,
         expires_at,
+        profile,
     } = match issued {
         Ok(issued) => issued,
         Err(failure) => {
@@ -56,7 +57,10 @@ pub(crate) fn run(
     if let Some(picture) = picture {
         picture.draw(&code)?;
     }
-    let asks = options.profile.ask();
+    if profile != options.profile {
+        screen.caution("the gateway gives other rights at that address than were asked for");
+    }
+    let asks = profile.ask();
     if options.json {
         screen.json(&json::Issued {
             setup_code: &code,

@@ -43,7 +43,7 @@ impl SetupOptions {
 )]
 pub(super) struct RawQr {
     /// The gateway's address, instead of the configured one
-    #[arg(long)]
+    #[arg(long, visible_alias = "public-url")]
     url: Option<String>,
     /// The device may ask for everything
     #[arg(long, conflicts_with_all = ["limited", "node_only"])]

@@ -4,7 +4,7 @@ use gateway_protocol::{GatewayUrl, SetupCode};
 use pairing_core::Timestamp;
 use pairing_core::device::SetupProfile;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::Backend;
@@ -15,6 +15,8 @@ pub(crate) struct SetupIssued {
     pub(crate) code: Zeroizing<String>,
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
+    /// What a device may ask for with it, which may be less than was wanted.
+    pub(crate) profile: SetupProfile,
 }
 
 /// The answer to `device.pair.setupCode`.
@@ -23,6 +25,8 @@ pub(crate) struct SetupIssued {
 struct Answer {
     setup_code: Zeroizing<String>,
     expires_at_ms: i64,
+    /// What the other program's gateway grants: it gives full access only over TLS or on its own machine.
+    access: Option<SetupProfile>,
 }
 
 impl Backend {
@@ -47,17 +51,33 @@ impl Backend {
                     code: code.encode(),
                     issued_at: issued.issued_at,
                     expires_at: issued.expires_at,
+                    profile,
                 })
             }
             Self::Gateway(remote) => {
-                let params = json!({ "url": url, "profile": profile });
+                let params = if remote.lacks(&["device.pair.setupCode"]).is_none() {
+                    json!({ "url": url, "profile": profile })
+                } else {
+                    theirs(url, profile)
+                };
                 let answer: Answer = remote.call("device.pair.setupCode", &params)?;
                 Ok(SetupIssued {
                     code: answer.setup_code,
                     issued_at: remote.now(),
                     expires_at: Timestamp::from_millis(answer.expires_at_ms),
+                    profile: answer.access.unwrap_or(profile),
                 })
             }
         }
     }
+}
+
+/// The parameters as the other program names them.
+fn theirs(url: &GatewayUrl, profile: SetupProfile) -> Value {
+    let mut params = json!({ "publicUrl": url, "includeQr": false });
+    // It has no name for full access: that is what it gives unless asked for less.
+    if profile != SetupProfile::Full {
+        params["bootstrapProfile"] = json!(profile);
+    }
+    params
 }

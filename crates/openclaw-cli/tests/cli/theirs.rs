@@ -122,6 +122,14 @@ fn answer_to(method: &str, params: &Value) -> Result<Value, String> {
                 "maxPayload": 26_214_400, "maxBufferedBytes": 52_428_800, "tickIntervalMs": 30_000,
             },
         })),
+        // As the real program answers `qr`, asked for full access at a plain address.
+        "device.pair.setupCode" if params["joinUrl"] != true => Ok(json!({
+            "setupId": "e8aece6d-b3fa-4e1d-9cc1-f1712ef16ea0", "expiresAtMs": 1_795_718_951_843_i64,
+            "setupCode": "a-setup-code", "gatewayUrl": "ws://192.168.1.2:22000", "auth": "token",
+            "urlSource": "request.publicUrl",
+            "access": params["bootstrapProfile"].as_str().unwrap_or("limited"),
+            "accessDowngraded": true,
+        })),
         "device.pair.setupCode" => Ok(json!({
             "setupId": "e8aece6d-b3fa-4e1d-9cc1-f1712ef16ea0", "expiresAtMs": 1_795_718_951_843_i64,
             "setupCode": "a-setup-code", "joinUrl": "http://127.0.0.1:22000/j/a-code",
@@ -200,4 +208,31 @@ fn a_join_code_of_a_gateway_of_the_other_program() {
     assert_eq!(calls[0], ("device.pair.setupCode".to_owned(), expected));
     drop(calls);
     session.finish("theirs-join-code");
+}
+
+#[test]
+fn a_setup_code_of_a_gateway_of_the_other_program_which_does_not_list_the_method() {
+    let mut session = Session::new();
+    let theirs = Theirs::start(&mut session);
+    session.looks = true;
+    session.write_in(
+        ".",
+        "openclaw.json",
+        &format!(
+            r#"{{ "gateway": {{ "mode": "remote", "remote": {{ "url": "ws://127.0.0.1:{}", "token": "a-token" }} }} }}"#,
+            theirs.port
+        ),
+    );
+    let at = "--public-url ws://192.168.1.2:22000 --no-ascii";
+    session.person(&format!("qr {at} --node-only"));
+    session.person(&format!("qr {at} --full"));
+    let calls = theirs.calls.lock().unwrap();
+    // Their schema refuses any other member.
+    let url = "ws://192.168.1.2:22000";
+    let node = json!({ "publicUrl": url, "includeQr": false, "bootstrapProfile": "node" });
+    let full = json!({ "publicUrl": url, "includeQr": false });
+    let method = || "device.pair.setupCode".to_owned();
+    assert_eq!(*calls, [(method(), node), (method(), full)]);
+    drop(calls);
+    session.finish("theirs-setup-code");
 }
