@@ -218,7 +218,7 @@ fn a_setup_code_of_a_gateway_of_the_other_program_which_does_not_list_the_method
     session.write_in(
         ".",
         "openclaw.json",
-        &format!(
+        format!(
             r#"{{ "gateway": {{ "mode": "remote", "remote": {{ "url": "ws://127.0.0.1:{}", "token": "a-token" }} }} }}"#,
             theirs.port
         ),
