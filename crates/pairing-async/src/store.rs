@@ -45,7 +45,7 @@ pub trait AsyncStore: Send + Sync + 'static {
 /// the runtime an operation holds up its other tasks, and on a runtime with a single thread it fails once it has
 /// waited for [`patience`](Self::patience); it never panics and never waits for ever.
 ///
-/// Beside the operation itself, a call costs two changes of threads: some 10 to 20 µs.
+/// Beside the operation itself, a call costs two changes of threads.
 pub struct Bridge<S> {
     store: Arc<S>,
     runtime: Handle,
