@@ -10,8 +10,10 @@
 pub mod discord;
 mod hostile;
 mod logs;
+mod running;
 pub mod signal;
 pub mod slack;
 
 pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;
+pub use running::{Counting, RunningAdapter};

@@ -16,7 +16,7 @@ async fn a_message_comes_in() {
     assert_eq!(inbound.sender, ANN.to_string());
     assert_eq!(inbound.chat.chat, rig.discord.chat_with(ANN));
     assert!(inbound.is_direct && inbound.authenticated && !inbound.historical);
-    let status = bot.bot.status();
+    let status = bot.adapter.status();
     assert_eq!(status.connection, Connection::Connected);
     assert!(status.since.is_some() && status.last_error.is_none());
     bot.stop().await;
@@ -217,7 +217,7 @@ async fn the_daily_number_of_sessions_is_waited_for() {
     rig.discord.called("GET /gateway/bot").await;
     rig.discord.called("GET /gateway/bot").await;
     assert_eq!(rig.discord.counts().connections, 0);
-    let error = bot.bot.status().last_error.unwrap();
+    let error = bot.adapter.status().last_error.unwrap();
     assert!(error.contains("no more sessions"), "{error}");
     rig.discord.behave(|behaviour| behaviour.sessions_left = 1);
     rig.discord.connected().await;

@@ -18,7 +18,7 @@ async fn a_button_is_acknowledged_and_handed_on_once() {
         label: "Yes".to_owned(),
         data: "a:1".to_owned(),
     }];
-    let id = bot.bot.send(&chat, &what).await.unwrap();
+    let id = bot.adapter.send(&chat, &what).await.unwrap();
     rig.discord.presses(ANN, &id.0, "a:1");
     let call = rig.discord.called(CALLBACK).await;
     assert_eq!(call.body, json!({ "type": 6 }));
@@ -28,7 +28,7 @@ async fn a_button_is_acknowledged_and_handed_on_once() {
         (ANN.to_string(), id)
     );
     assert_eq!((pressed.chat.clone(), pressed.data.as_str()), (chat, "a:1"));
-    bot.bot
+    bot.adapter
         .replace(&pressed.chat, &pressed.message, "done")
         .await
         .unwrap();
@@ -56,18 +56,18 @@ async fn a_command_is_registered_and_answered_privately() {
     assert_eq!(call.body, json!({ "type": 5, "data": { "flags": 64 } }));
     for text in ["first", "second"] {
         let id = bot
-            .bot
+            .adapter
             .send(&inbound.chat, &Outgoing::text(text))
             .await
             .unwrap();
         let sent = rig.discord.sent().await;
         assert_eq!((sent.text.as_str(), sent.is_ephemeral), (text, true));
         // It can be changed and deleted by the interaction alone.
-        bot.bot
+        bot.adapter
             .replace(&inbound.chat, &id, "changed")
             .await
             .unwrap();
-        bot.bot.delete(&inbound.chat, &id).await.unwrap();
+        bot.adapter.delete(&inbound.chat, &id).await.unwrap();
     }
     assert_eq!(rig.discord.count("PATCH /channels/{}/messages/{}"), 0);
 
@@ -77,11 +77,11 @@ async fn a_command_is_registered_and_answered_privately() {
         label: "Yes".to_owned(),
         data: "a:1".to_owned(),
     }];
-    bot.bot.send(&inbound.chat, &notice).await.unwrap();
+    bot.adapter.send(&inbound.chat, &notice).await.unwrap();
     assert!(!rig.discord.sent().await.is_ephemeral);
     rig.discord.says(ANN, "hello");
     bot.message().await;
-    bot.bot
+    bot.adapter
         .send(&inbound.chat, &Outgoing::text("hello"))
         .await
         .unwrap();
@@ -94,18 +94,18 @@ async fn a_picture_answers_a_command_too() {
     let mut bot = rig.connected().await;
     rig.discord.commands(ANN, "pair", Some("qr"));
     let inbound = bot.message().await;
-    bot.bot
+    bot.adapter
         .send(&inbound.chat, &Outgoing::text("scan this"))
         .await
         .unwrap();
     let mut picture = Outgoing::text("");
     picture.picture = Some(vec![7; 100]);
     picture.is_secret = true;
-    let id = bot.bot.send(&inbound.chat, &picture).await.unwrap();
+    let id = bot.adapter.send(&inbound.chat, &picture).await.unwrap();
     rig.discord.sent().await;
     let sent = rig.discord.sent().await;
     assert!(sent.is_ephemeral && sent.picture == Some(vec![7; 100]));
-    bot.bot.delete(&inbound.chat, &id).await.unwrap();
+    bot.adapter.delete(&inbound.chat, &id).await.unwrap();
     assert_eq!(rig.discord.count("DELETE /webhooks/{}/{}/messages/{}"), 1);
 }
 
@@ -118,7 +118,7 @@ async fn a_command_that_cannot_be_acknowledged_is_answered_in_the_chat() {
     rig.discord.commands(ANN, "pair", None);
     let inbound = bot.message().await;
     assert_eq!(inbound.text, "/pair");
-    bot.bot
+    bot.adapter
         .send(&inbound.chat, &Outgoing::text("code"))
         .await
         .unwrap();
@@ -135,7 +135,7 @@ async fn an_interaction_that_has_expired_is_answered_in_the_chat() {
     let first = "PATCH /webhooks/{}/{}/messages/@original";
     rig.discord
         .answers(first, Answer::Error(401, 50027, "Invalid Webhook Token"));
-    bot.bot
+    bot.adapter
         .send(&inbound.chat, &Outgoing::text("code"))
         .await
         .unwrap();

@@ -80,7 +80,7 @@ async fn a_daily_number_that_is_used_up_is_waited_for() {
     rig.discord.called("GET /gateway/bot").await;
     minutes(170).await;
     assert_eq!(rig.discord.count("GET /gateway/bot"), 1);
-    let error = bot.bot.status().last_error.unwrap();
+    let error = bot.adapter.status().last_error.unwrap();
     assert!(error.contains("no more sessions"), "{error}");
     rig.discord
         .behave(|behaviour| behaviour.sessions_left = 1000);

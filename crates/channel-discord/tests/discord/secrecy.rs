@@ -17,7 +17,7 @@ async fn the_token_and_what_was_said_are_nowhere() {
     rig.discord.commands(ANN, "pair", Some("between-us"));
     running.message().await;
     let chat = Target::chat(rig.discord.chat_with(ANN));
-    let mut shown = format!("{inbound:?} {:?}", running.bot);
+    let mut shown = format!("{inbound:?} {:?}", running.adapter);
     let what = Outgoing::text("between us");
     shown += &format!("{what:?}");
     // A server that repeats the token.
@@ -27,7 +27,7 @@ async fn the_token_and_what_was_said_are_nowhere() {
             rig.discord
                 .answers(create, Answer::Error(status, code, BOT_TOKEN));
         }
-        let sent = running.bot.send(&chat, &what).await;
+        let sent = running.adapter.send(&chat, &what).await;
         shown += &format!("{sent:?}");
         if let Err(error) = sent {
             shown += &error.to_string();

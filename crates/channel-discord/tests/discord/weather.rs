@@ -16,7 +16,7 @@ async fn a_wrong_token_is_said_once_and_ends_it() {
     let rig = Rig::new().await;
     let wrong = rig.bot_with("MTAwMDAx.GhStand.another_secret_part");
     let running = Running::run(wrong, 16);
-    let bot = running.bot.clone();
+    let bot = running.adapter.clone();
     running.ended().await;
     assert_eq!(logs.count("the bot is not accepted"), 1);
     assert!(logs.text().contains("DISCORD_BOT_TOKEN"));
@@ -45,7 +45,7 @@ async fn an_intent_that_is_not_allowed_is_named_and_ends_it() {
     let rig = Rig::new().await;
     rig.discord.behave(|behaviour| behaviour.intents = 0);
     let running = rig.run();
-    let bot = running.bot.clone();
+    let bot = running.adapter.clone();
     running.ended().await;
     assert!(logs.text().contains("direct messages"), "{}", logs.text());
     assert!(bot.status().last_error.unwrap().contains("4014"));
@@ -71,7 +71,7 @@ async fn a_gateway_that_accepts_and_never_says_hello_is_left() {
     rig.discord
         .until_counts("it is tried again", |counts| counts.connections >= 3)
         .await;
-    let error = bot.bot.status().last_error.unwrap();
+    let error = bot.adapter.status().last_error.unwrap();
     assert!(error.contains("hello"), "{error}");
     rig.discord.behave(|behaviour| behaviour.says_hello = true);
     rig.discord.connected().await;
@@ -86,7 +86,7 @@ async fn a_gateway_that_begins_no_session_is_left() {
     rig.discord
         .until_counts("it is tried again", |counts| counts.identifies >= 2)
         .await;
-    let error = bot.bot.status().last_error.unwrap();
+    let error = bot.adapter.status().last_error.unwrap();
     assert!(error.contains("begin the session"), "{error}");
 }
 
@@ -241,7 +241,7 @@ async fn a_network_that_goes_away_and_comes_back_is_said_once() {
     logs.until("messages come again", 1).await;
     // One line for the network, one for the limit, one for the server.
     assert_eq!(logs.count("no messages, retrying"), 3);
-    let status = bot.bot.status();
+    let status = bot.adapter.status();
     assert_eq!(status.connection, Connection::Connected);
     assert!(status.last_error.is_some() && status.last_received.is_some());
 }
@@ -262,5 +262,5 @@ async fn a_gateway_where_no_token_may_go_is_not_connected_to() {
     let bot = rig.connected().await;
     assert_eq!(rig.discord.counts().connections, 1);
     assert_eq!(rig.discord.count("GET /gateway/bot"), 5);
-    assert!(bot.bot.status().last_error.unwrap().contains("gateway"));
+    assert!(bot.adapter.status().last_error.unwrap().contains("gateway"));
 }

@@ -33,7 +33,7 @@ async fn direct_messages_and_those_of_groups() {
     let message = running.message().await;
     assert!(!message.is_direct);
     assert_eq!(message.chat, Target::chat("group:YWJj"));
-    let status = running.account.status();
+    let status = running.adapter.status();
     assert_eq!(status.connection, Connection::Connected);
     assert_eq!(status.last_received, Some(rig.clock.now()));
     running.stop().await;

@@ -132,11 +132,11 @@ async fn the_adapter_at_the_real_daemon() {
     // An account that it does not have.
     let running = Running::run(rig.account_at(&real.1, Some(ACCOUNT)), 16);
     logs.until("signal: no messages, retrying", 1).await;
-    let error = running.account.status().last_error.unwrap();
+    let error = running.adapter.status().last_error.unwrap();
     assert!(error.contains("does not have this account"), "{error}");
     let to = Target::chat(ANN.number.unwrap());
     let error = running
-        .account
+        .adapter
         .send(&to, &Outgoing::text("x"))
         .await
         .unwrap_err();
@@ -148,7 +148,7 @@ async fn the_adapter_at_the_real_daemon() {
     // Every account that it has, of which there is none: an open stream.
     let running = Running::run(rig.account_at(&real.1, None), 16);
     let connected = async {
-        while running.account.status().connection != channel_kit::Connection::Connected {
+        while running.adapter.status().connection != channel_kit::Connection::Connected {
             tokio::task::yield_now().await;
         }
     };

@@ -29,7 +29,7 @@ async fn a_daemon_that_is_not_right_is_named_once_and_retried() {
     rig.signal.set_accounts(&["+15550009999"]);
     let mut running = Running::run(rig.account(), 16);
     logs.until("signal: connecting again", 3).await;
-    let status = running.account.status();
+    let status = running.adapter.status();
     assert_eq!(status.connection, Connection::Failing);
     let error = status.last_error.unwrap();
     assert!(error.contains("does not have this account"), "{error}");
@@ -58,7 +58,7 @@ async fn a_silent_stream_is_dropped() {
     rig.pace.silence = Duration::from_millis(5);
     let running = rig.listening(1).await;
     rig.signal.opened(4).await;
-    let error = running.account.status().last_error.unwrap();
+    let error = running.adapter.status().last_error.unwrap();
     assert!(error.contains("does not answer any more"), "{error}");
     running.stop().await;
 }

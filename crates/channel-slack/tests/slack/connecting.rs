@@ -21,7 +21,7 @@ async fn a_message_comes_in() {
         inbound.meta,
         names.map(|(a, b)| (a.to_owned(), b.to_owned()))
     );
-    let status = bot.bot.status();
+    let status = bot.adapter.status();
     assert_eq!(status.connection, Connection::Connected);
     assert!(status.since.is_some() && status.last_error.is_none());
     rig.slack.acknowledged().await;
@@ -66,7 +66,7 @@ async fn the_next_connection_is_there_before_the_old_one_ends() {
             (counts.most_open, counts.connections, counts.repeated),
             (2, 5, 0)
         );
-        assert!(bot.is_quiet() && bot.bot.status().last_error.is_none());
+        assert!(bot.is_quiet() && bot.adapter.status().last_error.is_none());
     }
 }
 
@@ -182,7 +182,7 @@ async fn a_connection_is_asked_whether_it_is_alive_and_dropped_if_not() {
     rig.slack.behave(|behaviour| behaviour.answers_pings = true);
     rig.slack.says(ANN, "alive?");
     assert_eq!(bot.text().await, "alive?");
-    assert!(bot.bot.status().last_error.unwrap().contains("answer"));
+    assert!(bot.adapter.status().last_error.unwrap().contains("answer"));
 }
 
 #[tokio::test]

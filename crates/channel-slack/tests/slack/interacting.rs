@@ -15,12 +15,12 @@ async fn a_button_is_acknowledged_and_handed_on_once() {
         label: "Yes".to_owned(),
         data: "a:1".to_owned(),
     }];
-    let id = bot.bot.send(&chat, &what).await.unwrap();
+    let id = bot.adapter.send(&chat, &what).await.unwrap();
     rig.slack.presses(ANN, &id.0, "a:1");
     let pressed = bot.pressed().await;
     assert_eq!((pressed.sender.as_str(), &pressed.message), (ANN, &id));
     assert_eq!((&pressed.chat, pressed.data.as_str()), (&chat, "a:1"));
-    bot.bot.replace(&chat, &id, "done").await.unwrap();
+    bot.adapter.replace(&chat, &id, "done").await.unwrap();
     let call = rig.slack.called("chat.update").await;
     assert_eq!(
         (&call.params["text"], &call.params["blocks"]),
@@ -43,7 +43,7 @@ async fn a_command_is_answered_for_the_person_who_gave_it() {
     );
     for text in ["first", "second"] {
         let id = bot
-            .bot
+            .adapter
             .send(&inbound.chat, &Outgoing::text(text))
             .await
             .unwrap();
@@ -53,13 +53,13 @@ async fn a_command_is_answered_for_the_person_who_gave_it() {
             (text, Some(ANN))
         );
         // Slack lets nobody delete it; it is gone when the app is loaded anew.
-        let deleted = bot.bot.delete(&inbound.chat, &id).await;
+        let deleted = bot.adapter.delete(&inbound.chat, &id).await;
         assert!(matches!(deleted, Err(SendError::Unable)));
     }
     // What is said afterwards is answered in the chat.
     rig.slack.says(ANN, "hello");
     bot.message().await;
-    bot.bot
+    bot.adapter
         .send(&inbound.chat, &Outgoing::text("third"))
         .await
         .unwrap();
@@ -79,7 +79,7 @@ async fn a_command_given_elsewhere_is_answered_in_the_chat_with_the_bot() {
             (chat, chat.starts_with('D'))
         );
         let own = rig.slack.chat_with(ANN);
-        bot.bot
+        bot.adapter
             .send(&inbound.chat, &Outgoing::text("how"))
             .await
             .unwrap();
@@ -88,16 +88,16 @@ async fn a_command_given_elsewhere_is_answered_in_the_chat_with_the_bot() {
         // A secret can be deleted, and so can a picture.
         let mut secret = Outgoing::text("secret");
         secret.is_secret = true;
-        let id = bot.bot.send(&inbound.chat, &secret).await.unwrap();
+        let id = bot.adapter.send(&inbound.chat, &secret).await.unwrap();
         let sent = rig.slack.sent().await;
         assert_eq!((&sent.chat, sent.only_for), (&own, None));
-        bot.bot.delete(&inbound.chat, &id).await.unwrap();
+        bot.adapter.delete(&inbound.chat, &id).await.unwrap();
         let call = rig.slack.called("chat.delete").await;
         assert_eq!(call.params, json!({ "channel": own, "ts": sent.ts }));
         secret.picture = Some(vec![1]);
-        let id = bot.bot.send(&inbound.chat, &secret).await.unwrap();
+        let id = bot.adapter.send(&inbound.chat, &secret).await.unwrap();
         assert_eq!(rig.slack.sent().await.chat, own);
-        bot.bot.delete(&inbound.chat, &id).await.unwrap();
+        bot.adapter.delete(&inbound.chat, &id).await.unwrap();
     }
 }
 

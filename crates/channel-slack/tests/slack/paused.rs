@@ -72,7 +72,7 @@ async fn hours_are_waited_for_where_slack_asks_for_them() {
     rig.slack.called(OPEN).await;
     minutes(118).await;
     assert_eq!(rig.slack.count(OPEN), 1);
-    let error = app.bot.status().last_error.unwrap();
+    let error = app.adapter.status().last_error.unwrap();
     assert!(error.contains("too many requests"), "{error}");
     minutes(4).await;
     rig.slack.connected().await;

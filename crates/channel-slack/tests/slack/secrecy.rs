@@ -17,13 +17,13 @@ async fn the_tokens_and_what_was_said_are_nowhere() {
     rig.slack.commands(ANN, "/pair", "between-us");
     running.message().await;
     let chat = Target::chat(rig.slack.chat_with(ANN));
-    let mut shown = format!("{inbound:?} {:?}", running.bot);
+    let mut shown = format!("{inbound:?} {:?}", running.adapter);
     let what = Outgoing::text("between us");
     shown += &format!("{what:?}");
     // A server that repeats the token.
     for method in ["chat.postEphemeral", "chat.postMessage"] {
         rig.slack.answers(method, Answer::Error(BOT_TOKEN));
-        let sent = running.bot.send(&chat, &what).await;
+        let sent = running.adapter.send(&chat, &what).await;
         shown += &format!("{sent:?}");
         if let Err(error) = sent {
             shown += &error.to_string();

@@ -21,7 +21,7 @@ async fn a_wrong_token_is_said_once_and_ends_it() {
         let _guard = logs.listen();
         let rig = Rig::new().await;
         let running = Running::run(rig.bot_with(bot, app), 16);
-        let bot = running.bot.clone();
+        let bot = running.adapter.clone();
         running.ended().await;
         assert_eq!(logs.count("the app is not accepted"), 1);
         assert!(logs.text().contains(named), "{}", logs.text());
@@ -45,7 +45,7 @@ async fn every_final_error_ends_it_and_is_named() {
             let rig = Rig::new().await;
             rig.slack.answers(method, Answer::Error(error));
             let running = rig.run();
-            let bot = running.bot.clone();
+            let bot = running.adapter.clone();
             running.ended().await;
             let said = bot.status().last_error.unwrap();
             assert!(said.contains(error), "{said}");
@@ -108,7 +108,7 @@ async fn a_server_that_accepts_and_never_says_hello_is_left() {
     rig.slack
         .until_counts("it is tried again", |counts| counts.connections >= 3)
         .await;
-    assert!(bot.bot.status().last_error.unwrap().contains("hello"));
+    assert!(bot.adapter.status().last_error.unwrap().contains("hello"));
     rig.slack.behave(|behaviour| behaviour.says_hello = true);
     rig.slack.connected().await;
 }
@@ -271,7 +271,7 @@ async fn a_network_that_goes_away_and_comes_back_is_said_once() {
     logs.until("messages come again", 1).await;
     // One line for the network, one for the limit, one for the server.
     assert_eq!(logs.count("no messages, retrying"), 3, "{}", logs.text());
-    let status = bot.bot.status();
+    let status = bot.adapter.status();
     assert_eq!(status.connection, Connection::Connected);
     assert!(status.last_error.is_some() && status.last_received.is_some());
 }
@@ -293,5 +293,11 @@ async fn a_connection_that_is_not_safe_is_not_made() {
         (rig.slack.counts().connections, rig.slack.count(OPEN)),
         (1, 5)
     );
-    assert!(bot.bot.status().last_error.unwrap().contains("encrypted"));
+    assert!(
+        bot.adapter
+            .status()
+            .last_error
+            .unwrap()
+            .contains("encrypted")
+    );
 }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use test_support::Logs;
 use test_support::discord::{BOT_TOKEN, Discord};
 
-use super::{STRANGER, configure, heard, install, start};
+use super::{STRANGER, configure, install};
+use crate::bots::{heard, start};
 
 /// What the gateway says of the connection of the default account.
 async fn connection_of(owner: &Client) -> Value {

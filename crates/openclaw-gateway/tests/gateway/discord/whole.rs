@@ -1,51 +1,17 @@
 //! The whole way, as people go it: a stranger, a code, an approval, a phone; by text, command and button.
 
-use std::sync::Arc;
-
-use gateway_client::{Client, ClientEvent, Connect, ConnectError, Events};
-use gateway_protocol::SetupCode;
+use gateway_client::ClientEvent;
 use gateway_protocol::event::Decision;
-use pairing_core::device::{Identity, Role};
-use pairing_fs::SystemEntropy;
+use pairing_core::device::Role;
 use serde_json::{Value, json};
 use test_support::discord::Discord;
 
-use super::{OWNER, Running, STRANGER, code_in, heard, install, start};
-use crate::support::Tokens;
+use super::{OWNER, STRANGER, install};
+use crate::bots::{Phone, code_in, heard, start};
 
-/// A phone, and what it was given.
-struct Phone {
-    identity: Arc<Identity>,
-    tokens: Arc<Tokens>,
-    code: SetupCode,
-}
-
-impl Phone {
-    /// A code that would be shown otherwise is sent between backquotes.
-    fn with(code: &str) -> Self {
-        let code = SetupCode::decode(code.trim_matches('`')).unwrap();
-        assert_eq!(code.url.to_string(), "wss://gateway.example.org");
-        Self {
-            identity: Arc::new(Identity::generate(&SystemEntropy).unwrap()),
-            tokens: Arc::new(Tokens::default()),
-            code,
-        }
-    }
-
-    async fn connect(&self, gateway: &Running) -> Result<(Client, Events), ConnectError> {
-        Connect::to(gateway.url.clone())
-            .identity(self.identity.clone(), self.tokens.clone())
-            .role(Role::Node)
-            .pairing_token(self.code.token.expose().into())
-            .open()
-            .await
-    }
-
-    /// The phone asks to be let in.
-    async fn asks(&self, gateway: &Running) {
-        let refused = self.connect(gateway).await.unwrap_err();
-        assert!(refused.request_id().is_some(), "{refused}");
-    }
+/// A code that would be shown otherwise is sent between backquotes.
+fn unquoted(code: &str) -> &str {
+    code.trim_matches('`')
 }
 
 #[tokio::test]
@@ -79,7 +45,7 @@ async fn from_a_stranger_s_first_word_to_a_phone_that_is_in() {
     discord.says(OWNER, "/pair");
     discord.sent_to(OWNER).await;
     let code = discord.sent_to(OWNER).await;
-    let phone = Phone::with(&code.text);
+    let phone = Phone::with(unquoted(&code.text));
     phone.asks(&gateway).await;
     discord.says(OWNER, "/pair approve");
     let said = discord.sent_to(OWNER).await.text;
@@ -113,7 +79,7 @@ async fn every_step_survives_a_restart_before_the_next() {
     let approved: Value = owner.call("pairing.approve", approve).await.unwrap();
     assert_eq!(approved["id"], STRANGER.to_string());
     discord.sent_to(OWNER).await;
-    let phone = Phone::with(&discord.sent_to(OWNER).await.text);
+    let phone = Phone::with(unquoted(&discord.sent_to(OWNER).await.text));
     gateway.stop().await;
 
     let gateway = start(&dir).await;
@@ -145,7 +111,7 @@ async fn pair_as_a_command_answers_its_giver_alone() {
     discord.commands(OWNER, "pair", None);
     let [how, code] = [discord.sent_to(OWNER).await, discord.sent_to(OWNER).await];
     assert!(how.is_ephemeral && code.is_ephemeral);
-    let phone = Phone::with(&code.text);
+    let phone = Phone::with(unquoted(&code.text));
     phone.asks(&gateway).await;
     discord.commands(OWNER, "pair", Some("approve"));
     let said = discord.sent_to(OWNER).await;

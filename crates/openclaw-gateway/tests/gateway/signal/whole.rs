@@ -1,48 +1,17 @@
 //! The whole way, as people go it, with a restart before each step: a stranger, a code, an approval, a phone.
 
-use std::sync::Arc;
-
-use gateway_client::{Client, Connect, ConnectError, Events};
-use gateway_protocol::SetupCode;
-use pairing_core::device::{Identity, Role};
-use pairing_fs::SystemEntropy;
+use pairing_core::device::Role;
 use serde_json::{Value, json};
 use test_support::signal::{ANN, Person, Signal};
 
-use super::{OWNER, Running, code_in, heard, install, sent, start};
-use crate::support::Tokens;
+use super::{OWNER, install, sent};
+use crate::bots::{Phone, code_in, heard, start};
 
 /// Ann, who hides her number.
 const HIDDEN: Person = Person {
     number: None,
     ..ANN
 };
-
-/// A phone, and what it was given.
-struct Phone {
-    identity: Arc<Identity>,
-    tokens: Arc<Tokens>,
-    code: SetupCode,
-}
-
-impl Phone {
-    fn with(code: &str) -> Self {
-        Self {
-            identity: Arc::new(Identity::generate(&SystemEntropy).unwrap()),
-            tokens: Arc::new(Tokens::default()),
-            code: SetupCode::decode(code).unwrap(),
-        }
-    }
-
-    async fn connect(&self, gateway: &Running) -> Result<(Client, Events), ConnectError> {
-        Connect::to(gateway.url.clone())
-            .identity(self.identity.clone(), self.tokens.clone())
-            .role(Role::Node)
-            .pairing_token(self.code.token.expose().into())
-            .open()
-            .await
-    }
-}
 
 #[tokio::test]
 async fn from_a_stranger_s_first_word_to_a_phone_that_is_in_with_a_restart_before_each_step() {
@@ -90,8 +59,7 @@ async fn from_a_stranger_s_first_word_to_a_phone_that_is_in_with_a_restart_befor
     gateway.stop().await;
 
     let gateway = start(&dir).await;
-    let refused = phone.connect(&gateway).await.unwrap_err();
-    assert!(refused.request_id().is_some(), "{refused}");
+    phone.asks(&gateway).await;
     gateway.stop().await;
 
     let gateway = start(&dir).await;

@@ -1,54 +1,16 @@
 //! The whole way, as people go it: a stranger, a code, an approval, a phone; by text, slash command and button.
 
-use std::sync::Arc;
-
-use gateway_client::{Client, ClientEvent, Connect, ConnectError, Events};
-use gateway_protocol::SetupCode;
+use gateway_client::ClientEvent;
 use gateway_protocol::event::Decision;
-use pairing_core::device::{Identity, Role};
-use pairing_fs::SystemEntropy;
+use pairing_core::device::Role;
 use serde_json::{Value, json};
 use test_support::slack::Slack;
 
-use super::{OWNER, Running, STRANGER, code_in, heard, install, start};
-use crate::support::Tokens;
+use super::{OWNER, STRANGER, install};
+use crate::bots::{Phone, code_in, heard, start};
 
 /// Another stranger.
 const SECOND: &str = "U0SECOND";
-
-/// A phone, and what it was given.
-struct Phone {
-    identity: Arc<Identity>,
-    tokens: Arc<Tokens>,
-    code: SetupCode,
-}
-
-impl Phone {
-    fn with(code: &str) -> Self {
-        let code = SetupCode::decode(code).unwrap();
-        assert_eq!(code.url.to_string(), "wss://gateway.example.org");
-        Self {
-            identity: Arc::new(Identity::generate(&SystemEntropy).unwrap()),
-            tokens: Arc::new(Tokens::default()),
-            code,
-        }
-    }
-
-    async fn connect(&self, gateway: &Running) -> Result<(Client, Events), ConnectError> {
-        Connect::to(gateway.url.clone())
-            .identity(self.identity.clone(), self.tokens.clone())
-            .role(Role::Node)
-            .pairing_token(self.code.token.expose().into())
-            .open()
-            .await
-    }
-
-    /// The phone asks to be let in.
-    async fn asks(&self, gateway: &Running) {
-        let refused = self.connect(gateway).await.unwrap_err();
-        assert!(refused.request_id().is_some(), "{refused}");
-    }
-}
 
 #[tokio::test]
 async fn from_a_stranger_s_first_word_to_a_phone_that_is_in() {

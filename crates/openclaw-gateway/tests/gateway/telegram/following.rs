@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::server::{BOT_SECRET, BOT_TOKEN, BotApi};
-use super::whole::{Running, start};
+use crate::bots::{Running, start};
 use crate::support::TOKEN;
 use test_support::Logs;
 

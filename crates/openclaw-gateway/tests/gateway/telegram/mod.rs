@@ -13,15 +13,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel_kit::{Adapter, Inbound, Inbox, Incoming, Received, Stop, StopSender, Target};
+use channel_kit::Target;
 use channel_telegram::{ApiRoot, BotToken, Pace, Surroundings, Telegram};
 use openclaw_gateway::StateFile;
 use pairing_core::{AccountId, ChannelId, Channels, ManualClock, SenderId, Timestamp};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use test_support::RunningAdapter;
 
-use crate::support::{Counting, Hands, NEVER};
+use crate::support::{Counting, Hands};
 use server::{BOT_TOKEN, BotApi};
 
 /// A state directory with a bot, which can be run again and again.
@@ -32,12 +31,7 @@ pub(crate) struct Rig {
 }
 
 /// A bot that runs.
-pub(crate) struct Bot {
-    pub(crate) adapter: Arc<Telegram>,
-    inbox: Received,
-    stop: StopSender,
-    task: JoinHandle<()>,
-}
+pub(crate) type Bot = RunningAdapter<Telegram>;
 
 /// Everything that can be made short is.
 pub(crate) fn pace() -> Pace {
@@ -97,51 +91,5 @@ impl Rig {
         self.state
             .path()
             .join("telegram/update-offset-default.json")
-    }
-}
-
-impl Bot {
-    pub(crate) fn run(adapter: Telegram, places: usize) -> Self {
-        let adapter = Arc::new(adapter);
-        let (sender, inbox) = Inbox::new(places);
-        let (stop, stopped) = Stop::new();
-        let task = tokio::spawn(Arc::clone(&adapter).run(sender, stopped));
-        Self {
-            adapter,
-            inbox,
-            stop,
-            task,
-        }
-    }
-
-    pub(crate) async fn next(&mut self) -> Incoming {
-        let next = timeout(NEVER, self.inbox.recv()).await;
-        next.expect("nothing comes in").expect("the bot has ended")
-    }
-
-    pub(crate) async fn message(&mut self) -> Inbound {
-        match self.next().await {
-            Incoming::Message(inbound) => inbound,
-            Incoming::Pressed(pressed) => panic!("{pressed:?}"),
-        }
-    }
-
-    pub(crate) async fn text(&mut self) -> String {
-        self.message().await.text
-    }
-
-    /// Nothing waits to be looked at.
-    pub(crate) fn is_quiet(&mut self) -> bool {
-        self.inbox.try_recv().is_none()
-    }
-
-    pub(crate) async fn stop(self) {
-        self.stop.stop();
-        self.ended().await;
-    }
-
-    pub(crate) async fn ended(self) {
-        let ended = timeout(NEVER, self.task).await;
-        ended.expect("it does not end").unwrap();
     }
 }

@@ -125,7 +125,7 @@ async fn what_waits_for_a_place_when_it_stops_is_there_after_it() {
     rig.api.called("getUpdates").await;
     assert_eq!(bot.text().await, "one");
     let (mut heard, mut inbox) = (vec!["one".to_owned()], {
-        bot.stop.stop();
+        bot.tell_to_stop();
         bot.inbox
     });
     while let Some(Incoming::Message(inbound)) = inbox.recv().await {

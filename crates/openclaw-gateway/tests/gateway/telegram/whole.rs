@@ -1,90 +1,23 @@
 //! The whole way, as people go it: a gateway that its configuration makes, a bot, a stranger, a phone.
 
-use gateway_protocol::{GatewayUrl, SetupCode};
-use std::sync::Arc;
-
-use gateway_client::{Client, ClientEvent, Connect, ConnectError, Events};
+use gateway_client::ClientEvent;
 use gateway_protocol::event::Decision;
-use openclaw_gateway::{ServeError, ServeOptions, serve};
-use pairing_core::ScopeSet;
-use pairing_core::device::{Identity, Role};
-use pairing_fs::{StateDir, SystemEntropy};
+use pairing_core::device::Role;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::server::{BOT_TOKEN, BotApi};
-use crate::support::{TOKEN, Tokens};
+use crate::bots::{Phone, code_in, configure, start};
 
 const OWNER: i64 = 1000;
 const STRANGER: i64 = 2000;
 
-/// A gateway on a state directory, as `openclaw gateway run` makes one.
-pub(super) struct Running {
-    url: GatewayUrl,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<Result<(), ServeError>>,
-}
-
 /// The state directory of an owner with a bot.
 fn install(api: &BotApi, notify: bool) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let config = json!({
-        "gateway": { "auth": { "token": TOKEN }, "localAdmin": true },
-        "channels": { "telegram": { "botToken": BOT_TOKEN, "apiRoot": api.root() } },
-        "commands": { "ownerAllowFrom": [format!("telegram:{OWNER}")] },
-        "pairing": { "notify": notify },
-        "plugins": { "entries": { "device-pair": {
-            "config": { "publicUrl": "wss://gateway.example.org" },
-        } } },
-    });
-    std::fs::write(dir.path().join("openclaw.json"), config.to_string()).unwrap();
+    let settings = json!({ "botToken": BOT_TOKEN, "apiRoot": api.root() });
+    configure(&dir, ("telegram", &settings), OWNER, notify);
     dir
-}
-
-pub(super) async fn start(dir: &TempDir) -> Running {
-    let (stop, stopped) = oneshot::channel::<()>();
-    let (tell, told) = oneshot::channel();
-    let options = ServeOptions {
-        state: StateDir::at(dir.path()),
-        var: Arc::new(|_| None),
-        port: Some(0),
-        bind: None,
-        token: None,
-    };
-    let task = tokio::spawn(serve(
-        options,
-        move |announced| tell.send(announced.addresses[0]).unwrap(),
-        async {
-            let _ = stopped.await;
-        },
-    ));
-    Running {
-        url: GatewayUrl::parse(&format!("ws://{}", told.await.unwrap())).unwrap(),
-        stop,
-        task,
-    }
-}
-
-impl Running {
-    pub(super) async fn owner(&self) -> (Client, Events) {
-        let connect = Connect::to(self.url.clone()).token(TOKEN.into());
-        connect.scopes(ScopeSet::admin()).open().await.unwrap()
-    }
-
-    pub(super) async fn stop(self) {
-        drop(self.stop);
-        self.task.await.unwrap().unwrap();
-    }
-}
-
-/// The code in what a stranger is told.
-fn code_in(reply: &str) -> &str {
-    let code = reply
-        .lines()
-        .find_map(|line| line.strip_prefix("Pairing code: "));
-    code.expect("a code")
 }
 
 /// The next text that somebody is sent.
@@ -94,34 +27,6 @@ async fn sent_to(api: &BotApi, whom: i64) -> String {
         if to == whom {
             return text;
         }
-    }
-}
-
-/// A phone, and what it was given.
-struct Phone {
-    identity: Arc<Identity>,
-    tokens: Arc<Tokens>,
-    code: SetupCode,
-}
-
-impl Phone {
-    fn with(code: &str) -> Self {
-        let code = SetupCode::decode(code).unwrap();
-        assert_eq!(code.url.to_string(), "wss://gateway.example.org");
-        Self {
-            identity: Arc::new(Identity::generate(&SystemEntropy).unwrap()),
-            tokens: Arc::new(Tokens::default()),
-            code,
-        }
-    }
-
-    async fn connect(&self, gateway: &Running) -> Result<(Client, Events), ConnectError> {
-        Connect::to(gateway.url.clone())
-            .identity(self.identity.clone(), self.tokens.clone())
-            .role(Role::Node)
-            .pairing_token(self.code.token.expose().into())
-            .open()
-            .await
     }
 }
 
