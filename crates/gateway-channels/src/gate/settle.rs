@@ -12,10 +12,12 @@ impl Gate {
         for (sender, code) in self.held.waiting() {
             let (rules, asked) = (self.rules(), sender.clone());
             let looking = blocking(move || {
-                let admission = rules.account.admit_sender(&asked).ok()?;
-                match admission {
+                // In this order: an approval ends the request and lets its sender in at once, so whoever was seen to wait no
+                // more is seen to be in.
+                let waits = waits(&rules.account, &asked, code)?;
+                match rules.account.admit_sender(&asked).ok()? {
                     Admission::Approved(by) => Some(Some(by)),
-                    Admission::Refused(_) if waits(&rules.account, &asked, code)? => None,
+                    Admission::Refused(_) if waits => None,
                     Admission::Refused(_) => Some(None),
                 }
             });

@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use openclaw_config::Config;
+use pairing_core::store::{Batch, Changes, Page, PageRequest, Position, Range, Read};
 use pairing_core::{
-    AccountId, Approver, ChannelId, EntropyError, ManualClock, MemoryStore, Pairing,
-    PairingBuilder, Timestamp,
+    AccountId, Approver, ChannelId, EntropyError, Key, ManualClock, MemoryStore, Pairing,
+    PairingBuilder, PairingStore, StoreError, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -119,6 +120,13 @@ impl Host for Bare {
 
 /// A gate in front of nothing, what passed it, and what carries its replies.
 fn gate(telegram: &str) -> (Arc<Gate>, Arc<Mutex<Vec<Message>>>, Arc<Silent>) {
+    gate_on(MemoryStore::new(), telegram)
+}
+
+fn gate_on(
+    store: impl PairingStore + 'static,
+    telegram: &str,
+) -> (Arc<Gate>, Arc<Mutex<Vec<Message>>>, Arc<Silent>) {
     let text = format!("{{ channels: {{ telegram: {{ {telegram} }} }} }}");
     let config = Config::parse(&text).unwrap();
     let drawn = Mutex::new(0_u8);
@@ -131,7 +139,7 @@ fn gate(telegram: &str) -> (Arc<Gate>, Arc<Mutex<Vec<Message>>>, Arc<Silent>) {
         Ok(())
     };
     let clock = ManualClock::new(Timestamp::from_millis(1_795_353_726_325));
-    let pairing = PairingBuilder::new(MemoryStore::new(), clock, Drawing(entropy)).build();
+    let pairing = PairingBuilder::new(store, clock, Drawing(entropy)).build();
     let passed: Arc<Mutex<Vec<Message>>> = Arc::default();
     let (adapter, notes) = (Silent::new(), passed.clone());
     let mut channels = Channels::default();
@@ -321,4 +329,56 @@ async fn one_person_by_two_ids_is_allowed_and_blocked_by_either() {
     let waiting = gate.account.pending().unwrap().requests;
     assert_eq!(waiting.len(), 1);
     assert_eq!(waiting[0].sender.as_str(), "6");
+}
+
+/// A store in which something happens once, after the next read and before its reader goes on.
+#[derive(Default)]
+struct Meanwhile {
+    store: MemoryStore,
+    then: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Meanwhile {
+    fn after<T>(&self, read: T) -> T {
+        let then = self.then.lock().unwrap().take();
+        if let Some(then) = then {
+            then();
+        }
+        read
+    }
+}
+
+impl PairingStore for Meanwhile {
+    fn read(&self, key: &Key) -> Result<Read, StoreError> {
+        self.after(self.store.read(key))
+    }
+
+    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
+        self.after(self.store.range(range, page))
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.store.commit(batch)
+    }
+
+    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
+        self.store.changes(after, timeout)
+    }
+}
+
+#[tokio::test]
+async fn an_approval_between_two_reads_loses_no_first_message() {
+    let store = Arc::new(Meanwhile::default());
+    let (gate, passed, _) = gate_on(store.clone(), "handOverFirst: true");
+    gate.take(said("5", &[], true)).await;
+    let (account, owner) = (gate.account.clone(), Approver::terminal("ann"));
+    *store.then.lock().unwrap() = Some(Box::new(move || {
+        let code = account.pending().unwrap().requests[0].code;
+        account.approve(code.as_str(), &owner).unwrap();
+    }));
+    gate.settle().await;
+    gate.settle().await;
+    let passed = passed.lock().unwrap();
+    assert_eq!(passed.len(), 1);
+    assert_eq!(passed[0].text, "hello");
 }
