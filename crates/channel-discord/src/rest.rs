@@ -271,14 +271,7 @@ pub(crate) async fn probe(rest: &Rest, pace: &Pace) -> Result<Probed, ProbeError
     let call = Call::new(Method::Get, "/users/@me".to_owned(), shape, "");
     let asked = rest.once(&call, None, pace.call).await;
     let found = asked.and_then(|response| read::<Found>(&response, "user"));
-    let found = found.map_err(|error| {
-        let reason = error.to_string();
-        if error.is_wrong_token() {
-            ProbeError::Refused { reason }
-        } else {
-            ProbeError::Unavailable { reason }
-        }
-    })?;
+    let found = found.map_err(|error| ProbeError::of(&error, error.is_wrong_token()))?;
     Ok(Probed::named(found.username))
 }
 

@@ -107,6 +107,18 @@ pub enum ProbeError {
     },
 }
 
+impl ProbeError {
+    /// What an error of a call means, whose text is escaped and without secrets: whether it is final.
+    pub fn of(error: &impl fmt::Display, is_final: bool) -> Self {
+        let reason = error.to_string();
+        if is_final {
+            Self::Refused { reason }
+        } else {
+            Self::Unavailable { reason }
+        }
+    }
+}
+
 impl Probed {
     /// An account with this name.
     pub fn named(name: impl Into<String>) -> Self {

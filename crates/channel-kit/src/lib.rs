@@ -11,6 +11,8 @@ mod multipart;
 mod outgoing;
 mod recent;
 mod saved;
+#[cfg(feature = "seen")]
+mod seen;
 mod status;
 mod stop;
 mod text;
@@ -26,6 +28,8 @@ pub use multipart::Form;
 pub use outgoing::{Button, MessageId, Outgoing, Target};
 pub use recent::Recent;
 pub use saved::{InMemory, SaveError, SavedText};
+#[cfg(feature = "seen")]
+pub use seen::Seen;
 pub use status::{Connection, Status, StatusCell};
 pub use stop::{Stop, StopSender};
-pub use text::TextLimit;
+pub use text::{TextLimit, first_bytes};

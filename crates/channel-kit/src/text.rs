@@ -2,6 +2,16 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+/// The beginning of a text, with at most so many bytes, and without the memory of the rest.
+pub fn first_bytes(mut text: String, most: usize) -> String {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or_default());
+        text.shrink_to_fit();
+    }
+    text
+}
+
 /// The longest text that a chat system takes as one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TextLimit {
@@ -217,6 +227,21 @@ mod tests {
         // One that is longer than a message is cut all the same.
         let long = format!("e{}", "\u{301}".repeat(9));
         assert_eq!(split(&long, 4).concat(), long);
+    }
+
+    #[test]
+    fn the_first_bytes_end_between_two_characters() {
+        for (most, kept) in [
+            (0, ""),
+            (1, ""),
+            (2, "ä"),
+            (3, "äb"),
+            (4, "äb"),
+            (5, "äbä"),
+            (9, "äbäb"),
+        ] {
+            assert_eq!(first_bytes("äbäb".to_owned(), most), kept, "{most}");
+        }
     }
 
     #[test]

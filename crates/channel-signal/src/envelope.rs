@@ -1,6 +1,6 @@
 //! Envelopes: what the daemon receives for an account.
 
-use channel_kit::{Inbound, Target};
+use channel_kit::{Inbound, Target, first_bytes};
 use pairing_core::Timestamp;
 use serde::Deserialize;
 
@@ -89,7 +89,7 @@ pub(crate) fn parse(event: &str) -> Option<Envelope> {
         name: envelope.source_name,
         at: envelope.timestamp,
         group: said.group_info.map(|group| group.group_id),
-        text: cut(said.message.unwrap_or_default()),
+        text: first_bytes(said.message.unwrap_or_default(), LONGEST_TEXT),
     })
 }
 
@@ -131,17 +131,6 @@ impl Envelope {
                 .collect(),
         }
     }
-}
-
-fn cut(mut text: String) -> String {
-    if text.len() > LONGEST_TEXT {
-        let mut end = LONGEST_TEXT;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-    }
-    text
 }
 
 #[cfg(test)]

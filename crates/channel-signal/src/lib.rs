@@ -10,7 +10,6 @@ mod listen;
 mod number;
 mod people;
 mod rpc;
-mod seen;
 mod send;
 mod trouble;
 

@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channel_kit::http::Streamed;
-use channel_kit::{Backoff, Connection, Inbox, Incoming, Stop};
+use channel_kit::{Backoff, Connection, Inbox, Incoming, Seen, Stop};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Signal;
@@ -12,8 +13,10 @@ use crate::child::Child;
 use crate::envelope::{self, Envelope};
 use crate::events::Events;
 use crate::people::People;
-use crate::seen::Seen;
 use crate::trouble::{ListenError, Troubles};
+
+/// How long a message is remembered, and how many at most.
+const SEEN: (Duration, usize) = (Duration::from_secs(24 * 3600), 256);
 
 /// There is no more to do: it is time to stop, or nobody listens.
 struct Over;
@@ -22,14 +25,16 @@ pub(crate) async fn run(signal: Arc<Signal>, inbox: Inbox, stop: Stop) {
     signal
         .status
         .set(Connection::Connecting, signal.clock.now());
+    let nothing_seen = || Seen::new(SEEN.0, SEEN.1);
     let (seen, people) = {
         let signal = Arc::clone(&signal);
         let load = move || {
             let mark = signal.mark();
             let people = People::load(&*signal.people, &mark);
-            (Seen::load(&*signal.seen, &mark), people)
+            (nothing_seen().load(&*signal.seen, &mark), people)
         };
-        tokio::task::spawn_blocking(load).await.unwrap_or_default()
+        let loaded = tokio::task::spawn_blocking(load).await;
+        loaded.unwrap_or_else(|_| (nothing_seen(), People::default()))
     };
     let backoff = Backoff::new(Arc::clone(&signal.entropy), signal.pace.backoff);
     let child = signal
@@ -124,7 +129,7 @@ impl Listener {
         let inbox = self.inbox.clone();
         let slot = self.unless_over(inbox.reserve()).await?.ok_or(Over)?;
         let now = self.signal.clock.now();
-        self.seen.add(id, now);
+        self.seen.add(&id, now);
         self.note(who.is_news).await;
         let inbound = envelope.inbound(who, self.signal.number.as_ref());
         slot.put(Incoming::Message(inbound));

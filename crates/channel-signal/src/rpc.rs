@@ -186,9 +186,7 @@ pub(crate) async fn probe(rpc: &Rpc, within: Duration) -> Result<Probed, ProbeEr
         serde_json::from_value::<Vec<Account>>(accounts)
             .map_err(|_| CallError::Malformed { method: METHOD })
     });
-    let accounts = accounts.map_err(|error| ProbeError::Unavailable {
-        reason: error.to_string(),
-    })?;
+    let accounts = accounts.map_err(|error| ProbeError::of(&error, false))?;
     let is_meant = |account: &&Account| match &rpc.account {
         Some(number) => account.number == number.as_str(),
         None => accounts.len() == 1,

@@ -12,6 +12,9 @@ use crate::api::{self, Call, CallError};
 use crate::envelope::Me;
 use crate::id::Id;
 
+/// The method that tells whose token it is.
+const AUTH_TEST: &str = "auth.test";
+
 /// Without these, a bot cannot do its work.
 const SCOPES: [&str; 3] = ["chat:write", "im:history", "im:write"];
 
@@ -32,15 +35,11 @@ impl Slack {
             #[serde(default)]
             bot_id: Option<Id>,
         }
-        const METHOD: &str = "auth.test";
         if self.me().is_some() {
             return Ok(());
         }
-        let asked = self
-            .api
-            .once(Call::new(METHOD), api::json(&json!({})), self.pace.call);
-        let response = asked.await?;
-        let found: Found = api::read(&response, METHOD)?;
+        let response = auth_test(self).await?;
+        let found: Found = api::read(&response, AUTH_TEST)?;
         let missing = missing(&response);
         if !missing.is_empty() {
             tracing::warn!(
@@ -59,6 +58,12 @@ impl Slack {
     }
 }
 
+async fn auth_test(bot: &Slack) -> Result<Response, CallError> {
+    let params = api::json(&json!({}));
+    let call = Call::new(AUTH_TEST);
+    bot.api.once(call, params, bot.pace.call).await
+}
+
 /// Asks Slack who the bot is, whatever is known.
 pub(crate) async fn probe(bot: &Slack) -> Result<Probed, ProbeError> {
     #[derive(Deserialize)]
@@ -68,21 +73,9 @@ pub(crate) async fn probe(bot: &Slack) -> Result<Probed, ProbeError> {
         #[serde(default)]
         team: String,
     }
-    const METHOD: &str = "auth.test";
-    let asked = bot
-        .api
-        .once(Call::new(METHOD), api::json(&json!({})), bot.pace.call);
-    let found = asked
-        .await
-        .and_then(|response| api::read::<Found>(&response, METHOD));
-    let found = found.map_err(|error| {
-        let reason = error.to_string();
-        if error.is_final() {
-            ProbeError::Refused { reason }
-        } else {
-            ProbeError::Unavailable { reason }
-        }
-    })?;
+    let asked = auth_test(bot).await;
+    let found = asked.and_then(|response| api::read::<Found>(&response, AUTH_TEST));
+    let found = found.map_err(|error| ProbeError::of(&error, error.is_final()))?;
     Ok(Probed::named(format!("{} in {}", found.user, found.team)))
 }
 

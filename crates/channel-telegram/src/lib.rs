@@ -199,14 +199,7 @@ impl Adapter for Telegram {
     fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
         Box::pin(async {
             let me = api::get_me(&self.http, self.pace.call).await;
-            let me = me.map_err(|error| {
-                let reason = error.to_string();
-                if error.is_wrong_token() {
-                    ProbeError::Refused { reason }
-                } else {
-                    ProbeError::Unavailable { reason }
-                }
-            })?;
+            let me = me.map_err(|error| ProbeError::of(&error, error.is_wrong_token()))?;
             Ok(Probed::named(format!("@{}", me.username)))
         })
     }

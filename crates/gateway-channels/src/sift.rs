@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use channel_kit::{Inbound, Target};
+use channel_kit::{Inbound, Target, first_bytes};
 use pairing_core::{ChannelRules, Metadata, SenderId, Timestamp};
 
 /// A message that is fit to be looked at: by somebody else, said now, to us.
@@ -55,7 +55,7 @@ impl Letter {
             also,
             chat,
             is_direct,
-            mut text,
+            text,
             at,
             from_me,
             from_bot,
@@ -81,20 +81,13 @@ impl Letter {
             return Err(Dropped::Malformed);
         }
         let is_cut = text.len() > MAX_TEXT;
-        if is_cut {
-            let mut end = MAX_TEXT;
-            while !text.is_char_boundary(end) {
-                end -= 1;
-            }
-            text.truncate(end);
-        }
         Ok(Self {
             id,
             sender,
             also,
             chat,
             is_direct,
-            text,
+            text: first_bytes(text, MAX_TEXT),
             is_cut,
             via_bot,
             at,

@@ -8,7 +8,7 @@ mod interaction;
 
 use std::time::Duration;
 
-use channel_kit::{Inbound, Target};
+use channel_kit::{Inbound, Target, first_bytes};
 use pairing_core::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -213,16 +213,6 @@ fn message(data: &str) -> Option<Message> {
     })
 }
 
-/// The beginning of a text, with at most so many bytes.
-fn cut(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or_default());
-        text.shrink_to_fit();
-    }
-    text
-}
-
 fn read<'d, T: Deserialize<'d>>(data: &'d str) -> Option<T> {
     serde_json::from_str(data).ok()
 }
@@ -250,7 +240,7 @@ impl Message {
             also: Vec::new(),
             chat: Target::chat(self.channel.as_str()),
             is_direct: self.is_direct,
-            text: cut(self.text, LONGEST_TEXT),
+            text: first_bytes(self.text, LONGEST_TEXT),
             from_me: false,
             from_bot: false,
             via_bot: false,
@@ -269,7 +259,9 @@ impl User {
             ("globalName", &self.global_name),
         ]
         .into_iter()
-        .filter_map(|(name, value)| Some((name.to_owned(), cut(value.clone()?, LONGEST_PERSON))))
+        .filter_map(|(name, value)| {
+            Some((name.to_owned(), first_bytes(value.clone()?, LONGEST_PERSON)))
+        })
         .collect()
     }
 }

@@ -1,10 +1,10 @@
 //! Messages.
 
-use channel_kit::{Inbound, Target};
+use channel_kit::{Inbound, Target, first_bytes};
 use pairing_core::Timestamp;
 use serde::Deserialize;
 
-use super::{LONGEST_TEXT, cut, read};
+use super::{LONGEST_TEXT, read};
 use crate::id::{Id, Ts};
 use crate::plain;
 
@@ -93,7 +93,7 @@ impl Message {
                 thread: self.thread.map(|thread| thread.to_string()),
             },
             is_direct: self.is_direct,
-            text: plain::typed(&cut(self.text, LONGEST_TEXT)),
+            text: plain::typed(&first_bytes(self.text, LONGEST_TEXT)),
             from_me: false,
             from_bot: false,
             via_bot: false,

@@ -9,6 +9,7 @@ mod pressed;
 
 use std::borrow::Cow;
 
+use channel_kit::first_bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -129,18 +130,8 @@ fn event(payload: &str) -> Option<Content> {
     Some(Content::Message(body.event_id.into(), Box::new(message)))
 }
 
-/// The beginning of a text, with at most so many bytes.
-fn cut(mut text: String, most: usize) -> String {
-    if text.len() > most {
-        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end));
-        text.truncate(end.unwrap_or_default());
-        text.shrink_to_fit();
-    }
-    text
-}
-
 fn name(text: String) -> Option<String> {
-    (!text.trim().is_empty()).then(|| cut(text, LONGEST_NAME))
+    (!text.trim().is_empty()).then(|| first_bytes(text, LONGEST_NAME))
 }
 
 fn read<'d, T: Deserialize<'d>>(data: &'d str) -> Option<T> {

@@ -6,7 +6,6 @@ use channel_kit::{Incoming, Slot};
 
 use super::Keeper;
 use crate::envelope::{Content, Envelope};
-use crate::saved;
 
 /// Something new that waits for room in the inbox.
 pub(super) struct Next {
@@ -63,7 +62,7 @@ impl Keeper {
         let text = self.seen.text(&self.bot.mark());
         let bot = Arc::clone(&self.bot);
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(move || saved::save(&*bot.saved, &text)).await {
+        match tokio::task::spawn_blocking(move || bot.saved.save(&text)).await {
             Ok(Ok(())) => self.troubles.noted(),
             Ok(Err(error)) => self.troubles.not_noted(&error),
             Err(_) => {}

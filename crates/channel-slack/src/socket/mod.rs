@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use channel_kit::{Backoff, Connection, Inbox, Recent, Slot, Stop};
+use channel_kit::{Backoff, Connection, Inbox, Recent, Seen, Slot, Stop};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{Id as TaskId, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::Slack;
 use crate::envelope::Envelope;
-use crate::saved::Seen;
 use crate::trouble::{SocketError, Troubles};
 use handing::Next;
 use line::{Closing, Line, Number, Sign};
@@ -26,6 +25,10 @@ const QUEUE: usize = 128;
 /// Ids of events are remembered for an hour, and at most so many.
 const RECENT: (Duration, usize) = (Duration::from_secs(3600), 10_000);
 
+/// How long an event is remembered across restarts, and how many at most. Slack sends an event again at once, after a
+/// minute and after five.
+const SEEN: (Duration, usize) = (Duration::from_secs(3600), 128);
+
 /// The longest wait for what the server asks for.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -36,10 +39,12 @@ pub(crate) async fn run(bot: Arc<Slack>, inbox: Inbox, stop: Stop) {
     bot.status.set(Connection::Connecting, bot.clock.now());
     let (signs, signed) = mpsc::unbounded_channel();
     let (envelopes, received) = mpsc::channel(QUEUE);
+    let nothing_seen = || Seen::new(SEEN.0, SEEN.1);
     let seen = {
         let bot = Arc::clone(&bot);
-        let load = move || Seen::load(&*bot.saved, &bot.mark());
-        tokio::task::spawn_blocking(load).await.unwrap_or_default()
+        let load = move || nothing_seen().load(&*bot.saved, &bot.mark());
+        let loaded = tokio::task::spawn_blocking(load).await;
+        loaded.unwrap_or_else(|_| nothing_seen())
     };
     let mut recent = Recent::new(RECENT.0, RECENT.1);
     for (id, at) in seen.iter() {
