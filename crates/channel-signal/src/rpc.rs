@@ -244,7 +244,7 @@ pub(crate) fn read(method: &'static str, bytes: &[u8]) -> Result<Value, CallErro
     }
 }
 
-/// What became of a message for the first person whom it did not reach.
+/// The outcome for the first recipient that the message did not reach.
 fn outcome(response: &Value) -> (Option<String>, Option<Duration>) {
     let failed = response["results"].as_array().and_then(|results| {
         let is_failure = |result: &&Value| result["type"] != "SUCCESS";

@@ -6,7 +6,7 @@ use pairing_core::{AccountId, ChannelId, DmPolicy};
 use serde::{Deserialize, Serialize};
 
 use crate::channel::{
-    AccountConnection, AccountProbe, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState,
+    AccountConnection, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState,
 };
 
 /// The answer to `channels.status`. Members that other releases have besides are not kept.
@@ -155,9 +155,8 @@ fn status(account: AccountSnapshot) -> Option<AccountStatus> {
     ];
     let policy = account.dm_policy.unwrap_or_default();
     let policy = policies.into_iter().find(|known| known.as_str() == policy);
-    let probe = account
-        .probe
-        .and_then(|probe| serde_json::from_value(probe).ok());
+    let probe = account.probe;
+    let probe = probe.and_then(|probe| serde_json::from_value(probe).ok());
     Some(AccountStatus {
         account_id: AccountId::parse(&account.account_id?).ok()?,
         dm_policy: policy.unwrap_or_default(),
@@ -170,7 +169,7 @@ fn status(account: AccountSnapshot) -> Option<AccountStatus> {
             last_received_ms: account.last_inbound_at,
             last_error: account.last_error,
         }),
-        probe: probe.map(|probe: AccountProbe| probe),
+        probe,
     })
 }
 

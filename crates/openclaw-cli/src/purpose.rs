@@ -11,14 +11,19 @@ pub(crate) struct Purpose {
     pub(crate) decides: bool,
 }
 
-/// The methods of the other program that stand for ours, or tell that it has one that it does not list.
+/// The methods of the other program that stand for ours.
 pub(crate) fn equivalent(method: &str) -> Option<&'static str> {
     match method {
         "pairing.channels" => Some("channels.status"),
-        // Releases that decide about senders over the wire answer `device.pair.setupCode`, and do not list it.
-        "pairing.list" | "device.pair.setupCode" => Some("channels.pairing.list"),
+        "pairing.list" => Some("channels.pairing.list"),
         "pairing.approve" => Some("channels.pairing.approve"),
         "pairing.reject" => Some("channels.pairing.dismiss"),
         _ => None,
     }
+}
+
+/// A method of the other program by which it is known to have this one, which it does not list.
+pub(crate) fn sign_of(method: &str) -> Option<&'static str> {
+    // Releases that decide about senders over the wire answer it.
+    (method == "device.pair.setupCode").then_some("channels.pairing.list")
 }

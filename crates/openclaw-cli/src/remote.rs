@@ -17,7 +17,7 @@ use tokio::runtime::Runtime;
 
 use crate::keeper::Keeper;
 use crate::purpose::Purpose;
-use crate::purpose::equivalent;
+use crate::purpose::{equivalent, sign_of};
 use crate::target::{Origin, Target};
 use crate::{Environment, Failure};
 
@@ -101,25 +101,33 @@ impl Remote {
 
     /// Returns the first of these methods that the gateway does not have.
     pub(crate) fn lacks(&self, methods: &[&'static str]) -> Option<&'static str> {
-        let has = &self.client.hello().features.methods;
-        let lacks = |method: &&&str| !has.iter().any(|has| has == *method);
-        methods.iter().find(lacks).copied()
+        methods.iter().find(|method| !self.has(method)).copied()
     }
 
-    /// Returns the first of these methods that the gateway has neither by its name nor by that of the other
-    /// program.
+    /// Returns the first of these methods that the gateway has neither by its name, nor by that of the other program,
+    /// nor without listing it.
     pub(crate) fn misses(&self, methods: &[&'static str]) -> Option<&'static str> {
-        let has = |method| self.lacks(&[method]).is_none();
-        let misses =
-            |method: &&&'static str| !has(**method) && !equivalent(method).is_some_and(has);
+        let misses = |method: &&&'static str| {
+            !self.has(method)
+                && !self.has_equivalent(method)
+                && !sign_of(method).is_some_and(|sign| self.has(sign))
+        };
         methods.iter().find(misses).copied()
     }
 
-    /// Whether the gateway has these methods for decisions about senders only because the other program's ones
-    /// stand for some of them.
+    /// Whether the gateway has these methods only because the other program's ones stand for some of them.
     pub(crate) fn substitutes(&self, methods: &[&'static str]) -> bool {
-        let of_senders = methods.iter().all(|name| name.starts_with("pairing."));
-        of_senders && self.lacks(methods).is_some() && self.misses(methods).is_none()
+        let has = |method: &&'static str| self.has(method) || self.has_equivalent(method);
+        self.lacks(methods).is_some() && methods.iter().all(has)
+    }
+
+    fn has(&self, method: &str) -> bool {
+        let has = &self.client.hello().features.methods;
+        has.iter().any(|has| has == method)
+    }
+
+    fn has_equivalent(&self, method: &str) -> bool {
+        equivalent(method).is_some_and(|theirs| self.has(theirs))
     }
 
     /// Calls a method.

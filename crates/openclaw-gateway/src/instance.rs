@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use gateway_protocol::Advise as _;
 use pairing_core::{StoreError, Timestamp};
+use pairing_fs::trust::no_follow;
 use pairing_fs::{StateDir, owned};
-use rustix::fs::OFlags;
 use serde::{Deserialize, Serialize};
 
 /// The right to be the gateway of a state directory. It is held until this is dropped.
@@ -135,12 +135,6 @@ impl Instance {
             tracing::debug!(%error, "cannot write down who holds the lock");
         }
     }
-}
-
-/// The flag that makes opening a symbolic link an error.
-fn no_follow() -> i32 {
-    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    i32::try_from(flags.bits()).unwrap_or_default()
 }
 
 /// Describes the holder of the lock.

@@ -6,8 +6,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pairing_core::{DeviceId, Entropy, EntropyError, SecretToken, Timestamp};
-use sha2::{Digest as _, Sha256};
+use pairing_core::{DeviceId, Entropy, EntropyError, SecretToken, Timestamp, TokenHash};
 
 /// How long a ticket lasts: until the browser has been approved, which it may ask for during five minutes.
 pub(crate) const LASTS: Duration = Duration::from_secs(600);
@@ -20,7 +19,7 @@ const MOST: usize = 16;
 pub(crate) struct PageTickets(Mutex<Vec<Ticket>>);
 
 struct Ticket {
-    hash: [u8; 32],
+    hash: TokenHash,
     /// The page that it is for. A browser tells which page it shows, and no page can make it tell otherwise.
     origin: String,
     /// The browser that came with it first; no other one may use it.
@@ -42,7 +41,7 @@ impl PageTickets {
             tickets.remove(0);
         }
         tickets.push(Ticket {
-            hash: hash(ticket.expose()),
+            hash: TokenHash::of(&ticket),
             origin,
             device: None,
             expires_at: now + LASTS,
@@ -58,7 +57,10 @@ impl PageTickets {
         device: DeviceId,
         now: Timestamp,
     ) -> bool {
-        let hash = hash(ticket);
+        let Ok(shown) = SecretToken::parse(ticket) else {
+            return false;
+        };
+        let hash = TokenHash::of(&shown);
         let mut tickets = self.lock(now);
         let found = tickets
             .iter_mut()
@@ -71,11 +73,6 @@ impl PageTickets {
         tickets.retain(|ticket| now < ticket.expires_at);
         tickets
     }
-}
-
-/// Tickets are compared by their hashes, so that the time of a comparison tells nothing of them.
-fn hash(ticket: &str) -> [u8; 32] {
-    Sha256::digest(ticket).into()
 }
 
 #[cfg(test)]

@@ -4,11 +4,12 @@
 //! codes of pending requests are its only secrets in clear; tokens are included as hashes.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
 use pairing_core::{ChannelId, ChannelRules, Channels, Record, SenderId, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+
+use crate::hex::hex;
 
 /// Version of the export format.
 const VERSION: u32 = 1;
@@ -178,10 +179,5 @@ fn misspelt<'r>(record: &'r Record, channels: &Channels) -> Option<&'r ChannelId
 
 /// Returns the SHA-256 in hexadecimal.
 fn digest(text: &str) -> String {
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text) {
-        // Writing to a `String` cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&Sha256::digest(text))
 }

@@ -9,6 +9,7 @@ mod error;
 pub mod export;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hex;
 mod identity;
 mod json;
 mod lock;

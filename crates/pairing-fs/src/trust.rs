@@ -127,8 +127,9 @@ fn has_all_users() -> bool {
     map.is_empty() || map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// The flag that makes opening a symbolic link an error.
-pub(crate) fn no_follow() -> i32 {
+/// The flag that makes opening a symbolic link an error, for
+/// [`custom_flags`](std::os::unix::fs::OpenOptionsExt::custom_flags).
+pub fn no_follow() -> i32 {
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
     i32::try_from(flags.bits()).unwrap_or_default()
 }

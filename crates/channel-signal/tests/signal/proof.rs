@@ -1,8 +1,8 @@
 //! The real daemon of signal-cli, which says what the stand-in has to say. `SIGNAL_CLI` names its program; it needs
 //! `JAVA_HOME` with Java 21. Without Signal's network no account can be linked, so that messages are not part of it.
 
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use channel_kit::http::{Body, HttpClient, Method, Request};
 use channel_kit::{Adapter as _, Outgoing, SendError, Target};
@@ -22,39 +22,40 @@ impl Drop for Real {
     }
 }
 
-/// Starts it; it has no account.
-async fn real(client: &HttpClient, config: &std::path::Path) -> Real {
+/// Starts it, and waits until it says that it listens; it has no account.
+async fn real(config: &std::path::Path) -> Real {
     let program = std::env::var_os("SIGNAL_CLI").expect("SIGNAL_CLI names no program");
     let port = {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         free.local_addr().unwrap().port()
     };
-    let child = Command::new(program)
+    let mut child = Command::new(program)
         .arg("--config")
         .arg(config)
-        .args([
-            "daemon",
-            "--http",
-            &format!("127.0.0.1:{port}"),
-            "--receive-mode",
-            "on-connection",
-        ])
+        .args(["daemon", "--http", &format!("127.0.0.1:{port}")])
+        .args(["--receive-mode", "on-connection"])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    let says = BufReader::new(child.stderr.take().unwrap());
     let real = Real(child, format!("http://127.0.0.1:{port}"));
-    // It tells nobody when it listens.
-    for _ in 0..600 {
-        let check = format!("{}/api/v1/check", real.1);
-        let asked = client.send(Request::new(Method::Get, &check), NEVER).await;
-        if asked.is_ok_and(|response| response.status == 200) {
-            return real;
+    let (listens, listening) = tokio::sync::oneshot::channel();
+    // Read to the end, so that it never waits for a reader.
+    std::thread::spawn(move || {
+        let mut listens = Some(listens);
+        for line in says.lines().map_while(Result::ok) {
+            if line.contains("Started HTTP server") {
+                listens.take().map(|listens| listens.send(()));
+            }
         }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("the daemon does not listen");
+    });
+    let listening = tokio::time::timeout(3 * NEVER, listening).await;
+    listening
+        .expect("it does not listen")
+        .expect("it has ended");
+    real
 }
 
 /// Asks for something; returns the status, the kind of content, and the answer without what differs from run to run.
@@ -96,7 +97,7 @@ async fn ask(
 async fn the_real_daemon_answers_as_the_stand_in_does() {
     let client = HttpClient::unencrypted().unwrap();
     let config = tempfile::tempdir().unwrap();
-    let real = real(&client, config.path()).await;
+    let real = real(config.path()).await;
     let rig = Rig::new().await;
     rig.signal.set_accounts(&[]);
     let call = |method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params });
@@ -123,9 +124,8 @@ async fn the_real_daemon_answers_as_the_stand_in_does() {
 #[tokio::test]
 #[ignore = "runs the real daemon, which SIGNAL_CLI names"]
 async fn the_adapter_at_the_real_daemon() {
-    let client = HttpClient::unencrypted().unwrap();
     let config = tempfile::tempdir().unwrap();
-    let real = real(&client, config.path()).await;
+    let real = real(config.path()).await;
     let rig = Rig::new().await;
     let logs = Logs::default();
     let _guard = logs.listen();

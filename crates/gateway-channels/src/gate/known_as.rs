@@ -37,7 +37,7 @@ impl Gate {
                 ids.iter().position(is_allowed)
             }
         };
-        if let Some(at) = deciding.filter(|at| *at < ids.len()) {
+        if let Some(at) = deciding {
             letter.sender = ids.swap_remove(at);
         }
         letter

@@ -29,9 +29,9 @@ struct Told {
 /// Prints the link by which a browser of this machine signs in. It opens none: the ticket would be in the list of
 /// programs that run.
 ///
-/// The gateway makes the link, by the owner's socket: it knows at which port it listens, and puts a ticket into it that
-/// is good for its own page alone. Where no gateway answers there, the link signs nobody in, since whoever listens at
-/// the port would be given the secret with it.
+/// The gateway makes the link, by the owner's socket: it knows its port, and puts a ticket into the link that only its own
+/// page accepts. If no gateway answers there, the link signs nobody in: a secret in it would go to any program that
+/// listens at the port.
 pub(crate) fn run(
     json: bool,
     state: &StateDir,

@@ -41,8 +41,8 @@ use steps::Steps;
 pub(crate) enum Standing {
     /// Nothing yet.
     New,
-    /// It knows the shared secret, and is no device. What it may do is not what it may use: whoever can forward to
-    /// this machine's loopback has the same address.
+    /// It knows the shared secret, and is no device. Even if it may decide, it may use no more than a new one, because
+    /// anything that forwards to loopback has the same address.
     Secret,
     /// It is a device that has proven its key, and waits for the owner.
     Waiting,
@@ -271,8 +271,8 @@ impl Budget {
 }
 
 impl MayBeRefused<'_> {
-    /// What became of the connection. A device that waits for the owner has its own count, so that it does not share
-    /// that of its address with whoever guesses there.
+    /// Notes the result. A refusal counts for the address only if the connection is new. A device that waits for the
+    /// owner has a count of its own, which guesses from the same address do not use up.
     pub(crate) fn is(self, standing: Standing) {
         if standing != Standing::New {
             let mut steps = locked(&self.budget.steps);

@@ -11,7 +11,7 @@ use super::rate::{Rate, Rates};
 /// Why something is logged about a connection that is not admitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Cause {
-    /// Its socket is no good: for whoever debugs.
+    /// Its socket failed; logged at debug level.
     Socket,
     /// Its headers do not let it in.
     Door,

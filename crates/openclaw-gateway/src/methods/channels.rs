@@ -1,10 +1,9 @@
 //! `pairing.channels` and `channels.status`: the accounts, whether each runs, and whether it is connected.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::time::Duration;
 
-use channel_kit::{Adapter, Connection, Status};
+use channel_kit::{Connection, Status};
 use gateway_protocol::ErrorShape;
 use gateway_protocol::channel::{
     AccountConnection, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState, StatusParams,
@@ -43,17 +42,13 @@ async fn statuses(call: &Call) -> Result<ChannelStatuses, ErrorShape> {
     if params.probe {
         let within = params.timeout_ms.map_or(WITHIN, Duration::from_millis);
         let adapters = call.parts.channels.adapters();
-        let meant = params.channel.as_ref();
-        let is_meant = |adapter: &&Arc<dyn Adapter>| {
-            let is_running = |account: &AccountStatus| {
-                account.running && account.account_id == *adapter.account()
-            };
-            meant.is_none_or(|meant| meant == adapter.channel())
-                && statuses.channels.iter().any(|channel| {
-                    channel.channel == *adapter.channel() && channel.accounts.iter().any(is_running)
-                })
-        };
-        let adapters: Vec<_> = adapters.iter().filter(is_meant).cloned().collect();
+        let running = statuses.channels.iter().flat_map(|channel| {
+            let running = channel.accounts.iter().filter(|account| account.running);
+            running.map(|account| (channel.channel.clone(), account.account_id.clone()))
+        });
+        let adapters: Vec<_> = running
+            .filter_map(|key| adapters.get(&key).cloned())
+            .collect();
         let mut probed = call.parts.probes.ask(&adapters, within.min(LONGEST)).await;
         for channel in &mut statuses.channels {
             for account in channel

@@ -16,6 +16,7 @@ use super::AuditLog;
 use super::backwards::{Backwards, Line};
 use super::read::{LONGEST, open};
 use crate::disk;
+use crate::hex::hex;
 
 /// Number of bytes read at a time to find the last line.
 const BLOCK: usize = 4096;
@@ -102,10 +103,7 @@ impl Link {
         hash.update(&self.chain);
         hash.update(seq.to_be_bytes());
         hash.update(line);
-        let chain = hash
-            .finalize()
-            .iter()
-            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let chain = hex(&hash.finalize());
         Self { seq, chain }
     }
 
