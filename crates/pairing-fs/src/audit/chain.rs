@@ -6,7 +6,7 @@
 //! clumsiness, not an owner who lies to themselves.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::AuditLog;
 use super::backwards::{Backwards, Line};
 use super::read::{LONGEST, open};
+use crate::MAX_FILE_BYTES;
 use crate::disk;
 use crate::hex::hex;
 
@@ -175,9 +176,12 @@ impl AuditLog {
         let head = self.head()?;
         let mut is_head_seen = false;
         let mut before: Option<Link> = None;
-        for path in self.kept().into_iter().rev() {
-            let found = disk::read(&path).map_err(io::Error::other)?;
-            let Some((_, bytes)) = found else { continue };
+        for (path, file) in self.kept().into_iter().zip(self.files()?).rev() {
+            let Some(file) = file else { continue };
+            let mut bytes = Vec::new();
+            if file.take(MAX_FILE_BYTES).read_to_end(&mut bytes)? as u64 == MAX_FILE_BYTES {
+                return Err(io::Error::other("the audit log is too large to read"));
+            }
             let text = String::from_utf8_lossy(&bytes);
             let ended = text.rfind('\n').map_or(0, |at| at + 1);
             let lines = text.get(..ended).unwrap_or_default().lines();
@@ -203,7 +207,10 @@ impl AuditLog {
         }
         match head {
             Some(_) if !is_head_seen => check.add(&self.path, None, AuditGapKind::CutOff),
-            None if before.is_some() => check.add(&self.head_path(), None, AuditGapKind::NoHead),
+            // The head is written after the first line, and perhaps since it was looked for.
+            None if before.is_some_and(|last| last.seq > 1) && self.head()?.is_none() => {
+                check.add(&self.head_path(), None, AuditGapKind::NoHead);
+            }
             _ => {}
         }
         Ok(check)

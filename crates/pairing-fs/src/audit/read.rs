@@ -53,18 +53,21 @@ impl AuditLog {
         Ok(page)
     }
 
-    /// Opens this log and the previous ones, as they were at one moment.
-    fn files(&self) -> io::Result<Vec<Option<File>>> {
+    /// Opens this log and the previous ones, newest first, as they were at one moment.
+    ///
+    /// A rotation renames the files one by one, and this log last. So each path is looked at twice: where nothing changed
+    /// between the two, the files are those of the moment between them.
+    pub(super) fn files(&self) -> io::Result<Vec<Option<File>>> {
+        let paths = self.kept();
         for _ in 0..ATTEMPTS {
-            let files: Vec<_> = self
-                .kept()
-                .iter()
-                .map(|path| open(path))
-                .collect::<Result<_, _>>()?;
-            // With a rotation in between, these could be the same log twice, or miss one.
-            let opened = files.first().and_then(Option::as_ref);
-            let opened = opened.map(File::metadata).transpose()?;
-            if opened.as_ref().map(id) == look(&self.path)?.as_ref().map(id) {
+            let files = paths.iter().map(|path| open(path));
+            let files: Vec<_> = files.collect::<Result<_, _>>()?;
+            let mut is_same = true;
+            for (path, file) in paths.iter().zip(&files) {
+                let opened = file.as_ref().map(File::metadata).transpose()?;
+                is_same &= opened.as_ref().map(id) == look(path)?.as_ref().map(id);
+            }
+            if is_same {
                 return Ok(files);
             }
         }
