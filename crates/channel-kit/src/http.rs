@@ -5,15 +5,16 @@
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 pub use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use pairing_core::Timestamp;
 use tokio_rustls::rustls::crypto::ring;
 
 /// The longest response, in bytes. A hundred messages of 4096 characters, all of them escaped, are a quarter of it.
@@ -280,6 +281,14 @@ impl Response {
         self.headers.get(name)?.to_str().ok()
     }
 
+    /// The server's own time when it answered, by `Date`, to the second. `None` where it does not tell.
+    pub fn date(&self) -> Option<Timestamp> {
+        let date = httpdate::parse_http_date(self.header(DATE.as_str())?).ok()?;
+        let since = date.duration_since(UNIX_EPOCH).ok()?;
+        let millis = i64::try_from(since.as_millis()).ok()?;
+        Some(Timestamp::from_millis(millis))
+    }
+
     /// How long the server asks to wait, by `Retry-After` in seconds, which may have a fraction. `None` where it does
     /// not say so by a number.
     pub fn retry_after(&self) -> Option<Duration> {
@@ -389,6 +398,20 @@ mod tests {
             );
             let (_, response) = exchange(|at| format!("http://{at}/"), &answer).await;
             assert_eq!(response.retry_after(), None, "{asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn t132_the_server_tells_its_own_time() {
+        for (date, told) in [
+            ("Sun, 06 Nov 1994 08:49:37 GMT", Some(784_111_777_000)),
+            ("784111777", None),
+            ("yesterday", None),
+            ("Sun, 06 Nov 1894 08:49:37 GMT", None),
+        ] {
+            let answer = format!("HTTP/1.1 200 OK\r\ndate: {date}\r\ncontent-length: 0\r\n\r\n");
+            let (_, response) = exchange(|at| format!("http://{at}/"), &answer).await;
+            assert_eq!(response.date().map(Timestamp::as_millis), told, "{date}");
         }
     }
 

@@ -16,6 +16,9 @@ pub struct Status {
     pub last_received: Option<Timestamp>,
     /// The last error, escaped and without secrets. It stays when the connection has recovered.
     pub last_error: Option<String>,
+    /// How far this machine's clock is ahead of the chat system's, in milliseconds; negative where it is behind. `None`
+    /// where the chat system does not tell its time.
+    pub clock_ahead_ms: Option<i64>,
 }
 
 /// Whether an adapter receives messages.
@@ -44,6 +47,7 @@ impl Default for Status {
             since: None,
             last_received: None,
             last_error: None,
+            clock_ahead_ms: None,
         }
     }
 }
@@ -72,6 +76,12 @@ impl StatusCell {
     /// Notes that a message was received.
     pub fn received(&self, now: Timestamp) {
         self.status().last_received = Some(now);
+    }
+
+    /// Notes the time that the chat system tells.
+    pub fn service_time(&self, service: Timestamp, now: Timestamp) {
+        let ahead = now.as_millis().saturating_sub(service.as_millis());
+        self.status().clock_ahead_ms = Some(ahead);
     }
 
     fn status(&self) -> std::sync::MutexGuard<'_, Status> {

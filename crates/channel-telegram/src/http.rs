@@ -4,9 +4,11 @@
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use channel_kit::http::{Body, HttpClient, HttpError, Response};
+use pairing_core::Timestamp;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -17,6 +19,8 @@ pub(crate) struct Http {
     client: HttpClient,
     root: ApiRoot,
     token: BotToken,
+    /// The server's own time in its last answer, and when that came.
+    dated: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl Http {
@@ -31,6 +35,7 @@ impl Http {
             client,
             root,
             token,
+            dated: Mutex::default(),
         })
     }
 
@@ -46,7 +51,21 @@ impl Http {
             self.root.as_str(),
             self.token.expose()
         ));
-        self.client.post(&url, body, within).await
+        let answer = self.client.post(&url, body, within).await?;
+        if let Some(date) = answer.date() {
+            *self.dated() = Some((date, Instant::now()));
+        }
+        Ok(answer)
+    }
+
+    /// What the server's clock shows now, by its last answer with a date.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        let (date, at) = (*self.dated())?;
+        Some(date + at.elapsed())
+    }
+
+    fn dated(&self) -> MutexGuard<'_, Option<(Timestamp, Instant)>> {
+        self.dated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A hash that differs for another bot or another server.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel_kit::{Backoff, Connection, Inbox, Slot, Stop};
+use pairing_core::Timestamp;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -57,10 +58,15 @@ enum Never {}
 
 impl Poll {
     async fn forever(&mut self) -> Result<Never, Over> {
-        let since = self.bot.clock.now().as_millis();
-        let back = i64::try_from(self.bot.pace.history.as_millis()).unwrap_or(i64::MAX);
-        let since = pairing_core::Timestamp::from_millis(since.saturating_sub(back));
+        let (began, own) = (Instant::now(), self.bot.clock.now());
         let me = self.myself().await?;
+        // Telegram dates the messages: by its clock they are old or not. This machine's may be days ahead.
+        let start = self
+            .bot
+            .http
+            .server_time()
+            .map(|now| earlier(now, began.elapsed()));
+        let since = earlier(start.unwrap_or(own), self.bot.pace.history);
         tracing::info!(
             account = self.bot.account.as_str(),
             bot = %pairing_core::quoted(&me.username),
@@ -128,6 +134,9 @@ impl Poll {
                 self.troubles.over();
                 let now = self.bot.clock.now();
                 self.bot.status.set(Connection::Connected, now);
+                if let Some(service) = self.bot.http.server_time() {
+                    self.bot.status.service_time(service, now);
+                }
                 Ok(Some(updates))
             }
             Err(error) => {
@@ -251,4 +260,9 @@ impl Poll {
             }
         });
     }
+}
+
+fn earlier(at: Timestamp, by: Duration) -> Timestamp {
+    let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    Timestamp::from_millis(at.as_millis().saturating_sub(by))
 }

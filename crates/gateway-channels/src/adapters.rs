@@ -45,6 +45,9 @@ pub struct Configured {
 pub struct Built {
     /// A hash of its settings: an adapter with another hash takes its place.
     pub fingerprint: [u8; 32],
+    /// A hash of what the chat system knows the account by, such as its token: two accounts with the same would take
+    /// messages from each other.
+    pub identity: [u8; 32],
     /// The adapter.
     pub adapter: Arc<dyn Adapter>,
 }

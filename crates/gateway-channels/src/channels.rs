@@ -1,5 +1,6 @@
 //! What the gateway shares with its channels.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -9,12 +10,13 @@ use openclaw_config::Config;
 use pairing_core::{AccountId, ChannelId};
 use tokio::sync::{Notify, watch};
 
-use crate::{Adapters, Message, OwnerCommands, Sends};
+use crate::{AdapterKey, Adapters, BuildError, Message, OwnerCommands, Sends};
 
 /// The adapters that run, the handler of messages, the commands of owners, and recent sends.
 #[derive(Default)]
 pub struct Channels {
     pub(crate) adapters: ArcSwap<Adapters>,
+    pub(crate) unbuilt: ArcSwap<BTreeMap<AdapterKey, BuildError>>,
     pub(crate) handler: Option<Handler>,
     commands: OnceLock<Arc<dyn OwnerCommands>>,
     sends: Sends,
@@ -51,6 +53,11 @@ impl Channels {
     /// The adapters of all accounts, also of those that are turned off.
     pub fn adapters(&self) -> Arc<Adapters> {
         self.adapters.load_full()
+    }
+
+    /// The configured accounts whose adapters cannot be built, and why.
+    pub fn unbuilt(&self) -> Arc<BTreeMap<AdapterKey, BuildError>> {
+        self.unbuilt.load_full()
     }
 
     /// The adapter of an account, unless the account is turned off.

@@ -28,7 +28,7 @@ pub struct Roster {
     source: Option<Source>,
     desired: BTreeMap<AdapterKey, Desired>,
     running: BTreeMap<AdapterKey, Running>,
-    /// Errors that were logged already.
+    /// The errors of the adapters that cannot be built. They were logged.
     logged: BTreeMap<AdapterKey, BuildError>,
     /// Changes of the configuration since [`prepare`](Self::prepare).
     reloaded: Option<watch::Receiver<()>>,
@@ -80,7 +80,12 @@ impl Roster {
             let configured = source(config);
             self.update(configured);
         }
+        self.publish(channels);
+    }
+
+    fn publish(&self, channels: &Channels) {
         channels.adapters.store(Arc::new(self.adapters()));
+        channels.unbuilt.store(Arc::new(self.logged.clone()));
     }
 
     /// Runs the adapters, and updates them each time the configuration changes, until told to stop. What they have
@@ -137,6 +142,7 @@ impl Roster {
             let Built {
                 fingerprint,
                 adapter,
+                ..
             } = match built {
                 Ok(built) => built,
                 Err(error) => {
@@ -169,7 +175,7 @@ impl Roster {
         channels: &Arc<Channels>,
         gates: &watch::Sender<Vec<Arc<Gate>>>,
     ) {
-        channels.adapters.store(Arc::new(self.adapters()));
+        self.publish(channels);
         for (key, Desired { adapter, .. }) in &self.desired {
             if self.running.contains_key(key) {
                 continue;

@@ -33,6 +33,9 @@ pub struct DmRequests {
     /// Stored data that is malformed or unreadable, one line each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,
+    /// Channels whose requests could not be read, so that their absence here says nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<ChannelId>,
 }
 
 /// A sender's pending request; also the event `pairing.requested`.

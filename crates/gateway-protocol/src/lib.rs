@@ -32,6 +32,7 @@ pub mod device;
 pub mod dm;
 pub mod doctor;
 pub mod event;
+pub mod health;
 pub mod hello;
 pub mod invoke;
 pub mod listener_proof;

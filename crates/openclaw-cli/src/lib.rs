@@ -39,6 +39,7 @@ use openclaw_gateway::store::Opened;
 use openclaw_gateway::words as text;
 use pairing_core::{Approver, Clock, Entropy};
 use pairing_fs::StateDir;
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 pub use console::{Console, Key, Keys};
@@ -66,6 +67,8 @@ pub struct Environment<'a> {
     pub probe: bool,
     /// Waits until the program is told to stop.
     pub stop: &'a dyn Fn() -> Stop,
+    /// Notifies from now on whenever the program is told to read its files again. Called within the runtime.
+    pub reread: &'a dyn Fn(Arc<Notify>),
     /// Reads standard input, up to this number of bytes.
     pub stdin: &'a dyn Fn(u64) -> io::Result<Zeroizing<String>>,
     /// Shows that a command waits; `None` if standard error is not a terminal.

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, IsTerminal as _, Read as _, stdin};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::Poll;
 
 use anstream::{AutoStream, ColorChoice};
 use console::Term;
@@ -10,6 +11,7 @@ use openclaw_cli::{Console, Environment, Key, Keys, Stop, Var, run};
 use pairing_core::{Clock, Entropy};
 use pairing_fs::{SystemClock, SystemEntropy};
 use rustix::termios::OptionalActions;
+use tokio::sync::Notify;
 use zeroize::Zeroizing;
 
 fn main() -> ExitCode {
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
         entropy: &entropy,
         probe: true,
         stop: &stop,
+        reread: &reread,
         stdin: &read_stdin,
         spinner: stderr.is_terminal().then_some(openclaw_cli::spinner),
     };
@@ -65,30 +68,43 @@ fn keys() -> Keys {
     })
 }
 
-/// Listens for SIGINT and SIGTERM from now on.
+/// Listens for the signals that end the program from now on: SIGINT, SIGTERM, and SIGUSR1, by which the other program
+/// is told to start again (its supervisor does that).
 #[cfg(unix)]
 fn stop() -> Stop {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
+    use tokio::signal::unix::{SignalKind, signal};
+    let ends = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::user_defined1(),
+    ];
     // A signal that cannot be listened for ends the program by default.
-    async fn heard(signal: io::Result<Signal>) {
-        match signal {
-            Ok(mut signal) => {
-                signal.recv().await;
-            }
-            Err(_) => std::future::pending().await,
+    let mut signals: Vec<_> = ends.into_iter().flat_map(signal).collect();
+    Box::pin(std::future::poll_fn(move |cx| {
+        let mut heard = signals.iter_mut().map(|signal| signal.poll_recv(cx));
+        match heard.any(|heard| heard.is_ready()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
-    }
-    let (interrupt, terminate) = (
-        heard(signal(SignalKind::interrupt())),
-        heard(signal(SignalKind::terminate())),
-    );
-    Box::pin(async move {
-        tokio::select! {
-            () = interrupt => {}
-            () = terminate => {}
-        }
-    })
+    }))
 }
+
+/// Listens for SIGHUP from now on.
+#[cfg(unix)]
+fn reread(asked: Arc<Notify>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            asked.notify_one();
+        }
+    });
+}
+
+#[cfg(not(unix))]
+fn reread(_: Arc<Notify>) {}
 
 /// Listens for Ctrl-C.
 #[cfg(not(unix))]

@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +32,7 @@ use crate::feed;
 use crate::feed::FeedParts;
 use crate::following::Following;
 use crate::frames::{event as frame, event_with};
+use crate::health::{self, Health};
 use crate::host::ChannelHost;
 use crate::join_codes::JoinCodes;
 use crate::listen;
@@ -85,6 +87,8 @@ pub struct GatewayBuilder {
     peers: Option<Peers>,
     grace: Option<Duration>,
     store_kind: Option<Kept>,
+    /// The state directory, where it is known.
+    state_root: Option<PathBuf>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -201,6 +205,7 @@ impl GatewayBuilder {
     ) -> Self {
         let doctor = Doctor::new(state.clone(), Arc::new(var), &self.settings);
         self.store_kind = Some(doctor.store().clone());
+        self.state_root = Some(state.root().to_owned());
         self.methods.add_doctor(doctor);
         self
     }
@@ -261,15 +266,26 @@ impl GatewayBuilder {
             started: Instant::now(),
             store_kind: self.store_kind,
         };
-        let parts = Parts {
+        let health = Health {
             pairing: self.pairing,
             settings: Arc::new(ArcSwap::from_pointee(self.settings)),
+            channels: Arc::new(self.channels),
+            store: Arc::new(StoreHealth::new(self.grace, self.metrics.clone())),
+            metrics: self.metrics,
+            certificate: self.tls.clone(),
+            state: self.state_root,
+            seen: health::Seen::default(),
+        };
+        let parts = Parts {
+            pairing: health.pairing.clone(),
+            settings: health.settings.clone(),
             clients: Arc::new(clients),
             entrance,
             requests: Arc::new(Requests::new()),
-            channels: Arc::new(self.channels),
-            store: Arc::new(StoreHealth::new(self.grace)),
-            metrics: self.metrics,
+            channels: health.channels.clone(),
+            store: health.store.clone(),
+            metrics: health.metrics.clone(),
+            health,
             join_codes: JoinCodes::default(),
             probes: Probes::default(),
             page_tickets: PageTickets::default(),
@@ -308,6 +324,7 @@ impl Gateway {
             peers: None,
             grace: None,
             store_kind: None,
+            state_root: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -362,6 +379,7 @@ impl Gateway {
         tasks.spawn(tick(parts.clone()));
         tasks.spawn(presence(parts.clone()));
         tasks.spawn(upkeep(parts.clone()));
+        tasks.spawn(watch_health(parts.clone()));
         if let Some(state) = pair_commands {
             let commands = Commands::new(chat_parts(&parts), state.as_ref());
             // Commands that the embedder has set stay.
@@ -473,6 +491,14 @@ async fn presence(parts: Arc<Parts>) {
             * u32::try_from(parts.clients.sessions.count()).unwrap_or(u32::MAX);
         let most = parts.settings.load().limits.tick_interval;
         sleep((Duration::from_secs(1) + crowd).min(most)).await;
+    }
+}
+
+/// Looks at the gateway's health now and then, so that the log and the metrics tell of it unasked.
+async fn watch_health(parts: Arc<Parts>) {
+    loop {
+        sleep(health::EVERY).await;
+        parts.health.look();
     }
 }
 

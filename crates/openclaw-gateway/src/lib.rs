@@ -18,12 +18,14 @@ mod conn;
 pub mod doctor;
 mod edge;
 mod feed;
+mod file_watch;
 mod following;
 mod frames;
 mod fresh;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gateway;
+mod health;
 mod host;
 mod http;
 mod instance;
@@ -55,11 +57,13 @@ pub mod store;
 mod store_health;
 mod tls;
 pub mod words;
+mod write_health;
 
 pub use bind::{BindError, Interfaces, addresses};
 pub use breaker::{Breaker, Verdict};
 pub use budget::{Full, Permit, Waiting};
 pub use edge::{Arrival, Door, DoorError, Origin, Turned};
+pub use file_watch::ReloadError;
 pub use fresh::{
     FreshError, Prepared, TokenFileError, TokenPlace, prepare, read_token, token_path,
 };
@@ -72,12 +76,12 @@ pub use methods::{Access, Call, Reply};
 pub use metrics::{Connected, Metrics, Timed};
 pub use owner_socket::OwnerSocket;
 pub use reach::{Reach, ReachError};
-pub use reload::{Reload, ReloadError};
+pub use reload::Reload;
 pub use secret::{SecretError, SecretFailure, Shared, SharedSecret};
 pub use serve::{Announcement, ServeError, ServeOptions, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles, Var};
 pub use state_file::StateFile;
-pub use tls::{Tls, TlsError};
+pub use tls::{CertificateFacts, Tls, TlsError};
 
 /// The version that the gateway and its peers report.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");

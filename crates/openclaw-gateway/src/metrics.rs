@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gateway_protocol::health::FaultState;
 use pairing_core::store::{Batch, Changes, Page, PageRequest, Position, Read};
 use pairing_core::{Key, PairingStore, Range, StoreError};
 use prometheus_client::metrics::counter::Counter;
@@ -11,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+use crate::write_health::WriteHealth;
 
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 
@@ -31,6 +34,9 @@ struct Counted {
     unfinished: Family<Labels<1>, Gauge>,
     calls: Family<Labels<2>, Counter>,
     messages: Family<Labels<1>, Counter>,
+    health: Family<Labels<1>, Gauge>,
+    certificate: Gauge,
+    writes: WriteHealth,
     store: Family<Labels<1>, Histogram, fn() -> Histogram>,
 }
 
@@ -96,6 +102,18 @@ impl Metrics {
             "Messages of chats that came in, by what became of them",
             messages.clone(),
         );
+        let health = Family::default();
+        registry.register(
+            "health",
+            "Parts of the gateway: 0 is well, 1 degraded, 2 down",
+            health.clone(),
+        );
+        let certificate = Gauge::default();
+        registry.register(
+            "certificate_expires_timestamp_seconds",
+            "When the certificate that is served expires, 0 where there is none",
+            certificate.clone(),
+        );
         let buckets: fn() -> Histogram = || {
             Histogram::new([
                 0.000_01, 0.000_1, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 10.0,
@@ -117,6 +135,9 @@ impl Metrics {
             unfinished,
             calls,
             messages,
+            health,
+            certificate,
+            writes: WriteHealth::default(),
             store,
         }))
     }
@@ -175,6 +196,26 @@ impl Metrics {
         self.0.messages.get_or_create(&[("outcome", outcome)]).inc();
     }
 
+    /// Whether the store can be written.
+    pub(crate) fn writes(&self) -> &WriteHealth {
+        &self.0.writes
+    }
+
+    /// Notes the state of a part; `None` is well.
+    pub(crate) fn health(&self, part: &'static str, state: Option<FaultState>) {
+        let level = match state {
+            None => 0,
+            Some(FaultState::Degraded) => 1,
+            Some(_) => 2,
+        };
+        self.0.health.get_or_create(&[("part", part)]).set(level);
+    }
+
+    /// Notes when the certificate expires, in seconds since 1970.
+    pub(crate) fn certificate_expires(&self, at: i64) {
+        self.0.certificate.set(at);
+    }
+
     /// Returns all metrics, in the format of [`CONTENT_TYPE`](Self::CONTENT_TYPE).
     pub fn render(&self) -> String {
         let mut text = String::new();
@@ -213,7 +254,8 @@ impl Drop for Connected {
     }
 }
 
-/// A store whose `read`, `range` and `commit` are measured. Waiting for changes is not.
+/// A store whose `read`, `range` and `commit` are measured, and whose failing writes become part of the gateway's health.
+/// Waiting for changes is not measured.
 #[derive(Debug, Clone)]
 pub struct Timed<S> {
     store: S,
@@ -244,7 +286,9 @@ impl<S: PairingStore> PairingStore for Timed<S> {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.timed("commit", |store| store.commit(batch))
+        let result = self.timed("commit", |store| store.commit(batch));
+        self.metrics.writes().note(&result);
+        result
     }
 
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
@@ -277,6 +321,8 @@ mod tests {
         drop(operator);
         metrics.handshake("ok");
         metrics.handshake("ok");
+        metrics.health("disk", None);
+        metrics.health("store", Some(FaultState::Down));
         metrics.requested("device");
         metrics.decided("device", "approved");
         metrics.refused("untrusted-proxy");
@@ -288,10 +334,13 @@ mod tests {
             [
                 r#"openclaw_calls_total{method="health",ok="false"} 1"#,
                 r#"openclaw_calls_total{method="health",ok="true"} 1"#,
+                "openclaw_certificate_expires_timestamp_seconds 0",
                 r#"openclaw_connections{role="node"} 1"#,
                 r#"openclaw_connections{role="operator"} 0"#,
                 r#"openclaw_decisions_total{kind="device",decision="approved"} 1"#,
                 r#"openclaw_handshakes_total{outcome="ok"} 2"#,
+                r#"openclaw_health{part="disk"} 0"#,
+                r#"openclaw_health{part="store"} 2"#,
                 r#"openclaw_messages_total{outcome="from-me"} 1"#,
                 r#"openclaw_pairing_requests_total{kind="device"} 1"#,
                 r#"openclaw_refusals_total{reason="untrusted-proxy"} 1"#,

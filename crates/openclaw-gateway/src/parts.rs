@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use gateway_channels::Channels;
 use gateway_protocol::StateVersion;
+use gateway_protocol::health::Health;
 use gateway_protocol::hello::Snapshot;
 use pairing_core::{Entropy, EntropyError, Pairing};
-use serde_json::{Value, json};
 
 use crate::budget::{Budget, Cause};
 use crate::clients::Clients;
@@ -41,6 +41,8 @@ pub(crate) struct Parts {
     pub(crate) channels: Arc<Channels>,
     /// Whether the store works.
     pub(crate) store: Arc<StoreHealth>,
+    /// Which part does not work as it should.
+    pub(crate) health: crate::health::Health,
     pub(crate) metrics: Metrics,
     pub(crate) join_codes: JoinCodes,
     /// What the chat systems said of their accounts.
@@ -102,19 +104,19 @@ impl Parts {
     }
 
     /// The gateway's health, as every client may see it.
-    pub(crate) fn health(&self) -> Value {
-        json!({
-            "ok": self.store.is_well(),
-            "ts": self.pairing.now().as_millis(),
-            "durationMs": 0,
-        })
+    pub(crate) fn health(&self) -> Health {
+        Health {
+            ok: self.store.is_well(),
+            ts: self.pairing.now().as_millis(),
+            ..Health::default()
+        }
     }
 
     /// The gateway's state as `hello-ok` shows it to this session.
     pub(crate) fn snapshot(&self, viewer: &Session) -> Snapshot {
         Snapshot {
             presence: self.clients.presence(viewer, self.pairing.now()),
-            health: self.health(),
+            health: serde_json::to_value(self.health()).unwrap_or_default(),
             state_version: self.state_version(),
             uptime_ms: self.about.uptime_ms(),
         }

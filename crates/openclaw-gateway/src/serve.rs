@@ -1,21 +1,24 @@
 //! A complete gateway on a state directory, as `openclaw gateway run` runs it.
 
-use gateway_protocol::GatewayUrlError;
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gateway_protocol::GatewayUrlError;
 use openclaw_config::{Bind, Config, LoadError, Secret};
 use pairing_core::device::{Device, Role};
 use pairing_core::{Approver, Clock as _, EntropyError, Pairing, PairingBuilder, Scope};
 use pairing_fs::doctor::Severity;
 use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use crate::budget;
 use crate::doctor::of_database;
+use crate::file_watch::{FileWatch, Stir};
 use crate::peers::Peers;
 use crate::reach::peer_url;
 use crate::store::{self, Kept, OpenError, Opened, Use};
@@ -41,6 +44,9 @@ pub struct ServeOptions {
     pub bind: Option<Bind>,
     /// The token, instead of the configured secret.
     pub token: Option<Secret>,
+    /// Notified when the configuration and the certificate are to be read again although no change was seen, as SIGHUP
+    /// asks for.
+    pub reread: Arc<Notify>,
 }
 
 /// Facts about the gateway once it listens.
@@ -138,6 +144,7 @@ pub async fn serve(
         port,
         bind,
         token,
+        reread,
     } = options;
     let descriptors = budget::raise();
     tracing::debug!(descriptors, "open files");
@@ -185,6 +192,7 @@ pub async fn serve(
         })
         .shutdown(shutdown);
     let fingerprint = tls.as_ref().map(Tls::fingerprint);
+    let renewal = tls.clone().and_then(follow_certificate);
     if let Some(tls) = tls {
         builder = builder.tls(tls);
     }
@@ -224,8 +232,11 @@ pub async fn serve(
         fingerprint,
         page: page.filter(|_| is_page_served),
     });
-    gateway.run().await;
-    drop(reload);
+    tokio::select! {
+        () = gateway.run() => {}
+        never = ask_again(&reread, &reload, renewal.as_ref()) => match never {},
+    }
+    drop((reload, renewal));
     drop(instance);
     Ok(())
 }
@@ -293,6 +304,50 @@ fn tell_closed(config: &Config) {
             %part, error = %fault, advice = "mend it by hand: `openclaw doctor` finds what else is wrong",
             "closed by a fault of the configuration"
         );
+    }
+}
+
+/// Serves a renewed certificate as soon as its files hold it.
+fn follow_certificate(tls: Tls) -> Option<FileWatch> {
+    let mut told = None;
+    let files = tls.clone();
+    let watch = FileWatch::start("certificate", &files.files(), move |stir, _| {
+        let error = match tls.reload() {
+            Ok(false) => None,
+            Ok(true) => {
+                tracing::info!(fingerprint = %tls.fingerprint(), "a new certificate is served");
+                None
+            }
+            Err(error) => Some(error),
+        };
+        let text = error.as_ref().map(|error| Chain(error).unescaped());
+        // The certificate and its key are replaced one after the other: in between they do not go together.
+        if let Some(error) = error.filter(|_| stir == Stir::Asked || text != told) {
+            tracing::error!(
+                error = %Chain(&error), advice = error.advice(),
+                "new certificate cannot be used: the former one is served on"
+            );
+        }
+        told = text;
+    });
+    watch
+        .inspect_err(|error| {
+            tracing::warn!(error = %Chain(error), "a renewed certificate is not noticed");
+        })
+        .ok()
+}
+
+/// Reads the files again whenever that is asked for.
+async fn ask_again(
+    reread: &Notify,
+    config: &[Reload],
+    certificate: Option<&FileWatch>,
+) -> Infallible {
+    loop {
+        reread.notified().await;
+        tracing::info!("configuration and certificate are read again, as asked");
+        config.iter().for_each(Reload::now);
+        certificate.into_iter().for_each(FileWatch::ask);
     }
 }
 

@@ -1,11 +1,14 @@
 //! The health of the store, and for how long it has failed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pairing_core::{StoreError, Timestamp};
 
 use pairing_core::Chain;
+
+use crate::Metrics;
 
 /// The health of the store.
 #[derive(Debug)]
@@ -15,21 +18,42 @@ pub(crate) struct StoreHealth {
     /// How long approved sessions go on while the store fails; `None` is without limit, for a store that
     /// nobody else writes.
     grace: Option<Duration>,
+    /// Why it fails, escaped.
+    why: Mutex<String>,
+    /// Writing may fail while reading works.
+    writes: Metrics,
 }
 
 const WELL: i64 = i64::MIN;
 
 impl StoreHealth {
-    pub(crate) fn new(grace: Option<Duration>) -> Self {
+    /// The metrics are those that the store's writes are counted in.
+    pub(crate) fn new(grace: Option<Duration>, writes: Metrics) -> Self {
         Self {
             fails_since: AtomicI64::new(WELL),
             grace,
+            why: Mutex::default(),
+            writes,
         }
     }
 
-    /// Whether the last attempt to read the store succeeded.
+    /// Whether the last attempts to read and to write the store succeeded.
     pub(crate) fn is_well(&self) -> bool {
+        self.is_readable() && self.writes.writes().fault().is_none()
+    }
+
+    fn is_readable(&self) -> bool {
         self.fails_since.load(Ordering::Relaxed) == WELL
+    }
+
+    /// Why it fails.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let unreadable = (!self.is_readable()).then(|| self.why().clone());
+        unreadable.or_else(|| self.writes.writes().fault())
+    }
+
+    fn why(&self) -> std::sync::MutexGuard<'_, String> {
+        self.why.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether approvals that were read earlier still count. They do not once the store has failed for longer
@@ -47,15 +71,18 @@ impl StoreHealth {
 
     /// Records the result of a read.
     pub(crate) fn note(&self, failure: Option<&StoreError>, now: Timestamp) {
-        let was_well = self.is_well();
+        let was_well = self.is_readable();
         match failure {
             None => {
                 self.fails_since.store(WELL, Ordering::Relaxed);
                 if !was_well {
+                    // What was written to an unreachable store failed for that.
+                    self.writes.writes().forget();
                     tracing::info!("store available again");
                 }
             }
             Some(error) if was_well => {
+                *self.why() = Chain(error).to_string();
                 self.fails_since.store(now.as_millis(), Ordering::Relaxed);
                 tracing::error!(error = %Chain(error), "store unavailable");
             }
@@ -71,7 +98,7 @@ mod tests {
     #[test]
     fn what_was_approved_counts_for_a_while_without_a_store() {
         let at = |millis: i64| Timestamp::from_millis(1_000_000 + millis);
-        let health = StoreHealth::new(Some(Duration::from_millis(30)));
+        let health = StoreHealth::new(Some(Duration::from_millis(30)), Metrics::new());
         assert!(health.is_well() && health.vouches(at(0)));
         let failed = Some(&StoreError::Conflict);
         health.note(failed, at(0));
@@ -84,8 +111,27 @@ mod tests {
 
     #[test]
     fn for_good_where_nobody_else_decides() {
-        let health = StoreHealth::new(None);
+        let health = StoreHealth::new(None, Metrics::new());
         health.note(Some(&StoreError::Conflict), Timestamp::from_millis(0));
         assert!(!health.is_well() && health.vouches(Timestamp::from_millis(1 << 50)));
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_although_reading_works() {
+        let metrics = Metrics::new();
+        let health = StoreHealth::new(None, metrics.clone());
+        let writes = metrics.writes();
+        writes.note(&Err(StoreError::Conflict));
+        assert!(health.is_well());
+        let full = StoreError::Unwritable {
+            resource: "etcd".to_owned(),
+            source: "database space exceeded".into(),
+        };
+        writes.note(&Err(full));
+        health.note(None, Timestamp::from_millis(0));
+        let why = health.fault().unwrap();
+        assert!(!health.is_well() && why.contains("space exceeded"), "{why}");
+        writes.note(&Ok(()));
+        assert!(health.is_well() && health.fault().is_none());
     }
 }

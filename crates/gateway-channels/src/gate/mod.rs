@@ -14,7 +14,7 @@ mod untold;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use channel_kit::{Adapter, Inbound, Incoming, Outgoing, Pressed, SendError, Target};
 use pairing_core::store::PendingRequest;
@@ -23,12 +23,15 @@ use pairing_core::{
     PairingCode, Requested, SenderId,
 };
 
-use crate::sift::{Letter, is_target};
+use crate::sift::{Dropped, Letter, is_target};
 use crate::{By, Channels, Host, Message, OwnerCommands, OwnerMessage};
 use held::Held;
 use pauses::Pauses;
 use rules::{Present, Rules};
 use untold::UndeliveredCodes;
+
+/// So many messages from before the start, and none from after it, are said.
+const MANY_OLD: u64 = 20;
 
 /// The gate before one account.
 pub(crate) struct Gate {
@@ -43,6 +46,8 @@ pub(crate) struct Gate {
     untold: UndeliveredCodes,
     /// Whether the last attempt to read the store succeeded.
     store_is_well: AtomicBool,
+    /// Messages in a row that were dropped as older than the start.
+    old: AtomicU64,
 }
 
 /// What was decided about a message.
@@ -79,6 +84,7 @@ impl Gate {
             held: Held::default(),
             untold: UndeliveredCodes::default(),
             store_is_well: AtomicBool::new(true),
+            old: AtomicU64::new(0),
         })
     }
 
@@ -111,8 +117,16 @@ impl Gate {
             return "disabled";
         }
         let letter = match Letter::new(self.channel.rules(), inbound) {
-            Ok(letter) => self.known_as(&rules, letter).await,
-            Err(dropped) => return dropped.label(),
+            Ok(letter) => {
+                self.old.store(0, Ordering::Relaxed);
+                self.known_as(&rules, letter).await
+            }
+            Err(dropped) => {
+                if dropped == Dropped::Historical {
+                    self.note_old();
+                }
+                return dropped.label();
+            }
         };
         if rules.is_blocked(&letter.sender) {
             return "blocked";
@@ -219,6 +233,17 @@ impl Gate {
         }
     }
 
+    /// Says once where more is dropped as old than a restart explains.
+    fn note_old(&self) {
+        if self.old.fetch_add(1, Ordering::Relaxed) + 1 == MANY_OLD {
+            tracing::warn!(
+                channel = %self.channel.id(), account = self.account.id().as_str(), messages = MANY_OLD,
+                advice = "if they were written just now, check this machine's clock",
+                "messages from before the start are not handled"
+            );
+        }
+    }
+
     /// Notes that the store answered, unless the configuration decided without it.
     fn note_store(&self, requested: &Requested) {
         let was_asked = match requested {
@@ -248,12 +273,19 @@ impl Gate {
             is_secret: true,
             ..Outgoing::text(text)
         };
-        let Err(error) = self.adapter.send(chat, &what).await else {
+        let mut sent = self.adapter.send(chat, &what).await;
+        if matches!(sent, Err(SendError::Chat { .. }))
+            && let Ok(direct) = self.adapter.direct(sender).await
+            && direct != *chat
+        {
+            // The place where they wrote is closed, such as a topic; they may still be reached.
+            sent = self.adapter.send(&direct, &what).await;
+        }
+        let Err(error) = sent else {
             return "asked";
         };
-        if matches!(error, SendError::Unavailable { .. }) {
-            self.untold.note(sender, code);
-        }
+        // Whatever the reason: they may have blocked the bot, and want it again now.
+        self.untold.note(sender, code);
         tracing::warn!(
             channel = %self.channel.id(), account = self.account.id().as_str(),
             error = %Chain(&error), "pairing code not delivered"

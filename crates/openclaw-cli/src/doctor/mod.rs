@@ -5,7 +5,7 @@ mod store;
 use std::path::Path;
 
 use openclaw_config::{Config, LoadError};
-use openclaw_gateway::doctor::of_configuration;
+use openclaw_gateway::doctor::{of_bots, of_certificate, of_configuration};
 use pairing_core::escape;
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Fix, Severity, examine, fix};
@@ -55,6 +55,10 @@ pub(crate) fn run(
     let (channels, limits) = (&opened.channels, &opened.limits);
     let now = environment.clock.now();
     let mut findings = of_configuration(state, config, channels);
+    if let Ok(config) = config {
+        findings.extend(of_bots(state, config, &**environment.var));
+        findings.extend(of_certificate(state, config, now));
+    }
     findings.extend(of_store);
     findings.extend(if options.fix {
         let options = Fix {

@@ -6,6 +6,7 @@ use openclaw_gateway::{Announcement, ServeOptions, read_token, serve};
 use pairing_core::escape;
 use pairing_fs::StateDir;
 use rustix::process::{Resource, Rlimit, setrlimit};
+use tokio::sync::Notify;
 
 use crate::args::RunOptions;
 use crate::console::Screen;
@@ -21,12 +22,14 @@ pub(super) fn run(
     keep_memory_private();
     log::start(&options.log, environment, screen)?;
     let token = options.token_file.as_deref().map(read_token).transpose()?;
+    let reread = Arc::new(Notify::new());
     let options = ServeOptions {
         state,
         var: Arc::clone(environment.var),
         port: options.port,
         bind: options.bind,
         token,
+        reread: Arc::clone(&reread),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -36,6 +39,7 @@ pub(super) fn run(
     let served = runtime.block_on(async {
         // Handlers are installed before anything else, so that an early signal is not lost.
         let stop = (environment.stop)();
+        (environment.reread)(reread);
         let announce = |announcement: &Announcement| told = announce(announcement, screen);
         serve(options, announce, stop).await
     });

@@ -5,6 +5,7 @@ use std::fs;
 use gateway_protocol::Empty;
 use gateway_protocol::device::DevicePairList;
 use gateway_protocol::dm::DmRequests;
+use gateway_protocol::health::{Health, PartFault};
 use gateway_protocol::node::NodePairList;
 use pairing_core::{Timestamp, escape};
 use pairing_fs::StateDir;
@@ -40,6 +41,9 @@ struct Status {
     connections: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     well: Option<bool>,
+    /// The parts that do not work as they should, if the gateway tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    faults: Option<Vec<PartFault>>,
     /// The store, if the gateway reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<Kept>,
@@ -85,12 +89,44 @@ pub(super) fn health(
     if json {
         screen.json(&health)?;
     } else if well {
-        screen.line("The gateway is well.")?;
+        let health: Health = serde_json::from_value(health).unwrap_or_default();
+        match health.faults.unwrap_or_default().as_slice() {
+            [] => screen.line("The gateway is well.")?,
+            faults => tell(faults, screen)?,
+        }
     } else {
         screen.line("The gateway runs, but cannot read or write its state.")?;
         screen.hint("its log says why; `openclaw doctor` looks at the state");
     }
     Ok(if well { Exit::Done } else { Exit::Refused })
+}
+
+/// Lists what does not work, and since when.
+fn tell(faults: &[PartFault], screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
+    screen.line("The gateway runs, but not all of it works:")?;
+    for fault in faults {
+        screen.line(escape(&said(fault)).limit(usize::MAX))?;
+        if let Some(advice) = &fault.advice {
+            screen.hint(&escape(advice).to_string());
+        }
+    }
+    Ok(())
+}
+
+/// A fault in a line.
+fn said(fault: &PartFault) -> String {
+    let PartFault {
+        part,
+        name,
+        state,
+        why,
+        ..
+    } = fault;
+    let name = name
+        .as_deref()
+        .map_or_else(String::new, |name| format!(" {name}"));
+    let since = Timestamp::from_millis(fault.since_ms);
+    format!("{part}{name} is {}, since {since}: {why}", state.as_str())
 }
 
 /// Reports whether a gateway runs, and its state. The exit code is 0 if it answers, and 1 otherwise.
@@ -137,6 +173,7 @@ fn none(
             uptime_ms: None,
             connections: None,
             well: None,
+            faults: None,
             store: None,
             waiting: None,
             process: holder,
@@ -176,8 +213,12 @@ fn of(remote: &Remote, process: Option<Holder>) -> Result<Status, Failure> {
     }
     if has("pairing.list") {
         let list = remote.call::<DmRequests>("pairing.list", &Empty {});
-        waiting.senders = list.ok().map(|list| list.requests.len());
+        // A count without the channels that could not be read would be too low.
+        let list = list.ok().filter(|list| list.unreadable.is_empty());
+        waiting.senders = list.map(|list| list.requests.len());
     }
+    let health = has("health").then(|| remote.call::<Health>("health", &Empty {}));
+    let health = health.and_then(Result::ok);
     Ok(Status {
         running: true,
         url: remote.target.url.as_str().to_owned(),
@@ -185,6 +226,7 @@ fn of(remote: &Remote, process: Option<Holder>) -> Result<Status, Failure> {
         uptime_ms: Some(hello.snapshot.uptime_ms),
         connections: status["connections"].as_u64(),
         well: hello.snapshot.health["ok"].as_bool(),
+        faults: health.and_then(|health| health.faults),
         store: serde_json::from_value(status["store"].clone()).ok(),
         waiting: Some(waiting),
         process,
@@ -223,6 +265,12 @@ fn show(status: &Status, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
     }
     if status.well == Some(false) {
         facts.push(("State", "cannot be read or written".to_owned()));
+    }
+    for fault in status.faults.iter().flatten() {
+        facts.push((
+            "Trouble",
+            escape(&said(fault)).limit(usize::MAX).to_string(),
+        ));
     }
     if let Some(waiting) = &status.waiting {
         let counts = [

@@ -69,6 +69,51 @@ fn nodes_through_a_gateway() {
 }
 
 #[test]
+fn t133_a_channel_that_cannot_be_read_is_an_error_through_a_gateway() {
+    let mut session = Session::recorded();
+    session.write_in("credentials", "telegram-pairing.json", "{broken\n");
+    let minute = std::time::Duration::from_secs(60);
+    session.write_requests(
+        "discord",
+        &[("default", "111111111111111111", "ABCDEFGH", minute)],
+    );
+    let live = Live::on(&mut session);
+    let named = live.named(&session);
+    let run = |session: &Session, line: &str| {
+        let line = format!("{line} {named}");
+        let args: Vec<_> = line.split(' ').collect();
+        session.run(&args)
+    };
+    let listed = run(&session, "pairing list --json");
+    assert_eq!(listed.exit, Exit::State, "{}", listed.stderr);
+    assert!(
+        listed
+            .stderr
+            .contains("cannot read the requests of telegram"),
+        "{}",
+        listed.stderr
+    );
+    let lists: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let lists = lists.as_array().unwrap();
+    assert!(
+        lists.iter().all(|list| list["channel"] != "telegram"),
+        "{lists:?}"
+    );
+    let discord = lists
+        .iter()
+        .find(|list| list["channel"] == "discord")
+        .unwrap();
+    assert_eq!(discord["requests"][0]["id"], "111111111111111111");
+
+    let listed = run(&session, "pairing list");
+    assert_eq!(listed.exit, Exit::State);
+    assert!(listed.stdout.contains("ABCDEFGH"), "{}", listed.stdout);
+    let status = run(&session, "gateway status --json");
+    let status: serde_json::Value = serde_json::from_str(&status.stdout).unwrap();
+    assert_eq!(status["waiting"].get("senders"), None);
+}
+
+#[test]
 fn senders_through_a_gateway() {
     let mut session = masked(Session::recorded());
     let live = Live::on(&mut session);

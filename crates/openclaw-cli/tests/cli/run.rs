@@ -5,6 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
+use rustix::process::Signal;
+
 use crate::session::{Session, private_dir, set_mode};
 
 /// A process that is told to stop when the test is over.
@@ -31,10 +33,18 @@ impl Running {
     }
 
     /// Tells it to stop, and says how it ended.
-    pub(crate) fn stop(mut self) -> Option<i32> {
+    pub(crate) fn stop(self) -> Option<i32> {
+        self.end_by(Signal::TERM)
+    }
+
+    fn send(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    fn end_by(mut self, signal: Signal) -> Option<i32> {
+        self.send(signal);
         self.child.wait().unwrap().code()
     }
 }
@@ -361,4 +371,33 @@ fn t112_a_command_that_decides_by_tcp_is_a_device() {
     let (_, devices, _) = output(&session.state(), "devices list");
     assert!(devices.contains("operator (pairing)"), "{devices}");
     assert_eq!(running.stop(), Some(0));
+}
+
+#[test]
+fn t142_sigusr1_drains_and_sighup_reads_the_configuration_again() {
+    let session = Session::new();
+    let start = || {
+        let mut child = openclaw(&session.state(), "gateway run --port 0 --log json")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let lines = BufReader::new(child.stdout.take().unwrap());
+        let mut running = Running { child, lines };
+        let line = running.line();
+        assert!(line.starts_with("Listening on "), "{line}");
+        (running, log)
+    };
+    let until = |log: &mut BufReader<std::process::ChildStderr>, wanted: &str| {
+        let found = log
+            .lines()
+            .find(|line| line.as_ref().unwrap().contains(wanted));
+        assert!(found.is_some(), "the log has no {wanted:?}");
+    };
+    let (running, mut log) = start();
+    running.send(Signal::HUP);
+    until(&mut log, "read again, as asked");
+    assert_eq!(running.end_by(Signal::USR1), Some(0));
+    until(&mut log, "shutting down");
 }

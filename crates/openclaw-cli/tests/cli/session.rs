@@ -300,6 +300,7 @@ impl Session {
             entropy: &entropy,
             probe: self.looks,
             stop: &|| Box::pin(std::future::pending()),
+            reread: &|_| {},
             stdin: &|_| Ok(Zeroizing::default()),
             spinner: None,
         };

@@ -122,6 +122,7 @@ pub(crate) fn serve(dir: &str, failing: bool) {
             port: Some(0),
             bind: None,
             token: None,
+            reread: Arc::default(),
         };
         let tell = |told: &openclaw_gateway::Announcement| println!("{}", told.addresses[0].port());
         serve_dir(options, tell, std::future::pending())

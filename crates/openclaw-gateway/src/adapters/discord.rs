@@ -60,6 +60,7 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
     })?;
     Ok(bot.map(|bot| Built {
         fingerprint: fingerprint(&bot, &recipe.settings),
+        identity: bot.fingerprint(),
         adapter: Arc::new(bot),
     }))
 }

@@ -80,6 +80,7 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
     })?;
     Ok(app.map(|app| Built {
         fingerprint: fingerprint(&app, &recipe.settings),
+        identity: app.fingerprint(),
         adapter: Arc::new(app),
     }))
 }

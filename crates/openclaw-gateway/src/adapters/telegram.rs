@@ -77,6 +77,7 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
         let bot = bot.commands([command], owners.senders().iter().cloned());
         Built {
             fingerprint: bot.fingerprint(),
+            identity: bot.fingerprint(),
             adapter: Arc::new(bot),
         }
     }))

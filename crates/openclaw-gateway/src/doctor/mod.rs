@@ -3,6 +3,8 @@
 //! [`pairing_fs::doctor`] examines the files. `openclaw doctor` shows everything, and so does a gateway to
 //! its owner, by `doctor.findings`.
 
+mod bots;
+mod certificate;
 mod cluster;
 mod configuration;
 mod database;
@@ -14,6 +16,8 @@ use pairing_core::Pairing;
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, examine};
 
+pub use bots::of_bots;
+pub use certificate::of_certificate;
 pub use cluster::of_cluster;
 pub use configuration::of_configuration;
 pub use database::{of_database, of_unused_databases};
@@ -63,6 +67,11 @@ impl Doctor {
             findings.push(of_cluster(state, &self.opened_by, failed.as_ref()));
         }
         let now = pairing.now();
+        let config = loaded.as_ref().ok();
+        if let Some(config) = config {
+            findings.extend(of_bots(state, config, &*self.var));
+            findings.extend(of_certificate(state, config, now));
+        }
         findings.extend(examine(state, channels, pairing.limits(), now));
         findings
     }

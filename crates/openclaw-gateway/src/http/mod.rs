@@ -6,9 +6,11 @@ mod page;
 mod peer;
 mod peers;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gateway_protocol::Refusal;
+use gateway_protocol::health::FaultState;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, HeaderValue};
@@ -82,16 +84,11 @@ async fn answer_to(request: Request<Incoming>, peer: &Peer, server: &Server) -> 
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");
     }
-    let is_well = parts.store.is_well();
     let settings = parts.settings.load_full();
     let base = settings.config.gateway.control_ui.base_path.as_str();
     match within(request.uri().path(), base) {
         "/healthz" => program(StatusCode::OK, json!({ "ok": true }).to_string()),
-        "/readyz" if is_well => program(StatusCode::OK, json!({ "ok": true }).to_string()),
-        "/readyz" => program(
-            StatusCode::SERVICE_UNAVAILABLE,
-            json!({ "ok": false, "reason": "the store cannot be read or written" }).to_string(),
-        ),
+        "/readyz" => ready(parts),
         "/metrics" => match may_measure(&arrival, request.headers(), parts) {
             Ok(()) => metrics(parts),
             Err(delay) => {
@@ -244,8 +241,35 @@ fn nothing() -> HttpAnswer {
     )
 }
 
+/// Whether the gateway can do its work, for whoever distributes work to it. Parts are named by kind alone: anybody may
+/// ask. Only a gateway that cannot read or write its state is not ready; the others are listed for monitoring.
+fn ready(parts: &Parts) -> HttpAnswer {
+    let is_well = parts.store.is_well();
+    let mut states = BTreeMap::new();
+    for fault in parts.health.look() {
+        let state: &mut &str = states.entry(fault.part).or_insert("degraded");
+        if fault.state == FaultState::Down {
+            *state = "down";
+        }
+    }
+    let mut body = json!({ "ok": is_well });
+    if !is_well {
+        body["reason"] = json!("the store cannot be read or written");
+    }
+    if !states.is_empty() {
+        body["parts"] = json!(states);
+    }
+    let status = if is_well {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    program(status, body.to_string())
+}
+
 fn metrics(parts: &Parts) -> HttpAnswer {
     parts.entrance.budget.measure();
+    parts.health.look();
     with_type(
         StatusCode::OK,
         parts.metrics.render(),

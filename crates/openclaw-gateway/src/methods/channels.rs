@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use channel_kit::{Connection, Status};
+use gateway_channels::BuildError;
 use gateway_protocol::ErrorShape;
 use gateway_protocol::channel::{
     AccountConnection, AccountStatus, ChannelStatus, ChannelStatuses, ConnectionState, StatusParams,
@@ -82,6 +83,7 @@ fn now(call: &Call) -> ChannelStatuses {
         accounts.insert(adapter.account().clone());
     }
     let configured: BTreeSet<_> = config.channels().collect();
+    let unbuilt = channels.unbuilt();
     let status = |(channel, accounts): (&ChannelId, BTreeSet<AccountId>)| {
         let account = |account_id: AccountId| {
             // An account that is turned off does not run, nor does one of a channel without rules, whose
@@ -90,7 +92,12 @@ fn now(call: &Call) -> ChannelStatuses {
             AccountStatus {
                 dm_policy: config.dm_policy(channel, &account_id),
                 running: adapter.is_some() && known.get(channel).is_some(),
-                connection: adapter.map(|adapter| connection(adapter.status())),
+                connection: match adapter {
+                    Some(adapter) => Some(connection(adapter.status())),
+                    None => unbuilt
+                        .get(&(channel.clone(), account_id.clone()))
+                        .map(cannot_run),
+                },
                 probe: None,
                 account_id,
             }
@@ -103,6 +110,16 @@ fn now(call: &Call) -> ChannelStatuses {
     };
     ChannelStatuses {
         channels: all.into_iter().map(status).collect(),
+    }
+}
+
+/// The state of an account whose settings cannot be used.
+fn cannot_run(error: &BuildError) -> AccountConnection {
+    AccountConnection {
+        state: ConnectionState::Stopped,
+        since_ms: None,
+        last_received_ms: None,
+        last_error: Some(error.error.clone()),
     }
 }
 

@@ -38,6 +38,7 @@ pub(super) fn list(call: &Call) -> Reply {
             tracing::error!(channel = %channel.id(), error = %Chain(&error), "requests of a channel cannot be read");
             all.problems
                 .push(format!("{}: cannot be read", channel.id()));
+            all.unreadable.push(channel.id().clone());
         }
     }
     all.requests

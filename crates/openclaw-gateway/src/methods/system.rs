@@ -7,7 +7,9 @@ use super::{Call, Reply};
 use crate::VERSION;
 
 pub(super) fn health(call: &Call) -> Reply {
-    call.reply(&call.parts.health())
+    let mut health = call.parts.health();
+    health.faults = Some(call.parts.health.look());
+    call.reply(&health)
 }
 
 pub(super) fn status(call: &Call) -> Reply {

@@ -1,5 +1,7 @@
 //! TLS: a certificate and its key, from files or made here.
 
+mod facts;
+
 use std::fmt;
 use std::fs;
 use std::io;
@@ -7,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use gateway_protocol::{Advise as _, Fingerprint};
 use pairing_core::{StoreError, Timestamp};
 use pairing_fs::owned;
@@ -14,16 +17,43 @@ use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::{ClientHello, ResolvesServerCert};
+use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{self, ServerConfig, crypto::ring, version};
 use zeroize::Zeroizing;
 
-/// The gateway's certificate and key.
+pub use facts::CertificateFacts;
+
+/// The gateway's certificate and key. Clones share them.
 ///
-/// TLS 1.2 and 1.3, HTTP/1.1. The cryptographic provider is named here; the process-wide default is not used.
+/// - TLS 1.2 and 1.3, HTTP/1.1. The cryptographic provider is named here; the process-wide default is not used.
+/// - A renewed pair is taken from its files by [`reload`](Self::reload), for the connections that come then.
 #[derive(Clone)]
 pub struct Tls {
     config: Arc<ServerConfig>,
-    fingerprint: Fingerprint,
+    served: Arc<Served>,
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+/// The pair that the next connection gets.
+struct Served(ArcSwap<Pair>);
+
+struct Pair {
+    key: Arc<CertifiedKey>,
+    facts: CertificateFacts,
+}
+
+impl ResolvesServerCert for Served {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0.load().key))
+    }
+}
+
+impl fmt::Debug for Served {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.load().facts.fmt(f)
+    }
 }
 
 /// TLS cannot be set up.
@@ -103,20 +133,31 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl Tls {
     /// Reads a certificate, with those that lead to its issuer, and its key.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let (certificates, private) = (certificates(certificate)?, private_key(key)?);
-        let fingerprint = certificates.first().map(|leaf| Fingerprint::of(leaf));
-        let fingerprint = fingerprint.ok_or_else(|| TlsError::NoCertificate {
-            path: certificate.to_owned(),
-        })?;
-        let config = server_config(certificates, private).map_err(|source| TlsError::Unfit {
+        let served = Arc::new(Served(ArcSwap::from_pointee(pair(certificate, key)?)));
+        let config = server_config(served.clone()).map_err(|source| TlsError::Unfit {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
             source,
         })?;
         Ok(Self {
             config: Arc::new(config),
-            fingerprint,
+            served,
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
         })
+    }
+
+    /// Reads the files again; returns whether they hold another certificate than before. Connections that stand are not
+    /// touched, and on an error neither is what the next ones get.
+    pub fn reload(&self) -> Result<bool, TlsError> {
+        let pair = pair(&self.certificate, &self.key)?;
+        let before = self.served.0.swap(Arc::new(pair));
+        Ok(before.facts != self.facts())
+    }
+
+    /// The files of the certificate and of the key.
+    pub fn files(&self) -> [&Path; 2] {
+        [&self.certificate, &self.key]
     }
 
     /// Uses the pair in `cert.pem` and `key.pem` of a directory, which is made and saved if it is missing.
@@ -139,9 +180,14 @@ impl Tls {
         Self::load(&certificate, &key)
     }
 
-    /// The certificate's fingerprint.
+    /// The fingerprint of the certificate that is served now.
     pub fn fingerprint(&self) -> Fingerprint {
-        self.fingerprint
+        self.facts().fingerprint
+    }
+
+    /// Facts about the certificate that is served now.
+    pub fn facts(&self) -> CertificateFacts {
+        self.served.0.load().facts
     }
 
     /// Returns what accepts connections. Cheap. Give each connection a time limit, because a client may say
@@ -154,7 +200,7 @@ impl Tls {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
-            .field("fingerprint", &self.fingerprint)
+            .field("served", &self.served)
             .finish_non_exhaustive()
     }
 }
@@ -184,14 +230,30 @@ fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
     })
 }
 
-fn server_config(
-    certificates: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-) -> Result<ServerConfig, rustls::Error> {
+/// Reads a pair, and checks that its parts belong together.
+fn pair(certificate: &Path, key: &Path) -> Result<Pair, TlsError> {
+    let (chain, private) = (certificates(certificate)?, private_key(key)?);
+    let leaf = chain.first().ok_or_else(|| TlsError::NoCertificate {
+        path: certificate.to_owned(),
+    })?;
+    let facts = CertificateFacts::of(leaf);
+    let pair = CertifiedKey::from_der(chain, private, &ring::default_provider());
+    let pair = pair.map_err(|source| TlsError::Unfit {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+        source,
+    })?;
+    Ok(Pair {
+        key: Arc::new(pair),
+        facts,
+    })
+}
+
+fn server_config(served: Arc<Served>) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(&[&version::TLS13, &version::TLS12])?
         .with_no_client_auth()
-        .with_single_cert(certificates, key)?;
+        .with_cert_resolver(served);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

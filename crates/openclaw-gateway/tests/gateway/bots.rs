@@ -51,6 +51,7 @@ pub(crate) async fn start(dir: &TempDir) -> Running {
         port: Some(0),
         bind: None,
         token: None,
+        reread: Arc::default(),
     };
     let task = tokio::spawn(serve(
         options,

@@ -164,6 +164,7 @@ async fn a_channel_that_cannot_be_read_hides_no_other_and_no_path_is_told() {
     let list = admin.call("pairing.list", json!({})).await.unwrap();
     assert_eq!(list["requests"][0]["id"], "111");
     assert_eq!(list["problems"], json!(["discord: cannot be read"]));
+    assert_eq!(list["unreadable"], json!(["discord"]));
     for (method, params) in [
         ("pairing.list", json!({ "channel": "discord" })),
         ("pairing.allowed", json!({ "channel": "discord" })),

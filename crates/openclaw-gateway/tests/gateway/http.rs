@@ -11,7 +11,11 @@ use crate::support::{Running, TOKEN, operator_params, settings, start, start_wit
 
 /// The status and the whole answer to a request of these lines.
 pub(crate) async fn ask(gateway: &Running, lines: &[&str]) -> (u16, String) {
-    let mut socket = TcpStream::connect(gateway.address).await.unwrap();
+    ask_at(&gateway.address.to_string(), lines).await
+}
+
+pub(crate) async fn ask_at(address: &str, lines: &[&str]) -> (u16, String) {
+    let mut socket = TcpStream::connect(address).await.unwrap();
     let request = lines.join("\r\n") + "\r\nConnection: close\r\n\r\n";
     socket.write_all(request.as_bytes()).await.unwrap();
     let answer = until_closed(&mut socket).await;

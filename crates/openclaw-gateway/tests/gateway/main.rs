@@ -25,6 +25,7 @@ mod events;
 mod frames;
 mod guesses;
 mod handshake;
+mod health;
 mod hello;
 mod http;
 mod invoke;

@@ -196,7 +196,7 @@ async fn two_are_run_by_their_configurations() {
     let serve = async |dir: &std::path::Path| -> Served {
         let endpoints = members.endpoints();
         let config = json!({
-            "gateway": { "auth": { "token": TOKEN } },
+            "gateway": { "auth": { "token": TOKEN }, "localAdmin": true },
             "state": { "store": "etcd", "endpoints": endpoints, "prefix": "home" },
         });
         std::fs::write(dir.join("openclaw.json"), config.to_string()).unwrap();

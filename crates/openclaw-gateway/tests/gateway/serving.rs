@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use crate::support::NEVER;
 
 pub(crate) struct Served {
-    told: Announcement,
+    pub(crate) told: Announcement,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<(), ServeError>>,
 }
@@ -30,6 +30,7 @@ pub(crate) fn options(state: &Path) -> ServeOptions {
         port: Some(0),
         bind: None,
         token: None,
+        reread: Arc::default(),
     }
 }
 

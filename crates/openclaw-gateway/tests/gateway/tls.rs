@@ -76,6 +76,42 @@ async fn t102_a_setup_code_names_the_certificate_and_no_other_is_believed() {
 }
 
 #[tokio::test]
+async fn t130_a_renewed_certificate_is_served_to_the_next_and_half_a_renewal_changes_nothing() {
+    let now = Timestamp::from_millis(1_795_353_726_325);
+    let state = TempDir::new().unwrap();
+    let (served, renewed) = (state.path().join("tls"), state.path().join("new"));
+    Tls::self_made(&served, now).unwrap();
+    let new = Tls::self_made(&renewed, now).unwrap().fingerprint();
+    let config =
+        format!("{{ gateway: {{ tls: {{ enabled: true }}, auth: {{ token: '{TOKEN}' }} }} }}");
+    std::fs::write(state.path().join("openclaw.json"), config).unwrap();
+    let options = crate::serving::options(state.path());
+    let reread = options.reread.clone();
+    let gateway = crate::serving::try_serve(options).await.unwrap();
+    let old = gateway.told.fingerprint.unwrap();
+    let url = GatewayUrl::parse(&format!("wss://{}", gateway.address())).unwrap();
+    let open = Connect::to(url).token(TOKEN.into());
+    let served_now = || async {
+        match open.clone().fingerprint(new).open().await {
+            Err(ConnectError::Fingerprint { .. }) => old,
+            _ => new,
+        }
+    };
+    assert_eq!(served_now().await, old);
+    let put = |name: &str| {
+        let staged = served.join("staged");
+        std::fs::copy(renewed.join(name), &staged).unwrap();
+        std::fs::rename(staged, served.join(name)).unwrap();
+    };
+    put("cert.pem");
+    reread.notify_one();
+    assert_eq!(served_now().await, old);
+    put("key.pem");
+    while served_now().await != new {}
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn who_does_not_encrypt_gets_nothing() {
     let (gateway, _, _dir) = start_encrypted("").await;
     for bytes in [

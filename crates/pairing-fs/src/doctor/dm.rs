@@ -114,7 +114,7 @@ fn debris(found: &mut Found, path: &Path, name: &str) {
                 Severity::Note,
                 "stale-lock",
                 path,
-                "its process is gone, or it is older than 30 seconds",
+                "its process is gone, or it is older than 30 seconds, or dated in the future",
                 "nothing to do; `openclaw doctor --fix` removes it now",
                 Some(Mend::Remove),
             );

@@ -17,7 +17,8 @@ use crate::SystemClock;
 use crate::disk::Disk;
 use crate::error::unwritable;
 
-/// Age above which a lock is stale.
+/// Age above which a lock is stale. A lock that is dated further than this in the future is stale too: no age would
+/// ever end it.
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
 /// Content of a lock file. OpenClaw ignores `by`.
@@ -101,7 +102,8 @@ impl Drop for OtherLock<'_> {
 }
 
 /// Judges a lock file by OpenClaw's rules: stale if its process is dead, or if it is older
-/// than 30 seconds. Pass `ours_is_stale` if the caller holds our own lock.
+/// than 30 seconds; and, beyond these rules, if it is dated more than 30 seconds in the future. Pass `ours_is_stale` if
+/// the caller holds our own lock.
 pub(crate) fn judge(path: &Path, ours_is_stale: bool) -> Verdict {
     let Ok(meta) = fs::symlink_metadata(path) else {
         return Verdict::Free;
@@ -111,7 +113,10 @@ pub(crate) fn judge(path: &Path, ours_is_stale: bool) -> Verdict {
     let said: Option<Said> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
     let now = SystemClock.now();
     let made = Timestamp::from_millis(meta.mtime() * 1000 + meta.mtime_nsec() / 1_000_000);
-    let is_old = |at| now.since(at).is_some_and(|age| age > STALE_AFTER);
+    let is_old = |at| {
+        now.since_about(at, STALE_AFTER)
+            .is_none_or(|age| age > STALE_AFTER)
+    };
     match said {
         Some(said) if ours_is_stale && said.by.as_deref() == Some(US) => Verdict::Stale,
         Some(said) if !is_alive(said.pid) || is_old(said.created_at) => Verdict::Stale,

@@ -3,7 +3,9 @@
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
-use pairing_core::{AllowlistError, StoreError};
+use pairing_core::{AllowlistError, Channels, Clock as _, Limits, StoreError};
+use pairing_fs::SystemClock;
+use pairing_fs::doctor::examine;
 
 use crate::install::{Install, owner};
 
@@ -19,8 +21,7 @@ fn lock_text(pid: u32, created_at: &str) -> String {
 }
 
 fn present() -> String {
-    use pairing_core::Clock as _;
-    pairing_fs::SystemClock.now().to_string()
+    SystemClock.now().to_string()
 }
 
 fn busy(result: Result<bool, AllowlistError>) -> (String, String) {
@@ -94,6 +95,39 @@ fn t78_stale_locks_are_taken_over_at_once() {
             .unwrap_or_else(|error| panic!("{why}: {error:?}"));
         assert_eq!(install.debris(), [""; 0], "{why}");
     }
+}
+
+#[test]
+fn t141_a_lock_from_the_future_is_stale_and_doctor_names_it() {
+    let install = Install::recorded();
+    let account = install
+        .impatient()
+        .channel("telegram")
+        .unwrap()
+        .account("default")
+        .unwrap();
+    let path = install.path("telegram-pairing.json.lock");
+    let me = std::process::id();
+    for (ahead, is_stale) in [(20, false), (40, true), (365 * 24 * 3600, true)] {
+        let at = SystemClock.now() + Duration::from_secs(ahead);
+        fs::write(&path, lock_text(me, &at.to_string())).unwrap();
+        let found = examine(
+            &install.state(),
+            &Channels::builtin(),
+            &Limits::default(),
+            SystemClock.now(),
+        );
+        let is_named = found.iter().any(|finding| finding.kind == "stale-lock");
+        assert_eq!(is_named, is_stale, "{ahead} s ahead: {found:?}");
+        let asked = account.request_or_reuse("1");
+        assert_eq!(asked.is_ok(), is_stale, "{ahead} s ahead: {asked:?}");
+    }
+    // The same of a lock that says nothing.
+    fs::write(&path, "").unwrap();
+    let file = File::options().write(true).open(&path).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(40))
+        .unwrap();
+    account.request_or_reuse("2").unwrap();
 }
 
 #[test]

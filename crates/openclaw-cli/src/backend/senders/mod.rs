@@ -84,7 +84,7 @@ impl Backend {
                     params["channel"] = json!(channel);
                 }
                 let list: DmRequests = remote.call("pairing.list", &with(params, account))?;
-                Ok(by_channel(list, channel).into_iter().map(Ok).collect())
+                Ok(by_channel(list, channel))
             }
         }
     }

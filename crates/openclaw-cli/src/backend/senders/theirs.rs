@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::request::{Handle, Request};
-use super::told::{by_channel, none_pending, problems, rules_of, with};
+use super::told::{grouped, none_pending, problems, rules_of, with};
 use super::{InChannel, Waiting};
 use crate::Failure;
 use crate::failure::TheirsError;
@@ -31,7 +31,7 @@ pub(super) fn waiting(
         params["channel"] = json!(channel);
     }
     let listed: Listed = remote.call("channels.pairing.list", &with(params, account))?;
-    let mut channels = by_channel(DmRequests::default(), channel);
+    let mut channels = grouped(DmRequests::default(), channel);
     let mut unread = Vec::new();
     for request in listed.requests {
         match serde_json::from_value(request) {

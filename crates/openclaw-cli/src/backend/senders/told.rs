@@ -7,7 +7,7 @@ use gateway_protocol::dm::{DmDecided, DmEntry, DmRequest, DmRequests, DmTurnedAw
 use pairing_core::store::{AllowEntry, Grant, SeenSender, TurnedAway};
 use pairing_core::{
     AccountId, ChannelId, ChannelRules, Channels, DecisionError, Metadata, Problem, SenderId,
-    Timestamp, Via,
+    StoreError, Timestamp, Via,
 };
 use serde_json::{Value, json};
 
@@ -43,8 +43,47 @@ pub(super) fn with(mut params: Value, account: Option<&AccountId>) -> Value {
     params
 }
 
-/// Those there are, in the order of the built-in channels and then by name.
-pub(super) fn by_channel(list: DmRequests, named: Option<&ChannelId>) -> Vec<InChannel> {
+/// The channels of a list. Problems go with the first of them, because their texts name the channel that they are about. A
+/// channel that the gateway could not read is an error, because an empty list would say that
+/// nobody waits there.
+pub(super) fn by_channel(
+    mut list: DmRequests,
+    named: Option<&ChannelId>,
+) -> Vec<Result<InChannel, Failure>> {
+    let unreadable = std::mem::take(&mut list.unreadable);
+    // The error says what the line about such a channel does.
+    let is_told = |text: &String| {
+        let of = text.split_once(": ").map(|(channel, _)| channel);
+        unreadable.iter().any(|id| of == Some(id.as_str()))
+    };
+    let mut others = std::mem::take(&mut list.problems);
+    others.retain(|text| !is_told(text));
+    let mut channels = grouped(list, named);
+    let missing = unreadable
+        .iter()
+        .filter(|id| named.is_none_or(|named| named == *id));
+    for id in missing {
+        if !channels.iter().any(|channel| channel.id() == id) {
+            channels.push(InChannel::empty(rules_of(id)));
+        }
+    }
+    let is_readable = |channel: &&mut InChannel| !unreadable.contains(channel.id());
+    if let Some(first) = channels.iter_mut().find(is_readable) {
+        let id = first.id().clone();
+        first.problems = problems(others, &id);
+    }
+    let channels = channels.into_iter().map(|channel| {
+        if unreadable.contains(channel.id()) {
+            Err(unreadable_channel(channel.id()))
+        } else {
+            Ok(channel)
+        }
+    });
+    channels.collect()
+}
+
+/// What a list holds, in the order of the built-in channels and then by name, but its problems.
+pub(super) fn grouped(list: DmRequests, named: Option<&ChannelId>) -> Vec<InChannel> {
     let builtin = Channels::builtin();
     let mut ids: Vec<ChannelId> = match named {
         Some(id) => vec![id.clone()],
@@ -78,11 +117,14 @@ pub(super) fn by_channel(list: DmRequests, named: Option<&ChannelId>) -> Vec<InC
             turned_away.push(turned_away_of(turned));
         }
     }
-    // Which channel a problem is in, its text says.
-    if let Some((first, id)) = channels.first_mut().zip(ids.first()) {
-        first.problems = problems(list.problems, id);
-    }
     channels
+}
+
+fn unreadable_channel(channel: &ChannelId) -> Failure {
+    Failure::from(StoreError::Unreadable {
+        resource: format!("the requests of {channel}"),
+        source: "the gateway's log says why".into(),
+    })
 }
 
 /// What the gateway says where there is no such request, as the same on files.

@@ -206,13 +206,21 @@ async fn t67_a_reply_that_fails_is_no_success_and_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn who_could_not_be_told_now_is_told_at_a_later_message() {
-    let fake = Fake::new("telegram", "default");
-    let away = || {
-        Err(SendError::Unavailable {
-            reason: "away".to_owned(),
-        })
+async fn t131_who_could_not_be_told_now_is_told_at_a_later_message() {
+    let away = || SendError::Unavailable {
+        reason: "away".to_owned(),
     };
+    let blocked = || SendError::Chat {
+        reason: "bot was blocked by the user".to_owned(),
+    };
+    told_later(away).await;
+    told_later(blocked).await;
+    told_later(|| SendError::Unable).await;
+}
+
+async fn told_later(error: fn() -> SendError) {
+    let fake = Fake::new("telegram", "default");
+    let away = move || Err(error());
     *fake.sending.lock().unwrap() = Box::new(move |_| away());
     let gateway = behind(telegram("allowFrom: [8]"), &[&fake]).await;
     let mut operator = gateway.asks(&["operator.messages"]).await;
@@ -232,5 +240,28 @@ async fn who_could_not_be_told_now_is_told_at_a_later_message() {
     assert!(fake.next().await.1.contains(code.as_str()));
     all_of(CHAT, &fake, "8", &mut operator).await;
     assert_eq!((fake.sent(), gateway.outcome("asked-untold")), (1, 1));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t131_a_topic_that_is_closed_does_not_keep_the_code_from_its_sender() {
+    let fake = Fake::new("telegram", "default");
+    *fake.sending.lock().unwrap() = Box::new(|to| {
+        let is_closed = to.thread.is_some();
+        let reason = || "message thread not found".to_owned();
+        if is_closed {
+            return Err(SendError::Chat { reason: reason() });
+        }
+        Ok(())
+    });
+    let gateway = behind(telegram(""), &[&fake]).await;
+    let mut asked = direct("5", "hello");
+    asked.chat.thread = Some("4711".to_owned());
+    fake.says(asked).await;
+    let (to, text) = fake.next().await;
+    assert_eq!((to.chat.as_str(), to.thread), ("5", None));
+    let code = gateway.waiting("default")[0].code;
+    assert!(text.contains(code.as_str()));
+    assert_eq!(gateway.outcome("asked-untold"), 0);
     gateway.stop().await;
 }

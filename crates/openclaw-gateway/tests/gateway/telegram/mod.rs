@@ -28,6 +28,8 @@ pub(crate) struct Rig {
     pub(crate) api: BotApi,
     pub(crate) state: TempDir,
     pub(crate) pace: Pace,
+    /// What this machine's clock shows.
+    pub(crate) now: Timestamp,
 }
 
 /// A bot that runs.
@@ -57,6 +59,7 @@ impl Rig {
             api: BotApi::start().await,
             state: tempfile::tempdir().unwrap(),
             pace: pace(),
+            now: Timestamp::from_millis(1_795_353_726_325),
         }
     }
 
@@ -65,9 +68,7 @@ impl Rig {
     }
 
     pub(crate) fn adapter_at(&self, root: &str, token: &str) -> Telegram {
-        let clock = Hands(Arc::new(ManualClock::new(Timestamp::from_millis(
-            1_795_353_726_325,
-        ))));
+        let clock = Hands(Arc::new(ManualClock::new(self.now)));
         Telegram::new(
             AccountId::parse("default").unwrap(),
             BotToken::parse(token).unwrap(),

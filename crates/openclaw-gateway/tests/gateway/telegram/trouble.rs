@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use channel_kit::{Adapter as _, Connection, ProbeError};
+use pairing_core::{Clock as _, Timestamp};
+use pairing_fs::SystemClock;
 
 use super::Bot;
 use super::Rig;
@@ -231,4 +233,21 @@ async fn the_server_is_asked_whether_it_accepts_the_bot() {
     let error = rig.adapter().probe().await.unwrap_err();
     assert!(matches!(error, ProbeError::Unavailable { .. }), "{error}");
     assert!(!format!("{error:?}").contains(BOT_TOKEN));
+}
+
+#[tokio::test]
+async fn t132_messages_are_new_by_telegrams_clock_whatever_this_machines_shows() {
+    let mut rig = Rig::new().await;
+    let days = 2 * 24 * 60 * 60 * 1000;
+    let service = SystemClock.now().as_millis();
+    for ahead in [days, -days] {
+        rig.now = Timestamp::from_millis(service + ahead);
+        rig.api.says(555, "hello");
+        let mut bot = rig.run();
+        assert!(!bot.message().await.historical, "{ahead}");
+        let told = bot.adapter.status().clock_ahead_ms.unwrap();
+        // Telegram tells whole seconds, and the test takes a while.
+        assert!((told - ahead).abs() < 600_000, "{told} {ahead}");
+        bot.stop().await;
+    }
 }
