@@ -2,8 +2,8 @@
 //! take it.
 
 use pairing_core::{
-    AdmitError, AllowlistError, ChannelError, ChannelId, ConnectError, DecisionError, DeviceError,
-    ListError, MissingScope, RequestError, StoreError,
+    AdmitError, AllowlistError, Chain, ChannelError, ChannelId, ConnectError, DecisionError,
+    DeviceError, ListError, MissingScope, RequestError, StoreError,
 };
 
 use crate::DetailCode;
@@ -32,6 +32,11 @@ impl Advise for StoreError {
             Self::Busy { .. } => "wait for that process, or end it if it hangs, and try again",
             Self::Unreadable { .. } => {
                 "run `openclaw doctor` to see what is wrong with it; nothing was changed"
+            }
+            Self::Unwritable { source, .. }
+                if Chain(&**source).to_string().contains("space exceeded") =>
+            {
+                "its members have no space left: compact and defragment them, then `etcdctl alarm disarm`"
             }
             Self::Unwritable { .. } => "check free space and permissions, then try again",
             Self::Unreachable { .. } => {

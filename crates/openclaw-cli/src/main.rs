@@ -82,9 +82,10 @@ fn stop() -> Stop {
     let mut signals: Vec<_> = ends.into_iter().flat_map(signal).collect();
     Box::pin(std::future::poll_fn(move |cx| {
         let mut heard = signals.iter_mut().map(|signal| signal.poll_recv(cx));
-        match heard.any(|heard| heard.is_ready()) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if heard.any(|heard| heard.is_ready()) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }))
 }

@@ -169,6 +169,22 @@ impl<'a> Place<'a> {
         self.open(target, purpose, NAMED)
     }
 
+    /// Connects to the gateway that runs on this state directory, if it listens on the owner's socket.
+    pub(crate) fn own_gateway(
+        &self,
+        purpose: Purpose,
+        screen: &mut Screen<'_, '_>,
+    ) -> Option<Remote> {
+        if !self.asks_gateway() {
+            return None;
+        }
+        let target = self
+            .target(&self.config.clone().unwrap_or_default(), screen)
+            .ok()?;
+        target.socket.is_some().then_some(())?;
+        self.open(target, purpose, LOOKED_FOR).ok()
+    }
+
     /// Refuses if a fault of the configuration leaves open which gateway is meant.
     fn is_told(&self, config: &Config) -> Result<(), Failure> {
         let fault = config.closed_by(&Part::Remote);

@@ -59,6 +59,8 @@ pub(crate) enum Kind {
     NoLease,
     /// The request is larger than the cluster accepts.
     TooLarge,
+    /// The login has aged: the cluster's users or roles have changed since, or it is over.
+    Session,
     Other,
 }
 
@@ -91,6 +93,7 @@ impl Cluster {
     ) -> Result<T, CallError> {
         let begun = Instant::now();
         let mut attempt = 0;
+        let mut has_logged_in = false;
         loop {
             let at = self.preferred.load(Ordering::Relaxed) % self.members.len();
             let member = &self.members[at];
@@ -99,6 +102,13 @@ impl Cluster {
             let last = match timeout(left.min(TRY.max(patience / TRIES)), asking).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => match refusal(&error) {
+                    Some(Kind::Session) if !has_logged_in => {
+                        // The next attempt logs in anew.
+                        has_logged_in = true;
+                        attempt += 1;
+                        self.forget(at).await;
+                        continue;
+                    }
                     Some(kind) => {
                         return Err(CallError::Refused {
                             endpoint: member.endpoint.clone(),
@@ -135,6 +145,13 @@ impl Cluster {
         let _ = self
             .preferred
             .compare_exchange(at, next, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Closes the connection to a member, and ends its login with it: the next call makes another.
+    pub(crate) async fn forget(&self, at: usize) {
+        if let Some(member) = self.members.get(at) {
+            *member.client.lock().await = None;
+        }
     }
 
     async fn client(&self, member: &Member) -> Result<Client, Error> {
@@ -192,6 +209,9 @@ fn refusal(error: &Error) -> Option<Kind> {
         _ => return None,
     };
     let says = |text| status.message().contains(text);
+    if says("revision of auth store is old") || says("invalid auth token") {
+        return Some(Kind::Session);
+    }
     // The numbers of gRPC.
     match i32::from(status.code()) {
         // Not found.

@@ -158,9 +158,7 @@ impl Follower {
                 message = stream.message() => message,
                 () = self.lagging.notified() => {
                     tracing::debug!("a watch lags behind");
-                    if let Some(member) = member {
-                        self.cluster.turn_from(member);
-                    }
+                    self.leave(member).await;
                     // The next list or watch shows which of the two it is.
                     return if self.is_set_back().await { End::SetBack } else { End::Broken };
                 }
@@ -170,15 +168,25 @@ impl Follower {
                 Ok(Some(message)) if !message.canceled() => {
                     self.view.apply(message.events().iter().filter_map(event));
                 }
-                Ok(_) => return End::Broken,
+                Ok(_) => {
+                    // A login that has aged is one of the reasons for which a member ends a watch.
+                    self.leave(member).await;
+                    return End::Broken;
+                }
                 Err(error) => {
                     tracing::debug!(%error, "a watch broke");
-                    if let Some(member) = member {
-                        self.cluster.turn_from(member);
-                    }
+                    self.leave(member).await;
                     return End::Broken;
                 }
             }
+        }
+    }
+
+    /// Uses another member, and another connection when this one's turn comes again.
+    async fn leave(&self, member: Option<usize>) {
+        if let Some(member) = member {
+            self.cluster.forget(member).await;
+            self.cluster.turn_from(member);
         }
     }
 
@@ -190,7 +198,7 @@ impl Follower {
             .with_start_revision(signed(self.view.revision() + 1));
         let opened = client.watch(prefix, Some(options)).await;
         if opened.is_err() {
-            self.cluster.turn_from(member);
+            self.leave(Some(member)).await;
         }
         Ok((Some(member), opened?))
     }

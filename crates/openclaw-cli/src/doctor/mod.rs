@@ -1,5 +1,6 @@
 //! `openclaw doctor`: examines an install, and mends it on request.
 
+mod running;
 mod store;
 
 use std::path::Path;
@@ -58,6 +59,7 @@ pub(crate) fn run(
     if let Ok(config) = config {
         findings.extend(of_bots(state, config, &**environment.var));
         findings.extend(of_certificate(state, config, now));
+        findings.extend(running::of_gateway(state, config, environment, screen));
     }
     findings.extend(of_store);
     findings.extend(if options.fix {

@@ -13,6 +13,7 @@ use crate::place::Place;
 use crate::{Environment, Exit, Failure};
 
 pub(crate) use dashboard::run as dashboard;
+pub(crate) use status::said;
 
 /// Runs a command about the gateway.
 pub(crate) fn run(

@@ -114,7 +114,7 @@ fn tell(faults: &[PartFault], screen: &mut Screen<'_, '_>) -> Result<(), Failure
 }
 
 /// A fault in a line.
-fn said(fault: &PartFault) -> String {
+pub(crate) fn said(fault: &PartFault) -> String {
     let PartFault {
         part,
         name,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::heard::Heard;
 use super::stepped::{head_len, rest_of};
 use crate::budget::Share;
 
@@ -29,6 +30,7 @@ const A_SECOND: usize = 64 << 10;
 pub(crate) struct Metered<S> {
     inner: S,
     share: Share,
+    heard: Heard,
     frames: Frames,
     /// When the message began whose end is missing, by the time that the client has had.
     began: Option<Instant>,
@@ -89,10 +91,11 @@ impl Frames {
 }
 
 impl<S> Metered<S> {
-    pub(crate) fn new(inner: S, share: Share) -> Self {
+    pub(super) fn new(inner: S, share: Share, heard: Heard) -> Self {
         Self {
             inner,
             share,
+            heard,
             frames: Frames::default(),
             began: None,
             idle_since: None,
@@ -105,6 +108,7 @@ impl<S> Metered<S> {
     }
 
     fn took(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.heard.note();
         self.frames.advance(bytes);
         let unfinished = self.frames.unfinished;
         if unfinished == 0 {
@@ -206,7 +210,7 @@ mod tests {
     fn metered(most: usize) -> (InFlight, Metered<DuplexStream>, DuplexStream) {
         let (ours, theirs) = duplex(1 << 20);
         let bytes = InFlight::new(most, most);
-        let metered = Metered::new(ours, bytes.share(Subject::Owner));
+        let metered = Metered::new(ours, bytes.share(Subject::Owner), Heard::new());
         (bytes, metered, theirs)
     }
 
@@ -254,7 +258,7 @@ mod tests {
         for (subject, is_taken) in [("1", true), ("1", false), ("2", true), ("3", false)] {
             let subject = Subject::Address(format!("192.0.2.{subject}").parse().unwrap());
             let (ours, mut theirs) = duplex(100_000);
-            let mut ours = Metered::new(ours, bytes.share(subject));
+            let mut ours = Metered::new(ours, bytes.share(subject), Heard::new());
             theirs.write_all(&frame(1, false, 60_000)).await.unwrap();
             let read = ours.read(&mut vec![0; 100_000]).await;
             assert_eq!(read.is_ok(), is_taken);

@@ -1,6 +1,7 @@
 //! One connection, from the WebSocket upgrade to its end.
 
 pub(crate) mod admit;
+mod heard;
 mod hello;
 mod metered;
 mod session;
@@ -28,6 +29,7 @@ use crate::parts::Parts;
 use crate::prove::Prove;
 use crate::server::Server;
 use crate::settings::Settings;
+use heard::Heard;
 use hello::Registered;
 use metered::Metered;
 use pairing_core::Chain;
@@ -61,7 +63,8 @@ pub(crate) async fn drive(
     let limits = &settings.limits;
     let config = config(Standing::New.longest_message(limits));
     let budget = &parts.entrance.budget;
-    let socket = Metered::new(Stepped::new(socket), budget.bytes_before(&arrival));
+    let share = budget.bytes_before(&arrival);
+    let socket = Metered::new(Stepped::new(socket), share, Heard::new());
     let mut ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
     let greeted = tokio::select! {
         greeted = timeout(
@@ -95,10 +98,11 @@ pub(crate) async fn drive(
             // The library fixes its limits when it wraps a socket, so the socket is wrapped again.
             let socket = ws.into_inner().into_inner().into_inner();
             let share = budget.bytes_of(&session.who, session.address);
-            let socket = Metered::new(socket, share);
+            let heard = Heard::new();
+            let socket = Metered::new(socket, share, heard.clone());
             let config = self::config(standing.longest_message(limits));
             let ws = WebSocketStream::from_raw_socket(socket, Role::Server, Some(config)).await;
-            session::run(ws, session, &server).await;
+            session::run(ws, session, &server, &heard).await;
         }
         Err(end) => farewell(ws, &end).await,
     }

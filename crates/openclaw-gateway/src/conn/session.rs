@@ -8,12 +8,13 @@ use futures_util::stream::{FuturesUnordered, SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use gateway_protocol::{DetailCode, ErrorShape, FrameError, Request, close};
 use tokio::pin;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message, Utf8Bytes};
 
+use super::heard::Heard;
 use super::{FAREWELL, Socket, farewell, response};
 use crate::breaker::{Breaker, Verdict};
 use crate::budget::{Cause, Standing, Step};
@@ -23,6 +24,10 @@ use crate::parts::Parts;
 use crate::server::Server;
 use crate::sessions::{Deciding, Session};
 
+/// After so many ticks without a byte, the other side is gone: there was a ping at the first of them, and two more to answer
+/// it.
+const SILENT_TICKS: u32 = 3;
+
 /// Maximum size of a frame that is sent, in bytes.
 const PART: usize = 4096;
 
@@ -31,6 +36,7 @@ pub(super) async fn run<S: Socket>(
     ws: WebSocketStream<S>,
     session: &Arc<Session>,
     server: &Server,
+    heard: &Heard,
 ) {
     let (mut sink, mut stream) = ws.split();
     let end = {
@@ -38,7 +44,7 @@ pub(super) async fn run<S: Socket>(
         pin!(writing);
         tokio::select! {
             end = &mut writing => end,
-            end = read(&mut stream, session, server) => {
+            end = read(&mut stream, session, server, heard) => {
                 session.outbox.end(end.clone());
                 // What is queued is sent before the end. A client that does not read it does not get it, and
                 // a client that has sent a close frame gets only the answer to that.
@@ -66,8 +72,8 @@ pub(super) async fn run<S: Socket>(
     );
 }
 
-/// Sends what is queued, and a ping if there was nothing to send for some time. Returns the reason to close
-/// by, or `None` if the socket is dead.
+/// Sends what is queued, and a ping at every tick, whose answer says that the other side is still there. Returns the reason
+/// to close by, or `None` if the socket is dead.
 async fn write<S: Socket>(
     sink: &mut SplitSink<WebSocketStream<S>, Message>,
     session: &Session,
@@ -75,7 +81,16 @@ async fn write<S: Socket>(
 ) -> Option<End> {
     let outbox = &session.outbox;
     let mut written = 0;
+    let mut pinged = Instant::now();
     loop {
+        let tick = parts.settings.load().limits.tick_interval;
+        if pinged.elapsed() >= tick {
+            pinged = Instant::now();
+            let ping = Message::Ping(Bytes::new());
+            if !unless_cut(session, sink.feed(ping)).await? {
+                return None;
+            }
+        }
         match outbox.next(written) {
             Next::Send(frame) => {
                 written = frame.len();
@@ -88,13 +103,8 @@ async fn write<S: Socket>(
                 if !unless_cut(session, sink.flush()).await? {
                     return None;
                 }
-                let quiet = parts.settings.load().limits.tick_interval;
-                if timeout(quiet, outbox.news()).await.is_err() {
-                    let ping = Message::Ping(Bytes::new());
-                    if !unless_cut(session, sink.send(ping)).await? {
-                        return None;
-                    }
-                }
+                // Until there is something to send, or a ping is due.
+                let _ = timeout_at(pinged + tick, outbox.news()).await;
             }
             Next::End(end) => {
                 // The last message may still be in the sink's buffer.
@@ -145,13 +155,23 @@ async fn read<S: Socket>(
     stream: &mut SplitStream<WebSocketStream<S>>,
     session: &Arc<Session>,
     server: &Server,
+    heard: &Heard,
 ) -> End {
     let parts = &server.parts;
     let mut breaker = Breaker::default();
     let mut calls: FuturesUnordered<BoxFuture<'_, Answered>> = FuturesUnordered::new();
     let mut is_leaving = false;
     loop {
-        let at_once = parts.settings.load().limits.in_flight_calls;
+        let (at_once, tick) = {
+            let limits = &parts.settings.load().limits;
+            (limits.in_flight_calls, limits.tick_interval)
+        };
+        let is_reading = !is_leaving && calls.len() < at_once;
+        if !is_reading {
+            // While nobody reads, silence is not the client's.
+            heard.note();
+        }
+        let silent = heard.last() + tick * SILENT_TICKS;
         let next = tokio::select! {
             biased;
             Some(answered) = calls.next(), if !calls.is_empty() => Either::Left(answered),
@@ -159,8 +179,13 @@ async fn read<S: Socket>(
                 is_leaving = true;
                 continue;
             }
-            message = stream.next(), if !is_leaving && calls.len() < at_once => {
-                Either::Right(message)
+            message = stream.next(), if is_reading => Either::Right(message),
+            () = sleep_until(silent), if is_reading => {
+                // A part of a message has come, or nothing for too long.
+                if heard.last() + tick * SILENT_TICKS > Instant::now() {
+                    continue;
+                }
+                return End { at_once: true, ..End::new(close::GOING_AWAY, "pings are not answered") };
             }
             else => return End::new(close::GOING_AWAY, "gateway stopping"),
         };

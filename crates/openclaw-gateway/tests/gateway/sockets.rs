@@ -225,3 +225,23 @@ async fn t104_a_delayed_guess_frees_its_place_when_its_client_goes() {
     assert_eq!(raw.next().await["close"], 1005);
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn t137_who_answers_no_pings_is_dropped_and_who_does_stays() {
+    let mut settings = settings("");
+    settings.limits.tick_interval = Duration::from_millis(50);
+    let gateway = start_with(settings, |builder| builder).await;
+    let mut awake = gateway.admin().await;
+    // It stands still: its socket is open, and nobody reads from it.
+    let _asleep = gateway.admin().await;
+    // Calls would also show that it is there, so it makes none, and only reads: pings among the events.
+    while gateway.handle.connections() == 2 {
+        awake.any_event().await;
+    }
+    for _ in 0..10 {
+        awake.any_event().await;
+    }
+    let status = awake.call("status", json!({})).await.unwrap();
+    assert_eq!(status["connections"], 1);
+    gateway.stop().await;
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use etcd_client::Client;
+use etcd_client::{Client, ConnectOptions};
 use pairing_core::store::PageRequest;
 use pairing_core::{PairingStore, Range, StoreError};
 use pairing_etcd::{EtcdStore, Settings, Tls};
@@ -126,6 +126,40 @@ fn both_sides_show_a_certificate() {
             !said.contains("PRIVATE") && !said.contains(&key[40..80]),
             "{said}"
         );
+    }
+}
+
+#[test]
+fn t127_a_change_of_the_clusters_users_renews_the_login() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = dir.path().join("key");
+    fs::write(&key, "a key that both sides of the cluster know").unwrap();
+    let tokens = format!("jwt,priv-key={},sign-method=HS256,ttl=60m", key.display());
+    let members = Members::start_with(1, "http", &["--auth-token", &tokens]);
+    run(async {
+        let mut client = Client::connect(members.endpoints(), None).await.unwrap();
+        client.user_add("root", "hidden-root", None).await.unwrap();
+        client.user_grant_role("root", "root").await.unwrap();
+        client.auth_enable().await.unwrap();
+    });
+    let password = Zeroizing::new("hidden-root".to_owned());
+    let settings = members.settings().login("root", password);
+    let (direct, followed) = (
+        Bot::over(EtcdStore::direct(&settings).unwrap(), 1),
+        Bot::over(EtcdStore::open(&settings).unwrap(), 2),
+    );
+    direct.let_in("1001");
+    for (round, role) in ["one", "two"].into_iter().enumerate() {
+        run(async {
+            let login = ConnectOptions::new().with_user("root", "hidden-root");
+            let admin = Client::connect(members.endpoints(), Some(login)).await;
+            admin.unwrap().role_add(role).await.unwrap();
+        });
+        let sender = format!("200{round}");
+        direct.let_in(&sender);
+        // The other one is told of it, so its watch has been renewed as well.
+        while !followed.gate().is_allowed(&sender).unwrap() {}
+        followed.let_in(&format!("300{round}"));
     }
 }
 

@@ -12,6 +12,9 @@ use crate::json;
 const ALLOW_FROM: &str = "allowFrom";
 
 /// The allowlist in one file.
+///
+/// An id that is written as a number counts as its digits, unless programs that read numbers as `f64` would take it for
+/// another one; the configuration has the same rule.
 #[derive(Default)]
 pub(crate) struct AllowDoc {
     lists: Lists,
@@ -36,6 +39,10 @@ impl Document for AllowDoc {
             .into_iter()
             .map(|raw| Item {
                 entry: match json::text_of(raw) {
+                    Some(_) if json::is_rounded(raw) => Err(
+                        "a number of more than 53 bits, which other programs round; put it in quotes"
+                            .to_owned(),
+                    ),
                     Some(entry) => rules.sender(&entry).map_err(|error| error.to_string()),
                     None => Err("neither text nor number".to_owned()),
                 },

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pairing_core::{ChannelId, ChannelRules, Channels, Limits, Timestamp};
+use pairing_core::{ChannelId, ChannelRules, Channels, Limits, SenderId, Timestamp};
 
 use super::files::{left_over, listed, problems, understood};
 use super::mend::Mend;
@@ -101,7 +101,29 @@ fn allowlist(found: &mut Found, path: &Path, stem: &str, channels: &Channels) {
             &doc,
             "it lets nobody in; remove it from the file by hand",
         );
+        for (_, entry, _) in doc.from(0) {
+            if !may_be_id(rules, entry) {
+                push(
+                    found,
+                    Severity::Warning,
+                    "never-matches",
+                    path,
+                    format!(
+                        "`{entry}` is a name, and {} tells senders by numbers",
+                        rules.id()
+                    ),
+                    "it lets nobody in: allow the number instead, and remove the name",
+                    None,
+                );
+            }
+        }
     }
+}
+
+/// Whether an entry can be the id of a sender. Discord's are numbers, and people write names with a tag (`ann#1234`).
+fn may_be_id(rules: &ChannelRules, entry: &SenderId) -> bool {
+    let is_number = entry.as_str().bytes().all(|byte| byte.is_ascii_digit());
+    is_number || rules.id().as_str() != "discord"
 }
 
 /// Reports stale locks and left-over staged files.

@@ -8,10 +8,13 @@ mod mend;
 mod registry;
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use pairing_core::{Channels, Limits, Timestamp};
+
+use rustix::fs::Access;
 
 use crate::{StateDir, trust};
 use mend::Mend;
@@ -115,6 +118,16 @@ fn found(state: &StateDir, channels: &Channels, limits: &Limits, now: Timestamp)
             None,
         );
     }
+    let dirs = [
+        state.root().to_owned(),
+        state.credentials().to_owned(),
+        state.devices(),
+        state.nodes(),
+    ];
+    unwritable(&mut found, &dirs, |dir| {
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        Ok(rustix::fs::access(dir, wanted)?)
+    });
     loose_mode(&mut found, state.root());
     // A configuration outside the state directory may be readable by others on purpose.
     if state.config().starts_with(state.root()) {
@@ -155,6 +168,23 @@ fn push(
     found.push((finding, mend));
 }
 
+/// Reports directories in which nothing can be written: the gateway could not start, and no approval be kept.
+fn unwritable(found: &mut Found, dirs: &[PathBuf], may_write: impl Fn(&Path) -> io::Result<()>) {
+    for dir in dirs.iter().filter(|dir| dir.is_dir()) {
+        if let Err(error) = may_write(dir) {
+            push(
+                found,
+                Severity::Error,
+                "not-writable",
+                dir,
+                format!("nothing can be written there: {error}"),
+                "check its owner and mode, and whether its file system is mounted read-only",
+                None,
+            );
+        }
+    }
+}
+
 /// Reports a mode that gives rights to others: directories should be 0700, files 0600.
 fn loose_mode(found: &mut Found, path: &Path) {
     let Ok(meta) = fs::metadata(path) else { return };
@@ -173,4 +203,32 @@ fn loose_mode(found: &mut Found, path: &Path) {
         format!("run `openclaw doctor --fix`, or `chmod {wanted:o}` it"),
         Some(Mend::Chmod(wanted)),
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t144_a_directory_that_cannot_be_written_is_an_error_once_for_each() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, inner, missing) = (
+            dir.path().to_owned(),
+            dir.path().join("credentials"),
+            dir.path().join("devices"),
+        );
+        fs::create_dir(&inner).unwrap();
+        let dirs = [root.clone(), inner, missing];
+        let mut found = Found::new();
+        unwritable(&mut found, &dirs, |_| Ok(()));
+        assert!(found.is_empty());
+        unwritable(&mut found, &dirs, |dir| match dir == root {
+            true => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
+            false => Ok(()),
+        });
+        let found: Vec<_> = found.into_iter().map(|(finding, _)| finding).collect();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].kind, &found[0].path), ("not-writable", &root));
+        assert_eq!(found[0].severity, Severity::Error);
+    }
 }

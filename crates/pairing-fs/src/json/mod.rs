@@ -135,6 +135,19 @@ pub(crate) fn text_of(value: &str) -> Option<String> {
     }
 }
 
+/// Whether this is a number that JavaScript reads as another one: a whole number beyond 53 bits, or one with a fraction or
+/// an exponent, which has no single spelling.
+pub(crate) fn is_rounded(value: &str) -> bool {
+    const EXACT: u64 = (1 << 53) - 1;
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let is_number = digits.starts_with(|c: char| c.is_ascii_digit());
+    is_number
+        && digits
+            .parse::<u64>()
+            .ok()
+            .is_none_or(|number| number > EXACT)
+}
+
 /// A string that may hold halves of surrogate pairs.
 struct Lossy(String);
 

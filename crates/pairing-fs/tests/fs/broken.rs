@@ -316,3 +316,41 @@ fn deep_nesting_is_no_danger() {
     let pending = install.account("telegram", "default").pending();
     assert!(pending.is_err() || pending.is_ok_and(|pending| pending.problems.len() == 1));
 }
+
+#[test]
+fn t143_a_number_that_others_round_lets_nobody_in_and_a_tag_is_named() {
+    let install = Install::recorded();
+    let text = r#"{"version":1,"allowFrom":[1467222987553865771,123456789012345,1.5,"ann#1234","1467222987553865772"]}"#;
+    install.write("discord-allowFrom.json", text);
+    let account = install.pairing.channel("discord").unwrap();
+    let account = account.account("default").unwrap();
+    for (sender, is_allowed) in [
+        ("1467222987553865771", false),
+        // As JavaScript rounds it.
+        ("1467222987553865700", false),
+        ("123456789012345", true),
+        ("1467222987553865772", true),
+    ] {
+        assert_eq!(account.is_allowed(sender).unwrap(), is_allowed, "{sender}");
+    }
+    let found = pairing_fs::doctor::examine(
+        &install.state(),
+        &pairing_core::Channels::builtin(),
+        &pairing_core::Limits::default(),
+        pairing_core::Clock::now(&*install.clock),
+    );
+    let path = install.path("discord-allowFrom.json");
+    let named = found.iter().filter(|finding| finding.path == path);
+    let named: Vec<_> = named
+        .map(|finding| (finding.kind, finding.detail.as_str()))
+        .collect();
+    for entry in ["`1467222987553865771`", "`1.5`", "`ann#1234`"] {
+        let is_named =
+            |(kind, detail): &(&str, &str)| *kind == "never-matches" && detail.contains(entry);
+        assert_eq!(
+            named.iter().filter(|one| is_named(one)).count(),
+            1,
+            "{entry}: {named:?}"
+        );
+    }
+}
