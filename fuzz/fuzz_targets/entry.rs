@@ -47,7 +47,8 @@ fn one_spelling(rules: &ChannelRules, text: &str, sender: &SenderId) {
 
 /// Numbers and addresses have no case.
 fn in_any_case(rules: &ChannelRules, sender: &SenderId) {
-    if ["telegram", "whatsapp", "signal", "imessage"].contains(&rules.id().as_str()) {
+    if ["telegram", "whatsapp", "signal", "imessage", "bluebubbles"].contains(&rules.id().as_str())
+    {
         let upper = sender.as_str().to_ascii_uppercase();
         assert_eq!(rules.sender(&upper).as_ref(), Ok(sender));
     }
@@ -67,7 +68,7 @@ fn looks_like_one(channel: &str, spelled: &str) {
         "telegram" => spelled.bytes().all(|b| b.is_ascii_digit()),
         "whatsapp" => phone,
         "signal" => phone || uuid,
-        "imessage" => phone || e_mail,
+        "imessage" | "bluebubbles" => phone || e_mail,
         _ => true,
     });
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pairing_core::{AccountId, ChannelId, SenderId};
 
-use crate::{Inbox, MessageId, Outgoing, Status, Stop, Target, TextLimit};
+use crate::{Inbox, MessageId, Outgoing, Status, Stop, Target, TextLimit, Webhook};
 
 /// A boxed future, as an object-safe trait returns it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -46,6 +46,11 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
     /// received or sent by it.
     fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {
         Box::pin(async { Err(ProbeError::Unable) })
+    }
+
+    /// The HTTP endpoint by which the chat system delivers messages, if it does so.
+    fn webhook(&self) -> Option<&dyn Webhook> {
+        None
     }
 
     /// Receives messages until told to stop.

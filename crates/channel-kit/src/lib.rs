@@ -16,6 +16,7 @@ mod seen;
 mod status;
 mod stop;
 mod text;
+mod webhook;
 #[cfg(feature = "ws")]
 pub mod ws;
 
@@ -33,3 +34,4 @@ pub use seen::Seen;
 pub use status::{Connection, Status, StatusCell};
 pub use stop::{Stop, StopSender};
 pub use text::{TextLimit, first_bytes};
+pub use webhook::{Delivery, Webhook, WebhookHead};

@@ -73,6 +73,20 @@ impl Channels {
         adapter.filter(|_| is_enabled)
     }
 
+    /// The adapters with a webhook of this path, without accounts that are turned off.
+    pub fn with_webhook(&self, config: &Config, path: &str) -> Vec<Arc<dyn Adapter>> {
+        let adapters = self.adapters.load();
+        let has_it = |adapter: &Arc<dyn Adapter>| {
+            let webhook = adapter.webhook();
+            webhook.is_some_and(|webhook| webhook.path() == path)
+                && config
+                    .account(adapter.channel(), adapter.account())
+                    .is_enabled()
+        };
+        let found = adapters.iter().filter(|adapter| has_it(adapter));
+        found.cloned().collect()
+    }
+
     /// Messages that were sent lately, by their idempotency keys.
     pub fn sends(&self) -> &Sends {
         &self.sends

@@ -227,6 +227,7 @@ pub fn request_id(request: &PendingRequest) -> Option<String> {
 pub fn channel_label(channel: &ChannelId) -> String {
     match channel.as_str() {
         "imessage" => "iMessage".to_owned(),
+        "bluebubbles" => "BlueBubbles".to_owned(),
         "whatsapp" => "WhatsApp".to_owned(),
         name => {
             let mut letters = name.chars();

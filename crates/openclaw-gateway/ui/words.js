@@ -37,6 +37,7 @@ const CHANNELS = {
 	whatsapp: 'WhatsApp',
 	signal: 'Signal',
 	imessage: 'iMessage',
+	bluebubbles: 'BlueBubbles',
 	discord: 'Discord',
 	slack: 'Slack',
 	feishu: 'Feishu',

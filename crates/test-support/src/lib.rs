@@ -7,6 +7,7 @@
     reason = "a helper of a test fails by panicking"
 )]
 
+pub mod bluebubbles;
 pub mod discord;
 mod hostile;
 mod logs;

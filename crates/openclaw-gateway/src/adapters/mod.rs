@@ -1,5 +1,6 @@
 //! The table of built-in chat systems: builds the adapters that a configuration names.
 
+mod bluebubbles;
 mod discord;
 mod files;
 mod signal;
@@ -32,11 +33,12 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 4] = [
+const BUILTIN: [(&str, Build); 5] = [
     ("discord", discord::build),
     ("signal", signal::build),
     ("slack", slack::build),
     ("telegram", telegram::build),
+    ("bluebubbles", bluebubbles::build),
 ];
 
 /// The adapters that the configuration names, without accounts that are turned off. It blocks.

@@ -27,6 +27,8 @@ pub(crate) enum Cause {
     Refused,
     /// It is a wrong call between gateways.
     Peer,
+    /// It is a wrong call of a webhook.
+    Webhook,
     /// It waits for the owner.
     Waits,
     /// It came in, or went.
@@ -40,7 +42,7 @@ const ALL: Rate = Rate::new(50, Duration::from_secs(1));
 
 /// What was logged, and how much was left out.
 #[derive(Debug)]
-pub(super) struct Sampled([Lines; 10]);
+pub(super) struct Sampled([Lines; 11]);
 
 #[derive(Debug)]
 struct Lines {

@@ -5,6 +5,7 @@ mod join;
 mod page;
 mod peer;
 mod peers;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -80,6 +81,9 @@ async fn answer_to(request: Request<Incoming>, peer: &Peer, server: &Server) -> 
         (request.method(), request.uri().path(), &parts.clients.peers)
     {
         return peers::answer(request, &arrival, peer, parts, own).await;
+    }
+    if let Some(webhook) = webhook::at(request.uri().path(), parts) {
+        return webhook::answer(request, &arrival, webhook, parts).await;
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return text(StatusCode::METHOD_NOT_ALLOWED, "GET only");

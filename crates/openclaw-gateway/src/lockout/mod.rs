@@ -21,6 +21,8 @@ pub enum Class {
     PairingToken,
     /// The signature of another gateway.
     Peer,
+    /// The password of a chat system's webhook.
+    Webhook,
 }
 
 /// The subject whose failures are counted together.
@@ -55,6 +57,11 @@ impl Subject {
     /// Calls from an address that claim to be another gateway's.
     pub fn peer(address: IpAddr) -> Self {
         Self::of(Class::Peer, address, None)
+    }
+
+    /// Guesses from an address at the password of a webhook.
+    pub fn webhook(address: IpAddr) -> Self {
+        Self::of(Class::Webhook, address, None)
     }
 
     /// The kind of credential.

@@ -11,6 +11,7 @@
 mod access;
 mod attack;
 mod audit;
+mod bluebubbles;
 mod bots;
 mod channels;
 mod choosing;

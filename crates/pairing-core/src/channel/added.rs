@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(added, Channels::MAX_ADDED);
         assert_eq!(channels.add(rules("more")), Err(AddChannelError::Full));
         let names: Vec<_> = channels.iter().map(|rules| rules.id().clone()).collect();
-        assert!(names.is_sorted() && names.len() == Channels::MAX_ADDED + 7);
+        assert!(names.is_sorted() && names.len() == Channels::MAX_ADDED + 8);
     }
 
     #[test]

@@ -201,7 +201,8 @@ impl Channels {
     /// Maximum number of channels that can be [added](Self::add) to a running program.
     pub const MAX_ADDED: usize = 256;
 
-    /// Returns the built-in channels: telegram, whatsapp, signal, imessage, discord, slack and feishu.
+    /// Returns the built-in channels: telegram, whatsapp, signal, imessage, discord, slack,
+    /// feishu and bluebubbles.
     pub fn builtin() -> Self {
         let rows = BUILTIN
             .iter()
@@ -287,7 +288,7 @@ type Row = (
 );
 
 /// Name, id label, sender line, prefixes and shape of the channels that OpenClaw itself has.
-const BUILTIN: [Row; 7] = [
+const BUILTIN: [Row; 8] = [
     (
         "telegram",
         "telegramUserId",
@@ -336,6 +337,13 @@ const BUILTIN: [Row; 7] = [
         "Your Feishu user id: ",
         &["feishu", "user", "open_id"],
         Shape::Any,
+    ),
+    (
+        "bluebubbles",
+        "bluebubblesSenderId",
+        "Your BlueBubbles sender id: ",
+        &["bluebubbles", "imessage", "sms", "auto"],
+        Shape::IMessage,
     ),
 ];
 

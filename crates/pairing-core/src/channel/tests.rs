@@ -42,6 +42,12 @@ fn one_spelling_for_every_way_to_write_a_sender() {
         ("imessage", "imessage:Me@Example.ORG", "me@example.org"),
         ("imessage", "sms:+1 555 123 4567", "+15551234567"),
         ("imessage", "auto:15551234567", "+15551234567"),
+        (
+            "bluebubbles",
+            "bluebubbles:Me@Example.ORG",
+            "me@example.org",
+        ),
+        ("bluebubbles", "sms:+1 555 123 4567", "+15551234567"),
     ];
     for (channel, written, meant) in table {
         assert_eq!(
@@ -64,6 +70,7 @@ fn what_could_never_match_a_sender_is_refused() {
         ("signal", "+0123456789"),
         ("imessage", "chat_guid:iMessage;-;me@example.org"),
         ("imessage", "somebody"),
+        ("bluebubbles", "chat_guid:iMessage;-;me@example.org"),
     ];
     for (channel, written) in table {
         assert!(
@@ -121,6 +128,7 @@ fn every_channel_has_its_words() {
         })
         .collect();
     insta::assert_snapshot!(words.join("\n"), @r"
+    bluebubbles	bluebubblesSenderId	Your BlueBubbles sender id: 
     discord	discordUserId	Your Discord user id: 
     feishu	feishuUserId	Your Feishu user id: 
     imessage	imessageSenderId	Your iMessage sender id: 
