@@ -24,7 +24,8 @@ async fn client(server: &BlueBubbles, webhooks: &[Value]) -> Value {
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    let lines: String = webhooks.iter().map(|line| format!("{line}\n")).collect();
+    let lines: Vec<_> = webhooks.iter().map(Value::to_string).collect();
+    let lines = lines.join("\n");
     let mut input = child.stdin.take().unwrap();
     input.write_all(lines.as_bytes()).await.unwrap();
     drop(input);
