@@ -1,4 +1,5 @@
-//! The adapter against a stand-in for a BlueBubbles server, over real sockets.
+//! The adapter against a stand-in for a BlueBubbles server, over real sockets; and OpenClaw's own adapter
+//! against the same one, by hand and in CI.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,6 +10,7 @@
 
 mod catching_up;
 mod delivery;
+mod proof;
 mod registering;
 mod rig;
 mod sending;

@@ -10,6 +10,9 @@ use serde_json::Value;
 use test_support::bluebubbles::{BlueBubbles, PASSWORD};
 use test_support::{Counting, RunningAdapter};
 
+/// Nothing takes this long; a test that waits for it has failed.
+pub(crate) const NEVER: Duration = Duration::from_secs(20);
+
 pub(crate) struct Rig {
     pub(crate) server: BlueBubbles,
     pub(crate) seen: Arc<InMemory>,

@@ -42,7 +42,9 @@ async fn handle(
         return Ok(response(status, Full::default()));
     }
     let shows = head.uri.query().unwrap_or_default();
-    let shows = shows.strip_prefix("password=").map(decoded);
+    // A space is `+` in the queries of some clients.
+    let shows = shows.strip_prefix("password=");
+    let shows = shows.map(|shows| decoded(&shows.replace('+', " ")));
     if shows.as_deref() != Some(&shared.state().password) {
         let error = json!({ "type": "Authentication Error", "message": "Unauthorized" });
         let message = "You are not authorized to access this resource";
