@@ -64,6 +64,19 @@ impl GatewayError {
         }
     }
 
+    /// The error as the status shows it. A close code that refuses an intent tells which one the bot asked for.
+    pub(crate) fn named(&self) -> String {
+        match self {
+            Self::Socket(WsError::Closed {
+                code: Some(4013 | 4014),
+                ..
+            }) => {
+                format!("{self}: the intent for direct messages (DIRECT_MESSAGES) is not allowed")
+            }
+            _ => self.to_string(),
+        }
+    }
+
     /// Whether the session cannot be resumed after it.
     pub(crate) fn ends_session(&self) -> bool {
         match self {

@@ -42,6 +42,8 @@ impl Slack {
         let found: Found = api::read(&response, AUTH_TEST)?;
         let missing = missing(&response);
         if !missing.is_empty() {
+            let said = format!("the bot token lacks scopes; needed: {}", missing.join(", "));
+            self.status.failed(said, self.clock.now());
             tracing::warn!(
                 account = self.account.as_str(),
                 scopes = missing.join(", "),

@@ -258,7 +258,7 @@ impl Keeper {
     async fn ride_out(&mut self, error: GatewayError) -> Result<(), Over> {
         let now = self.bot.clock.now();
         if let Some(advice) = error.is_final() {
-            self.bot.status.failed(error.to_string(), now);
+            self.bot.status.failed(error.named(), now);
             self.troubles.final_error(&error, advice);
             self.session = None;
             return Err(Over);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use channel_kit::{Adapter as _, Connection};
+use pairing_core::{Clock as _, Timestamp};
 use serde_json::json;
 use test_support::Logs;
 use test_support::slack::{APP_TOKEN, Answer, BOT_TOKEN};
@@ -62,7 +63,11 @@ async fn a_scope_that_is_missing_is_named_and_ends_it() {
         OPEN,
         Answer::Scope("connections:write", "authorizations:read"),
     );
-    rig.run().ended().await;
+    let running = rig.run();
+    let bot = running.adapter.clone();
+    running.ended().await;
+    let error = bot.status().last_error.unwrap();
+    assert!(error.contains("needed: connections:write"), "{error}");
     let text = logs.text();
     assert!(
         text.contains("needed: connections:write; there are: authorizations:read"),
@@ -78,7 +83,9 @@ async fn scopes_that_the_bot_lacks_are_named_before_they_are_needed() {
     let rig = Rig::new().await;
     rig.slack
         .behave(|behaviour| behaviour.scopes = "commands, im:write");
-    let _bot = rig.connected().await;
+    let bot = rig.connected().await;
+    let error = bot.adapter.status().last_error.unwrap();
+    assert!(error.contains("needed: chat:write, im:history"), "{error}");
     assert_eq!(logs.count("lacks scopes"), 1);
     assert!(
         logs.text().contains("chat:write, im:history"),
@@ -244,8 +251,10 @@ async fn a_socket_that_is_closed_after_each_event() {
 async fn clocks_that_are_apart_change_nothing() {
     let rig = Rig::new().await;
     let mut bot = rig.connected().await;
-    for days in [0, 400] {
-        rig.clock.advance(Duration::from_secs(days * 86_400));
+    let now = rig.clock.now().as_millis();
+    for days in [0, 1, -1, 400] {
+        let at = Timestamp::from_millis(now + days * 86_400_000);
+        rig.clock.set(at);
         rig.slack.says(ANN, "now");
         assert!(!bot.message().await.historical);
     }
