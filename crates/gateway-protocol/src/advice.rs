@@ -3,7 +3,7 @@
 
 use pairing_core::{
     AdmitError, AllowlistError, Chain, ChannelError, ChannelId, ConnectError, DecisionError,
-    DeviceError, ListError, MissingScope, RequestError, StoreError,
+    DeviceError, InviteError, ListError, MissingScope, RequestError, StoreError,
 };
 
 use crate::DetailCode;
@@ -71,6 +71,21 @@ impl Advise for DecisionError {
             Self::LockedOut { .. } => {
                 "wait, or decide on the machine itself with `openclaw pairing`".to_owned()
             }
+            Self::Scope(missing) => return missing.advice(),
+            Self::Store(error) => return error.advice(),
+            _ => return None,
+        })
+    }
+}
+
+impl Advise for InviteError {
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::NotOffered(_) => {
+                "set the account's dmPolicy to pairing, or name the sender in its allowFrom"
+                    .to_owned()
+            }
+            Self::TooMany { .. } => "wait until one has been used or has expired".to_owned(),
             Self::Scope(missing) => return missing.advice(),
             Self::Store(error) => return error.advice(),
             _ => return None,

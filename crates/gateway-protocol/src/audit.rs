@@ -149,7 +149,12 @@ impl AuditParams {
 }
 
 fn is_of_channel(event: &AuditEvent, name: &str) -> bool {
-    matches!(&event.subject, AuditSubject::Sender { channel, .. } if channel.as_str() == name)
+    match &event.subject {
+        AuditSubject::Sender { channel, .. } | AuditSubject::Invitation { channel, .. } => {
+            channel.as_str() == name
+        }
+        _ => false,
+    }
 }
 
 fn is_of_device(event: &AuditEvent, start: &str) -> bool {
@@ -197,6 +202,10 @@ impl From<AuditEvent> for AuditEntry {
             }
             AuditSubject::Device { device } => entry.device = Some(device),
             AuditSubject::Node { node } => entry.node = Some(node),
+            AuditSubject::Invitation { channel, account } => {
+                entry.channel = Some(channel);
+                entry.account = Some(account);
+            }
             AuditSubject::Bearer { chat } => entry.chat = chat,
             // Other subjects have no field in this version.
             _ => {}

@@ -212,6 +212,45 @@ pub struct DmListed {
     pub status: Listed,
 }
 
+/// The parameters of `pairing.invite`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InviteParams {
+    /// The chat channel.
+    pub channel: Text,
+    /// The bot account; the default account if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Text>,
+    /// The embedder's user that the sender will be; the bot's owner if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Text>,
+}
+
+/// The answer to `pairing.invite`. Contains the code, which is a secret until it expires.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DmInvited {
+    /// The chat channel.
+    pub channel: ChannelId,
+    /// The bot account.
+    pub account_id: AccountId,
+    /// The claim code. The sender who writes `/bind CODE` to the bot first is allowed.
+    pub code: String,
+    /// Time at which the code expires, in milliseconds.
+    pub expires_at_ms: i64,
+}
+
+impl std::fmt::Debug for DmInvited {
+    /// Omits the code.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DmInvited")
+            .field("channel", &self.channel)
+            .field("account_id", &self.account_id)
+            .field("expires_at_ms", &self.expires_at_ms)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Outcome of a change to an allowlist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use pairing_core::store::{
-    AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, Read, SeenSender,
-    TurnedAway, Version,
+    AllowEntry, Attempts, Batch, Change, Claim, Condition, PageRequest, PendingRequest, Read,
+    SeenSender, TurnedAway, Version,
 };
 use pairing_core::{
-    AccountId, Approver, ChannelId, Channels, Key, PairingCode, PairingStore, Range, Record,
-    ScopeSet, SenderId, StoreError, Timestamp,
+    AccountId, Approver, ChannelId, Channels, Key, PairingCode, PairingStore, Principal, Range,
+    Record, ScopeSet, SenderId, StoreError, Timestamp, TokenHash, Via,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -120,6 +120,20 @@ impl Place {
                 sender: sender(&self.channel, "4004"),
                 at: at(2),
             }],
+        }
+    }
+
+    /// Returns a claim whose hash ends in `number`.
+    pub(crate) fn claim(&self, number: u8) -> Claim {
+        Claim {
+            channel: self.channel.clone(),
+            account: self.account.clone(),
+            hash: TokenHash::parse(&format!("sha256:{number:064x}")).unwrap(),
+            by: operator("phone").id().clone(),
+            via: Via::Gateway,
+            principal: Some(Principal::parse("user-7/ü").unwrap()),
+            issued_at: at(3),
+            expires_at: at(600_003),
         }
     }
 

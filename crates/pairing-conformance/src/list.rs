@@ -181,6 +181,24 @@ macro_rules! __service_cases {
             wrong_redemptions_lock_out_one_sender_and_can_be_asked_for
             wrong_codes_of_many_senders_are_not_kept
         }
+        claims {
+            a_claim_code_admits_who_presents_it
+            t146_a_claim_code_admits_one_sender_once
+            t146_of_several_claims_at_once_one_admits
+            a_claim_code_is_presented_to_its_own_account
+            a_claim_code_works_until_its_last_millisecond
+            t146_wrong_claims_lock_out_their_sender_even_for_right_codes
+            what_can_be_no_claim_code_is_not_counted
+            t146_only_the_hash_of_a_claim_code_is_stored
+            t146_claim_codes_are_bounded_and_expired_ones_deleted
+            t146_other_policies_neither_issue_nor_spend
+            who_is_allowed_already_spends_nothing
+            a_claim_ends_the_senders_own_request
+            a_claim_code_can_be_ended
+            without_the_scope_no_claim_code_is_issued
+            a_clock_set_back_makes_no_claim_code_valid
+            t146_counts_of_guessing_senders_are_bounded
+        }
         together {
             three_of_many_strangers_get_a_code
             one_stranger_gets_one_code

@@ -56,8 +56,10 @@ pub enum AuditAction {
     Renamed,
     /// A token was rotated.
     Rotated,
-    /// A setup code was issued.
+    /// A setup code or a claim code was issued.
     Issued,
+    /// A sender presented a claim code and was allowed.
+    Claimed,
 }
 
 /// The sender, device or node that the decision is about.
@@ -83,6 +85,13 @@ pub enum AuditSubject {
     Node {
         /// The node's id.
         node: NodeId,
+    },
+    /// The holder of a claim code.
+    Invitation {
+        /// The channel.
+        channel: ChannelId,
+        /// The bot account.
+        account: AccountId,
     },
     /// The holder of a setup code.
     Bearer {
@@ -163,6 +172,11 @@ impl TryFrom<Written> for AuditEvent {
                 account,
                 sender,
             },
+            ((Some(channel), Some(account), None), None, None)
+                if written.action == AuditAction::Issued =>
+            {
+                AuditSubject::Invitation { channel, account }
+            }
             ((None, None, None), Some(device), None) => AuditSubject::Device { device },
             ((None, None, None), None, Some(node)) => AuditSubject::Node { node },
             ((None, None, None), None, None) if written.action == AuditAction::Issued => {
@@ -208,7 +222,11 @@ mod tests {
             let event = read(&line).unwrap();
             assert_eq!(serde_json::to_string(&event).unwrap(), line);
         }
-        for chat in ["", r#","chat":"telegram:1""#] {
+        for chat in [
+            "",
+            r#","chat":"telegram:1""#,
+            r#","channel":"telegram","account":"work""#,
+        ] {
             let line = format!(
                 r#"{{"at":"2026-11-22T13:30:57.000Z","action":"issued","by":"telegram:1","via":"chat"{chat}}}"#
             );

@@ -2,9 +2,9 @@
 
 use crate::device::AskError;
 use crate::{
-    AdmitError, AllowlistError, ChannelError, ConnectError, DecisionError, DeviceError,
-    EntropyError, ListError, MissingScope, NameError, ParseCodeError, RequestError, SenderError,
-    StoreError,
+    AdmitError, AllowlistError, ChannelError, ClaimError, ConnectError, DecisionError, DeviceError,
+    EntropyError, InviteError, ListError, MissingScope, NameError, ParseClaimCodeError,
+    ParseCodeError, RequestError, SenderError, StoreError,
 };
 
 /// Any error of an operation of this crate, for callers that treat all of them alike.
@@ -39,6 +39,8 @@ pub enum Error {
     Sender(#[from] SenderError),
     /// A text cannot be a code.
     Code(#[from] ParseCodeError),
+    /// A text cannot be a claim code.
+    ClaimCode(#[from] ParseClaimCodeError),
     /// The approver lacks a scope.
     Scope(#[from] MissingScope),
     /// No randomness.
@@ -55,6 +57,10 @@ pub enum Error {
     Decision(#[from] DecisionError),
     /// The allowlist was not changed.
     Allowlist(#[from] AllowlistError),
+    /// No claim code was issued or ended.
+    Invite(#[from] InviteError),
+    /// A claim code admitted nobody.
+    Claim(#[from] ClaimError),
     /// A list could not be read.
     List(#[from] ListError),
     /// A connection asks for what does not exist.
@@ -77,9 +83,14 @@ impl Error {
         self.store().is_some_and(StoreError::is_unavailable)
     }
 
-    /// Whether too many wrong codes were entered; [`DecisionError::LockedOut`] says until when.
+    /// Whether too many wrong codes were entered; [`DecisionError::LockedOut`] and
+    /// [`ClaimError::LockedOut`] say until when.
     pub fn is_locked_out(&self) -> bool {
-        matches!(self, Self::Decision(DecisionError::LockedOut { .. }))
+        matches!(
+            self,
+            Self::Decision(DecisionError::LockedOut { .. })
+                | Self::Claim(ClaimError::LockedOut { .. })
+        )
     }
 
     /// Returns the error of the store, if that is the cause.
@@ -90,6 +101,8 @@ impl Error {
             | Self::Request(RequestError::Store(error))
             | Self::Decision(DecisionError::Store(error))
             | Self::Allowlist(AllowlistError::Store(error))
+            | Self::Invite(InviteError::Store(error))
+            | Self::Claim(ClaimError::Store(error))
             | Self::List(ListError(error))
             | Self::Connect(ConnectError::Store(error))
             | Self::Device(DeviceError::Store(error)) => Some(error),

@@ -14,6 +14,7 @@
 mod approver;
 mod audit;
 mod channel;
+mod claim_code;
 mod code;
 pub mod device;
 mod display;
@@ -32,6 +33,7 @@ pub mod transfer;
 pub use approver::{Approver, ApproverId, MissingScope, Via};
 pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};
 pub use channel::{AddChannelError, ChannelRules, Channels, Replies, Texts, fill_places};
+pub use claim_code::{ClaimCode, ParseClaimCodeError};
 pub use code::{PairingCode, ParseCodeError};
 pub use device::{
     Challenge, Cidrs, DeviceId, DeviceKey, DeviceKeyError, Identity, InvalidField, ParseCidrError,
@@ -49,9 +51,9 @@ pub use principal::{ParsePrincipalError, Principal};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{
     Account, Admission, AdmitError, Allowed, AllowlistError, Approved, AttemptsLeft, Channel,
-    ChannelError, ConnectError, Connection, Created, DecisionError, DeviceError, DeviceList,
-    Devices, ListError, NodeList, Nodes, Pairing, PairingBuilder, Pending, RequestError, Requested,
-    Reverted, Sender,
+    ChannelError, ClaimError, Claimed, ConnectError, Connection, Created, DecisionError,
+    DeviceError, DeviceList, Devices, InviteError, Invited, ListError, NodeList, Nodes, Pairing,
+    PairingBuilder, Pending, RequestError, Requested, Reverted, Sender,
 };
 pub use store::{
     Key, MemoryStore, PairingStore, PendingRequest, Problem, Range, Record, StoreError,

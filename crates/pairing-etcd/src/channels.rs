@@ -40,7 +40,7 @@ fn channel(layout: &Layout, key: &[u8]) -> Option<ChannelId> {
     };
     let mut parts = range.split('/');
     let kind = parts.next()?;
-    let is_channels = ["request", "allow", "attempts", "turned-away"].contains(&kind);
+    let is_channels = ["request", "allow", "attempts", "turned-away", "claim"].contains(&kind);
     let channel = parts.next().filter(|_| is_channels)?;
     ChannelId::parse(channel).ok()
 }
@@ -66,6 +66,7 @@ mod tests {
             },
             Range::Attempts { channel: matrix() },
             Range::TurnedAway { channel: matrix() },
+            Range::Claims { channel: matrix() },
         ] {
             let key = layout.range(&range);
             assert_eq!(channel(&layout, key.as_bytes()), Some(matrix()), "{key}");

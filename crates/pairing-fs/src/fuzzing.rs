@@ -4,7 +4,9 @@ use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToke
 use pairing_core::store::AllowEntry;
 use pairing_core::{AccountId, ChannelRules, Key, Record, Timestamp};
 
-use crate::docs::{AllowDoc, CountersDoc, Document, Entry, GrantsDoc, Keyed, RequestsDoc};
+use crate::docs::{
+    AllowDoc, ClaimsDoc, CountersDoc, Document, Entry, GrantsDoc, Keyed, RequestsDoc,
+};
 use crate::error::FileError;
 use crate::json;
 
@@ -29,6 +31,8 @@ pub enum Format {
     Grants,
     /// `pairing-meta/<channel>.counters.json`
     Counters,
+    /// `pairing-meta/<channel>.claims.json`
+    Claims,
     /// `devices/pending.json`
     DeviceRequests,
     /// `devices/paired.json`
@@ -86,6 +90,12 @@ pub fn read(format: Format, text: &str, rules: &ChannelRules) -> Result<Said, Fi
             records.collect()
         }),
         Format::Counters => said::<CountersDoc>(text, rules, CountersDoc::records),
+        Format::Claims => said::<ClaimsDoc>(text, rules, |doc| {
+            let claims = doc.iter();
+            claims
+                .map(|(claim, _)| Record::from(claim.clone()))
+                .collect()
+        }),
         Format::DeviceRequests => keyed::<DeviceRequest>(text),
         Format::Devices => keyed::<Device>(text),
         Format::PairingTokens => keyed::<PairingToken>(text),
@@ -151,6 +161,18 @@ pub fn edit(
             doc.edited(&attempts, &turned_away)
                 .map(Some)
                 .map_err(malformed)
+        }
+        Format::Claims => {
+            let put = put
+                .and_then(Record::as_claim)
+                .map(|new| (new.hash, Some(new)));
+            let deleted = match delete {
+                Some(Key::Claim { hash, .. }) => Some((*hash, None)),
+                _ => None,
+            };
+            let changed: Vec<_> = put.into_iter().chain(deleted).collect();
+            let doc = ClaimsDoc::parse(text, rules)?;
+            doc.edited(&changed).map_err(malformed)
         }
         Format::DeviceRequests => edit_keyed::<DeviceRequest>(text, put, delete),
         Format::Devices => edit_keyed::<Device>(text, put, delete),

@@ -21,6 +21,10 @@ pub(crate) fn counters_file(channel: &ChannelId) -> String {
     format!("{channel}.counters.json")
 }
 
+pub(crate) fn claims_file(channel: &ChannelId) -> String {
+    format!("{channel}.claims.json")
+}
+
 pub(crate) fn lock_file(channel: &ChannelId) -> String {
     format!(".{channel}.oslock")
 }

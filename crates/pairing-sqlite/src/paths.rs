@@ -32,6 +32,10 @@ pub(crate) fn key(path: &str) -> Option<Key> {
             channel: ChannelId::parse(&next()?).ok()?,
             account: AccountId::parse(&next()?).ok()?,
         },
+        "claim" => Key::Claim {
+            channel: ChannelId::parse(&next()?).ok()?,
+            hash: TokenHash::parse(&next()?).ok()?,
+        },
         "device-request" => Key::DeviceRequest {
             device: DeviceId::parse(&next()?).ok()?,
         },
@@ -106,6 +110,7 @@ mod tests {
                 Key::Request { channel: channel(), account: account.clone(), sender: entry },
                 Key::TurnedAway { channel: channel(), account },
                 Key::Attempts { channel: channel(), approver },
+                Key::Claim { channel: channel(), hash: TokenHash::UNKNOWN },
                 Key::Code { channel: channel(), code: PairingCode::from_entropy([3; 8]) },
                 Key::PairingToken { hash: TokenHash::UNKNOWN },
                 Key::Node { node: NodeId::parse("a/b %").unwrap() },

@@ -4,6 +4,7 @@
 //! lookup, and at most a request and one reply; nothing else of theirs is looked at or kept, but where the
 //! owner wants a stranger's first message handed over later.
 
+mod bind;
 mod held;
 mod known_as;
 mod pauses;
@@ -138,6 +139,14 @@ impl Gate {
             if commands.message(&owner, &letter.text).await {
                 return "command";
             }
+        }
+        // What another bot has made is nobody's claim.
+        if letter.is_direct
+            && !letter.via_bot
+            && let Some(code) = bind::presented(&letter.text)
+            && let Some(outcome) = self.bind(&rules, &letter, code).await
+        {
+            return outcome;
         }
         match self.decide(rules.clone(), &letter).await {
             Verdict::Group(by) => {

@@ -382,3 +382,71 @@ async fn an_approval_between_two_reads_loses_no_first_message() {
     assert_eq!(passed.len(), 1);
     assert_eq!(passed[0].text, "hello");
 }
+
+fn says(sender: &str, text: &str, is_direct: bool) -> Incoming {
+    let Incoming::Message(inbound) = said(sender, &[], is_direct) else {
+        unreachable!()
+    };
+    Incoming::Message(Inbound {
+        text: text.into(),
+        ..inbound
+    })
+}
+
+#[tokio::test]
+async fn a_claim_code_in_a_direct_message_lets_its_sender_in() {
+    for command in ["/bind", "/start", "/BIND@my_bot"] {
+        let (gate, passed, adapter) = gate("blockFrom: [3]");
+        let invited = gate.account.invite(&Approver::terminal("ann")).unwrap();
+        let text = format!("{command} {}", invited.code.expose().to_lowercase());
+        // Neither in a group, nor from a sender who is blocked, is it looked at.
+        gate.take(says("5", &text, false)).await;
+        gate.take(says("3", &text, true)).await;
+        assert_eq!(adapter.sent.lock().unwrap().len(), 0);
+        gate.take(says("5", &text, true)).await;
+        assert_eq!(adapter.sent.lock().unwrap().len(), 1);
+        // The code itself is no message to the bot.
+        assert_eq!(passed.lock().unwrap().len(), 0);
+        gate.take(says("5", "hello", true)).await;
+        assert_eq!(passed.lock().unwrap().len(), 1);
+        // It is spent.
+        gate.take(says("6", &text, true)).await;
+        assert!(!gate.account.is_allowed("6").unwrap());
+        assert!(gate.account.pending().unwrap().requests.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn t146_a_sender_who_guesses_claim_codes_is_no_longer_answered() {
+    let (gate, _, adapter) = gate("");
+    let invited = gate.account.invite(&Approver::terminal("ann")).unwrap();
+    let wrong = format!("/bind {}", "A".repeat(26));
+    for _ in 0..12 {
+        gate.take(says("5", &wrong, true)).await;
+    }
+    assert_eq!(adapter.sent.lock().unwrap().len(), 10);
+    let right = format!("/bind {}", invited.code.expose());
+    gate.take(says("5", &right, true)).await;
+    assert!(!gate.account.is_allowed("5").unwrap());
+    assert_eq!(adapter.sent.lock().unwrap().len(), 10);
+    // What is no claim code is a message of a stranger, who asks as ever.
+    gate.take(says("6", "/start", true)).await;
+    gate.take(says("7", "/bind hello", true)).await;
+    assert_eq!(gate.account.pending().unwrap().requests.len(), 2);
+}
+
+#[tokio::test]
+async fn t146_under_other_policies_a_claim_code_is_not_spent() {
+    let store = Arc::new(MemoryStore::new());
+    let (open, ..) = gate_on(store.clone(), "");
+    let invited = open.account.invite(&Approver::terminal("ann")).unwrap();
+    let text = format!("/bind {}", invited.code.expose());
+    for policy in ["allowlist", "disabled"] {
+        let (closed, passed, adapter) = gate_on(store.clone(), &format!("dmPolicy: '{policy}'"));
+        closed.take(says("5", &text, true)).await;
+        assert_eq!(passed.lock().unwrap().len(), 0);
+        assert_eq!(adapter.sent.lock().unwrap().len(), 0);
+    }
+    open.take(says("5", &text, true)).await;
+    assert!(open.account.is_allowed("5").unwrap());
+}

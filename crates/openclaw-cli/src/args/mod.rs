@@ -22,7 +22,8 @@ use clap::{CommandFactory as _, Parser as _};
 use clap_complete::Shell;
 
 use pairing_core::{
-    AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError, Scope,
+    AccountId, ChannelId, Channels, Metadata, NameError, PairingCode, ParseCodeError, Principal,
+    Scope,
 };
 
 pub(crate) use channels::ChannelsCommand;
@@ -41,7 +42,7 @@ use crate::purpose::Purpose;
 use devices::RawAll;
 use raw::{
     Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawAudit, RawCommand, RawDoctor,
-    RawList, RawOptions, RawPairing, RawReject, RawRequest,
+    RawInvite, RawList, RawOptions, RawPairing, RawReject, RawRequest,
 };
 
 /// What a command line asks for.
@@ -109,6 +110,7 @@ pub(crate) enum PairingCommand {
     Approve(Option<ChannelId>, Option<AccountId>, Approving),
     Reject(Option<ChannelId>, Option<AccountId>, String),
     Allowed(ChannelId, AccountId, AllowedCommand),
+    Invite(ChannelId, AccountId, Option<Principal>),
     Request(ChannelId, AccountId, Asking),
 }
 
@@ -120,6 +122,7 @@ impl PairingCommand {
             Self::List(..) | Self::Watch | Self::Request(..) => (&["pairing.list"], false),
             Self::Approve(..) => (&["pairing.list", "pairing.approve"], true),
             Self::Reject(..) => (&["pairing.list", "pairing.reject"], true),
+            Self::Invite(..) => (&["pairing.invite"], true),
             Self::Allowed(_, _, AllowedCommand::List) => (&["pairing.allowed"], false),
             Self::Allowed(_, _, AllowedCommand::Add(_)) => (&["pairing.allow"], true),
             Self::Allowed(_, _, AllowedCommand::Remove(_)) => (&["pairing.revoke"], true),
@@ -267,6 +270,14 @@ impl RawPairing {
                 )
             }
             Self::Allowed { command } => command.meaning()?,
+            Self::Invite(RawInvite {
+                channel,
+                principal,
+                options,
+            }) => {
+                let (channel, account, json) = options.place(channel)?.one()?;
+                (PairingCommand::Invite(channel, account, principal), json)
+            }
             Self::Request(RawRequest {
                 channel,
                 sender,

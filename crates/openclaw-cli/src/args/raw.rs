@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
+use pairing_core::Principal;
 
 use super::channels::RawChannels;
 use super::config::RawConfig;
@@ -115,6 +116,8 @@ pub(super) enum RawPairing {
         #[command(subcommand)]
         command: RawAllowed,
     },
+    /// Issue a code that lets in the sender who gives it to the bot, once
+    Invite(RawInvite),
     /// Ask as a sender would, and print the reply that they would get
     Request(RawRequest),
 }
@@ -182,6 +185,18 @@ pub(super) struct RawReject {
     /// The code that the sender received, or the sender's id
     #[arg(value_name = "CODE|SENDER", required = true)]
     pub(super) request: String,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawInvite {
+    /// Channel, such as telegram
+    #[arg(required_unless_present = "channel_option")]
+    pub(super) channel: Option<String>,
+    /// The user of your program that the sender will be; the bot's owner when left out
+    #[arg(long, value_name = "PRINCIPAL", value_parser = Principal::parse)]
+    pub(super) principal: Option<Principal>,
     #[command(flatten)]
     pub(super) options: RawOptions,
 }

@@ -19,8 +19,8 @@ use openclaw_gateway::store::OpenError;
 use openclaw_gateway::{ServeError, TokenFileError};
 use pairing_core::device::Role;
 use pairing_core::{
-    AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, ListError,
-    NameError, RequestError, SenderError, StoreError, escape,
+    AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, InviteError,
+    ListError, NameError, RequestError, SenderError, StoreError, escape,
 };
 use pairing_fs::export::ExportError;
 use pairing_fs::{IdentityError, NoStateDir};
@@ -53,6 +53,8 @@ pub(crate) enum Failure {
     Decision(#[from] DecisionError),
     #[error(transparent)]
     Allowlist(#[from] AllowlistError),
+    #[error(transparent)]
+    Invite(#[from] InviteError),
     #[error(transparent)]
     Request(#[from] RequestError),
     /// No channel was named, and no channel has this code.
@@ -239,6 +241,11 @@ impl Failure {
                 AllowlistError::Store(error) => of_store(error),
                 _ => Exit::Refused,
             },
+            Self::Invite(error) => match error {
+                InviteError::Store(error) => of_store(error),
+                InviteError::Entropy(_) => Exit::State,
+                _ => Exit::Refused,
+            },
             Self::Request(error) => match error {
                 RequestError::Sender(_) => Exit::Usage,
                 RequestError::Store(error) => of_store(error),
@@ -293,6 +300,7 @@ impl Failure {
             | Self::Request(RequestError::Sender(error)) => Some(of_sender(error)),
             Self::Allowlist(error) => error.advice(),
             Self::Request(error) => error.advice(),
+            Self::Invite(error) => error.advice(),
             Self::InNoChannel(_) => {
                 Some("see what is pending with `openclaw pairing list`".to_owned())
             }

@@ -2,6 +2,7 @@
 
 mod allowed;
 mod decide;
+mod invite;
 mod list;
 mod request;
 mod watch;
@@ -55,6 +56,9 @@ impl Call {
                 let exit = self.allowed(channel, account, command, screen)?;
                 self.mind_policy(channel, account, screen);
                 Ok(exit)
+            }
+            PairingCommand::Invite(channel, account, principal) => {
+                self.invite(channel, account, principal.as_ref(), screen)
             }
             PairingCommand::Request(channel, account, asking) => {
                 let Backend::Files(files) = &self.backend else {

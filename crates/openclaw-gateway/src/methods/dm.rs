@@ -4,12 +4,13 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use gateway_protocol::dm::{
-    AllowedParams, ApproveParams, DmAllowed, DmDecided, DmListed, DmRequest, DmRequests,
-    EntryParams, ListParams, Listed, RejectParams,
+    AllowedParams, ApproveParams, DmAllowed, DmDecided, DmInvited, DmListed, DmRequest, DmRequests,
+    EntryParams, InviteParams, ListParams, Listed, RejectParams,
 };
 use gateway_protocol::{DetailCode, ErrorShape, Text};
 use pairing_core::{
-    Account, AccountId, AllowlistError, Channel, ChannelError, PendingRequest, Replies,
+    Account, AccountId, AllowlistError, Channel, ChannelError, InviteError, PendingRequest,
+    Principal, Replies,
 };
 
 use tokio::time::timeout;
@@ -205,6 +206,41 @@ fn change(
         account_id: account.id().clone(),
         entry: params.entry.into(),
         status,
+    })
+}
+
+/// Issues a claim code under the account's present configuration.
+pub(super) fn invite(call: &Call) -> Reply {
+    let params: InviteParams = call.params()?;
+    let channel = channel(call, &params.channel)?;
+    let account = account(&channel, params.account_id.as_ref())?;
+    let config = &call.parts.settings.load().config;
+    let access = config.access(channel.rules(), account.id());
+    let mut approver = call.approver();
+    if let Some(principal) = &params.principal {
+        let principal = Principal::parse(principal)
+            .map_err(|error| ErrorShape::invalid(DetailCode::InvalidName, error.to_string()))?;
+        approver = approver.for_principal(principal);
+    }
+    let invited = account.with_access(access).invite(&approver);
+    let invited = invited.map_err(|error| match error {
+        InviteError::Store(error) => store_failed(&error),
+        InviteError::Entropy(error) => {
+            tracing::error!(error = %Chain(&error), "no randomness for a token");
+            ErrorShape::unavailable(DetailCode::Internal, "the gateway has no randomness")
+        }
+        InviteError::NotOffered(_) => ErrorShape::invalid(DetailCode::Disabled, error.to_string()),
+        InviteError::TooMany { .. } => {
+            ErrorShape::unavailable(DetailCode::RateLimited, error.to_string())
+        }
+        InviteError::Scope(_) => ErrorShape::invalid(DetailCode::MissingScope, error.to_string()),
+        error => ErrorShape::invalid(DetailCode::Internal, error.to_string()),
+    })?;
+    call.reply(&DmInvited {
+        channel: invited.claim.channel,
+        account_id: invited.claim.account,
+        code: invited.code.expose().to_owned(),
+        expires_at_ms: invited.claim.expires_at.as_millis(),
     })
 }
 

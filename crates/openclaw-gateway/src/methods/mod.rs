@@ -146,7 +146,7 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 21] = [
+        let blocking: [Row; 22] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
@@ -172,6 +172,7 @@ impl Methods {
             ("pairing.allowed", PAIRING, dm::allowed),
             ("pairing.allow", PAIRING, dm::allow),
             ("pairing.revoke", PAIRING, dm::revoke),
+            ("pairing.invite", PAIRING, dm::invite),
         ];
         let mut methods = Self(BTreeMap::new());
         for (name, access, run) in now {

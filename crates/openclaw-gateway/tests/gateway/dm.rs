@@ -95,6 +95,28 @@ async fn strangers_are_listed_approved_rejected_allowed_and_revoked() {
 }
 
 #[tokio::test]
+async fn a_claim_code_is_issued_over_the_wire() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let params = json!({ "channel": "telegram", "accountId": "work", "principal": "user-7" });
+    let invited: serde_json::Value = admin.call("pairing.invite", params).await.unwrap();
+    assert_eq!(invited["channel"], "telegram");
+    assert_eq!(invited["accountId"], "work");
+    let in_ten_minutes = gateway.pairing.now().as_millis() + 600_000;
+    assert_eq!(invited["expiresAtMs"], in_ten_minutes);
+    let telegram = gateway.pairing.channel("telegram").unwrap();
+    let work = telegram.account("work").unwrap();
+    let code = invited["code"].as_str().unwrap();
+    let claimed = work.claim("12345", code).unwrap();
+    let principal = claimed.sender().principal().unwrap();
+    assert_eq!(principal.as_str(), "user-7");
+    let params = json!({ "channel": "telegram", "principal": " " });
+    let refused = admin.call("pairing.invite", params).await;
+    assert!(refused.is_err(), "{refused:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn who_cannot_even_wait_is_seen() {
     let gateway = start().await;
     let mut admin = gateway.admin().await;

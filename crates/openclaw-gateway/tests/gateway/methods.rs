@@ -7,7 +7,7 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 44] = [
+const OPERATORS: [(&str, &str); 45] = [
     ("channels.status", "operator.read"),
     ("pairing.channels", "operator.read"),
     ("channels.pairing.approve", "operator.pairing"),
@@ -37,6 +37,7 @@ const OPERATORS: [(&str, &str); 44] = [
     ("pairing.allow", "operator.pairing"),
     ("pairing.allowed", "operator.pairing"),
     ("pairing.approve", "operator.pairing"),
+    ("pairing.invite", "operator.pairing"),
     ("pairing.list", "operator.pairing"),
     ("pairing.reject", "operator.pairing"),
     ("pairing.revoke", "operator.pairing"),

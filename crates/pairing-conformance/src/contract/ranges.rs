@@ -25,6 +25,7 @@ fn populate(store: &dyn PairingStore) {
         let turned_away = Record::TurnedAway(here.turned_away(1));
         write(store, [Change::Put(turned_away)]);
         write(store, [mistyped(&here.channel, "phone")]);
+        write(store, [1, 2, 3].map(|n| Change::Put(here.claim(n).into())));
     }
     let telegram = place("telegram", "work").channel;
     write(store, [mistyped(&telegram, "laptop")]);
@@ -62,6 +63,7 @@ fn ranges() -> Vec<(Range, usize)> {
         ),
         (Range::Attempts { channel: channel() }, 2),
         (Range::TurnedAway { channel: channel() }, 1),
+        (Range::Claims { channel: channel() }, 3),
     ]
 }
 

@@ -1,6 +1,6 @@
 //! Reading, writing and deleting single records.
 
-use pairing_core::store::{Change, PendingRequest, Version};
+use pairing_core::store::{Change, Claim, PendingRequest, Version};
 use pairing_core::{Key, Metadata, Record};
 
 use crate::Fixture;
@@ -18,6 +18,11 @@ fn one_of_each() -> Vec<Record> {
         Record::Allow(here.allow("2002")),
         Record::Attempts(attempts(&here.channel, 3)),
         Record::TurnedAway(here.turned_away(7)),
+        Record::from(here.claim(1)),
+        Record::from(Claim {
+            principal: None,
+            ..here.claim(2)
+        }),
     ]
 }
 

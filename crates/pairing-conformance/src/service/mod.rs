@@ -1,6 +1,7 @@
 //! The promises of the service, over any store.
 
 pub(crate) mod allowlist;
+pub(crate) mod claims;
 pub(crate) mod decisions;
 pub(crate) mod expiry;
 pub(crate) mod lockout;

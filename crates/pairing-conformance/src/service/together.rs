@@ -10,7 +10,7 @@ use crate::bot::{Bot, allowlist, assert_locked_out, create, owner, waiting};
 use crate::fixture::operator;
 
 /// Runs `act` once per handle, all at the same time, and collects the results.
-fn at_once<T: Send>(
+pub(super) fn at_once<T: Send>(
     (bot, fixture): (&Bot, &Fixture),
     times: u64,
     act: impl Fn(u64, Account) -> T + Sync,

@@ -205,9 +205,10 @@ pub struct Refusal {
 
 /// Proof that a sender may talk to the bot in direct messages of one account.
 ///
-/// Only [`Account::admit`](crate::Account::admit) and
-/// [`Account::request_or_reuse`](crate::Account::request_or_reuse) make one, so code that requires it
-/// cannot run for an unchecked sender. It holds for the moment at which it was made: check again for the
+/// Only [`Account::admit`](crate::Account::admit),
+/// [`Account::request_or_reuse`](crate::Account::request_or_reuse) and
+/// [`Account::claim`](crate::Account::claim) make one, so code that requires it cannot run for an unchecked
+/// sender. It holds for the moment at which it was made: check again for the
 /// next message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApprovedSender {

@@ -29,8 +29,11 @@ pub(crate) fn recent_failures(
     })
 }
 
-/// Deletes the wrong codes of other senders that count no longer. Approvers are few; senders who present
-/// codes may be many.
+/// Maximum number of senders in a channel whose wrong codes are kept.
+const MAX_PRESENTERS: usize = 256;
+
+/// Deletes the wrong codes of other senders that count no longer, and beyond a bound those of the senders who
+/// guessed longest ago. Approvers are few; senders who present codes may be many.
 pub(crate) fn forgotten(
     all: &[Attempts],
     but: &Approver,
@@ -40,13 +43,18 @@ pub(crate) fn forgotten(
     let others = all
         .iter()
         .filter(|attempts| attempts.approver.is_presenter() && attempts.approver != *but.id());
-    let over = others.filter(|attempts| {
+    let (mut over, mut counted): (Vec<_>, Vec<_>) = others.partition(|attempts| {
         locked_until(Some(attempts), limits, now).is_none()
             && recent_failures(Some(attempts), limits, now)
                 .next()
                 .is_none()
     });
-    over.map(|attempts| Change::Delete(Record::from(attempts.clone()).key()))
+    // Whoever is locked out is forgotten last.
+    counted.sort_by_key(|attempts| (attempts.locked_until, attempts.failed_at.last().copied()));
+    let excess = (counted.len() + 1).saturating_sub(MAX_PRESENTERS);
+    over.extend(counted.drain(..excess));
+    over.into_iter()
+        .map(|attempts| Change::Delete(Record::from(attempts.clone()).key()))
         .collect()
 }
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod ask;
+mod claim;
 mod decide;
 mod lockout;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub use access::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Refusal};
 
 pub(crate) use ask::{Ask, Standing, create, is_remembered, refresh, standing, turn_away};
+pub(crate) use claim::{claim, issue};
 pub(crate) use decide::{allow, approve, reject, revert, withdraw};
 pub(crate) use lockout::{forgotten, locked_until, recent_failures, wrong_code};
 
@@ -42,6 +44,10 @@ pub struct Limits {
     pub attempts_window: Duration,
     /// Duration of a lock-out: 15 minutes.
     pub lockout: Duration,
+    /// Time for which a claim code is valid: 10 minutes.
+    pub claim_code_lifetime: Duration,
+    /// Maximum number of valid claim codes per channel: 16.
+    pub max_claims: usize,
     /// Maximum difference between the clocks of programs that share the state; zero unless set. A time
     /// that another program wrote and that lies at most this far in the future counts as now, not as
     /// expired.
@@ -59,6 +65,8 @@ impl Default for Limits {
             max_attempts: 10,
             attempts_window: Duration::from_secs(300),
             lockout: Duration::from_secs(900),
+            claim_code_lifetime: Duration::from_secs(600),
+            max_claims: 16,
             clock_skew: Duration::ZERO,
             devices: DeviceLimits::default(),
         }
@@ -105,6 +113,20 @@ impl Limits {
     #[must_use]
     pub fn with_lockout(mut self, lockout: Duration) -> Self {
         self.lockout = lockout;
+        self
+    }
+
+    /// Sets the time for which a claim code is valid.
+    #[must_use]
+    pub fn with_claim_code_lifetime(mut self, claim_code_lifetime: Duration) -> Self {
+        self.claim_code_lifetime = claim_code_lifetime;
+        self
+    }
+
+    /// Sets the maximum number of valid claim codes per channel.
+    #[must_use]
+    pub fn with_max_claims(mut self, max_claims: usize) -> Self {
+        self.max_claims = max_claims;
         self
     }
 

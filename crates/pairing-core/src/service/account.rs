@@ -116,6 +116,10 @@ impl Account {
         &self.id
     }
 
+    pub(super) fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Returns the channel that it belongs to.
     pub fn channel(&self) -> &Channel {
         &self.channel
@@ -320,7 +324,8 @@ impl Account {
         self.channel.redeem_in(&self.id, &sender, code)
     }
 
-    /// Returns how many wrong codes this sender may still present to [`redeem`](Self::redeem).
+    /// Returns how many wrong codes this sender may still present to [`redeem`](Self::redeem) and
+    /// [`claim`](Self::claim).
     pub fn attempts_of(&self, sender: &SenderId) -> Result<AttemptsLeft, ListError> {
         let presenter = Approver::presenter(self.channel.id(), sender);
         self.channel.attempts(&presenter)
@@ -454,7 +459,7 @@ impl Account {
         Ok(revoked)
     }
 
-    fn allow_key(&self, sender: &SenderId) -> Key {
+    pub(super) fn allow_key(&self, sender: &SenderId) -> Key {
         Key::Allow {
             channel: self.channel.id().clone(),
             account: self.id.clone(),
@@ -462,7 +467,7 @@ impl Account {
         }
     }
 
-    fn approved(
+    pub(super) fn approved(
         &self,
         sender: SenderId,
         basis: Basis,

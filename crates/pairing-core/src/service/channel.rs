@@ -149,7 +149,7 @@ impl Channel {
         })
     }
 
-    fn attempts_key(&self, approver: &Approver) -> Key {
+    pub(super) fn attempts_key(&self, approver: &Approver) -> Key {
         Key::Attempts {
             channel: self.id().clone(),
             approver: approver.id().clone(),

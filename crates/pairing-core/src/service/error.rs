@@ -3,8 +3,8 @@
 use crate::device::CredentialError;
 use crate::store::StoreError;
 use crate::{
-    AccountId, ChannelId, EntropyError, MissingScope, NameError, ParseCodeError, SenderError,
-    Timestamp,
+    AccountId, ChannelId, EntropyError, MissingScope, NameError, ParseClaimCodeError,
+    ParseCodeError, Refusal, SenderError, Timestamp,
 };
 
 /// The channel could not be opened.
@@ -94,6 +94,66 @@ pub enum DecisionError {
     /// The approver lacks the scope for this decision.
     #[error(transparent)]
     Scope(#[from] MissingScope),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// No claim code was issued or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InviteError {
+    /// The policy lets nobody in by approvals, so a code would admit nobody.
+    #[error(transparent)]
+    NotOffered(#[from] Refusal),
+    /// Too many codes of the channel are valid.
+    #[error("{max} claim codes are valid, at most {max} may be at a time")]
+    TooMany {
+        /// The maximum.
+        max: usize,
+    },
+    /// The approver lacks the scope for this decision.
+    #[error(transparent)]
+    Scope(#[from] MissingScope),
+    /// No code could be generated.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A presented claim code admitted nobody.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimError {
+    /// The text cannot be a claim code.
+    #[error(transparent)]
+    Code(#[from] ParseClaimCodeError),
+    /// The sender id is not valid for the channel.
+    #[error(transparent)]
+    Sender(#[from] SenderError),
+    /// The policy lets nobody in by approvals. The code was not spent.
+    #[error(transparent)]
+    NotOffered(#[from] Refusal),
+    /// No such code is valid for this account: it was mistyped, presented before, or has expired.
+    #[error("no {channel} invitation has this code")]
+    NotFound {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// The code was issued, but has expired.
+    #[error("the {channel} invitation with this code has expired")]
+    Expired {
+        /// The channel.
+        channel: ChannelId,
+    },
+    /// This sender presented too many wrong codes.
+    #[error("too many wrong codes, refused until {until}")]
+    LockedOut {
+        /// The end of the lock-out.
+        until: Timestamp,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -2,6 +2,7 @@
 
 mod account;
 mod channel;
+mod claims;
 mod devices;
 mod error;
 mod nodes;
@@ -15,10 +16,11 @@ use std::time::Duration;
 
 pub use account::{Account, Admission, Allowed, Created, Requested, Sender};
 pub use channel::{Approved, AttemptsLeft, Channel, Pending};
+pub use claims::{Claimed, Invited};
 pub use devices::{Connection, DeviceList, Devices};
 pub use error::{
-    AdmitError, AllowlistError, ChannelError, ConnectError, DecisionError, DeviceError, ListError,
-    RequestError,
+    AdmitError, AllowlistError, ChannelError, ClaimError, ConnectError, DecisionError, DeviceError,
+    InviteError, ListError, RequestError,
 };
 pub use revert::Reverted;
 

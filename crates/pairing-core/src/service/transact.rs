@@ -7,7 +7,7 @@ use crate::device::{
 };
 use crate::dm::Decision;
 use crate::store::{
-    AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest, TakenCode,
+    AllowEntry, Attempts, Batch, Change, Claim, Condition, PageRequest, PendingRequest, TakenCode,
     TurnedAway, size,
 };
 use crate::{AccountId, ChannelId, Key, PairingStore, Range, Record, StoreError};
@@ -114,6 +114,20 @@ impl Transaction<'_> {
     pub(super) fn turned_away(&mut self, key: Key) -> Result<Option<TurnedAway>, StoreError> {
         let record = self.read(key)?;
         Ok(record.and_then(|record| record.as_turned_away().cloned()))
+    }
+
+    pub(super) fn claim(&mut self, key: Key) -> Result<Option<Claim>, StoreError> {
+        let record = self.read(key)?;
+        Ok(record.and_then(|record| record.as_claim().cloned()))
+    }
+
+    /// Reads all claims of a channel.
+    pub(super) fn claims(&mut self, channel: &ChannelId) -> Result<Vec<Claim>, StoreError> {
+        let records = self.whole(Range::Claims {
+            channel: channel.clone(),
+        })?;
+        let claims = records.iter().filter_map(|r| r.as_claim().cloned());
+        Ok(claims.collect())
     }
 
     pub(super) fn device(&mut self, device: DeviceId) -> Result<Option<Device>, StoreError> {

@@ -48,6 +48,13 @@ pub enum Key {
         /// The bot account.
         account: AccountId,
     },
+    /// A claim code that was issued.
+    Claim {
+        /// The channel.
+        channel: ChannelId,
+        /// The code's hash.
+        hash: TokenHash,
+    },
     /// A pending request of a device.
     DeviceRequest {
         /// The device.
@@ -95,7 +102,8 @@ impl Key {
             | Self::Code { channel, .. }
             | Self::Allow { channel, .. }
             | Self::Attempts { channel, .. }
-            | Self::TurnedAway { channel, .. } => Group::Channel(channel),
+            | Self::TurnedAway { channel, .. }
+            | Self::Claim { channel, .. } => Group::Channel(channel),
             Self::DeviceRequest { .. } | Self::Device { .. } | Self::PairingToken { .. } => {
                 Group::Devices
             }
@@ -124,6 +132,9 @@ impl Key {
                 })
                 .into(),
             Self::TurnedAway { channel, .. } => vec![Range::TurnedAway {
+                channel: channel.clone(),
+            }],
+            Self::Claim { channel, .. } => vec![Range::Claims {
                 channel: channel.clone(),
             }],
             Self::DeviceRequest { .. } => vec![Range::DeviceRequests],
@@ -172,6 +183,7 @@ impl Key {
             Self::TurnedAway { channel, account } => {
                 path("turned-away", &[channel.as_str(), account.as_str()])
             }
+            Self::Claim { channel, hash } => path("claim", &[channel.as_str(), &hash.to_string()]),
             Self::DeviceRequest { device } => path("device-request", &[&device.to_string()]),
             Self::Device { device } => path("device", &[&device.to_string()]),
             Self::PairingToken { hash } => path("pairing-token", &[&hash.to_string()]),
@@ -209,6 +221,11 @@ pub enum Range {
         /// The channel.
         channel: ChannelId,
     },
+    /// The claim codes that were issued in a channel.
+    Claims {
+        /// The channel.
+        channel: ChannelId,
+    },
     /// The pending requests of devices.
     DeviceRequests,
     /// The approved devices.
@@ -228,7 +245,8 @@ impl Range {
             Self::Requests { channel, .. }
             | Self::Allowed { channel, .. }
             | Self::Attempts { channel }
-            | Self::TurnedAway { channel } => Group::Channel(channel),
+            | Self::TurnedAway { channel }
+            | Self::Claims { channel } => Group::Channel(channel),
             Self::DeviceRequests | Self::Devices | Self::PairingTokens => Group::Devices,
             Self::NodeRequests | Self::Nodes => Group::Nodes,
         }
@@ -249,6 +267,7 @@ impl Range {
             Self::Allowed { .. } => "allow",
             Self::Attempts { .. } => "attempts",
             Self::TurnedAway { .. } => "turned-away",
+            Self::Claims { .. } => "claim",
             Self::DeviceRequests => "device-request",
             Self::Devices => "device",
             Self::PairingTokens => "pairing-token",
@@ -284,7 +303,8 @@ impl Range {
                 },
             ) => channel == of && account.as_ref().is_none_or(|account| account == at),
             (Self::Attempts { channel }, Key::Attempts { channel: of, .. })
-            | (Self::TurnedAway { channel }, Key::TurnedAway { channel: of, .. }) => channel == of,
+            | (Self::TurnedAway { channel }, Key::TurnedAway { channel: of, .. })
+            | (Self::Claims { channel }, Key::Claim { channel: of, .. }) => channel == of,
             (Self::DeviceRequests, Key::DeviceRequest { .. })
             | (Self::Devices, Key::Device { .. })
             | (Self::PairingTokens, Key::PairingToken { .. })

@@ -13,7 +13,8 @@ pub use error::{BoxError, Problem, StoreError};
 pub use key::{Group, Key, Range};
 pub use memory::MemoryStore;
 pub use record::{
-    AllowEntry, Attempts, Grant, Holder, PendingRequest, Record, SeenSender, TakenCode, TurnedAway,
+    AllowEntry, Attempts, Claim, Grant, Holder, PendingRequest, Record, SeenSender, TakenCode,
+    TurnedAway,
 };
 
 /// Stores pairing records: the four operations that a store can make atomic.

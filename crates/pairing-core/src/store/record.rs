@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Group, Key};
 use crate::Metadata;
-use crate::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
+use crate::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken, TokenHash};
 use crate::{AccountId, ApproverId, ChannelId, PairingCode, Principal, SenderId, Timestamp, Via};
 
 /// One stored record. Its [`key`](Self::key) is derived from its contents, never passed separately.
@@ -25,6 +25,8 @@ pub enum Record {
     Attempts(Attempts),
     /// The senders turned away because too many requests were pending.
     TurnedAway(TurnedAway),
+    /// A claim code that was issued.
+    Claim(Box<Claim>),
     /// A pending request of a device.
     DeviceRequest(Box<DeviceRequest>),
     /// An approved device.
@@ -176,6 +178,38 @@ pub struct TurnedAway {
     pub recent: Vec<SeenSender>,
 }
 
+/// A claim code that the owner issued: it admits the sender who presents it first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The bot account to which it has to be presented.
+    pub account: AccountId,
+    /// The hash of the code.
+    pub hash: TokenHash,
+    /// The approver who issued it.
+    pub by: ApproverId,
+    /// The route by which it was issued.
+    pub via: Via,
+    /// The embedder's user that the sender will be; `None` for the bot's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+    /// The time at which it was issued.
+    pub issued_at: Timestamp,
+    /// The time from which it is no longer valid.
+    pub expires_at: Timestamp,
+}
+
+impl Claim {
+    /// Returns the key of the claim's record.
+    pub fn key(&self) -> Key {
+        Key::Claim {
+            channel: self.channel.clone(),
+            hash: self.hash,
+        }
+    }
+}
+
 /// A sender, and the time at which they were turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenSender {
@@ -194,6 +228,7 @@ impl Record {
             Self::Allow(allow) => &allow.channel,
             Self::Attempts(attempts) => &attempts.channel,
             Self::TurnedAway(turned) => &turned.channel,
+            Self::Claim(claim) => &claim.channel,
             Self::DeviceRequest(_) | Self::Device(_) | Self::PairingToken(_) => {
                 return Group::Devices;
             }
@@ -222,6 +257,7 @@ impl Record {
                 channel: turned.channel.clone(),
                 account: turned.account.clone(),
             },
+            Self::Claim(claim) => claim.key(),
             Self::DeviceRequest(request) => Key::DeviceRequest {
                 device: request.device,
             },
@@ -270,6 +306,8 @@ kind! {
     as_attempts: Attempts(Attempts),
     /// Returns the senders turned away, if it holds those.
     as_turned_away: TurnedAway(TurnedAway),
+    /// Returns the claim code that was issued, if it is one.
+    as_claim: Claim(Claim),
     /// Returns the request of a device, if it is one.
     as_device_request: DeviceRequest(DeviceRequest),
     /// Returns the device, if it is one.

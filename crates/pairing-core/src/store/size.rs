@@ -48,6 +48,10 @@ impl Record {
                 let recent = turned.recent.iter();
                 recent.map(|seen| seen.sender.as_str().len()).sum()
             }
+            Self::Claim(claim) => {
+                let principal = claim.principal.as_ref();
+                claim.by.as_str().len() + principal.map_or(0, |p| p.as_str().len())
+            }
             Self::DeviceRequest(request) => {
                 of_device(&request.info) + of_ask(&request.ask) + of(request.origin.as_ref())
             }

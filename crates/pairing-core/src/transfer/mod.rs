@@ -34,6 +34,9 @@ fn ranges(group: Group<'_>) -> Vec<Range> {
             Range::TurnedAway {
                 channel: channel.clone(),
             },
+            Range::Claims {
+                channel: channel.clone(),
+            },
         ],
         Group::Devices => vec![Range::DeviceRequests, Range::Devices, Range::PairingTokens],
         Group::Nodes => vec![Range::NodeRequests, Range::Nodes],

@@ -89,6 +89,7 @@ fn is_expired(record: &Record, terms: &Terms<'_>) -> bool {
     let (limits, now) = (terms.limits, terms.now);
     match record {
         Record::Request(request) => request.is_expired(limits, now),
+        Record::Claim(claim) => claim.is_expired(limits, now),
         Record::DeviceRequest(request) => request.is_expired(&limits.devices, now),
         Record::NodeRequest(request) => request.is_expired(&limits.devices, now),
         _ => false,

@@ -1,6 +1,7 @@
 //! The files as documents: parses them, and renders their new text after a change.
 
 mod allow;
+mod claims;
 mod counters;
 mod device;
 mod device_request;
@@ -20,6 +21,7 @@ use std::sync::LazyLock;
 use pairing_core::Problem;
 
 pub(crate) use allow::AllowDoc;
+pub(crate) use claims::ClaimsDoc;
 pub(crate) use counters::CountersDoc;
 pub(crate) use ended::{Ended, unfinished};
 pub(crate) use grants::GrantsDoc;

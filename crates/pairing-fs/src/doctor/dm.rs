@@ -8,7 +8,7 @@ use super::files::{left_over, listed, problems, understood};
 use super::mend::Mend;
 use super::{Found, Severity, loose_mode, push};
 use crate::disk::TEMPORARY_SUFFIX;
-use crate::docs::{AllowDoc, CountersDoc, GrantsDoc, NamesDoc, RequestsDoc};
+use crate::docs::{AllowDoc, ClaimsDoc, CountersDoc, GrantsDoc, NamesDoc, RequestsDoc};
 use crate::lock::{Verdict, judge};
 use crate::names::{ALLOW_SUFFIX, META_DIR, PAIRING_SUFFIX};
 use crate::store::file_names;
@@ -166,6 +166,14 @@ fn meta(found: &mut Found, dir: &Path, channels: &Channels) {
             .and_then(|c| known(channels, c))
         {
             understood::<CountersDoc>(found, &path, rules);
+        } else if let Some(rules) = stem
+            .strip_suffix(".claims")
+            .and_then(|c| known(channels, c))
+        {
+            if let Some(doc) = understood::<ClaimsDoc>(found, &path, rules) {
+                let advice = "the claim code admits nobody; issue another one";
+                problems(found, &path, "bad-record", &doc, advice);
+            }
         } else if let Some(rules) = known(channels, stem)
             && let Some(doc) = understood::<GrantsDoc>(found, &path, rules)
         {

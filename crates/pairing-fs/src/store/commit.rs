@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use pairing_core::store::{
-    self as keys, AllowEntry, Attempts, Batch, Change, Condition, PageRequest, PendingRequest,
-    TakenCode, TurnedAway,
+    self as keys, AllowEntry, Attempts, Batch, Change, Claim, Condition, PageRequest,
+    PendingRequest, TakenCode, TurnedAway,
 };
-use pairing_core::{AccountId, ApproverId, Key, Record, SenderId, StoreError};
+use pairing_core::{AccountId, ApproverId, Key, Record, SenderId, StoreError, TokenHash};
 
 use super::group::{Allowlist, Group};
 use super::{Inner, only_group, unknown_kind};
@@ -25,6 +25,7 @@ struct Plan<'b> {
     allow: BTreeMap<&'b AccountId, AllowChange<'b>>,
     attempts: Vec<(&'b ApproverId, Option<&'b Attempts>)>,
     turned_away: Vec<(&'b AccountId, Option<&'b TurnedAway>)>,
+    claims: Vec<(TokenHash, Option<&'b Claim>)>,
 }
 
 #[derive(Default)]
@@ -141,6 +142,7 @@ fn look_at_all(group: &Group, batch: &Batch) {
     let state = group.requests.look();
     group.grants.look();
     group.counters.look();
+    group.claims.look();
     // A pending request may be half approved; only the account's allowlist tells.
     let asked = state.document(group.requests.path()).into_iter();
     let mut accounts: Vec<AccountId> = asked.flat_map(|doc| doc.accounts().cloned()).collect();
@@ -186,6 +188,7 @@ impl<'b> Plan<'b> {
                 Change::Put(Record::TurnedAway(turned)) => {
                     plan.turned_away.push((&turned.account, Some(turned)));
                 }
+                Change::Put(Record::Claim(claim)) => plan.claims.push((claim.hash, Some(claim))),
                 Change::Delete(Key::Request {
                     account, sender, ..
                 }) => plan.deleted_requests.push((account, sender)),
@@ -200,6 +203,7 @@ impl<'b> Plan<'b> {
                 Change::Delete(Key::TurnedAway { account, .. }) => {
                     plan.turned_away.push((account, None));
                 }
+                Change::Delete(Key::Claim { hash, .. }) => plan.claims.push((*hash, None)),
                 _ => return Err(unknown_kind()),
             }
         }
@@ -215,7 +219,7 @@ impl<'b> Plan<'b> {
     }
 
     fn writes_meta(&self) -> bool {
-        self.writes_counters() || !self.allow.is_empty()
+        self.writes_counters() || !self.claims.is_empty() || !self.allow.is_empty()
     }
 
     /// Returns the new texts, in the order in which they take effect.
@@ -223,11 +227,15 @@ impl<'b> Plan<'b> {
     /// A new allowlist entry is written before its request is removed. Its approver is recorded before the
     /// entry counts; in a batch that only removes entries, the record is kept until they have ceased to
     /// count.
+    ///
+    /// A claim code is gone before the sender whom it admits is allowed: a crash in between costs the code,
+    /// and does not let it admit somebody else.
     fn files<'g>(&self, group: &'g Group, now: Now) -> Result<Files<'g>, StoreError> {
         let mut files = Files::default();
         let requests = self.requests_text(group, now)?;
         let grants = self.grants_text(group, now)?;
         let adds = self.allow.values().any(|change| !change.put.is_empty());
+        files.push_text(&group.claims, self.claims_text(group, now)?);
         let (first, last) = if adds { (grants, None) } else { (None, grants) };
         files.push_text(&group.grants, first);
         for (account, change) in &self.allow {
@@ -270,6 +278,16 @@ impl<'b> Plan<'b> {
         }
         doc.edited(&self.deleted_requests, &self.put_requests)
             .map_err(|e| unwritable(group.requests.path(), e.into()))
+    }
+
+    fn claims_text(&self, group: &Group, now: Now) -> Result<Option<String>, StoreError> {
+        if self.claims.is_empty() {
+            return Ok(None);
+        }
+        let state = group.claims.recent(now);
+        let doc = state.document(group.claims.path())?;
+        doc.edited(&self.claims)
+            .map_err(|e| unwritable(group.claims.path(), e.into()))
     }
 
     fn grants_text(&self, group: &Group, now: Now) -> Result<Option<String>, StoreError> {

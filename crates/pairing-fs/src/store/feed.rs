@@ -15,7 +15,7 @@ use super::Inner;
 use super::group::Group;
 use super::registry::Registry;
 use crate::cache::State;
-use crate::docs::{AllowDoc, CountersDoc, Document, Entry, Keyed, RequestsDoc};
+use crate::docs::{AllowDoc, ClaimsDoc, CountersDoc, Document, Entry, Keyed, RequestsDoc};
 use crate::names;
 
 /// Maximum number of changes kept for followers of the feed.
@@ -52,6 +52,7 @@ struct Seen {
     /// The accounts that have or had an allowlist.
     accounts: HashMap<ChannelId, BTreeSet<AccountId>>,
     counters: HashMap<PathBuf, Arc<State<CountersDoc>>>,
+    claims: HashMap<PathBuf, Arc<State<ClaimsDoc>>>,
     devices: SeenRegistry<DeviceRequest, Device>,
     nodes: SeenRegistry<NodeRequest, Node>,
 }
@@ -253,6 +254,14 @@ impl Seen {
             &counters,
             keys,
             |doc| doc.keys(channel),
+        );
+        let claims = group.claims.look();
+        known &= differing(
+            &mut self.claims,
+            group.claims.path(),
+            &claims,
+            keys,
+            ClaimsDoc::keys,
         );
         // Accounts whose file was removed are included: their entries are removed with it.
         let accounts = self.accounts.entry(channel.clone()).or_default();

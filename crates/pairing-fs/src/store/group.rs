@@ -9,7 +9,7 @@ use pairing_core::{AccountId, ChannelRules, PairingCode, SenderId, StoreError};
 
 use super::file_names;
 use crate::cache::{CachedFile, Now, State};
-use crate::docs::{AllowDoc, CountersDoc, GrantsDoc, RequestsDoc, Stored, digest};
+use crate::docs::{AllowDoc, ClaimsDoc, CountersDoc, GrantsDoc, RequestsDoc, Stored, digest};
 use crate::json;
 use crate::names;
 
@@ -19,6 +19,7 @@ pub(super) struct Group {
     pub(super) requests: CachedFile<RequestsDoc>,
     pub(super) grants: CachedFile<GrantsDoc>,
     pub(super) counters: CachedFile<CountersDoc>,
+    pub(super) claims: CachedFile<ClaimsDoc>,
     accounts: RwLock<HashMap<AccountId, Arc<Allowlist>>>,
 }
 
@@ -43,11 +44,13 @@ impl Group {
         let requests = credentials.join(names::pairing_file(channel));
         let grants = meta.join(names::grants_file(channel));
         let counters = meta.join(names::counters_file(channel));
+        let claims = meta.join(names::claims_file(channel));
         Self {
             credentials: credentials.to_owned(),
             requests: CachedFile::new(requests, rules.clone()),
             grants: CachedFile::new(grants, rules.clone()),
             counters: CachedFile::new(counters, rules.clone()),
+            claims: CachedFile::new(claims, rules.clone()),
             accounts: RwLock::default(),
             rules,
         }

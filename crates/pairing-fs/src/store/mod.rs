@@ -215,6 +215,13 @@ impl Inner {
                     None => absent(),
                 }
             }
+            Key::Claim { hash, .. } => {
+                let state = group.claims.recent(now);
+                match state.document(group.claims.path())?.get(*hash) {
+                    Some((claim, digest)) => present(Record::from(claim.clone()), digest),
+                    None => absent(),
+                }
+            }
             _ => return Err(unknown_kind()),
         })
     }

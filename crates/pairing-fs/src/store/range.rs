@@ -46,6 +46,7 @@ impl Inner {
                 all.map(|(t, digest)| (Record::TurnedAway(t.clone()), digest))
                     .collect()
             }),
+            Range::Claims { .. } => claims(&group, page, now),
             _ => Err(unknown_kind()),
         }
     }
@@ -79,6 +80,15 @@ fn counters(
     let version = digest(all.iter().map(|(_, digest)| *digest).collect::<Vec<_>>());
     let records = all.into_iter().map(|(record, _)| record);
     Ok(cut(records, version, Vec::new(), page))
+}
+
+fn claims(group: &Group, page: &PageRequest, now: Now) -> Result<Page, StoreError> {
+    let state = group.claims.recent(now);
+    let doc = state.document(group.claims.path())?;
+    let version = digest(doc.iter().map(|(_, digest)| digest).collect::<Vec<_>>());
+    let records = doc.iter().map(|(claim, _)| Record::from(claim.clone()));
+    let problems = doc.problems(&group.claims.path().display().to_string());
+    Ok(cut(records, version, problems, page))
 }
 
 /// Cuts a page out of a short list.

@@ -10,6 +10,7 @@
 mod audit;
 mod bounds;
 mod broken;
+mod claims;
 mod conformance;
 mod crashes;
 mod devices;

@@ -172,7 +172,7 @@ pub(super) fn put_account(
 /// The channels of which something is kept.
 pub(super) fn channels(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let mut channels = Vec::new();
-    for kind in ["attempts", "turned-away"] {
+    for kind in ["attempts", "turned-away", "claim"] {
         let prefix = format!("{kind}/");
         let mut statement = connection
             .prepare_cached("SELECT path FROM beside.record WHERE path > ?1 AND path < ?2")?;

@@ -135,6 +135,9 @@ impl Inner {
             ranges.push(Range::TurnedAway {
                 channel: channel.clone(),
             });
+            ranges.push(Range::Claims {
+                channel: channel.clone(),
+            });
             ranges.push(Range::Requests {
                 channel: channel.clone(),
                 account: account.clone(),

@@ -102,7 +102,8 @@ impl OwnStore {
         let channels = prefixes(&reader).map_err(|error| operation.failed(error))?;
         let channels = channels.iter().filter_map(|prefix| {
             let (kind, rest) = prefix.split_once('/')?;
-            let is_channels = ["request", "allow", "attempts", "turned-away"].contains(&kind);
+            let is_channels =
+                ["request", "allow", "attempts", "turned-away", "claim"].contains(&kind);
             let channel = rest.split('/').next().filter(|_| is_channels)?;
             ChannelId::parse(channel).ok()
         });
