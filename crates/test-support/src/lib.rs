@@ -8,6 +8,7 @@
 )]
 
 pub mod discord;
+pub mod feishu;
 mod hostile;
 mod logs;
 mod running;

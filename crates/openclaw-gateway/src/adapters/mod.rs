@@ -1,6 +1,7 @@
 //! The table of built-in chat systems: builds the adapters that a configuration names.
 
 mod discord;
+mod feishu;
 mod files;
 mod signal;
 mod slack;
@@ -31,8 +32,9 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 4] = [
+const BUILTIN: [(&str, Build); 5] = [
     ("discord", discord::build),
+    ("feishu", feishu::build),
     ("signal", signal::build),
     ("slack", slack::build),
     ("telegram", telegram::build),

@@ -22,6 +22,7 @@ mod doctor;
 mod elsewhere;
 mod embedding;
 mod events;
+mod feishu;
 mod frames;
 mod guesses;
 mod handshake;
