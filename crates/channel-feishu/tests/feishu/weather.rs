@@ -103,8 +103,12 @@ async fn parts_that_never_complete_and_make_no_sense_stop_nothing() {
     let rig = Rig::new().await;
     let mut bot = rig.connected().await;
     for number in 0..500 {
-        rig.feishu
-            .send_raw(&event_frame(&number.to_string(), "2", "0", &[b'x'; 20_000]));
+        rig.feishu.send_raw(&event_frame(
+            &number.to_string(),
+            "2",
+            "0",
+            &vec![b'x'; 20_000],
+        ));
     }
     for (sum, seq) in [
         ("2", "2"),
