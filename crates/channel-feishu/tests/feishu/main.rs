@@ -10,6 +10,7 @@
 
 mod connecting;
 mod interacting;
+mod proof;
 mod rig;
 mod secrecy;
 mod sending;

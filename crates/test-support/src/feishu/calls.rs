@@ -21,7 +21,10 @@ pub(super) fn carry_out(
     match kind {
         "endpoint" => {
             if !is_app("AppID", "AppSecret") {
-                return refused(514, "auth failed: the app secret is invalid");
+                // Feishu's own client looks into `data` before it looks at the code.
+                let mut answer = refused(514, "auth failed: the app secret is invalid");
+                answer["data"] = json!({});
+                return answer;
             }
             if state.counts.open >= state.behaviour.most_connections {
                 return refused(1_000_040_350, "exceed connection limit");
