@@ -9,6 +9,7 @@
 
 pub mod bluebubbles;
 pub mod discord;
+pub mod feishu;
 mod hostile;
 mod logs;
 mod running;

@@ -38,6 +38,14 @@ pub struct Account {
     pub app_token: Option<Secret>,
     /// How Slack is listened to: `socket`, which is the default, or `http`.
     pub mode: Option<String>,
+    /// The id of the app, on Feishu.
+    pub app_id: Option<String>,
+    /// The secret of the app, on Feishu.
+    pub app_secret: Option<Secret>,
+    /// Which Feishu it is: `feishu`, which is the default, `lark`, or an address.
+    pub domain: Option<String>,
+    /// How Feishu is listened to: `websocket`, which is the default, or `webhook`.
+    pub connection_mode: Option<String>,
     /// The file that holds the bot's token.
     pub token_file: Option<String>,
     /// Where the chat service answers, if not at its usual address.
@@ -110,6 +118,10 @@ pub(super) struct Written {
     token: Given<Secret>,
     app_token: Given<Secret>,
     mode: Given<String>,
+    app_id: Given<String>,
+    app_secret: Given<Secret>,
+    domain: Given<String>,
+    connection_mode: Given<String>,
     token_file: Given<String>,
     api_root: Given<String>,
     gateway_url: Given<String>,
@@ -168,6 +180,10 @@ impl Default for Written {
             token: Ok(None),
             app_token: Ok(None),
             mode: Ok(None),
+            app_id: Ok(None),
+            app_secret: Ok(None),
+            domain: Ok(None),
+            connection_mode: Ok(None),
             token_file: Ok(None),
             api_root: Ok(None),
             gateway_url: Ok(None),
@@ -215,6 +231,10 @@ impl Written {
             token: at.secret("token", reader),
             app_token: at.secret("appToken", reader),
             mode: at.text("mode", reader),
+            app_id: at.text("appId", reader),
+            app_secret: at.secret("appSecret", reader),
+            domain: at.text("domain", reader),
+            connection_mode: at.text("connectionMode", reader),
             token_file: at.text("tokenFile", reader),
             api_root: at.text("apiRoot", reader),
             gateway_url: at.text("gatewayUrl", reader),
@@ -249,6 +269,12 @@ impl Written {
             fault(&own.token_file),
             fault(&all.app_token).filter(|_| shares_app),
             counting(&own.mode, &all.mode),
+            fault(&own.app_id),
+            fault(&own.app_secret),
+            fault(&all.app_id).filter(|_| own.shares_feishu(id)),
+            fault(&all.app_secret).filter(|_| own.shares_feishu(id)),
+            counting(&own.domain, &all.domain),
+            counting(&own.connection_mode, &all.connection_mode),
             fault(&all.bot_token).filter(|_| shares_bot),
             fault(&all.token).filter(|_| shares_bot),
             fault(&all.token_file).filter(|_| shares_bot),
@@ -305,6 +331,12 @@ impl Written {
             app_token: value(&own.app_token)
                 .or_else(|| value(&all.app_token).filter(|_| own.shares_app(id))),
             mode: or(&own.mode, &all.mode).unwrap_or(None),
+            app_id: value(&own.app_id)
+                .or_else(|| value(&all.app_id).filter(|_| own.shares_feishu(id))),
+            app_secret: value(&own.app_secret)
+                .or_else(|| value(&all.app_secret).filter(|_| own.shares_feishu(id))),
+            domain: or(&own.domain, &all.domain).unwrap_or(None),
+            connection_mode: or(&own.connection_mode, &all.connection_mode).unwrap_or(None),
             token_file: value(&own.token_file)
                 .or_else(|| value(&all.token_file).filter(|_| shares_bot)),
             api_root: or(&own.api_root, &all.api_root).unwrap_or(None),
@@ -321,6 +353,12 @@ impl Written {
     fn shares_bot(&self, id: &AccountId) -> bool {
         let tokens = (&self.bot_token, &self.token, &self.token_file);
         let has_own = !matches!(tokens, (Ok(None), Ok(None), Ok(None)));
+        id.is_default() && !has_own
+    }
+
+    /// Whether the channel's app on Feishu is this account's: an id and a secret belong together.
+    fn shares_feishu(&self, id: &AccountId) -> bool {
+        let has_own = !matches!((&self.app_id, &self.app_secret), (Ok(None), Ok(None)));
         id.is_default() && !has_own
     }
 

@@ -2,6 +2,7 @@
 
 mod bluebubbles;
 mod discord;
+mod feishu;
 mod files;
 mod signal;
 mod slack;
@@ -35,6 +36,7 @@ type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 /// The built-in chat systems.
 const BUILTIN: [(&str, Build); 5] = [
     ("discord", discord::build),
+    ("feishu", feishu::build),
     ("signal", signal::build),
     ("slack", slack::build),
     ("telegram", telegram::build),

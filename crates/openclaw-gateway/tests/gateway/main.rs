@@ -23,6 +23,7 @@ mod doctor;
 mod elsewhere;
 mod embedding;
 mod events;
+mod feishu;
 mod frames;
 mod guesses;
 mod handshake;
