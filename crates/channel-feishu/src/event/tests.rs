@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn event(kind: &str, event: Value) -> Vec<u8> {
+fn event(kind: &str, event: &Value) -> Vec<u8> {
     let header = json!({ "event_id": "e1", "event_type": kind, "app_id": "cli_1" });
     json!({ "schema": "2.0", "header": header, "event": event })
         .to_string()
@@ -22,7 +22,7 @@ fn said(change: impl FnOnce(&mut Value)) -> Vec<u8> {
         },
     });
     change(&mut said);
-    event("im.message.receive_v1", said)
+    event("im.message.receive_v1", &said)
 }
 
 fn inbound(payload: &[u8]) -> Option<channel_kit::Inbound> {
@@ -150,7 +150,7 @@ fn a_button_where_it_was_put_and_nowhere_else() {
     let press = |chat: &str, tag: &str| {
         let payload = event(
             "card.action.trigger",
-            json!({
+            &json!({
                 "operator": { "open_id": "ou_ann", "union_id": "on_ann" }, "token": "c-1", "host": "im_message",
                 "action": { "tag": tag, "value": { "data": "a:1", "chat": chat } },
                 "context": { "open_message_id": "om_1", "open_chat_id": "oc_1" },

@@ -34,7 +34,7 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 5] = [
+const BUILTIN: [(&str, Build); 6] = [
     ("discord", discord::build),
     ("feishu", feishu::build),
     ("signal", signal::build),

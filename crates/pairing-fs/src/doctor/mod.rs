@@ -222,9 +222,11 @@ mod tests {
         let mut found = Found::new();
         unwritable(&mut found, &dirs, |_| Ok(()));
         assert!(found.is_empty());
-        unwritable(&mut found, &dirs, |dir| match dir == root {
-            true => Err(io::ErrorKind::ReadOnlyFilesystem.into()),
-            false => Ok(()),
+        unwritable(&mut found, &dirs, |dir| {
+            let is_writable = dir != root;
+            is_writable
+                .then_some(())
+                .ok_or(io::ErrorKind::ReadOnlyFilesystem.into())
         });
         let found: Vec<_> = found.into_iter().map(|(finding, _)| finding).collect();
         assert_eq!(found.len(), 1);
