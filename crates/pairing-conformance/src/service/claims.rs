@@ -50,7 +50,7 @@ fn kept(fixture: &Fixture, range: &Range) -> usize {
 pub(crate) fn a_claim_code_admits_who_presents_it(fixture: &Fixture) {
     let bot = Bot::new(fixture);
     let account = bot.telegram();
-    let user = Principal::parse("user-7").unwrap();
+    let user = Principal::parse("user 7").unwrap();
     let approver = operator("page").for_principal(user.clone());
     let invited = account.invite(&approver).unwrap();
     assert_eq!(invited.claim.expires_at, at(600_000));
