@@ -392,7 +392,15 @@ mod tests {
 
     #[tokio::test]
     async fn waits_that_are_no_number_are_none() {
-        for asked in ["soon", "-1", "NaN", "inf", "1e300", ""] {
+        for asked in [
+            "soon",
+            "-1",
+            "NaN",
+            "inf",
+            "1e300",
+            "",
+            "Fri, 27 Nov 2026 22:00:00 GMT",
+        ] {
             let answer = format!(
                 "HTTP/1.1 429 Too Many\r\nretry-after: {asked}\r\ncontent-length: 0\r\n\r\n"
             );

@@ -23,7 +23,9 @@ impl Call {
             return Ok(Exit::Done);
         }
         let expires_at = pairing_core::Timestamp::from_millis(invited.expires_at_ms);
-        let left = text::left(self.backend.now(), expires_at);
+        // It was issued a moment ago, and 10 minutes are not 9.
+        let half = std::time::Duration::from_secs(30);
+        let left = text::left(self.backend.now(), expires_at + half);
         screen.line(format_args!("/bind {}", invited.code))?;
         let place = Place(channel, account);
         screen.note(format_args!(
