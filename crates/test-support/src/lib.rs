@@ -9,6 +9,7 @@
 
 pub mod discord;
 mod hostile;
+pub mod imsg;
 mod logs;
 mod running;
 pub mod signal;
