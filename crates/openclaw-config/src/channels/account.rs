@@ -8,6 +8,7 @@ use pairing_core::{AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 use super::Groups;
 use super::daemon::{Daemon, WrittenDaemon};
 use super::given::{counting, fault, or, value};
+use super::messages::{Messages, WrittenMessages};
 use crate::read::{Given, Reader, Section, TextOrFlag};
 use crate::{Fault, Secret};
 
@@ -47,6 +48,8 @@ pub struct Account {
     pub allow_bots: Option<bool>,
     /// The daemon that speaks for the account, on Signal.
     pub daemon: Daemon,
+    /// How Messages is reached, on iMessage; its program is the daemon's `cli_path`.
+    pub messages: Messages,
     closed: Option<Arc<Fault>>,
 }
 
@@ -112,6 +115,7 @@ pub(super) struct Written {
     gateway_url: Given<String>,
     allow_bots: Given<bool>,
     daemon: WrittenDaemon,
+    messages: WrittenMessages,
 }
 
 /// What the lists of a channel are read by.
@@ -169,6 +173,7 @@ impl Default for Written {
             gateway_url: Ok(None),
             allow_bots: Ok(None),
             daemon: WrittenDaemon::default(),
+            messages: WrittenMessages::default(),
         }
     }
 }
@@ -215,6 +220,7 @@ impl Written {
             gateway_url: at.text("gatewayUrl", reader),
             allow_bots: bots(at, reader),
             daemon: WrittenDaemon::read(at, reader),
+            messages: WrittenMessages::read(at, reader),
         }
     }
 
@@ -249,6 +255,7 @@ impl Written {
             counting(&own.api_root, &all.api_root),
             counting(&own.gateway_url, &all.gateway_url),
             WrittenDaemon::fault(&own.daemon, &all.daemon, id.is_default()),
+            WrittenMessages::fault(&own.messages, &all.messages),
         ];
         faults.into_iter().flatten().next().cloned()
     }
@@ -305,6 +312,7 @@ impl Written {
             // What cannot be understood lets no bot in.
             allow_bots: or(&own.allow_bots, &all.allow_bots).unwrap_or(Some(false)),
             daemon: WrittenDaemon::merged(&own.daemon, &all.daemon, id.is_default()),
+            messages: WrittenMessages::merged(&own.messages, &all.messages),
             closed,
         }
     }

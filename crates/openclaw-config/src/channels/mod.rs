@@ -4,6 +4,7 @@ mod account;
 mod daemon;
 mod given;
 mod groups;
+mod messages;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::{Fault, did_you_mean};
 pub use account::{Account, PairingReply};
 pub use daemon::Daemon;
 pub(crate) use groups::Groups;
+pub use messages::Messages;
 
 use account::{Of, Written};
 

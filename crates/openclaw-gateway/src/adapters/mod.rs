@@ -2,6 +2,7 @@
 
 mod discord;
 mod files;
+mod imessage;
 mod signal;
 mod slack;
 mod telegram;
@@ -31,8 +32,9 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 4] = [
+const BUILTIN: [(&str, Build); 5] = [
     ("discord", discord::build),
+    ("imessage", imessage::build),
     ("signal", signal::build),
     ("slack", slack::build),
     ("telegram", telegram::build),

@@ -27,6 +27,7 @@ mod guesses;
 mod handshake;
 mod hello;
 mod http;
+mod imessage;
 mod invoke;
 mod join_codes;
 mod lockout;
