@@ -11,6 +11,7 @@ pub mod bluebubbles;
 pub mod discord;
 pub mod feishu;
 mod hostile;
+pub mod imsg;
 mod logs;
 mod running;
 pub mod signal;

@@ -8,6 +8,7 @@ use pairing_core::{AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 use super::Groups;
 use super::daemon::{Daemon, WrittenDaemon};
 use super::given::{counting, fault, or, value};
+use super::messages::{Messages, WrittenMessages};
 use super::server::{Server, WrittenServer};
 use crate::read::{Given, Reader, Section, TextOrFlag};
 use crate::{Fault, Secret};
@@ -58,6 +59,8 @@ pub struct Account {
     pub daemon: Daemon,
     /// The server that speaks for the account, on BlueBubbles.
     pub server: Server,
+    /// How Messages is reached, on iMessage; its program is the daemon's `cli_path`.
+    pub messages: Messages,
     closed: Option<Arc<Fault>>,
 }
 
@@ -128,6 +131,7 @@ pub(super) struct Written {
     allow_bots: Given<bool>,
     daemon: WrittenDaemon,
     server: WrittenServer,
+    messages: WrittenMessages,
 }
 
 /// What the lists of a channel are read by.
@@ -190,6 +194,7 @@ impl Default for Written {
             allow_bots: Ok(None),
             daemon: WrittenDaemon::default(),
             server: WrittenServer::default(),
+            messages: WrittenMessages::default(),
         }
     }
 }
@@ -241,6 +246,7 @@ impl Written {
             allow_bots: bots(at, reader),
             daemon: WrittenDaemon::read(at, reader),
             server: WrittenServer::read(at, reader),
+            messages: WrittenMessages::read(at, reader),
         }
     }
 
@@ -282,6 +288,7 @@ impl Written {
             counting(&own.gateway_url, &all.gateway_url),
             WrittenDaemon::fault(&own.daemon, &all.daemon, id.is_default()),
             WrittenServer::fault(&own.server, &all.server, id.is_default()),
+            WrittenMessages::fault(&own.messages, &all.messages),
         ];
         faults.into_iter().flatten().next().cloned()
     }
@@ -345,6 +352,7 @@ impl Written {
             allow_bots: or(&own.allow_bots, &all.allow_bots).unwrap_or(Some(false)),
             daemon: WrittenDaemon::merged(&own.daemon, &all.daemon, id.is_default()),
             server: WrittenServer::merged(&own.server, &all.server, id.is_default()),
+            messages: WrittenMessages::merged(&own.messages, &all.messages),
             closed,
         }
     }

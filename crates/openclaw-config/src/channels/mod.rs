@@ -4,6 +4,7 @@ mod account;
 mod daemon;
 mod given;
 mod groups;
+mod messages;
 mod server;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use crate::{Fault, did_you_mean};
 pub use account::{Account, PairingReply};
 pub use daemon::Daemon;
 pub(crate) use groups::Groups;
+pub use messages::Messages;
 pub use server::Server;
 
 use account::{Of, Written};

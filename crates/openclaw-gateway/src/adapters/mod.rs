@@ -4,6 +4,7 @@ mod bluebubbles;
 mod discord;
 mod feishu;
 mod files;
+mod imessage;
 mod signal;
 mod slack;
 mod telegram;
@@ -34,9 +35,10 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 6] = [
+const BUILTIN: [(&str, Build); 7] = [
     ("discord", discord::build),
     ("feishu", feishu::build),
+    ("imessage", imessage::build),
     ("signal", signal::build),
     ("slack", slack::build),
     ("telegram", telegram::build),

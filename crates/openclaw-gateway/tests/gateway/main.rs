@@ -30,6 +30,7 @@ mod handshake;
 mod health;
 mod hello;
 mod http;
+mod imessage;
 mod invoke;
 mod join_codes;
 mod lockout;

@@ -1,0 +1,198 @@
+//! Receiving: one child after the other.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use channel_kit::{Backoff, Connection, Inbox, Incoming, Seen, Stop};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::IMessage;
+use crate::calls::CallError;
+use crate::child::Child;
+use crate::frame::Message;
+use crate::trouble::{ListenError, Troubles};
+
+/// How long a message is remembered, and how many at most.
+const SEEN: (Duration, usize) = (Duration::from_secs(24 * 3600), 512);
+
+/// How watching came to its end.
+enum Watched {
+    /// The child writes no more.
+    Ended,
+    /// The child does not watch.
+    Refused(CallError),
+}
+
+/// There is no more to do: it is time to stop, or nobody listens.
+struct Over;
+
+pub(crate) async fn run(imessage: Arc<IMessage>, inbox: Inbox, stop: Stop) {
+    imessage
+        .status
+        .set(Connection::Connecting, imessage.clock.now());
+    let nothing_seen = || Seen::new(SEEN.0, SEEN.1);
+    let seen = {
+        let imessage = Arc::clone(&imessage);
+        let load = move || nothing_seen().load(&*imessage.seen, &imessage.mark());
+        let loaded = tokio::task::spawn_blocking(load).await;
+        loaded.unwrap_or_else(|_| nothing_seen())
+    };
+    let mut listener = Listener {
+        troubles: Troubles::new(&imessage.account),
+        backoff: Backoff::new(Arc::clone(&imessage.entropy), imessage.pace.backoff),
+        seen,
+        imessage: Arc::clone(&imessage),
+        inbox,
+        stop,
+    };
+    let Over = listener.forever().await;
+    imessage
+        .status
+        .set(Connection::Stopped, imessage.clock.now());
+}
+
+struct Listener {
+    imessage: Arc<IMessage>,
+    inbox: Inbox,
+    stop: Stop,
+    troubles: Troubles,
+    backoff: Backoff,
+    seen: Seen,
+}
+
+impl Listener {
+    async fn forever(&mut self) -> Over {
+        loop {
+            let began = Instant::now();
+            let error = match self.child().await {
+                Ok(error) => error,
+                Err(over) => return over,
+            };
+            let imessage = Arc::clone(&self.imessage);
+            imessage
+                .status
+                .failed(error.to_string(), imessage.clock.now());
+            if began.elapsed() >= imessage.pace.steady {
+                self.backoff.reset();
+            }
+            let wait = self.backoff.failed(None);
+            self.troubles.met(&error, wait);
+            if let Err(over) = self.unless_over(sleep(wait)).await {
+                return over;
+            }
+        }
+    }
+
+    /// One child, until it ends.
+    async fn child(&mut self) -> Result<ListenError, Over> {
+        let imessage = Arc::clone(&self.imessage);
+        let mut child = match Child::start(&imessage) {
+            Ok(child) => child,
+            Err(error) => return Ok(error),
+        };
+        let worked = self.watch(&mut child).await;
+        let ended = child.end().await;
+        Ok(match worked? {
+            Watched::Refused(error) => error.into(),
+            Watched::Ended => ended,
+        })
+    }
+
+    /// Hands on what a child reports, until it reports no more.
+    async fn watch(&mut self, child: &mut Child) -> Result<Watched, Over> {
+        let imessage = Arc::clone(&self.imessage);
+        let within = imessage.pace.call;
+        let subscribing = imessage.calls.call("watch.subscribe", self.since(), within);
+        tokio::pin!(subscribing);
+        let mut early = None;
+        let subscribed = tokio::select! {
+            biased;
+            () = self.stop.wait() => return Err(Over),
+            subscribed = &mut subscribing => subscribed,
+            // Messages may come before the answer, and the end of the output instead of it.
+            first = child.next() => match first {
+                None => return Ok(Watched::Ended),
+                Some(message) => {
+                    early = Some(message);
+                    self.unless_over(subscribing).await?
+                }
+            },
+        };
+        if let Err(error) = subscribed {
+            return Ok(Watched::Refused(error));
+        }
+        imessage
+            .status
+            .set(Connection::Connected, imessage.clock.now());
+        self.troubles.over();
+        if let Some(message) = early {
+            self.hand_on(message).await?;
+        }
+        while let Some(message) = self.unless_over(child.next()).await? {
+            self.hand_on(message).await?;
+        }
+        Ok(Watched::Ended)
+    }
+
+    /// What is asked for: messages after the last one that was handed on lately. Long after it, its number says nothing sure
+    /// any more: Messages may have another database by now.
+    fn since(&self) -> Value {
+        let now = self.imessage.clock.now();
+        let last = self.seen.iter().filter(|(_, at)| *at + SEEN.0 > now);
+        let row = last.filter_map(|(id, _)| row(id)).max();
+        row.map_or(json!({}), |row| json!({ "since_rowid": row }))
+    }
+
+    /// Hands a message on, unless it was before. It is noted first: better a message that has to be repeated than a command
+    /// that is carried out twice.
+    async fn hand_on(&mut self, message: Message) -> Result<(), Over> {
+        if self.seen.iter().any(|(id, _)| guid(id) == message.guid) {
+            return Ok(());
+        }
+        let inbox = self.inbox.clone();
+        let slot = self.unless_over(inbox.reserve()).await?.ok_or(Over)?;
+        let now = self.imessage.clock.now();
+        self.seen.add(&noted(&message), now);
+        self.note().await;
+        let inbound = message.inbound(now, self.imessage.trusts_sms());
+        slot.put(Incoming::Message(inbound));
+        self.imessage.status.received(now);
+        Ok(())
+    }
+
+    /// Saves what is known now.
+    async fn note(&mut self) {
+        let imessage = Arc::clone(&self.imessage);
+        let seen = self.seen.text(&imessage.mark());
+        // Saving blocks on a disk.
+        match tokio::task::spawn_blocking(move || imessage.seen.save(&seen)).await {
+            Ok(Ok(())) => self.troubles.noted(),
+            Ok(Err(error)) => self.troubles.not_noted(&error),
+            Err(_) => {}
+        }
+    }
+
+    async fn unless_over<T>(&mut self, work: impl Future<Output = T>) -> Result<T, Over> {
+        tokio::select! {
+            biased;
+            () = self.stop.wait() => Err(Over),
+            done = work => Ok(done),
+        }
+    }
+}
+
+/// A message as it is noted: its number, if it has one, and its name.
+fn noted(message: &Message) -> String {
+    let row = message.row.map(|row| row.to_string()).unwrap_or_default();
+    format!("{row} {}", message.guid)
+}
+
+fn row(noted: &str) -> Option<i64> {
+    noted.split_once(' ')?.0.parse().ok()
+}
+
+fn guid(noted: &str) -> &str {
+    noted.split_once(' ').map_or(noted, |(_, guid)| guid)
+}

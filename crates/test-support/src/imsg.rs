@@ -1,0 +1,251 @@
+//! A stand-in for `imsg`: a script that passes its standard streams on to this process, which answers as `imsg rpc` does.
+
+use std::collections::VecDeque;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::timeout;
+
+/// Somebody who writes.
+pub const ANN: &str = "+15550001111";
+
+/// Nothing takes this long; a test that waits for it has failed.
+const NEVER: Duration = Duration::from_secs(20);
+
+/// The stand-in. It ends when it is dropped, and its children with it.
+#[derive(Debug)]
+pub struct Imsg {
+    program: PathBuf,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Counts what happened.
+    changes: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The first lines of all children: process id and arguments.
+    children: Vec<String>,
+    /// The child that runs.
+    output: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    subscriptions: Vec<Value>,
+    calls: Vec<(String, Value)>,
+    refusals: VecDeque<Value>,
+    is_silent: bool,
+    row: i64,
+}
+
+impl Imsg {
+    /// Starts one, with its program in this directory.
+    pub async fn start(dir: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let program = dir.join("imsg");
+        // What comes in goes out, both ways; the line `bye` says that standard input has ended.
+        let script = format!(
+            "#!/usr/bin/env bash\nexec 4<&0 3<>/dev/tcp/127.0.0.1/{port}\nprintf '%s\\n' \"$$ $*\" >&3\n\
+             {{ cat <&4 >&3; printf 'bye\\n' >&3; }} 2>/dev/null >/dev/null &\ncat <&3\nprintf 'gone \\033[31m\\n' >&2\nexit 3\n"
+        );
+        std::fs::write(&program, script).unwrap();
+        std::fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            changes: watch::Sender::new(0),
+        });
+        let task = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        Self {
+            program,
+            shared,
+            task,
+        }
+    }
+
+    /// The program that is to be started.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// Waits until so many children have been asked to watch in all; returns what the last one was asked for.
+    pub async fn watching(&self, count: usize) -> Value {
+        self.until(|state| state.subscriptions.len() >= count).await;
+        self.shared.state().subscriptions.last().unwrap().clone()
+    }
+
+    /// Process ids and arguments of all children.
+    pub fn children(&self) -> Vec<String> {
+        self.shared.state().children.clone()
+    }
+
+    /// Waits for the next call of a method; returns its parameters, and forgets it.
+    pub async fn called(&self, method: &str) -> Value {
+        let at = |state: &State| state.calls.iter().position(|(name, _)| name == method);
+        self.until(|state| at(state).is_some()).await;
+        let mut state = self.shared.state();
+        let at = at(&state).unwrap();
+        state.calls.remove(at).1
+    }
+
+    /// A direct message; returns its number.
+    pub fn says(&self, sender: &str, text: &str) -> i64 {
+        self.message(sender, &json!({ "text": text }))
+    }
+
+    /// A message with these members beside, or instead of, the usual ones; returns its number.
+    pub fn message(&self, sender: &str, members: &Value) -> i64 {
+        let row = {
+            let mut state = self.shared.state();
+            state.row += 1;
+            state.row
+        };
+        let mut message = json!({
+            "id": row, "guid": format!("GUID-{row}"), "chat_id": 7, "chat_guid": format!("iMessage;-;{sender}"),
+            "chat_identifier": sender, "chat_name": "", "participants": [sender], "is_group": false, "sender": sender,
+            "is_from_me": false, "text": "", "reply_to_id": null, "attachments": [], "reactions": [],
+        });
+        for (key, value) in members.as_object().unwrap() {
+            message[key] = value.clone();
+        }
+        let params = json!({ "subscription": 1, "message": message });
+        self.raw(
+            format!(
+                "{}\n",
+                json!({ "jsonrpc": "2.0", "method": "message", "params": params })
+            )
+            .as_bytes(),
+        );
+        row
+    }
+
+    /// Writes bytes to the output of the child.
+    pub fn raw(&self, bytes: &[u8]) {
+        let state = self.shared.state();
+        let output = state.output.as_ref().unwrap();
+        output.send(bytes.to_vec()).unwrap();
+    }
+
+    /// Ends the child.
+    pub fn end(&self) {
+        self.shared.state().output = None;
+    }
+
+    /// Refuses the next request that is not for watching.
+    pub fn refuse(&self, code: i64, message: &str) {
+        let refusal = json!({ "code": code, "message": message });
+        self.shared.state().refusals.push_back(refusal);
+    }
+
+    /// Answers nothing, or answers again.
+    pub fn set_silent(&self, is_silent: bool) {
+        self.shared.state().is_silent = is_silent;
+    }
+
+    async fn until(&self, is_so: impl Fn(&State) -> bool) {
+        let mut changes = self.shared.changes.subscribe();
+        let waiting = async {
+            while !is_so(&self.shared.state()) {
+                changes.changed().await.unwrap();
+            }
+        };
+        timeout(NEVER, waiting).await.unwrap();
+    }
+}
+
+impl Drop for Imsg {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    let mut children = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        children.spawn(child(stream, Arc::clone(&shared)));
+    }
+}
+
+/// One child, until either side ends it.
+async fn child(stream: TcpStream, shared: Arc<Shared>) {
+    let (input, mut output) = stream.into_split();
+    let mut lines = BufReader::new(input).lines();
+    let Ok(Some(first)) = lines.next_line().await else {
+        return;
+    };
+    let (sender, mut written) = mpsc::unbounded_channel();
+    {
+        let mut state = shared.state();
+        state.children.push(first);
+        state.output = Some(sender);
+    }
+    shared.changed();
+    loop {
+        tokio::select! {
+            line = lines.next_line() => match line {
+                Ok(Some(line)) if line != "bye" => shared.answer(&line),
+                _ => return,
+            },
+            bytes = written.recv() => match bytes {
+                Some(bytes) if output.write_all(&bytes).await.is_ok() => {}
+                _ => return,
+            },
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    fn answer(&self, line: &str) {
+        let call: Value = serde_json::from_str(line).unwrap();
+        let method = call["method"].as_str().unwrap().to_owned();
+        let mut state = self.state();
+        let outcome = match method.as_str() {
+            "watch.subscribe" => {
+                state.subscriptions.push(call["params"].clone());
+                Ok(json!({ "subscription": 1 }))
+            }
+            _ => {
+                state.calls.push((method.clone(), call["params"].clone()));
+                match (state.refusals.pop_front(), method.as_str()) {
+                    (Some(refusal), _) => Err(refusal),
+                    (None, "send") => {
+                        state.row += 1;
+                        Ok(
+                            json!({ "ok": true, "id": state.row, "guid": format!("GUID-{}", state.row) }),
+                        )
+                    }
+                    (None, "chats.list") => Ok(json!({ "chats": [] })),
+                    _ => Err(
+                        json!({ "code": -32601, "message": "Method not found", "data": method }),
+                    ),
+                }
+            }
+        };
+        let answer = match outcome {
+            Ok(result) => json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }),
+            Err(error) => json!({ "jsonrpc": "2.0", "id": call["id"], "error": error }),
+        };
+        if let (false, Some(output)) = (state.is_silent, &state.output) {
+            let _ = output.send(format!("{answer}\n").into_bytes());
+        }
+        drop(state);
+        self.changed();
+    }
+}
