@@ -216,26 +216,21 @@ impl Shared {
         let call: Value = serde_json::from_str(line).unwrap();
         let method = call["method"].as_str().unwrap().to_owned();
         let mut state = self.state();
-        let outcome = match method.as_str() {
-            "watch.subscribe" => {
-                state.subscriptions.push(call["params"].clone());
-                Ok(json!({ "subscription": 1 }))
-            }
-            _ => {
-                state.calls.push((method.clone(), call["params"].clone()));
-                match (state.refusals.pop_front(), method.as_str()) {
-                    (Some(refusal), _) => Err(refusal),
-                    (None, "send") => {
-                        state.row += 1;
-                        Ok(
-                            json!({ "ok": true, "id": state.row, "guid": format!("GUID-{}", state.row) }),
-                        )
-                    }
-                    (None, "chats.list") => Ok(json!({ "chats": [] })),
-                    _ => Err(
-                        json!({ "code": -32601, "message": "Method not found", "data": method }),
-                    ),
+        let outcome = if method == "watch.subscribe" {
+            state.subscriptions.push(call["params"].clone());
+            Ok(json!({ "subscription": 1 }))
+        } else {
+            state.calls.push((method.clone(), call["params"].clone()));
+            match (state.refusals.pop_front(), method.as_str()) {
+                (Some(refusal), _) => Err(refusal),
+                (None, "send") => {
+                    state.row += 1;
+                    Ok(
+                        json!({ "ok": true, "id": state.row, "guid": format!("GUID-{}", state.row) }),
+                    )
                 }
+                (None, "chats.list") => Ok(json!({ "chats": [] })),
+                _ => Err(json!({ "code": -32601, "message": "Method not found", "data": method })),
             }
         };
         let answer = match outcome {

@@ -60,6 +60,9 @@ async fn from_a_stranger_s_first_word_to_a_phone_that_is_in_with_a_restart_befor
     imsg.says("Owner@Example.org", "/pair");
     sent(&imsg).await;
     let phone = Phone::with(&sent(&imsg).await.1);
+    // A code is taken back unless imsg says that it was sent. The messages of a chat are handled in order.
+    imsg.says(OWNER, "/pair help");
+    sent(&imsg).await;
     gateway.stop().await;
 
     let gateway = start(&dir).await;
