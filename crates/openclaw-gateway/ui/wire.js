@@ -124,6 +124,9 @@ export class Gateway {
 
 	/** @param {string} method @param {object} params @returns {Promise<any>} */
 	#send(method, params) {
+		// A socket that is closing takes nothing more, and would complain on the console.
+		const socket = this.#socket;
+		if (socket?.readyState !== WebSocket.OPEN) return Promise.reject(new NotLive());
 		const id = String(++this.#count);
 		return new Promise((resolve, reject) => {
 			const late = setTimeout(() => {
@@ -136,7 +139,7 @@ export class Gateway {
 				end(value);
 			};
 			this.#open.set(id, { resolve: ended(resolve), reject: ended(reject) });
-			this.#socket?.send(JSON.stringify({ type: 'req', id, method, params }));
+			socket.send(JSON.stringify({ type: 'req', id, method, params }));
 		});
 	}
 
