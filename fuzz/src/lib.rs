@@ -128,6 +128,7 @@ impl File<'_> {
             Format::Allowed => &["allowFrom"],
             Format::Grants => &["grants"],
             Format::Counters => &["attempts", "turnedAway"],
+            Format::Claims => &["claims"],
             other => unreachable!("{other:?} is no list"),
         }
     }
