@@ -1,8 +1,9 @@
 //! The address of a BlueBubbles server.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use gateway_protocol::{GatewayUrl, GatewayUrlError};
+use gateway_protocol::{GatewayUrlError, ServiceUrl};
 use pairing_core::escape;
 
 /// The address of a server: `https://…`, or `http://` on this machine or the local network. The password is in every
@@ -24,6 +25,15 @@ pub enum AddressError {
     Unencrypted,
 }
 
+impl From<GatewayUrlError> for AddressError {
+    fn from(error: GatewayUrlError) -> Self {
+        match error {
+            GatewayUrlError::Unencrypted => Self::Unencrypted,
+            _ => Self::Shape,
+        }
+    }
+}
+
 impl AddressError {
     /// A line that says what to do next, for a person.
     pub fn advice(self) -> &'static str {
@@ -41,23 +51,18 @@ impl AddressError {
 impl ServerUrl {
     /// Checks an address. Without a scheme it is `http://`, as the other program has it.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim().trim_end_matches('/');
-        let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
-        let scheme = scheme.to_ascii_lowercase();
-        let alike = match scheme.as_str() {
-            "https" => "wss",
-            "http" => "ws",
-            _ => return Err(AddressError::Shape),
+        let has_scheme = text.contains("://");
+        let text = if has_scheme {
+            Cow::from(text)
+        } else {
+            Cow::from(format!("http://{}", text.trim()))
         };
-        if rest.contains(['/', '?', '#', ' ']) {
+        let url = ServiceUrl::split(&text, ["https", "http"]).ok_or(AddressError::Shape)?;
+        if url.rest().contains(['/', '?', '#', ' ']) {
             return Err(AddressError::Shape);
         }
-        // Which hosts may be talked to in clear is decided in one place.
-        match GatewayUrl::parse(&format!("{alike}://{rest}")) {
-            Ok(_) => Ok(Self(format!("{scheme}://{rest}").into())),
-            Err(GatewayUrlError::Unencrypted) => Err(AddressError::Unencrypted),
-            Err(_) => Err(AddressError::Shape),
-        }
+        url.check()?;
+        Ok(Self(url.to_string().into()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

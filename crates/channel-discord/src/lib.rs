@@ -195,7 +195,7 @@ impl Discord {
 
     /// The mark of this bot in its saved session.
     fn mark(&self) -> String {
-        saved::mark(&self.fingerprint())
+        channel_kit::mark(&self.fingerprint())
     }
 
     /// An address that the server names, if a token may be sent there.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_protocol::{GatewayUrl, GatewayUrlError};
+use gateway_protocol::{GatewayUrlError, ServiceUrl};
 use pairing_core::escape;
 
 /// The version of the API and of the gateway.
@@ -114,27 +114,19 @@ impl GatewayAddress {
 /// Checks an address with one of two schemes, of which the first encrypts.
 fn checked(
     text: &str,
-    [encrypted, clear]: [&str; 2],
+    schemes: [&'static str; 2],
     setting: &'static str,
 ) -> Result<String, AddressError> {
     let shape = AddressError::Shape { setting };
-    let text = text.trim().trim_end_matches('/');
-    let (scheme, rest) = text.split_once("://").ok_or(shape)?;
-    let (scheme, alike) = match scheme.to_ascii_lowercase() {
-        own if own == encrypted => (encrypted, "wss"),
-        own if own == clear => (clear, "ws"),
-        _ => return Err(shape),
-    };
-    // Which hosts may be talked to in clear is decided in one place.
-    match GatewayUrl::parse(&format!("{alike}://{rest}")) {
-        Ok(_) => {}
-        Err(GatewayUrlError::Unencrypted) => return Err(AddressError::Unencrypted { setting }),
-        Err(_) => return Err(shape),
-    }
-    if rest.contains(['?', '#', ' ']) {
+    let url = ServiceUrl::split(text, schemes).ok_or(shape)?;
+    url.check().map_err(|error| match error {
+        GatewayUrlError::Unencrypted => AddressError::Unencrypted { setting },
+        _ => shape,
+    })?;
+    if url.rest().contains(['?', '#', ' ']) {
         return Err(shape);
     }
-    Ok(format!("{scheme}://{rest}"))
+    Ok(url.to_string())
 }
 
 impl Default for ApiRoot {

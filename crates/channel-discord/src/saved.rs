@@ -64,12 +64,6 @@ impl Session {
     }
 }
 
-/// The mark of a bot in its file: a part of its fingerprint.
-pub(crate) fn mark(fingerprint: &[u8; 32]) -> String {
-    let head = fingerprint.first_chunk().copied().unwrap_or_default();
-    format!("{:016x}", u64::from_be_bytes(head))
-}
-
 #[cfg(test)]
 mod tests {
     use channel_kit::InMemory;
@@ -107,6 +101,6 @@ mod tests {
 
     #[test]
     fn a_mark_is_a_part_of_the_fingerprint() {
-        assert_eq!(mark(&[0xab; 32]), "abababababababab");
+        assert_eq!(channel_kit::mark(&[0xab; 32]), "abababababababab");
     }
 }

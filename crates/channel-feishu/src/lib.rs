@@ -160,12 +160,7 @@ impl Feishu {
 
     /// The mark of this app in what it saves: a part of its fingerprint.
     fn mark(&self) -> String {
-        let head = self
-            .fingerprint()
-            .first_chunk()
-            .copied()
-            .unwrap_or_default();
-        format!("{:016x}", u64::from_be_bytes(head))
+        channel_kit::mark(&self.fingerprint())
     }
 }
 

@@ -120,7 +120,8 @@ async fn read(
                 Some(Frame::WatchFailed(reason)) => return Some(ListenError::Watch { reason }),
                 Some(Frame::Message(message)) => match messages.try_send(*message) {
                     Ok(()) => {}
-                    // Waiting here would keep back answers, for which whoever empties the queue may wait.
+                    // Nobody waits here for room: answers come by this way too, and the queue may not be emptied
+                    // until one of them has come.
                     Err(mpsc::error::TrySendError::Full(_)) => return Some(ListenError::Flood),
                     Err(mpsc::error::TrySendError::Closed(_)) => return None,
                 },

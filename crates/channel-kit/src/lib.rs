@@ -28,7 +28,7 @@ pub use inbox::{Inbox, Received, Slot};
 pub use multipart::Form;
 pub use outgoing::{Button, MessageId, Outgoing, Target};
 pub use recent::Recent;
-pub use saved::{InMemory, SaveError, SavedText};
+pub use saved::{InMemory, SaveError, SavedText, mark};
 #[cfg(feature = "seen")]
 pub use seen::Seen;
 pub use status::{Connection, Status, StatusCell};

@@ -21,6 +21,13 @@ pub trait SavedText: Send + Sync + fmt::Debug + 'static {
     fn save(&self, text: &str) -> Result<(), SaveError>;
 }
 
+/// The mark of an account in what it saves: the beginning of its fingerprint, so that another account does not go on with
+/// it. It tells nothing of the secret that the fingerprint is made of.
+pub fn mark(fingerprint: &[u8; 32]) -> String {
+    let head = fingerprint.first_chunk().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(head))
+}
+
 /// The text was not saved.
 #[derive(Debug, thiserror::Error)]
 #[error("the adapter's state cannot be saved")]

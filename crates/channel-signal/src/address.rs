@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_protocol::{GatewayUrl, GatewayUrlError};
+use gateway_protocol::{GatewayUrlError, ServiceUrl};
 use pairing_core::escape;
 
 /// The address of a daemon: `https://…`, or `http://` on this machine or the local network. Whoever reaches a daemon may
@@ -22,6 +22,15 @@ pub enum AddressError {
     /// Not encrypted where others may listen in.
     #[error("it is not encrypted, and leads out of the local network")]
     Unencrypted,
+}
+
+impl From<GatewayUrlError> for AddressError {
+    fn from(error: GatewayUrlError) -> Self {
+        match error {
+            GatewayUrlError::Unencrypted => Self::Unencrypted,
+            _ => Self::Shape,
+        }
+    }
 }
 
 impl AddressError {
@@ -44,23 +53,12 @@ impl DaemonUrl {
 
     /// Checks an address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim().trim_end_matches('/');
-        let (scheme, rest) = text.split_once("://").ok_or(AddressError::Shape)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let alike = match scheme.as_str() {
-            "https" => "wss",
-            "http" => "ws",
-            _ => return Err(AddressError::Shape),
-        };
-        if rest.contains(['/', '?', '#', ' ']) {
+        let url = ServiceUrl::split(text, ["https", "http"]).ok_or(AddressError::Shape)?;
+        if url.rest().contains(['/', '?', '#', ' ']) {
             return Err(AddressError::Shape);
         }
-        // Which hosts may be talked to in clear is decided in one place.
-        match GatewayUrl::parse(&format!("{alike}://{rest}")) {
-            Ok(_) => Ok(Self(format!("{scheme}://{rest}").into())),
-            Err(GatewayUrlError::Unencrypted) => Err(AddressError::Unencrypted),
-            Err(_) => Err(AddressError::Shape),
-        }
+        url.check()?;
+        Ok(Self(url.to_string().into()))
     }
 
     pub(crate) fn as_str(&self) -> &str {

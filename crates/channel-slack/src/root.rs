@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_protocol::{GatewayUrl, GatewayUrlError};
+use gateway_protocol::{GatewayUrlError, ServiceUrl};
 use pairing_core::escape;
 
 /// The address of the Web API: `https://…`, or `http://` on the local network.
@@ -23,6 +23,15 @@ pub enum AddressError {
     /// Not encrypted where others may listen in.
     #[error("the apiRoot is not encrypted, and leads out of the local network")]
     Unencrypted,
+}
+
+impl From<GatewayUrlError> for AddressError {
+    fn from(error: GatewayUrlError) -> Self {
+        match error {
+            GatewayUrlError::Unencrypted => Self::Unencrypted,
+            _ => Self::Shape,
+        }
+    }
 }
 
 impl AddressError {
@@ -47,20 +56,13 @@ impl ApiRoot {
 
     /// Checks an address.
     pub fn parse(text: &str) -> Result<Self, AddressError> {
-        let text = text.trim().trim_end_matches('/');
-        let (scheme, rest) = text.split_once("://").ok_or(AddressError::Shape)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let alike = match scheme.as_str() {
-            "https" => "wss",
-            "http" => "ws",
-            _ => return Err(AddressError::Shape),
-        };
-        is_allowed(alike, rest)?;
-        if rest.contains(['?', '#', ' ']) {
+        let url = ServiceUrl::split(text, ["https", "http"]).ok_or(AddressError::Shape)?;
+        url.check()?;
+        if url.rest().contains(['?', '#', ' ']) {
             return Err(AddressError::Shape);
         }
-        let path = if rest.contains('/') { "" } else { "/api" };
-        Ok(Self(format!("{scheme}://{rest}{path}").into()))
+        let path = if url.rest().contains('/') { "" } else { "/api" };
+        Ok(Self(format!("{url}{path}").into()))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -73,28 +75,8 @@ impl ApiRoot {
 
     /// Whether an address that the server names may be used: with one of two schemes, of which the first encrypts. Who has
     /// asked for encryption gets it, whatever the server says.
-    pub(crate) fn names(&self, address: &str, [encrypted, clear]: [&str; 2]) -> bool {
-        const LONGEST: usize = 4096;
-        let Some((scheme, rest)) = address.split_once("://") else {
-            return false;
-        };
-        let alike = match scheme {
-            own if own == encrypted => "wss",
-            own if own == clear && !self.is_encrypted() => "ws",
-            _ => return false,
-        };
-        let plain = rest.split(['?', '#']).next().unwrap_or_default();
-        let is_text = address.bytes().all(|b| b.is_ascii_graphic());
-        is_text && address.len() <= LONGEST && is_allowed(alike, plain).is_ok()
-    }
-}
-
-/// Which hosts may be talked to in clear is decided in one place.
-fn is_allowed(scheme: &str, rest: &str) -> Result<(), AddressError> {
-    match GatewayUrl::parse(&format!("{scheme}://{rest}")) {
-        Ok(_) => Ok(()),
-        Err(GatewayUrlError::Unencrypted) => Err(AddressError::Unencrypted),
-        Err(_) => Err(AddressError::Shape),
+    pub(crate) fn names(&self, address: &str, schemes: [&str; 2]) -> bool {
+        ServiceUrl::may_follow(address, schemes, self.is_encrypted())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gateway_protocol::{GatewayUrl, GatewayUrlError};
+use gateway_protocol::{GatewayUrlError, ServiceUrl};
 use hyper::Uri;
 use pairing_core::escape;
 
@@ -48,19 +48,12 @@ impl ApiRoot {
     /// Checks an address.
     pub fn parse(text: &str) -> Result<Self, ApiRootError> {
         let text = text.trim().trim_end_matches('/');
-        let (scheme, rest) = text.split_once("://").ok_or(ApiRootError::Shape)?;
-        let alike = match scheme.to_ascii_lowercase().as_str() {
-            "https" => "wss",
-            "http" => "ws",
-            _ => return Err(ApiRootError::Shape),
-        };
-        // Who may be talked to in clear is decided in one place.
-        match GatewayUrl::parse(&format!("{alike}://{rest}")) {
-            Ok(_) => {}
-            Err(GatewayUrlError::Unencrypted) => return Err(ApiRootError::Unencrypted),
-            Err(_) => return Err(ApiRootError::Shape),
-        }
-        if rest.contains('?') || text.parse::<Uri>().is_err() {
+        let url = ServiceUrl::split(text, ["https", "http"]).ok_or(ApiRootError::Shape)?;
+        url.check().map_err(|error| match error {
+            GatewayUrlError::Unencrypted => ApiRootError::Unencrypted,
+            _ => ApiRootError::Shape,
+        })?;
+        if url.rest().contains('?') || text.parse::<Uri>().is_err() {
             return Err(ApiRootError::Shape);
         }
         Ok(Self(text.into()))

@@ -22,6 +22,7 @@ pub mod other_program;
 mod params;
 mod refusal;
 mod secret;
+mod service_url;
 mod setup_code;
 
 pub mod audit;
@@ -53,6 +54,7 @@ pub use gateway_url::{GatewayUrl, GatewayUrlError};
 pub use params::{Empty, Text, read_params};
 pub use refusal::{AuthFailure, PairingDetails, Refusal};
 pub use secret::Secret;
+pub use service_url::ServiceUrl;
 pub use setup_code::{SetupCode, SetupCodeError};
 
 /// Supported protocol versions.

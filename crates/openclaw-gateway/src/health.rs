@@ -30,7 +30,7 @@ const NONE: u64 = 1 << 20;
 /// A difference between the own clock and that of a chat system that makes codes and messages expire wrongly.
 const SKEW: Duration = Duration::from_secs(60);
 
-/// The kinds of parts. They are labels of metrics, so that there is a fixed number of them.
+/// The kinds of parts. The metrics have a label for each of them, and no other.
 pub(crate) const PARTS: [&str; 5] = ["store", "channel", "certificate", "disk", "clock"];
 
 /// The parts that are looked at, and what was seen last.
@@ -224,9 +224,7 @@ fn certificate(facts: &CertificateFacts, now: Timestamp) -> Option<Fault> {
         state,
         why: facts.fault(now)?,
         since: None,
-        advice: Some(
-            "renew it: the gateway serves the new one as soon as the files are replaced".to_owned(),
-        ),
+        advice: Some(CertificateFacts::ADVICE.to_owned()),
     })
 }
 

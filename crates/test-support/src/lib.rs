@@ -14,6 +14,7 @@ mod hostile;
 pub mod imsg;
 mod logs;
 mod running;
+mod serve;
 pub mod signal;
 pub mod slack;
 

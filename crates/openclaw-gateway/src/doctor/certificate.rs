@@ -28,13 +28,11 @@ pub fn of_certificate(state: &StateDir, config: &Config, now: Timestamp) -> Opti
             } else {
                 Severity::Warning
             };
-            let advice =
-                "renew it: the gateway serves the new one as soon as the files are replaced";
             (
                 severity,
                 "certificate",
                 facts.fault(now)?,
-                advice.to_owned(),
+                CertificateFacts::ADVICE.to_owned(),
             )
         }
     };

@@ -245,8 +245,8 @@ fn nothing() -> HttpAnswer {
     )
 }
 
-/// Whether the gateway can do its work, for whoever distributes work to it. Parts are named by kind alone: anybody may
-/// ask. Only a gateway that cannot read or write its state is not ready; the others are listed for monitoring.
+/// Answers a load balancer or a monitor: the gateway is ready if it can read and write its state. Other parts that do not
+/// work are listed. They are named by kind alone, because anybody may ask.
 fn ready(parts: &Parts) -> HttpAnswer {
     let is_well = parts.store.is_well();
     let mut states = BTreeMap::new();

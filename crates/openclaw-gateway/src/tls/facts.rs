@@ -26,6 +26,10 @@ impl CertificateFacts {
     /// An owner is told from this time before the end on: certificates for 90 days are renewed 30 days before.
     pub const SOON: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
+    /// What to do about a [`fault`](Self::fault), for a person.
+    pub const ADVICE: &str =
+        "renew it: the gateway serves the new one as soon as the files are replaced";
+
     /// Reads the first certificate of a PEM file.
     pub fn read(path: &Path) -> Result<Self, TlsError> {
         let chain = certificates(path)?;

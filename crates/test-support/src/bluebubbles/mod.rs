@@ -79,7 +79,11 @@ impl BlueBubbles {
             }),
             changes: watch::Sender::new(0),
         });
-        let task = tokio::spawn(serve::serve(listener, Arc::clone(&shared)));
+        let task = tokio::spawn(crate::serve::serve(
+            listener,
+            Arc::clone(&shared),
+            serve::handle,
+        ));
         Self {
             root,
             client: HttpClient::unencrypted().unwrap(),

@@ -3,20 +3,16 @@
 use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message};
 
 use super::state::{Line, Order, Session};
 use super::{BOT_TOKEN, Shared, objects};
-
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+use crate::serve::Stream;
 
 /// Why a connection ends.
 enum End {

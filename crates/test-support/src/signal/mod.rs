@@ -84,7 +84,11 @@ impl Signal {
             }),
             changes: watch::Sender::new(0),
         });
-        let task = tokio::spawn(serve::serve(listener, Arc::clone(&shared)));
+        let task = tokio::spawn(crate::serve::serve(
+            listener,
+            Arc::clone(&shared),
+            serve::handle,
+        ));
         Self { root, shared, task }
     }
 

@@ -162,7 +162,11 @@ impl Slack {
         let address = listener.local_addr().unwrap().to_string();
         let shared = Arc::new(Shared::default());
         shared.state.lock().unwrap().address.clone_from(&address);
-        let task = tokio::spawn(serve::serve(listener, Arc::clone(&shared)));
+        let task = tokio::spawn(crate::serve::serve(
+            listener,
+            Arc::clone(&shared),
+            serve::handle,
+        ));
         Self {
             address,
             shared,

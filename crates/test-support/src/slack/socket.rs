@@ -3,19 +3,15 @@
 use std::sync::Arc;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::Shared;
 use super::state::{Line, Order};
-
-type Stream = WebSocketStream<TokioIo<Upgraded>>;
+use crate::serve::Stream;
 
 /// Why a connection ends.
 enum End {
