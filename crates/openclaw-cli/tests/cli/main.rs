@@ -27,6 +27,7 @@ mod process;
 mod qr;
 mod request;
 mod run;
+mod same;
 mod session;
 mod setup;
 mod state;
