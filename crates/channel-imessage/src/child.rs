@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pairing_core::escape;
+use channel_kit::child::{Lines, relay};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::mpsc;
@@ -12,12 +12,7 @@ use tokio::time::timeout;
 
 use crate::IMessage;
 use crate::frame::{self, Frame, Message};
-use crate::lines::Lines;
 use crate::trouble::ListenError;
-
-/// The longest line of standard error that is read, in bytes, and that is logged, in characters.
-const SAID: usize = 4096;
-const SHOWN: usize = 300;
 
 /// How long the child may take to end by itself.
 const GOODBYE: Duration = Duration::from_secs(2);
@@ -62,7 +57,7 @@ impl Child {
             messages,
             reader: tokio::spawn(read(stdout, Arc::clone(imessage), sender)),
             writer: tokio::spawn(write(stdin, lines)),
-            errors: tokio::spawn(relay(stderr, Arc::clone(imessage))),
+            errors: tokio::spawn(listen(stderr, Arc::clone(imessage))),
             imessage: Arc::clone(imessage),
         })
     }
@@ -140,27 +135,8 @@ async fn write(mut stdin: ChildStdin, mut lines: mpsc::Receiver<String>) {
 }
 
 /// Logs what the child says until it says no more; returns the last line.
-async fn relay(mut stderr: ChildStderr, imessage: Arc<IMessage>) -> String {
+async fn listen(stderr: ChildStderr, imessage: Arc<IMessage>) -> String {
     let account = imessage.account.as_str();
-    let mut lines = Lines::new(SAID);
-    let mut piece = vec![0; SAID];
-    let mut last = String::new();
-    loop {
-        let size = stderr.read(&mut piece).await.unwrap_or(0);
-        // The last line may have no end.
-        let said = if size == 0 {
-            lines.push(b"\n")
-        } else {
-            lines.push(&piece[..size])
-        };
-        for line in said {
-            last = escape(String::from_utf8_lossy(&line).trim_end())
-                .limit(SHOWN)
-                .to_string();
-            tracing::debug!(account, line = %last, "imessage: imsg says");
-        }
-        if size == 0 {
-            return last;
-        }
-    }
+    let said = |line: &str| tracing::debug!(account, line, "imessage: imsg says");
+    relay(stderr, said).await
 }

@@ -4,7 +4,7 @@ use channel_kit::Inbound;
 use pairing_core::Timestamp;
 
 use crate::frame::{self, Frame};
-use crate::lines::Lines;
+use channel_kit::child::Lines;
 
 /// What is handed on of a child's output that comes in pieces of this size, and what it says of failures.
 pub fn output(bytes: &[u8], size: usize) -> (Vec<Inbound>, Vec<String>) {

@@ -7,7 +7,6 @@ mod frame;
 pub mod fuzzing;
 mod handle;
 mod launch;
-mod lines;
 mod listen;
 mod send;
 mod trouble;

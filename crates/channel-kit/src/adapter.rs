@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pairing_core::{AccountId, ChannelId, SenderId};
 
-use crate::{Inbox, MessageId, Outgoing, Status, Stop, Target, TextLimit, Webhook};
+use crate::{Inbox, Login, MessageId, Outgoing, Status, Stop, Target, TextLimit, Webhook};
 
 /// A boxed future, as an object-safe trait returns it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -50,6 +50,11 @@ pub trait Adapter: Send + Sync + fmt::Debug + 'static {
 
     /// The HTTP endpoint by which the chat system delivers messages, if it does so.
     fn webhook(&self) -> Option<&dyn Webhook> {
+        None
+    }
+
+    /// How the account is linked, on a chat system where that is done by scanning a code.
+    fn login(&self) -> Option<&dyn Login> {
         None
     }
 

@@ -2,10 +2,13 @@
 
 mod adapter;
 mod backoff;
+#[cfg(feature = "child")]
+pub mod child;
 #[cfg(feature = "http")]
 pub mod http;
 mod inbound;
 mod inbox;
+mod login;
 #[cfg(feature = "http")]
 mod multipart;
 mod outgoing;
@@ -24,6 +27,7 @@ pub use adapter::{Abilities, Adapter, BoxFuture, ProbeError, Probed, SendError};
 pub use backoff::Backoff;
 pub use inbound::{Inbound, Incoming, Pressed};
 pub use inbox::{Inbox, Received, Slot};
+pub use login::{Linked, Login, LoginCode, LoginError, LoginStep};
 #[cfg(feature = "http")]
 pub use multipart::Form;
 pub use outgoing::{Button, MessageId, Outgoing, Target};

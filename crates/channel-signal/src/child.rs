@@ -6,18 +6,13 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use channel_kit::child::relay;
 use channel_kit::{Backoff, Stop, StopSender};
-use pairing_core::escape;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::Signal;
-
-/// The longest line of the daemon's standard error that is read, in bytes, and that is logged, in characters.
-const LINE: u64 = 4096;
-const SHOWN: usize = 300;
 
 /// How long the daemon may take to end by itself.
 const GOODBYE: Duration = Duration::from_secs(5);
@@ -138,7 +133,7 @@ async fn run(daemon: &Daemon, account: &str, stop: &mut Stop) -> Option<String> 
     };
     let explained = async {
         let last = match child.stderr.take() {
-            Some(errors) => relay(errors, account).await,
+            Some(errors) => listen(errors, account).await,
             None => String::new(),
         };
         let status = child.wait().await;
@@ -159,14 +154,9 @@ async fn run(daemon: &Daemon, account: &str, stop: &mut Stop) -> Option<String> 
 }
 
 /// Logs what the daemon says until it says no more; returns the last line.
-async fn relay(errors: tokio::process::ChildStderr, account: &str) -> String {
-    let mut reader = BufReader::new(errors);
-    let mut last = String::new();
-    while let Some(line) = line(&mut reader).await {
-        last = escape(&line).limit(SHOWN).to_string();
-        tracing::debug!(account, line = %last, "signal: the daemon says");
-    }
-    last
+async fn listen(errors: tokio::process::ChildStderr, account: &str) -> String {
+    let said = |line: &str| tracing::debug!(account, line, "signal: the daemon says");
+    relay(errors, said).await
 }
 
 /// Asks it to end, and ends it if it does not.
@@ -174,12 +164,4 @@ async fn end(child: &mut tokio::process::Child) {
     // There is no gentler signal without code that is not safe; signal-cli writes its files atomically.
     let _ = child.start_kill();
     let _ = timeout(GOODBYE, child.wait()).await;
-}
-
-/// The next line, cut where it is too long. `None` at the end.
-async fn line(reader: &mut BufReader<tokio::process::ChildStderr>) -> Option<String> {
-    let mut line = Vec::new();
-    let read = reader.take(LINE).read_until(b'\n', &mut line).await;
-    let read = read.unwrap_or(0);
-    (read > 0).then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
 }

@@ -1,0 +1,131 @@
+//! Linking: making this machine a device of an account that a person has on their phone.
+
+use std::fmt;
+
+use zeroize::Zeroizing;
+
+use crate::BoxFuture;
+
+/// A chat system on which an account is linked by scanning a code.
+pub trait Login: Send + Sync {
+    /// Where the code is scanned, for a person, such as `in Signal on the phone: Settings, Linked devices`.
+    fn how(&self) -> &'static str;
+
+    /// Links the account; the chat system shows `device` as the name of this machine. Steps on the way are passed to `tell`.
+    ///
+    /// What must hold:
+    /// - It ends by itself within some minutes, and dropping the future gives up.
+    /// - A code is passed to `tell` and to nobody else: whoever has it can take the account. No error and no log line
+    ///   holds it.
+    /// - It works whether the adapter runs or not. An adapter that runs uses the account from then on.
+    fn link<'a>(
+        &'a self,
+        device: &'a str,
+        tell: &'a (dyn Fn(LoginStep) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Linked, LoginError>>;
+}
+
+/// A step on the way to a linked account.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginStep {
+    /// This is to be scanned. A later code takes the place of an earlier one.
+    Code(LoginCode),
+    /// The code was scanned, and the account is being set up.
+    Scanned,
+}
+
+/// The text of a code. Whoever scans it can link the account, so `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LoginCode(Zeroizing<String>);
+
+/// An account was linked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Linked {
+    /// The account's name on the chat system, such as its number. It is not escaped.
+    pub account: String,
+    /// Something that is left to do, such as a setting that names another account.
+    pub remark: Option<String>,
+}
+
+/// An account was not linked. Texts are escaped, and hold no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// Nobody has scanned the code, or it was not confirmed on the phone.
+    #[error("nobody has scanned the code in time")]
+    TimedOut,
+    /// The chat system does not link the account.
+    #[error("{reason}")]
+    Refused {
+        /// Its reason.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// Something that is needed is not there: a program, a service, the network.
+    #[error("{reason}")]
+    Unavailable {
+        /// What it is.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+}
+
+impl LoginCode {
+    /// A code with this text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// The text. Keep it out of logs and errors.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for LoginCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LoginCode(…)")
+    }
+}
+
+impl Linked {
+    /// This account, with nothing left to do.
+    pub fn to(account: impl Into<String>) -> Self {
+        Self {
+            account: account.into(),
+            remark: None,
+        }
+    }
+
+    /// The same, with something that is left to do.
+    pub fn remark(self, remark: Option<String>) -> Self {
+        Self { remark, ..self }
+    }
+}
+
+impl LoginError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::TimedOut => "begin again, and scan the code within a minute",
+            Self::Refused { advice, .. } | Self::Unavailable { advice, .. } => advice,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_not_shown() {
+        let code = LoginCode::new("sgnl://hunter2");
+        assert_eq!(code.expose(), "sgnl://hunter2");
+        let shown = format!("{:?}", LoginStep::Code(code));
+        assert_eq!(shown, "Code(LoginCode(…))");
+    }
+}
