@@ -19,6 +19,7 @@ mod doctor;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod gateway;
+mod invites;
 mod invoke;
 mod list;
 mod live;

@@ -146,7 +146,7 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 22] = [
+        let blocking: [Row; 24] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
@@ -173,6 +173,8 @@ impl Methods {
             ("pairing.allow", PAIRING, dm::allow),
             ("pairing.revoke", PAIRING, dm::revoke),
             ("pairing.invite", PAIRING, dm::invite),
+            ("pairing.invite.list", PAIRING, dm::invitations),
+            ("pairing.invite.end", PAIRING, dm::end_invitation),
         ];
         let mut methods = Self(BTreeMap::new());
         for (name, access, run) in now {

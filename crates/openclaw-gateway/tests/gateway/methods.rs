@@ -38,6 +38,8 @@ const OPERATORS: [(&str, &str); 45] = [
     ("pairing.allowed", "operator.pairing"),
     ("pairing.approve", "operator.pairing"),
     ("pairing.invite", "operator.pairing"),
+    ("pairing.invite.end", "operator.pairing"),
+    ("pairing.invite.list", "operator.pairing"),
     ("pairing.list", "operator.pairing"),
     ("pairing.reject", "operator.pairing"),
     ("pairing.revoke", "operator.pairing"),
