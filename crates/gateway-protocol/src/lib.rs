@@ -9,7 +9,7 @@
 //! - [`ErrorShape`] and [`DetailCode`] are errors; [`Advise`] says what to do about those of `pairing-core`.
 //!
 //! The types that can hold a secret, because the protocol issues it there, are [`hello::HelloAuth`],
-//! [`node::ApprovedNode`] and [`device::TokenRotated`].
+//! [`node::ApprovedNode`], [`device::TokenRotated`] and [`upgrade::UpgradeResolved`].
 
 mod advice;
 mod connect;
@@ -40,6 +40,7 @@ pub mod listener_proof;
 pub mod message;
 pub mod node;
 pub mod setup;
+pub mod upgrade;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
