@@ -56,6 +56,7 @@ mod setup_outcomes;
 mod state_file;
 pub mod store;
 mod store_health;
+mod tailscale;
 mod tls;
 mod upgrades;
 pub mod words;
@@ -83,6 +84,7 @@ pub use secret::{SecretError, SecretFailure, Shared, SharedSecret};
 pub use serve::{Announcement, ServeError, ServeOptions, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles, Var};
 pub use state_file::StateFile;
+pub use tailscale::tailnet_name;
 pub use tls::{CertificateFacts, Tls, TlsError};
 
 /// The version that the gateway and its peers report.

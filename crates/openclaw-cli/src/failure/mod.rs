@@ -85,6 +85,8 @@ pub(crate) enum Failure {
     Subject(#[from] SubjectError),
     #[error("the request does not ask for the command {}", escape(.0).limit(64))]
     NotAskedFor(String),
+    #[error("this node has no command {}", escape(.0).limit(64))]
+    NoSuchCommand(String),
     #[error("no device request is pending")]
     NoDeviceWaits,
     #[error("nothing is removed without --yes: {}", at_stake(*.devices, *.requests))]
@@ -282,6 +284,7 @@ impl Failure {
             | Self::Subject(_)
             | Self::NoDeviceWaits
             | Self::NotAskedFor(_)
+            | Self::NoSuchCommand(_)
             | Self::Unconfirmed { .. }
             | Self::NeverApproved { .. }
             | Self::Revoked { .. }
@@ -345,7 +348,7 @@ impl Failure {
             }
             Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
-            Self::NoGateway | Self::NotAskedFor(_) | Self::Join(_) => {
+            Self::NoGateway | Self::NotAskedFor(_) | Self::NoSuchCommand(_) | Self::Join(_) => {
                 Some(of_newer(self).to_owned())
             }
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
@@ -416,6 +419,7 @@ fn of_newer(failure: &Failure) -> &'static str {
         Failure::NotAskedFor(_) => {
             "`openclaw devices approve` alone shows what the newest asks for"
         }
+        Failure::NoSuchCommand(_) => "its commands are device.info and device.status",
         Failure::Join(_) => {
             "make a new one with `openclaw devices join-code` at the gateway: each is good once"
         }

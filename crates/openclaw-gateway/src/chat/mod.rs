@@ -191,6 +191,7 @@ impl Commands {
             parts.gateway.port,
             certificate,
             &interfaces,
+            crate::tailnet_name,
         )
     }
 
