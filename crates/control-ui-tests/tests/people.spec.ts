@@ -35,6 +35,20 @@ test('a sender is added by hand, and that is undone', async ({ owner, stage }) =
   expect((await stage.stored()).allowed).toEqual(['555']);
 });
 
+test('a person is invited, and the invitation is ended', async ({ owner, stage }) => {
+  await owner.getByRole('button', { name: 'Invite a person' }).click();
+  const dialog = owner.getByRole('dialog', { name: 'A code for one person' });
+  await expect(dialog).toContainText(/\/bind [A-Z2-9]{26}/);
+  await dialog.getByRole('button', { name: 'Close' }).click();
+  const invitations = owner.getByRole('list', { name: 'Invitations' });
+  await expect(invitations.getByRole('listitem')).toHaveCount(1);
+  await expect(invitations).not.toContainText('/bind');
+  await invitations.getByRole('button', { name: /^End invitation/ }).click();
+  await expect(toast(owner, 'The invitation is ended')).toBeVisible();
+  await expect(invitations.getByRole('listitem')).toHaveCount(0);
+  expect((await stage.stored()).allowed).toEqual(['555']);
+});
+
 test('what is no sender of the channel is told', async ({ owner, stage }) => {
   await owner.getByLabel('Add a sender').fill('no telegram id at all');
   await owner.getByLabel('Add a sender').press('Enter');

@@ -62,6 +62,9 @@ codes! {
         "the gateway asks for a password", "give the gateway's password";
     AuthPasswordMismatch "AUTH_PASSWORD_MISMATCH":
         "the password is not the gateway's", "take the password from the gateway's configuration";
+    AuthIdentityHeaderRequired "AUTH_IDENTITY_HEADER_REQUIRED":
+        "the gateway takes the word of a proxy for who somebody is, and none has named a user who may come",
+        "come by the proxy that signs people in";
     AuthDeviceTokenMismatch "AUTH_DEVICE_TOKEN_MISMATCH":
         "the device token is not valid any more",
         "connect with the gateway's token, or pair with a new setup code";

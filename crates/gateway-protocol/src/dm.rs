@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use pairing_core::store::{AllowEntry, PendingRequest, SeenSender, TurnedAway};
+use pairing_core::store::{AllowEntry, Claim, PendingRequest, SeenSender, TurnedAway};
 use pairing_core::{
-    AccountId, ApproverId, ChannelId, Limits, PairingCode, SenderId, Timestamp, Via,
+    AccountId, ApproverId, ChannelId, Limits, PairingCode, Principal, SenderId, Timestamp, Via,
 };
 use serde::{Deserialize, Serialize};
 
@@ -236,6 +236,9 @@ pub struct DmInvited {
     pub account_id: AccountId,
     /// The claim code. The sender who writes `/bind CODE` to the bot first is allowed.
     pub code: String,
+    /// The invitation's id, by which it can be ended. Safe to show.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Time at which the code expires, in milliseconds.
     pub expires_at_ms: i64,
 }
@@ -249,6 +252,72 @@ impl std::fmt::Debug for DmInvited {
             .field("expires_at_ms", &self.expires_at_ms)
             .finish_non_exhaustive()
     }
+}
+
+/// The parameters of `pairing.invite.list`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InvitationsParams {
+    /// The chat channel.
+    pub channel: Text,
+    /// Only invitations to this account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Text>,
+}
+
+/// The answer to `pairing.invite.list`, newest first.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DmInvitations {
+    /// The chat channel.
+    pub channel: ChannelId,
+    /// Claim codes that are valid.
+    pub invitations: Vec<DmInvitation>,
+}
+
+/// A claim code that was issued and is valid, without the code itself, which is not kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DmInvitation {
+    /// The invitation's id, by which it can be ended.
+    pub id: String,
+    /// The chat channel.
+    pub channel: ChannelId,
+    /// The bot account.
+    pub account_id: AccountId,
+    /// The approver who issued it.
+    pub issued_by: ApproverId,
+    /// Interface through which it was issued.
+    pub issued_via: Via,
+    /// Time at which it was issued, in milliseconds.
+    pub issued_at_ms: i64,
+    /// Time at which it expires, in milliseconds.
+    pub expires_at_ms: i64,
+    /// The embedder's user that the sender will be; the bot's owner if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+}
+
+/// The parameters of `pairing.invite.end`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct EndInvitationParams {
+    /// The chat channel.
+    pub channel: Text,
+    /// The invitation's id.
+    pub id: Text,
+}
+
+/// The answer to `pairing.invite.end`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DmInvitationEnded {
+    /// The chat channel.
+    pub channel: ChannelId,
+    /// The invitation's id, as requested.
+    pub id: String,
+    /// Whether it was valid until now.
+    pub ended: bool,
 }
 
 /// Outcome of a change to an allowlist.
@@ -314,6 +383,21 @@ impl From<&AllowEntry> for DmEntry {
             granted_by: grant.map(|grant| grant.by.clone()),
             granted_via: grant.map(|grant| grant.via),
             granted_at_ms: grant.map(|grant| grant.at.as_millis()),
+        }
+    }
+}
+
+impl From<&Claim> for DmInvitation {
+    fn from(claim: &Claim) -> Self {
+        Self {
+            id: claim.id(),
+            channel: claim.channel.clone(),
+            account_id: claim.account.clone(),
+            issued_by: claim.by.clone(),
+            issued_via: claim.via,
+            issued_at_ms: claim.issued_at.as_millis(),
+            expires_at_ms: claim.expires_at.as_millis(),
+            principal: claim.principal.clone(),
         }
     }
 }

@@ -20,6 +20,11 @@ pub const DEVICE_REQUESTED: &str = "device.pair.requested";
 pub const DEVICE_PAIR_CHANGED: &str = "device.pair.changed";
 /// A device's request has been resolved: [`DeviceResolved`].
 pub const DEVICE_RESOLVED: &str = "device.pair.resolved";
+/// A device has got its token by a setup code: [`SetupOutcome`](crate::setup::SetupOutcome).
+pub const SETUP_COMPLETED: &str = "device.pair.setup.completed";
+/// A device's token was sent by a setup code, and may not have arrived:
+/// [`SetupOutcome`](crate::setup::SetupOutcome).
+pub const SETUP_DELIVERY_UNCERTAIN: &str = "device.pair.setup.deliveryUncertain";
 /// A legacy node requests pairing: [`PendingNode`](crate::node::PendingNode).
 pub const NODE_REQUESTED: &str = "node.pair.requested";
 /// A legacy node's request has been resolved: [`NodeResolved`].

@@ -159,6 +159,8 @@ pub enum AuthMethod {
     DeviceToken,
     /// The pairing token of a setup code.
     BootstrapToken,
+    /// A user whom a trusted proxy has signed in.
+    TrustedProxy,
     /// No secret: the gateway does not require one.
     None,
     /// A method that is unknown to this version.

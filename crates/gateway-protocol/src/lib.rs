@@ -9,7 +9,7 @@
 //! - [`ErrorShape`] and [`DetailCode`] are errors; [`Advise`] says what to do about those of `pairing-core`.
 //!
 //! The types that can hold a secret, because the protocol issues it there, are [`hello::HelloAuth`],
-//! [`node::ApprovedNode`], [`device::TokenRotated`] and [`channel_login::LoginProgress`].
+//! [`node::ApprovedNode`], [`device::TokenRotated`], [`upgrade::UpgradeResolved`] and [`channel_login::LoginProgress`].
 
 mod advice;
 mod connect;
@@ -41,6 +41,7 @@ pub mod listener_proof;
 pub mod message;
 pub mod node;
 pub mod setup;
+pub mod upgrade;
 
 use std::ops::RangeInclusive;
 use std::time::Duration;

@@ -53,6 +53,8 @@ pub enum AuthFailure {
     PasswordMissing,
     /// The password is not the gateway's.
     PasswordMismatch,
+    /// The gateway takes the word of a proxy for who somebody is, and no proxy has named a user who may come.
+    UserMissing,
     /// The device token is not the one issued to this device for this role.
     DeviceTokenMismatch,
     /// The pairing token belongs to no valid setup code.
@@ -169,6 +171,7 @@ impl AuthFailure {
             Self::TokenMismatch => DetailCode::AuthTokenMismatch,
             Self::PasswordMissing => DetailCode::AuthPasswordMissing,
             Self::PasswordMismatch => DetailCode::AuthPasswordMismatch,
+            Self::UserMissing => DetailCode::AuthIdentityHeaderRequired,
             Self::DeviceTokenMismatch => DetailCode::AuthDeviceTokenMismatch,
             Self::PairingTokenInvalid => DetailCode::AuthBootstrapTokenInvalid,
             Self::RateLimited { .. } => DetailCode::AuthRateLimited,
@@ -182,6 +185,7 @@ impl AuthFailure {
             Self::TokenMismatch => "token_mismatch",
             Self::PasswordMissing => "password_missing",
             Self::PasswordMismatch => "password_mismatch",
+            Self::UserMissing => "trusted_proxy_user_missing",
             Self::DeviceTokenMismatch => "device_token_mismatch",
             Self::PairingTokenInvalid => "bootstrap_token_invalid",
             Self::RateLimited { .. } => "rate_limited",
@@ -194,6 +198,9 @@ impl AuthFailure {
             Self::TokenMismatch => "gateway token mismatch (provide gateway auth token)",
             Self::PasswordMissing => "gateway password missing (provide gateway auth password)",
             Self::PasswordMismatch => "gateway password mismatch (provide gateway auth password)",
+            Self::UserMissing => {
+                "no user of a trusted proxy (come by the proxy that signs people in)"
+            }
             Self::DeviceTokenMismatch => {
                 "device token mismatch (connect with the gateway token, or pair again)"
             }
@@ -204,7 +211,9 @@ impl AuthFailure {
 
     fn next_step(self) -> &'static str {
         match self {
-            Self::TokenMissing | Self::PasswordMissing => "update_auth_configuration",
+            Self::TokenMissing | Self::PasswordMissing | Self::UserMissing => {
+                "update_auth_configuration"
+            }
             Self::TokenMismatch | Self::PasswordMismatch => "retry_with_device_token",
             Self::DeviceTokenMismatch | Self::PairingTokenInvalid => "update_auth_credentials",
             Self::RateLimited { .. } => "wait_then_retry",

@@ -17,6 +17,7 @@ use crate::{Exit, Failure, json, text};
 pub(crate) fn reach(options: &SetupOptions, config: &Config) -> Result<Reach, Failure> {
     let configured = match (&options.url, config.device_pair.enabled) {
         (Some(url), true) => return Ok(Reach::at(url.clone(), "--url")),
+        (None, true) if options.remote => Reach::remote(config).unwrap_or(Err(ReachError::Unknown)),
         _ => Reach::configured(config),
     };
     configured.map_err(|error| match error {

@@ -1,9 +1,12 @@
 //! `gateway`.
 
-use pairing_core::Cidrs;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pairing_core::{Cidrs, Scope};
 
 use crate::read::{Given, Reader, Section};
-use crate::{GatewayLimits, Part, Secret};
+use crate::{Fault, GatewayLimits, Part, Secret};
 
 /// The gateway: its addresses, and the proxies and secrets that it trusts.
 #[derive(Debug, Clone)]
@@ -77,6 +80,22 @@ pub struct Auth {
     pub token: Option<Secret>,
     /// The shared password.
     pub password: Option<Secret>,
+    /// The proxies' word for their users; only if the mode is [`AuthMode::TrustedProxy`].
+    pub trusted_proxy: Option<TrustedProxy>,
+}
+
+/// `gateway.auth.trustedProxy` and `identityScopes`: how a trusted proxy says whom it has signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrustedProxy {
+    /// The header that names the user.
+    pub user_header: String,
+    /// Headers that have to be there, too.
+    pub required_headers: Vec<String>,
+    /// The users who may come; all if it is empty.
+    pub allow_users: Vec<String>,
+    /// If present, the scopes that each user has at most; users who are not in it have none.
+    pub scopes: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// The kind of secret that a gateway asks for.
@@ -88,8 +107,7 @@ pub enum AuthMode {
     Password,
     /// None.
     None,
-    /// Whatever a proxy says of a request's user. It is recognised, and this gateway takes no proxy's word for
-    /// it: [`Part::Secret`] is closed.
+    /// A user whom a trusted proxy has signed in. Devices are approved all the same.
     TrustedProxy,
 }
 
@@ -215,13 +233,19 @@ impl Gateway {
         let mut nodes = at.child("nodes", reader);
         let auto_approve = auto_approve(nodes.child("pairing", reader), reader);
         let local_admin = at.flag("localAdmin", reader).unwrap_or(Some(false));
+        let trusted_proxies = networks(&mut at, "trustedProxies", reader);
+        let auth = auth(
+            at.child("auth", reader),
+            !trusted_proxies.is_empty(),
+            reader,
+        );
         let gateway = Self {
             mode: mode.unwrap_or_default(),
             port: port.unwrap_or(Self::PORT),
             bind: bind(&mut at, reader),
-            trusted_proxies: networks(&mut at, "trustedProxies", reader),
+            trusted_proxies,
             allowed_hosts: listed(&mut at, "allowedHosts", reader),
-            auth: auth(at.child("auth", reader), reader),
+            auth,
             control_ui: control_ui(at.child("controlUi", reader), reader),
             tls: tls(at.child("tls", reader), reader),
             remote: remote(at.child("remote", reader), mode, reader),
@@ -286,7 +310,7 @@ fn bind(at: &mut Section<'_>, reader: &mut Reader<'_>) -> Bind {
     }
 }
 
-fn auth(mut at: Section<'_>, reader: &mut Reader<'_>) -> Auth {
+fn auth(mut at: Section<'_>, has_proxies: bool, reader: &mut Reader<'_>) -> Auth {
     const MODES: [(&str, AuthMode); 4] = [
         ("token", AuthMode::Token),
         ("password", AuthMode::Password),
@@ -297,11 +321,12 @@ fn auth(mut at: Section<'_>, reader: &mut Reader<'_>) -> Auth {
     let mode = reader.or_close(Part::Secret, mode);
     let token = at.secret("token", reader);
     let password = at.secret("password", reader);
-    if mode == Some(AuthMode::TrustedProxy) {
-        let detail = "\"trusted-proxy\" lets in whoever a proxy names, and this gateway takes no proxy's \
-                      word for that: set `token` or `password`";
-        let fault = at.fault("mode", detail, reader);
-        reader.close(Part::Secret, &fault);
+    let is_by_proxy = mode == Some(AuthMode::TrustedProxy);
+    let trusted_proxy = trusted_proxy(&mut at, is_by_proxy, reader);
+    if is_by_proxy && !has_proxies {
+        let detail =
+            "\"trusted-proxy\" needs the addresses of the proxies in gateway.trustedProxies";
+        at.fault("mode", detail, reader);
     }
     let (counts, other) = match mode {
         Some(AuthMode::Password) => (&password, &token),
@@ -309,7 +334,12 @@ fn auth(mut at: Section<'_>, reader: &mut Reader<'_>) -> Auth {
     };
     let is_other_needed = mode.is_none() && matches!(counts, Ok(None));
     match (counts, other) {
-        _ if matches!(mode, Some(AuthMode::None | AuthMode::TrustedProxy)) => {}
+        _ if mode == Some(AuthMode::None) => {}
+        _ if is_by_proxy => {
+            if let Err(fault) = &password {
+                reader.close(Part::Secret, fault);
+            }
+        }
         (Err(fault), _) => reader.close(Part::Secret, fault),
         (_, Err(fault)) if is_other_needed => reader.close(Part::Secret, fault),
         _ => {}
@@ -319,7 +349,80 @@ fn auth(mut at: Section<'_>, reader: &mut Reader<'_>) -> Auth {
         mode,
         token: token.unwrap_or(None),
         password: password.unwrap_or(None),
+        trusted_proxy,
     }
+}
+
+/// What a proxy says of its users. A fault in it closes the gateway if it counts.
+fn trusted_proxy(
+    auth: &mut Section<'_>,
+    counts: bool,
+    reader: &mut Reader<'_>,
+) -> Option<TrustedProxy> {
+    fn header(text: &str) -> Result<(), String> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+        if !text.is_empty() && text.len() <= 128 && text.bytes().all(plain) {
+            Ok(())
+        } else {
+            Err("is no name of a header".to_owned())
+        }
+    }
+    let is_limited = auth.has("identityScopes");
+    let of_users = auth.child("identityScopes", reader);
+    let users = of_users.lists(reader);
+    let mut scopes = BTreeMap::new();
+    let mut bad = of_users.broken().cloned();
+    for (user, names) in users {
+        match names.keeping_out() {
+            Ok(names) => {
+                let names = names.unwrap_or_default();
+                if let Some(name) = names.iter().find(|name| Scope::parse(name).is_err()) {
+                    let detail = format!("{} is no scope", pairing_core::quoted(name).limit(64));
+                    bad = Some(of_users.fault(&user, &detail, reader));
+                }
+                scopes.insert(user, names);
+            }
+            Err(fault) => bad = Some(fault),
+        }
+    }
+    let mut at = auth.child("trustedProxy", reader);
+    let user_header = match at.text("userHeader", reader) {
+        Ok(Some(name)) => match header(&name) {
+            Ok(()) => Ok(name),
+            Err(detail) => Err(at.fault("userHeader", &detail, reader)),
+        },
+        Ok(None) if counts => {
+            let detail = "\"trusted-proxy\" needs gateway.auth.trustedProxy.userHeader";
+            Err(auth.fault("mode", detail, reader))
+        }
+        Ok(None) => Ok(String::new()),
+        Err(fault) => Err(fault),
+    };
+    let required_headers = at
+        .checked_texts("requiredHeaders", reader, header)
+        .keeping_out();
+    let allow_users = at.texts("allowUsers", reader).keeping_out();
+    at.finish(reader);
+    let mut close = |fault: &Arc<Fault>| {
+        if counts {
+            reader.close(Part::Secret, fault);
+        }
+    };
+    for fault in bad.iter().chain(user_header.as_ref().err()) {
+        close(fault);
+    }
+    for list in [&required_headers, &allow_users] {
+        if let Err(fault) = list {
+            close(fault);
+        }
+    }
+    Some(TrustedProxy {
+        user_header: user_header.ok()?,
+        required_headers: required_headers.ok()?.unwrap_or_default(),
+        allow_users: allow_users.ok()?.unwrap_or_default(),
+        scopes: is_limited.then_some(scopes),
+    })
+    .filter(|_| counts && bad.is_none())
 }
 
 fn control_ui(mut at: Section<'_>, reader: &mut Reader<'_>) -> ControlUi {

@@ -32,7 +32,7 @@ pub use edit::{Document, EditError, KeyPart, KeyPath, KeyPathError};
 pub use error::{ConfigError, Fault, LoadError, Position};
 pub use gateway::{
     Auth, AuthMode, AutoApprove, Bind, ControlUi, Gateway, Mode, NodeCommands, Remote, Tailscale,
-    Tls,
+    Tls, TrustedProxy,
 };
 pub use limits::GatewayLimits;
 pub use part::Part;

@@ -11,7 +11,7 @@ const AUDIENCE: &str = "is not obeyed: a group of this type lets nobody in";
 
 /// A pattern of keys, and what happens instead. `<…>` stands for any name, and `*` at the end for all that
 /// is below. The keys of a channel may stand in its accounts, too.
-pub(crate) const UNHEEDED: [(&str, &str); 38] = [
+pub(crate) const UNHEEDED: [(&str, &str); 37] = [
     ("accessGroups.<group>.channelId", AUDIENCE),
     ("accessGroups.<group>.guildId", AUDIENCE),
     ("accessGroups.<group>.membership", AUDIENCE),
@@ -53,16 +53,12 @@ pub(crate) const UNHEEDED: [(&str, &str); 38] = [
         "is not obeyed: owners give commands, and nobody else",
     ),
     (
-        "gateway.auth.identityScopes.*",
-        "is not obeyed: a device has the scopes that it was approved for",
-    ),
-    (
         "gateway.auth.rateLimit.*",
         "is not obeyed: `gateway.limits` counts instead",
     ),
     (
-        "gateway.auth.trustedProxy.*",
-        "is not obeyed: no proxy's word for a user is taken",
+        "gateway.auth.trustedProxy.cloudflareAccessOidc.*",
+        "is not obeyed: users are those whom the proxy names",
     ),
     (
         "gateway.remote.transport",

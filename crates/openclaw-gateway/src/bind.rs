@@ -110,6 +110,14 @@ fn custom(host: &str) -> Result<IpAddr, BindError> {
 }
 
 impl Interfaces {
+    /// Whether this is an address of this machine.
+    pub fn has(&self, address: IpAddr) -> bool {
+        let address = canonical_ip(address);
+        self.0
+            .iter()
+            .any(|own| canonical_ip(own.address) == address)
+    }
+
     /// Asks the operating system.
     pub fn of_this_machine() -> io::Result<Self> {
         let found = if_addrs::get_if_addrs()?

@@ -160,6 +160,7 @@ async fn connect(
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let arrival = Arrival {
         is_owners: false,
+        user: None,
         address,
         is_direct: true,
         is_encrypted: false,

@@ -13,7 +13,7 @@ use gateway_protocol::close;
 use gateway_protocol::event::{self, PresenceChanged, Shutdown, Tick};
 use openclaw_config::Config;
 use pairing_core::{Devices, Entropy, Pairing};
-use pairing_fs::{AuditLog, StateDir, SystemEntropy};
+use pairing_fs::{AuditLog, IdentityDir, StateDir, SystemEntropy};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -49,9 +49,11 @@ use crate::requests::Requests;
 use crate::server::Server;
 use crate::sessions::{Session, Who};
 use crate::settings::Settings;
+use crate::setup_outcomes::SetupOutcomes;
 use crate::store::Kept;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
+use crate::upgrades::Upgrades;
 use channel_kit::{Adapter, Stop};
 use gateway_channels::Host;
 use gateway_channels::{Channels, Message, OwnerCommands, Roster};
@@ -211,6 +213,12 @@ impl GatewayBuilder {
         self
     }
 
+    /// Answers `gateway.identity.get` with the identity in this state directory, which is made if there is none.
+    pub fn identity(mut self, state: &StateDir) -> Self {
+        self.methods.add_identity(IdentityDir::new(state));
+        self
+    }
+
     /// Makes this gateway one of several on the same pairing state. It lists the nodes that are connected to
     /// the others, and every gateway can invoke every node. Decisions reach all gateways through the store.
     pub fn peers(self, peers: Peers) -> Self {
@@ -288,6 +296,8 @@ impl GatewayBuilder {
             metrics: health.metrics.clone(),
             health,
             join_codes: JoinCodes::default(),
+            setup_outcomes: SetupOutcomes::default(),
+            upgrades: Upgrades::default(),
             probes: Probes::default(),
             logins: Logins::default(),
             page_tickets: PageTickets::default(),

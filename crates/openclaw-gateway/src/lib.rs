@@ -53,17 +53,19 @@ mod serve;
 mod server;
 mod sessions;
 mod settings;
+mod setup_outcomes;
 mod state_file;
 pub mod store;
 mod store_health;
 mod tls;
+mod upgrades;
 pub mod words;
 mod write_health;
 
 pub use bind::{BindError, Interfaces, addresses};
 pub use breaker::{Breaker, Verdict};
 pub use budget::{Full, Permit, Waiting};
-pub use edge::{Arrival, Door, DoorError, Origin, Turned};
+pub use edge::{Arrival, Door, DoorError, Origin, ProxyUsers, Turned};
 pub use file_watch::ReloadError;
 pub use fresh::{
     FreshError, Prepared, TokenFileError, TokenPlace, prepare, read_token, token_path,

@@ -24,8 +24,10 @@ use crate::probes::Probes;
 use crate::requests::Requests;
 use crate::sessions::Session;
 use crate::settings::LiveSettings;
+use crate::setup_outcomes::SetupOutcomes;
 use crate::store::Kept;
 use crate::store_health::StoreHealth;
+use crate::upgrades::Upgrades;
 
 /// The parts of a running gateway.
 pub(crate) struct Parts {
@@ -46,6 +48,8 @@ pub(crate) struct Parts {
     pub(crate) health: crate::health::Health,
     pub(crate) metrics: Metrics,
     pub(crate) join_codes: JoinCodes,
+    pub(crate) setup_outcomes: SetupOutcomes,
+    pub(crate) upgrades: Upgrades,
     /// What the chat systems said of their accounts.
     pub(crate) probes: Probes,
     /// Accounts that are being linked.

@@ -65,19 +65,29 @@ impl Reach {
         }
     }
 
+    /// Uses the address of the remote gateway, if the configuration names one.
+    pub fn remote(config: &Config) -> Option<Result<Self, ReachError>> {
+        if !config.device_pair.enabled {
+            return Some(Err(ReachError::Disabled));
+        }
+        let remote = &config.gateway.remote;
+        let reach = Self::parse(remote.url.as_deref()?, "gateway.remote.url");
+        Some(reach.map(|reach| Self {
+            tls_fingerprint: remote.tls_fingerprint.clone(),
+            ..reach
+        }))
+    }
+
     /// Uses what the configuration names, for a program other than the gateway: the public address, the
     /// remote gateway, or the host that the gateway is bound to.
     pub fn configured(config: &Config) -> Result<Self, ReachError> {
         if let Some(public) = Self::public(config)? {
             return Ok(public);
         }
-        let gateway = &config.gateway;
-        if let Some(text) = &gateway.remote.url {
-            return Ok(Self {
-                tls_fingerprint: gateway.remote.tls_fingerprint.clone(),
-                ..Self::parse(text, "gateway.remote.url")?
-            });
+        if let Some(remote) = Self::remote(config) {
+            return remote;
         }
+        let gateway = &config.gateway;
         if let Bind::Custom(host) = &gateway.bind {
             let bare = host.trim().trim_matches(['[', ']']);
             let text = address(bare, gateway.port, gateway.tls.enabled);

@@ -18,6 +18,8 @@ enum Asked {
     Token(Known),
     Password(Known),
     Nothing,
+    /// A user whom a trusted proxy names or, on this machine, the password.
+    User(Option<Known>),
 }
 
 #[derive(Clone)]
@@ -38,6 +40,8 @@ pub enum Shared {
     Password,
     /// None, because the gateway requires none.
     Open,
+    /// A user whom a trusted proxy has signed in.
+    User,
 }
 
 /// Why a client was not accepted.
@@ -55,6 +59,9 @@ pub enum SecretFailure {
     /// The password is wrong.
     #[error("gateway password mismatch")]
     PasswordMismatch,
+    /// A user whom a trusted proxy names is required.
+    #[error("user of a trusted proxy missing")]
+    UserMissing,
 }
 
 impl SecretFailure {
@@ -74,8 +81,8 @@ pub enum SecretError {
     /// `gateway.auth.mode` is `password`, and no password is set.
     #[error("gateway.auth.mode is \"password\", and no password is set")]
     NoPassword,
-    /// `gateway.auth.mode` is `trusted-proxy`, and no proxy's word for its users is taken here.
-    #[error("gateway.auth.mode is \"trusted-proxy\", which this gateway does not take")]
+    /// `gateway.auth.mode` is `trusted-proxy`, and no header of the proxy is named.
+    #[error("gateway.auth.mode is \"trusted-proxy\", and no userHeader is set")]
     TrustedProxy,
     /// Neither is set, and `gateway.auth.mode` is not `none`.
     #[error("the gateway has no shared secret")]
@@ -91,7 +98,7 @@ impl SecretError {
             }
             Self::NoPassword => "set gateway.auth.password or OPENCLAW_GATEWAY_PASSWORD",
             Self::TrustedProxy => {
-                "set gateway.auth.mode to \"token\" or \"password\", or start the gateway with --token-file"
+                "set gateway.auth.trustedProxy.userHeader, or start the gateway with --token-file"
             }
         }
     }
@@ -110,7 +117,15 @@ impl SharedSecret {
             Some(AuthMode::Token) => token.ok_or(SecretError::NoToken),
             Some(AuthMode::Password) => password.ok_or(SecretError::NoPassword),
             Some(AuthMode::None) => Ok(Self::open()),
-            Some(AuthMode::TrustedProxy) => Err(SecretError::TrustedProxy),
+            Some(AuthMode::TrustedProxy) => match (&auth.trusted_proxy, &auth.password) {
+                (None, _) => Err(SecretError::TrustedProxy),
+                (Some(_), password) => {
+                    let password = password
+                        .as_ref()
+                        .map(|password| Known::of(password.expose()));
+                    Ok(Self(Asked::User(password)))
+                }
+            },
             None => token.or(password).ok_or(SecretError::None),
         }
     }
@@ -130,9 +145,24 @@ impl SharedSecret {
         Self(Asked::Nothing)
     }
 
+    /// Whether a user of a trusted proxy is required. A password counts on this machine only.
+    pub fn is_of_users(&self) -> bool {
+        matches!(self.0, Asked::User(_))
+    }
+
     /// Whether no secret is required.
     pub fn is_open(&self) -> bool {
         matches!(self.0, Asked::Nothing)
+    }
+
+    /// The kind of secret, in the words of `gateway.auth.mode`.
+    pub fn kind(&self) -> &'static str {
+        match self.0 {
+            Asked::Token(_) => "token",
+            Asked::Password(_) => "password",
+            Asked::Nothing => "none",
+            Asked::User(_) => "trusted-proxy",
+        }
     }
 
     /// Compares the presented secret. An empty one counts as not presented.
@@ -152,6 +182,14 @@ impl SharedSecret {
                 SecretFailure::TokenMissing,
                 SecretFailure::TokenMismatch,
                 Shared::Token,
+            ),
+            Asked::User(None) => return Err(SecretFailure::UserMissing),
+            Asked::User(Some(expected)) => (
+                expected,
+                presented(password),
+                SecretFailure::UserMissing,
+                SecretFailure::PasswordMismatch,
+                Shared::Password,
             ),
             Asked::Password(expected) => (
                 expected,
@@ -183,7 +221,10 @@ impl SharedSecret {
     /// clients that came in by the old one have to present the new one.
     pub fn is_same(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
-            (Asked::Nothing, Asked::Nothing) => true,
+            (Asked::Nothing, Asked::Nothing) | (Asked::User(None), Asked::User(None)) => true,
+            (Asked::User(Some(one)), Asked::User(Some(two))) => {
+                one.digest.ct_eq(&*two.digest).into()
+            }
             (Asked::Token(one), Asked::Token(two))
             | (Asked::Password(one), Asked::Password(two)) => one.digest.ct_eq(&*two.digest).into(),
             _ => false,
@@ -197,6 +238,7 @@ impl fmt::Debug for SharedSecret {
             Asked::Token(_) => "SharedSecret::Token(..)",
             Asked::Password(_) => "SharedSecret::Password(..)",
             Asked::Nothing => "SharedSecret::Open",
+            Asked::User(_) => "SharedSecret::User(..)",
         })
     }
 }

@@ -186,6 +186,7 @@ pub async fn serve(
             let var = var.clone();
             move |name| var(name)
         })
+        .identity(&state)
         .configured_adapters(&state, {
             let var = var.clone();
             move |name| var(name)

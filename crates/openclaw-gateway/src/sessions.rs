@@ -72,6 +72,8 @@ pub(crate) struct Client {
     pub(crate) caps: Vec<String>,
     pub(crate) commands: Vec<String>,
     pub(crate) permissions: std::collections::BTreeMap<String, bool>,
+    /// The origin of the page that it connected from.
+    pub(crate) origin: Option<String>,
 }
 
 /// Maximum number of calls of one client that use the store at the same time; the others wait.
@@ -135,6 +137,7 @@ impl Session {
                 match self.method {
                     AuthMethod::Password => "password",
                     AuthMethod::None => "open",
+                    AuthMethod::TrustedProxy => "user",
                     _ => "token",
                 },
                 scopes.clone(),
@@ -277,7 +280,14 @@ impl Client {
             permissions: permissions
                 .map(|(name, granted)| (cut(name), *granted))
                 .collect(),
+            origin: None,
         }
+    }
+
+    /// Sets the page that it connected from.
+    pub(crate) fn from_page(self, page: Option<&str>) -> Self {
+        let origin = page.map(cut);
+        Self { origin, ..self }
     }
 }
 

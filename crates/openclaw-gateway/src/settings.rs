@@ -9,7 +9,7 @@ use openclaw_config::{Bind, Config, Fault, Part, Secret};
 use pairing_core::Cidrs;
 use pairing_core::device::AutoApprove;
 
-use crate::edge::{Door, DoorError};
+use crate::edge::{Door, DoorError, ProxyUsers};
 use crate::{GatewayLimits, SecretError, SharedSecret};
 
 /// The settings of a running gateway. A reload replaces them; whoever has loaded them keeps what was loaded.
@@ -28,6 +28,8 @@ pub struct Settings {
     pub limits: GatewayLimits,
     /// The checks of a request by its address and headers.
     pub door: Door,
+    /// Which users of trusted proxies may come in, if their word is taken.
+    pub users: Option<ProxyUsers>,
     /// Which devices are approved without asking the owner.
     pub auto_approve: AutoApprove,
     /// Whether a program on this machine that knows the shared secret and has no device gets every scope that it
@@ -113,10 +115,16 @@ impl Settings {
             "gateway.nodes.pairing.autoApproveCidrs",
             &gateway.auto_approve.cidrs,
         )?;
+        let proxy = gateway.auth.trusted_proxy.as_ref();
+        // A token of the command line stands in place of all that the configuration says.
+        let users = proxy
+            .filter(|_| overrides.token.is_none())
+            .and_then(ProxyUsers::from_config);
         Ok(Self {
             secret: secret(config, overrides)?,
             limits: gateway.limits.clone(),
-            door: door(config, &proxies),
+            door: door(config, &proxies).with_users(users.clone()),
+            users,
             auto_approve: AutoApprove {
                 local: gateway.auto_approve.local,
                 networks,

@@ -1,11 +1,11 @@
 // Who may talk to the bot: the allowed senders of a channel and an account.
 
-import { because, button, code, field, fill, h, keyed, offer, plain, portion, say, searchBox, section, toast } from './dom.js';
+import { because, button, code, copyable, field, fill, h, keyed, offer, plain, portion, say, searchBox, section, tell, toast } from './dom.js';
 import { isSetUp } from './model.js';
-import { ago, byAccount, channel, count, KNOWN_CHANNELS } from './words.js';
+import { ago, byAccount, channel, count, countdown, KNOWN_CHANNELS } from './words.js';
 
 /** @import { Model } from './model.js' */
-/** @import { Allowed, AllowedEntry, View } from './types.d.ts' */
+/** @import { Allowed, AllowedEntry, Invitation, View } from './types.d.ts' */
 
 /** @param {Model} model @returns {View} */
 export function people(model) {
@@ -13,6 +13,8 @@ export function people(model) {
 	let allowed;
 	/** @type {AllowedEntry[]} */
 	let sorted = [];
+	/** Codes that were issued and that nobody has presented. @type {Invitation[]} */
+	let invited = [];
 	let read = -1;
 	let reading = false;
 	let trouble = '';
@@ -24,6 +26,8 @@ export function people(model) {
 	const addButton = button('Add', addOne);
 	const submit = (/** @type {Event} */ event) => (event.preventDefault(), addButton.click());
 	const add = h('form', { class: 'row', onsubmit: submit }, h('label', { for: 'people-add' }, 'Add a sender'), entry, addButton);
+	const invite = h('p', {}, button('Invite a person', inviteOne), ' ', h('small', { class: 'hint' }, 'makes a code that lets in the first who sends it to the bot'));
+	const invitations = h('ul', { class: 'rows', 'aria-label': 'Invitations' });
 	const summary = h('p', { role: 'status' });
 	const list = h('ul', { class: 'rows', 'aria-label': 'Allowed senders' });
 	const more = portion(show);
@@ -33,12 +37,15 @@ export function people(model) {
 		h('p', { class: 'hint' }, 'Who may talk to the assistant. Senders that openclaw.json names are let in, too, and are not listed here.'),
 		h('div', { class: 'row filters' }, field('Channel', channels), field('Account', accounts), field('Search', search)),
 		add,
+		invite,
+		invitations,
 		summary,
 		list,
 		more.row,
 	);
 
 	function anew() {
+		invited = [];
 		offerAccounts();
 		more.reset();
 		read = -1;
@@ -55,6 +62,25 @@ export function people(model) {
 		const undo = () => model.call('pairing.revoke', { ...place, entry: who }).then(reread);
 		if (status === 'added') toast(`${plain(who)} is let in by ${channel(place.channel)}${byAccount(place.accountId)}.`, { undo });
 		else toast(`${plain(who)} was let in before.`);
+		reread();
+	}
+
+	async function inviteOne() {
+		const place = { channel: channels.value, accountId: accounts.value };
+		const made = await model.call('pairing.invite', place);
+		tell(
+			'A code for one person',
+			h('p', {}, `Whom it is meant for sends this to the bot on ${channel(place.channel)}${byAccount(place.accountId)}, in a direct message:`),
+			h('p', { class: 'long' }, copyable(`/bind ${made.code}`, 'the invitation')),
+			h('p', {}, 'It lets in the first who sends it, once, within 10 minutes, and is not shown again.'),
+		);
+		reread();
+	}
+
+	/** @param {Invitation} one */
+	async function endInvitation(one) {
+		const { ended } = await model.call('pairing.invite.end', { channel: one.channel, id: one.id });
+		toast(ended ? 'The invitation is ended: its code is good for nothing.' : 'The invitation was used or ended before.');
 		reread();
 	}
 
@@ -78,9 +104,11 @@ export function people(model) {
 		const [of, accountId, as] = [channels.value, accounts.value, model.listsChanged];
 		try {
 			const answer = await model.call('pairing.allowed', { channel: of, accountId });
+			const issued = await model.call('pairing.invite.list', { channel: of, accountId });
 			// Another one may have been chosen meanwhile: that one is still to be read.
 			if (of === channels.value && accountId === accounts.value) {
 				allowed = answer;
+				invited = issued.invitations;
 				sorted = answer.entries.sort((/** @type {AllowedEntry} */ a, /** @type {AllowedEntry} */ b) => (b.grantedAtMs ?? 0) - (a.grantedAtMs ?? 0));
 				trouble = '';
 				read = as;
@@ -95,6 +123,12 @@ export function people(model) {
 	}
 
 	function show() {
+		const valid = invited.filter((one) => one.expiresAtMs > model.now());
+		keyed(invitations, valid, (one) => one.id, invitationRow);
+		valid.forEach((one, index) => {
+			const left = invitations.children[index]?.querySelector('time');
+			if (left) say(left, countdown(one.expiresAtMs - model.now()));
+		});
 		if (!allowed) {
 			say(summary, trouble || 'Reading…');
 			fill(list);
@@ -106,6 +140,14 @@ export function people(model) {
 		const all = count(sorted.length, 'sender');
 		say(summary, trouble || (wanted ? `${found.length.toLocaleString('en')} of ${all}` : all));
 		keyed(list, more.of(found), ({ id, grantedAtMs }) => `${id} ${grantedAtMs}`, row);
+	}
+
+	/** @param {Invitation} one */
+	function invitationRow(one) {
+		const user = one.principal !== undefined && h('small', {}, ' for ', code(one.principal));
+		const by = h('small', { class: 'block' }, `issued by ${model.decider(one.issuedBy)}, good for `, h('time', {}));
+		const end = button('End', () => endInvitation(one), { 'aria-label': `End invitation ${plain(one.id)}` });
+		return h('li', {}, h('div', {}, 'Invitation ', code(one.id), user, by), end);
 	}
 
 	/** @param {AllowedEntry} who */

@@ -137,6 +137,17 @@ export interface AllowedEntry {
 	grantedAtMs?: number;
 }
 
+export interface Invitation {
+	id: string;
+	channel: string;
+	accountId: string;
+	issuedBy: string;
+	issuedVia: string;
+	issuedAtMs: number;
+	expiresAtMs: number;
+	principal?: string;
+}
+
 export interface AuditEntry {
 	at: number;
 	action: string;

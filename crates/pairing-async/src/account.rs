@@ -1,10 +1,10 @@
 //! An account, for async code.
 
-use pairing_core::store::{AllowEntry, PendingRequest};
+use pairing_core::store::{AllowEntry, Claim, PendingRequest};
 use pairing_core::{
     Account, Admission, AdmitError, Allowed, AllowlistError, Approved, Approver, AttemptsLeft,
-    DecisionError, ListError, Metadata, Pending, RequestError, Requested, Reverted, Sender,
-    SenderId,
+    ClaimCode, ClaimError, Claimed, DecisionError, InviteError, Invited, ListError, Metadata,
+    Pending, RequestError, Requested, Reverted, Sender, SenderId,
 };
 
 use crate::{AsyncError, AsyncPairing};
@@ -104,6 +104,44 @@ impl AsyncAccount {
         let (account, sender, code) = (self.account.clone(), sender.to_owned(), code.to_owned());
         let redeem = move || account.redeem(&sender, &code);
         self.pairing.decide(redeem).await
+    }
+
+    /// Issues a claim code: [`Account::invite`].
+    pub async fn invite(&self, approver: &Approver) -> Result<Invited, AsyncError<InviteError>> {
+        let (account, approver) = (self.account.clone(), approver.clone());
+        let invite = move || account.invite(&approver);
+        self.pairing.decide(invite).await
+    }
+
+    /// Allows a sender who presents a claim code: [`Account::claim`].
+    pub async fn claim(
+        &self,
+        sender: impl Into<Sender>,
+        code: &str,
+    ) -> Result<Claimed, AsyncError<ClaimError>> {
+        let (account, sender) = (self.account.clone(), sender.into());
+        let code = ClaimCode::parse(code).map_err(|error| AsyncError::Decision(error.into()))?;
+        let claim = move || account.claim(sender, code.expose());
+        self.pairing.decide(claim).await
+    }
+
+    /// The claim codes of the channel that are valid, without the codes themselves:
+    /// [`Channel::claims`](pairing_core::Channel::claims).
+    pub async fn claims(&self) -> Result<Vec<Claim>, AsyncError<ListError>> {
+        let channel = self.account.channel().clone();
+        self.pairing.decide(move || channel.claims()).await
+    }
+
+    /// Ends a claim code of the channel: [`Channel::end_claim`](pairing_core::Channel::end_claim).
+    pub async fn end_claim(
+        &self,
+        id: &str,
+        approver: &Approver,
+    ) -> Result<Option<Claim>, AsyncError<InviteError>> {
+        let channel = self.account.channel().clone();
+        let (id, approver) = (id.to_owned(), approver.clone());
+        let end = move || channel.end_claim(&id, &approver);
+        self.pairing.decide(end).await
     }
 
     /// Returns how many wrong codes this sender may still present: [`Account::attempts_of`].

@@ -60,6 +60,8 @@ pub enum AuditAction {
     Issued,
     /// A sender presented a claim code and was allowed.
     Claimed,
+    /// A claim code was ended before anybody presented it.
+    Ended,
 }
 
 /// The sender, device or node that the decision is about.
@@ -173,7 +175,7 @@ impl TryFrom<Written> for AuditEvent {
                 sender,
             },
             ((Some(channel), Some(account), None), None, None)
-                if written.action == AuditAction::Issued =>
+                if matches!(written.action, AuditAction::Issued | AuditAction::Ended) =>
             {
                 AuditSubject::Invitation { channel, account }
             }

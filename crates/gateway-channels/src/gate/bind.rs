@@ -32,12 +32,14 @@ impl Gate {
             return None;
         }
         let (account, sender) = (rules.account.clone(), letter.sender.clone());
-        let claimed = blocking(move || account.claim_code(&sender, &code)).await?;
+        let meta = letter.meta.clone();
+        let claim = move || account.claim_code(&sender, Some(&meta), &code);
+        let claimed = blocking(claim).await?;
+        let language = Replies::language_of(&letter.meta);
+        let replies = self.host.pairing().replies();
         let (text, outcome) = match claimed {
             Ok(Claimed::Admitted(by)) => {
                 self.pauses.forget(by.sender());
-                let language = Replies::language_of(&letter.meta);
-                let replies = self.host.pairing().replies();
                 (replies.approved(language), "bound")
             }
             Ok(_) => return None,
@@ -50,10 +52,7 @@ impl Gate {
             }
             // Whoever is locked out is not answered.
             Err(ClaimError::LockedOut { .. }) => return Some("locked-out"),
-            Err(_) => (
-                "This code is not valid. Ask for a new one.".to_owned(),
-                "wrong-code",
-            ),
+            Err(_) => (replies.wrong_code(language), "wrong-code"),
         };
         if let Err(error) = self.adapter.send(&letter.chat, &Outgoing::text(text)).await {
             tracing::warn!(

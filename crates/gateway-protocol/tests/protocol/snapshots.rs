@@ -40,6 +40,7 @@ fn refusals() -> Vec<Refusal> {
         AuthFailure::TokenMismatch,
         AuthFailure::PasswordMissing,
         AuthFailure::PasswordMismatch,
+        AuthFailure::UserMissing,
         AuthFailure::DeviceTokenMismatch,
         AuthFailure::PairingTokenInvalid,
         AuthFailure::RateLimited {

@@ -44,7 +44,7 @@ use devices::RawAll;
 use options::RawOptions;
 use raw::{
     Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawAudit, RawCommand, RawDoctor,
-    RawInvite, RawList, RawPairing, RawReject, RawRequest,
+    RawInvite, RawInvites, RawList, RawPairing, RawReject, RawRequest,
 };
 
 /// What a command line asks for.
@@ -113,6 +113,8 @@ pub(crate) enum PairingCommand {
     Reject(Option<ChannelId>, Option<AccountId>, String),
     Allowed(ChannelId, AccountId, AllowedCommand),
     Invite(ChannelId, AccountId, Option<Principal>),
+    Invites(ChannelId, Option<AccountId>),
+    EndInvite(ChannelId, String),
     Request(ChannelId, AccountId, Asking),
 }
 
@@ -125,6 +127,8 @@ impl PairingCommand {
             Self::Approve(..) => (&["pairing.list", "pairing.approve"], true),
             Self::Reject(..) => (&["pairing.list", "pairing.reject"], true),
             Self::Invite(..) => (&["pairing.invite"], true),
+            Self::Invites(..) => (&["pairing.invite.list"], false),
+            Self::EndInvite(..) => (&["pairing.invite.end"], true),
             Self::Allowed(_, _, AllowedCommand::List) => (&["pairing.allowed"], false),
             Self::Allowed(_, _, AllowedCommand::Add(_)) => (&["pairing.allow"], true),
             Self::Allowed(_, _, AllowedCommand::Remove(_)) => (&["pairing.revoke"], true),
@@ -275,10 +279,21 @@ impl RawPairing {
             Self::Invite(RawInvite {
                 channel,
                 principal,
+                end,
                 options,
             }) => {
                 let (channel, account, json) = options.place(channel)?.one()?;
-                (PairingCommand::Invite(channel, account, principal), json)
+                let command = match end {
+                    Some(id) => PairingCommand::EndInvite(channel, id),
+                    None => PairingCommand::Invite(channel, account, principal),
+                };
+                (command, json)
+            }
+            Self::Invites(RawInvites { channel, options }) => {
+                let at = options.place(channel)?;
+                let account = at.account.clone();
+                let (channel, _, json) = at.one()?;
+                (PairingCommand::Invites(channel, account), json)
             }
             Self::Request(RawRequest {
                 channel,

@@ -117,8 +117,10 @@ pub(super) enum RawPairing {
         #[command(subcommand)]
         command: RawAllowed,
     },
-    /// Issue a code that lets in the sender who gives it to the bot, once
+    /// Issue a code that lets in the sender who gives it to the bot, once; or end one
     Invite(RawInvite),
+    /// List the codes that were issued and are good still, without the codes themselves
+    Invites(RawInvites),
     /// Ask as a sender would, and print the reply that they would get
     Request(RawRequest),
 }
@@ -179,6 +181,18 @@ pub(super) struct RawInvite {
     /// The user of your program that the sender will be; the bot's owner when left out
     #[arg(long, value_name = "PRINCIPAL", value_parser = Principal::parse)]
     pub(super) principal: Option<Principal>,
+    /// End the code with this id instead, before anybody gives it to the bot
+    #[arg(long, value_name = "ID", conflicts_with = "principal")]
+    pub(super) end: Option<String>,
+    #[command(flatten)]
+    pub(super) options: RawOptions,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawInvites {
+    /// Channel, such as telegram
+    #[arg(required_unless_present = "channel_option")]
+    pub(super) channel: Option<String>,
     #[command(flatten)]
     pub(super) options: RawOptions,
 }

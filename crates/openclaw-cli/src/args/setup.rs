@@ -18,6 +18,8 @@ use crate::purpose::Purpose;
 )]
 pub(crate) struct SetupOptions {
     pub(crate) url: Option<GatewayUrl>,
+    /// The address of the remote gateway, whatever else is configured.
+    pub(crate) remote: bool,
     pub(crate) profile: SetupProfile,
     pub(crate) code_only: bool,
     pub(crate) ascii: bool,
@@ -45,15 +47,21 @@ pub(super) struct RawQr {
     /// The gateway's address, instead of the configured one
     #[arg(long, visible_alias = "public-url")]
     url: Option<String>,
+    /// The address in gateway.remote.url, whatever else is configured
+    #[arg(long, conflicts_with = "url")]
+    remote: bool,
     /// The device may ask for everything
-    #[arg(long, conflicts_with_all = ["limited", "node_only"])]
+    #[arg(long, conflicts_with_all = ["limited", "node_only", "voice_node"])]
     full: bool,
     /// The device may ask to be a node, and an operator who cannot administer: as without this
-    #[arg(long, conflicts_with = "node_only")]
+    #[arg(long, conflicts_with_all = ["node_only", "voice_node"])]
     limited: bool,
     /// The device may ask to be a node alone
-    #[arg(long)]
+    #[arg(long, conflicts_with = "voice_node")]
     node_only: bool,
+    /// The device may ask to be a node that is spoken to: as an operator it reads and talks
+    #[arg(long)]
+    voice_node: bool,
     /// Print the setup code and nothing else
     #[arg(long, conflicts_with = "json")]
     setup_code_only: bool,
@@ -75,9 +83,11 @@ impl RawQr {
     pub(super) fn meaning(self) -> Result<Command, UsageError> {
         let Self {
             url,
+            remote,
             full,
             limited: _,
             node_only,
+            voice_node,
             setup_code_only,
             png,
             no_ascii,
@@ -87,10 +97,15 @@ impl RawQr {
         let url = url.map(|url| GatewayUrl::parse(&url)).transpose()?;
         Ok(Command::Setup(SetupOptions {
             url,
-            profile: match (full, node_only) {
-                (true, _) => SetupProfile::Full,
-                (_, true) => SetupProfile::Node,
-                (false, false) => SetupProfile::Limited,
+            remote,
+            profile: if full {
+                SetupProfile::Full
+            } else if node_only {
+                SetupProfile::Node
+            } else if voice_node {
+                SetupProfile::Voice
+            } else {
+                SetupProfile::Limited
             },
             code_only: setup_code_only,
             ascii: !no_ascii,

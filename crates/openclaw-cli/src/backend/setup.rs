@@ -1,5 +1,6 @@
 //! Setup codes, issued by the store or by a gateway.
 
+use gateway_protocol::setup::SetupAccess;
 use gateway_protocol::{GatewayUrl, SetupCode};
 use pairing_core::Timestamp;
 use pairing_core::device::SetupProfile;
@@ -26,7 +27,7 @@ struct Answer {
     setup_code: Zeroizing<String>,
     expires_at_ms: i64,
     /// What the other program's gateway grants: it gives full access only over TLS or on its own machine.
-    access: Option<SetupProfile>,
+    access: Option<SetupAccess>,
 }
 
 impl Backend {
@@ -65,10 +66,21 @@ impl Backend {
                     code: answer.setup_code,
                     issued_at: remote.now(),
                     expires_at: Timestamp::from_millis(answer.expires_at_ms),
-                    profile: answer.access.unwrap_or(profile),
+                    profile: granted(profile, answer.access),
                 })
             }
         }
+    }
+}
+
+/// The profile that was granted, by what the answer says of it.
+fn granted(wanted: SetupProfile, access: Option<SetupAccess>) -> SetupProfile {
+    match access {
+        Some(access) if access == wanted.into() => wanted,
+        Some(SetupAccess::Full) => SetupProfile::Full,
+        Some(SetupAccess::Node) => SetupProfile::Node,
+        Some(_) => SetupProfile::Limited,
+        None => wanted,
     }
 }
 

@@ -73,6 +73,9 @@ pub(crate) enum Failure {
         /// The command that lists who is paired.
         see: String,
     },
+    /// No claim code with this id is good.
+    #[error("no {channel} invitation has the id {}", escape(.id))]
+    NoInvitation { channel: ChannelId, id: String },
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// The same about legacy nodes.
@@ -286,6 +289,7 @@ impl Failure {
             | Self::NoPage
             | Self::NothingToReject(_)
             | Self::NotAllowed { .. }
+            | Self::NoInvitation { .. }
             | Self::Subject(_)
             | Self::NoDeviceWaits
             | Self::NotAskedFor(_)
@@ -318,6 +322,9 @@ impl Failure {
             Self::InSeveralChannels(_) => Some("name the channel with `--channel`".to_owned()),
             Self::NothingToReject(channel) => Some(format!(
                 "see what is pending with `openclaw pairing list {channel}`"
+            )),
+            Self::NoInvitation { channel, .. } => Some(format!(
+                "it was used, ended, or has expired; see which are good with `openclaw pairing invites {channel}`"
             )),
             Self::NotAllowed { see, .. } => Some(format!("see who is with `{see}`")),
             Self::Device(error) | Self::Node(error) => of_device(error, self),

@@ -60,6 +60,10 @@ impl Call {
             PairingCommand::Invite(channel, account, principal) => {
                 self.invite(channel, account, principal.as_ref(), screen)
             }
+            PairingCommand::Invites(channel, account) => {
+                self.invites(channel, account.as_ref(), screen)
+            }
+            PairingCommand::EndInvite(channel, id) => self.end_invite(channel, id, screen),
             PairingCommand::Request(channel, account, asking) => {
                 let Backend::Files(files) = &self.backend else {
                     return Err(Failure::AskedElsewhere);

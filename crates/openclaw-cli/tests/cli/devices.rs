@@ -27,7 +27,7 @@ const KEYS: [(&str, &str); 3] = [
 const ASKED: i64 = 1_795_354_140_000;
 
 /// A phone with a setup code, a second of the same name, and a page that hides its name.
-fn asking() -> Session {
+pub(crate) fn asking() -> Session {
     let session = Session::recorded_devices();
     let request = |at: usize, id: &str, more: Value| {
         let (device, key) = KEYS[at];

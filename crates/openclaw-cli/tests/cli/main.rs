@@ -19,6 +19,7 @@ mod doctor;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod gateway;
+mod invites;
 mod invoke;
 mod list;
 mod live;
@@ -27,6 +28,7 @@ mod process;
 mod qr;
 mod request;
 mod run;
+mod same;
 mod session;
 mod setup;
 mod state;

@@ -5,7 +5,7 @@ use pairing_core::device::{NodeId, NodeInfo};
 use crate::session::{Session, minutes};
 
 /// A living room that is paired, and two nodes that wait; one of the two hides what it is.
-fn asking() -> Session {
+pub(crate) fn asking() -> Session {
     let session = Session::recorded_devices();
     let nodes = session.service().nodes();
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();

@@ -31,6 +31,10 @@ fn rows() -> Vec<(&'static str, Option<&'static str>)> {
 fn named(key: &str) -> String {
     let key = key.replace("channels.telegram", "channels.<channel>");
     let key = key.replace("accounts.work", "accounts.<account>");
+    let key = key.replace(
+        "gateway.auth.identityScopes",
+        "gateway.auth.identityScopes.<user>",
+    );
     key.replace("accessGroups.team", "accessGroups.<group>")
 }
 

@@ -411,6 +411,7 @@ mod tests {
             is_encrypted: false,
             origin: crate::edge::Origin::None,
             is_owners: false,
+            user: None,
         };
         // It comes back again and again, and leaves the count of its address alone.
         for _ in 0..1000 {

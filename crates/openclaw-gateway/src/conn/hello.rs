@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gateway_protocol::hello::{AuthMethod, HelloAuth, HelloOk, Policy, ServerInfo};
+use gateway_protocol::setup::SetupOutcome;
 use gateway_protocol::{ConnectParams, Refusal};
 use pairing_core::device::AuthenticatedDevice;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -35,6 +36,7 @@ pub(super) async fn register(
         who,
         method,
         minted,
+        setup,
     } = admitted;
     let id = parts.id().map_err(|_| Refusal::Unavailable)?;
     let standing = Standing::of(&who);
@@ -43,7 +45,7 @@ pub(super) async fn register(
         id,
         who,
         method,
-        Client::new(params),
+        Client::new(params).from_page(arrival.origin.page()),
         (
             arrival.address,
             parts.pairing.now(),
@@ -77,7 +79,7 @@ pub(super) async fn register(
     };
     let hello = response(request, Ok(hello));
     let registered = Registered::new(session.clone(), parts.clone());
-    let registered = registered.ok_or(Refusal::Unavailable)?;
+    let mut registered = registered.ok_or(Refusal::Unavailable)?;
     let holds = match &session.who {
         Who::Device(device) => still_holds(parts, device.clone()).await,
         // The secret that it connected with may have been replaced.
@@ -103,12 +105,18 @@ pub(super) async fn register(
             client = %pairing_core::quoted(&session.client.id).limit(64), "connected"
         );
     }
+    if let Some(outcome) = &setup {
+        parts.setup_outcomes.begin(outcome.clone());
+    }
+    registered.setup = setup;
     Ok((registered, hello))
 }
 
 /// A session in the registry. Dropping this removes it.
 pub(super) struct Registered {
     pub(super) session: Arc<Session>,
+    /// What becomes of the setup code by which its token is delivered.
+    setup: Option<SetupOutcome>,
     parts: Arc<Parts>,
 }
 
@@ -116,7 +124,19 @@ impl Registered {
     /// Registers a session; `None` if the gateway stops.
     fn new(session: Arc<Session>, parts: Arc<Parts>) -> Option<Self> {
         let is_taken = parts.clients.sessions.insert(session.clone());
-        is_taken.then_some(Self { session, parts })
+        is_taken.then_some(Self {
+            session,
+            setup: None,
+            parts,
+        })
+    }
+
+    /// Notes whether its `hello-ok` has gone out.
+    pub(super) fn greeted(&self, is_sent: bool) {
+        if let Some(outcome) = &self.setup {
+            let parts = &self.parts;
+            parts.setup_outcomes.end(outcome, is_sent, &parts.clients);
+        }
     }
 }
 

@@ -171,10 +171,11 @@ async fn greet<S: Socket>(
         });
     }
     match admitted {
-        Ok((registered, hello)) => match ws.send(Message::Text(hello)).await {
-            Ok(()) => Ok(registered),
-            Err(_) => Err(gone()),
-        },
+        Ok((registered, hello)) => {
+            let sent = ws.send(Message::Text(hello)).await;
+            registered.greeted(sent.is_ok());
+            sent.map(|()| registered).map_err(|_| gone())
+        }
         Err(denied) => {
             let refusal = denied.refusal;
             parts.metrics.handshake(refusal.label());

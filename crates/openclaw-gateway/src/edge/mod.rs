@@ -6,6 +6,7 @@ mod host;
 mod origin;
 #[cfg(test)]
 mod tests;
+mod users;
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,6 +17,7 @@ use pairing_core::{Cidrs, canonical_ip, escape};
 use forwarded::{Forwarded, forwarding_header};
 use host::Host;
 use origin::Site;
+pub use users::ProxyUsers;
 
 /// Whom the door lets in.
 ///
@@ -30,6 +32,7 @@ pub struct Door {
     origins: Vec<Site>,
     hosts: BTreeSet<String>,
     tls: bool,
+    users: Option<ProxyUsers>,
 }
 
 /// A name or origin that cannot be allowed.
@@ -71,6 +74,8 @@ pub struct Arrival {
     pub origin: Origin,
     /// Whether it came by the owner's socket, from a process of the owner's user.
     pub is_owners: bool,
+    /// The user whom a trusted proxy has signed in.
+    pub user: Option<String>,
 }
 
 /// Which page a request comes from.
@@ -153,6 +158,11 @@ impl Door {
         Ok(door)
     }
 
+    /// Believes trusted proxies about the users that they have signed in.
+    pub fn with_users(self, users: Option<ProxyUsers>) -> Self {
+        Self { users, ..self }
+    }
+
     /// Judges a request: `peer` is the address of its socket. What the request line says about the host
     /// is not seen here: refuse an absolute form.
     pub fn judge(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Arrival, Turned> {
@@ -189,12 +199,17 @@ impl Door {
             }
         });
         let tls = told.tls.unwrap_or(self.tls);
+        let user = match &self.users {
+            Some(users) if is_trusted => users.read(headers, peer, told.client)?,
+            _ => None,
+        };
         Ok(Arrival {
             address: told.client.unwrap_or(peer),
             is_direct: !is_trusted && names_us,
             is_encrypted: tls,
             origin: self.origin(origin, host.as_ref(), tls),
             is_owners: false,
+            user,
         })
     }
 
@@ -248,6 +263,7 @@ impl Arrival {
             is_encrypted: true,
             origin: Origin::None,
             is_owners: true,
+            user: None,
         })
     }
 

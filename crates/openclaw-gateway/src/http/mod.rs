@@ -207,6 +207,10 @@ fn may_measure(
     let Some(secret) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
         return asked.is_open().then_some(()).ok_or(None);
     };
+    if asked.is_of_users() {
+        // The password is for programs on this machine.
+        return Err(None);
+    }
     parts
         .entrance
         .lockouts

@@ -4,8 +4,9 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use gateway_protocol::dm::{
-    AllowedParams, ApproveParams, DmAllowed, DmDecided, DmInvited, DmListed, DmRequest, DmRequests,
-    EntryParams, InviteParams, ListParams, Listed, RejectParams,
+    AllowedParams, ApproveParams, DmAllowed, DmDecided, DmInvitation, DmInvitationEnded,
+    DmInvitations, DmInvited, DmListed, DmRequest, DmRequests, EndInvitationParams, EntryParams,
+    InvitationsParams, InviteParams, ListParams, Listed, RejectParams,
 };
 use gateway_protocol::{DetailCode, ErrorShape, Text};
 use pairing_core::{
@@ -223,7 +224,46 @@ pub(super) fn invite(call: &Call) -> Reply {
         approver = approver.for_principal(principal);
     }
     let invited = account.with_access(access).invite(&approver);
-    let invited = invited.map_err(|error| match error {
+    let invited = invited.map_err(of_invite)?;
+    call.reply(&DmInvited {
+        id: Some(invited.claim.id()),
+        channel: invited.claim.channel,
+        account_id: invited.claim.account,
+        code: invited.code.expose().to_owned(),
+        expires_at_ms: invited.claim.expires_at.as_millis(),
+    })
+}
+
+pub(super) fn invitations(call: &Call) -> Reply {
+    let params: InvitationsParams = call.params()?;
+    let channel = channel(call, &params.channel)?;
+    let account = params.account_id.as_ref().map(account_id).transpose()?;
+    let claims = channel.claims().map_err(of_list)?;
+    let meant = claims
+        .iter()
+        .filter(|claim| account.as_ref().is_none_or(|of| *of == claim.account));
+    let mut invitations: Vec<DmInvitation> = meant.map(Into::into).collect();
+    invitations.sort_by_key(|invitation| Reverse(invitation.issued_at_ms));
+    call.reply(&DmInvitations {
+        channel: channel.id().clone(),
+        invitations,
+    })
+}
+
+pub(super) fn end_invitation(call: &Call) -> Reply {
+    let params: EndInvitationParams = call.params()?;
+    let channel = channel(call, &params.channel)?;
+    let ended = channel.end_claim(&params.id, &call.approver());
+    let ended = ended.map_err(of_invite)?;
+    call.reply(&DmInvitationEnded {
+        channel: channel.id().clone(),
+        id: params.id.into(),
+        ended: ended.is_some(),
+    })
+}
+
+fn of_invite(error: InviteError) -> ErrorShape {
+    match error {
         InviteError::Store(error) => store_failed(&error),
         InviteError::Entropy(error) => {
             tracing::error!(error = %Chain(&error), "no randomness for a token");
@@ -235,13 +275,7 @@ pub(super) fn invite(call: &Call) -> Reply {
         }
         InviteError::Scope(_) => ErrorShape::invalid(DetailCode::MissingScope, error.to_string()),
         error => ErrorShape::invalid(DetailCode::Internal, error.to_string()),
-    })?;
-    call.reply(&DmInvited {
-        channel: invited.claim.channel,
-        account_id: invited.claim.account,
-        code: invited.code.expose().to_owned(),
-        expires_at_ms: invited.claim.expires_at.as_millis(),
-    })
+    }
 }
 
 pub(super) fn channel(call: &Call, name: &str) -> Result<Channel, ErrorShape> {

@@ -14,6 +14,7 @@ mod nodes;
 mod page;
 mod setup;
 mod system;
+mod upgrade;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +28,7 @@ use gateway_protocol::{DetailCode, ErrorShape, read_params};
 use pairing_core::device::Role;
 use pairing_core::store::Problem;
 use pairing_core::{Approver, DecisionError, DeviceError, ListError, Pairing, StoreError, escape};
-use pairing_fs::AuditLog;
+use pairing_fs::{AuditLog, IdentityDir};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::{RawValue, to_raw_value};
@@ -60,6 +61,8 @@ enum Run {
     Blocking(Asks),
     /// On the blocking pool, and it may end the caller's own rights.
     Deciding(Asks),
+    /// Asynchronously, and it may end the caller's own rights.
+    LaterDeciding(fn(Call) -> Decided),
     /// Asynchronously, because it waits for somebody else.
     Later(Arc<dyn Fn(Call) -> Waiting + Send + Sync>),
 }
@@ -69,11 +72,13 @@ type Asks = Arc<dyn Fn(&Call) -> Reply + Send + Sync>;
 
 type Waiting = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
+type Decided = Pin<Box<dyn Future<Output = (Reply, Option<Deciding>)> + Send>>;
+
 /// The result of a call, or the future of it. What comes with the result has to be kept until the answer is
 /// queued.
 pub(crate) enum Dispatched {
     Now(Reply),
-    Later(Pin<Box<dyn Future<Output = (Reply, Option<Deciding>)> + Send>>),
+    Later(Decided),
 }
 
 #[derive(Clone)]
@@ -89,7 +94,7 @@ struct Method {
 pub(crate) struct Methods(BTreeMap<String, Method>);
 
 /// All events that the gateway sends.
-const EVENTS: [&str; 14] = [
+const EVENTS: [&str; 16] = [
     event::CHALLENGE,
     event::TICK,
     event::PRESENCE,
@@ -97,6 +102,8 @@ const EVENTS: [&str; 14] = [
     event::DEVICE_REQUESTED,
     event::DEVICE_PAIR_CHANGED,
     event::DEVICE_RESOLVED,
+    event::SETUP_COMPLETED,
+    event::SETUP_DELIVERY_UNCERTAIN,
     event::NODE_REQUESTED,
     event::NODE_RESOLVED,
     event::DM_REQUESTED,
@@ -117,7 +124,7 @@ type Row = (&'static str, Access, fn(&Call) -> Reply);
 impl Methods {
     /// The built-in methods.
     pub(crate) fn builtin() -> Self {
-        let now: [Row; 16] = [
+        let now: [Row; 17] = [
             ("channels.login.start", ADMIN, channel_login::start),
             ("channels.login.end", ADMIN, channel_login::end),
             ("dashboard.link", ADMIN, page::link),
@@ -142,6 +149,11 @@ impl Methods {
                 node_reports::runner_inventory,
             ),
             ("node.skills.update", Access::Node, node_reports::skills),
+            (
+                "node.pluginSurface.refresh",
+                Access::Node,
+                node_reports::plugin_surface,
+            ),
         ];
         let deciding: [Row; 4] = [
             ("device.pair.approve", PAIRING, devices::approve),
@@ -149,7 +161,7 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 22] = [
+        let blocking: [Row; 24] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),
@@ -157,6 +169,8 @@ impl Methods {
             ("device.pair.rename", PAIRING, devices::rename),
             ("device.pair.setupCode", PAIRING, setup::issue),
             ("device.pair.setupCode.end", PAIRING, setup::end),
+            ("device.pair.setupStatus", ADMIN, setup::status),
+            ("device.scopes.requestUpgrade", READ, upgrade::request),
             ("node.pair.request", PAIRING, nodes::request),
             ("node.pair.list", PAIRING, nodes::pair_list),
             ("node.pair.approve", PAIRING, nodes::approve),
@@ -176,6 +190,8 @@ impl Methods {
             ("pairing.allow", PAIRING, dm::allow),
             ("pairing.revoke", PAIRING, dm::revoke),
             ("pairing.invite", PAIRING, dm::invite),
+            ("pairing.invite.list", PAIRING, dm::invitations),
+            ("pairing.invite.end", PAIRING, dm::end_invitation),
         ];
         let mut methods = Self(BTreeMap::new());
         for (name, access, run) in now {
@@ -199,6 +215,9 @@ impl Methods {
         methods.add(name, PAIRING, later(channels_pairing::approve), name);
         let name = "pairing.approve";
         methods.add(name, PAIRING, later(dm::approve), name);
+        let name = "device.scopes.waitUpgrade";
+        let run = |call| Box::pin(upgrade::wait(call)) as Decided;
+        methods.add(name, READ, Run::LaterDeciding(run), name);
         methods
     }
 
@@ -234,6 +253,13 @@ impl Methods {
         let name = "doctor.findings";
         let run = move |call: &Call| doctor::findings(call, &doctor);
         self.add(name, ADMIN, Run::Blocking(Arc::new(run)), name);
+    }
+
+    /// Adds `gateway.identity.get`. Only a gateway on a state directory has it.
+    pub(crate) fn add_identity(&mut self, dir: IdentityDir) {
+        let name = "gateway.identity.get";
+        let run = move |call: &Call| system::identity(call, &dir);
+        self.add(name, READ, Run::Blocking(Arc::new(run)), name);
     }
 
     fn add(&mut self, name: &str, access: Access, run: Run, label: &'static str) {
@@ -307,6 +333,13 @@ impl Methods {
                     (ran.unwrap_or_else(failed), deciding)
                 }
             })),
+            Run::LaterDeciding(run) => {
+                let (parts, decided) = (parts.clone(), run(call));
+                Dispatched::Later(Box::pin(async move {
+                    let (reply, deciding) = decided.await;
+                    (counted(&parts, reply), deciding)
+                }))
+            }
             Run::Later(run) => {
                 let (parts, reply) = (parts.clone(), run(call));
                 Dispatched::Later(Box::pin(

@@ -1,7 +1,8 @@
 //! What nodes of releases from 2026.7 on report, and work that they ask for. None of it is used here; each is answered
 //! so that the node goes on. See `docs/compatibility.md`.
 
-use gateway_protocol::{Empty, Text};
+use gateway_protocol::{DetailCode, Empty, ErrorShape, Text};
+use pairing_core::escape;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,6 +29,22 @@ pub(super) fn skills(call: &Call) -> Reply {
 pub(super) fn plugin_tools(call: &Call) -> Reply {
     let _: Value = call.params()?;
     call.reply(&json!({ "nodeId": node_id(call), "tools": [] }))
+}
+
+#[derive(Deserialize)]
+struct Surface {
+    surface: Text,
+}
+
+/// `node.pluginSurface.refresh`: no plugin has a surface here. The node is told so as the other program tells it, and
+/// goes on.
+pub(super) fn plugin_surface(call: &Call) -> Reply {
+    let Surface { surface } = call.params()?;
+    let surface = escape(&surface).limit(64).to_string();
+    Err(ErrorShape::unavailable(
+        DetailCode::Unable,
+        format!("{surface} plugin surface unavailable"),
+    ))
 }
 
 /// `node.invoke.progress`: callers here get the result only.

@@ -1,14 +1,17 @@
-//! `device.pair.setupCode` and `device.pair.setupCode.end`.
+//! `device.pair.setupCode`, its end, and what becomes of it.
 
-use gateway_protocol::setup::{SetupCodeId, SetupEndParams, SetupEnded};
+use gateway_protocol::setup::{
+    SetupAccess, SetupCodeId, SetupEndParams, SetupEnded, SetupOutcome, SetupStatus,
+    SetupStatusParams,
+};
 use gateway_protocol::{DetailCode, ErrorShape, Text};
 use gateway_protocol::{GatewayUrl, SetupCode};
-use pairing_core::device::SetupProfile;
+use pairing_core::device::{DeviceToken, SetupProfile};
 use serde::{Deserialize, Serialize};
 
 use super::{Call, Reply, of_device, of_list};
 use crate::join_codes::PATH;
-use crate::{Interfaces, Reach, qr};
+use crate::{Interfaces, Reach, ReachError, qr};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use pairing_core::{Chain, Timestamp};
@@ -18,8 +21,12 @@ use zeroize::Zeroizing;
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct SetupParams {
-    /// The gateway's address for phones; the configured one if absent.
+    /// The gateway's address for phones; the configured one if absent. Releases from 2026.7 on call it `publicUrl`.
+    #[serde(alias = "publicUrl")]
     url: Option<Text>,
+    /// Whether to prefer the address of `gateway.remote.url` to the configured one.
+    #[serde(default)]
+    prefer_remote_url: bool,
     /// Releases from 2026.7 on call it `bootstrapProfile`.
     #[serde(default, alias = "bootstrapProfile")]
     profile: SetupProfile,
@@ -37,7 +44,14 @@ struct SetupParams {
 struct Issued<'c> {
     setup_code: &'c str,
     setup_code_id: SetupCodeId,
+    /// The same id, as releases from 2026.7 on call it.
+    setup_id: SetupCodeId,
     gateway_url: &'c str,
+    /// The key or parameter that the address comes from.
+    url_source: &'static str,
+    /// What connections to the gateway are asked for.
+    auth: &'static str,
+    access: SetupAccess,
     roles: std::collections::BTreeSet<pairing_core::device::Role>,
     scopes: pairing_core::ScopeSet,
     expires_at_ms: i64,
@@ -52,17 +66,20 @@ struct Issued<'c> {
 pub(super) fn issue(call: &Call) -> Reply {
     let params: SetupParams = call.params()?;
     // The address is checked before a code is issued.
-    let (url, tls_fingerprint) = match &params.url {
-        Some(url) => (named(url)?, call.parts.about.tls_fingerprint.clone()),
-        None => configured(call)?,
+    let reach = match &params.url {
+        Some(url) => Reach {
+            tls_fingerprint: call.parts.about.tls_fingerprint.clone(),
+            ..Reach::at(named(url)?, "request.publicUrl")
+        },
+        None => configured(call, params.prefer_remote_url)?,
     };
     let devices = call.pairing().devices();
     let issued = devices.issue_pairing_token(params.profile, None, &call.approver());
     let (token, issued) = issued.map_err(of_device)?;
     let code = SetupCode {
         expires_at: Some(issued.expires_at),
-        tls_fingerprint,
-        ..SetupCode::new(url, token)
+        tls_fingerprint: reach.tls_fingerprint,
+        ..SetupCode::new(reach.url, token)
     };
     let encoded = code.encode();
     let qr = params.qr.then(|| qr::rows(&encoded)).transpose();
@@ -75,7 +92,11 @@ pub(super) fn issue(call: &Call) -> Reply {
     call.reply(&Issued {
         setup_code: &encoded,
         setup_code_id: SetupCodeId::of(&issued.hash),
+        setup_id: SetupCodeId::of(&issued.hash),
         gateway_url: code.url.as_str(),
+        url_source: reach.source,
+        auth: call.parts.settings.load().secret.kind(),
+        access: params.profile.into(),
         roles: ask.roles,
         scopes: ask.scopes,
         expires_at_ms: issued.expires_at.as_millis(),
@@ -120,21 +141,63 @@ fn named(url: &str) -> Result<GatewayUrl, ErrorShape> {
 }
 
 /// The address at which a phone finds this gateway, and the fingerprint of its certificate.
-fn configured(call: &Call) -> Result<(GatewayUrl, Option<String>), ErrorShape> {
+fn configured(call: &Call, prefers_remote: bool) -> Result<Reach, ErrorShape> {
     let parts = &call.parts;
+    if prefers_remote && let Some(reach) = Reach::remote(&parts.settings.load().config) {
+        return reach.map_err(|error| no_address(&error));
+    }
     let interfaces = Interfaces::of_this_machine().unwrap_or_else(|error| {
         tracing::warn!(error = %Chain(&error), "network interfaces cannot be listed");
         Interfaces::default()
     });
     let certificate = parts.about.tls_fingerprint.as_deref();
     let settings = parts.settings.load();
-    match Reach::of_gateway(&settings, parts.about.port, certificate, &interfaces) {
-        Ok(reach) => Ok((reach.url, reach.tls_fingerprint)),
-        Err(error) => Err(ErrorShape::invalid(
-            DetailCode::NoAddress,
-            format!("no setup code: {error}: {}", error.advice()),
-        )),
-    }
+    let reach = Reach::of_gateway(&settings, parts.about.port, certificate, &interfaces);
+    reach.map_err(|error| no_address(&error))
+}
+
+fn no_address(error: &ReachError) -> ErrorShape {
+    ErrorShape::invalid(
+        DetailCode::NoAddress,
+        format!("no setup code: {error}: {}", error.advice()),
+    )
+}
+
+/// What became of a setup code: as this gateway saw it or, where the device connected to another one, as far as its
+/// record says.
+pub(super) fn status(call: &Call) -> Reply {
+    let params: SetupStatusParams = call.params()?;
+    let status = match call.parts.setup_outcomes.of(&params.setup_id) {
+        Some(status) => status,
+        None => SetupStatus {
+            completion: recorded(call, &params.setup_id)?,
+            ..SetupStatus::default()
+        },
+    };
+    call.reply(&status)
+}
+
+/// The device that has got a token by a code that still lasts.
+fn recorded(call: &Call, id: &str) -> Result<Option<SetupOutcome>, ErrorShape> {
+    let devices = call.pairing().devices();
+    let mut codes = devices.pairing_tokens().map_err(of_list)?.into_iter();
+    let Some(code) = codes.find(|code| SetupCodeId::of(&code.hash).as_str() == id) else {
+        return Ok(None);
+    };
+    let paired = devices.paired(&call.approver()).map_err(of_list)?.paired;
+    let device = paired.iter().find(|device| code.device == Some(device.id));
+    Ok(device.and_then(|device| {
+        let tokens = device.roles.values().filter_map(|role| role.token.as_ref());
+        let live = tokens.filter(|token| token.hash.is_some());
+        let at = live.map(DeviceToken::issued_at).max()?;
+        (at >= code.issued_at).then(|| SetupOutcome {
+            setup_id: SetupCodeId::of(&code.hash),
+            device_id: device.id,
+            device_name: device.name().map(str::to_owned),
+            access: code.profile.into(),
+            ts: at.as_millis(),
+        })
+    }))
 }
 
 pub(super) fn end(call: &Call) -> Reply {

@@ -1,6 +1,8 @@
 //! The gateway's own state.
 
-use gateway_protocol::Empty;
+use gateway_protocol::{DetailCode, Empty, ErrorShape};
+use pairing_core::Chain;
+use pairing_fs::IdentityDir;
 use serde_json::json;
 
 use super::{Call, Reply};
@@ -40,6 +42,23 @@ pub(super) fn presence(call: &Call) -> Reply {
             .clients
             .presence(&call.session, call.pairing().now()),
     )
+}
+
+/// The public half of the identity in the state directory, by which the gateway's machine is a device itself.
+pub(super) fn identity(call: &Call, dir: &IdentityDir) -> Reply {
+    call.params::<Empty>()?;
+    let identity = dir.load_or_create(&*call.parts.entropy, call.pairing().now());
+    let identity = identity.map_err(|error| {
+        tracing::error!(error = %Chain(&error), "the gateway's identity cannot be read");
+        ErrorShape::unavailable(
+            DetailCode::StoreUnavailable,
+            "the gateway cannot read its identity",
+        )
+    })?;
+    call.reply(&json!({
+        "deviceId": identity.id().to_string(),
+        "publicKey": identity.key().to_base64url(),
+    }))
 }
 
 /// The programs that skills need on a node. There are no skills here.

@@ -117,6 +117,51 @@ async fn a_claim_code_is_issued_over_the_wire() {
 }
 
 #[tokio::test]
+async fn claim_codes_are_listed_and_ended_over_the_wire() {
+    let gateway = start().await;
+    let mut admin = gateway.admin().await;
+    let telegram = gateway.pairing.channel("telegram").unwrap();
+    let work = telegram.account("work").unwrap();
+    let mut invite = async |params| admin.call("pairing.invite", params).await.unwrap();
+    let spent = invite(json!({ "channel": "telegram", "accountId": "work" })).await;
+    work.claim("1", spent["code"].as_str().unwrap()).unwrap();
+    let kept = json!({ "channel": "telegram", "accountId": "work", "principal": "user-7" });
+    let kept = invite(kept).await;
+    invite(json!({ "channel": "telegram" })).await;
+
+    let params = json!({ "channel": "telegram", "accountId": "work" });
+    let listed = admin.call("pairing.invite.list", params.clone()).await;
+    let listed = listed.unwrap();
+    let told = listed.to_string();
+    assert!(!told.contains(kept["code"].as_str().unwrap()), "{told}");
+    let [one] = listed["invitations"].as_array().unwrap().as_slice() else {
+        panic!("{told}")
+    };
+    assert_eq!(one["id"], kept["id"]);
+    assert_eq!(one["principal"], "user-7");
+    assert_eq!(one["expiresAtMs"], kept["expiresAtMs"]);
+    let all = json!({ "channel": "telegram" });
+    let all = admin.call("pairing.invite.list", all).await.unwrap();
+    assert_eq!(all["invitations"].as_array().unwrap().len(), 2);
+
+    let end = json!({ "channel": "telegram", "id": kept["id"] });
+    let mut reader = gateway.asks(&["operator.read"]).await;
+    reader
+        .call("pairing.invite.end", end.clone())
+        .await
+        .unwrap_err();
+    for ended in [true, false] {
+        let answer = admin.call("pairing.invite.end", end.clone()).await.unwrap();
+        assert_eq!(answer["ended"], ended);
+    }
+    let code = kept["code"].as_str().unwrap();
+    work.claim("2", code).unwrap_err();
+    let listed = admin.call("pairing.invite.list", params).await.unwrap();
+    assert_eq!(listed["invitations"], json!([]));
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn who_cannot_even_wait_is_seen() {
     let gateway = start().await;
     let mut admin = gateway.admin().await;

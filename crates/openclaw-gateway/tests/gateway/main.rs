@@ -63,4 +63,5 @@ mod talk;
 mod telegram;
 mod tls;
 mod tokens;
+mod upgrades;
 mod weather;

@@ -7,7 +7,7 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 45] = [
+const OPERATORS: [(&str, &str); 49] = [
     ("channels.status", "operator.read"),
     ("pairing.channels", "operator.read"),
     ("channels.pairing.approve", "operator.pairing"),
@@ -21,6 +21,9 @@ const OPERATORS: [(&str, &str); 45] = [
     ("device.pair.rename", "operator.pairing"),
     ("device.pair.setupCode", "operator.pairing"),
     ("device.pair.setupCode.end", "operator.pairing"),
+    ("device.pair.setupStatus", "operator.admin"),
+    ("device.scopes.requestUpgrade", "operator.read"),
+    ("device.scopes.waitUpgrade", "operator.read"),
     ("device.token.revoke", "operator.pairing"),
     ("device.token.rotate", "operator.pairing"),
     ("health", "operator.read"),
@@ -38,6 +41,8 @@ const OPERATORS: [(&str, &str); 45] = [
     ("pairing.allowed", "operator.pairing"),
     ("pairing.approve", "operator.pairing"),
     ("pairing.invite", "operator.pairing"),
+    ("pairing.invite.end", "operator.pairing"),
+    ("pairing.invite.list", "operator.pairing"),
     ("pairing.list", "operator.pairing"),
     ("pairing.reject", "operator.pairing"),
     ("pairing.revoke", "operator.pairing"),
@@ -50,6 +55,7 @@ const OPERATORS: [(&str, &str); 45] = [
     ("node.pending.ack", ""),
     ("node.pending.drain", ""),
     ("node.pending.pull", ""),
+    ("node.pluginSurface.refresh", ""),
     ("node.pluginTools.update", ""),
     ("node.runnerInventory.update", ""),
     ("node.skills.update", ""),
@@ -87,6 +93,8 @@ async fn features_are_what_there_is() {
             "device.pair.requested",
             "device.pair.changed",
             "device.pair.resolved",
+            "device.pair.setup.completed",
+            "device.pair.setup.deliveryUncertain",
             "node.pair.requested",
             "node.pair.resolved",
             "pairing.requested",

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::ChannelRules;
 use crate::{Metadata, PairingCode, SenderId};
 
-/// The texts for senders: to one who asks, and to one who was approved.
+/// The texts for senders: to one who asks, to one who was approved, and to one who presented a wrong claim code.
 ///
 /// The default is what OpenClaw says, word for word. An embedder puts in its own name and command, or texts of
 /// its own, in as many languages as it likes:
@@ -18,12 +18,14 @@ use crate::{Metadata, PairingCode, SenderId};
 ///     .product("Acme")
 ///     .command("acme")
 ///     .profile("work")
-///     .language("de", Texts::new("{product}: Kein Zugang. Code: {code}", "{product}: Freigeschaltet."));
+///     .language("de", Texts::new("{product}: Kein Zugang. Code: {code}", "{product}: Freigeschaltet.")
+///         .wrong_code("Dieser Code gilt nicht."));
 /// let rules = ChannelRules::new(ChannelId::parse("irc")?);
 /// let (sender, code) = (rules.sender("ann")?, PairingCode::parse("M8NGT2AA")?);
 /// assert!(replies.request(&rules, &sender, code, None).ends_with("acme --profile work pairing approve irc M8NGT2AA"));
 /// assert_eq!(replies.request(&rules, &sender, code, Some("de-AT")), "Acme: Kein Zugang. Code: M8NGT2AA");
 /// assert_eq!(replies.approved(Some("de")), "Acme: Freigeschaltet.");
+/// assert_eq!(replies.wrong_code(Some("de")), "Dieser Code gilt nicht.");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ pub struct Replies {
 
 /// The texts in one language, with places for what differs.
 ///
-/// - In both: `{product}`, `{command}`, and `{profile}`, which is empty or ` --profile <name>`.
+/// - In all: `{product}`, `{command}`, and `{profile}`, which is empty or ` --profile <name>`.
 /// - In the text to one who asks, also: `{channel}`, `{label}` (the channel's words before an id), `{id}` and
 ///   `{code}`.
 ///
@@ -47,10 +49,12 @@ pub struct Replies {
 pub struct Texts {
     request: Cow<'static, str>,
     approved: Cow<'static, str>,
+    wrong_code: Cow<'static, str>,
 }
 
 impl Texts {
-    /// Makes the texts of a language: to one who asks, and to one who was approved.
+    /// Makes the texts of a language: to one who asks, and to one who was approved. The text to one who presented
+    /// a wrong claim code is the English one, unless [`wrong_code`](Self::wrong_code) sets another.
     pub fn new(
         request: impl Into<Cow<'static, str>>,
         approved: impl Into<Cow<'static, str>>,
@@ -58,7 +62,15 @@ impl Texts {
         Self {
             request: request.into(),
             approved: approved.into(),
+            wrong_code: "This code is not valid. Ask for a new one.".into(),
         }
+    }
+
+    /// Sets the text to a sender whose claim code is wrong, spent or expired.
+    #[must_use]
+    pub fn wrong_code(mut self, text: impl Into<Cow<'static, str>>) -> Self {
+        self.wrong_code = text.into();
+        self
     }
 }
 
@@ -152,6 +164,11 @@ impl Replies {
     /// Returns the text for a sender who was approved.
     pub fn approved(&self, language: Option<&str>) -> String {
         fill_places(&self.in_language(language).approved, &self.places())
+    }
+
+    /// Returns the text for a sender whose claim code is wrong, spent or expired.
+    pub fn wrong_code(&self, language: Option<&str>) -> String {
+        fill_places(&self.in_language(language).wrong_code, &self.places())
     }
 
     /// Returns the language that a sender's metadata names.

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv6Addr};
 use super::connect::{Connected, Scene};
 use super::standing::UpgradeReason;
 use super::{
-    Ask, Credential, DeviceId, DeviceLimits, DeviceRequest, PairingToken, RequestId, TokenHash,
-    canonical_ip,
+    Ask, Credential, DeviceId, DeviceInfo, DeviceKey, DeviceLimits, DeviceRequest, PairingToken,
+    RequestId, Role, TokenHash, canonical_ip,
 };
 use crate::dm::Decision;
 use crate::store::Change;
-use crate::{Key, Record, Timestamp};
+use crate::{Key, Record, ScopeSet, Timestamp};
 
 /// A pending request to the owner about a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,12 @@ pub(super) fn ask_to_pair(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<
         Some(token) => by_profile(token, scene),
         None => latest(scene),
     };
-    let mut decision = ask(scene, reason, wanted, by_code.map(|token| token.hash));
+    let mut decision = ask(
+        &scene.asking(),
+        reason,
+        wanted,
+        by_code.map(|token| token.hash),
+    );
     let unbound = by_code.filter(|token| token.device.is_none());
     decision
         .changes
@@ -55,7 +60,62 @@ pub(super) fn ask_to_pair(scene: &Scene<'_>, reason: UpgradeReason) -> Decision<
 
 /// Asks the owner for all commands that an admitted node declares, only some of which have been approved.
 pub(super) fn ask_for_commands(scene: &Scene<'_>) -> Decision<Asked> {
-    ask(scene, UpgradeReason::CommandUpgrade, latest(scene), None)
+    ask(
+        &scene.asking(),
+        UpgradeReason::CommandUpgrade,
+        latest(scene),
+        None,
+    )
+}
+
+/// Asks the owner for more scopes of an operator that is connected, beside what its device asks for already.
+pub(crate) fn ask_for_scopes(asking: &Asking<'_>, scopes: &ScopeSet) -> Decision<Asked> {
+    let asked = Ask::role(Role::Operator, scopes.clone());
+    let wanted = match asking.before {
+        Some(before) => before.ask.with(Role::Operator, &asked),
+        None => asked,
+    };
+    ask(asking, UpgradeReason::ScopeUpgrade, wanted, None)
+}
+
+/// A device that asks, and everything that the request depends on.
+pub(crate) struct Asking<'a> {
+    pub(crate) device: DeviceId,
+    pub(crate) key: DeviceKey,
+    pub(crate) info: DeviceInfo,
+    /// The origin of the page that it comes from.
+    pub(crate) origin: Option<String>,
+    /// Whether it qualifies for approval without asking the owner.
+    pub(crate) silent: bool,
+    /// Whether the device is known already.
+    pub(crate) is_known: bool,
+    /// Its pending request, unless that has expired.
+    pub(crate) before: Option<&'a DeviceRequest>,
+    /// The pending requests of all devices.
+    pub(crate) waiting: &'a [DeviceRequest],
+    /// The id of a new request.
+    pub(crate) id: &'a RequestId,
+    pub(crate) limits: &'a DeviceLimits,
+    pub(crate) now: Timestamp,
+}
+
+impl<'a> Scene<'a> {
+    fn asking(&self) -> Asking<'a> {
+        let connecting = self.connecting;
+        Asking {
+            device: connecting.device(),
+            key: connecting.proof.key(),
+            info: connecting.info.clone(),
+            origin: connecting.origin.clone(),
+            silent: connecting.silence.is_for(connecting.role),
+            is_known: self.known.device.is_some(),
+            before: self.running(),
+            waiting: self.waiting,
+            id: &self.drawn.request,
+            limits: self.limits,
+            now: self.now,
+        }
+    }
 }
 
 /// Returns the ask of the device, including that of this connection.
@@ -79,22 +139,19 @@ fn by_profile(token: &PairingToken, scene: &Scene<'_>) -> Ask {
 /// Asks the owner about a device. There is one request per device; its id stays the same until the device
 /// asks for more, from another page, or with another setup code.
 fn ask(
-    scene: &Scene<'_>,
+    asking: &Asking<'_>,
     reason: UpgradeReason,
     wanted: Ask,
     pairing_token: Option<TokenHash>,
 ) -> Decision<Asked> {
-    let Scene {
-        connecting,
-        known,
-        drawn,
+    let Asking {
+        before,
         limits,
         now,
         ..
-    } = *scene;
-    let before = scene.running();
+    } = *asking;
     let same = before.filter(|before| {
-        let way = before.origin == connecting.origin
+        let way = before.origin == asking.origin
             && (pairing_token.is_none() || before.pairing_token == pairing_token);
         way && before.ask.covers(&wanted)
     });
@@ -105,14 +162,14 @@ fn ask(
             ..same.clone()
         },
         None => DeviceRequest {
-            id: drawn.request.clone(),
-            device: connecting.device(),
-            key: connecting.proof.key(),
-            info: connecting.info.clone(),
+            id: asking.id.clone(),
+            device: asking.device,
+            key: asking.key,
+            info: asking.info.clone(),
             ask: wanted,
-            origin: connecting.origin.clone(),
-            silent: connecting.silence.is_for(connecting.role),
-            is_repair: known.device.is_some(),
+            origin: asking.origin.clone(),
+            silent: asking.silent,
+            is_repair: asking.is_known,
             asked_at: now,
             refreshed_at: now,
             pairing_token: pairing_token.or(before.and_then(|before| before.pairing_token)),
@@ -124,7 +181,7 @@ fn ask(
         same.ask == request.ask && age.is_some_and(|age| age < limits.refresh_interval)
     });
     if !is_fresh {
-        changes.extend(make_room(scene));
+        changes.extend(make_room(asking));
         changes.push(Change::Put(Record::from(request.clone())));
     }
     Decision {
@@ -175,20 +232,19 @@ pub(crate) fn hold(
 /// Deletes expired requests and, if too many are pending, those that were repeated least recently: first
 /// those of the same address, then any. The addresses of one subscriber are one: of IPv6, a /64. A request
 /// that came with a setup code, which the owner gave out, is never deleted for others.
-fn make_room(scene: &Scene<'_>) -> Vec<Change> {
-    let Scene {
-        connecting,
+fn make_room(asking: &Asking<'_>) -> Vec<Change> {
+    let Asking {
         waiting,
         limits,
         now,
         ..
-    } = *scene;
-    let others = waiting.iter().filter(|r| r.device != connecting.device());
+    } = *asking;
+    let others = waiting.iter().filter(|r| r.device != asking.device);
     let (expired, mut live): (Vec<_>, Vec<_>) = others.partition(|r| r.is_expired(limits, now));
     live.sort_by_key(|request| request.refreshed_at);
     let mut gone = expired;
     live.retain(|request| request.pairing_token.is_none());
-    let address = subscriber(connecting.info.remote_ip.as_deref());
+    let address = subscriber(asking.info.remote_ip.as_deref());
     let from_here = live
         .iter()
         .filter(|request| subscriber(request.info.remote_ip.as_deref()) == address);

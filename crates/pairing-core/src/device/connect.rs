@@ -6,8 +6,8 @@ use super::asking::{Asked, ask_for_commands, ask_to_pair, bind};
 use super::standing::{UpgradeReason, check};
 use super::surface::Pinned;
 use super::{
-    Connecting, Credential, CredentialError, Device, DeviceLimits, DeviceRequest, DeviceToken,
-    PairingToken, RequestId, Role, SecretToken, Silence, TokenHash,
+    ApprovedRole, Connecting, Credential, CredentialError, Device, DeviceLimits, DeviceRequest,
+    DeviceToken, PairingToken, RequestId, Role, SecretToken, Silence, TokenHash,
 };
 use crate::dm::Decision;
 use crate::store::Change;
@@ -205,19 +205,12 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
     let token = known.pairing_token.as_ref();
     let fetches = matches!(scene.credential, Credential::PairingToken(_))
         && token.is_some_and(|token| token.unclaimed.contains(&role));
-    let mut minted = None;
-    if let Some(approved) = device.roles.get_mut(&role)
-        && (fetches || approved.wants_token())
-    {
-        let token = &scene.drawn.token;
-        let entry = approved.new_token(TokenHash::of(token), scene.now);
-        minted = Some(MintedToken {
-            token: token.clone(),
-            scopes: entry.scopes.clone(),
-            at: entry.issued_at(),
-        });
-        approved.token = Some(entry);
-    }
+    let minted = match device.roles.get_mut(&role) {
+        Some(approved) if fetches || approved.wants_token() => {
+            Some(mint(approved, &scene.drawn.token, scene.now))
+        }
+        _ => None,
+    };
     match (scene.credential, token) {
         (Credential::DeviceToken(_), Some(token)) => {
             changes.extend(end_claim(&mut device, token, role));
@@ -261,6 +254,39 @@ fn admit(scene: &Scene<'_>, mut device: Device, silently: Option<Approver>) -> D
             silently,
         },
     }
+}
+
+/// Makes this the token of a role.
+fn mint(approved: &mut ApprovedRole, token: &SecretToken, now: Timestamp) -> MintedToken {
+    let entry = approved.new_token(TokenHash::of(token), now);
+    let minted = MintedToken {
+        token: token.clone(),
+        scopes: entry.scopes.clone(),
+        at: entry.issued_at(),
+    };
+    approved.token = Some(entry);
+    minted
+}
+
+/// Makes the token of a role that was approved for more since its last token. `None` if there is nothing to
+/// deliver.
+pub(crate) fn renew(
+    device: &Device,
+    role: Role,
+    token: &SecretToken,
+    now: Timestamp,
+) -> Option<Decision<MintedToken>> {
+    device.standing(role)?;
+    let mut renewed = device.clone();
+    let approved = renewed
+        .roles
+        .get_mut(&role)
+        .filter(|role| role.wants_token())?;
+    let minted = mint(approved, token, now);
+    Some(Decision {
+        changes: vec![Change::Put(Record::from(renewed))],
+        outcome: minted,
+    })
 }
 
 /// Ends the claim of a role at the first use of its device token; with the last claim, ends the pairing

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{
-    Ask, Cidrs, DeviceId, DeviceInfo, ParseRoleError, PayloadVersion, ProvenDevice, Role,
+    Ask, Cidrs, Device, DeviceId, DeviceInfo, ParseRoleError, PayloadVersion, ProvenDevice, Role,
     SecretToken, TokenHash, canonical_ip, surface,
 };
 use crate::{ParseScopeError, Scope, ScopeSet};
@@ -78,6 +78,12 @@ impl Connecting {
                 ..self
             },
         }
+    }
+
+    /// Limits the scopes that it asks for, to those that `limit` allows.
+    pub fn within(self, limit: &ScopeSet) -> Self {
+        let scopes = self.scopes.within(limit);
+        Self { scopes, ..self }
     }
 
     /// Sets the origin of the browser page that it comes from; such a connection is never approved
@@ -247,6 +253,15 @@ impl AuthenticatedDevice {
     /// Returns the scopes of the connection.
     pub fn scopes(&self) -> &ScopeSet {
         &self.scopes
+    }
+
+    /// Whether the approval and the token that it was admitted by are still those of its record.
+    pub(crate) fn holds_in(&self, stored: &Device) -> bool {
+        stored.standing(self.role).is_some_and(|approved| {
+            let kept = approved.token.as_ref().and_then(|token| token.hash);
+            let live = self.token.is_none() || self.token == kept;
+            live && approved.scopes.covers(&self.scopes)
+        })
     }
 
     /// Whether it authenticated with its own device token.

@@ -82,7 +82,7 @@ impl Device {
 impl DeviceToken {
     /// Returns the time at which the present token was delivered or, without one, at which the last one
     /// ended.
-    pub(super) fn issued_at(&self) -> Timestamp {
+    pub fn issued_at(&self) -> Timestamp {
         self.rotated_at.unwrap_or(self.created_at)
     }
 }

@@ -46,6 +46,6 @@ pub use standing::UpgradeReason;
 pub use surface::is_command;
 pub use token::{ParseTokenError, ParseTokenHashError, SecretToken, TokenHash};
 
-pub(crate) use asking::hold;
-pub(crate) use connect::{Connected, Drawn, Known, Scene, authenticate, decide};
+pub(crate) use asking::{Asking, ask_for_scopes, hold};
+pub(crate) use connect::{Connected, Drawn, Known, Scene, authenticate, decide, renew};
 pub(crate) use decide::{approve, reject, remove, revoke, rotate};

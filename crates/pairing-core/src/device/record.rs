@@ -148,6 +148,9 @@ pub enum SetupProfile {
     Limited,
     /// Node, and operator with all scopes.
     Full,
+    /// Node, and operator with read and talk: a device that is spoken to.
+    #[serde(rename = "voice-node")]
+    Voice,
 }
 
 /// A short-lived token with which one device may ask to be paired; it does not admit the device.
@@ -181,6 +184,7 @@ impl SetupProfile {
                 "operator.talk.secrets",
             ],
             Self::Full => &["operator.admin"],
+            Self::Voice => &["operator.read", "operator.talk"],
         };
         let mut roles = BTreeSet::from([Role::Node]);
         if !scopes.is_empty() {

@@ -108,6 +108,12 @@ impl TokenHash {
         self.0.ct_eq(&Self::of(token).0).into()
     }
 
+    /// Returns the first twelve digits, by which a person tells a few hashes apart.
+    pub(crate) fn short(&self) -> String {
+        let [a, b, c, d, e, f, ..] = self.0;
+        text::to_hex(&[a, b, c, d, e, f])
+    }
+
     /// Parses the form in which a hash is shown.
     pub fn parse(text: &str) -> Result<Self, ParseTokenHashError> {
         text.strip_prefix(Self::PREFIX)

@@ -34,8 +34,8 @@ pub struct Account {
 /// A person who wrote to the bot: the id as the channel gives it, and further data about them.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    id: String,
-    meta: Metadata,
+    pub(super) id: String,
+    pub(super) meta: Metadata,
 }
 
 /// The result of asking to be paired.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::transact::{list, transact};
-use super::{Account, Channel, ClaimError, InviteError, ListError};
+use super::{Account, Channel, ClaimError, InviteError, ListError, Sender};
 use crate::dm::{self, Decision};
 use crate::store::{Change, Claim};
 use crate::{
-    ApprovedSender, Approver, AuditAction, AuditEvent, AuditSubject, Basis, ClaimCode, Key, Range,
-    Record, Refusal, SenderId, TokenHash,
+    ApprovedSender, Approver, AuditAction, AuditEvent, AuditSubject, Basis, ClaimCode, Key,
+    Metadata, Range, Record, Refusal, SenderId,
 };
 
 /// A claim code that has just been issued.
@@ -107,14 +107,23 @@ impl Account {
     ///
     /// A sender who is allowed already spends nothing. Under policies other than `pairing`, the code is
     /// neither looked at nor spent.
-    pub fn claim(&self, sender: &str, code: &str) -> Result<Claimed, ClaimError> {
-        let sender = self.channel().rules().sender(sender)?;
-        self.claim_code(&sender, &ClaimCode::parse(code)?)
+    ///
+    /// Where lists go by user names ([`ChannelRules::match_usernames`](crate::ChannelRules::match_usernames)), pass
+    /// the sender with their metadata: a sender whom a name lets in is known by it alone.
+    pub fn claim(&self, sender: impl Into<Sender>, code: &str) -> Result<Claimed, ClaimError> {
+        let Sender { id, meta } = sender.into();
+        let sender = self.channel().rules().sender(&id)?;
+        self.claim_code(&sender, Some(&meta), &ClaimCode::parse(code)?)
     }
 
     /// Allows a sender who presents a claim code: as [`claim`](Self::claim), for a sender and a code that are
     /// parsed already.
-    pub fn claim_code(&self, sender: &SenderId, code: &ClaimCode) -> Result<Claimed, ClaimError> {
+    pub fn claim_code(
+        &self,
+        sender: &SenderId,
+        meta: Option<&Metadata>,
+        code: &ClaimCode,
+    ) -> Result<Claimed, ClaimError> {
         self.offers_pairing()?;
         let pairing = self.channel().pairing();
         let (limits, channel) = (self.channel().limits(), self.channel().id());
@@ -122,7 +131,7 @@ impl Account {
         let (claimed, spent) = transact(pairing.store(), |tx| {
             let now = pairing.now();
             let entry = tx.entry(self.allow_key(sender))?;
-            if let Ok(basis) = self.access().decide(sender, None, entry.is_some()) {
+            if let Ok(basis) = self.access().decide(sender, meta, entry.is_some()) {
                 let approved = self.approved(sender.clone(), basis, entry);
                 return Ok(Decision::unchanged(Ok((
                     Claimed::AlreadyAllowed(approved),
@@ -213,21 +222,31 @@ impl Channel {
             .collect())
     }
 
-    /// Ends a claim code before it expires. Returns `false` if there is no such code.
-    pub fn end_claim(&self, hash: TokenHash, approver: &Approver) -> Result<bool, InviteError> {
+    /// Ends a claim code before it expires, by its [`id`](Claim::id) or the text of its hash. Returns it; `None` if
+    /// no valid code has this id.
+    pub fn end_claim(&self, id: &str, approver: &Approver) -> Result<Option<Claim>, InviteError> {
         approver.may_pair()?;
-        let key = Key::Claim {
-            channel: self.id().clone(),
-            hash,
-        };
-        transact(self.pairing().store(), |tx| {
-            Ok(match tx.claim(key.clone())? {
-                Some(_) => Decision {
-                    changes: vec![Change::Delete(key.clone())],
-                    outcome: true,
-                },
-                None => Decision::unchanged(false),
+        let ended = transact(self.pairing().store(), |tx| {
+            let now = self.pairing().now();
+            let claims = tx.claims(self.id())?;
+            let found = claims.into_iter().find(|claim| claim.is_named(id));
+            let Some(claim) = found else {
+                return Ok::<_, InviteError>(Decision::unchanged(None));
+            };
+            Ok(Decision {
+                changes: vec![Change::Delete(claim.key())],
+                outcome: (!claim.is_expired(self.limits(), now)).then_some((claim, now)),
             })
-        })
+        })?;
+        let Some((claim, now)) = ended else {
+            return Ok(None);
+        };
+        let subject = AuditSubject::Invitation {
+            channel: claim.channel.clone(),
+            account: claim.account.clone(),
+        };
+        let event = AuditEvent::new(now, AuditAction::Ended, approver, subject);
+        self.pairing().audit(&event);
+        Ok(Some(claim))
     }
 }

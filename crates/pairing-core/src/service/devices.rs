@@ -139,12 +139,7 @@ impl Devices {
         let key = Key::Device { device: device.id };
         let read = self.0.store().read(&key)?;
         let stored = read.record.as_ref().and_then(|record| record.as_device());
-        let approved = stored.and_then(|stored| stored.standing(device.role));
-        Ok(approved.is_some_and(|approved| {
-            let kept = approved.token.as_ref().and_then(|token| token.hash);
-            let live = device.token.is_none() || device.token == kept;
-            live && approved.scopes.covers(&device.scopes)
-        }))
+        Ok(stored.is_some_and(|stored| device.holds_in(stored)))
     }
 
     /// Returns the commands approved for a node, to be checked together with its declared commands at

@@ -9,6 +9,7 @@ mod nodes;
 mod revert;
 mod setup;
 mod transact;
+mod upgrade;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

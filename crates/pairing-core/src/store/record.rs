@@ -201,6 +201,16 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Returns a short name for it, which is safe to show: the first digits of the hash.
+    pub fn id(&self) -> String {
+        self.hash.short()
+    }
+
+    /// Whether this is its id, or the text of its hash.
+    pub(crate) fn is_named(&self, id: &str) -> bool {
+        self.hash.short() == id || self.hash.to_string() == id
+    }
+
     /// Returns the key of the claim's record.
     pub fn key(&self) -> Key {
         Key::Claim {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use pairing_conformance::seeded;
 use pairing_core::store::Changed;
 use pairing_core::{
-    Access, AddChannelError, Admission, Approver, Basis, ChannelId, ChannelRules, DmPolicy,
-    ManualClock, MemoryStore, Pairing, PairingBuilder, Replies, Requested, Sender, Texts,
+    Access, AddChannelError, Admission, Approver, Basis, ChannelId, ChannelRules, Claimed,
+    DmPolicy, ManualClock, MemoryStore, Pairing, PairingBuilder, Replies, Requested, Sender, Texts,
     Timestamp,
 };
 
@@ -99,6 +99,25 @@ fn user_names_count_only_on_channels_that_say_so_and_only_in_configured_lists() 
         account.allow("7", &Approver::terminal("ann")).unwrap();
         assert!(!account.is_allowed("8").unwrap());
     }
+}
+
+#[test]
+fn t146_a_sender_whom_a_user_name_lets_in_spends_no_claim_code() {
+    let pairing = pairing();
+    let rules = ChannelRules::new(ChannelId::parse("zero").unwrap()).match_usernames();
+    let channel = pairing.add_channel(rules).unwrap();
+    let access = Access::new(channel.rules(), DmPolicy::Pairing, ["@ann"]);
+    let account = channel.account("default").unwrap().with_access(access);
+    let invited = account.invite(&Approver::terminal("owner")).unwrap();
+    let code = invited.code.expose();
+    for presented in [code, "A".repeat(26).as_str()] {
+        let ann = Sender::new("1").with("username", "Ann");
+        let claimed = account.claim(ann, presented).unwrap();
+        assert!(matches!(claimed, Claimed::AlreadyAllowed(_)), "{claimed:?}");
+    }
+    let bob = Sender::new("2").with("username", "Bob");
+    let claimed = account.claim(bob, code).unwrap();
+    assert!(matches!(claimed, Claimed::Admitted(_)), "{claimed:?}");
 }
 
 #[test]

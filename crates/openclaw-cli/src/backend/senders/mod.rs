@@ -65,18 +65,18 @@ impl Backend {
         }
     }
 
-    /// What waits, by channel: in that which was named, or in all that are known. A channel that cannot be
+    /// The pending requests of the named channel, or of each known channel, oldest first. A channel that cannot be
     /// read hides no other.
     pub(crate) fn waiting(
         &self,
         channel: Option<&ChannelId>,
         account: Option<&AccountId>,
     ) -> Result<Vec<Result<InChannel, Failure>>, Failure> {
-        match self {
-            Self::Files(files) => files.waiting(channel, account),
+        let mut channels = match self {
+            Self::Files(files) => files.waiting(channel, account)?,
             Self::Gateway(remote) if self.hides_codes() => {
                 let channels = theirs::waiting(remote, channel, account)?;
-                Ok(channels.into_iter().map(Ok).collect())
+                channels.into_iter().map(Ok).collect()
             }
             Self::Gateway(remote) => {
                 let mut params = json!({});
@@ -84,9 +84,16 @@ impl Backend {
                     params["channel"] = json!(channel);
                 }
                 let list: DmRequests = remote.call("pairing.list", &with(params, account))?;
-                Ok(by_channel(list, channel))
+                by_channel(list, channel)
             }
+        };
+        // Stores and gateways have orders of their own.
+        for channel in channels.iter_mut().flatten() {
+            channel
+                .requests
+                .sort_by(|a, b| a.request.order().cmp(&b.request.order()));
         }
+        Ok(channels)
     }
 
     /// Senders turned away because too many requests were pending.

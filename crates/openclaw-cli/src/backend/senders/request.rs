@@ -17,6 +17,13 @@ pub(crate) struct Request {
     pub(crate) meta: Metadata,
 }
 
+impl Request {
+    /// Oldest first, in one order for requests of the same time.
+    pub(super) fn order(&self) -> impl Ord {
+        (self.created_at, &self.account, &self.sender)
+    }
+}
+
 /// The name by which a request is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Handle {

@@ -69,7 +69,15 @@ impl Door<'_> {
             // The kernel has said whose process it is.
             return Ok(Given::Open);
         }
-        let (shown, now) = (self.shown(), self.parts.pairing.now());
+        let (mut shown, now) = (self.shown(), self.parts.pairing.now());
+        if self.settings.secret.is_of_users() {
+            if self.arrival.user.is_some() {
+                return Ok(Given::User);
+            }
+            // The password is for programs on this machine, which do not come by the proxy.
+            shown.token = None;
+            shown.password = shown.password.filter(|_| self.arrival.is_of_this_machine());
+        }
         let subject = Subject::secret(self.arrival.address);
         // A lock-out is about guesses: a client that presents nothing is told what is missing.
         if shown.token.is_some() || shown.password.is_some() {
@@ -259,6 +267,7 @@ fn of_secret(failure: SecretFailure) -> AuthFailure {
         SecretFailure::TokenMismatch => AuthFailure::TokenMismatch,
         SecretFailure::PasswordMissing => AuthFailure::PasswordMissing,
         SecretFailure::PasswordMismatch => AuthFailure::PasswordMismatch,
+        SecretFailure::UserMissing => AuthFailure::UserMissing,
     }
 }
 

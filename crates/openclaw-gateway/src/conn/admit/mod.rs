@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_protocol::hello::AuthMethod;
+use gateway_protocol::setup::{SetupCodeId, SetupOutcome};
 use gateway_protocol::{
     AuthFailure, ConnectAuth, ConnectParams, DetailCode, DeviceClaim, ErrorShape, Refusal, Secret,
 };
 use pairing_core::device::{
     Asked, Challenge, Connecting, Credential, DeviceInfo, MintedToken, ProvenDevice, Role,
-    SIGNATURE_TOLERANCE, SignedFields, signed_token,
+    SIGNATURE_TOLERANCE, SignedFields, TokenHash, signed_token,
 };
-use pairing_core::{ConnectError, Connection, Scope, ScopeSet};
+use pairing_core::{ConnectError, Connection, DeviceId, Scope, ScopeSet};
 
 use crate::budget::{Cause, Step};
 use crate::edge::{Arrival, Origin};
@@ -32,6 +33,8 @@ pub(crate) struct Admitted {
     pub(crate) method: AuthMethod,
     /// A device token that was made now.
     pub(crate) minted: Option<MintedToken>,
+    /// What becomes of the setup code by which that token is delivered.
+    pub(crate) setup: Option<SetupOutcome>,
 }
 
 /// A connection that is refused.
@@ -126,6 +129,7 @@ impl Door<'_> {
             who,
             method: method_of(shown),
             minted: None,
+            setup: None,
         })
     }
 
@@ -213,10 +217,17 @@ impl Door<'_> {
                         "node offers more than was approved: the rest waits for approval"
                     );
                 }
+                let setup = match credential {
+                    Credential::PairingToken(token) if minted.is_some() => {
+                        self.delivers(TokenHash::of(token), device.id())
+                    }
+                    _ => None,
+                };
                 Ok(Admitted {
                     who: Who::Device(device),
                     method,
                     minted,
+                    setup,
                 })
             }
             Ok(Connection::Asked(asked)) => Err(Attempt::Denied(self.asked(&asked).into())),
@@ -230,6 +241,20 @@ impl Door<'_> {
                 Err(Attempt::Denied(Refusal::Unavailable.into()))
             }
         }
+    }
+
+    /// What becomes of this setup code when its device gets a token. `None` if the code cannot be read any more.
+    fn delivers(&self, hash: TokenHash, device: DeviceId) -> Option<SetupOutcome> {
+        let pairing = &self.parts.pairing;
+        let codes = pairing.devices().pairing_tokens().ok()?;
+        let code = codes.into_iter().find(|code| code.hash == hash)?;
+        Some(SetupOutcome {
+            setup_id: SetupCodeId::of(&hash),
+            device_id: device,
+            device_name: self.params.client.display_name.as_deref().map(cut),
+            access: code.profile.into(),
+            ts: pairing.now().as_millis(),
+        })
     }
 
     fn asked(&self, asked: &Asked) -> Refusal {
@@ -271,6 +296,10 @@ impl Door<'_> {
         let connecting = Connecting::new(proof, info, address)
             .map_err(|error| bad_params(&error))?
             .with_commands(commands);
+        let connecting = match self.limit() {
+            Some(limit) => connecting.within(&limit),
+            None => connecting,
+        };
         let silence = &self.settings.auto_approve;
         Ok(match &self.arrival.origin {
             Origin::None => {
@@ -278,6 +307,12 @@ impl Door<'_> {
             }
             Origin::Allowed(origin) | Origin::Refused(origin) => connecting.from_page(origin),
         })
+    }
+
+    /// The scopes that a user of a trusted proxy has at most, if there is such a limit.
+    fn limit(&self) -> Option<ScopeSet> {
+        let (user, users) = (self.arrival.user.as_ref()?, self.settings.users.as_ref()?);
+        users.limit(user)
     }
 
     /// What an operator gets of these scopes who knows the shared secret, and has neither a device nor the owner's
@@ -306,6 +341,7 @@ fn method_of(shown: Shown) -> AuthMethod {
         Shown::Token => AuthMethod::Token,
         Shown::Password => AuthMethod::Password,
         Shown::Open => AuthMethod::None,
+        Shown::User => AuthMethod::TrustedProxy,
     }
 }
 

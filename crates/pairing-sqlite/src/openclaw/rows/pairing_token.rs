@@ -55,7 +55,11 @@ fn profile(raw: Option<&str>) -> Result<SetupProfile, String> {
         .unwrap_or_default();
     let covers =
         |profile: SetupProfile| has(Role::Operator) && scopes.covers(&profile.ask().scopes);
-    let profiles = [SetupProfile::Full, SetupProfile::Limited];
+    let profiles = [
+        SetupProfile::Full,
+        SetupProfile::Limited,
+        SetupProfile::Voice,
+    ];
     let widest = profiles.into_iter().find(|profile| covers(*profile));
     Ok(widest.unwrap_or(SetupProfile::Node))
 }
