@@ -4,7 +4,6 @@ mod address;
 mod api;
 #[doc(hidden)]
 pub mod fuzzing;
-mod handle;
 mod hook;
 mod listen;
 mod message;

@@ -1,11 +1,9 @@
 //! Messages, as the server describes them in webhooks and in its answers.
 
-use channel_kit::{Inbound, Target, first_bytes};
+use channel_kit::{Handle as Name, Inbound, Target, first_bytes};
 use pairing_core::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
-
-use crate::handle::handle;
 
 /// The longest text that is handed on, in bytes.
 const LONGEST_TEXT: usize = 64 << 10;
@@ -134,7 +132,7 @@ impl Content {
         let is_direct = kinds.iter().copied().collect::<Option<Vec<_>>>()?;
         let is_direct = is_direct.into_iter().all(|is_direct| is_direct);
         Some(Message {
-            sender: handle(&self.handle?.address)?,
+            sender: Name::parse(&self.handle?.address)?.to_string(),
             chat: chats.into_iter().next()?.guid,
             guid: self.guid,
             at: self.date_created,

@@ -1,14 +1,13 @@
 //! Sending messages.
 
 use channel_kit::http::{Body, HttpError};
-use channel_kit::{Form, MessageId, Outgoing, SendError, Target, TextLimit};
+use channel_kit::{Form, Handle, MessageId, Outgoing, SendError, Target, TextLimit};
 use pairing_core::escape;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use crate::BlueBubbles;
 use crate::api::CallError;
-use crate::handle::handle;
 use crate::message::is_direct;
 
 /// The longest text, as the other program has it. Messages takes longer ones, and becomes slow.
@@ -120,7 +119,7 @@ async fn recipient(account: &BlueBubbles, to: &Target) -> Result<Recipient, Send
     if is_direct(guid).is_some() && !guid.contains(char::is_control) {
         return Ok(Recipient::Chat(guid.to_owned()));
     }
-    let Some(person) = handle(text) else {
+    let Some(person) = Handle::parse(text).map(|handle| handle.to_string()) else {
         return Err(SendError::Chat {
             reason: format!(
                 "{} is no chat of iMessage: it is a number such as +15550001111, an e-mail address, or the id of a chat",

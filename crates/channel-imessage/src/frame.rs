@@ -1,13 +1,11 @@
 //! What `imsg rpc` writes: answers and notifications, one a line.
 
-use channel_kit::{Inbound, Target, first_bytes};
+use channel_kit::{Handle, Inbound, Target, first_bytes};
 use pairing_core::{Timestamp, escape};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::time::Duration;
-
-use crate::handle::Handle;
 
 /// The longest line that is read, in bytes.
 pub(crate) const LINE: usize = 1 << 20;

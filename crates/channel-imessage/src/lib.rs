@@ -5,7 +5,6 @@ mod child;
 mod frame;
 #[doc(hidden)]
 pub mod fuzzing;
-mod handle;
 mod launch;
 mod listen;
 mod send;

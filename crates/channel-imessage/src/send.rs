@@ -1,12 +1,11 @@
 //! Sending messages.
 
-use channel_kit::{MessageId, Outgoing, SendError, Target, TextLimit};
+use channel_kit::{Handle, MessageId, Outgoing, SendError, Target, TextLimit};
 use pairing_core::escape;
 use serde_json::{Value, json};
 
 use crate::IMessage;
 use crate::calls::CallError;
-use crate::handle::Handle;
 
 /// The longest text.
 pub(crate) const TEXT: TextLimit = TextLimit::chars(4000);

@@ -1,16 +1,13 @@
 //! The adapter itself: what it has to do, what it may be able to do, and how sending fails.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use pairing_core::{AccountId, ChannelId, SenderId};
 
-use crate::{Inbox, Login, MessageId, Outgoing, Status, Stop, Target, TextLimit, Webhook};
-
-/// A boxed future, as an object-safe trait returns it.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use crate::{
+    BoxFuture, Inbox, Login, MessageId, Outgoing, Status, Stop, Target, TextLimit, Webhook,
+};
 
 /// One account of one chat system. It carries messages, and decides nothing.
 ///

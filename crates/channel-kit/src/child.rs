@@ -57,7 +57,7 @@ impl Lines {
 }
 
 /// Reads the standard error of a child until it ends. Each line is passed to `said`, shortened and escaped. Returns the
-/// last line, which usually says why a program has ended; the indented lines of a stack trace are not taken for it.
+/// last line, which usually says why a program has ended; the frames of a stack trace are not taken for it.
 ///
 /// A child that is killed may have passed its standard error on to a process of its own, so wait for this with a limit.
 pub async fn relay(mut stderr: impl AsyncRead + Unpin, mut said: impl FnMut(&str)) -> String {
@@ -76,7 +76,9 @@ pub async fn relay(mut stderr: impl AsyncRead + Unpin, mut said: impl FnMut(&str
             let line = String::from_utf8_lossy(&line);
             let shown = escape(line.trim_end()).limit(SHOWN).to_string();
             said(&shown);
-            if !line.starts_with([' ', '\t']) {
+            let rest = line.trim_start();
+            let is_frame = rest != line && (rest.starts_with("at ") || rest.starts_with("... "));
+            if !is_frame {
                 last = shown;
             }
         }
@@ -122,17 +124,17 @@ mod tests {
             "x".repeat(1000).as_bytes(),
             b"\n",
             "y".repeat(5000).as_bytes(),
-            b"\njava.lang.Error: why\n\tat a.b.c(D.java:1)\n\n",
-            b"\thalf a line",
+            b"\nError: a linkage error\n\tjava.lang.Error: why\n\tat a.b.c(D.java:1)\n\n",
+            b"\t... 12 more, half a line",
         ]
         .concat();
         let mut all = Vec::new();
         let last = relay(&text[..], |line| all.push(line.to_owned())).await;
-        assert_eq!(last, "java.lang.Error: why");
+        assert!(last.contains("java.lang.Error: why"), "{last}");
         assert_eq!(all[0], "one\\u{1b}[31m");
         assert!(all[1].starts_with("xxx") && all[1].chars().count() <= SHOWN + 1);
-        assert_eq!(all.len(), 5, "{all:?}");
-        assert!(all[4].contains("half a line"));
+        assert_eq!(all.len(), 6, "{all:?}");
+        assert!(all[5].contains("half a line"));
         assert_eq!(relay(&b""[..], |_| {}).await, "");
     }
 }

@@ -2,8 +2,10 @@
 
 mod adapter;
 mod backoff;
+mod boxed;
 #[cfg(feature = "child")]
 pub mod child;
+mod handle;
 #[cfg(feature = "http")]
 pub mod http;
 mod inbound;
@@ -23,8 +25,10 @@ mod webhook;
 #[cfg(feature = "ws")]
 pub mod ws;
 
-pub use adapter::{Abilities, Adapter, BoxFuture, ProbeError, Probed, SendError};
+pub use adapter::{Abilities, Adapter, ProbeError, Probed, SendError};
 pub use backoff::Backoff;
+pub use boxed::BoxFuture;
+pub use handle::{Handle, PhoneNumber, PhoneNumberError};
 pub use inbound::{Inbound, Incoming, Pressed};
 pub use inbox::{Inbox, Received, Slot};
 pub use login::{Linked, Login, LoginCode, LoginError, LoginStep};

@@ -44,24 +44,39 @@ impl Daemon {
         Self { config, ..self }
     }
 
-    fn command(&self) -> Command {
+    /// The program, with its standard error to be read. It ends when it is dropped.
+    fn program(&self) -> Command {
         let mut command = Command::new(&self.program);
         if let Some(config) = &self.config {
             command.arg("--config").arg(config);
         }
-        // Without a reader the daemon leaves messages on Signal's servers, so that a restart loses none.
         command
-            .args([
-                "daemon",
-                "--http",
-                &self.listen,
-                "--receive-mode",
-                "on-connection",
-            ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
+        command
+    }
+
+    /// The program as it links an account: it writes the code, and the account's number once it is linked.
+    pub(crate) fn link(&self, device: &str) -> Command {
+        let mut command = self.program();
+        command
+            .args(["link", "--name", device])
+            .stdout(Stdio::piped());
+        command
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.program();
+        // Without a reader the daemon leaves messages on Signal's servers, so that a restart loses none.
+        command.args([
+            "daemon",
+            "--http",
+            &self.listen,
+            "--receive-mode",
+            "on-connection",
+        ]);
         command
     }
 }
@@ -103,7 +118,12 @@ async fn keep(daemon: Daemon, signal: Arc<Signal>, mut stop: Stop) {
     let mut has_failed = false;
     loop {
         let began = Instant::now();
-        let Some(ended) = run(&daemon, account, &mut stop).await else {
+        let ended = tokio::select! {
+            ended = run(&daemon, account, &mut stop) => ended,
+            // It is ended where it is dropped.
+            () = signal.outdated.notified() => continue,
+        };
+        let Some(ended) = ended else {
             return;
         };
         if began.elapsed() >= signal.pace.steady {

@@ -4,8 +4,9 @@ use channel_kit::{Inbound, Target, first_bytes};
 use pairing_core::Timestamp;
 use serde::Deserialize;
 
-use crate::number::{Number, Uuid};
+use crate::Number;
 use crate::people::Identity;
+use crate::uuid::Uuid;
 
 /// The longest text that is handed on, in bytes.
 const LONGEST_TEXT: usize = 64 << 10;

@@ -6,12 +6,13 @@ mod envelope;
 mod events;
 #[doc(hidden)]
 pub mod fuzzing;
+mod link;
 mod listen;
-mod number;
 mod people;
 mod rpc;
 mod send;
 mod trouble;
+mod uuid;
 
 use std::fmt;
 use std::io;
@@ -20,15 +21,17 @@ use std::time::Duration;
 
 use channel_kit::http::HttpClient;
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
-    SendError, Status, StatusCell, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbox, Linked, Login, LoginError, LoginStep, MessageId,
+    Outgoing, ProbeError, Probed, SavedText, SendError, Status, StatusCell, Stop, Target,
+    TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Notify;
 
 pub use address::{AddressError, DaemonUrl};
+pub use channel_kit::{PhoneNumber as Number, PhoneNumberError as NumberError};
 pub use child::Daemon;
-pub use number::{Number, NumberError};
 
 /// A Signal account at a daemon of signal-cli.
 ///
@@ -48,6 +51,11 @@ pub struct Signal {
     entropy: Arc<dyn Entropy>,
     pace: Pace,
     status: StatusCell,
+    /// Notified when the account was linked: it is looked for again at once.
+    linked: Notify,
+    /// Notified when it was linked behind the back of the daemon, which knows only the accounts that were there when it was
+    /// started.
+    outdated: Notify,
 }
 
 /// The surroundings of an account: where it saves what has to survive a restart, the clock and the randomness.
@@ -76,6 +84,8 @@ pub struct Pace {
     pub silence: Duration,
     /// A stream that has held for so long is replaced without a delay.
     pub steady: Duration,
+    /// The time limit of linking an account, in which a person has to scan a code. Signal's own is shorter.
+    pub link: Duration,
 }
 
 impl Default for Pace {
@@ -85,6 +95,7 @@ impl Default for Pace {
             backoff: [Duration::from_millis(500), Duration::from_secs(60)],
             silence: Duration::from_secs(45),
             steady: Duration::from_secs(10),
+            link: Duration::from_secs(180),
         }
     }
 }
@@ -145,6 +156,8 @@ impl Signal {
             entropy: surroundings.entropy,
             pace: Pace::default(),
             status: StatusCell::default(),
+            linked: Notify::new(),
+            outdated: Notify::new(),
         })
     }
 
@@ -210,6 +223,10 @@ impl Adapter for Signal {
         Box::pin(rpc::probe(&self.rpc, self.pace.call))
     }
 
+    fn login(&self) -> Option<&dyn Login> {
+        Some(self)
+    }
+
     fn run(self: Arc<Self>, inbox: Inbox, stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(listen::run(self, inbox, stop))
     }
@@ -228,6 +245,20 @@ impl Adapter for Signal {
         message: &'a MessageId,
     ) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(send::delete(self, from, message))
+    }
+}
+
+impl Login for Signal {
+    fn how(&self) -> &'static str {
+        "in Signal on the phone: Settings, Linked devices, Link a new device"
+    }
+
+    fn link<'a>(
+        &'a self,
+        device: &'a str,
+        tell: &'a (dyn Fn(LoginStep) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Linked, LoginError>> {
+        Box::pin(link::link(self, device, tell))
     }
 }
 

@@ -82,8 +82,17 @@ impl Listener {
             }
             let wait = self.backoff.failed(None);
             self.troubles.met(&error, wait);
-            if let Err(over) = self.unless_over(sleep(wait)).await {
-                return over;
+            let waiting = async {
+                tokio::select! {
+                    () = sleep(wait) => false,
+                    () = signal.linked.notified() => true,
+                }
+            };
+            match self.unless_over(waiting).await {
+                Ok(false) => {}
+                // The account may be there now.
+                Ok(true) => self.backoff.reset(),
+                Err(over) => return over,
             }
         }
     }

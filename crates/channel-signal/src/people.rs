@@ -5,7 +5,8 @@ use std::collections::VecDeque;
 use channel_kit::SavedText;
 use serde::{Deserialize, Serialize};
 
-use crate::number::{Number, Uuid};
+use crate::Number;
+use crate::uuid::Uuid;
 
 /// Maximum number of persons that are remembered. The one that was noted first is forgotten.
 const MOST: usize = 2000;

@@ -130,6 +130,16 @@ impl Rpc {
         if let Some(account) = &self.account {
             params["account"] = account.as_str().into();
         }
+        self.plain(method, params, within).await
+    }
+
+    /// Calls a method of the daemon itself. It is sent once.
+    pub(crate) async fn plain(
+        &self,
+        method: &'static str,
+        params: Value,
+        within: Duration,
+    ) -> Result<Value, CallError> {
         let call = json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params });
         let url = format!("{}/api/v1/rpc", self.url.as_str());
         let request = Request::new(Method::Post, &url).body(Body::json(&call));

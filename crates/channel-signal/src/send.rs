@@ -7,9 +7,9 @@ use channel_kit::{MessageId, Outgoing, SendError, Target, TextLimit};
 use pairing_core::escape;
 use serde_json::{Value, json};
 
-use crate::Signal;
-use crate::number::{Number, Uuid};
 use crate::rpc::{About, CallError};
+use crate::uuid::Uuid;
+use crate::{Number, Signal};
 
 /// The longest text. A longer one becomes an attachment, which apps fold.
 pub(crate) const TEXT: TextLimit = TextLimit::bytes(2000);

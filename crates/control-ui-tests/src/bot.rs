@@ -3,12 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use channel_kit::{
-    Adapter, BoxFuture, Connection, Inbox, MessageId, Outgoing, SendError, Status, Stop, Target,
-    TextLimit,
+    Adapter, BoxFuture, Connection, Inbox, Linked, Login, LoginCode, LoginError, LoginStep,
+    MessageId, Outgoing, SendError, Status, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, SenderId};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use crate::Failure;
 
@@ -23,6 +24,22 @@ pub(crate) enum Bot {
     Heard,
     /// A bot runs, and every user has blocked it.
     Blocked,
+    /// A bot runs whose account is linked by a code.
+    Linked,
+}
+
+/// What happens while the bot's account is linked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) enum LinkStep {
+    /// There is a code to scan, with this text.
+    Code,
+    /// The code was scanned.
+    Scanned,
+    /// The account with this name is linked.
+    Linked,
+    /// It has failed for this reason.
+    Failed,
 }
 
 /// The bot of Telegram's default account.
@@ -32,6 +49,14 @@ pub(crate) struct Played {
     account: AccountId,
     is_blocked: bool,
     said: Mutex<Vec<Value>>,
+    /// What is to happen while its account is linked, if that is done by a code.
+    linking: Option<Linking>,
+}
+
+#[derive(Debug)]
+struct Linking {
+    tell: mpsc::UnboundedSender<(LinkStep, String)>,
+    told: tokio::sync::Mutex<mpsc::UnboundedReceiver<(LinkStep, String)>>,
 }
 
 impl Played {
@@ -45,7 +70,23 @@ impl Played {
             account: AccountId::parse("default")?,
             is_blocked: bot == Bot::Blocked,
             said: Mutex::default(),
+            linking: (bot == Bot::Linked).then(|| {
+                let (tell, told) = mpsc::unbounded_channel();
+                Linking {
+                    tell,
+                    told: told.into(),
+                }
+            }),
         })))
+    }
+
+    /// Has something happen while its account is linked.
+    pub(crate) fn link(&self, step: LinkStep, text: String) -> Result<(), Failure> {
+        let linking = self
+            .linking
+            .as_ref()
+            .ok_or("the bot is not linked by a code")?;
+        Ok(linking.tell.send((step, text))?)
     }
 
     /// Returns the messages that the bot has sent, with their chats.
@@ -88,6 +129,10 @@ impl Adapter for Played {
         status
     }
 
+    fn login(&self) -> Option<&dyn Login> {
+        self.linking.as_ref().map(|linking| linking as &dyn Login)
+    }
+
     fn run(self: Arc<Self>, _: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move { stop.wait().await })
     }
@@ -98,5 +143,33 @@ impl Adapter for Played {
         what: &'a Outgoing,
     ) -> BoxFuture<'a, Result<MessageId, SendError>> {
         Box::pin(async { self.say(to, what) })
+    }
+}
+
+impl Login for Linking {
+    fn how(&self) -> &'static str {
+        "in the app on the phone: Settings, Linked devices"
+    }
+
+    fn link<'a>(
+        &'a self,
+        _: &'a str,
+        tell: &'a (dyn Fn(LoginStep) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Linked, LoginError>> {
+        Box::pin(async move {
+            let mut told = self.told.lock().await;
+            loop {
+                match told.recv().await {
+                    Some((LinkStep::Code, text)) => tell(LoginStep::Code(LoginCode::new(text))),
+                    Some((LinkStep::Scanned, _)) => tell(LoginStep::Scanned),
+                    Some((LinkStep::Linked, text)) => return Ok(Linked::to(text)),
+                    Some((LinkStep::Failed, reason)) => {
+                        let advice = "install signal-cli";
+                        return Err(LoginError::Unavailable { reason, advice });
+                    }
+                    None => return Err(LoginError::TimedOut),
+                }
+            }
+        })
     }
 }

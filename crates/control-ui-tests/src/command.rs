@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::bot::Bot;
+use crate::bot::{Bot, LinkStep};
 
 /// A command with the id that identifies its answer.
 #[derive(Debug)]
@@ -41,6 +41,12 @@ pub(crate) enum Command {
     },
     /// Returns the messages that the bot has sent.
     Said {},
+    /// Has something happen while the bot's account is linked by a code.
+    Link {
+        step: LinkStep,
+        #[serde(default)]
+        text: String,
+    },
     /// Moves the clock of the gateway and of the terminal.
     Move {
         ms: i64,

@@ -80,6 +80,11 @@ impl Stage {
                     .and_then(|running| running.bot.as_ref());
                 Ok(json!({ "said": bot.ok_or("no bot is run")?.said() }))
             }
+            Command::Link { step, text } => {
+                let bot = self.running()?.bot.as_ref().ok_or("no bot is run")?;
+                bot.link(step, text)?;
+                Ok(Value::Null)
+            }
             Command::Move { ms } => {
                 self.clock.advance(ms);
                 Ok(json!({ "now": self.clock.now().as_millis() }))

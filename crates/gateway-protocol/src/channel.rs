@@ -55,6 +55,9 @@ pub struct AccountStatus {
     /// What the chat system said, if it was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<AccountProbe>,
+    /// Whether the account is linked by scanning a code (`channels.login.start`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub can_link: bool,
 }
 
 /// What a chat system said when it was asked about an account.

@@ -170,6 +170,7 @@ fn status(account: AccountSnapshot) -> Option<AccountStatus> {
             last_error: account.last_error,
         }),
         probe,
+        can_link: false,
     })
 }
 

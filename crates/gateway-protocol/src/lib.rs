@@ -9,7 +9,7 @@
 //! - [`ErrorShape`] and [`DetailCode`] are errors; [`Advise`] says what to do about those of `pairing-core`.
 //!
 //! The types that can hold a secret, because the protocol issues it there, are [`hello::HelloAuth`],
-//! [`node::ApprovedNode`], [`device::TokenRotated`] and [`upgrade::UpgradeResolved`].
+//! [`node::ApprovedNode`], [`device::TokenRotated`], [`upgrade::UpgradeResolved`] and [`channel_login::LoginProgress`].
 
 mod advice;
 mod connect;
@@ -27,6 +27,7 @@ mod setup_code;
 
 pub mod audit;
 pub mod channel;
+pub mod channel_login;
 pub mod channels_pairing;
 pub mod channels_status;
 pub mod device;

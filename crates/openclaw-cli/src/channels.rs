@@ -16,7 +16,7 @@ use crate::args::{ChannelsCommand, TargetOptions};
 use crate::console::{Rows, Screen};
 use crate::place::Place;
 use crate::remote::Remote;
-use crate::{Environment, Exit, Failure, text};
+use crate::{Environment, Exit, Failure, login, text};
 
 /// Runs a command about the chat channels.
 pub(crate) fn run(
@@ -42,6 +42,9 @@ pub(crate) fn run(
                 Some(method) => Err(Failure::Lacks { method }),
                 None => status(&remote, probe, json, screen),
             }
+        }
+        ChannelsCommand::Login { channel, account } => {
+            login::run(&place, (channel, account), json, environment, screen)
         }
     }
 }

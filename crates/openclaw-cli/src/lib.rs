@@ -13,6 +13,7 @@ mod gateway;
 mod json;
 mod keeper;
 mod log;
+mod login;
 mod node;
 mod nodes;
 mod pairing;

@@ -37,6 +37,7 @@ use crate::host::ChannelHost;
 use crate::join_codes::JoinCodes;
 use crate::listen;
 use crate::lockout::Lockouts;
+use crate::logins::Logins;
 use crate::methods::{Access, Call, Methods, Reply};
 use crate::metrics::Metrics;
 use crate::outbox::End;
@@ -298,6 +299,7 @@ impl GatewayBuilder {
             setup_outcomes: SetupOutcomes::default(),
             upgrades: Upgrades::default(),
             probes: Probes::default(),
+            logins: Logins::default(),
             page_tickets: PageTickets::default(),
             entropy: self.entropy,
             about: Arc::new(about),

@@ -17,6 +17,7 @@ use crate::budget::{Budget, Cause};
 use crate::clients::Clients;
 use crate::join_codes::JoinCodes;
 use crate::lockout::Lockouts;
+use crate::logins::Logins;
 use crate::metrics::Metrics;
 use crate::page_tickets::PageTickets;
 use crate::probes::Probes;
@@ -51,6 +52,8 @@ pub(crate) struct Parts {
     pub(crate) upgrades: Upgrades,
     /// What the chat systems said of their accounts.
     pub(crate) probes: Probes,
+    /// Accounts that are being linked.
+    pub(crate) logins: Logins,
     pub(crate) page_tickets: PageTickets,
     pub(crate) entropy: Box<dyn Entropy>,
     pub(crate) about: Arc<GatewayFacts>,

@@ -1,6 +1,7 @@
 // How it is: the gateway, the store, the channels, and what the doctor finds.
 
 import { because, button, code, facts, fill, grid, h, plain, say, section } from './dom.js';
+import { linking } from './linking.js';
 import { isSetUp } from './model.js';
 import { ago, channel, span } from './words.js';
 
@@ -40,6 +41,7 @@ export function health(model) {
 	const warnings = h('div', {});
 	const trouble = h('p', { role: 'status' });
 	const table = grid('Channels', ['Channel', 'Account', 'Bot', 'Last message', 'Last error', 'Direct messages']);
+	const links = linking(model);
 	const element = section(
 		'health',
 		'Health',
@@ -52,6 +54,7 @@ export function health(model) {
 		h('h2', {}, 'Channels'),
 		noChannels,
 		table.element,
+		links.element,
 		h('h2', {}, 'Warnings'),
 		warnings,
 	);
@@ -114,6 +117,7 @@ export function health(model) {
 		enter: () => (looked = -Infinity),
 		update() {
 			if (!element.isConnected) return;
+			links.update();
 			if (shown !== model.channels) {
 				shown = model.channels;
 				const rows = shown.filter(isSetUp).flatMap(rowsOf);

@@ -1,6 +1,6 @@
 // Pairing a phone: a code, the request that is made with it, and the device that comes of it.
 
-import { because, button, code, copyable, field, fill, h, radios, say, section } from './dom.js';
+import { because, button, code, copyable, field, fill, h, qrCode, radios, say, section } from './dom.js';
 import { nameOf, requestCards } from './waiting.js';
 import { countdown, rights } from './words.js';
 
@@ -51,7 +51,7 @@ export function phone(model) {
 		const grants = rights({ roles: made.roles, scopes: made.scopes });
 		fill(
 			shownCode,
-			picture(made.qr),
+			qrCode(made.qr),
 			h(
 				'div',
 				{},
@@ -121,22 +121,4 @@ function usualAddress() {
 	const { hostname, host, protocol } = location;
 	const isOwn = hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 	return isOwn ? '' : `${protocol === 'https:' ? 'wss' : 'ws'}://${host}`;
-}
-
-/** Draws a QR code, with the border that scanners need. @param {string[]} rows */
-function picture(rows) {
-	const [border, size] = [4, 8];
-	const side = (rows.length + 2 * border) * size;
-	const canvas = h('canvas', { width: side, height: side, role: 'img', 'aria-label': 'QR code' });
-	const paint = canvas.getContext('2d');
-	if (!paint) return canvas;
-	paint.fillStyle = '#fff';
-	paint.fillRect(0, 0, side, side);
-	paint.fillStyle = '#000';
-	rows.forEach((row, y) => {
-		for (let x = 0; x < row.length; x += 1) {
-			if (row[x] === '1') paint.fillRect((x + border) * size, (y + border) * size, size, size);
-		}
-	});
-	return canvas;
 }

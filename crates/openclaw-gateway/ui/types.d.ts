@@ -173,6 +173,8 @@ export interface ChannelStatus {
 		accountId: string;
 		dmPolicy: string;
 		running: boolean;
+		/** Is it linked by a code that is scanned? */
+		canLink?: boolean;
 		connection?: { state: string; sinceMs?: number; lastReceivedMs?: number; lastError?: string };
 	}[];
 }
@@ -184,6 +186,21 @@ export interface Finding {
 	detail: string;
 	advice: string;
 	fixable: boolean;
+}
+
+/** How far an account is that is linked by a code. */
+export interface LoginProgress {
+	loginId: string;
+	/** Grows with each change. */
+	step: number;
+	state: 'preparing' | 'code' | 'scanned' | 'linked' | 'failed';
+	how: string;
+	code?: string;
+	qr?: string[];
+	linkedAs?: string;
+	remark?: string;
+	error?: string;
+	advice?: string;
 }
 
 export interface SetupCode {

@@ -25,6 +25,8 @@ pub struct Imsg {
     program: PathBuf,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
+    /// How long to wait for what a test waits for.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -38,8 +40,10 @@ struct Shared {
 struct State {
     /// The first lines of all children: process id and arguments.
     children: Vec<String>,
-    /// The child that runs.
+    /// The child that watches for messages,
     output: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    /// and those that do not, by their numbers.
+    idle: Vec<(usize, mpsc::UnboundedSender<Vec<u8>>)>,
     subscriptions: Vec<Value>,
     calls: Vec<(String, Value)>,
     refusals: VecDeque<Value>,
@@ -50,12 +54,21 @@ struct State {
 impl Imsg {
     /// Starts one, with its program in this directory.
     pub async fn start(dir: &Path) -> Self {
+        Self::waiting(dir, NEVER).await
+    }
+
+    /// The same for a program of somebody else, which takes its time to begin.
+    pub async fn start_patiently(dir: &Path) -> Self {
+        Self::waiting(dir, 9 * NEVER).await
+    }
+
+    async fn waiting(dir: &Path, patience: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let program = dir.join("imsg");
         // What comes in goes out, both ways; the line `bye` says that standard input has ended.
         let script = format!(
-            "#!/usr/bin/env bash\nexec 4<&0 3<>/dev/tcp/127.0.0.1/{port}\nprintf '%s\\n' \"$$ $*\" >&3\n\
+            "#!/usr/bin/env bash\ncase \"$*\" in *--help*) echo 'USAGE: imsg rpc'; exit 0;; esac\nexec 4<&0 3<>/dev/tcp/127.0.0.1/{port}\nprintf '%s\\n' \"$$ $*\" >&3\n\
              {{ cat <&4 >&3; printf 'bye\\n' >&3; }} 2>/dev/null >/dev/null &\ncat <&3\nprintf 'gone \\033[31m\\n' >&2\nexit 3\n"
         );
         std::fs::write(&program, script).unwrap();
@@ -69,6 +82,7 @@ impl Imsg {
             program,
             shared,
             task,
+            patience,
         }
     }
 
@@ -128,16 +142,18 @@ impl Imsg {
         row
     }
 
-    /// Writes bytes to the output of the child.
+    /// Writes bytes to the output of the child that watches.
     pub fn raw(&self, bytes: &[u8]) {
         let state = self.shared.state();
         let output = state.output.as_ref().unwrap();
         output.send(bytes.to_vec()).unwrap();
     }
 
-    /// Ends the child.
+    /// Ends every child.
     pub fn end(&self) {
-        self.shared.state().output = None;
+        let mut state = self.shared.state();
+        state.output = None;
+        state.idle.clear();
     }
 
     /// Refuses the next request that is not for watching.
@@ -158,7 +174,7 @@ impl Imsg {
                 changes.changed().await.unwrap();
             }
         };
-        timeout(NEVER, waiting).await.unwrap();
+        timeout(self.patience, waiting).await.unwrap();
     }
 }
 
@@ -183,22 +199,37 @@ async fn child(stream: TcpStream, shared: Arc<Shared>) {
         return;
     };
     let (sender, mut written) = mpsc::unbounded_channel();
-    {
+    let answers = sender.downgrade();
+    let number = {
         let mut state = shared.state();
         state.children.push(first);
-        state.output = Some(sender);
-    }
+        let number = state.children.len();
+        state.idle.push((number, sender));
+        number
+    };
+    let _gone = Gone(number, Arc::clone(&shared));
     shared.changed();
     loop {
         tokio::select! {
             line = lines.next_line() => match line {
-                Ok(Some(line)) if line != "bye" => shared.answer(&line),
+                Ok(Some(line)) if line != "bye" => shared.answer(&line, number, &answers),
                 _ => return,
             },
             bytes = written.recv() => match bytes {
                 Some(bytes) if output.write_all(&bytes).await.is_ok() => {}
                 _ => return,
             },
+        }
+    }
+}
+
+/// Forgets a child when it is gone.
+struct Gone(usize, Arc<Shared>);
+
+impl Drop for Gone {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.1.state.lock() {
+            state.idle.retain(|(number, _)| *number != self.0);
         }
     }
 }
@@ -212,12 +243,15 @@ impl Shared {
         self.changes.send_modify(|count| *count += 1);
     }
 
-    fn answer(&self, line: &str) {
+    fn answer(&self, line: &str, child: usize, answers: &mpsc::WeakUnboundedSender<Vec<u8>>) {
         let call: Value = serde_json::from_str(line).unwrap();
         let method = call["method"].as_str().unwrap().to_owned();
         let mut state = self.state();
         let outcome = if method == "watch.subscribe" {
             state.subscriptions.push(call["params"].clone());
+            if let Some(at) = state.idle.iter().position(|(number, _)| *number == child) {
+                state.output = Some(state.idle.remove(at).1);
+            }
             Ok(json!({ "subscription": 1 }))
         } else {
             state.calls.push((method.clone(), call["params"].clone()));
@@ -237,7 +271,7 @@ impl Shared {
             Ok(result) => json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }),
             Err(error) => json!({ "jsonrpc": "2.0", "id": call["id"], "error": error }),
         };
-        if let (false, Some(output)) = (state.is_silent, &state.output) {
+        if let (false, Some(output)) = (state.is_silent, answers.upgrade()) {
             let _ = output.send(format!("{answer}\n").into_bytes());
         }
         drop(state);

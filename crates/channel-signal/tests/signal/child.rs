@@ -10,7 +10,7 @@ use test_support::signal::ANN;
 use crate::rig::Rig;
 
 /// A program with this text.
-fn script(dir: &Path, text: &str) -> PathBuf {
+pub(crate) fn script(dir: &Path, text: &str) -> PathBuf {
     let path = dir.join("signal-cli");
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();

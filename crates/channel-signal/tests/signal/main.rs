@@ -8,6 +8,7 @@
 )]
 
 mod child;
+mod linking;
 mod listening;
 mod proof;
 mod rig;

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use channel_kit::http::{Body, HttpClient, Method, Request};
 use channel_kit::{Adapter as _, Outgoing, SendError, Target};
+use channel_signal::Daemon;
 use serde_json::{Value, json};
 use test_support::Logs;
 use test_support::signal::{ACCOUNT, ANN};
@@ -118,6 +119,48 @@ async fn the_real_daemon_answers_as_the_stand_in_does() {
         let theirs = ask(&client, &real.1, call.as_ref(), path).await;
         let ours = ask(&client, rig.signal.root(), call.as_ref(), path).await;
         assert_eq!(ours, theirs, "{path} {call:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "runs the real daemon, which SIGNAL_CLI names"]
+async fn linking_goes_as_far_as_it_can_without_signal_s_network() {
+    let config = tempfile::tempdir().unwrap();
+    let real = real(config.path()).await;
+    let rig = Rig::new().await;
+    // The methods are there, and their errors are those of the stand-in.
+    let client = HttpClient::unencrypted().unwrap();
+    let call = |method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params });
+    for params in [
+        json!({}),
+        json!({ "deviceLinkUri": "sgnl://linkdevice?uuid=x&pub_key=y", "deviceName": "x" }),
+    ] {
+        let call = call("finishLink", params);
+        let theirs = ask(&client, &real.1, Some(&call), "/api/v1/rpc").await;
+        let ours = ask(&client, rig.signal.root(), Some(&call), "/api/v1/rpc").await;
+        assert_eq!(ours, theirs, "{call}");
+    }
+    // Through the daemon, and by the program.
+    let program = std::env::var_os("SIGNAL_CLI").unwrap();
+    let daemon = Daemon::new(program, "127.0.0.1:9").config(Some(config.path().to_owned()));
+    for account in [
+        rig.account_at(&real.1, None),
+        rig.account_at("http://127.0.0.1:9", None).start(daemon),
+    ] {
+        let (code, coded) = tokio::sync::mpsc::unbounded_channel();
+        let tell = move |_| {
+            let _ = code.send(());
+        };
+        let login = account.login().unwrap();
+        let mut coded = coded;
+        tokio::select! {
+            end = login.link("OpenClaw", &tell) => {
+                let error = end.unwrap_err();
+                assert!(error.advice().contains("network"), "{error:?}");
+            }
+            // Where the network is there, it goes as far as the code.
+            Some(()) = coded.recv() => {}
+        }
     }
 }
 

@@ -136,12 +136,17 @@ async fn refusals_name_what_mends_them() {
         rig.signal.called("send").await;
         assert_eq!(rig.signal.calls(), 0);
     }
-    rig.signal.set_accounts(&[]);
-    let error = account
-        .send(&ann(), &Outgoing::text("x"))
-        .await
-        .unwrap_err();
-    assert!(error.to_string().contains("signal-cli link"), "{error}");
+    // The account is not there any more, at Signal or at the daemon.
+    rig.signal
+        .refuse(-1, "User +15550000001 is not registered.", None);
+    for _ in 0..2 {
+        let error = account
+            .send(&ann(), &Outgoing::text("x"))
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("signal-cli link"), "{error}");
+        rig.signal.set_accounts(&[]);
+    }
 }
 
 #[tokio::test]

@@ -90,12 +90,14 @@ export class Stage {
     return this.#do('stop');
   };
   /** The same gateway again, on its port. */
-  restart = (text?: string, bot?: 'none' | 'heard' | 'blocked') => {
+  restart = (text?: string, bot?: 'none' | 'heard' | 'blocked' | 'linked') => {
     this.wasStopped = true;
     return this.#do('restart', { config: text, bot });
   };
   /** What the bot has said. */
   said = async () => (await this.#do<{ said: { to: string; text: string }[] }>('said')).said;
+  /** What happens next while the bot's account is linked by a code. */
+  link = (step: 'code' | 'scanned' | 'linked' | 'failed', text = '') => this.#do('link', { step, text });
   /** The same gateway, after it was stopped. */
   startAgain = () => this.#do('start', { config: this.#config });
   move = (ms: number) => this.#do<{ now: number }>('move', { ms });

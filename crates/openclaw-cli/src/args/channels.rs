@@ -1,16 +1,17 @@
 //! `openclaw channels`.
 
 use clap::Subcommand;
-use pairing_core::Scope;
+use pairing_core::{AccountId, ChannelId, Scope};
 
 use super::Command;
 use super::devices::RawAll;
-use super::target::RawTarget;
+use super::options::RawOptions;
+use super::target::{RawPlace, RawTarget};
 use crate::failure::UsageError;
 use crate::purpose::Purpose;
 
 /// The commands of `openclaw channels`.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum ChannelsCommand {
     /// What the configuration says.
     List,
@@ -18,6 +19,11 @@ pub(crate) enum ChannelsCommand {
     Status {
         /// Whether each chat system is asked now.
         probe: bool,
+    },
+    /// Links an account by a code that is scanned.
+    Login {
+        channel: ChannelId,
+        account: AccountId,
     },
 }
 
@@ -27,6 +33,13 @@ impl ChannelsCommand {
         scopes: &[Scope::READ],
         needs: &["pairing.channels"],
         decides: false,
+    };
+
+    /// What linking an account needs of a gateway.
+    pub(crate) const LOGIN: Purpose = Purpose {
+        scopes: &[Scope::ADMIN],
+        needs: &["channels.login.start", "channels.login.wait"],
+        decides: true,
     };
 }
 
@@ -44,6 +57,16 @@ pub(super) enum RawChannels {
         #[command(flatten)]
         all: RawAll,
     },
+    /// Link an account of a channel that is linked by scanning a code, such as signal
+    Login {
+        /// Channel, such as signal
+        #[arg(required_unless_present = "channel_option")]
+        channel: Option<String>,
+        #[command(flatten)]
+        options: RawOptions,
+        #[command(flatten)]
+        place: Box<RawPlace>,
+    },
 }
 
 impl RawChannels {
@@ -55,6 +78,15 @@ impl RawChannels {
             Self::Status { probe, target, all } => {
                 let command = ChannelsCommand::Status { probe };
                 (command, target.meaning()?, all.json)
+            }
+            Self::Login {
+                channel,
+                options,
+                place,
+            } => {
+                let (channel, account, json) = options.place(channel)?.one()?;
+                let command = ChannelsCommand::Login { channel, account };
+                (command, place.meaning()?, json)
             }
         };
         Ok(Command::Channels {

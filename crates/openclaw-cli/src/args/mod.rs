@@ -8,6 +8,7 @@ mod gateway;
 mod invoke;
 mod node;
 mod nodes;
+mod options;
 mod raw;
 mod setup;
 mod state;
@@ -40,9 +41,10 @@ pub(crate) use target::TargetOptions;
 use crate::failure::UsageError;
 use crate::purpose::Purpose;
 use devices::RawAll;
+use options::RawOptions;
 use raw::{
     Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawAudit, RawCommand, RawDoctor,
-    RawInvite, RawInvites, RawList, RawOptions, RawPairing, RawReject, RawRequest,
+    RawInvite, RawInvites, RawList, RawPairing, RawReject, RawRequest,
 };
 
 /// What a command line asks for.

@@ -12,6 +12,7 @@ use super::devices::{RawAll, RawDevices};
 use super::gateway::RawGateway;
 use super::node::{RawConnect, RawNode};
 use super::nodes::RawNodes;
+use super::options::RawOptions;
 use super::setup::RawQr;
 use super::state::RawState;
 use super::target::RawPlace;
@@ -132,25 +133,6 @@ pub(super) enum RawAllowed {
     Add(RawAllowedEntry),
     /// Take a sender off the list
     Remove(RawAllowedEntry),
-}
-
-/// What nearly every command takes.
-#[derive(Debug, Args)]
-pub(super) struct RawOptions {
-    /// The channel, instead of naming it first
-    #[arg(
-        long = "channel",
-        id = "channel_option",
-        value_name = "CHANNEL",
-        conflicts_with = "channel"
-    )]
-    pub(super) channel: Option<String>,
-    /// The bot account that was written to, where a channel has several
-    #[arg(long, value_name = "ACCOUNT")]
-    pub(super) account: Option<String>,
-    /// Print JSON
-    #[arg(long)]
-    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

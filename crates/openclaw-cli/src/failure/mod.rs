@@ -16,7 +16,7 @@ use gateway_client::{CallError, Closed, ConnectError, JoinError, ParseFingerprin
 use gateway_protocol::{Advise as _, ErrorShape};
 use openclaw_config::{Fault, LoadError};
 use openclaw_gateway::store::OpenError;
-use openclaw_gateway::{ServeError, TokenFileError};
+use openclaw_gateway::{LinkingError, ServeError, TokenFileError};
 use pairing_core::device::Role;
 use pairing_core::{
     AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, InviteError,
@@ -142,6 +142,15 @@ pub(crate) enum Failure {
         /// this machine's key.
         proven: bool,
     },
+    /// The account that was to be linked is not, for this reason.
+    #[error("the account is not linked: {}", escape(.error).limit(400))]
+    NotLinked {
+        error: String,
+        advice: Option<String>,
+    },
+    /// The configuration does not say how to link the account.
+    #[error("the account cannot be linked")]
+    Linking(#[from] LinkingError),
     #[error("no gateway runs that could do that")]
     NoGateway,
     #[error("the gateway has no `{method}`")]
@@ -274,6 +283,8 @@ impl Failure {
             | Self::Answer { .. }
             | Self::Lacks { .. }
             | Self::NoGateway
+            | Self::NotLinked { .. }
+            | Self::Linking(_)
             | Self::TokenIsSet { .. }
             | Self::NoSecretAsked
             | Self::NoTokenYet
@@ -353,6 +364,8 @@ impl Failure {
             }
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
             Self::Call { source, .. } => gateway::advice_of_call(source),
+            Self::NotLinked { advice, .. } => advice.clone(),
+            Self::Linking(error) => error.advice().map(str::to_owned),
             Self::Serve(error) => error.advice(),
             Self::TokenFile(error) => Some(error.advice().to_owned()),
             Self::LogFilter { .. } => Some(

@@ -26,3 +26,56 @@ fn channels_as_configured_and_as_they_run() {
     drop(live);
     session.finish("channels");
 }
+
+/// A program in the place of signal-cli.
+fn signal_cli(session: &Session, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = session.outside("signal-cli");
+    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    path
+}
+
+const CODE: &str =
+    "sgnl://linkdevice?uuid=kQz1mYsHn0Gd4vC2&pub_key=BUvWxYz0123456789abcdefghijklmnopqrstuvw";
+
+#[test]
+fn an_account_is_linked_without_a_gateway() {
+    let mut session = Session::new();
+    session.person("channels login");
+    session.person("channels login signal");
+    session.write_in(
+        ".",
+        "openclaw.json",
+        "{ channels: { telegram: { botToken: '1:x' } } }",
+    );
+    session.person("channels login telegram");
+    // The phone scans the code when it is shown.
+    let scanned = session.outside("scanned");
+    let linked = format!(
+        "rm -f '{scanned}'; echo '{CODE}'; while ! [ -e '{scanned}' ]; do :; done; echo 'Associated with: +15550001111'"
+    );
+    session.on_flush = Some(Box::new(move |shown| {
+        if shown.contains('█') || shown.contains("sgnl://") {
+            std::fs::write(&scanned, "").unwrap();
+        }
+    }));
+    let program = signal_cli(&session, &linked);
+    // Nothing listens there.
+    let settings = format!("httpPort: 9, cliPath: '{program}'");
+    let config =
+        |account: &str| format!("{{ channels: {{ signal: {{ {account} {settings} }} }} }}");
+    session.write_in(".", "openclaw.json", &config(""));
+    session.person("channels login signal");
+    session.pipe("channels login signal");
+    session.pipe("channels login --channel signal --account default --json");
+    session.write_in(".", "openclaw.json", &config("account: '+15550009999',"));
+    session.pipe("channels login signal");
+    signal_cli(
+        &session,
+        "echo 'Link request error: Connection closed!' >&2; exit 3",
+    );
+    session.pipe("channels login signal");
+    session.pipe("channels login signal --json");
+    session.finish("channels-login");
+}

@@ -41,6 +41,28 @@ pub(crate) struct Session {
     pub(crate) vars: Vec<(&'static str, String)>,
     /// Keys that the person will press.
     keys: Mutex<Option<Keys>>,
+    /// Called whenever a command has its output shown, with all of it.
+    pub(crate) on_flush: Option<Box<dyn Fn(&str)>>,
+}
+
+/// Standard output, whose reader may be told when there is something to read.
+struct Watched<'s> {
+    text: Vec<u8>,
+    on_flush: Option<&'s dyn Fn(&str)>,
+}
+
+impl io::Write for Watched<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if let Some(on_flush) = self.on_flush {
+            on_flush(&String::from_utf8_lossy(&self.text));
+        }
+        Ok(())
+    }
 }
 
 /// What a command did.
@@ -73,6 +95,7 @@ impl Session {
             looks: false,
             vars: Vec::new(),
             keys: Mutex::new(None),
+            on_flush: None,
         }
     }
 
@@ -304,7 +327,11 @@ impl Session {
             stdin: &|_| Ok(Zeroizing::default()),
             spinner: None,
         };
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let mut stderr = Vec::new();
+        let mut stdout = Watched {
+            text: Vec::new(),
+            on_flush: self.on_flush.as_deref(),
+        };
         let mut console = Console {
             stdout: &mut stdout,
             stderr: &mut stderr,
@@ -317,7 +344,7 @@ impl Session {
         let exit = run(args.map(OsString::from), &environment, &mut console);
         Ran {
             exit,
-            stdout: self.text(stdout),
+            stdout: self.text(stdout.text),
             stderr: self.text(stderr),
         }
     }

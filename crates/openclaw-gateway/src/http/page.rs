@@ -68,7 +68,7 @@ macro_rules! file {
     };
 }
 
-static FILES: [File; 16] = [
+static FILES: [File; 17] = [
     file!("/", HTML, "index.html"),
     file!("/ui/style.css", STYLE, "style.css"),
     file!("/ui/icon.svg", PICTURE, "icon.svg"),
@@ -78,6 +78,7 @@ static FILES: [File; 16] = [
     file!("/ui/dom.js", SCRIPT, "dom.js"),
     file!("/ui/health.js", SCRIPT, "health.js"),
     file!("/ui/history.js", SCRIPT, "history.js"),
+    file!("/ui/linking.js", SCRIPT, "linking.js"),
     file!("/ui/model.js", SCRIPT, "model.js"),
     file!("/ui/people.js", SCRIPT, "people.js"),
     file!("/ui/phone.js", SCRIPT, "phone.js"),

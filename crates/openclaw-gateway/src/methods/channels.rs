@@ -92,6 +92,7 @@ fn now(call: &Call) -> ChannelStatuses {
             AccountStatus {
                 dm_policy: config.dm_policy(channel, &account_id),
                 running: adapter.is_some() && known.get(channel).is_some(),
+                can_link: adapter.as_ref().is_some_and(|it| it.login().is_some()),
                 connection: match adapter {
                     Some(adapter) => Some(connection(adapter.status())),
                     None => unbuilt

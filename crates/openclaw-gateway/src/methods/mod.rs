@@ -1,6 +1,7 @@
 //! The gateway's methods, and the scope that each requires.
 
 mod audit;
+mod channel_login;
 mod channels;
 mod channels_pairing;
 mod devices;
@@ -123,7 +124,9 @@ type Row = (&'static str, Access, fn(&Call) -> Reply);
 impl Methods {
     /// The built-in methods.
     pub(crate) fn builtin() -> Self {
-        let now: [Row; 15] = [
+        let now: [Row; 17] = [
+            ("channels.login.start", ADMIN, channel_login::start),
+            ("channels.login.end", ADMIN, channel_login::end),
             ("dashboard.link", ADMIN, page::link),
             ("health", READ, system::health),
             ("status", READ, system::status),
@@ -204,6 +207,8 @@ impl Methods {
         methods.add(name, READ, later(channels::status), name);
         let name = "channels.status";
         methods.add(name, READ, later(channels::their_status), name);
+        let name = "channels.login.wait";
+        methods.add(name, ADMIN, later(channel_login::wait), name);
         let name = "node.invoke";
         methods.add(name, WRITE, later(invoke::invoke), name);
         let name = "channels.pairing.approve";

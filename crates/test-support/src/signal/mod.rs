@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -65,6 +65,10 @@ struct State {
     statuses: VecDeque<u16>,
     /// The time of the next message.
     now: i64,
+    /// The code that waits to be scanned, and what becomes of it.
+    link: Option<(String, oneshot::Receiver<Result<String, Value>>)>,
+    /// Scans the code.
+    scan: Option<oneshot::Sender<Result<String, Value>>>,
 }
 
 impl Signal {
@@ -81,6 +85,8 @@ impl Signal {
                 refusals: VecDeque::new(),
                 statuses: VecDeque::new(),
                 now: 1_795_353_726_325,
+                link: None,
+                scan: None,
             }),
             changes: watch::Sender::new(0),
         });
@@ -175,6 +181,25 @@ impl Signal {
         self.shared.state().streams.clear();
     }
 
+    /// Waits until a code waits to be scanned, and scans it with the phone of this account.
+    pub async fn scans(&self, number: &str) {
+        self.finishes_link(Ok(number.to_owned())).await;
+    }
+
+    /// Waits until a code waits to be scanned, and has linking fail as the daemon says it.
+    pub async fn fails_to_link(&self, code: i64, message: &str) {
+        self.finishes_link(Err(
+            json!({ "code": code, "message": message, "data": null }),
+        ))
+        .await;
+    }
+
+    async fn finishes_link(&self, outcome: Result<String, Value>) {
+        self.until(|state| state.scan.is_some()).await;
+        let scan = self.shared.state().scan.take();
+        let _ = scan.unwrap().send(outcome);
+    }
+
     /// Refuses the next call: with a code, and what became of it for the recipient.
     pub fn refuse(&self, code: i64, message: &str, kind: Option<&str>) {
         let data = kind.map(|kind| {
@@ -222,18 +247,44 @@ impl Shared {
     }
 
     /// The answer to a call, as the daemon writes it.
-    fn answer(&self, body: &[u8]) -> Value {
+    async fn answer(&self, body: &[u8]) -> Value {
         let Ok(call) = serde_json::from_slice::<Value>(body) else {
             let error = json!({ "code": -32700, "message": "Unexpected character", "data": null });
             return json!({ "jsonrpc": "2.0", "error": error, "id": null });
         };
         let method = call["method"].as_str().unwrap_or_default().to_owned();
-        let outcome = self.outcome(&method, &call["params"]);
+        let outcome = if method == "finishLink" {
+            self.finish_link(&call["params"]).await
+        } else {
+            self.outcome(&method, &call["params"])
+        };
         self.changed();
         match outcome {
             Ok(result) => json!({ "jsonrpc": "2.0", "result": result, "id": call["id"] }),
             Err(error) => json!({ "jsonrpc": "2.0", "error": error, "id": call["id"] }),
         }
+    }
+
+    /// Waits until somebody scans the code, as the daemon does.
+    async fn finish_link(&self, params: &Value) -> Result<Value, Value> {
+        let refused = |message: &str| json!({ "code": -1, "message": message, "data": null });
+        let uri = params["deviceLinkUri"].as_str();
+        let uri = uri.ok_or_else(|| refused("Missing deviceLinkUri."))?;
+        let link = {
+            let mut state = self.state();
+            let is_known = state.link.as_ref().is_some_and(|(known, _)| known == uri);
+            is_known.then(|| state.link.take()).flatten()
+        };
+        let (_, scanned) = link.ok_or_else(|| refused("Unknown device link uri."))?;
+        self.state()
+            .calls
+            .push(("finishLink".to_owned(), params.clone()));
+        self.changed();
+        let number = scanned
+            .await
+            .unwrap_or_else(|_| Err(refused("Link request timed out, please try again.")))?;
+        self.state().accounts.push(number.clone());
+        Ok(json!({ "number": number }))
     }
 
     fn outcome(&self, method: &str, params: &Value) -> Result<Value, Value> {
@@ -245,6 +296,17 @@ impl Shared {
             "listAccounts" => {
                 let accounts = state.accounts.iter();
                 return Ok(accounts.map(|number| json!({ "number": number })).collect());
+            }
+            "startLink" => {
+                if let Some(refusal) = state.refusals.pop_front() {
+                    return Err(refusal);
+                }
+                state.now += 1;
+                let uri = format!("sgnl://linkdevice?uuid=secret-{}&pub_key=BUvW", state.now);
+                let (scan, scanned) = oneshot::channel();
+                state.link = Some((uri.clone(), scanned));
+                state.scan = Some(scan);
+                return Ok(json!({ "deviceLinkUri": uri }));
             }
             "send" | "remoteDelete" => {}
             _ => return refused(-32601, "Method not implemented"),

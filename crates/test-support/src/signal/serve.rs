@@ -35,7 +35,7 @@ pub(super) async fn handle(
         }
         (&Method::POST, "/api/v1/rpc") => {
             let body = body.collect().await?.to_bytes();
-            let answer = shared.answer(&body).to_string();
+            let answer = shared.answer(&body).await.to_string();
             Response::builder()
                 .header(CONTENT_TYPE, "application/json")
                 .body(Full::from(answer).boxed_unsync())

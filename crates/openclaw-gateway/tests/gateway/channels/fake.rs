@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbound, Inbox, Incoming, MessageId, Outgoing, ProbeError,
-    Probed, SendError, Status, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbound, Inbox, Incoming, Linked, Login, LoginError, LoginStep,
+    MessageId, Outgoing, ProbeError, Probed, SendError, Status, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, SenderId, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
@@ -34,6 +34,14 @@ pub(crate) struct Fake {
     /// What asking the chat system comes to, and how often it was asked.
     pub(crate) probe: Mutex<Result<Probed, ProbeError>>,
     pub(crate) probes: AtomicUsize,
+    /// What happens next while it is linked; it can be linked if this is there.
+    pub(crate) logins: Option<tokio::sync::Mutex<mpsc::UnboundedReceiver<Linking>>>,
+}
+
+/// What happens while an account is linked.
+pub(crate) enum Linking {
+    Step(LoginStep),
+    End(Result<Linked, LoginError>),
 }
 
 impl Fake {
@@ -56,7 +64,19 @@ impl Fake {
             gives_up: false,
             probe: Mutex::new(Err(ProbeError::Unable)),
             probes: AtomicUsize::new(0),
+            logins: None,
         }
+    }
+
+    /// One that is linked as the test says.
+    pub(crate) fn linked_by(
+        channel: &str,
+        account: &str,
+    ) -> (Arc<Self>, mpsc::UnboundedSender<Linking>) {
+        let (tell, told) = mpsc::unbounded_channel();
+        let mut fake = Self::made(channel, account);
+        fake.logins = Some(told.into());
+        (Arc::new(fake), tell)
     }
 
     /// Puts something in once it runs.
@@ -132,6 +152,10 @@ impl Adapter for Fake {
         })
     }
 
+    fn login(&self) -> Option<&dyn Login> {
+        self.logins.is_some().then_some(self)
+    }
+
     fn run(self: Arc<Self>, inbox: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             self.runs.fetch_add(1, Ordering::SeqCst);
@@ -176,6 +200,29 @@ impl Adapter for Fake {
         _: &'a str,
     ) -> BoxFuture<'a, Result<(), SendError>> {
         Box::pin(async { Err(SendError::Unable) })
+    }
+}
+
+impl Login for Fake {
+    fn how(&self) -> &'static str {
+        "on the phone: Settings, Devices"
+    }
+
+    fn link<'a>(
+        &'a self,
+        _: &'a str,
+        tell: &'a (dyn Fn(LoginStep) + Send + Sync),
+    ) -> BoxFuture<'a, Result<Linked, LoginError>> {
+        Box::pin(async move {
+            let mut told = self.logins.as_ref().unwrap().lock().await;
+            loop {
+                match told.recv().await {
+                    Some(Linking::Step(step)) => tell(step),
+                    Some(Linking::End(end)) => return end,
+                    None => std::future::pending().await,
+                }
+            }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 mod fake;
 mod handing_over;
 mod hostile;
+mod linking;
 mod owners;
 mod policies;
 mod running;

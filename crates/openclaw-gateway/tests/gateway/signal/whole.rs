@@ -2,7 +2,7 @@
 
 use pairing_core::device::Role;
 use serde_json::{Value, json};
-use test_support::signal::{ANN, Person, Signal};
+use test_support::signal::{ACCOUNT, ANN, Person, Signal};
 
 use super::{OWNER, install, sent};
 use crate::bots::{Phone, code_in, heard, start};
@@ -11,6 +11,13 @@ use crate::bots::{Phone, code_in, heard, start};
 const HIDDEN: Person = Person {
     number: None,
     ..ANN
+};
+
+/// Ben, who hides his number.
+const BEN: Person = Person {
+    number: None,
+    uuid: "00000000-0000-4000-8000-000000000002",
+    name: "Ben",
 };
 
 #[tokio::test]
@@ -106,6 +113,60 @@ async fn whoever_was_approved_by_number_is_known_when_they_hide_it_and_the_other
     // She asked by her id before, and that still waits: she is told nothing, and the owner is.
     assert_eq!(sent(&signal).await.0, OWNER.number.unwrap());
     assert_eq!(signal.calls(), 0);
+    // The other way round: Ben hides his number, is approved by his id, and shows it after that.
+    signal.says(BEN, "who am I?");
+    let (to, reply) = sent(&signal).await;
+    assert_eq!(to, BEN.uuid);
+    let approve = json!({ "channel": "signal", "code": code_in(&reply) });
+    let approved: Value = owner.call("pairing.approve", approve).await.unwrap();
+    assert_eq!(approved["id"], format!("uuid:{}", BEN.uuid));
+    let shown = Person {
+        number: Some("+15550002222"),
+        ..BEN
+    };
+    for (person, text) in [
+        (BEN, "by my id"),
+        (shown, "by both"),
+        (BEN, "by my id again"),
+    ] {
+        signal.says(person, text);
+        assert_eq!(heard(&mut events).await["text"], text);
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn from_no_account_to_the_first_message_by_scanning_a_code() {
+    let signal = Signal::start().await;
+    signal.set_accounts(&[]);
+    let dir = install(&signal, false);
+    let gateway = start(&dir).await;
+    let (owner, _events) = gateway.owner().await;
+    let begun: Value = owner
+        .call("channels.login.start", json!({ "channel": "signal" }))
+        .await
+        .unwrap();
+    let wait = async |after: &Value| -> Value {
+        let wait = json!({ "loginId": begun["loginId"], "after": after, "timeoutMs": 20_000 });
+        owner.call("channels.login.wait", wait).await.unwrap()
+    };
+    let coded = wait(&begun["step"]).await;
+    assert_eq!(coded["state"], "code", "{coded}");
+    signal.scans(ACCOUNT).await;
+    let done = wait(&coded["step"]).await;
+    assert_eq!(
+        (&done["state"], &done["linkedAs"]),
+        (&json!("linked"), &json!(ACCOUNT))
+    );
+    signal.opened(1).await;
+    signal.says(ANN, "let me in");
+    loop {
+        let call = signal.called("send").await;
+        let text = call["message"].as_str().unwrap();
+        if text.contains("Your Signal number: +15550001111") {
+            break;
+        }
+    }
     gateway.stop().await;
 }
 

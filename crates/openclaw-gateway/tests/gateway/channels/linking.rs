@@ -1,0 +1,205 @@
+//! `channels.login.start`, `.wait` and `.end`: accounts that are linked by scanning a code.
+
+use channel_kit::{Linked, LoginCode, LoginError, LoginStep};
+use serde_json::{Value, json};
+use test_support::Logs;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::fake::{Fake, Linking};
+use super::{behind, with};
+use crate::support::Running;
+use crate::talk::Talk;
+
+const CODE: &str = "sgnl://linkdevice?uuid=secret&pub_key=B";
+
+struct Stage {
+    gateway: Running,
+    admin: Talk,
+    tell: UnboundedSender<Linking>,
+}
+
+async fn stage() -> Stage {
+    let (signal, tell) = Fake::linked_by("signal", "default");
+    let telegram = Fake::new("telegram", "default");
+    let settings =
+        with("channels: { signal: { accounts: { default: {}, off: { enabled: false } } } }");
+    let gateway = behind(settings, &[&signal, &telegram]).await;
+    let admin = gateway.asks(&["operator.admin"]).await;
+    Stage {
+        gateway,
+        admin,
+        tell,
+    }
+}
+
+impl Stage {
+    fn tells(&self, what: Linking) {
+        assert!(self.tell.send(what).is_ok());
+    }
+
+    async fn start(&mut self) -> Value {
+        let start = json!({ "channel": "signal" });
+        self.admin
+            .call("channels.login.start", start)
+            .await
+            .unwrap()
+    }
+
+    /// The step after this one.
+    async fn next(&mut self, now: &Value) -> Value {
+        let wait = json!({ "loginId": now["loginId"], "after": now["step"], "timeoutMs": 20_000 });
+        self.admin.call("channels.login.wait", wait).await.unwrap()
+    }
+}
+
+fn shown(code: &str) -> Linking {
+    Linking::Step(LoginStep::Code(LoginCode::new(code)))
+}
+
+#[tokio::test]
+async fn a_login_is_followed_step_by_step_and_its_code_ends_with_it() {
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    let mut stage = stage().await;
+    let begun = stage.start().await;
+    assert_eq!(
+        (&begun["state"], &begun["step"], &begun["how"]),
+        (
+            &json!("preparing"),
+            &json!(1),
+            &json!("on the phone: Settings, Devices")
+        )
+    );
+    stage.tells(shown(CODE));
+    let coded = stage.next(&begun).await;
+    assert_eq!(
+        (&coded["state"], &coded["code"]),
+        (&json!("code"), &json!(CODE))
+    );
+    let rows = coded["qr"].as_array().unwrap();
+    assert_eq!(rows.len(), rows[0].as_str().unwrap().len());
+    // Nothing new: the same step, and no error.
+    let wait = json!({ "loginId": begun["loginId"], "after": 2, "timeoutMs": 1 });
+    let same = stage.admin.call("channels.login.wait", wait).await.unwrap();
+    assert_eq!(same, coded);
+    // Some chat systems change the code now and then.
+    stage.tells(shown("sgnl://linkdevice?uuid=another"));
+    let coded = stage.next(&coded).await;
+    assert_eq!(coded["code"], "sgnl://linkdevice?uuid=another");
+    stage.tells(Linking::Step(LoginStep::Scanned));
+    let scanned = stage.next(&coded).await;
+    assert_eq!(scanned["state"], "scanned");
+    let linked = Linked::to("+15550001111\u{1b}[2J").remark(Some("set account".to_owned()));
+    stage.tells(Linking::End(Ok(linked)));
+    let done = stage.next(&scanned).await;
+    assert_eq!(
+        done,
+        json!({ "loginId": begun["loginId"], "step": 5, "state": "linked", "how": begun["how"],
+                "linkedAs": "+15550001111\\u{1b}[2J", "remark": "set account" })
+    );
+    assert_eq!(scanned["code"], Value::Null);
+    assert!(logs.text().contains("account linked"));
+    assert!(!logs.text().contains("linkdevice"), "{}", logs.text());
+    stage.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_login_that_fails_says_why_and_one_that_is_given_up_is_gone() {
+    let mut stage = stage().await;
+    let begun = stage.start().await;
+    stage.tells(shown(CODE));
+    let reason = "signal-cli cannot be started".to_owned();
+    let advice = "install signal-cli";
+    stage.tells(Linking::End(Err(LoginError::Unavailable {
+        reason,
+        advice,
+    })));
+    let mut now = begun.clone();
+    while now["state"] != "failed" {
+        now = stage.next(&now).await;
+    }
+    assert_eq!(
+        (&now["error"], &now["advice"], &now["code"]),
+        (
+            &json!("signal-cli cannot be started"),
+            &json!(advice),
+            &Value::Null
+        )
+    );
+    // Another attempt takes the place of the first.
+    let again = stage.start().await;
+    let wait = json!({ "loginId": begun["loginId"] });
+    let gone = stage
+        .admin
+        .call("channels.login.wait", wait)
+        .await
+        .unwrap_err();
+    assert_eq!(gone["details"]["code"], "UNKNOWN_REQUEST");
+    stage.tells(shown(CODE));
+    stage.next(&again).await;
+    let end = json!({ "loginId": again["loginId"] });
+    for ended in [true, false] {
+        let answer = stage.admin.call("channels.login.end", end.clone()).await;
+        assert_eq!(answer.unwrap(), json!({ "ended": ended }));
+    }
+    let gone = stage
+        .admin
+        .call("channels.login.wait", end)
+        .await
+        .unwrap_err();
+    assert_eq!(gone["details"]["code"], "UNKNOWN_REQUEST");
+    stage.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn only_admins_link_and_only_what_is_linked_by_a_code() {
+    let mut stage = stage().await;
+    let mut writer = stage
+        .gateway
+        .asks(&["operator.write", "operator.pairing"])
+        .await;
+    for (method, params) in [
+        ("channels.login.start", json!({ "channel": "signal" })),
+        ("channels.login.wait", json!({ "loginId": "x" })),
+        ("channels.login.end", json!({ "loginId": "x" })),
+    ] {
+        let refused = writer.call(method, params).await.unwrap_err();
+        assert_eq!(refused["details"]["code"], "MISSING_SCOPE", "{method}");
+    }
+    for (params, named) in [
+        (json!({ "channel": "telegram" }), "not linked by a code"),
+        (json!({ "channel": "whatsapp" }), "runs no such account"),
+        (
+            json!({ "channel": "signal", "accountId": "off" }),
+            "runs no such account",
+        ),
+        (
+            json!({ "channel": "signal", "accountId": "../x" }),
+            "accountId",
+        ),
+        (json!({}), "channel"),
+    ] {
+        let refused = stage
+            .admin
+            .call("channels.login.start", params.clone())
+            .await;
+        let message = refused.unwrap_err()["message"].to_string();
+        assert!(message.contains(named), "{params}: {message}");
+    }
+    // Whoever shows the accounts knows which of them can be linked.
+    let all = stage
+        .admin
+        .call("pairing.channels", json!({}))
+        .await
+        .unwrap();
+    let can_link = |channel: &str| {
+        let all = all["channels"].as_array().unwrap();
+        let found = all.iter().find(|one| one["channel"] == channel).unwrap();
+        found["accounts"][0]["canLink"].clone()
+    };
+    assert_eq!(
+        (can_link("signal"), can_link("telegram")),
+        (json!(true), Value::Null)
+    );
+    stage.gateway.stop().await;
+}
