@@ -256,9 +256,8 @@ impl RawDevices {
 
 /// The names of commands that were chosen.
 pub(super) fn chosen(names: Vec<String>) -> BTreeSet<String> {
-    let names = names.iter().map(|name| name.trim());
-    let names = names.filter(|name| !name.is_empty());
-    names.map(str::to_owned).collect()
+    let names = names.into_iter().map(|name| name.trim().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 fn role_of(name: String) -> Result<Role, UsageError> {

@@ -372,13 +372,9 @@ impl Failure {
                 "write error, warn, info, debug or trace, or a list such as info,openclaw_gateway=debug"
                     .to_owned(),
             ),
-            Self::TokenIsSet { .. } => Some("change it there".to_owned()),
-            Self::NoSecretAsked => Some(
-                "without one it listens on this machine only; set gateway.auth.token for others"
-                    .to_owned(),
-            ),
-            Self::NoPage => Some("set it to true in openclaw.json, or leave it out".to_owned()),
-            Self::NoTokenYet => Some("`openclaw gateway run` makes one".to_owned()),
+            Self::TokenIsSet { .. } | Self::NoSecretAsked | Self::NoPage | Self::NoTokenYet => {
+                Some(of_secret(self).to_owned())
+            }
             Self::SetupCode(_) => {
                 Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())
             }
@@ -437,6 +433,18 @@ fn of_newer(failure: &Failure) -> &'static str {
             "make a new one with `openclaw devices join-code` at the gateway: each is good once"
         }
         _ => "start it with `openclaw gateway run`, or name one with `--url`",
+    }
+}
+
+/// The advice for commands about the shared secret and the page that asks for it.
+fn of_secret(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::TokenIsSet { .. } => "change it there",
+        Failure::NoSecretAsked => {
+            "without one it listens on this machine only; set gateway.auth.token for others"
+        }
+        Failure::NoPage => "set it to true in openclaw.json, or leave it out",
+        _ => "`openclaw gateway run` makes one",
     }
 }
 

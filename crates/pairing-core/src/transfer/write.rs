@@ -181,7 +181,9 @@ impl<'w> Writer<'w> {
         };
         match committed {
             Ok(()) => {
-                plans.iter().for_each(|plan| self.count(plan));
+                for plan in &plans {
+                    self.count(plan);
+                }
                 return Ok(());
             }
             Err(StoreError::Conflict) => {}
