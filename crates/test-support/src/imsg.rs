@@ -40,6 +40,10 @@ struct State {
     children: Vec<String>,
     /// The child that runs.
     output: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    /// Whether it was asked to watch.
+    is_watching: bool,
+    /// The messages that it has, by their numbers.
+    messages: Vec<(i64, Value)>,
     subscriptions: Vec<Value>,
     calls: Vec<(String, Value)>,
     refusals: VecDeque<Value>,
@@ -117,15 +121,22 @@ impl Imsg {
         for (key, value) in members.as_object().unwrap() {
             message[key] = value.clone();
         }
-        let params = json!({ "subscription": 1, "message": message });
-        self.raw(
-            format!(
-                "{}\n",
-                json!({ "jsonrpc": "2.0", "method": "message", "params": params })
-            )
-            .as_bytes(),
-        );
+        let number = message["id"].as_i64().unwrap_or(row);
+        let mut state = self.shared.state();
+        if state.is_watching {
+            state.notify(&message);
+        }
+        state.messages.push((number, message));
         row
+    }
+
+    /// Forgets the messages that it has, and what only tests look at.
+    pub fn trims(&self) {
+        let mut state = self.shared.state();
+        state.messages.clear();
+        state.calls.clear();
+        let count = state.subscriptions.len();
+        state.subscriptions[..count - 1].fill(Value::Null);
     }
 
     /// Writes bytes to the output of the child.
@@ -137,7 +148,9 @@ impl Imsg {
 
     /// Ends the child.
     pub fn end(&self) {
-        self.shared.state().output = None;
+        let mut state = self.shared.state();
+        state.output = None;
+        state.is_watching = false;
     }
 
     /// Refuses the next request that is not for watching.
@@ -187,6 +200,7 @@ async fn child(stream: TcpStream, shared: Arc<Shared>) {
         let mut state = shared.state();
         state.children.push(first);
         state.output = Some(sender);
+        state.is_watching = false;
     }
     shared.changed();
     loop {
@@ -199,6 +213,17 @@ async fn child(stream: TcpStream, shared: Arc<Shared>) {
                 Some(bytes) if output.write_all(&bytes).await.is_ok() => {}
                 _ => return,
             },
+        }
+    }
+}
+
+impl State {
+    /// Tells the child of a message.
+    fn notify(&self, message: &Value) {
+        let params = json!({ "subscription": 1, "message": message });
+        let line = json!({ "jsonrpc": "2.0", "method": "message", "params": params });
+        if let Some(output) = &self.output {
+            let _ = output.send(format!("{line}\n").into_bytes());
         }
     }
 }
@@ -239,6 +264,16 @@ impl Shared {
         };
         if let (false, Some(output)) = (state.is_silent, &state.output) {
             let _ = output.send(format!("{answer}\n").into_bytes());
+        }
+        if method == "watch.subscribe" {
+            state.is_watching = true;
+            if let Some(since) = call["params"]["since_rowid"].as_i64() {
+                let messages = std::mem::take(&mut state.messages);
+                for (_, message) in messages.iter().filter(|(row, _)| *row > since) {
+                    state.notify(message);
+                }
+                state.messages = messages;
+            }
         }
         drop(state);
         self.changed();

@@ -4,4 +4,5 @@
 mod listening;
 mod rig;
 mod sending;
+mod soak;
 mod weather;
