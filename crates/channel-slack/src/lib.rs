@@ -48,6 +48,7 @@ pub struct Slack {
     allows_bots: bool,
     /// The bot's own ids, once Slack has told them.
     me: Mutex<Option<Me>>,
+    lacking: me::Lacking,
     chats: send::Chats,
     commands: commands::Commands,
     status: StatusCell,
@@ -154,6 +155,7 @@ impl Slack {
             pace: Pace::default(),
             allows_bots: false,
             me: Mutex::default(),
+            lacking: me::Lacking::default(),
             chats: send::Chats::default(),
             commands: commands::Commands::default(),
             status: StatusCell::default(),

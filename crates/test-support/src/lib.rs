@@ -17,7 +17,9 @@ mod running;
 mod serve;
 pub mod signal;
 pub mod slack;
+mod soak;
 
 pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;
 pub use running::{Counting, RunningAdapter};
+pub use soak::{Soaked, soak};

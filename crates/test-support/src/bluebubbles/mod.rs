@@ -107,6 +107,13 @@ impl BlueBubbles {
         self.shared.state().now = now;
     }
 
+    /// Forgets the messages that it has, and the requests that nobody has waited for.
+    pub fn trims(&self) {
+        let mut state = self.shared.state();
+        state.messages.clear();
+        state.requests.clear();
+    }
+
     /// Turns the Private API off: it cannot begin chats any more.
     pub fn without_private_api(&self) {
         self.shared.state().has_private_api = false;
