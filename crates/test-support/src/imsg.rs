@@ -292,14 +292,14 @@ impl Shared {
         if let (false, Some(output)) = (state.is_silent, answers.upgrade()) {
             let _ = output.send(format!("{answer}\n").into_bytes());
         }
-        if method == "watch.subscribe" {
-            if let Some(since) = call["params"]["since_rowid"].as_i64() {
-                let messages = std::mem::take(&mut state.messages);
-                for (_, message) in messages.iter().filter(|(row, _)| *row > since) {
-                    state.notify(message);
-                }
-                state.messages = messages;
+        if method == "watch.subscribe"
+            && let Some(since) = call["params"]["since_rowid"].as_i64()
+        {
+            let messages = std::mem::take(&mut state.messages);
+            for (_, message) in messages.iter().filter(|(row, _)| *row > since) {
+                state.notify(message);
             }
+            state.messages = messages;
         }
         drop(state);
         self.changed();

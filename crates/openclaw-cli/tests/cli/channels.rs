@@ -29,7 +29,7 @@ fn channels_as_configured_and_as_they_run() {
 
 /// A program in the place of signal-cli.
 fn signal_cli(session: &Session, text: &str) -> String {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::PermissionsExt;
     let path = session.outside("signal-cli");
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
@@ -65,11 +65,11 @@ fn an_account_is_linked_without_a_gateway() {
     let settings = format!("httpPort: 9, cliPath: '{program}'");
     let config =
         |account: &str| format!("{{ channels: {{ signal: {{ {account} {settings} }} }} }}");
-    session.write_in(".", "openclaw.json", &config(""));
+    session.write_in(".", "openclaw.json", config(""));
     session.person("channels login signal");
     session.pipe("channels login signal");
     session.pipe("channels login --channel signal --account default --json");
-    session.write_in(".", "openclaw.json", &config("account: '+15550009999',"));
+    session.write_in(".", "openclaw.json", config("account: '+15550009999',"));
     session.pipe("channels login signal");
     signal_cli(
         &session,
