@@ -73,6 +73,11 @@ impl StatusCell {
         self.status().last_error = Some(error.into());
     }
 
+    /// Notes an error that does not end the connection.
+    pub fn noted(&self, error: impl Into<String>) {
+        self.status().last_error = Some(error.into());
+    }
+
     /// Notes that a message was received.
     pub fn received(&self, now: Timestamp) {
         self.status().last_received = Some(now);
@@ -114,5 +119,9 @@ mod tests {
         assert_eq!(status.since, Some(at(6)));
         assert_eq!(status.last_received, Some(at(3)));
         assert_eq!(status.last_error.as_deref(), Some("no route"));
+        cell.noted("not delivered");
+        let status = cell.get();
+        assert_eq!(status.connection, Connection::Connected);
+        assert_eq!(status.last_error.as_deref(), Some("not delivered"));
     }
 }

@@ -17,6 +17,7 @@ mod running;
 mod serve;
 pub mod signal;
 pub mod slack;
+pub mod whatsapp;
 
 pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;
