@@ -12,7 +12,7 @@ mod progress;
 mod register;
 mod send;
 mod trouble;
-mod webhook_path;
+mod webhook_url;
 
 use std::fmt;
 use std::io;
@@ -28,8 +28,12 @@ use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 use sha2::{Digest as _, Sha256};
 
 pub use address::{AddressError, ServerUrl};
+pub use channel_kit::{WebhookPath, WebhookPathError};
 pub use password::Password;
-pub use webhook_path::{WebhookPath, WebhookPathError, WebhookUrl};
+pub use webhook_url::WebhookUrl;
+
+/// The path of the webhook, unless another is set.
+pub const WEBHOOK_PATH: WebhookPath = WebhookPath::usual("/bluebubbles-webhook");
 
 /// An account of iMessage at a BlueBubbles server.
 ///
@@ -126,7 +130,7 @@ impl BlueBubbles {
             channel: ChannelId::parse("bluebubbles")?,
             account,
             api: api::Api::new(http, url, password),
-            webhook_path: WebhookPath::default(),
+            webhook_path: WEBHOOK_PATH,
             webhook_url: None,
             deliveries: hook::Deliveries::default(),
             seen: surroundings.seen,

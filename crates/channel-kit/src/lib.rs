@@ -42,4 +42,4 @@ pub use seen::Seen;
 pub use status::{Connection, Status, StatusCell};
 pub use stop::{Stop, StopSender};
 pub use text::{TextLimit, first_bytes};
-pub use webhook::{Delivery, Webhook, WebhookHead};
+pub use webhook::{Delivery, Verification, Webhook, WebhookHead, WebhookPath, WebhookPathError};

@@ -74,7 +74,7 @@ impl StatusCell {
     }
 
     /// Notes an error that does not end the connection.
-    pub fn lacks(&self, error: impl Into<String>) {
+    pub fn noted(&self, error: impl Into<String>) {
         self.status().last_error = Some(error.into());
     }
 
@@ -127,6 +127,10 @@ mod tests {
         assert_eq!(status.since, Some(at(6)));
         assert_eq!(status.last_received, Some(at(3)));
         assert_eq!(status.last_error.as_deref(), Some("no route"));
+        cell.noted("not delivered");
+        let status = cell.get();
+        assert_eq!(status.connection, Connection::Connected);
+        assert_eq!(status.last_error.as_deref(), Some("not delivered"));
     }
 
     #[test]
@@ -134,7 +138,7 @@ mod tests {
         let at = Timestamp::from_millis;
         let cell = StatusCell::default();
         cell.set(Connection::Connected, at(1));
-        cell.lacks("no scope");
+        cell.noted("no scope");
         assert_eq!(cell.get().connection, Connection::Connected);
         cell.mended("another");
         assert_eq!(cell.get().last_error.as_deref(), Some("no scope"));

@@ -18,6 +18,7 @@ mod serve;
 pub mod signal;
 pub mod slack;
 mod soak;
+pub mod whatsapp;
 
 pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pairing_core::{AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 
 use super::Groups;
+use super::cloud::{Cloud, WrittenCloud};
 use super::daemon::{Daemon, WrittenDaemon};
 use super::given::{counting, fault, or, value};
 use super::messages::{Messages, WrittenMessages};
@@ -59,6 +60,8 @@ pub struct Account {
     pub daemon: Daemon,
     /// The server that speaks for the account, on BlueBubbles.
     pub server: Server,
+    /// The number at Meta's cloud, on WhatsApp.
+    pub cloud: Cloud,
     /// How Messages is reached, on iMessage; its program is the daemon's `cli_path`.
     pub messages: Messages,
     closed: Option<Arc<Fault>>,
@@ -131,6 +134,7 @@ pub(super) struct Written {
     allow_bots: Given<bool>,
     daemon: WrittenDaemon,
     server: WrittenServer,
+    cloud: WrittenCloud,
     messages: WrittenMessages,
 }
 
@@ -194,6 +198,7 @@ impl Default for Written {
             allow_bots: Ok(None),
             daemon: WrittenDaemon::default(),
             server: WrittenServer::default(),
+            cloud: WrittenCloud::default(),
             messages: WrittenMessages::default(),
         }
     }
@@ -246,6 +251,7 @@ impl Written {
             allow_bots: bots(at, reader),
             daemon: WrittenDaemon::read(at, reader),
             server: WrittenServer::read(at, reader),
+            cloud: WrittenCloud::read(at, reader),
             messages: WrittenMessages::read(at, reader),
         }
     }
@@ -288,6 +294,7 @@ impl Written {
             counting(&own.gateway_url, &all.gateway_url),
             WrittenDaemon::fault(&own.daemon, &all.daemon, id.is_default()),
             WrittenServer::fault(&own.server, &all.server, id.is_default()),
+            WrittenCloud::fault(&own.cloud, &all.cloud, id.is_default()),
             WrittenMessages::fault(&own.messages, &all.messages),
         ];
         faults.into_iter().flatten().next().cloned()
@@ -352,6 +359,7 @@ impl Written {
             allow_bots: or(&own.allow_bots, &all.allow_bots).unwrap_or(Some(false)),
             daemon: WrittenDaemon::merged(&own.daemon, &all.daemon, id.is_default()),
             server: WrittenServer::merged(&own.server, &all.server, id.is_default()),
+            cloud: WrittenCloud::merged(&own.cloud, &all.cloud, id.is_default()),
             messages: WrittenMessages::merged(&own.messages, &all.messages),
             closed,
         }

@@ -8,6 +8,7 @@ mod imessage;
 mod signal;
 mod slack;
 mod telegram;
+mod whatsapp;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,13 +36,14 @@ struct Recipe<'c> {
 type Build = fn(&Recipe<'_>) -> Result<Option<Built>, BuildError>;
 
 /// The built-in chat systems.
-const BUILTIN: [(&str, Build); 7] = [
+const BUILTIN: [(&str, Build); 8] = [
     ("discord", discord::build),
     ("feishu", feishu::build),
     ("imessage", imessage::build),
     ("signal", signal::build),
     ("slack", slack::build),
     ("telegram", telegram::build),
+    ("whatsapp", whatsapp::build),
     ("bluebubbles", bluebubbles::build),
 ];
 
