@@ -9,6 +9,8 @@ mod inbox;
 #[cfg(feature = "http")]
 mod multipart;
 mod outgoing;
+#[cfg(any(feature = "http", feature = "ws"))]
+pub mod proxy;
 mod recent;
 mod saved;
 #[cfg(feature = "seen")]

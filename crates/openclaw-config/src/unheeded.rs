@@ -11,7 +11,7 @@ const AUDIENCE: &str = "is not obeyed: a group of this type lets nobody in";
 
 /// A pattern of keys, and what happens instead. `<…>` stands for any name, and `*` at the end for all that
 /// is below. The keys of a channel may stand in its accounts, too.
-pub(crate) const UNHEEDED: [(&str, &str); 38] = [
+pub(crate) const UNHEEDED: [(&str, &str); 37] = [
     ("accessGroups.<group>.channelId", AUDIENCE),
     ("accessGroups.<group>.guildId", AUDIENCE),
     ("accessGroups.<group>.membership", AUDIENCE),
@@ -36,10 +36,6 @@ pub(crate) const UNHEEDED: [(&str, &str); 38] = [
     ("channels.<channel>.groupSenderAllowFrom", GROUPS),
     ("channels.<channel>.guilds.*", GROUPS),
     ("channels.<channel>.mentionPatterns.*", GROUPS),
-    (
-        "channels.<channel>.proxy",
-        "is not obeyed: the chat service is asked directly",
-    ),
     ("channels.<channel>.requestPolicy", LISTS),
     ("channels.<channel>.requireMention", GROUPS),
     ("channels.<channel>.rooms.*", GROUPS),

@@ -13,6 +13,7 @@ pub mod feishu;
 mod hostile;
 pub mod imsg;
 mod logs;
+mod proxy;
 mod running;
 mod serve;
 pub mod signal;
@@ -20,4 +21,5 @@ pub mod slack;
 
 pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;
+pub use proxy::Proxy;
 pub use running::{Counting, RunningAdapter};
