@@ -23,6 +23,8 @@ pub(crate) enum Bot {
     Heard,
     /// A bot runs, and every user has blocked it.
     Blocked,
+    /// The chat service does not accept the bot.
+    Refused,
 }
 
 /// The bot of Telegram's default account.
@@ -31,6 +33,7 @@ pub(crate) struct Played {
     channel: ChannelId,
     account: AccountId,
     is_blocked: bool,
+    is_refused: bool,
     said: Mutex<Vec<Value>>,
 }
 
@@ -44,6 +47,7 @@ impl Played {
             channel: ChannelId::parse("telegram")?,
             account: AccountId::parse("default")?,
             is_blocked: bot == Bot::Blocked,
+            is_refused: bot == Bot::Refused,
             said: Mutex::default(),
         })))
     }
@@ -85,6 +89,10 @@ impl Adapter for Played {
     fn status(&self) -> Status {
         let mut status = Status::default();
         status.connection = Connection::Connected;
+        if self.is_refused {
+            status.connection = Connection::Failing;
+            status.last_error = Some("Unauthorized (401)".to_owned());
+        }
         status
     }
 
