@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel_kit::http::HttpClient;
+use channel_kit::proxy::Proxies;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
     SendError, Status, StatusCell, Stop, Target, TextLimit, Webhook,
@@ -64,6 +65,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries, and names messages that are sent.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts and delays of an account.
@@ -107,7 +110,13 @@ impl Surroundings {
             seen,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -121,9 +130,9 @@ impl BlueBubbles {
         surroundings: Surroundings,
     ) -> Result<Self, BlueBubblesError> {
         let http = if url.is_encrypted() {
-            HttpClient::encrypted()
+            HttpClient::encrypted(&surroundings.proxies)
         } else {
-            HttpClient::unencrypted()
+            HttpClient::unencrypted(&surroundings.proxies)
         };
         let http = http.map_err(BlueBubblesError::Certificates)?;
         Ok(Self {

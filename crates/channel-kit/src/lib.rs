@@ -14,6 +14,8 @@ mod login;
 #[cfg(feature = "http")]
 mod multipart;
 mod outgoing;
+#[cfg(any(feature = "http", feature = "ws"))]
+pub mod proxy;
 mod recent;
 mod saved;
 #[cfg(feature = "seen")]

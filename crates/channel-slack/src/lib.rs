@@ -20,6 +20,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use channel_kit::proxy::Proxies;
 use channel_kit::ws::WsConnector;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
@@ -64,6 +65,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts, delays and retries of an app.
@@ -126,7 +129,13 @@ impl Surroundings {
             saved,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -140,15 +149,16 @@ impl Slack {
         surroundings: Surroundings,
     ) -> Result<Self, SlackError> {
         let sockets = if root.is_encrypted() {
-            WsConnector::encrypted()
+            WsConnector::encrypted(&surroundings.proxies)
         } else {
-            WsConnector::unencrypted()
+            WsConnector::unencrypted(&surroundings.proxies)
         };
         Ok(Self {
             channel: ChannelId::parse("slack")?,
             account,
             sockets: sockets.map_err(SlackError::Certificates)?,
-            api: api::Api::new(root, bot, app).map_err(SlackError::Certificates)?,
+            api: api::Api::new(root, bot, app, &surroundings.proxies)
+                .map_err(SlackError::Certificates)?,
             saved: surroundings.saved,
             clock: surroundings.clock,
             entropy: surroundings.entropy,

@@ -68,7 +68,7 @@ impl Slack {
                     );
                     return;
                 }
-                self.status.lacks(lack_of(&missing));
+                self.status.noted(lack_of(&missing));
                 tracing::warn!(
                     account = self.account.as_str(),
                     scopes = missing,

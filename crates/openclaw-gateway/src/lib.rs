@@ -73,7 +73,8 @@ pub use fresh::{
 };
 pub use gateway::{Gateway, GatewayBuilder, Handle};
 pub use gateway_protocol::{Fingerprint, ParseFingerprintError};
-pub use instance::{Instance, InstanceError};
+pub use health::Space;
+pub use instance::{Instance, InstanceError, InstanceWatch};
 pub use limits::GatewayLimits;
 pub use lockout::{Class, Locked, Lockouts, Subject};
 pub use logins::{Linking, LinkingError};

@@ -179,6 +179,7 @@ pub async fn serve(
         .metrics(metrics)
         .pair_commands(Some(&state))
         .audit_log(audit)
+        .instance(&instance)
         .doctor(&state, {
             let var = var.clone();
             move |name| var(name)

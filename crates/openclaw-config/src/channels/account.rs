@@ -52,6 +52,8 @@ pub struct Account {
     pub token_file: Option<String>,
     /// Where the chat service answers, if not at its usual address.
     pub api_root: Option<String>,
+    /// The address of the proxy by which it is reached. It may hold a password.
+    pub proxy: Option<Secret>,
     /// Where the chat service is listened to, if that is another address.
     pub gateway_url: Option<String>,
     /// Whether messages of other bots are received.
@@ -130,6 +132,7 @@ pub(super) struct Written {
     connection_mode: Given<String>,
     token_file: Given<String>,
     api_root: Given<String>,
+    proxy: Given<Secret>,
     gateway_url: Given<String>,
     allow_bots: Given<bool>,
     daemon: WrittenDaemon,
@@ -194,6 +197,7 @@ impl Default for Written {
             connection_mode: Ok(None),
             token_file: Ok(None),
             api_root: Ok(None),
+            proxy: Ok(None),
             gateway_url: Ok(None),
             allow_bots: Ok(None),
             daemon: WrittenDaemon::default(),
@@ -247,6 +251,7 @@ impl Written {
             connection_mode: at.text("connectionMode", reader),
             token_file: at.text("tokenFile", reader),
             api_root: at.text("apiRoot", reader),
+            proxy: at.secret("proxy", reader),
             gateway_url: at.text("gatewayUrl", reader),
             allow_bots: bots(at, reader),
             daemon: WrittenDaemon::read(at, reader),
@@ -291,6 +296,7 @@ impl Written {
             fault(&all.token).filter(|_| shares_bot),
             fault(&all.token_file).filter(|_| shares_bot),
             counting(&own.api_root, &all.api_root),
+            counting(&own.proxy, &all.proxy),
             counting(&own.gateway_url, &all.gateway_url),
             WrittenDaemon::fault(&own.daemon, &all.daemon, id.is_default()),
             WrittenServer::fault(&own.server, &all.server, id.is_default()),
@@ -354,6 +360,7 @@ impl Written {
             token_file: value(&own.token_file)
                 .or_else(|| value(&all.token_file).filter(|_| shares_bot)),
             api_root: or(&own.api_root, &all.api_root).unwrap_or(None),
+            proxy: or(&own.proxy, &all.proxy).unwrap_or(None),
             gateway_url: or(&own.gateway_url, &all.gateway_url).unwrap_or(None),
             // What cannot be understood lets no bot in.
             allow_bots: or(&own.allow_bots, &all.allow_bots).unwrap_or(Some(false)),

@@ -105,7 +105,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<BlueBubbles>, ConfiguredErro
         Arc::new(StateFile::at(seen)),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     let account = BlueBubbles::new(recipe.account.clone(), url, password, surroundings)?;
     let account = account.webhook_path(path);
     Ok(Some(match webhook {

@@ -86,7 +86,7 @@ impl BlueBubbles {
         ));
         Self {
             root,
-            client: HttpClient::unencrypted().unwrap(),
+            client: HttpClient::unencrypted(&channel_kit::proxy::Proxies::default()).unwrap(),
             shared,
             task,
         }
