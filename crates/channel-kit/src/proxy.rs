@@ -168,7 +168,7 @@ impl Proxies {
         }
         match proxy {
             Some(proxy) => Ok(Some((*place, proxy))),
-            None => Err(ProxyError::Address { place: *place }),
+            None => Err(ProxyError::Address { place }),
         }
     }
 }

@@ -19,6 +19,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use channel_kit::proxy::Proxies;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
     SendError, Status, StatusCell, Stop, Target, TextLimit, Webhook, WebhookPath,
@@ -77,6 +78,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts, delays and retries of an account.
@@ -135,7 +138,7 @@ impl Credentials {
 }
 
 impl Surroundings {
-    /// All three.
+    /// All three; no proxies.
     pub fn new(
         saved: Arc<dyn SavedText>,
         clock: Arc<dyn Clock>,
@@ -145,7 +148,13 @@ impl Surroundings {
             saved,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -159,7 +168,12 @@ impl WhatsApp {
         root: ApiRoot,
         surroundings: Surroundings,
     ) -> Result<Self, WhatsAppError> {
-        let api = api::Api::new(root, number, credentials.access_token);
+        let api = api::Api::new(
+            root,
+            number,
+            credentials.access_token,
+            &surroundings.proxies,
+        );
         Ok(Self {
             channel: ChannelId::parse("whatsapp")?,
             account,

@@ -11,7 +11,7 @@ const AUDIENCE: &str = "is not obeyed: a group of this type lets nobody in";
 
 /// A pattern of keys, and what happens instead. `<…>` stands for any name, and `*` at the end for all that
 /// is below. The keys of a channel may stand in its accounts, too.
-pub(crate) const UNHEEDED: [(&str, &str); 37] = [
+pub(crate) const UNHEEDED: [(&str, &str); 36] = [
     ("accessGroups.<group>.channelId", AUDIENCE),
     ("accessGroups.<group>.guildId", AUDIENCE),
     ("accessGroups.<group>.membership", AUDIENCE),

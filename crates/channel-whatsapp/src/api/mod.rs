@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel_kit::http::{Body, HttpClient, Method, Request, Response};
+use channel_kit::proxy::Proxies;
 use channel_kit::{Backoff, ProbeError, Probed, first_bytes};
 use pairing_core::{Entropy, Timestamp, escape};
 use serde::Deserialize;
@@ -78,11 +79,12 @@ impl Api {
         root: ApiRoot,
         number: PhoneNumberId,
         token: AccessToken,
+        proxies: &Proxies,
     ) -> io::Result<Self> {
         let client = if root.is_encrypted() {
-            HttpClient::encrypted()?
+            HttpClient::encrypted(proxies)?
         } else {
-            HttpClient::unencrypted()?
+            HttpClient::unencrypted(proxies)?
         };
         Ok(Self {
             client,

@@ -173,7 +173,7 @@ impl Client {
                 content_type: "application/json".to_owned(),
                 bytes: changed.into_bytes(),
             });
-        let client = HttpClient::unencrypted().unwrap();
+        let client = HttpClient::unencrypted(&channel_kit::proxy::Proxies::default()).unwrap();
         client.send(request, LONG).await.unwrap().status
     }
 }

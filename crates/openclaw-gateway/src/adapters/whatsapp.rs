@@ -98,7 +98,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<WhatsApp>, ConfiguredError> 
         Arc::new(StateFile::at(seen)),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     let account = recipe.account.clone();
     let account = WhatsApp::new(account, number, credentials, root, surroundings)?;
     Ok(Some(account.webhook_path(path)))
