@@ -183,7 +183,7 @@ async fn t122_a_notice_that_could_not_be_replaced_is_replaced_later() {
     let owner = Approver::terminal("ann");
     let channel = world.pairing.channel("telegram").unwrap();
     channel.approve(&code, &owner).unwrap();
-    world.commands.look(true).await;
+    world.commands.look(false).await;
     world.commands.show_again().await;
     assert_eq!(world.chats.kept.load(Ordering::SeqCst), 2);
     assert!(!world.chats.all()[first].replaced);
