@@ -29,7 +29,7 @@ fn channels_as_configured_and_as_they_run() {
 
 /// A program in the place of signal-cli.
 fn signal_cli(session: &Session, text: &str) -> String {
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::fs::PermissionsExt;
     let path = session.outside("signal-cli");
     std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
