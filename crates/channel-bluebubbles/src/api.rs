@@ -58,7 +58,10 @@ impl CallError {
     pub(crate) fn may_be_done(&self) -> bool {
         match self {
             Self::Password { .. } | Self::Refused { .. } => false,
-            Self::Http { error, .. } => !matches!(error, HttpError::Connect | HttpError::Request),
+            Self::Http { error, .. } => !matches!(
+                error,
+                HttpError::Connect | HttpError::Proxy(_) | HttpError::Request
+            ),
             Self::Elsewhere { .. } | Self::Malformed { .. } => true,
         }
     }

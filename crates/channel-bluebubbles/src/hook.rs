@@ -1,6 +1,6 @@
 //! The webhook: what the server delivers, until it is handed on.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 
 use channel_kit::{Delivery, Webhook, WebhookHead};
 use tokio::sync::{Mutex, Notify, mpsc};
@@ -20,7 +20,7 @@ pub(crate) struct Deliveries {
     receiver: Mutex<mpsc::Receiver<Message>>,
     /// Whether the server has to be asked for what is missed. Until then nothing is taken, so that messages keep
     /// their order.
-    is_behind: AtomicBool,
+    is_behind: StdMutex<bool>,
     missed: Notify,
 }
 
@@ -30,7 +30,7 @@ impl Default for Deliveries {
         Self {
             sender,
             receiver: Mutex::new(receiver),
-            is_behind: AtomicBool::new(true),
+            is_behind: StdMutex::new(true),
             missed: Notify::new(),
         }
     }
@@ -54,16 +54,31 @@ impl Deliveries {
 
     /// Notes whether the server has to be asked first.
     pub(crate) fn set_behind(&self, is_behind: bool) {
-        self.is_behind.store(is_behind, Ordering::SeqCst);
+        *self.behind() = is_behind;
+    }
+
+    /// The server has to be asked again: what was delivered meanwhile is later than what is missed, and is asked for with it.
+    pub(crate) async fn ask_again(&self) {
+        let mut receiver = self.receiver.lock().await;
+        let mut is_behind = self.behind();
+        *is_behind = true;
+        while receiver.try_recv().is_ok() {}
     }
 
     fn take(&self, message: Message) -> Delivery {
-        if self.is_behind.load(Ordering::SeqCst) || self.sender.try_send(message).is_err() {
-            self.set_behind(true);
+        let mut is_behind = self.behind();
+        if *is_behind || self.sender.try_send(message).is_err() {
+            *is_behind = true;
             self.missed.notify_one();
             return Delivery::Busy;
         }
         Delivery::Taken
+    }
+
+    fn behind(&self) -> MutexGuard<'_, bool> {
+        self.is_behind
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -12,7 +12,7 @@ mod progress;
 mod register;
 mod send;
 mod trouble;
-mod webhook_path;
+mod webhook_url;
 
 use std::fmt;
 use std::io;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel_kit::http::HttpClient;
+use channel_kit::proxy::Proxies;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
     SendError, Status, StatusCell, Stop, Target, TextLimit, Webhook,
@@ -28,8 +29,12 @@ use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 use sha2::{Digest as _, Sha256};
 
 pub use address::{AddressError, ServerUrl};
+pub use channel_kit::{WebhookPath, WebhookPathError};
 pub use password::Password;
-pub use webhook_path::{WebhookPath, WebhookPathError, WebhookUrl};
+pub use webhook_url::WebhookUrl;
+
+/// The path of the webhook, unless another is set.
+pub const WEBHOOK_PATH: WebhookPath = WebhookPath::usual("/bluebubbles-webhook");
 
 /// An account of iMessage at a BlueBubbles server.
 ///
@@ -60,6 +65,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries, and names messages that are sent.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts and delays of an account.
@@ -103,7 +110,13 @@ impl Surroundings {
             seen,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -117,16 +130,16 @@ impl BlueBubbles {
         surroundings: Surroundings,
     ) -> Result<Self, BlueBubblesError> {
         let http = if url.is_encrypted() {
-            HttpClient::encrypted()
+            HttpClient::encrypted(&surroundings.proxies)
         } else {
-            HttpClient::unencrypted()
+            HttpClient::unencrypted(&surroundings.proxies)
         };
         let http = http.map_err(BlueBubblesError::Certificates)?;
         Ok(Self {
             channel: ChannelId::parse("bluebubbles")?,
             account,
             api: api::Api::new(http, url, password),
-            webhook_path: WebhookPath::default(),
+            webhook_path: WEBHOOK_PATH,
             webhook_url: None,
             deliveries: hook::Deliveries::default(),
             seen: surroundings.seen,

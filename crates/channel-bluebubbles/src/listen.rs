@@ -85,7 +85,7 @@ impl Listener {
                     account.pace.poll
                 }
                 Err(error) => {
-                    account.deliveries.set_behind(true);
+                    account.deliveries.ask_again().await;
                     account.status.failed(error.to_string(), now());
                     if error.is_final() {
                         self.troubles.final_error(&error);
@@ -111,8 +111,6 @@ impl Listener {
         while let Some(message) = account.deliveries.waiting().await {
             self.hand_on(message).await?;
         }
-        // What comes by webhook from now on waits until this is done.
-        account.deliveries.set_behind(false);
         if self.progress.is_none() {
             let latest = self.unless_over(latest(&account)).await?;
             match latest {
@@ -123,6 +121,8 @@ impl Listener {
                 Err(error) => return Ok(Err(error)),
             }
         }
+        // What comes by webhook from now on waits until this is done.
+        account.deliveries.set_behind(false);
         let since = self.since();
         for page in 0..PAGES {
             let asking = page_of(&account, since, page * PAGE);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use channel_kit::http::{Body, Method};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::Discord;
 use crate::event::{Interaction, Kind};
@@ -43,13 +43,17 @@ pub(crate) fn acknowledge(
             });
         }
         Kind::Command { .. } => {
-            let tell = bot.interactions.command(chat.as_str(), &token);
+            let (tell, replaced) = bot.interactions.command(chat.as_str(), &token);
             errands.spawn(async move {
                 // Answered later, and seen by this person alone.
                 let answer = json!({ "type": 5, "data": { "flags": 1 << 6 } });
                 let is_done = call_back(&bot, &id, &token, answer).await;
                 tell.send_replace(Some(is_done));
-                sleep(ANSWERS).await;
+                if let Some(token) = replaced {
+                    withdraw(&bot, &token).await;
+                }
+                // Over where something else was said in the chat meanwhile, too: nobody holds a place for long.
+                let _ = timeout(ANSWERS, tell.closed()).await;
                 if let Some(token) = bot.interactions.take_unanswered(chat.as_str(), &token) {
                     withdraw(&bot, &token).await;
                 }

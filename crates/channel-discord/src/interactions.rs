@@ -55,8 +55,13 @@ pub(crate) struct Answer {
 }
 
 impl Interactions {
-    /// Notes a command. The sender tells whether it was acknowledged.
-    pub(crate) fn command(&self, chat: &str, token: &str) -> watch::Sender<Option<bool>> {
+    /// Notes a command, in place of an earlier one of the chat. The sender tells whether it was acknowledged, and is closed
+    /// when nobody waits any more. With the token of the earlier one, if nobody has answered that.
+    pub(crate) fn command(
+        &self,
+        chat: &str,
+        token: &str,
+    ) -> (watch::Sender<Option<bool>>, Option<Token>) {
         let (tell, acknowledged) = watch::channel(None);
         let command = Command {
             since: Instant::now(),
@@ -70,10 +75,12 @@ impl Interactions {
                 .waiting
                 .retain(|_, command| command.since.elapsed() < ANSWERS);
         }
-        if inner.waiting.len() < MOST {
-            inner.waiting.insert(chat.into(), command);
+        let mut replaced = None;
+        if inner.waiting.len() < MOST || inner.waiting.contains_key(chat) {
+            replaced = inner.waiting.insert(chat.into(), command);
         }
-        tell
+        let replaced = replaced.filter(|command| !command.is_answered);
+        (tell, replaced.map(|command| command.token))
     }
 
     /// Notes that something else was said in a chat: what is sent from now on answers that.
@@ -159,7 +166,7 @@ mod tests {
     use super::*;
 
     fn acknowledged(all: &Interactions, chat: &str, token: &str) {
-        all.command(chat, token).send_replace(Some(true));
+        all.command(chat, token).0.send_replace(Some(true));
     }
 
     #[tokio::test(start_paused = true)]
@@ -177,7 +184,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn without_an_acknowledgement_there_is_no_answer() {
         let all = Interactions::default();
-        all.command("1", "t").send_replace(Some(false));
+        all.command("1", "t").0.send_replace(Some(false));
         assert_eq!(all.answer("1").await, None);
         let _kept = all.command("1", "t");
         assert_eq!(all.answer("1").await, None);

@@ -21,6 +21,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use channel_kit::proxy::Proxies;
 use channel_kit::ws::WsConnector;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
@@ -43,6 +44,7 @@ pub struct Discord {
     account: AccountId,
     rest: rest::Rest,
     sockets: WsConnector,
+    proxies: Proxies,
     gateway: Option<GatewayAddress>,
     saved: Arc<dyn SavedText>,
     clock: Arc<dyn Clock>,
@@ -67,6 +69,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads heartbeats and retries.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts, delays and retries of a bot.
@@ -120,7 +124,13 @@ impl Surroundings {
             saved,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -132,10 +142,13 @@ impl Discord {
         root: ApiRoot,
         surroundings: Surroundings,
     ) -> Result<Self, DiscordError> {
-        let sockets = connector(root.is_encrypted()).map_err(DiscordError::Certificates)?;
+        let proxies = surroundings.proxies;
+        let sockets =
+            connector(root.is_encrypted(), &proxies).map_err(DiscordError::Certificates)?;
         Ok(Self {
             channel: ChannelId::parse("discord")?,
-            rest: rest::Rest::new(root, token).map_err(DiscordError::Certificates)?,
+            rest: rest::Rest::new(root, token, &proxies).map_err(DiscordError::Certificates)?,
+            proxies,
             sockets,
             gateway: None,
             account,
@@ -160,7 +173,8 @@ impl Discord {
     /// Sets the gateway to connect to, in place of the one that the REST API names. Reads the certificates that this
     /// machine trusts: it blocks.
     pub fn gateway(self, address: GatewayAddress) -> Result<Self, DiscordError> {
-        let sockets = connector(address.is_encrypted()).map_err(DiscordError::Certificates)?;
+        let sockets = connector(address.is_encrypted(), &self.proxies);
+        let sockets = sockets.map_err(DiscordError::Certificates)?;
         Ok(Self {
             gateway: Some(address),
             sockets,
@@ -238,11 +252,11 @@ impl Discord {
     }
 }
 
-fn connector(is_encrypted: bool) -> io::Result<WsConnector> {
+fn connector(is_encrypted: bool, proxies: &Proxies) -> io::Result<WsConnector> {
     if is_encrypted {
-        WsConnector::encrypted()
+        WsConnector::encrypted(proxies)
     } else {
-        WsConnector::unencrypted()
+        WsConnector::unencrypted(proxies)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use channel_kit::http::{Body, HttpClient, HttpError, Method, Request, Response, seconds};
+use channel_kit::proxy::Proxies;
 use channel_kit::{Backoff, ProbeError, Probed};
 use pairing_core::{Entropy, escape};
 use serde::Deserialize;
@@ -76,7 +77,7 @@ impl CallError {
     /// repeating it does no harm.
     fn is_passing(&self, is_repeatable: bool) -> bool {
         match self {
-            Self::Limited { .. } | Self::Http(HttpError::Connect) => true,
+            Self::Limited { .. } | Self::Http(HttpError::Connect | HttpError::Proxy(_)) => true,
             Self::Refused { status, .. } | Self::Elsewhere { status } => *status >= 500,
             Self::Http(HttpError::Lost | HttpError::Deadline { .. }) => is_repeatable,
             _ => false,
@@ -132,11 +133,11 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// Reads the certificates that this machine trusts, unless the server is not encrypted: it blocks.
-    pub(crate) fn new(root: ApiRoot, token: BotToken) -> io::Result<Self> {
+    pub(crate) fn new(root: ApiRoot, token: BotToken, proxies: &Proxies) -> io::Result<Self> {
         let client = if root.is_encrypted() {
-            HttpClient::encrypted()?
+            HttpClient::encrypted(proxies)?
         } else {
-            HttpClient::unencrypted()?
+            HttpClient::unencrypted(proxies)?
         };
         Ok(Self {
             client,

@@ -155,7 +155,7 @@ impl Troubles {
                 "nothing to do, unless it lasts: are apiRoot and gatewayUrl addresses of Discord?"
             }
             Kind::Network => {
-                "check this machine's network, and apiRoot and gatewayUrl where they are set"
+                "check this machine's network, and apiRoot, gatewayUrl and proxy where they are set"
             }
         };
         tracing::warn!(

@@ -21,6 +21,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use channel_kit::proxy::Proxies;
 use channel_kit::ws::WsConnector;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
@@ -58,6 +59,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts, delays and retries of an app.
@@ -117,7 +120,13 @@ impl Surroundings {
             saved,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -131,15 +140,16 @@ impl Feishu {
         surroundings: Surroundings,
     ) -> Result<Self, FeishuError> {
         let sockets = if root.is_encrypted() {
-            WsConnector::encrypted()
+            WsConnector::encrypted(&surroundings.proxies)
         } else {
-            WsConnector::unencrypted()
+            WsConnector::unencrypted(&surroundings.proxies)
         };
         Ok(Self {
             channel: ChannelId::parse("feishu")?,
             account,
             sockets: sockets.map_err(FeishuError::Certificates)?,
-            api: api::Api::new(root, id, secret).map_err(FeishuError::Certificates)?,
+            api: api::Api::new(root, id, secret, &surroundings.proxies)
+                .map_err(FeishuError::Certificates)?,
             saved: surroundings.saved,
             clock: surroundings.clock,
             entropy: surroundings.entropy,

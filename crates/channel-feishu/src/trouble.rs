@@ -119,7 +119,7 @@ impl Troubles {
                  Callbacks, and is domain right?"
             }
             Kind::Network => {
-                "check this machine's network, and domain or apiRoot where they are set"
+                "check this machine's network, and domain, apiRoot or proxy where they are set"
             }
         };
         tracing::warn!(

@@ -12,23 +12,21 @@ pub use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use pairing_core::Timestamp;
 use tokio_rustls::rustls::crypto::ring;
 
+use crate::proxy::{Connector, Proxies, ProxyError};
+
 /// The longest response, in bytes. A hundred messages of 4096 characters, all of them escaped, are a quarter of it.
 const LONGEST: usize = 16 << 20;
-
-/// The time limit for connecting.
-const CONNECT: Duration = Duration::from_secs(10);
 
 /// Idle connections are closed after this time, which is before servers close them.
 const IDLE: Duration = Duration::from_secs(50);
 
 /// A client with a connection pool. It does not follow redirects, since credentials would go with them.
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<HttpsConnector<Connector>, Full<Bytes>>,
 }
 
 /// The body of a request.
@@ -82,8 +80,8 @@ pub struct Streamed {
     body: hyper::body::Incoming,
 }
 
-/// No response arrived. The server may have done what it was asked, unless this is [`Connect`](Self::Connect) or
-/// [`Request`](Self::Request).
+/// No response arrived. The server may have done what it was asked, unless this is [`Connect`](Self::Connect),
+/// [`Proxy`](Self::Proxy) or [`Request`](Self::Request).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpError {
@@ -96,6 +94,9 @@ pub enum HttpError {
     /// The server cannot be reached.
     #[error("no connection can be made")]
     Connect,
+    /// The proxy makes no connection to the server.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The connection was lost after the request was sent.
     #[error("the connection was lost")]
     Lost,
@@ -109,15 +110,16 @@ pub enum HttpError {
 
 impl HttpClient {
     /// A client for `https://` addresses alone. Reads the certificates that this machine trusts: it blocks.
-    pub fn encrypted() -> io::Result<Self> {
+    pub fn encrypted(proxies: &Proxies) -> io::Result<Self> {
         let tls = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(ring::default_provider())?
-            .https_only();
-        Ok(Self::over(|tcp| tls.enable_http1().wrap_connector(tcp)))
+            .https_only()
+            .enable_http1();
+        Ok(Self::over(tls.wrap_connector(Connector::new(proxies))))
     }
 
     /// A client for `http://` addresses, which trusts no certificates. Use it on loopback and private networks alone.
-    pub fn unencrypted() -> io::Result<Self> {
+    pub fn unencrypted(proxies: &Proxies) -> io::Result<Self> {
         // Reading the certificates of the machine takes a while, and none are needed.
         let none = tokio_rustls::rustls::RootCertStore::empty();
         let tls = tokio_rustls::rustls::ClientConfig::builder_with_provider(
@@ -129,20 +131,16 @@ impl HttpClient {
         let tls = tls.with_root_certificates(none).with_no_client_auth();
         let tls = HttpsConnectorBuilder::new()
             .with_tls_config(tls)
-            .https_or_http();
-        Ok(Self::over(|tcp| tls.enable_http1().wrap_connector(tcp)))
+            .https_or_http()
+            .enable_http1();
+        Ok(Self::over(tls.wrap_connector(Connector::new(proxies))))
     }
 
-    fn over(wrap: impl FnOnce(HttpConnector) -> HttpsConnector<HttpConnector>) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_connect_timeout(Some(CONNECT));
-        tcp.set_keepalive(Some(IDLE));
-        tcp.set_nodelay(true);
+    fn over(connector: HttpsConnector<Connector>) -> Self {
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
-            .build(wrap(tcp));
+            .build(connector);
         Self { client }
     }
 
@@ -192,12 +190,10 @@ impl HttpClient {
         request: Request<'_>,
     ) -> Result<hyper::Response<hyper::body::Incoming>, HttpError> {
         let response = self.client.request(request.build()?).await;
-        response.map_err(|error| {
-            if error.is_connect() {
-                HttpError::Connect
-            } else {
-                HttpError::Lost
-            }
+        response.map_err(|error| match ProxyError::in_chain(&error) {
+            Some(error) => HttpError::Proxy(error),
+            None if error.is_connect() => HttpError::Connect,
+            None => HttpError::Lost,
         })
     }
 
@@ -371,7 +367,7 @@ mod tests {
             tcp.write_all(answer.as_bytes()).await.unwrap();
             String::from_utf8_lossy(&head[..read]).into_owned()
         });
-        let client = HttpClient::unencrypted().unwrap();
+        let client = HttpClient::unencrypted(&Proxies::default()).unwrap();
         let request = Request::new(Method::Delete, &url).header("authorization", "Bot hunter2");
         assert!(!format!("{request:?}").contains("hunter2"));
         let response = client.send(request, Duration::from_secs(20)).await.unwrap();
@@ -423,9 +419,67 @@ mod tests {
         }
     }
 
+    /// Asks for a page of `api.example`, which `proxy` knows.
+    async fn by_proxy(address: &str, path: &str) -> Result<Response, HttpError> {
+        let proxies = Proxies::all("proxy", address).unwrap();
+        let client = HttpClient::unencrypted(&proxies).unwrap();
+        let url = format!("http://api.example/{path}");
+        let request = Request::new(Method::Get, &url);
+        client.send(request, Duration::from_secs(20)).await
+    }
+
+    #[tokio::test]
+    async fn t136_requests_go_through_the_proxy_and_its_faults_are_named() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = server.local_addr().unwrap();
+        let answering = tokio::spawn(async move {
+            let (mut tcp, _) = server.accept().await.unwrap();
+            let mut head = vec![0; 4096];
+            let read = tcp.read(&mut head).await.unwrap();
+            let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+            tcp.write_all(answer).await.unwrap();
+            String::from_utf8_lossy(&head[..read]).into_owned()
+        });
+        let proxy = test_support::Proxy::start(Some("ann:hunter2")).await;
+        proxy.knows("api.example:80", at);
+        let logs = test_support::Logs::default();
+        let listening = logs.listen();
+        let place = "proxy";
+        for (address, error) in [
+            (
+                proxy.address("ann:hunter3"),
+                ProxyError::Credentials { place },
+            ),
+            (proxy.address(""), ProxyError::Credentials { place }),
+        ] {
+            let refused = by_proxy(&address, "x").await.unwrap_err();
+            assert_eq!(refused, HttpError::Proxy(error));
+        }
+        let address = proxy.address("ann:hunter2");
+        let response = by_proxy(&address, "x").await.unwrap();
+        assert_eq!(response.status, 204);
+        // The server sees nothing of the proxy, and the proxy only where it leads.
+        let head = answering.await.unwrap();
+        assert!(head.starts_with("GET /x HTTP/1.1"), "{head}");
+        assert!(!head.to_ascii_lowercase().contains("proxy-"), "{head}");
+        assert_eq!(proxy.asked(), ["api.example:80"; 3]);
+
+        // Nobody listens at the server any more, then at the proxy.
+        let refused = by_proxy(&address, "y").await.unwrap_err();
+        assert_eq!(refused, HttpError::Proxy(ProxyError::Refused { place }));
+        proxy.stop().await;
+        let gone = by_proxy(&address, "z").await.unwrap_err();
+        assert_eq!(gone, HttpError::Proxy(ProxyError::Unreachable { place }));
+        drop(listening);
+        let logged = logs.text();
+        for secret in ["hunter", "YW5u"] {
+            assert!(!logged.contains(secret), "{logged}");
+        }
+    }
+
     #[tokio::test]
     async fn a_header_that_cannot_be_sent_is_refused() {
-        let client = HttpClient::unencrypted().unwrap();
+        let client = HttpClient::unencrypted(&Proxies::default()).unwrap();
         let request = Request::new(Method::Get, "http://127.0.0.1:9/").header("x", "a\r\nb: c");
         let sent = client.send(request, Duration::from_secs(20)).await;
         assert_eq!(sent.unwrap_err(), HttpError::Request);

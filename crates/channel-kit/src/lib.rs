@@ -14,6 +14,8 @@ mod login;
 #[cfg(feature = "http")]
 mod multipart;
 mod outgoing;
+#[cfg(any(feature = "http", feature = "ws"))]
+pub mod proxy;
 mod recent;
 mod saved;
 #[cfg(feature = "seen")]
@@ -42,4 +44,4 @@ pub use seen::Seen;
 pub use status::{Connection, Status, StatusCell};
 pub use stop::{Stop, StopSender};
 pub use text::{TextLimit, first_bytes};
-pub use webhook::{Delivery, Webhook, WebhookHead};
+pub use webhook::{Delivery, Verification, Webhook, WebhookHead, WebhookPath, WebhookPathError};

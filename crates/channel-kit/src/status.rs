@@ -73,6 +73,19 @@ impl StatusCell {
         self.status().last_error = Some(error.into());
     }
 
+    /// Notes an error that does not end the connection.
+    pub fn noted(&self, error: impl Into<String>) {
+        self.status().last_error = Some(error.into());
+    }
+
+    /// Forgets the last error, if it is this one: what it says is so no more.
+    pub fn mended(&self, error: &str) {
+        let mut status = self.status();
+        if status.last_error.as_deref() == Some(error) {
+            status.last_error = None;
+        }
+    }
+
     /// Notes that a message was received.
     pub fn received(&self, now: Timestamp) {
         self.status().last_received = Some(now);
@@ -114,5 +127,22 @@ mod tests {
         assert_eq!(status.since, Some(at(6)));
         assert_eq!(status.last_received, Some(at(3)));
         assert_eq!(status.last_error.as_deref(), Some("no route"));
+        cell.noted("not delivered");
+        let status = cell.get();
+        assert_eq!(status.connection, Connection::Connected);
+        assert_eq!(status.last_error.as_deref(), Some("not delivered"));
+    }
+
+    #[test]
+    fn what_is_mended_is_said_no_more_and_another_error_stays() {
+        let at = Timestamp::from_millis;
+        let cell = StatusCell::default();
+        cell.set(Connection::Connected, at(1));
+        cell.noted("no scope");
+        assert_eq!(cell.get().connection, Connection::Connected);
+        cell.mended("another");
+        assert_eq!(cell.get().last_error.as_deref(), Some("no scope"));
+        cell.mended("no scope");
+        assert_eq!(cell.get().last_error, None);
     }
 }

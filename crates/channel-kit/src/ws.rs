@@ -11,7 +11,6 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use pairing_core::escape;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -24,6 +23,8 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
 
+use crate::proxy::{ConnectError, Connector, Proxies, ProxyError};
+
 /// The longest time that sending a frame, or saying goodbye, may take.
 const SEND: Duration = Duration::from_secs(10);
 
@@ -34,6 +35,7 @@ const REASON: usize = 120;
 #[derive(Clone)]
 pub struct WsConnector {
     tls: Arc<ClientConfig>,
+    tcp: Connector,
     is_encrypted: bool,
 }
 
@@ -75,6 +77,9 @@ pub enum WsError {
     /// The server cannot be reached.
     #[error("no connection can be made")]
     Connect,
+    /// The proxy makes no connection to the server.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The server's certificate is not trusted, or encryption failed otherwise.
     #[error("no encrypted connection can be made")]
     Tls,
@@ -117,7 +122,7 @@ impl fmt::Display for Closed<'_> {
 
 impl WsConnector {
     /// For `wss://` addresses alone. Reads the certificates that this machine trusts: it blocks.
-    pub fn encrypted() -> io::Result<Self> {
+    pub fn encrypted(proxies: &Proxies) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         // Many systems have some certificate that cannot be parsed.
         let (added, _) =
@@ -125,15 +130,15 @@ impl WsConnector {
         if added == 0 {
             return Err(io::Error::other("this machine trusts no certificates"));
         }
-        Self::trusting(roots, true)
+        Self::trusting(roots, true, proxies)
     }
 
     /// For `ws://` addresses, which trusts no certificates. Use it on loopback and private networks alone.
-    pub fn unencrypted() -> io::Result<Self> {
-        Self::trusting(RootCertStore::empty(), false)
+    pub fn unencrypted(proxies: &Proxies) -> io::Result<Self> {
+        Self::trusting(RootCertStore::empty(), false, proxies)
     }
 
-    fn trusting(roots: RootCertStore, is_encrypted: bool) -> io::Result<Self> {
+    fn trusting(roots: RootCertStore, is_encrypted: bool, proxies: &Proxies) -> io::Result<Self> {
         let tls = ClientConfig::builder_with_provider(ring::default_provider().into());
         let tls = tls
             .with_safe_default_protocol_versions()
@@ -141,6 +146,7 @@ impl WsConnector {
         let tls = tls.with_root_certificates(roots).with_no_client_auth();
         Ok(Self {
             tls: Arc::new(tls),
+            tcp: Connector::new(proxies),
             is_encrypted,
         })
     }
@@ -171,14 +177,17 @@ impl WsConnector {
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
-        let port = uri
-            .port_u16()
-            .unwrap_or(if is_encrypted { 443 } else { 80 });
+        let scheme = if is_encrypted { "https" } else { "http" };
+        let authority = uri.authority().ok_or(WsError::Url)?;
+        let server = format!("{scheme}://{authority}/").parse();
+        let server: Uri = server.map_err(|_| WsError::Url)?;
         let request = uri.into_client_request().map_err(|_| WsError::Url)?;
-        let tcp = TcpStream::connect((host.as_str(), port));
-        let tcp = tcp.await.map_err(|_| WsError::Connect)?;
-        // Frames are small and latency matters.
-        tcp.set_nodelay(true).map_err(|_| WsError::Connect)?;
+        let tcp = self.tcp.clone().connect(server).await;
+        let tcp = tcp.map_err(|error| match error {
+            ConnectError::Direct => WsError::Connect,
+            ConnectError::Proxy(error) => WsError::Proxy(error),
+        })?;
+        let tcp = tcp.into_inner();
         let stream: Box<dyn Stream> = if is_encrypted {
             let name = ServerName::try_from(host).map_err(|_| WsError::Url)?;
             let connecting = TlsConnector::from(self.tls.clone()).connect(name, tcp);
@@ -303,7 +312,7 @@ mod tests {
     }
 
     async fn connect(url: &str) -> Result<WebSocket, WsError> {
-        let connector = WsConnector::unencrypted().unwrap();
+        let connector = WsConnector::unencrypted(&Proxies::default()).unwrap();
         connector.connect(url, 1000, SOON).await
     }
 
@@ -362,8 +371,38 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn t136_websockets_go_through_the_proxy_and_its_faults_are_named() {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = server.local_addr().unwrap();
+        tokio::spawn(async move {
+            let (tcp, _) = server.accept().await.unwrap();
+            let mut socket = tokio_tungstenite::accept_async(tcp).await.unwrap();
+            let heard = socket.next().await.unwrap().unwrap();
+            socket.send(heard).await.unwrap();
+        });
+        let proxy = test_support::Proxy::start(Some("ann:hunter2")).await;
+        proxy.knows("api.example:80", at);
+        let connect = async |credentials| {
+            let proxies = Proxies::all("proxy", &proxy.address(credentials)).unwrap();
+            let connector = WsConnector::unencrypted(&proxies).unwrap();
+            connector.connect("ws://api.example/x", 1000, SOON).await
+        };
+        let place = "proxy";
+        let refused = connect("ann:hunter3").await.unwrap_err();
+        assert_eq!(refused, WsError::Proxy(ProxyError::Credentials { place }));
+        let mut socket = connect("ann:hunter2").await.unwrap();
+        socket.send_text("a".to_owned()).await.unwrap();
+        assert_eq!(socket.next().await, Ok(Frame::Text("a".to_owned())));
+        assert_eq!(proxy.asked(), ["api.example:80"; 2]);
+        proxy.stop().await;
+        let gone = connect("ann:hunter2").await.unwrap_err();
+        assert_eq!(gone, WsError::Proxy(ProxyError::Unreachable { place }));
+    }
+
+    #[tokio::test]
     async fn nothing_in_clear_for_a_connector_that_encrypts() {
-        let encrypting = WsConnector::trusting(RootCertStore::empty(), true).unwrap();
+        let encrypting =
+            WsConnector::trusting(RootCertStore::empty(), true, &Proxies::default()).unwrap();
         let refused = encrypting.connect("ws://127.0.0.1:9", 1000, SOON).await;
         assert_eq!(refused.unwrap_err(), WsError::Url);
     }

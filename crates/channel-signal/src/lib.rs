@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel_kit::http::HttpClient;
+use channel_kit::proxy::Proxies;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, Linked, Login, LoginError, LoginStep, MessageId,
     Outgoing, ProbeError, Probed, SavedText, SendError, Status, StatusCell, Stop, Target,
@@ -70,6 +71,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts and delays of an account.
@@ -125,7 +128,13 @@ impl Surroundings {
             people,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -139,9 +148,9 @@ impl Signal {
         surroundings: Surroundings,
     ) -> Result<Self, SignalError> {
         let http = if url.is_encrypted() {
-            HttpClient::encrypted()
+            HttpClient::encrypted(&surroundings.proxies)
         } else {
-            HttpClient::unencrypted()
+            HttpClient::unencrypted(&surroundings.proxies)
         };
         let http = http.map_err(SignalError::Certificates)?;
         Ok(Self {

@@ -97,7 +97,7 @@ impl CallError {
             self,
             Self::Refused { .. }
                 | Self::Http {
-                    error: HttpError::Connect | HttpError::Request,
+                    error: HttpError::Connect | HttpError::Proxy(_) | HttpError::Request,
                     ..
                 }
         )

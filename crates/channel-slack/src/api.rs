@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use channel_kit::Backoff;
 use channel_kit::http::{Body, HttpClient, HttpError, Method, Request, Response};
+use channel_kit::proxy::Proxies;
 use pairing_core::{Entropy, escape};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -143,7 +144,7 @@ impl CallError {
         match self {
             Self::Limited { .. }
             | Self::Http {
-                error: HttpError::Connect,
+                error: HttpError::Connect | HttpError::Proxy(_),
                 ..
             } => true,
             // A server that fails may have done it.
@@ -205,11 +206,16 @@ pub(crate) struct Api {
 
 impl Api {
     /// Reads the certificates that this machine trusts, unless the server is not encrypted: it blocks.
-    pub(crate) fn new(root: ApiRoot, bot: BotToken, app: AppToken) -> io::Result<Self> {
+    pub(crate) fn new(
+        root: ApiRoot,
+        bot: BotToken,
+        app: AppToken,
+        proxies: &Proxies,
+    ) -> io::Result<Self> {
         let client = if root.is_encrypted() {
-            HttpClient::encrypted()?
+            HttpClient::encrypted(proxies)?
         } else {
-            HttpClient::unencrypted()?
+            HttpClient::unencrypted(proxies)?
         };
         Ok(Self {
             client,

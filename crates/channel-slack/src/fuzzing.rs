@@ -3,7 +3,7 @@
 use channel_kit::Incoming;
 use pairing_core::Timestamp;
 
-use crate::envelope::{self, Content, Frame, Me};
+use crate::envelope::{self, Content, Frame, Home, Me};
 use crate::id::Id;
 
 /// An envelope: its id, and what is handed on of it.
@@ -15,13 +15,14 @@ pub fn envelope(text: &str, me: &str) -> Option<ParsedEnvelope> {
     let me = Me {
         user: Id::parse(me)?,
         bot: None,
+        home: Home::default(),
     };
     let Some(Frame::Envelope(envelope)) = envelope::parse(text) else {
         return None;
     };
     let what = match envelope.content {
         Content::Message(_, message) => message.inbound(&me, false, now).map(Incoming::Message),
-        Content::Pressed(press) => Some(Incoming::Pressed(press.pressed())),
+        Content::Pressed(press) => press.pressed(&me).map(Incoming::Pressed),
         Content::Command(command) => Some(Incoming::Message(command.inbound(&envelope.id, now))),
         Content::Other => None,
     };

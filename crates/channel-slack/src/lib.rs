@@ -20,6 +20,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use channel_kit::proxy::Proxies;
 use channel_kit::ws::WsConnector;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
@@ -48,6 +49,7 @@ pub struct Slack {
     allows_bots: bool,
     /// The bot's own ids, once Slack has told them.
     me: Mutex<Option<Me>>,
+    lacking: me::Lacking,
     chats: send::Chats,
     commands: commands::Commands,
     status: StatusCell,
@@ -63,6 +65,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts, delays and retries of an app.
@@ -125,7 +129,13 @@ impl Surroundings {
             saved,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -139,21 +149,23 @@ impl Slack {
         surroundings: Surroundings,
     ) -> Result<Self, SlackError> {
         let sockets = if root.is_encrypted() {
-            WsConnector::encrypted()
+            WsConnector::encrypted(&surroundings.proxies)
         } else {
-            WsConnector::unencrypted()
+            WsConnector::unencrypted(&surroundings.proxies)
         };
         Ok(Self {
             channel: ChannelId::parse("slack")?,
             account,
             sockets: sockets.map_err(SlackError::Certificates)?,
-            api: api::Api::new(root, bot, app).map_err(SlackError::Certificates)?,
+            api: api::Api::new(root, bot, app, &surroundings.proxies)
+                .map_err(SlackError::Certificates)?,
             saved: surroundings.saved,
             clock: surroundings.clock,
             entropy: surroundings.entropy,
             pace: Pace::default(),
             allows_bots: false,
             me: Mutex::default(),
+            lacking: me::Lacking::default(),
             chats: send::Chats::default(),
             commands: commands::Commands::default(),
             status: StatusCell::default(),

@@ -138,7 +138,9 @@ impl Troubles {
             Kind::Server | Kind::Closed => {
                 "nothing to do, unless it lasts: is apiRoot an address of Slack?"
             }
-            Kind::Network => "check this machine's network, and apiRoot where it is set",
+            Kind::Network => {
+                "check this machine's network, and apiRoot and proxy where they are set"
+            }
         };
         tracing::warn!(
             account = self.account.as_str(), error = %error, advice,

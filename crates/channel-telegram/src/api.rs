@@ -53,7 +53,7 @@ impl CallError {
     pub(crate) fn is_passing(&self) -> bool {
         match self.status() {
             Some(status) => status == 429 || status >= 500,
-            None => matches!(self, Self::Http(HttpError::Connect)),
+            None => matches!(self, Self::Http(HttpError::Connect | HttpError::Proxy(_))),
         }
     }
 

@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use channel_kit::http::{Body, HttpClient, HttpError, Response};
+use channel_kit::proxy::Proxies;
 use pairing_core::Timestamp;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -25,11 +26,11 @@ pub(crate) struct Http {
 
 impl Http {
     /// Reads the certificates that this machine trusts, unless the server is not encrypted: it blocks.
-    pub(crate) fn new(root: ApiRoot, token: BotToken) -> io::Result<Self> {
+    pub(crate) fn new(root: ApiRoot, token: BotToken, proxies: &Proxies) -> io::Result<Self> {
         let client = if root.is_encrypted() {
-            HttpClient::encrypted()?
+            HttpClient::encrypted(proxies)?
         } else {
-            HttpClient::unencrypted()?
+            HttpClient::unencrypted(proxies)?
         };
         Ok(Self {
             client,

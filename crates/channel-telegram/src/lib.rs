@@ -17,6 +17,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use channel_kit::proxy::Proxies;
 use channel_kit::{
     Abilities, Adapter, BoxFuture, Inbox, MessageId, Outgoing, ProbeError, Probed, SavedText,
     SendError, Status, StatusCell, Stop, Target, TextLimit,
@@ -55,6 +56,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// The randomness that spreads retries.
     pub entropy: Arc<dyn Entropy>,
+    /// The proxies by which the service is reached; none unless set.
+    pub proxies: Proxies,
 }
 
 /// Timeouts, delays and retries of a bot.
@@ -112,7 +115,13 @@ impl Surroundings {
             saved,
             clock,
             entropy,
+            proxies: Proxies::default(),
         }
+    }
+
+    /// Sets the proxies by which the service is reached.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        Self { proxies, ..self }
     }
 }
 
@@ -126,7 +135,8 @@ impl Telegram {
     ) -> Result<Self, TelegramError> {
         Ok(Self {
             channel: ChannelId::parse("telegram")?,
-            http: http::Http::new(root, token).map_err(TelegramError::Certificates)?,
+            http: http::Http::new(root, token, &surroundings.proxies)
+                .map_err(TelegramError::Certificates)?,
             account,
             saved: surroundings.saved,
             clock: surroundings.clock,

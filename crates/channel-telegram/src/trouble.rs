@@ -111,7 +111,9 @@ impl Kind {
             }
             Self::Limited => "nothing to do: the server says when to come back",
             Self::Server => "nothing to do, unless it lasts: is apiRoot a Bot API server?",
-            Self::Network => "check this machine's network, and apiRoot where it is set",
+            Self::Network => {
+                "check this machine's network, and apiRoot and proxy where they are set"
+            }
         }
     }
 }

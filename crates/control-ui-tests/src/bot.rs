@@ -26,6 +26,8 @@ pub(crate) enum Bot {
     Blocked,
     /// A bot runs whose account is linked by a code.
     Linked,
+    /// The chat service does not accept the bot.
+    Refused,
 }
 
 /// What happens while the bot's account is linked.
@@ -48,6 +50,7 @@ pub(crate) struct Played {
     channel: ChannelId,
     account: AccountId,
     is_blocked: bool,
+    is_refused: bool,
     said: Mutex<Vec<Value>>,
     /// What is to happen while its account is linked, if that is done by a code.
     linking: Option<Linking>,
@@ -69,6 +72,7 @@ impl Played {
             channel: ChannelId::parse("telegram")?,
             account: AccountId::parse("default")?,
             is_blocked: bot == Bot::Blocked,
+            is_refused: bot == Bot::Refused,
             said: Mutex::default(),
             linking: (bot == Bot::Linked).then(|| {
                 let (tell, told) = mpsc::unbounded_channel();
@@ -126,6 +130,10 @@ impl Adapter for Played {
     fn status(&self) -> Status {
         let mut status = Status::default();
         status.connection = Connection::Connected;
+        if self.is_refused {
+            status.connection = Connection::Failing;
+            status.last_error = Some("Unauthorized (401)".to_owned());
+        }
         status
     }
 

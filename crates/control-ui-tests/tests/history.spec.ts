@@ -67,6 +67,19 @@ test('how the gateway is', async ({ owner, stage }) => {
   await expect(main.getByRole('heading', { name: 'Warnings' })).toBeVisible();
 });
 
+test('what does not work is told, with the reason and what to do', async ({ owner, stage }) => {
+  await go(owner, 'Health');
+  await expect(owner.getByRole('main')).toContainText('Every part works.');
+  await stage.restart(undefined, 'refused');
+  const faults = owner.getByRole('list', { name: 'Faults' });
+  await expect(async () => {
+    await owner.getByRole('button', { name: 'Look again' }).click();
+    await expect(faults).toContainText('account telegram:default: down since', { timeout: 500 });
+  }).toPass();
+  await expect(faults).toContainText('Unauthorized (401)');
+  await expect(faults).toContainText('channels status');
+});
+
 test('what the doctor finds is told', async ({ owner, stage }) => {
   // A slip: nothing in the file counts by that name.
   await stage.restart(`{ gateway: { auth: { token: 'correct-horse-battery-staple' } }, channels: { telegram: { dmpolicy: 'open' } } }`);

@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use channel_kit::{Adapter, Stop, StopSender};
 use openclaw_config::Config;
 use pairing_core::Chain;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::gate::Gate;
 use crate::run::run;
 use crate::{AdapterKey, Adapters, BuildError, Built, Channels, Configured, Host};
+
+/// How often messages that came while the store was away are tried again.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Builds the adapters that a configuration names. It may block.
 pub type Source = Arc<dyn Fn(&Config) -> Vec<Configured> + Send + Sync>;
@@ -253,6 +258,14 @@ async fn settle(channels: Arc<Channels>, gates: watch::Receiver<Vec<Arc<Gate>>>,
             biased;
             () = stop.wait() => return,
             () = channels.decided.notified() => {}
+            // The store may have failed for a moment that nobody else has noticed.
+            () = sleep(AGAIN) => {
+                let gates = gates.borrow().clone();
+                for gate in gates {
+                    gate.make_good(None).await;
+                }
+                continue;
+            }
         }
         let gates = gates.borrow().clone();
         for gate in gates {

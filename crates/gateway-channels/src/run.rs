@@ -25,6 +25,9 @@ const LANES: usize = 16;
 /// The size of a lane's queue. When it is full, the adapter waits.
 const LANE_PLACES: usize = 32;
 
+/// The delay before an adapter that returned by itself is restarted.
+const GAVE_UP: Duration = Duration::from_secs(15 * 60);
+
 /// The first and the longest delay before an adapter that panicked is restarted.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
 
@@ -42,8 +45,8 @@ enum End {
 
 /// Runs an adapter for as long as the configuration wants it, until told to stop.
 ///
-/// An adapter that returned (its token is not accepted, say) is restarted when the configuration changes; one that
-/// panicked, after a delay. What it has received is still handled after the stop, for as long as [`Host::drain`].
+/// An adapter that returned (its token is not accepted, say) is restarted when the configuration changes, and after
+/// [`GAVE_UP`] in any case: a refusal may have been an error of the service. One that panicked is restarted after a delay. What it has received is still handled after the stop, for as long as [`Host::drain`].
 pub(crate) async fn run(adapter: Arc<dyn Adapter>, gate: Arc<Gate>, mut stop: Stop) {
     let mut reloaded = gate.channels().followed.subscribe();
     let mut pause = PAUSES.0;
@@ -62,10 +65,12 @@ pub(crate) async fn run(adapter: Arc<dyn Adapter>, gate: Arc<Gate>, mut stop: St
             End::GaveUp => {
                 tracing::error!(
                     %channel, account,
-                    "bot gave up: it is started again when the configuration changes"
+                    "bot gave up: it is started again when the configuration changes, and every quarter of an hour"
                 );
-                if !changed(&mut reloaded, &mut stop).await {
-                    return;
+                tokio::select! {
+                    biased;
+                    goes_on = changed(&mut reloaded, &mut stop) => if !goes_on { return },
+                    () = sleep(GAVE_UP) => {}
                 }
             }
             End::Failed => {

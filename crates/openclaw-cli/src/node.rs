@@ -9,7 +9,8 @@ use std::time::Duration;
 use gateway_client::node::Node;
 use gateway_client::{Disconnect, Fingerprint, LinkEvent};
 
-use pairing_core::escape;
+use pairing_core::device::Role;
+use pairing_core::{DeviceId, escape};
 use pairing_fs::{IdentityDir, NoStateDir, StateDir};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -29,6 +30,11 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     let state = state?;
     log::start(&options.log, environment, screen)?;
+    let node = Node::with_builtins();
+    let node = match &options.commands {
+        Some(commands) => node.only(commands).map_err(Failure::NoSuchCommand)?,
+        None => node,
+    };
     let pinned = options.target.fingerprint;
     let code = options
         .pair
@@ -58,6 +64,8 @@ pub(crate) fn run(
     let dir = IdentityDir::new(&state);
     let now = environment.clock.now();
     let identity = dir.load_or_create(&**environment.entropy, now)?;
+    // The code may have been used long ago: the token that it led to is enough.
+    let has_paired = options.only_if_needed && has_token(&dir, identity.id())?;
     let keeper = Keeper {
         dir,
         device: identity.id(),
@@ -69,7 +77,9 @@ pub(crate) fn run(
         connect = connect.client(client);
     }
     if let Some(code) = &code {
-        connect = connect.pairing_token(code.token.expose().into());
+        if !has_paired {
+            connect = connect.pairing_token(code.token.expose().into());
+        }
         if target_is_of_code {
             connect = connect.other_urls(code.other_urls.clone());
         }
@@ -87,7 +97,6 @@ pub(crate) fn run(
     let runtime = remote::runtime()?;
     runtime.block_on(async {
         let mut stop = (environment.stop)();
-        let node = Node::with_builtins();
         let mut serving = node.keep(connect, Arc::clone(environment.entropy));
         loop {
             let event = tokio::select! {
@@ -100,6 +109,11 @@ pub(crate) fn run(
             }
         }
     })
+}
+
+/// Whether this machine has a device token as a node.
+fn has_token(dir: &IdentityDir, device: DeviceId) -> Result<bool, Failure> {
+    Ok(dir.token(device, Role::Node.as_str())?.is_some())
 }
 
 /// Time limit for the exchange of a join code.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use openclaw_config::Config;
 use openclaw_gateway::qr::{self, QrError};
-use openclaw_gateway::{Reach, ReachError};
+use openclaw_gateway::{Reach, ReachError, tailnet_name};
 use pairing_core::escape;
 
 use crate::args::SetupOptions;
@@ -18,7 +18,7 @@ pub(crate) fn reach(options: &SetupOptions, config: &Config) -> Result<Reach, Fa
     let configured = match (&options.url, config.device_pair.enabled) {
         (Some(url), true) => return Ok(Reach::at(url.clone(), "--url")),
         (None, true) if options.remote => Reach::remote(config).unwrap_or(Err(ReachError::Unknown)),
-        _ => Reach::configured(config),
+        _ => Reach::configured(config, tailnet_name),
     };
     configured.map_err(|error| match error {
         ReachError::Disabled => Failure::SetupDisabled,

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use pairing_core::{Access, AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 use zeroize::Zeroizing;
 
-pub use channels::{Account, Daemon, Messages, PairingReply, Server};
+pub use channels::{Account, Cloud, Daemon, Messages, PairingReply, Server};
 pub use edit::{Document, EditError, KeyPart, KeyPath, KeyPathError};
 pub use error::{ConfigError, Fault, LoadError, Position};
 pub use gateway::{
@@ -64,6 +64,8 @@ pub struct Config {
     pub owner_allow_from: Vec<String>,
     /// Whether owners are notified of every request in their chats.
     pub notify_owners: bool,
+    /// Whether owners are told in their chats when a part of the gateway does not work, and when it works again.
+    pub notify_faults: bool,
     channels: Channels,
     slips: Vec<Slip>,
     unheeded: Vec<Slip>,
@@ -434,6 +436,7 @@ impl Config {
         let owner_allow_from = owners(root.child("commands", reader), &groups, reader);
         let mut pairing = root.child("pairing", reader);
         let notify_owners = pairing.flag("notify", reader);
+        let notify_faults = pairing.flag("notifyFaults", reader);
         pairing.finish(reader);
         let state = State::read(root.child("state", reader), reader);
         root.finish(reader);
@@ -447,6 +450,7 @@ impl Config {
             device_pair,
             owner_allow_from,
             notify_owners: notify_owners.unwrap_or(None).unwrap_or(false),
+            notify_faults: notify_faults.unwrap_or(None).unwrap_or(false),
             slips: std::mem::take(&mut reader.slips),
             unheeded: std::mem::take(&mut reader.unheeded),
             faults: std::mem::take(&mut reader.faults),
@@ -533,6 +537,7 @@ impl fmt::Debug for Config {
             .field("device_pair", &self.device_pair)
             .field("owner_allow_from", &self.owner_allow_from)
             .field("notify_owners", &self.notify_owners)
+            .field("notify_faults", &self.notify_faults)
             .field("channels", &self.channels)
             .field("slips", &self.slips)
             .field("faults", &self.faults)

@@ -36,10 +36,6 @@ pub(crate) const UNHEEDED: [(&str, &str); 37] = [
     ("channels.<channel>.groupSenderAllowFrom", GROUPS),
     ("channels.<channel>.guilds.*", GROUPS),
     ("channels.<channel>.mentionPatterns.*", GROUPS),
-    (
-        "channels.<channel>.proxy",
-        "is not obeyed: the chat service is asked directly",
-    ),
     ("channels.<channel>.requestPolicy", LISTS),
     ("channels.<channel>.requireMention", GROUPS),
     ("channels.<channel>.rooms.*", GROUPS),

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,6 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use pairing_core::device::Role;
 
-use crate::OwnerSocket;
 use crate::adapters::configured;
 use crate::budget::Budget;
 use crate::chat::ChatParts;
@@ -32,7 +31,7 @@ use crate::feed;
 use crate::feed::FeedParts;
 use crate::following::Following;
 use crate::frames::{event as frame, event_with};
-use crate::health::{self, Health};
+use crate::health::{self, Health, Space};
 use crate::host::ChannelHost;
 use crate::join_codes::JoinCodes;
 use crate::listen;
@@ -54,6 +53,7 @@ use crate::store::Kept;
 use crate::store_health::StoreHealth;
 use crate::tls::Tls;
 use crate::upgrades::Upgrades;
+use crate::{Instance, InstanceWatch, OwnerSocket};
 use channel_kit::{Adapter, Stop};
 use gateway_channels::Host;
 use gateway_channels::{Channels, Message, OwnerCommands, Roster};
@@ -92,6 +92,8 @@ pub struct GatewayBuilder {
     store_kind: Option<Kept>,
     /// The state directory, where it is known.
     state_root: Option<PathBuf>,
+    instance: Option<InstanceWatch>,
+    space: health::SpaceOf,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -219,6 +221,18 @@ impl GatewayBuilder {
         self
     }
 
+    /// Looks after the lock of the state directory, as a part of the gateway's health.
+    pub fn instance(self, instance: &Instance) -> Self {
+        let instance = Some(instance.watch());
+        Self { instance, ..self }
+    }
+
+    /// Asks this for the space that is left beside the state directory, instead of the file system.
+    pub fn space(self, space: impl Fn(&Path) -> Option<Space> + Send + Sync + 'static) -> Self {
+        let space = Box::new(space);
+        Self { space, ..self }
+    }
+
     /// Makes this gateway one of several on the same pairing state. It lists the nodes that are connected to
     /// the others, and every gateway can invoke every node. Decisions reach all gateways through the store.
     pub fn peers(self, peers: Peers) -> Self {
@@ -261,10 +275,10 @@ impl GatewayBuilder {
         let limits = &self.settings.limits;
         let listened = self.listeners.first().and_then(|on| on.local_addr().ok());
         let port = listened.map_or(self.settings.port, |address| address.port());
-        let clients = Clients {
+        let clients = Arc::new(Clients {
             peers: self.peers.map(Arc::new),
             ..Clients::default()
-        };
+        });
         let entrance = Entrance {
             lockouts: Lockouts::new(limits),
             budget: Budget::new(limits, self.metrics.clone()),
@@ -279,22 +293,27 @@ impl GatewayBuilder {
             pairing: self.pairing,
             settings: Arc::new(ArcSwap::from_pointee(self.settings)),
             channels: Arc::new(self.channels),
+            clients: clients.clone(),
             store: Arc::new(StoreHealth::new(self.grace, self.metrics.clone())),
             metrics: self.metrics,
             certificate: self.tls.clone(),
             state: self.state_root,
+            space: self.space,
+            lock: self.instance,
+            feed: Arc::default(),
+            follows_peers: Arc::default(),
             seen: health::Seen::default(),
         };
         let parts = Parts {
             pairing: health.pairing.clone(),
             settings: health.settings.clone(),
-            clients: Arc::new(clients),
+            clients,
             entrance,
             requests: Arc::new(Requests::new()),
             channels: health.channels.clone(),
             store: health.store.clone(),
             metrics: health.metrics.clone(),
-            health,
+            health: Arc::new(health),
             join_codes: JoinCodes::default(),
             setup_outcomes: SetupOutcomes::default(),
             upgrades: Upgrades::default(),
@@ -337,6 +356,8 @@ impl Gateway {
             grace: None,
             store_kind: None,
             state_root: None,
+            instance: None,
+            space: Box::new(Space::of),
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -374,8 +395,8 @@ impl Gateway {
         // The feed follows the store before anybody can ask, so that every request is news to it.
         let (tell, ready) = oneshot::channel();
         let of_feed = feed_parts(&parts);
-        let feed = Following::start("pairing-feed", move |stop| {
-            feed::follow(&of_feed, stop, tell);
+        let feed = Following::start("pairing-feed", parts.health.feed.clone(), {
+            move |stop, beat| feed::follow(&of_feed, (stop, beat), tell)
         });
         // If there is no thread, the sender is dropped, and this returns at once.
         let _ = ready.await;
@@ -414,8 +435,9 @@ impl Gateway {
                 stop_workers.subscribe(),
             ));
             let pairing = parts.pairing.clone();
-            Following::start("peers", move |stop| {
-                peers::follow(&peers, &sessions, &pairing, stop);
+            let beat = parts.health.follows_peers.clone();
+            Following::start("peers", beat, move |stop, beat| {
+                peers::follow(&peers, &sessions, &pairing, (stop, beat));
             })
         });
 
@@ -453,6 +475,7 @@ pub(crate) fn chat_parts(parts: &Parts) -> ChatParts {
         clients: parts.clients.clone(),
         channels: parts.channels.clone(),
         requests: parts.requests.clone(),
+        health: parts.health.clone(),
         gateway: parts.about.clone(),
     }
 }

@@ -1,21 +1,25 @@
 //! The health of the gateway: which of its parts does not work as it should, why, and since when.
 //!
-//! It is looked at when somebody asks and every half minute, so that the log tells what begins and ends.
+//! It is looked at when somebody asks and every half minute, so that the log and the owners are told what begins and
+//! ends.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use channel_kit::Connection;
 use gateway_channels::Channels;
 use gateway_protocol::health::{FaultState, PartFault};
-use pairing_core::{Pairing, Timestamp, escape};
+use pairing_core::{AccountId, ChannelId, Pairing, Timestamp, escape};
+use tokio::sync::Notify;
 
+use crate::clients::Clients;
+use crate::following::Beat;
 use crate::metrics::Metrics;
 use crate::settings::LiveSettings;
 use crate::store_health::StoreHealth;
-use crate::{CertificateFacts, Tls};
+use crate::{CertificateFacts, InstanceWatch, Tls};
 
 /// How often it is looked at without being asked.
 pub(crate) const EVERY: Duration = Duration::from_secs(30);
@@ -31,26 +35,64 @@ const NONE: u64 = 1 << 20;
 const SKEW: Duration = Duration::from_secs(60);
 
 /// The kinds of parts. The metrics have a label for each of them, and no other.
-pub(crate) const PARTS: [&str; 5] = ["store", "channel", "certificate", "disk", "clock"];
+pub(crate) const PARTS: [&str; 9] = [
+    "store",
+    "records",
+    "channel",
+    "feed",
+    "gateways",
+    "lock",
+    "certificate",
+    "disk",
+    "clock",
+];
 
 /// The parts that are looked at, and what was seen last.
 pub(crate) struct Health {
     pub(crate) pairing: Pairing,
     pub(crate) settings: LiveSettings,
     pub(crate) channels: Arc<Channels>,
+    /// The other gateways are among them.
+    pub(crate) clients: Arc<Clients>,
     pub(crate) store: Arc<StoreHealth>,
     pub(crate) metrics: Metrics,
     pub(crate) certificate: Option<Tls>,
     /// The state directory, for the space beside it.
     pub(crate) state: Option<PathBuf>,
+    pub(crate) space: SpaceOf,
+    /// The right to be the gateway of the state directory.
+    pub(crate) lock: Option<InstanceWatch>,
+    /// The threads that follow the store, and the other gateways.
+    pub(crate) feed: Arc<Beat>,
+    pub(crate) follows_peers: Arc<Beat>,
     pub(crate) seen: Seen,
+}
+
+/// The space that is left where a path leads; `None` if that is not known.
+pub(crate) type SpaceOf = Box<dyn Fn(&Path) -> Option<Space> + Send + Sync>;
+
+/// The space that is left in a file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Free bytes.
+    pub bytes: u64,
+    /// Whether files can be made.
+    pub has_files: bool,
 }
 
 /// What was seen last.
 #[derive(Default)]
 pub(crate) struct Seen {
     /// The faults that were seen last, and since when there is each.
-    known: Mutex<BTreeMap<Named, (FaultState, Timestamp)>>,
+    known: Mutex<Known>,
+    /// Something has begun, has ended, or is in another state.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Known {
+    states: BTreeMap<Named, (FaultState, Timestamp)>,
+    faults: Vec<PartFault>,
 }
 
 /// The part, and which one.
@@ -70,10 +112,15 @@ impl Health {
     pub(crate) fn look(&self) -> Vec<PartFault> {
         let now = self.pairing.now();
         let mut found: Vec<Fault> = self.store().into_iter().collect();
+        found.extend(self.records());
         found.extend(self.accounts(now));
+        found.extend(self.feed());
+        found.extend(self.gateways(now));
+        found.extend(self.lock());
         let facts = self.certificate.as_ref().map(Tls::facts);
         found.extend(facts.and_then(|facts| certificate(&facts, now)));
-        found.extend(self.state.as_deref().and_then(disk));
+        let space = self.state.as_deref().and_then(&self.space);
+        found.extend(space.and_then(of_space));
         found.extend(self.clock());
         let found = self.seen.remember(found, now);
         for part in PARTS {
@@ -101,6 +148,82 @@ impl Health {
         })
     }
 
+    /// Groups of records that cannot be read, while the rest of the store can.
+    fn records(&self) -> impl Iterator<Item = Fault> {
+        let unreadable = self.store.unreadable().into_iter();
+        unreadable.map(|(group, (why, since))| {
+            Fault {
+            named: ("records", Some(group)),
+            state: FaultState::Down,
+            why,
+            since: Some(since),
+            advice: Some(
+                "run `openclaw doctor`: it names the record, and `--fix` sets it aside where it can"
+                    .to_owned(),
+            ),
+        }
+        })
+    }
+
+    /// The thread that follows the store. Without it, decisions of others end no session, and nobody is told of requests.
+    fn feed(&self) -> Option<Fault> {
+        Some(Fault {
+            named: ("feed", None),
+            state: FaultState::Down,
+            why: self.feed.fault(Instant::now())?,
+            since: None,
+            advice: Some("restart the gateway: changes of its state are not seen".to_owned()),
+        })
+    }
+
+    /// What does not work between this gateway and the others on its state.
+    fn gateways(&self, now: Timestamp) -> Vec<Fault> {
+        let Some(peers) = &self.clients.peers else {
+            return Vec::new();
+        };
+        let follows = self.follows_peers.fault(Instant::now()).map(|why| Fault {
+            named: ("gateways", Some("directory".to_owned())),
+            state: FaultState::Down,
+            why,
+            since: None,
+            advice: Some("restart the gateway: the others are not seen".to_owned()),
+        });
+        if let Some(fault) = follows {
+            return vec![fault];
+        }
+        let faults = peers.faults(now).into_iter().map(|fault| Fault {
+            named: ("gateways", Some(fault.name)),
+            state: FaultState::Degraded,
+            why: fault.why,
+            since: fault.since,
+            advice: Some(fault.advice.to_owned()),
+        });
+        faults.collect()
+    }
+
+    fn lock(&self) -> Option<Fault> {
+        Some(Fault {
+            named: ("lock", None),
+            state: FaultState::Down,
+            why: self.lock.as_ref()?.fault()?,
+            since: None,
+            advice: Some(
+                "see that no other gateway runs on this state directory, then restart this one"
+                    .to_owned(),
+            ),
+        })
+    }
+
+    /// The faults that were seen last.
+    pub(crate) fn seen(&self) -> Vec<PartFault> {
+        self.seen.known().faults.clone()
+    }
+
+    /// Waits until something begins, ends, or is in another state.
+    pub(crate) async fn changed(&self) {
+        self.seen.changed.notified().await;
+    }
+
     /// Accounts that are turned on and receive nothing.
     fn accounts(&self, now: Timestamp) -> Vec<Fault> {
         let settings = self.settings.load();
@@ -120,9 +243,15 @@ impl Health {
                     FaultState::Degraded
                 }
                 Connection::Stopped if status.since.is_some() => FaultState::Down,
+                Connection::Connecting => {
+                    // An account that tries again works only once it is connected.
+                    let name = account_name(channel, account);
+                    found.extend(self.seen.before("channel", &name));
+                    continue;
+                }
                 _ => continue,
             };
-            let name = format!("{channel}:{}", account.as_str());
+            let name = account_name(channel, account);
             let why = status.last_error.map_or_else(
                 || "it does not connect".to_owned(),
                 |error| escape(&error).to_string(),
@@ -139,7 +268,7 @@ impl Health {
         }
         for ((channel, account), error) in &*self.channels.unbuilt() {
             found.push(Fault {
-                named: ("channel", Some(format!("{channel}:{}", account.as_str()))),
+                named: ("channel", Some(account_name(channel, account))),
                 state: FaultState::Down,
                 why: error.error.clone(),
                 since: None,
@@ -172,20 +301,42 @@ impl Health {
     }
 }
 
+/// An account, as faults name it.
+fn account_name(channel: &ChannelId, account: &AccountId) -> String {
+    format!("{channel}:{}", account.as_str())
+}
+
 impl Seen {
+    /// A fault as it was seen last.
+    fn before(&self, part: &'static str, name: &str) -> Option<Fault> {
+        let known = self.known();
+        let mut faults = known.faults.iter();
+        let fault =
+            faults.find(|fault| fault.part == part && fault.name.as_deref() == Some(name))?;
+        Some(Fault {
+            named: (part, Some(name.to_owned())),
+            state: fault.state,
+            why: fault.why.clone(),
+            since: Some(Timestamp::from_millis(fault.since_ms)),
+            advice: fault.advice.clone(),
+        })
+    }
+
     /// Notes since when there is each fault, and logs those that began or ended.
     fn remember(&self, found: Vec<Fault>, now: Timestamp) -> Vec<PartFault> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.known();
+        let mut has_changed = false;
         let mut next = BTreeMap::new();
         let mut told = Vec::new();
         for fault in found {
-            let before = known.get(&fault.named);
+            let before = known.states.get(&fault.named);
             let since = fault
                 .since
                 .or(before.map(|(_, since)| *since))
                 .unwrap_or(now);
             let (part, name) = &fault.named;
             if before.is_none_or(|(state, _)| *state != fault.state) {
+                has_changed = true;
                 tracing::warn!(
                     part,
                     name,
@@ -205,11 +356,26 @@ impl Seen {
             });
             next.insert(fault.named, (fault.state, since));
         }
-        for (part, name) in known.keys().filter(|named| !next.contains_key(*named)) {
+        for (part, name) in known
+            .states
+            .keys()
+            .filter(|named| !next.contains_key(*named))
+        {
+            has_changed = true;
             tracing::info!(part, name, "a part of the gateway works again");
         }
-        *known = next;
+        *known = Known {
+            states: next,
+            faults: told.clone(),
+        };
+        if has_changed {
+            self.changed.notify_one();
+        }
         told
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -228,15 +394,23 @@ fn certificate(facts: &CertificateFacts, now: Timestamp) -> Option<Fault> {
     })
 }
 
-fn disk(state: &Path) -> Option<Fault> {
-    let space = rustix::fs::statvfs(state).ok()?;
-    let free = space.f_bavail.saturating_mul(space.f_frsize);
-    // File systems without a fixed number of files tell 0 of 0.
-    let has_files = space.f_files == 0 || space.f_favail > 0;
-    of_space(free, has_files)
+impl Space {
+    /// The space in the file system of this path.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let space = rustix::fs::statvfs(path).ok()?;
+        Some(Self {
+            bytes: space.f_bavail.saturating_mul(space.f_frsize),
+            // File systems without a fixed number of files tell 0 of 0.
+            has_files: space.f_files == 0 || space.f_favail > 0,
+        })
+    }
 }
 
-fn of_space(free: u64, has_files: bool) -> Option<Fault> {
+fn of_space(space: Space) -> Option<Fault> {
+    let Space {
+        bytes: free,
+        has_files,
+    } = space;
     let state = if free < NONE || !has_files {
         FaultState::Down
     } else if free < LITTLE {
@@ -264,7 +438,8 @@ mod tests {
 
     #[test]
     fn space_is_little_or_none() {
-        let state = |free, has_files| of_space(free, has_files).map(|fault| fault.state);
+        let state =
+            |bytes, has_files| of_space(Space { bytes, has_files }).map(|fault| fault.state);
         assert_eq!(state(LITTLE, true), None);
         assert_eq!(state(LITTLE - 1, true), Some(FaultState::Degraded));
         assert_eq!(state(NONE - 1, true), Some(FaultState::Down));

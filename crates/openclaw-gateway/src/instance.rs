@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use gateway_protocol::Advise as _;
@@ -21,6 +21,29 @@ pub struct Instance {
     file: File,
     path: PathBuf,
     holder: Holder,
+}
+
+/// Looks after the lock of a gateway: whether another one would still find it.
+#[derive(Debug, Clone)]
+pub struct InstanceWatch {
+    path: PathBuf,
+    /// The device and number of the file; `None` if they are not known.
+    file: Option<(u64, u64)>,
+}
+
+impl InstanceWatch {
+    /// Why another gateway could start on the same state directory.
+    pub fn fault(&self) -> Option<String> {
+        let file = self.file?;
+        match std::fs::symlink_metadata(&self.path) {
+            Ok(found) if (found.dev(), found.ino()) == file => None,
+            Ok(_) => Some("its file has been replaced".to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Some("its file is gone".to_owned())
+            }
+            Err(error) => Some(format!("its file cannot be looked at: {}", error.kind())),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -115,6 +138,15 @@ impl Instance {
     pub fn listens_on(&mut self, port: u16) {
         self.holder.port = Some(port);
         self.say();
+    }
+
+    /// What looks after the lock while the gateway runs.
+    pub fn watch(&self) -> InstanceWatch {
+        let file = self.file.metadata().ok();
+        InstanceWatch {
+            path: self.path.clone(),
+            file: file.map(|file| (file.dev(), file.ino())),
+        }
     }
 
     /// The path of the lock file.

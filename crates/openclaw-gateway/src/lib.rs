@@ -57,6 +57,7 @@ mod setup_outcomes;
 mod state_file;
 pub mod store;
 mod store_health;
+mod tailscale;
 mod tls;
 mod upgrades;
 pub mod words;
@@ -72,7 +73,8 @@ pub use fresh::{
 };
 pub use gateway::{Gateway, GatewayBuilder, Handle};
 pub use gateway_protocol::{Fingerprint, ParseFingerprintError};
-pub use instance::{Instance, InstanceError};
+pub use health::Space;
+pub use instance::{Instance, InstanceError, InstanceWatch};
 pub use limits::GatewayLimits;
 pub use lockout::{Class, Locked, Lockouts, Subject};
 pub use logins::{Linking, LinkingError};
@@ -85,6 +87,7 @@ pub use secret::{SecretError, SecretFailure, Shared, SharedSecret};
 pub use serve::{Announcement, ServeError, ServeOptions, serve};
 pub use settings::{Overrides, Settings, SettingsError, TlsFiles, Var};
 pub use state_file::StateFile;
+pub use tailscale::tailnet_name;
 pub use tls::{CertificateFacts, Tls, TlsError};
 
 /// The version that the gateway and its peers report.

@@ -45,7 +45,7 @@ pub(crate) struct Parts {
     /// Whether the store works.
     pub(crate) store: Arc<StoreHealth>,
     /// Which part does not work as it should.
-    pub(crate) health: crate::health::Health,
+    pub(crate) health: Arc<crate::health::Health>,
     pub(crate) metrics: Metrics,
     pub(crate) join_codes: JoinCodes,
     pub(crate) setup_outcomes: SetupOutcomes,

@@ -3,7 +3,7 @@
 use gateway_protocol::{GatewayUrl, GatewayUrlError};
 use std::net::{IpAddr, SocketAddr};
 
-use openclaw_config::{Bind, Config};
+use openclaw_config::{Bind, Config, Tailscale};
 
 use crate::{Interfaces, Settings};
 
@@ -78,11 +78,18 @@ impl Reach {
         }))
     }
 
-    /// Uses what the configuration names, for a program other than the gateway: the public address, the
-    /// remote gateway, or the host that the gateway is bound to.
-    pub fn configured(config: &Config) -> Result<Self, ReachError> {
+    /// Uses what the configuration names, for a program other than the gateway: the public address, the name of this
+    /// machine in its tailnet if Tailscale makes the gateway reachable, the remote gateway, or the host that the
+    /// gateway is bound to.
+    pub fn configured(
+        config: &Config,
+        tailnet: impl FnOnce() -> Option<String>,
+    ) -> Result<Self, ReachError> {
         if let Some(public) = Self::public(config)? {
             return Ok(public);
+        }
+        if let Some(served) = Self::served(config, tailnet)? {
+            return Ok(served);
         }
         if let Some(remote) = Self::remote(config) {
             return remote;
@@ -96,17 +103,22 @@ impl Reach {
         Err(ReachError::Unknown)
     }
 
-    /// Finds the address of a gateway that listens on `port`: its public address, or the address of this
-    /// machine that it is bound to. For the latter, its own certificate has to be known.
+    /// Finds the address of a gateway that listens on `port`: its public address, the name of this machine in its
+    /// tailnet if Tailscale makes the gateway reachable, or the address of this machine that it is bound to. For the
+    /// latter, its own certificate has to be known.
     pub fn of_gateway(
         settings: &Settings,
         port: u16,
         certificate: Option<&str>,
         interfaces: &Interfaces,
+        tailnet: impl FnOnce() -> Option<String>,
     ) -> Result<Self, ReachError> {
         if let Some(public) = Self::public(&settings.config)? {
             // A proxy at the public address has a certificate of its own.
             return Ok(public);
+        }
+        if let Some(served) = Self::served(&settings.config, tailnet)? {
+            return Ok(served);
         }
         let (found, key) = match &settings.bind {
             Bind::Lan => (interfaces.lan_address(), "gateway.bind"),
@@ -134,6 +146,19 @@ impl Reach {
         }
         let named = config.device_pair.public_url.as_deref();
         named.map(|text| Self::parse(text, PUBLIC_URL)).transpose()
+    }
+
+    /// The address at which Tailscale's proxy on this machine serves the gateway, with a certificate of its own.
+    fn served(
+        config: &Config,
+        tailnet: impl FnOnce() -> Option<String>,
+    ) -> Result<Option<Self>, ReachError> {
+        if config.gateway.tailscale == Tailscale::Off {
+            return Ok(None);
+        }
+        let name = tailnet();
+        name.map(|name| Self::parse(&format!("wss://{name}"), "gateway.tailscale.mode"))
+            .transpose()
     }
 
     fn parse(text: &str, key: &'static str) -> Result<Self, ReachError> {
@@ -174,5 +199,30 @@ fn address(host: &str, port: u16, encrypted: bool) -> String {
         format!("{scheme}://[{host}]:{port}")
     } else {
         format!("{scheme}://{host}:{port}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tailscale_names_the_address_unless_there_is_a_public_one() {
+        let reach = |gateway: &str, beside: &str, name: Option<&str>| {
+            let text = format!("{{ gateway: {{ {gateway} }}, {beside} }}");
+            let config = Config::parse(&text).unwrap();
+            let reach = Reach::configured(&config, || name.map(str::to_owned));
+            reach.map(|reach| (reach.url.as_str().to_owned(), reach.source))
+        };
+        let (serve, name) = ("tailscale: { mode: 'serve' }", Some("home.tail1.ts.net"));
+        let served = (
+            "wss://home.tail1.ts.net".to_owned(),
+            "gateway.tailscale.mode",
+        );
+        assert_eq!(reach(serve, "", name), Ok(served));
+        assert_eq!(reach("", "", name), Err(ReachError::Unknown));
+        assert_eq!(reach(serve, "", None), Err(ReachError::Unknown));
+        let public = "plugins: { entries: { 'device-pair': { config: { publicUrl: 'wss://gw.example.org' } } } }";
+        assert_eq!(reach(serve, public, name).unwrap().1, PUBLIC_URL);
     }
 }

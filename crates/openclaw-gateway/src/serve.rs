@@ -174,14 +174,12 @@ pub async fn serve(
     let audit = AuditLog::new(&state);
     let pairing = service(opened, audit.clone(), metrics.clone());
     // Nothing waits for it: a cluster may take its time.
-    drop(tokio::task::spawn_blocking({
-        let pairing = pairing.clone();
-        move || tell_of_readers(&pairing)
-    }));
+    drop(tokio::task::spawn_blocking(tell_of_readers(&pairing)));
     let mut builder = Gateway::builder(pairing, settings)
         .metrics(metrics)
         .pair_commands(Some(&state))
         .audit_log(audit)
+        .instance(&instance)
         .doctor(&state, {
             let var = var.clone();
             move |name| var(name)
@@ -267,24 +265,27 @@ fn tell_of_store(state: &StateDir, config: &Config) {
     }
 }
 
-/// Logs how many devices may look at everything but the texts of direct messages: earlier releases told them these,
-/// too.
-fn tell_of_readers(pairing: &Pairing) {
-    let Ok(list) = pairing.devices().list(&Approver::terminal("gateway")) else {
-        return;
-    };
-    let reads_alone = |device: &&Device| {
-        let operator = device.standing(Role::Operator);
-        operator.is_some_and(|operator| {
-            operator.scopes.allows(Scope::READ) && !operator.scopes.allows(Scope::MESSAGES)
-        })
-    };
-    let devices = list.paired.iter().filter(reads_alone).count();
-    if devices > 0 {
-        tracing::info!(
-            devices,
-            "devices with operator.read alone are not told the texts of direct messages"
-        );
+/// Returns a function that logs how many devices may look at everything but the texts of direct messages: earlier
+/// releases told them these, too.
+fn tell_of_readers(pairing: &Pairing) -> impl FnOnce() + Send + 'static {
+    let pairing = pairing.clone();
+    move || {
+        let Ok(list) = pairing.devices().list(&Approver::terminal("gateway")) else {
+            return;
+        };
+        let reads_alone = |device: &&Device| {
+            let operator = device.standing(Role::Operator);
+            operator.is_some_and(|operator| {
+                operator.scopes.allows(Scope::READ) && !operator.scopes.allows(Scope::MESSAGES)
+            })
+        };
+        let devices = list.paired.iter().filter(reads_alone).count();
+        if devices > 0 {
+            tracing::info!(
+                devices,
+                "devices with operator.read alone are not told the texts of direct messages"
+            );
+        }
     }
 }
 

@@ -285,7 +285,7 @@ impl Client {
     }
 
     /// Sets the page that it connected from.
-    pub(crate) fn from_page(self, page: Option<&str>) -> Self {
+    pub(crate) fn on_page(self, page: Option<&str>) -> Self {
         let origin = page.map(cut);
         Self { origin, ..self }
     }

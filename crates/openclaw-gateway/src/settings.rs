@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use openclaw_config::{Bind, Config, Fault, Part, Secret};
+use openclaw_config::{Bind, Config, Fault, Part, Secret, Tailscale};
 use pairing_core::Cidrs;
 use pairing_core::device::AutoApprove;
 
@@ -123,7 +123,9 @@ impl Settings {
         Ok(Self {
             secret: secret(config, overrides)?,
             limits: gateway.limits.clone(),
-            door: door(config, &proxies).with_users(users.clone()),
+            door: door(config, &proxies)
+                .with_users(users.clone())
+                .behind_tailscale(gateway.tailscale != Tailscale::Off),
             users,
             auto_approve: AutoApprove {
                 local: gateway.auto_approve.local,

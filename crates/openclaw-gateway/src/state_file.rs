@@ -1,6 +1,7 @@
 //! A text that an adapter saves in a file of the state directory.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 
 use channel_kit::{SaveError, SavedText};
@@ -21,7 +22,18 @@ impl StateFile {
 
 impl SavedText for StateFile {
     fn load(&self) -> Option<String> {
-        fs::read_to_string(&self.0).ok()
+        match fs::read_to_string(&self.0) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                if error.kind() != io::ErrorKind::NotFound {
+                    tracing::warn!(
+                        path = %self.0.display(), %error,
+                        "saved state of a bot cannot be read: it begins anew, and may repeat messages"
+                    );
+                }
+                None
+            }
+        }
     }
 
     fn save(&self, text: &str) -> Result<(), SaveError> {
@@ -47,6 +59,10 @@ mod tests {
         let path = dir.path().join("telegram/update-offset-default.json");
         let file = StateFile::at(&path);
         assert_eq!(file.load(), None);
+        let logs = test_support::Logs::default();
+        // A directory is in its place.
+        assert_eq!(logs.during(|| StateFile::at(dir.path()).load()), None);
+        assert_eq!(logs.count("cannot be read"), 1);
         for text in ["1", "22", ""] {
             file.save(text).unwrap();
             assert_eq!(file.load().as_deref(), Some(text));

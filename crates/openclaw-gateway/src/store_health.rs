@@ -1,5 +1,6 @@
 //! The health of the store, and for how long it has failed.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub(crate) struct StoreHealth {
     why: Mutex<String>,
     /// Writing may fail while reading works.
     writes: Metrics,
+    /// Groups of records that cannot be read while the others can, by name: why, escaped, and since when.
+    groups: Mutex<BTreeMap<String, (String, Timestamp)>>,
 }
 
 const WELL: i64 = i64::MIN;
@@ -34,7 +37,29 @@ impl StoreHealth {
             grace,
             why: Mutex::default(),
             writes,
+            groups: Mutex::default(),
         }
+    }
+
+    /// Records the result of reading a group of records.
+    pub(crate) fn note_group(&self, group: &str, failure: Option<&StoreError>, now: Timestamp) {
+        let mut groups = self.groups();
+        match failure {
+            None => drop(groups.remove(group)),
+            Some(error) => {
+                let since = groups.get(group).map_or(now, |(_, since)| *since);
+                groups.insert(group.to_owned(), (Chain(error).to_string(), since));
+            }
+        }
+    }
+
+    /// The groups of records that cannot be read: why, and since when.
+    pub(crate) fn unreadable(&self) -> BTreeMap<String, (String, Timestamp)> {
+        self.groups().clone()
+    }
+
+    fn groups(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (String, Timestamp)>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the last attempts to read and to write the store succeeded.

@@ -6,7 +6,7 @@ import { isSetUp } from './model.js';
 import { ago, channel, span } from './words.js';
 
 /** @import { Model } from './model.js' */
-/** @import { ChannelStatus, Finding, View } from './types.d.ts' */
+/** @import { ChannelStatus, Finding, PartFault, View } from './types.d.ts' */
 
 const AGAIN_MS = 10_000;
 
@@ -30,12 +30,26 @@ const STATES = { connected: 'connected', connecting: 'connecting', failing: 'fai
 /** @type {Record<string, string>} */
 const GOOD = { connected: 'good', failing: 'bad', stopped: 'bad' };
 
+/** @type {Record<string, string>} */
+const PARTS = {
+	store: 'the store',
+	records: 'records',
+	channel: 'account',
+	feed: 'the change feed',
+	gateways: 'other gateways',
+	lock: 'the lock of the state directory',
+	certificate: 'the certificate',
+	disk: 'disk space',
+	clock: 'the clock',
+};
+
 /** @param {Model} model @returns {View} */
 export function health(model) {
 	let looked = -Infinity;
 	/** @type {ChannelStatus[]} */
 	let shown = [];
 	const gateway = h('div', {});
+	const faults = h('div', {});
 	const store = h('div', {});
 	const noChannels = h('p', { class: 'hint' });
 	const warnings = h('div', {});
@@ -47,6 +61,8 @@ export function health(model) {
 		'Health',
 		button('Look again', () => look()),
 		trouble,
+		h('h2', {}, 'Faults'),
+		faults,
 		h('h2', {}, 'Gateway'),
 		gateway,
 		h('h2', {}, 'Store'),
@@ -78,6 +94,7 @@ export function health(model) {
 		looked = performance.now();
 		try {
 			if (model.can('operator.read')) {
+				await broken();
 				const status = await model.call('status');
 				fill(gateway, facts([
 					['Version', plain(status.version)],
@@ -92,6 +109,7 @@ export function health(model) {
 				]));
 				if (model.has('pairing.channels')) await model.refresh('channels');
 			} else {
+				fill(faults);
 				fill(gateway, h('p', { class: 'hint' }, 'This browser may not see how the gateway is.'));
 				fill(store);
 			}
@@ -100,6 +118,15 @@ export function health(model) {
 		} catch (error) {
 			say(trouble, `It could not be looked: ${because(error)}`);
 		}
+	}
+
+	// The parts that do not work. A gateway of another release may not tell.
+	async function broken() {
+		/** @type {{ faults?: PartFault[] }} */
+		const { faults: found } = await model.call('health');
+		if (!found) return fill(faults, h('p', { class: 'hint' }, 'This gateway does not tell.'));
+		if (found.length === 0) return fill(faults, h('p', {}, 'Every part works.'));
+		fill(faults, h('ul', { class: 'findings', 'aria-label': 'Faults' }, ...found.map((fault) => broke(fault, model.now()))));
 	}
 
 	async function findings() {
@@ -129,6 +156,18 @@ export function health(model) {
 			if (model.gateway.state.kind === 'live' && model.isRead && performance.now() - looked > AGAIN_MS) look();
 		},
 	};
+}
+
+/** @param {PartFault} fault @param {number} now */
+function broke({ part, name, state, why, sinceMs, advice }, now) {
+	const named = [PARTS[part] ?? plain(part), name ? plain(name) : ''].filter((word) => word).join(' ');
+	return h(
+		'li',
+		{ class: state === 'degraded' ? 'warn' : 'bad' },
+		h('p', {}, h('b', {}, `${named}: ${plain(state)}`), sinceMs ? ` since ${ago(now, sinceMs)}` : ''),
+		h('p', {}, plain(why, 1000)),
+		advice ? h('p', {}, plain(advice, 1000)) : '',
+	);
 }
 
 /** @param {Finding} found */

@@ -179,6 +179,15 @@ export interface ChannelStatus {
 	}[];
 }
 
+export interface PartFault {
+	part: string;
+	name?: string;
+	state: string;
+	why: string;
+	sinceMs?: number;
+	advice?: string;
+}
+
 export interface Finding {
 	severity: 'note' | 'warning' | 'error';
 	kind: string;

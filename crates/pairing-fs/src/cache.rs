@@ -64,6 +64,11 @@ impl<D: Document> CachedFile<D> {
         }
     }
 
+    /// Whether [`recent`](Self::recent) would return a state without looking at the file.
+    pub(crate) fn is_cached(&self, now: Now) -> bool {
+        self.current.load().is_some() && now.trusts(self.looked_at.load(Ordering::Acquire))
+    }
+
     /// Checks the file and returns its current state.
     pub(crate) fn look(&self) -> Arc<State<D>> {
         self.look_in_turn(&self.turn())

@@ -44,6 +44,8 @@ struct State {
     output: Option<mpsc::UnboundedSender<Vec<u8>>>,
     /// and those that do not, by their numbers.
     idle: Vec<(usize, mpsc::UnboundedSender<Vec<u8>>)>,
+    /// The messages that it has, by their numbers.
+    messages: Vec<(i64, Value)>,
     subscriptions: Vec<Value>,
     calls: Vec<(String, Value)>,
     refusals: VecDeque<Value>,
@@ -131,15 +133,20 @@ impl Imsg {
         for (key, value) in members.as_object().unwrap() {
             message[key] = value.clone();
         }
-        let params = json!({ "subscription": 1, "message": message });
-        self.raw(
-            format!(
-                "{}\n",
-                json!({ "jsonrpc": "2.0", "method": "message", "params": params })
-            )
-            .as_bytes(),
-        );
+        let number = message["id"].as_i64().unwrap_or(row);
+        let mut state = self.shared.state();
+        state.notify(&message);
+        state.messages.push((number, message));
         row
+    }
+
+    /// Forgets the messages that it has, and what only tests look at.
+    pub fn trims(&self) {
+        let mut state = self.shared.state();
+        state.messages.clear();
+        state.calls.clear();
+        let count = state.subscriptions.len();
+        state.subscriptions[..count - 1].fill(Value::Null);
     }
 
     /// Writes bytes to the output of the child that watches.
@@ -234,6 +241,17 @@ impl Drop for Gone {
     }
 }
 
+impl State {
+    /// Tells the child of a message.
+    fn notify(&self, message: &Value) {
+        let params = json!({ "subscription": 1, "message": message });
+        let line = json!({ "jsonrpc": "2.0", "method": "message", "params": params });
+        if let Some(output) = &self.output {
+            let _ = output.send(format!("{line}\n").into_bytes());
+        }
+    }
+}
+
 impl Shared {
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap()
@@ -273,6 +291,15 @@ impl Shared {
         };
         if let (false, Some(output)) = (state.is_silent, answers.upgrade()) {
             let _ = output.send(format!("{answer}\n").into_bytes());
+        }
+        if method == "watch.subscribe"
+            && let Some(since) = call["params"]["since_rowid"].as_i64()
+        {
+            let messages = std::mem::take(&mut state.messages);
+            for (_, message) in messages.iter().filter(|(row, _)| *row > since) {
+                state.notify(message);
+            }
+            state.messages = messages;
         }
         drop(state);
         self.changed();

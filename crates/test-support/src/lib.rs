@@ -13,11 +13,16 @@ pub mod feishu;
 mod hostile;
 pub mod imsg;
 mod logs;
+mod proxy;
 mod running;
 mod serve;
 pub mod signal;
 pub mod slack;
+mod soak;
+pub mod whatsapp;
 
 pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;
+pub use proxy::Proxy;
 pub use running::{Counting, RunningAdapter};
+pub use soak::{Soaked, soak};

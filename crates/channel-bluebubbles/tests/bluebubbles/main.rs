@@ -14,4 +14,5 @@ mod proof;
 mod registering;
 mod rig;
 mod sending;
+mod soak;
 mod weather;

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::{LONGEST_NAME, User, read};
+use super::{DIRECT, LONGEST_NAME, User, read};
 use crate::id::Id;
 
 /// The text of an inbound command cannot be longer.
@@ -18,6 +18,9 @@ const LONGEST_DATA: usize = 100;
 /// The flag of a message that only one person sees.
 const EPHEMERAL: u64 = 1 << 6;
 
+/// The context of a direct chat with the bot. Chats of other people, with or without a server, have others.
+const WITH_BOT: u32 = 1;
+
 /// An interaction: it has to be acknowledged within three seconds.
 #[derive(Debug)]
 pub(crate) struct Interaction {
@@ -25,6 +28,8 @@ pub(crate) struct Interaction {
     /// For acknowledging and answering it; valid for 15 minutes.
     pub(crate) token: String,
     pub(crate) kind: Kind,
+    /// The application that it is for, if that is said.
+    application: Option<Id>,
     channel: Id,
     user: User,
     is_direct: bool,
@@ -52,7 +57,13 @@ pub(super) fn interaction(data: &str) -> Option<Interaction> {
         kind: u32,
         token: String,
         #[serde(default)]
+        application_id: Option<Id>,
+        #[serde(default)]
         guild_id: Option<IgnoredAny>,
+        #[serde(default)]
+        context: Option<u32>,
+        #[serde(default)]
+        channel: Option<Channel>,
         #[serde(default)]
         channel_id: Option<Id>,
         #[serde(default)]
@@ -63,6 +74,11 @@ pub(super) fn interaction(data: &str) -> Option<Interaction> {
         data: &'d RawValue,
         #[serde(default)]
         message: Option<Under>,
+    }
+    #[derive(Deserialize)]
+    struct Channel {
+        #[serde(rename = "type", default)]
+        kind: Option<u32>,
     }
     #[derive(Deserialize)]
     struct Member {
@@ -90,12 +106,17 @@ pub(super) fn interaction(data: &str) -> Option<Interaction> {
         )?,
         _ => return None,
     };
+    let chat = body.channel.and_then(|channel| channel.kind);
+    let is_direct = body.guild_id.is_none()
+        && body.context.is_none_or(|context| context == WITH_BOT)
+        && chat.is_none_or(|kind| kind == DIRECT);
     Some(Interaction {
         id: body.id,
         token: body.token,
         kind,
+        application: body.application_id,
         channel: body.channel_id?,
-        is_direct: body.guild_id.is_none(),
+        is_direct,
         user: body.user.or(body.member.map(|member| member.user))?,
     })
 }
@@ -153,6 +174,13 @@ fn command(data: &str) -> Option<Kind> {
 impl Interaction {
     pub(crate) fn channel(&self) -> &Id {
         &self.channel
+    }
+
+    /// Whether it is for an application.
+    pub(crate) fn is_for(&self, application: &Id) -> bool {
+        self.application
+            .as_ref()
+            .is_none_or(|own| own == application)
     }
 
     /// A command as the message that it stands for.

@@ -28,6 +28,9 @@ const LONGEST_NAME: usize = 1024;
 const LONGEST_TEXT: usize = 128 << 10;
 const LONGEST_PERSON: usize = 1024;
 
+/// The kind of a chat of two. A group without a server has another.
+const DIRECT: u32 = 1;
+
 /// A payload.
 #[derive(Debug)]
 pub(crate) enum Payload {
@@ -190,6 +193,8 @@ fn message(data: &str) -> Option<Message> {
         #[serde(default)]
         guild_id: Option<IgnoredAny>,
         #[serde(default)]
+        channel_type: Option<u32>,
+        #[serde(default)]
         webhook_id: Option<IgnoredAny>,
         #[serde(default)]
         message_reference: Option<Reference>,
@@ -207,7 +212,7 @@ fn message(data: &str) -> Option<Message> {
         channel: body.channel_id,
         author: body.author,
         text: body.content,
-        is_direct: body.guild_id.is_none(),
+        is_direct: body.guild_id.is_none() && body.channel_type.is_none_or(|kind| kind == DIRECT),
         is_speech: matches!(body.kind, 0 | 19) && !is_forward,
         is_of_webhook: body.webhook_id.is_some(),
     })

@@ -49,6 +49,9 @@ fn what_a_person_says() {
 fn t54_a_server_is_not_a_direct_chat() {
     assert!(!said(&json!({ "guild_id": "5" })).unwrap().is_direct);
     assert!(!said(&json!({ "guild_id": 5 })).unwrap().is_direct);
+    // Nor is a group of people without a server.
+    assert!(!said(&json!({ "channel_type": 3 })).unwrap().is_direct);
+    assert!(said(&json!({ "channel_type": 1 })).unwrap().is_direct);
 }
 
 #[test]

@@ -79,7 +79,9 @@ impl Keeper {
 
     fn interaction(&mut self, seq: u64, interaction: &event::Interaction) {
         let now = self.bot.clock.now();
-        if !self.recent.is_new(interaction.id.as_str(), now) {
+        let session = self.session.as_ref();
+        let is_ours = session.is_some_and(|session| interaction.is_for(&session.ready.application));
+        if !is_ours || !self.recent.is_new(interaction.id.as_str(), now) {
             return;
         }
         let what = match &interaction.kind {
@@ -89,15 +91,20 @@ impl Keeper {
             Kind::Command { text } => interaction.inbound(text, now).map(Incoming::Message),
         };
         let Some(what) = what else { return };
-        while self.errands.try_join_next().is_some() {}
-        if self.errands.len() >= ERRANDS {
+        // Anybody may give commands: they do not keep buttons waiting.
+        let errands = match interaction.kind {
+            Kind::Button { .. } => &mut self.errands,
+            Kind::Command { .. } => &mut self.commands,
+        };
+        while errands.try_join_next().is_some() {}
+        if errands.len() >= ERRANDS {
             tracing::warn!(
                 account = self.bot.account.as_str(),
                 "discord: too many interactions at a time, one is not answered"
             );
             return;
         }
-        errands::acknowledge(&self.bot, &mut self.errands, interaction);
+        errands::acknowledge(&self.bot, errands, interaction);
         self.enqueue(seq, what);
     }
 

@@ -37,7 +37,7 @@ const QUEUE: usize = 64;
 /// Ids of messages are remembered for an hour, and at most so many.
 const RECENT: (Duration, usize) = (Duration::from_secs(3600), 10_000);
 
-/// Maximum number of acknowledgements and optional calls at a time.
+/// Maximum number of acknowledgements and optional calls at a time, and of commands that wait for an answer.
 const ERRANDS: usize = 64;
 
 /// The close code of our own that leaves the session resumable: 1000 and 1001 end it.
@@ -55,6 +55,7 @@ pub(crate) async fn run(bot: Arc<Discord>, inbox: Inbox, stop: Stop) {
         epoch: 0,
         recent: Recent::new(RECENT.0, RECENT.1),
         errands: JoinSet::new(),
+        commands: JoinSet::new(),
         began_last: None,
         has_registered: false,
         bot: Arc::clone(&bot),
@@ -80,6 +81,7 @@ struct Keeper {
     epoch: u64,
     recent: Recent,
     errands: JoinSet<()>,
+    commands: JoinSet<()>,
     /// When a session was last begun.
     began_last: Option<Instant>,
     has_registered: bool,

@@ -1,8 +1,8 @@
 //! Buttons and commands: acknowledged at once, answered for one person alone.
 
-use channel_kit::{Adapter as _, Button, Outgoing, Target};
-use serde_json::json;
-use test_support::discord::Answer;
+use channel_kit::{Adapter as _, Button, Incoming, Outgoing, Target};
+use serde_json::{Value, json};
+use test_support::discord::{APPLICATION_ID, Answer};
 
 use crate::rig::{ANN, Rig};
 
@@ -86,6 +86,70 @@ async fn a_command_is_registered_and_answered_privately() {
         .await
         .unwrap();
     assert!(!rig.discord.sent().await.is_ephemeral);
+}
+
+#[tokio::test]
+async fn commands_of_many_strangers_keep_no_button_waiting() {
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    // More than may wait at a time, and nobody answers them.
+    for person in 0..100 {
+        rig.discord.commands(5000 + person, "pair", None);
+    }
+    rig.discord.presses(ANN, "77", "a:1");
+    rig.discord.says(ANN, "the last");
+    let mut pressed = 0;
+    loop {
+        match bot.next().await {
+            Incoming::Pressed(_) => pressed += 1,
+            Incoming::Message(inbound) if inbound.text == "the last" => break,
+            Incoming::Message(_) => {}
+        }
+    }
+    assert_eq!(pressed, 1);
+}
+
+#[tokio::test]
+async fn a_person_who_repeats_a_command_holds_one_place() {
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    for _ in 0..100 {
+        rig.discord.commands(ANN, "pair", None);
+        bot.message().await;
+        rig.discord.called(CALLBACK).await;
+    }
+    // Those that were given up think no longer.
+    rig.discord
+        .called("DELETE /webhooks/{}/{}/messages/@original")
+        .await;
+}
+
+#[tokio::test]
+async fn t54_what_is_for_another_application_or_given_elsewhere() {
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    let given = |changes: &[(&str, Value)]| {
+        let mut interaction = json!({
+            "id": rig.discord.message(ANN, "")["id"], "application_id": APPLICATION_ID, "type": 2, "token": "aW50",
+            "version": 1, "channel_id": "99", "channel": { "id": "99", "type": 1 }, "context": 1,
+            "user": { "id": ANN.to_string(), "username": "ann" },
+            "data": { "id": "9", "name": "pair", "type": 1, "options": [] },
+        });
+        for (name, value) in changes {
+            interaction[name] = value.clone();
+        }
+        rig.discord.push("INTERACTION_CREATE", &interaction);
+    };
+    given(&[("application_id", json!("4242"))]);
+    // A chat of other people, and a group of them: neither is the direct chat with the bot.
+    given(&[("context", json!(2))]);
+    assert!(!bot.message().await.is_direct);
+    given(&[("channel", json!({ "id": "99", "type": 3 }))]);
+    assert!(!bot.message().await.is_direct);
+    given(&[("guild_id", json!("5")), ("context", json!(0))]);
+    assert!(!bot.message().await.is_direct);
+    given(&[]);
+    assert!(bot.message().await.is_direct);
 }
 
 #[tokio::test]

@@ -2,74 +2,59 @@
 //!
 //! Runs for some seconds; for longer where `SOAK_SECONDS` says so.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::rig::{Rig, Running};
+use channel_discord::Discord;
+use channel_kit::Inbound;
+use test_support::{RunningAdapter, Soaked, soak};
 
-/// Chats that are written in at the same time.
-const CHATS: usize = 8;
+use crate::rig::Rig;
+
+impl Soaked for Rig {
+    type Adapter = Discord;
+
+    fn run(&self) -> RunningAdapter<Discord> {
+        Self::run(self)
+    }
+
+    async fn connected(&self) {
+        self.discord.connected().await;
+    }
+
+    fn storms(&self) -> usize {
+        6
+    }
+
+    fn storm(&self, which: usize) {
+        match which {
+            0 => self.discord.close(4000),
+            1 => self.discord.tear(),
+            2 => self.discord.asks_to_reconnect(),
+            3 => self.discord.invalidates(true),
+            4 => self.discord.close(1001),
+            _ => self.discord.asks_for_heartbeat(),
+        }
+    }
+
+    fn says(&self, _: Option<&RunningAdapter<Discord>>, chat: usize, text: &str) {
+        self.discord.says(4000 + chat as u64, text);
+    }
+
+    fn chat_of(&self, inbound: &Inbound) -> usize {
+        inbound.sender.parse::<usize>().unwrap() - 4000
+    }
+
+    async fn settle(&self) {
+        self.discord.trims();
+    }
+}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_is_received_once_and_in_order() {
-    let seconds = std::env::var("SOAK_SECONDS").ok();
-    let seconds = seconds.and_then(|text| text.parse().ok()).unwrap_or(10);
     let rig = Rig::new().await;
     rig.discord
         .behave(|behaviour| behaviour.interval = Duration::from_millis(100));
-    let mut bot = Some(Running::run(rig.bot(), 16));
-    rig.discord.connected().await;
-    let begun = Instant::now();
-    let (mut said, mut heard) = ([0_usize; CHATS], [0_usize; CHATS]);
-    let (mut round, mut resident) = (0_usize, None);
-    while begun.elapsed() < Duration::from_secs(seconds) {
-        // What goes wrong, at another point of the stream each time.
-        match round % 7 {
-            0 => rig.discord.close(4000),
-            1 => rig.discord.tear(),
-            2 => rig.discord.asks_to_reconnect(),
-            3 => rig.discord.invalidates(true),
-            4 => rig.discord.close(1001),
-            5 => {
-                if let Some(bot) = bot.take() {
-                    bot.stop().await;
-                }
-            }
-            _ => rig.discord.asks_for_heartbeat(),
-        }
-        for number in 0..40 {
-            let chat = (number + round) % CHATS;
-            rig.discord
-                .says(4000 + chat as u64, &said[chat].to_string());
-            said[chat] += 1;
-        }
-        let running = bot.get_or_insert_with(|| rig.run());
-        while heard != said {
-            let inbound = running.message().await;
-            let chat: usize = inbound.sender.parse().unwrap();
-            let chat = chat - 4000;
-            assert_eq!(inbound.text, heard[chat].to_string(), "round {round}");
-            heard[chat] += 1;
-        }
-        assert!(running.is_quiet());
-        rig.discord.trims();
-        round += 1;
-        // Once everything has been in use.
-        if round == 100 {
-            resident = resident_kib();
-        }
-    }
-    if let (Some(before), Some(after)) = (resident, resident_kib()) {
-        assert!(after < before + 16 * 1024, "{before} KiB, then {after} KiB");
-    }
-    assert!(round > 10, "{round}");
+    soak(&rig).await;
+    // All of it in one session.
     assert_eq!(rig.discord.counts().identifies, 1);
-}
-
-/// The memory of this process.
-fn resident_kib() -> Option<usize> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.trim().strip_suffix(" kB")?.parse().ok()
 }

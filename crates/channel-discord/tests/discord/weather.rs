@@ -176,25 +176,74 @@ async fn a_text_of_a_hundred_kilobytes() {
     assert_eq!(bot.text().await, text);
 }
 
+/// Somebody writes every second, for an hour; all of it comes at once. What the bot holds is counted: a heartbeat
+/// names the last event that it has received.
 #[tokio::test]
 async fn a_flood_comes_through_in_order_and_hearts_go_on_beating() {
+    const FLOOD: u64 = 3600;
+    /// The queue, the inbox, and one between them.
+    const HELD: u64 = 64 + 1 + 1;
     let rig = Rig::new().await;
     rig.discord
         .behave(|behaviour| behaviour.interval = Duration::from_millis(40));
     let mut bot = Running::run(rig.bot(), 1);
     rig.discord.connected().await;
-    for number in 0..3000 {
+    for number in 0..FLOOD {
         rig.discord.says(ANN, &number.to_string());
     }
     // Nobody reads for a while; that is no reason to give the connection up.
+    let beats = rig.discord.counts().heartbeats + 4;
     rig.discord
-        .until_counts("hearts beat", |counts| counts.heartbeats >= 4)
+        .until_counts("hearts beat", |counts| counts.heartbeats >= beats)
         .await;
-    for number in 0..3000 {
+    // The first event of a session is its beginning.
+    assert!(rig.discord.counts().received > 1);
+    for number in 0..FLOOD {
+        let received = rig.discord.counts().received;
+        assert!(received <= 1 + number + HELD, "{number}: {received}");
         assert_eq!(bot.text().await, number.to_string());
     }
     let counts = rig.discord.counts();
     assert_eq!((counts.connections, counts.resumes), (1, 0));
+}
+
+#[tokio::test]
+async fn half_a_frame_ends_the_connection_and_no_message_is_lost() {
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    for number in 0..10 {
+        rig.discord.says(ANN, &number.to_string());
+        rig.discord.tear();
+        rig.discord
+            .until_counts("it is resumed", |counts| counts.resumes > number)
+            .await;
+        assert_eq!(bot.text().await, number.to_string());
+    }
+    assert!(bot.is_quiet());
+    assert_eq!(rig.discord.counts().identifies, 1);
+}
+
+#[tokio::test]
+async fn the_clock_of_the_server_may_be_apart_too() {
+    const YEAR: i64 = 365 * 86_400_000;
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    // Years before and after ours, and back again.
+    for years in [0, 9, -9, 0] {
+        let at = rig.clock.now().as_millis() + years * YEAR;
+        let mut message = rig.discord.message(ANN, "now");
+        let id = u64::try_from(at - 1_420_070_400_000).unwrap() << 22;
+        message["id"] = id.to_string().into();
+        rig.discord.push("MESSAGE_CREATE", &message);
+        let inbound = bot.message().await;
+        assert_eq!(inbound.at.as_millis(), at);
+        assert!(!inbound.historical);
+        // The same one is the same one, whatever its time.
+        rig.discord.push("MESSAGE_CREATE", &message);
+        rig.clock.advance(Duration::from_secs(1));
+    }
+    rig.discord.says(ANN, "the last");
+    assert_eq!(bot.text().await, "the last");
 }
 
 #[tokio::test]

@@ -103,7 +103,7 @@ impl CallError {
         match self {
             Self::Limited { .. }
             | Self::Http {
-                error: HttpError::Connect,
+                error: HttpError::Connect | HttpError::Proxy(_),
                 ..
             } => true,
             // A server that fails may have done it.

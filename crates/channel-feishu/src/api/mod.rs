@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use channel_kit::Backoff;
 use channel_kit::http::{Body, HttpClient, Method, Request, Response};
+use channel_kit::proxy::Proxies;
 use pairing_core::{Entropy, escape};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -76,11 +77,16 @@ pub(crate) struct Api {
 
 impl Api {
     /// Reads the certificates that this machine trusts, unless the server is not encrypted: it blocks.
-    pub(crate) fn new(root: ApiRoot, id: AppId, secret: AppSecret) -> io::Result<Self> {
+    pub(crate) fn new(
+        root: ApiRoot,
+        id: AppId,
+        secret: AppSecret,
+        proxies: &Proxies,
+    ) -> io::Result<Self> {
         let client = if root.is_encrypted() {
-            HttpClient::encrypted()?
+            HttpClient::encrypted(proxies)?
         } else {
-            HttpClient::unencrypted()?
+            HttpClient::unencrypted(proxies)?
         };
         Ok(Self {
             client,

@@ -14,5 +14,6 @@ mod proof;
 mod rig;
 mod secrecy;
 mod sending;
+mod soak;
 mod tokens;
 mod weather;

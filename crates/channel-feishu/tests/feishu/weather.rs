@@ -199,6 +199,9 @@ async fn a_flood_comes_through_in_order() {
         rig.feishu.says(ANN, &number.to_string());
     }
     for number in 0..3000 {
+        // The queue, the inbox, one between them, and one that is on its way into the queue.
+        let acknowledged = rig.feishu.counts().acknowledged;
+        assert!(acknowledged <= number + 131, "{number}: {acknowledged}");
         assert_eq!(bot.text().await, number.to_string());
     }
     assert_eq!(rig.feishu.counts().connections, 1);

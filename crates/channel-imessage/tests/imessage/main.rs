@@ -11,4 +11,5 @@ mod listening;
 mod proof;
 mod rig;
 mod sending;
+mod soak;
 mod weather;

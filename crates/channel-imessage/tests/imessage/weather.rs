@@ -65,7 +65,8 @@ async fn a_child_that_answers_nothing_is_replaced() {
     let logs = Logs::default();
     let _guard = logs.listen();
     let mut rig = Rig::new().await;
-    rig.pace.call = Duration::from_millis(200);
+    // Long enough for a child to start on a busy machine.
+    rig.pace.call = Duration::from_secs(3);
     rig.imsg.set_silent(true);
     let mut running = rig.watching(2).await;
     logs.until("imsg does not answer", 1).await;

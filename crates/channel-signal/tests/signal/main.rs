@@ -13,4 +13,5 @@ mod listening;
 mod proof;
 mod rig;
 mod sending;
+mod soak;
 mod weather;

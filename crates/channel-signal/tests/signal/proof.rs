@@ -96,7 +96,7 @@ async fn ask(
 #[tokio::test]
 #[ignore = "runs the real daemon, which SIGNAL_CLI names"]
 async fn the_real_daemon_answers_as_the_stand_in_does() {
-    let client = HttpClient::unencrypted().unwrap();
+    let client = HttpClient::unencrypted(&channel_kit::proxy::Proxies::default()).unwrap();
     let config = tempfile::tempdir().unwrap();
     let real = real(config.path()).await;
     let rig = Rig::new().await;

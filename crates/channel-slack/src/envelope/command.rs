@@ -4,7 +4,7 @@ use channel_kit::{Inbound, Target};
 use pairing_core::Timestamp;
 use serde::Deserialize;
 
-use super::{name, read};
+use super::{Home, Me, name, read};
 use crate::id::Id;
 use crate::plain;
 
@@ -18,6 +18,7 @@ pub(crate) struct Command {
     pub(crate) channel: Id,
     text: String,
     user_name: Option<String>,
+    home: Home,
 }
 
 pub(super) fn command(payload: &str) -> Option<Command> {
@@ -30,6 +31,8 @@ pub(super) fn command(payload: &str) -> Option<Command> {
         #[serde(default)]
         user_name: Option<String>,
         channel_id: Id,
+        #[serde(flatten)]
+        home: Home,
     }
     let body: Body = read(payload)?;
     let what = plain::typed(&body.text.unwrap_or_default());
@@ -40,10 +43,16 @@ pub(super) fn command(payload: &str) -> Option<Command> {
         channel: body.channel_id,
         text: text.to_owned(),
         user_name: body.user_name.and_then(name),
+        home: body.home,
     })
 }
 
 impl Command {
+    /// Whether it was given where the bot is.
+    pub(crate) fn is_for(&self, me: &Me) -> bool {
+        me.home.is_home_of(&self.home)
+    }
+
     /// A command as the message that it stands for, by the id of its envelope.
     pub(crate) fn inbound(self, id: &str, now: Timestamp) -> Inbound {
         let username = self.user_name.map(|name| ("username".to_owned(), name));

@@ -15,6 +15,45 @@ pub(crate) struct Me {
     pub(crate) user: Id,
     /// Its bot, which is another id.
     pub(crate) bot: Option<Id>,
+    /// Where it is installed.
+    pub(crate) home: Home,
+}
+
+/// A workspace, and the organisation that it may be a part of; as far as they are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Home {
+    #[serde(default, rename = "team_id")]
+    pub(crate) team: Option<Id>,
+    #[serde(default, rename = "enterprise_id")]
+    pub(crate) enterprise: Option<Id>,
+}
+
+/// An installation of the app that may see an event: the bot's, or that of a person who lets the app read for them.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Authorization {
+    #[serde(flatten)]
+    home: Home,
+    #[serde(default)]
+    user_id: Option<Id>,
+    #[serde(default)]
+    is_bot: bool,
+}
+
+impl Home {
+    /// Whether something of another place concerns this one: an app may be installed in many workspaces, and ids of people
+    /// are those of a workspace or an organisation. What Slack does not say is not held against it.
+    pub(crate) fn is_home_of(&self, other: &Self) -> bool {
+        let differs = |a: &Option<Id>, b: &Option<Id>| a.is_some() && b.is_some() && a != b;
+        let is_same_enterprise = self.enterprise.is_some() && self.enterprise == other.enterprise;
+        is_same_enterprise || !differs(&self.team, &other.team)
+    }
+}
+
+impl Authorization {
+    fn is_of(&self, me: &Me) -> bool {
+        let is_me = self.user_id.as_ref() == Some(&me.user);
+        is_me || (self.is_bot && me.home.is_home_of(&self.home))
+    }
 }
 
 /// A message.
@@ -28,6 +67,8 @@ pub(crate) struct Message {
     thread: Option<Ts>,
     is_direct: bool,
     is_speech: bool,
+    /// The installations for which Slack sends it; empty where it does not say.
+    pub(super) authorizations: Vec<Authorization>,
 }
 
 pub(super) fn message(event: &str) -> Option<Message> {
@@ -67,6 +108,7 @@ pub(super) fn message(event: &str) -> Option<Message> {
         text: body.text.unwrap_or_default(),
         thread: body.thread_ts.filter(|thread| *thread != body.ts),
         ts: body.ts,
+        authorizations: Vec::new(),
     })
 }
 
@@ -74,6 +116,11 @@ impl Message {
     /// What there is to hand on, if anything: not the bot's own messages, and those of other bots only where
     /// `allows_bots` says so.
     pub(crate) fn inbound(self, me: &Me, allows_bots: bool, now: Timestamp) -> Option<Inbound> {
+        // What the app sees for somebody else was not said to the bot.
+        let is_for_me = |authorization: &Authorization| authorization.is_of(me);
+        if !self.authorizations.is_empty() && !self.authorizations.iter().any(is_for_me) {
+            return None;
+        }
         let sender = self.user?;
         let is_me = sender == me.user || (self.bot.is_some() && self.bot == me.bot);
         // Slack's own bot speaks for Slack.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 pub(crate) use command::Command;
-pub(crate) use message::{Me, Message};
+pub(crate) use message::{Home, Me, Message};
 pub(crate) use pressed::Press;
 
 /// The longest text of a frame, in bytes. A message has at most 40,000 characters, and comes with all its blocks.
@@ -121,12 +121,15 @@ fn event(payload: &str) -> Option<Content> {
         event_id: String,
         #[serde(borrow)]
         event: &'p RawValue,
+        #[serde(default)]
+        authorizations: Option<Vec<message::Authorization>>,
     }
     let body: Body<'_> = read(payload)?;
     if body.event_id.is_empty() || body.event_id.len() > LONGEST_ID {
         return None;
     }
-    let message = message::message(body.event.get())?;
+    let mut message = message::message(body.event.get())?;
+    message.authorizations = body.authorizations.unwrap_or_default();
     Some(Content::Message(body.event_id.into(), Box::new(message)))
 }
 

@@ -3,7 +3,7 @@
 use channel_kit::{MessageId, Pressed, Target};
 use serde::Deserialize;
 
-use super::read;
+use super::{Home, Me, read};
 use crate::id::{Id, Ts};
 
 /// The longest data of a button that is handed on, in bytes. Slack allows 2,000 characters; ours have 64.
@@ -16,6 +16,7 @@ pub(crate) struct Press {
     channel: Id,
     message: Ts,
     data: String,
+    home: Home,
 }
 
 pub(super) fn press(payload: &str) -> Option<Press> {
@@ -26,6 +27,14 @@ pub(super) fn press(payload: &str) -> Option<Press> {
         user: User,
         container: Container,
         actions: Vec<Action>,
+        #[serde(default)]
+        team: Option<HasId>,
+        #[serde(default)]
+        enterprise: Option<HasId>,
+    }
+    #[derive(Deserialize)]
+    struct HasId {
+        id: Id,
     }
     #[derive(Deserialize)]
     struct User {
@@ -60,16 +69,21 @@ pub(super) fn press(payload: &str) -> Option<Press> {
         channel: body.container.channel_id,
         message: body.container.message_ts,
         data,
+        home: Home {
+            team: body.team.map(|team| team.id),
+            enterprise: body.enterprise.map(|enterprise| enterprise.id),
+        },
     })
 }
 
 impl Press {
-    pub(crate) fn pressed(self) -> Pressed {
-        Pressed {
+    /// The press, if it was made where the bot is.
+    pub(crate) fn pressed(self, me: &Me) -> Option<Pressed> {
+        me.home.is_home_of(&self.home).then(|| Pressed {
             sender: self.user.to_string(),
             message: MessageId(self.message.to_string()),
             chat: Target::chat(self.channel.as_str()),
             data: self.data,
-        }
+        })
     }
 }

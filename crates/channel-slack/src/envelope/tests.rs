@@ -9,6 +9,10 @@ fn me() -> Me {
     Me {
         user: Id::parse("UME").unwrap(),
         bot: Id::parse("BME"),
+        home: Home {
+            team: Id::parse("T1"),
+            enterprise: None,
+        },
     }
 }
 
@@ -130,7 +134,7 @@ fn pressed(changes: &Value) -> Option<channel_kit::Pressed> {
         payload[name] = value.clone();
     }
     match content("interactive", &payload) {
-        Content::Pressed(press) => Some(press.pressed()),
+        Content::Pressed(press) => press.pressed(&me()),
         Content::Other => None,
         other => panic!("{other:?}"),
     }

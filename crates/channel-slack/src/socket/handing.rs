@@ -26,9 +26,14 @@ impl Keeper {
                 };
                 (event, Incoming::Message(inbound))
             }
-            Content::Pressed(press) => (envelope.id, Incoming::Pressed(press.pressed())),
+            Content::Pressed(press) => {
+                let Some(pressed) = press.pressed(&me) else {
+                    return;
+                };
+                (envelope.id, Incoming::Pressed(pressed))
+            }
             Content::Command(command) => {
-                if self.recent.is_new(&envelope.id, now) {
+                if command.is_for(&me) && self.recent.is_new(&envelope.id, now) {
                     self.bot.commands.given(&command.channel, &command.user);
                     let inbound = command.inbound(&envelope.id, now);
                     let (id, what) = (envelope.id, Incoming::Message(inbound));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use channel_kit::{Adapter as _, Connection};
 use pairing_core::{Clock as _, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
 use test_support::Logs;
 use test_support::slack::{APP_TOKEN, Answer, BOT_TOKEN};
 
@@ -92,6 +92,22 @@ async fn scopes_that_the_bot_lacks_are_named_before_they_are_needed() {
         "{}",
         logs.text()
     );
+    // It is connected, and looks again when it connects anew.
+    logs.until("slack: connected", 1).await;
+    assert_eq!(bot.adapter.status().connection, Connection::Connected);
+    rig.slack
+        .behave(|behaviour| behaviour.scopes = "commands, im:write, chat:write");
+    rig.slack.disconnects("refresh_requested");
+    logs.until("lacks scopes", 2).await;
+    let error = bot.adapter.status().last_error.unwrap();
+    assert!(error.ends_with("needed: im:history"), "{error}");
+    // What was added is found at the next look, which a probe is.
+    rig.slack
+        .behave(|behaviour| behaviour.scopes = test_support::slack::SCOPES);
+    bot.adapter.probe().await.unwrap();
+    assert_eq!(bot.adapter.status().last_error, None);
+    assert_eq!(logs.count("has the scopes that it lacked"), 1);
+    assert_eq!(logs.count("lacks scopes"), 2);
 }
 
 #[tokio::test]
@@ -218,18 +234,128 @@ async fn a_text_of_a_hundred_kilobytes() {
     assert_eq!(bot.text().await, text);
 }
 
+/// Somebody writes every second, for an hour; all of it comes at once. What the app holds is counted: it has
+/// acknowledged that, and no more.
 #[tokio::test]
 async fn a_flood_comes_through_in_order() {
+    const FLOOD: usize = 3600;
+    /// The queue, the inbox, one between them, and one that is on its way into the queue.
+    const HELD: usize = 128 + 1 + 1 + 1;
     let rig = Rig::new().await;
+    // Nobody reads for longer than Slack waits; it sends again what is not acknowledged.
+    rig.slack
+        .behave(|behaviour| behaviour.acknowledge = Duration::from_secs(3600));
     let mut bot = Running::run(rig.bot(), 1);
     rig.slack.connected().await;
-    for number in 0..3000 {
+    for number in 0..FLOOD {
         rig.slack.says(ANN, &number.to_string());
     }
-    for number in 0..3000 {
+    rig.slack
+        .until_counts("it is full", |counts| counts.acknowledged >= HELD - 1)
+        .await;
+    for number in 0..FLOOD {
+        let acknowledged = rig.slack.counts().acknowledged;
+        assert!(acknowledged <= number + HELD, "{number}: {acknowledged}");
         assert_eq!(bot.text().await, number.to_string());
     }
     assert_eq!(rig.slack.counts().connections, 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_replaced_in_a_flood_keeps_the_order() {
+    let rig = Rig::new().await;
+    rig.slack
+        .behave(|behaviour| behaviour.acknowledge = Duration::from_secs(3600));
+    let mut bot = Running::run(rig.bot(), 1);
+    rig.slack.connected().await;
+    for number in 0..1600 {
+        // The old connection still has what nobody has read.
+        if number % 400 == 399 {
+            rig.slack.disconnects("warning");
+        }
+        rig.slack.says(ANN, &number.to_string());
+    }
+    for number in 0..1600 {
+        assert_eq!(bot.text().await, number.to_string());
+    }
+    rig.slack.acknowledged().await;
+    assert!(rig.slack.counts().connections > 1);
+}
+
+#[tokio::test]
+async fn half_a_frame_ends_the_connection_and_no_message_is_lost() {
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    for number in 0..10 {
+        rig.slack.says(ANN, &number.to_string());
+        rig.slack.tear();
+        rig.slack
+            .until_counts("it is opened again", |counts| {
+                counts.connections > number + 1
+            })
+            .await;
+        assert_eq!(bot.text().await, number.to_string());
+    }
+    assert!(bot.is_quiet());
+}
+
+#[tokio::test]
+async fn the_clock_of_the_server_may_be_apart_too() {
+    const YEAR: i64 = 365 * 86_400;
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    // Years before and after ours, and back again.
+    for years in [0, 9, -9, 0] {
+        let at = rig.clock.now().as_millis() / 1000 + years * YEAR;
+        let mut message = rig.slack.message(ANN, "now");
+        message["ts"] = format!("{at}.000100").into();
+        rig.slack.event(&message);
+        let inbound = bot.message().await;
+        assert_eq!(inbound.at.as_millis(), at * 1000);
+        assert!(!inbound.historical);
+    }
+    rig.slack.says(ANN, "the last");
+    assert_eq!(bot.text().await, "the last");
+}
+
+#[tokio::test]
+async fn t54_what_the_app_sees_for_others_was_not_said_to_the_bot() {
+    let rig = Rig::new().await;
+    let mut bot = rig.connected().await;
+    let event = |authorizations: Value| {
+        let message = rig.slack.message(ANN, "to somebody else");
+        json!({
+            "team_id": "T0", "api_app_id": "A0", "type": "event_callback", "event": message,
+            "event_id": format!("Ev{authorizations}"), "authorizations": authorizations,
+        })
+    };
+    for authorizations in [
+        // A person of the same workspace has let the app read their direct chats.
+        json!([{ "team_id": "T0", "user_id": "U0BEN", "is_bot": false }]),
+        // The same app is installed in another workspace, with another bot.
+        json!([{ "team_id": "T0THER", "user_id": "U0OTHERBOT", "is_bot": true }]),
+    ] {
+        rig.slack.push("events_api", &event(authorizations));
+    }
+    // A button and a command of that workspace, under the id that the owner has here.
+    rig.slack.push(
+        "interactive",
+        &json!({
+            "type": "block_actions", "user": { "id": ANN }, "team": { "id": "T0THER" }, "enterprise": null,
+            "container": { "type": "message", "message_ts": "1.2", "channel_id": "D1" },
+            "actions": [{ "type": "button", "value": "a:1" }],
+        }),
+    );
+    rig.slack.push(
+        "slash_commands",
+        &json!({
+            "command": "/pair", "text": "", "user_id": ANN, "channel_id": "D1", "team_id": "T0THER",
+        }),
+    );
+    rig.slack.says(ANN, "to the bot");
+    assert_eq!(bot.text().await, "to the bot");
+    rig.slack.acknowledged().await;
+    assert!(bot.is_quiet());
 }
 
 #[tokio::test]

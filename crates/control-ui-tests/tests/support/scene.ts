@@ -51,7 +51,7 @@ export async function look(page: Page, view: (typeof VIEWS)[number]): Promise<vo
   if (view === 'Devices') await expect(card(page, 'Work laptop')).toBeVisible();
   if (view === 'History') await expect(main.getByRole('row').nth(4)).toBeVisible();
   if (view === 'Health') {
-    for (const part of ['Gateway', 'Store', 'Channels', 'Warnings']) {
+    for (const part of ['Faults', 'Gateway', 'Store', 'Channels', 'Warnings']) {
       await expect(main.getByRole('heading', { name: part })).toBeVisible();
     }
     await expect(main.getByText('files in the state directory')).toBeVisible();

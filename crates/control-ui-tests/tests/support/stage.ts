@@ -90,7 +90,7 @@ export class Stage {
     return this.#do('stop');
   };
   /** The same gateway again, on its port. */
-  restart = (text?: string, bot?: 'none' | 'heard' | 'blocked' | 'linked') => {
+  restart = (text?: string, bot?: 'none' | 'heard' | 'blocked' | 'linked' | 'refused') => {
     this.wasStopped = true;
     return this.#do('restart', { config: text, bot });
   };

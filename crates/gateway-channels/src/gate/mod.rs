@@ -4,6 +4,7 @@
 //! lookup, and at most a request and one reply; nothing else of theirs is looked at or kept, but where the
 //! owner wants a stranger's first message handed over later.
 
+mod away;
 mod bind;
 mod held;
 mod known_as;
@@ -21,11 +22,12 @@ use channel_kit::{Adapter, Inbound, Incoming, Outgoing, Pressed, SendError, Targ
 use pairing_core::store::PendingRequest;
 use pairing_core::{
     Account, ApprovedSender, Basis, Chain, Channel, ChannelError, Created, DmPolicy, GroupSender,
-    PairingCode, Requested, SenderId,
+    PairingCode, Requested, SenderId, Timestamp,
 };
 
 use crate::sift::{Dropped, Letter, is_target};
 use crate::{By, Channels, Host, Message, OwnerCommands, OwnerMessage};
+use away::Away;
 use held::Held;
 use pauses::Pauses;
 use rules::{Present, Rules};
@@ -33,6 +35,9 @@ use untold::UndeliveredCodes;
 
 /// So many messages from before the start, and none from after it, are said.
 const MANY_OLD: u64 = 20;
+
+/// What became of a message that waits for the store.
+const KEPT: &str = "kept";
 
 /// The gate before one account.
 pub(crate) struct Gate {
@@ -45,6 +50,7 @@ pub(crate) struct Gate {
     pauses: Pauses,
     held: Held,
     untold: UndeliveredCodes,
+    away: Away,
     /// Whether the last attempt to read the store succeeded.
     store_is_well: AtomicBool,
     /// Messages in a row that were dropped as older than the start.
@@ -84,6 +90,7 @@ impl Gate {
             pauses: Pauses::default(),
             held: Held::default(),
             untold: UndeliveredCodes::default(),
+            away: Away::default(),
             store_is_well: AtomicBool::new(true),
             old: AtomicU64::new(0),
         })
@@ -148,6 +155,51 @@ impl Gate {
         {
             return outcome;
         }
+        let now = self.host.pairing().now();
+        // What they said while the store was away comes first.
+        if letter.is_direct && !self.make_good(Some(&letter.sender)).await {
+            return self.keep(letter, now);
+        }
+        self.judge(&rules, letter, now).await
+    }
+
+    /// Decides about messages that came while the store was away: those of one sender, or all. Returns whether none is
+    /// left for that the store is still away, which is asked once.
+    pub(crate) async fn make_good(&self, sender: Option<&SenderId>) -> bool {
+        if self.away.is_empty() {
+            return true;
+        }
+        let now = self.host.pairing().now();
+        let mut letters = self.away.take(sender, now).into_iter();
+        while let Some((came, letter)) = letters.next() {
+            // What is configured now counts.
+            let rules = self.rules();
+            if !rules.is_enabled || rules.is_blocked(&letter.sender) {
+                continue;
+            }
+            let outcome = self.judge(&rules, letter, came).await;
+            if outcome == KEPT {
+                for (came, letter) in letters {
+                    self.away.keep(letter, came);
+                }
+                return false;
+            }
+            self.count(outcome);
+        }
+        true
+    }
+
+    /// Keeps a message until the store can be read.
+    fn keep(&self, letter: Letter, came: Timestamp) -> &'static str {
+        if self.away.keep(letter, came) {
+            KEPT
+        } else {
+            "failed"
+        }
+    }
+
+    /// Decides about a message, and does what follows; what became of it, in a word.
+    async fn judge(&self, rules: &Arc<Rules>, letter: Letter, came: Timestamp) -> &'static str {
         match self.decide(rules.clone(), &letter).await {
             Verdict::Group(by) => {
                 self.deliver(By::Group(by), letter).await;
@@ -174,11 +226,11 @@ impl Gate {
                     // It may have been decided already, unseen.
                     self.channels.note_decisions();
                 }
-                self.reply(&rules, &sender, &chat, code, reply).await
+                self.reply(rules, &sender, &chat, code, reply).await
             }
             Verdict::UndeliveredCodes(code) => {
                 let reply = self.channel.rules().pairing_reply(&letter.sender, code);
-                self.reply(&rules, &letter.sender, &letter.chat, code, reply)
+                self.reply(rules, &letter.sender, &letter.chat, code, reply)
                     .await
             }
             Verdict::Nothing(why) => why,
@@ -190,7 +242,7 @@ impl Gate {
                         "pairing store unavailable: admitting configured senders only"
                     );
                 }
-                "failed"
+                self.keep(letter, came)
             }
         }
     }
@@ -206,6 +258,12 @@ impl Gate {
         }
         let now = self.host.pairing().now();
         let is_paused = self.pauses.is_waiting(&sender, now);
+        // A sender who is approved, and of whom the store need not ask a disk, costs no thread.
+        let known_as = (!is_paused).then_some(&letter.meta);
+        if let Some(by) = rules.account.admit_at_once(&sender, known_as) {
+            self.note_store(&Requested::Allowed(by.clone()));
+            return Verdict::Direct(by);
+        }
         let (pause, meta) = (rules.backoff, letter.meta.clone());
         let deciding = blocking(move || {
             let meta = (!is_paused).then_some(&meta);

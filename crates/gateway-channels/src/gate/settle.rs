@@ -7,8 +7,10 @@ use crate::By;
 use crate::sift::Letter;
 
 impl Gate {
-    /// Looks whether those who wait have been approved since, whoever did it and wherever.
+    /// Looks whether those who wait have been approved since, whoever did it and wherever; before that, decides about what
+    /// came while the store was away.
     pub(crate) async fn settle(&self) {
+        self.make_good(None).await;
         for (sender, code) in self.held.waiting() {
             let (rules, asked) = (self.rules(), sender.clone());
             let looking = blocking(move || {

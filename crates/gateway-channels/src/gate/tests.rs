@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use openclaw_config::Config;
@@ -17,13 +17,14 @@ use super::*;
 use crate::run::run;
 use channel_kit::{Abilities, BoxFuture, Inbox, MessageId, Status, Stop, TextLimit};
 
-/// Notes who is spoken to; panics when it is run, but for the third time.
+/// Notes who is spoken to; panics or gives up when it is run, but for the third time.
 #[derive(Debug)]
 struct Silent {
     channel: ChannelId,
     account: AccountId,
     sent: Mutex<Vec<String>>,
     runs: AtomicUsize,
+    gives_up: AtomicBool,
 }
 
 impl Silent {
@@ -33,6 +34,7 @@ impl Silent {
             account: AccountId::default(),
             sent: Mutex::default(),
             runs: AtomicUsize::new(0),
+            gives_up: AtomicBool::new(false),
         })
     }
 }
@@ -65,6 +67,9 @@ impl Adapter for Silent {
     fn run(self: Arc<Self>, _: Inbox, mut stop: Stop) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let before = self.runs.fetch_add(1, Ordering::SeqCst);
+            if before < 2 && self.gives_up.load(Ordering::SeqCst) {
+                return;
+            }
             assert!(before >= 2, "as a test wants it");
             stop.wait().await;
         })
@@ -274,6 +279,119 @@ async fn an_adapter_that_panics_is_started_anew_after_a_pause() {
     }
     // After one second, and after two more.
     assert_eq!(began.elapsed().as_secs(), 3);
+    tell.stop();
+    running.await.unwrap();
+}
+
+/// A store that does not answer while a test says so.
+struct Gone(MemoryStore, Arc<AtomicBool>);
+
+impl Gone {
+    fn check(&self) -> Result<(), StoreError> {
+        if self.1.load(Ordering::SeqCst) {
+            return Err(StoreError::Unreachable {
+                resource: "the store".to_owned(),
+                source: "as a test wants it".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl PairingStore for Gone {
+    fn read(&self, key: &Key) -> Result<Read, StoreError> {
+        self.check()?;
+        self.0.read(key)
+    }
+
+    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
+        self.check()?;
+        self.0.range(range, page)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.check()?;
+        self.0.commit(batch)
+    }
+
+    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
+        self.0.changes(after, timeout)
+    }
+}
+
+#[tokio::test]
+async fn t139_what_came_while_the_store_was_away_is_made_good_in_its_order() {
+    let gone = Arc::new(AtomicBool::new(false));
+    let store = Gone(MemoryStore::new(), gone.clone());
+    let (gate, passed, adapter) = gate_on(store, "allowFrom: [], dmPolicy: 'pairing'");
+    gate.account.allow("4", &Approver::terminal("ann")).unwrap();
+    let say = |sender: &str, text: &str| {
+        let mut incoming = said(sender, &[], true);
+        if let Incoming::Message(inbound) = &mut incoming {
+            text.clone_into(&mut inbound.text);
+        }
+        gate.take(incoming)
+    };
+    let heard = || -> Vec<String> {
+        let passed = passed.lock().unwrap();
+        passed.iter().map(|message| message.text.clone()).collect()
+    };
+    gone.store(true, Ordering::SeqCst);
+    say("4", "one").await;
+    say("5", "a stranger's").await;
+    say("4", "two").await;
+    say("4", &"x".repeat(5000)).await;
+    // It is still away: nothing is lost by trying.
+    gate.settle().await;
+    assert!(heard().is_empty());
+    gone.store(false, Ordering::SeqCst);
+    // What they say next comes after what they have said.
+    say("4", "three").await;
+    assert_eq!(heard(), ["one", "two", "three"]);
+    assert!(adapter.sent.lock().unwrap().is_empty());
+    // The stranger is told without asking again.
+    gate.settle().await;
+    assert_eq!(*adapter.sent.lock().unwrap(), ["9"]);
+    gate.settle().await;
+    assert_eq!((heard().len(), adapter.sent.lock().unwrap().len()), (3, 1));
+}
+
+#[tokio::test]
+async fn t139_of_what_comes_while_the_store_is_away_little_is_kept() {
+    let gone = Arc::new(AtomicBool::new(true));
+    let store = Gone(MemoryStore::new(), gone.clone());
+    let (gate, passed, _) = gate_on(store, "handOverFirst: false");
+    for sender in (1..=100).flat_map(|sender| [sender; 10]) {
+        gate.take(said(&sender.to_string(), &[], true)).await;
+    }
+    gone.store(false, Ordering::SeqCst);
+    let now = gate.host.pairing().now();
+    let kept = gate.away.take(None, now);
+    assert_eq!(kept.len(), 64);
+    let most = kept
+        .iter()
+        .filter(|(_, letter)| letter.sender.as_str() == "1");
+    assert_eq!(most.count(), 8);
+    // An hour later nobody waits for an answer any more.
+    for (came, letter) in kept {
+        assert!(gate.away.keep(letter, came));
+    }
+    let later = now + Duration::from_secs(3601);
+    assert!(gate.away.take(None, later).is_empty() && gate.away.is_empty());
+    assert!(passed.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn t134_a_refusal_is_not_final_the_service_is_asked_again() {
+    let (gate, _, adapter) = gate("");
+    adapter.gives_up.store(true, Ordering::SeqCst);
+    let (tell, stop) = Stop::new();
+    let began = tokio::time::Instant::now();
+    let running = tokio::spawn(run(adapter.clone(), gate, stop));
+    while adapter.runs.load(Ordering::SeqCst) < 3 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(began.elapsed().as_secs(), 2 * 15 * 60);
     tell.stop();
     running.await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 mod builtin;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -90,6 +90,18 @@ impl Node {
     pub fn command(mut self, name: impl Into<String>, handler: impl Handler) -> Self {
         self.handlers.insert(name.into(), Arc::new(handler));
         self
+    }
+
+    /// Drops all commands but these. Fails with the first of them that the node does not have.
+    pub fn only(mut self, commands: &BTreeSet<String>) -> Result<Self, String> {
+        if let Some(unknown) = commands
+            .iter()
+            .find(|name| !self.handlers.contains_key(*name))
+        {
+            return Err(unknown.clone());
+        }
+        self.handlers.retain(|name, _| commands.contains(name));
+        Ok(self)
     }
 
     /// Declares whether the operating system grants a permission.

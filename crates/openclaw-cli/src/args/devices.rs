@@ -216,11 +216,7 @@ impl RawDevices {
                 commands,
                 json,
             }) => {
-                let commands = commands.map(|names| {
-                    let names = names.iter().map(|name| name.trim());
-                    let names = names.filter(|name| !name.is_empty());
-                    names.map(str::to_owned).collect()
-                });
+                let commands = commands.map(chosen);
                 let request = request.filter(|_| !latest);
                 (DevicesCommand::Approve(request, commands), json)
             }
@@ -256,6 +252,12 @@ impl RawDevices {
             json,
         })
     }
+}
+
+/// The names of commands that were chosen.
+pub(super) fn chosen(names: Vec<String>) -> BTreeSet<String> {
+    let names = names.into_iter().map(|name| name.trim().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 fn role_of(name: String) -> Result<Role, UsageError> {

@@ -1,11 +1,13 @@
 //! `openclaw node`: this machine as a node.
 
 use gateway_protocol::GatewayUrl;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
 use super::Command;
+use super::devices::chosen;
 use super::gateway::{LogOptions, RawLog};
 use super::target::{TargetOptions, fingerprint, gateway_url};
 use crate::failure::UsageError;
@@ -17,6 +19,10 @@ pub(crate) struct NodeOptions {
     pub(crate) target: TargetOptions,
     pub(crate) display_name: Option<String>,
     pub(crate) pair: Option<Pair>,
+    /// The setup code is for a node that has no token of the gateway yet.
+    pub(crate) only_if_needed: bool,
+    /// Of the node's commands, those to offer; all of them if absent.
+    pub(crate) commands: Option<BTreeSet<String>>,
     pub(crate) log: LogOptions,
     pub(crate) json: bool,
 }
@@ -88,6 +94,8 @@ impl RawConnect {
             },
             display_name: self.display_name,
             pair: Some(pair),
+            only_if_needed: false,
+            commands: None,
             log: self.log.meaning(),
             json: self.json,
         }))
@@ -105,7 +113,10 @@ pub(super) struct RawNodeRun {
     /// Encrypt the connection
     #[arg(long, conflicts_with = "url")]
     tls: bool,
-    /// The gateway's address, instead of host and port
+    /// The path below which the gateway is, at a proxy that shows it there: /openclaw
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    context_path: Option<String>,
+    /// The gateway's address, instead of host, port and path
     #[arg(long)]
     url: Option<String>,
     /// SHA-256 of the gateway's certificate: no other is believed
@@ -123,6 +134,17 @@ pub(super) struct RawNodeRun {
     /// File with the setup code
     #[arg(long, value_name = "FILE", conflicts_with = "pair")]
     pair_file: Option<PathBuf>,
+    /// Setup code to pair with unless the node has paired already; - is standard input
+    #[arg(
+        long,
+        value_name = "CODE",
+        allow_hyphen_values = true,
+        conflicts_with_all = ["pair", "pair_file"]
+    )]
+    pair_if_needed: Option<String>,
+    /// Of the node's commands, offer only these
+    #[arg(long, value_name = "COMMAND,…", value_delimiter = ',')]
+    commands: Option<Vec<String>>,
     /// What the node is called
     #[arg(long, value_name = "NAME")]
     display_name: Option<String>,
@@ -146,22 +168,26 @@ impl RawNode {
             host,
             port,
             tls,
+            context_path,
             url,
             tls_fingerprint,
             token_file,
             password_file,
             pair,
             pair_file,
+            pair_if_needed,
+            commands,
             display_name,
             log,
             json,
         }) = self;
-        let url = match (url, host, port) {
-            (Some(url), _, _) => Some(gateway_url(&url)?),
-            (None, None, None) => None,
-            (None, host, port) => Some(address(host.as_deref(), port, tls)?),
+        let url = match (url, host, port, context_path) {
+            (Some(url), ..) => Some(gateway_url(&url)?),
+            (None, None, None, None) => None,
+            (None, host, port, path) => Some(address(host.as_deref(), port, tls, path.as_deref())?),
         };
-        let code = pair.map(|code| match code.as_str() {
+        let only_if_needed = pair_if_needed.is_some();
+        let code = pair.or(pair_if_needed).map(|code| match code.as_str() {
             "-" => Pair::Stdin,
             _ => Pair::Code(code),
         });
@@ -175,20 +201,33 @@ impl RawNode {
             },
             display_name,
             pair: code.or(pair_file.map(Pair::File)),
+            only_if_needed,
+            commands: commands.map(chosen),
             log: log.meaning(),
             json,
         }))
     }
 }
 
-fn address(host: Option<&str>, port: Option<u16>, tls: bool) -> Result<GatewayUrl, UsageError> {
+fn address(
+    host: Option<&str>,
+    port: Option<u16>,
+    tls: bool,
+    path: Option<&str>,
+) -> Result<GatewayUrl, UsageError> {
     let scheme = if tls { "wss" } else { "ws" };
     let host = host.unwrap_or("127.0.0.1");
     let port = port.unwrap_or(openclaw_config::Gateway::PORT);
     let is_bare_v6 = host.contains(':') && !host.starts_with('[');
-    gateway_url(&if is_bare_v6 {
-        format!("{scheme}://[{host}]:{port}")
+    let path = path.unwrap_or_default().trim_matches('/');
+    let path = if path.is_empty() {
+        String::new()
     } else {
-        format!("{scheme}://{host}:{port}")
+        format!("/{path}")
+    };
+    gateway_url(&if is_bare_v6 {
+        format!("{scheme}://[{host}]:{port}{path}")
+    } else {
+        format!("{scheme}://{host}:{port}{path}")
     })
 }

@@ -1,10 +1,12 @@
 //! `openclaw nodes`.
 
+use std::collections::BTreeSet;
+
 use clap::{Args, Subcommand};
 
 use pairing_core::Scope;
 
-use super::devices::{RawAll, RawDeviceRequest};
+use super::devices::{RawAll, RawDeviceRequest, chosen};
 use super::invoke::{Invoking, Notice, RawInvoke, RawMeant, RawNotify};
 use super::{Command, TargetOptions};
 use crate::failure::UsageError;
@@ -17,7 +19,7 @@ pub(crate) enum NodesCommand {
     List,
     Status,
     Pending,
-    Approve(String),
+    Approve(String, Option<BTreeSet<String>>),
     Reject(String),
     Rename(String, String),
     Remove(String),
@@ -34,7 +36,7 @@ impl NodesCommand {
             Self::Status => (&["node.list"], false),
             Self::Describe(_) => (&["node.list", "node.describe"], false),
             Self::Invoke(..) | Self::Notify(..) => (&["node.list", "node.invoke"], true),
-            Self::Approve(_) => (&["node.pair.list", "node.pair.approve"], true),
+            Self::Approve(..) => (&["node.pair.list", "node.pair.approve"], true),
             Self::Reject(_) => (&["node.pair.list", "node.pair.reject"], true),
             Self::Rename(..) => (&["node.pair.list", "node.rename"], true),
             Self::Remove(_) => (&["node.pair.list", "node.pair.remove"], true),
@@ -62,7 +64,7 @@ pub(super) enum RawNodes {
     /// List the nodes that wait
     Pending(RawAll),
     /// Let a node in, and print its token: the one time that it is shown
-    Approve(RawDeviceRequest),
+    Approve(RawNodeApprove),
     /// End a request without letting the node in
     Reject(RawDeviceRequest),
     /// Give a node another name
@@ -75,6 +77,18 @@ pub(super) enum RawNodes {
     Invoke(RawInvoke),
     /// Show a notification on a connected node
     Notify(RawNotify),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawNodeApprove {
+    /// The request's id, or the beginning of it
+    request: String,
+    /// Of the commands that the node asks for, approve only these
+    #[arg(long, value_name = "COMMAND,…", value_delimiter = ',')]
+    commands: Option<Vec<String>>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -114,8 +128,13 @@ impl RawNodes {
             Self::List(RawAll { json }) => (NodesCommand::List, json),
             Self::Status(RawAll { json }) => (NodesCommand::Status, json),
             Self::Pending(RawAll { json }) => (NodesCommand::Pending, json),
-            Self::Approve(RawDeviceRequest { request, json }) => {
-                (NodesCommand::Approve(request), json)
+            Self::Approve(RawNodeApprove {
+                request,
+                commands,
+                json,
+            }) => {
+                let commands = commands.map(chosen);
+                (NodesCommand::Approve(request, commands), json)
             }
             Self::Reject(RawDeviceRequest { request, json }) => {
                 (NodesCommand::Reject(request), json)

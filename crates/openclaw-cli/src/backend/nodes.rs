@@ -1,5 +1,7 @@
 //! Commands about legacy nodes, carried out on the store or by a gateway.
 
+use std::collections::BTreeSet;
+
 use gateway_protocol::Empty;
 use gateway_protocol::node::{ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenamed};
 use pairing_core::NodeList;
@@ -25,17 +27,33 @@ impl Backend {
         }
     }
 
-    /// Returns the approved node with its token, which is shown only here.
-    pub(crate) fn approve_node(&self, request: &NodeRequest) -> Result<ApprovedNode, Failure> {
+    /// Returns the approved node with its token, which is shown only here. With `commands`, only those of the
+    /// requested commands are granted.
+    pub(crate) fn approve_node(
+        &self,
+        request: &NodeRequest,
+        commands: Option<&BTreeSet<String>>,
+    ) -> Result<ApprovedNode, Failure> {
+        let not_asked = |name: &&String| !request.info.commands.contains(*name);
+        if let Some(name) = commands.into_iter().flatten().find(not_asked) {
+            return Err(Failure::NotAskedFor(name.clone()));
+        }
         match self {
             Self::Files(files) => {
                 let nodes = files.service.nodes();
-                let approved = nodes.approve(&request.id, &files.approver);
+                let keep = |name: &str| {
+                    let is_chosen = commands.is_none_or(|commands| commands.contains(name));
+                    is_chosen && !files.node_commands.denies(name)
+                };
+                let approved = nodes.approve_commands(&request.id, &keep, &files.approver);
                 let approved = approved.map_err(Failure::Node)?;
                 Ok(ApprovedNode::new(&approved.node, &approved.token))
             }
             Self::Gateway(remote) => {
-                let params = json!({ "requestId": request.id });
+                let mut params = json!({ "requestId": request.id });
+                if let Some(commands) = commands {
+                    params["commands"] = json!(commands);
+                }
                 let approved: NodeApproved = remote.call("node.pair.approve", &params)?;
                 Ok(approved.node)
             }

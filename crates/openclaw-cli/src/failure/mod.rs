@@ -85,6 +85,8 @@ pub(crate) enum Failure {
     Subject(#[from] SubjectError),
     #[error("the request does not ask for the command {}", escape(.0).limit(64))]
     NotAskedFor(String),
+    #[error("this node has no command {}", escape(.0).limit(64))]
+    NoSuchCommand(String),
     #[error("no device request is pending")]
     NoDeviceWaits,
     #[error("nothing is removed without --yes: {}", at_stake(*.devices, *.requests))]
@@ -293,6 +295,7 @@ impl Failure {
             | Self::Subject(_)
             | Self::NoDeviceWaits
             | Self::NotAskedFor(_)
+            | Self::NoSuchCommand(_)
             | Self::Unconfirmed { .. }
             | Self::NeverApproved { .. }
             | Self::Revoked { .. }
@@ -357,7 +360,7 @@ impl Failure {
             }
             Self::Connect { source, showed, .. } => gateway::advice_of(source, *showed),
             Self::Answer { error, proven, .. } => gateway::advice_of_answer(error, *proven),
-            Self::NoGateway | Self::NotAskedFor(_) | Self::Join(_) => {
+            Self::NoGateway | Self::NotAskedFor(_) | Self::NoSuchCommand(_) | Self::Join(_) => {
                 Some(of_newer(self).to_owned())
             }
             Self::Lacks { method } => Some(gateway::advice_of_lack(method)),
@@ -370,13 +373,9 @@ impl Failure {
                 "write error, warn, info, debug or trace, or a list such as info,openclaw_gateway=debug"
                     .to_owned(),
             ),
-            Self::TokenIsSet { .. } => Some("change it there".to_owned()),
-            Self::NoSecretAsked => Some(
-                "without one it listens on this machine only; set gateway.auth.token for others"
-                    .to_owned(),
-            ),
-            Self::NoPage => Some("set it to true in openclaw.json, or leave it out".to_owned()),
-            Self::NoTokenYet => Some("`openclaw gateway run` makes one".to_owned()),
+            Self::TokenIsSet { .. } | Self::NoSecretAsked | Self::NoPage | Self::NoTokenYet => {
+                Some(of_secret(self).to_owned())
+            }
             Self::SetupCode(_) => {
                 Some("make a new one with `openclaw qr` on the gateway's machine".to_owned())
             }
@@ -430,10 +429,23 @@ fn of_newer(failure: &Failure) -> &'static str {
         Failure::NotAskedFor(_) => {
             "`openclaw devices approve` alone shows what the newest asks for"
         }
+        Failure::NoSuchCommand(_) => "its commands are device.info and device.status",
         Failure::Join(_) => {
             "make a new one with `openclaw devices join-code` at the gateway: each is good once"
         }
         _ => "start it with `openclaw gateway run`, or name one with `--url`",
+    }
+}
+
+/// The advice for commands about the shared secret and the page that asks for it.
+fn of_secret(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::TokenIsSet { .. } => "change it there",
+        Failure::NoSecretAsked => {
+            "without one it listens on this machine only; set gateway.auth.token for others"
+        }
+        Failure::NoPage => "set it to true in openclaw.json, or leave it out",
+        _ => "`openclaw gateway run` makes one",
     }
 }
 

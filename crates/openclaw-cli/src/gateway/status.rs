@@ -88,22 +88,24 @@ pub(super) fn health(
     let well = health["ok"].as_bool().unwrap_or(true);
     if json {
         screen.json(&health)?;
-    } else if well {
-        let health: Health = serde_json::from_value(health).unwrap_or_default();
-        match health.faults.unwrap_or_default().as_slice() {
-            [] => screen.line("The gateway is well.")?,
-            faults => tell(faults, screen)?,
-        }
-    } else {
+        return Ok(if well { Exit::Done } else { Exit::Refused });
+    }
+    let health: Health = serde_json::from_value(health).unwrap_or_default();
+    let faults = health.faults.unwrap_or_default();
+    if !well {
         screen.line("The gateway runs, but cannot read or write its state.")?;
         screen.hint("its log says why; `openclaw doctor` looks at the state");
+    } else if faults.is_empty() {
+        screen.line("The gateway is well.")?;
+    } else {
+        screen.line("The gateway runs, but not all of it works:")?;
     }
+    tell(&faults, screen)?;
     Ok(if well { Exit::Done } else { Exit::Refused })
 }
 
 /// Lists what does not work, and since when.
 fn tell(faults: &[PartFault], screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
-    screen.line("The gateway runs, but not all of it works:")?;
     for fault in faults {
         screen.line(escape(&said(fault)).limit(usize::MAX))?;
         if let Some(advice) = &fault.advice {

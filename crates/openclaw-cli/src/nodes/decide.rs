@@ -1,5 +1,7 @@
 //! `openclaw nodes approve`, `reject`, `rename` and `remove`.
 
+use std::collections::BTreeSet;
+
 use gateway_protocol::node::{NodeApproved, NodeRejected, NodeRenamed};
 use pairing_core::device::Node;
 use pairing_core::escape;
@@ -14,11 +16,12 @@ impl Call {
     pub(super) fn approve(
         &self,
         typed: &str,
+        chosen: Option<&BTreeSet<String>>,
         screen: &mut Screen<'_, '_>,
     ) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "approve")?;
-        let approved = self.backend.approve_node(request)?;
+        let approved = self.backend.approve_node(request, chosen)?;
         if self.json {
             screen.json(&NodeApproved {
                 request_id: request.id.clone(),

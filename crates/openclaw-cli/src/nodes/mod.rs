@@ -34,7 +34,9 @@ impl Call {
             NodesCommand::List => self.list(true, screen),
             NodesCommand::Pending => self.list(false, screen),
             NodesCommand::Status => self.status(screen),
-            NodesCommand::Approve(request) => self.approve(request, screen),
+            NodesCommand::Approve(request, commands) => {
+                self.approve(request, commands.as_ref(), screen)
+            }
             NodesCommand::Reject(request) => self.reject(request, screen),
             NodesCommand::Rename(node, name) => self.rename(node, name, screen),
             NodesCommand::Remove(node) => self.remove(node, screen),

@@ -65,11 +65,11 @@ fn an_account_is_linked_without_a_gateway() {
     let settings = format!("httpPort: 9, cliPath: '{program}'");
     let config =
         |account: &str| format!("{{ channels: {{ signal: {{ {account} {settings} }} }} }}");
-    session.write_in(".", "openclaw.json", &config(""));
+    session.write_in(".", "openclaw.json", config(""));
     session.person("channels login signal");
     session.pipe("channels login signal");
     session.pipe("channels login --channel signal --account default --json");
-    session.write_in(".", "openclaw.json", &config("account: '+15550009999',"));
+    session.write_in(".", "openclaw.json", config("account: '+15550009999',"));
     session.pipe("channels login signal");
     signal_cli(
         &session,

@@ -1,12 +1,13 @@
 //! The state on a real member of etcd, which each test starts and owns.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 
 use openclaw_cli::Exit;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::session::Session;
@@ -16,7 +17,7 @@ use crate::transfer::records;
 const KEEPER: &str = r#""$@" & cat >/dev/null; kill -9 $! 2>/dev/null; wait"#;
 
 /// One member, gone when dropped.
-struct Member {
+pub(crate) struct Member {
     keeper: Child,
     endpoint: String,
     /// Goes with it.
@@ -26,6 +27,11 @@ struct Member {
 impl Member {
     /// As soon as it serves.
     fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// As soon as it serves, with arguments besides.
+    pub(crate) fn start_with(args: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let free = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let [endpoint, peer] =
@@ -39,6 +45,7 @@ impl Member {
             .args(["--listen-peer-urls", &peer])
             .args(["--initial-advertise-peer-urls", &peer])
             .args(["--initial-cluster", &format!("n0={peer}")])
+            .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -67,10 +74,61 @@ impl Member {
         }
     }
 
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Turns on its logins, for `root` and for a user with every right.
+    pub(crate) fn with_users(&self, user: &str, password: &str) -> Admin {
+        let admin = |token| Admin {
+            address: self.endpoint.trim_start_matches("http://").to_owned(),
+            token,
+        };
+        let open = admin(String::new());
+        for (user, password) in [("root", "rootpw"), (user, password)] {
+            open.call("user/add", &json!({ "name": user, "password": password }));
+            open.call("user/grant", &json!({ "user": user, "role": "root" }));
+        }
+        open.call("enable", &json!({}));
+        let login = json!({ "name": "root", "password": "rootpw" });
+        let token = open.call("authenticate", &login)["token"].clone();
+        admin(token.as_str().unwrap().to_owned())
+    }
+
     /// The section `state` of a configuration.
     fn state(&self, store: &str) -> String {
         let endpoint = &self.endpoint;
         format!("state: {{ store: '{store}', endpoints: ['{endpoint}'], prefix: 'home/one' }}")
+    }
+}
+
+/// Whoever administers the users of a member, by its HTTP interface.
+pub(crate) struct Admin {
+    address: String,
+    token: String,
+}
+
+impl Admin {
+    /// Adds a role. Logins from before it are refused from then on.
+    pub(crate) fn add_role(&self, name: &str) {
+        self.call("role/add", &json!({ "name": name }));
+    }
+
+    fn call(&self, what: &str, params: &Value) -> Value {
+        let body = params.to_string();
+        let mut socket = TcpStream::connect(&self.address).unwrap();
+        write!(
+            socket,
+            "POST /v3/auth/{what} HTTP/1.0\r\nauthorization: {}\r\ncontent-length: {}\r\n\r\n{body}",
+            self.token,
+            body.len()
+        )
+        .unwrap();
+        let mut text = String::new();
+        socket.read_to_string(&mut text).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 "), "{what}: {text}");
+        serde_json::from_str(body).unwrap()
     }
 }
 

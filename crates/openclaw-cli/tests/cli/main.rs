@@ -10,6 +10,7 @@
 
 mod allowed;
 mod args;
+mod cases;
 mod channels;
 mod config;
 mod database;

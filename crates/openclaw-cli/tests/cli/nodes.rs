@@ -55,6 +55,24 @@ fn t89_looking_at_nodes_makes_nothing() {
 }
 
 #[test]
+fn commands_are_left_out() {
+    let mut session = asking();
+    let pending = session.service().nodes().list(&owner()).unwrap().pending;
+    let kitchen = pending
+        .iter()
+        .find(|request| request.node.as_str() == "kitchen")
+        .map(|request| request.id.to_string())
+        .unwrap();
+    session.pipe(&format!("nodes approve {kitchen} --commands sms.send"));
+    session.pipe(&format!(
+        "nodes approve {kitchen} --commands camera.snap --json"
+    ));
+    let paired = session.service().nodes().list(&owner()).unwrap().paired;
+    let granted = paired.iter().find(|node| node.id.as_str() == "kitchen");
+    assert_eq!(granted.unwrap().info.commands, ["camera.snap"]);
+}
+
+#[test]
 fn the_token_is_shown_once() {
     let mut session = asking();
     let pending = session.service().nodes().list(&owner()).unwrap().pending;

@@ -252,6 +252,49 @@ pub(crate) fn node_comes_back(session: &Session) {
 }
 
 #[test]
+fn a_node_pairs_by_its_code_only_if_it_has_to() {
+    let session = Session::new();
+    let (state, of_node) = (session.state(), session.state().join("node"));
+    let (gateway, port) = gateway(&state);
+    private_dir(&of_node);
+    let url = format!("ws://127.0.0.1:{port}/claw");
+    let qr = format!("qr --url {url} --node-only --setup-code-only");
+    let code = output(&state, &qr).1;
+    let run = format!(
+        "node run --pair-if-needed {} --commands device.info --display-name Desk --json",
+        code.trim()
+    );
+    let event =
+        |node: &mut Running| -> serde_json::Value { serde_json::from_str(&node.line()).unwrap() };
+    let mut node = Running::start(&of_node, &run);
+    assert_eq!(event(&mut node)["event"], "connecting");
+    let required = event(&mut node);
+    let request = required["requestId"].as_str().unwrap();
+    assert_eq!(node.stop(), Some(0));
+    let (code, _, stderr) = output(&state, &format!("devices approve {request} --local"));
+    assert_eq!(code, Some(0), "{stderr}");
+    // First the code leads to a token, then the token ends the code, and then the node needs no code.
+    for _ in 0..3 {
+        let mut node = Running::start(&of_node, &run);
+        assert_eq!(event(&mut node)["event"], "connecting");
+        assert_eq!(event(&mut node)["event"], "connected");
+        assert_eq!(node.stop(), Some(0));
+    }
+    let path =
+        format!("node run --port {port} --context-path /claw/ --commands device.info --json");
+    let mut node = Running::start(&of_node, &path);
+    assert_eq!(event(&mut node)["url"], url);
+    assert_eq!(event(&mut node)["event"], "connected");
+    assert_eq!(node.stop(), Some(0));
+    let listed = output(&state, "devices list --local").1;
+    assert!(
+        listed.contains("device.info") && !listed.contains("device.status"),
+        "{listed}"
+    );
+    assert_eq!(gateway.stop(), Some(0));
+}
+
+#[test]
 fn a_join_code_is_good_for_one_node() {
     let session = Session::new();
     let (state, of_node) = (session.state(), session.state().join("node"));
@@ -300,6 +343,10 @@ fn setup_codes_that_are_none() {
         ("--pair -", 2),
         ("--pair-file /nowhere/code", 3),
         ("--pair a --pair-file b", 2),
+        ("--pair a --pair-if-needed b", 2),
+        ("--pair-if-needed nonsense", 2),
+        ("--port 1 --commands camera.snap", 1),
+        ("--url ws://127.0.0.1:1 --context-path claw", 2),
         ("--url ws://127.0.0.1:1 --port 1", 2),
         ("--host gateway.example.org", 2),
     ] {

@@ -26,6 +26,9 @@ const RECORDED: &str = concat!(
     "/../pairing-fs/tests/fixtures/openclaw-2026.2.17"
 );
 
+/// What a test does when output has been flushed, with what was written until then.
+pub(crate) type OnFlush = Box<dyn Fn(&str)>;
+
 pub(crate) struct Session {
     dir: TempDir,
     clock: Arc<ManualClock>,
@@ -42,7 +45,7 @@ pub(crate) struct Session {
     /// Keys that the person will press.
     keys: Mutex<Option<Keys>>,
     /// Called whenever a command has its output shown, with all of it.
-    pub(crate) on_flush: Option<Box<dyn Fn(&str)>>,
+    pub(crate) on_flush: Option<OnFlush>,
 }
 
 /// Standard output, whose reader may be told when there is something to read.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use pairing_core::{AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 
 use super::Groups;
+use super::cloud::{Cloud, WrittenCloud};
 use super::daemon::{Daemon, WrittenDaemon};
 use super::given::{counting, fault, or, value};
 use super::messages::{Messages, WrittenMessages};
@@ -51,6 +52,8 @@ pub struct Account {
     pub token_file: Option<String>,
     /// Where the chat service answers, if not at its usual address.
     pub api_root: Option<String>,
+    /// The address of the proxy by which it is reached. It may hold a password.
+    pub proxy: Option<Secret>,
     /// Where the chat service is listened to, if that is another address.
     pub gateway_url: Option<String>,
     /// Whether messages of other bots are received.
@@ -59,6 +62,8 @@ pub struct Account {
     pub daemon: Daemon,
     /// The server that speaks for the account, on BlueBubbles.
     pub server: Server,
+    /// The number at Meta's cloud, on WhatsApp.
+    pub cloud: Cloud,
     /// How Messages is reached, on iMessage; its program is the daemon's `cli_path`.
     pub messages: Messages,
     closed: Option<Arc<Fault>>,
@@ -127,10 +132,12 @@ pub(super) struct Written {
     connection_mode: Given<String>,
     token_file: Given<String>,
     api_root: Given<String>,
+    proxy: Given<Secret>,
     gateway_url: Given<String>,
     allow_bots: Given<bool>,
     daemon: WrittenDaemon,
     server: WrittenServer,
+    cloud: WrittenCloud,
     messages: WrittenMessages,
 }
 
@@ -190,10 +197,12 @@ impl Default for Written {
             connection_mode: Ok(None),
             token_file: Ok(None),
             api_root: Ok(None),
+            proxy: Ok(None),
             gateway_url: Ok(None),
             allow_bots: Ok(None),
             daemon: WrittenDaemon::default(),
             server: WrittenServer::default(),
+            cloud: WrittenCloud::default(),
             messages: WrittenMessages::default(),
         }
     }
@@ -242,10 +251,12 @@ impl Written {
             connection_mode: at.text("connectionMode", reader),
             token_file: at.text("tokenFile", reader),
             api_root: at.text("apiRoot", reader),
+            proxy: at.secret("proxy", reader),
             gateway_url: at.text("gatewayUrl", reader),
             allow_bots: bots(at, reader),
             daemon: WrittenDaemon::read(at, reader),
             server: WrittenServer::read(at, reader),
+            cloud: WrittenCloud::read(at, reader),
             messages: WrittenMessages::read(at, reader),
         }
     }
@@ -285,9 +296,11 @@ impl Written {
             fault(&all.token).filter(|_| shares_bot),
             fault(&all.token_file).filter(|_| shares_bot),
             counting(&own.api_root, &all.api_root),
+            counting(&own.proxy, &all.proxy),
             counting(&own.gateway_url, &all.gateway_url),
             WrittenDaemon::fault(&own.daemon, &all.daemon, id.is_default()),
             WrittenServer::fault(&own.server, &all.server, id.is_default()),
+            WrittenCloud::fault(&own.cloud, &all.cloud, id.is_default()),
             WrittenMessages::fault(&own.messages, &all.messages),
         ];
         faults.into_iter().flatten().next().cloned()
@@ -347,11 +360,13 @@ impl Written {
             token_file: value(&own.token_file)
                 .or_else(|| value(&all.token_file).filter(|_| shares_bot)),
             api_root: or(&own.api_root, &all.api_root).unwrap_or(None),
+            proxy: or(&own.proxy, &all.proxy).unwrap_or(None),
             gateway_url: or(&own.gateway_url, &all.gateway_url).unwrap_or(None),
             // What cannot be understood lets no bot in.
             allow_bots: or(&own.allow_bots, &all.allow_bots).unwrap_or(Some(false)),
             daemon: WrittenDaemon::merged(&own.daemon, &all.daemon, id.is_default()),
             server: WrittenServer::merged(&own.server, &all.server, id.is_default()),
+            cloud: WrittenCloud::merged(&own.cloud, &all.cloud, id.is_default()),
             messages: WrittenMessages::merged(&own.messages, &all.messages),
             closed,
         }

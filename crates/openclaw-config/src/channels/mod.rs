@@ -1,6 +1,7 @@
 //! `channels`: the accounts of each chat system, and the senders that they let in.
 
 mod account;
+mod cloud;
 mod daemon;
 mod given;
 mod groups;
@@ -16,6 +17,7 @@ use crate::read::{Reader, Section};
 use crate::{Fault, did_you_mean};
 
 pub use account::{Account, PairingReply};
+pub use cloud::Cloud;
 pub use daemon::Daemon;
 pub(crate) use groups::Groups;
 pub use messages::Messages;

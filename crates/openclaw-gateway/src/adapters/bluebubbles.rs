@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use channel_bluebubbles::{
-    AddressError, BlueBubbles, BlueBubblesError, Password, ServerUrl, Surroundings, WebhookPath,
-    WebhookPathError, WebhookUrl,
+    AddressError, BlueBubbles, BlueBubblesError, Password, ServerUrl, Surroundings, WEBHOOK_PATH,
+    WebhookPath, WebhookPathError, WebhookUrl,
 };
 use gateway_channels::{BuildError, Built};
 use pairing_core::Chain;
@@ -93,7 +93,7 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<BlueBubbles>, ConfiguredErro
     };
     let url = ServerUrl::parse(url).map_err(ConfiguredError::Server)?;
     let path = settings.webhook_path.as_deref().map(WebhookPath::parse);
-    let path = path.transpose()?.unwrap_or_default();
+    let path = path.transpose()?.unwrap_or(WEBHOOK_PATH);
     let webhook = settings.webhook_url.as_deref().map(WebhookUrl::parse);
     let webhook = webhook.transpose().map_err(ConfiguredError::Webhook)?;
     if webhook.as_ref().is_some_and(|url| !url.ends_with(&*path)) {
@@ -105,7 +105,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<BlueBubbles>, ConfiguredErro
         Arc::new(StateFile::at(seen)),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     let account = BlueBubbles::new(recipe.account.clone(), url, password, surroundings)?;
     let account = account.webhook_path(path);
     Ok(Some(match webhook {

@@ -79,7 +79,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<Discord>, ConfiguredError> {
         Arc::new(saved),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     let command = ("pair", "pair a phone, and decide who may come in");
     let bot = Discord::new(recipe.account.clone(), token, root, surroundings)?
         .commands([command])

@@ -124,7 +124,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<Feishu>, ConfiguredError> {
         Arc::new(saved),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     let account = recipe.account.clone();
     Ok(Some(Feishu::new(account, id, secret, root, surroundings)?))
 }

@@ -100,7 +100,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<Signal>, ConfiguredError> {
         Arc::new(StateFile::at(path(recipe, "people-"))),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     let signal = Signal::new(
         recipe.account.clone(),
         number,

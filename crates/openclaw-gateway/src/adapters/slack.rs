@@ -121,7 +121,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<Slack>, ConfiguredError> {
         Arc::new(saved),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     let slack = Slack::new(recipe.account.clone(), bot, app, root, surroundings)?;
     Ok(Some(slack.allow_bots(settings.allow_bots.unwrap_or(false))))
 }

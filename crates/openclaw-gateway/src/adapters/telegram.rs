@@ -85,8 +85,7 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
 
 fn configured(recipe: &Recipe<'_>) -> Result<Option<Telegram>, ConfiguredError> {
     let settings = &recipe.settings;
-    let var = |name: &str| recipe.config.variable(name, recipe.var);
-    let Some(token) = find(&recipe.account, settings, var)? else {
+    let Some(token) = find(&recipe.account, settings, recipe.var)? else {
         return Ok(None);
     };
     let root = settings.api_root.as_deref().map(ApiRoot::parse);
@@ -96,7 +95,8 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<Telegram>, ConfiguredError> 
         Arc::new(saved),
         Arc::new(SystemClock),
         Arc::new(SystemEntropy),
-    );
+    )
+    .proxies(recipe.proxies.clone());
     Ok(Some(Telegram::new(
         recipe.account.clone(),
         token,

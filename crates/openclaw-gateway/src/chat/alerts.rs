@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateway_protocol::event::Decision;
-use pairing_core::{Approver, ApproverId, ScopeSet, Timestamp};
+use openclaw_config::Config;
+use pairing_core::{Approver, ApproverId, ScopeSet, StoreError, Timestamp};
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -26,9 +27,9 @@ pub(super) const EVERY: Duration = Duration::from_secs(15);
 const AT_ONCE: usize = 20;
 
 /// A chat that gets notices.
-struct Recipient {
-    adapter: Arc<dyn Adapter>,
-    chat: Target,
+pub(super) struct Recipient {
+    pub(super) adapter: Arc<dyn Adapter>,
+    pub(super) chat: Target,
     /// Whether an owner subscribed it with `/pair notify`.
     subscriber: Option<Subscriber>,
 }
@@ -50,6 +51,12 @@ impl Commands {
                 next = news.recv() => next,
                 _ = due.tick() => {
                     self.look(false).await;
+                    self.show_again().await;
+                    self.tell_faults().await;
+                    continue;
+                }
+                () = self.0.parts.health.changed() => {
+                    self.tell_faults().await;
                     continue;
                 }
                 // After the news, which say more. Without an open notice there is nothing to correct.
@@ -136,13 +143,20 @@ impl Commands {
         for asking in ended {
             let (gone, others) = (asking.clone(), waiting.to_vec());
             let decision = self.at_store(move |commands| commands.outcome(&gone, &others));
-            if let Some(decision) = decision.await {
+            if let Some(Ok(decision)) = decision.await {
                 self.show_end(&asking, decision).await;
+            } else if let Ok(mut open) = self.0.open.lock() {
+                // The next pass looks again.
+                open.entry(asking.about()).or_insert(asking);
             }
         }
     }
 
-    fn outcome(&self, gone: &PendingSubject, waiting: &[PendingSubject]) -> Decision {
+    fn outcome(
+        &self,
+        gone: &PendingSubject,
+        waiting: &[PendingSubject],
+    ) -> Result<Decision, StoreError> {
         match gone {
             PendingSubject::Sender(request) => outcome::of_sender(self.pairing(), request),
             PendingSubject::Device(request) => {
@@ -309,32 +323,43 @@ impl Commands {
         }
     }
 
+    /// The chats of all owners, each once, by the accounts that are enabled and may be used for it.
+    pub(super) async fn owners(
+        &self,
+        config: &Config,
+        may_use: impl Fn(&dyn Adapter) -> bool,
+    ) -> Vec<Recipient> {
+        let mut places = Vec::new();
+        let mut adapters: Vec<_> = self.0.parts.channels.adapters().iter().cloned().collect();
+        adapters.retain(|adapter| {
+            let set = config.account(adapter.channel(), adapter.account());
+            set.is_enabled() && may_use(&**adapter)
+        });
+        adapters.sort_by_key(|adapter| !adapter.account().is_default());
+        for adapter in adapters {
+            let Some(rules) = self.pairing().channels().get(adapter.channel()) else {
+                continue;
+            };
+            for owner in Owners::of(config, rules).senders() {
+                match direct(&*adapter, owner).await {
+                    Ok(chat) => add(&mut places, adapter.clone(), chat, None),
+                    // The next pass tries again.
+                    Err(error) => tracing::debug!(
+                        channel = %adapter.channel(), %error, "an owner's chat cannot be opened"
+                    ),
+                }
+            }
+        }
+        places
+    }
+
     /// The chats that get notices, each once: those of all owners if the configuration says so, and those
     /// that have subscribed.
     async fn places(&self, notices: &Notices) -> Vec<Recipient> {
         let config = &self.0.parts.settings.load().config.clone();
         let mut places: Vec<Recipient> = Vec::new();
         if config.notify_owners {
-            let mut adapters: Vec<_> = self.0.parts.channels.adapters().iter().cloned().collect();
-            adapters.retain(|adapter| {
-                let set = config.account(adapter.channel(), adapter.account());
-                set.is_enabled()
-            });
-            adapters.sort_by_key(|adapter| !adapter.account().is_default());
-            for adapter in adapters {
-                let Some(rules) = self.pairing().channels().get(adapter.channel()) else {
-                    continue;
-                };
-                for owner in Owners::of(config, rules).senders() {
-                    match direct(&*adapter, owner).await {
-                        Ok(chat) => add(&mut places, adapter.clone(), chat, None),
-                        // The next pass tries again.
-                        Err(error) => tracing::debug!(
-                            channel = %adapter.channel(), %error, "an owner's chat cannot be opened"
-                        ),
-                    }
-                }
-            }
+            places = self.owners(config, |_| true).await;
         }
         for subscriber in &notices.subscribers {
             let place = subscriber.channel().zip(subscriber.account());

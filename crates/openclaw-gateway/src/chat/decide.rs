@@ -5,7 +5,7 @@ use pairing_core::{Approver, DecisionError, DeviceError, PairingCode};
 use super::asking::{PendingSubject, RequestRef};
 use super::{Commands, STORE_FAILED, approver, chat_key, fit, store_failed};
 use crate::words;
-use channel_kit::Pressed;
+use channel_kit::{Pressed, SendError};
 use gateway_channels::OwnerMessage;
 
 /// Minimum length of a prefix of an id.
@@ -140,8 +140,15 @@ impl Commands {
         let replaced = owner
             .adapter
             .replace(&pressed.chat, &pressed.message, &text);
-        if let Err(error) = replaced.await {
-            tracing::warn!(%error, "notice not replaced by the decision");
+        match replaced.await {
+            Ok(()) => {}
+            Err(SendError::Unavailable { .. }) => {
+                // It is tried again in the next passes.
+                let (chat, message) = (&pressed.chat, pressed.message.clone());
+                self.remember_at(&*owner.adapter, chat, about, String::new(), message)
+                    .await;
+            }
+            Err(error) => tracing::warn!(%error, "notice not replaced by the decision"),
         }
     }
 

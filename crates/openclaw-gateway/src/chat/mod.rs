@@ -7,6 +7,7 @@
 mod alerts;
 mod asking;
 mod decide;
+mod faults;
 mod gathering;
 mod kept;
 mod notify;
@@ -30,8 +31,10 @@ use tokio::time::timeout;
 
 pub use parse::{Notify, PairCommand};
 
+use self::faults::ToldFaults;
 use self::gathering::Gathering;
 use crate::clients::Clients;
+use crate::health::Health;
 use crate::parts::GatewayFacts;
 use crate::requests::Requests;
 use crate::settings::LiveSettings;
@@ -55,6 +58,7 @@ pub(crate) struct ChatParts {
     pub(crate) clients: Arc<Clients>,
     pub(crate) channels: Arc<Channels>,
     pub(crate) requests: Arc<Requests>,
+    pub(crate) health: Arc<Health>,
     pub(crate) gateway: Arc<GatewayFacts>,
 }
 
@@ -69,6 +73,7 @@ struct Inner {
     /// Chats for which the last message to an owner failed.
     unreached: Mutex<HashSet<(ChannelId, AccountId, String)>>,
     gathering: Gathering,
+    told_faults: ToldFaults,
 }
 
 /// The commands as the gate holds them. Once the task that runs them has ended, there are none.
@@ -125,6 +130,7 @@ impl Commands {
             open: Mutex::default(),
             unreached: Mutex::default(),
             gathering: Gathering::default(),
+            told_faults: ToldFaults::default(),
         }))
     }
 
@@ -191,6 +197,7 @@ impl Commands {
             parts.gateway.port,
             certificate,
             &interfaces,
+            crate::tailnet_name,
         )
     }
 

@@ -41,7 +41,7 @@ pub(super) struct Message {
     thread: Option<String>,
     #[serde(rename = "messageId")]
     id: String,
-    /// Number of failed attempts to delete it.
+    /// Number of failed attempts to delete or to replace it.
     #[serde(default)]
     failures: u32,
 }
@@ -49,12 +49,18 @@ pub(super) struct Message {
 /// Maximum number of recorded messages; the oldest are forgotten.
 const MOST: usize = 256;
 
-/// Maximum number of attempts to delete a message; there is one in each pass, and at least one every
+/// Maximum number of attempts to delete or replace a message; there is one in each pass, and at least one every
 /// [`super::alerts::EVERY`].
 const ATTEMPTS: u32 = 20;
 
 /// Number of decisions that are remembered for buttons that are pressed late.
 const SETTLED: usize = 64;
+
+fn not_run() -> SendError {
+    SendError::Unavailable {
+        reason: "the account does not run".to_owned(),
+    }
+}
 
 impl Message {
     fn at(&self) -> (Target, MessageId) {
@@ -133,7 +139,7 @@ impl Commands {
     /// Replaces the recorded messages about a request with a text, except the one whose button was pressed.
     async fn show(&self, about: &RequestRef, text: &str, but: Option<(&OwnerMessage, &Pressed)>) {
         let taken = self.take(|message| message.about == *about).await;
-        for message in taken {
+        for mut message in taken {
             let (chat, id) = message.at();
             let is_pressed = but.is_some_and(|(owner, pressed)| {
                 owner.channel == message.channel
@@ -141,12 +147,36 @@ impl Commands {
                     && pressed.chat.chat == chat.chat
                     && pressed.message == id
             });
-            let adapter = self.adapter(&message.channel, &message.account_id);
-            if let Some(adapter) = adapter.filter(|_| !is_pressed)
-                && let Err(error) = adapter.replace(&chat, &id, &fit(&*adapter, text)).await
-            {
-                tracing::warn!(%error, "notice not replaced by the decision");
+            if is_pressed {
+                continue;
             }
+            let replaced = match self.adapter(&message.channel, &message.account_id) {
+                Some(adapter) => adapter.replace(&chat, &id, &fit(&*adapter, text)).await,
+                None => Err(not_run()),
+            };
+            match replaced {
+                Err(SendError::Unavailable { .. }) if message.failures < ATTEMPTS => {
+                    message.failures += 1;
+                    let again = |sent: &mut Sent| sent.messages.push(message);
+                    let _ = self.0.sent.change(again).await;
+                }
+                Err(error) => tracing::warn!(%error, "notice not replaced by the decision"),
+                Ok(()) => {}
+            }
+        }
+    }
+
+    /// Replaces the notices again that could not be replaced before.
+    pub(super) async fn show_again(&self) {
+        let sent = self.0.sent.get().await;
+        let failed = sent.messages.into_iter().filter(|message| {
+            message.failures > 0 && !matches!(message.about, RequestRef::Code(_))
+        });
+        let mut failed: Vec<_> = failed.map(|message| message.about).collect();
+        failed.dedup();
+        for about in failed {
+            let text = self.what_became_of(&about).await;
+            self.show(&about, &text, None).await;
         }
     }
 
@@ -206,9 +236,7 @@ impl Commands {
             let (chat, id) = message.at();
             let deleted = match self.adapter(&message.channel, &message.account_id) {
                 Some(adapter) => adapter.delete(&chat, &id).await,
-                None => Err(SendError::Unavailable {
-                    reason: "the account does not run".to_owned(),
-                }),
+                None => Err(not_run()),
             };
             match deleted {
                 Err(SendError::Unavailable { .. }) if message.failures < ATTEMPTS => {

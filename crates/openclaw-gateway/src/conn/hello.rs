@@ -45,7 +45,7 @@ pub(super) async fn register(
         id,
         who,
         method,
-        Client::new(params).from_page(arrival.origin.page()),
+        Client::new(params).on_page(arrival.origin.page()),
         (
             arrival.address,
             parts.pairing.now(),

@@ -6,29 +6,26 @@ use openclaw_config::Config;
 use pairing_fs::StateDir;
 use pairing_fs::doctor::{Finding, Severity};
 
-use crate::adapters::configured;
-
-/// Variables by which other programs are told of a proxy.
-const PROXIES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+use crate::adapters::{configured, of_environment};
 
 /// Finds accounts that are set up and cannot be run, such as one without a usable token, or with the token of another one;
-/// and a proxy of the environment, which is not obeyed. Reads the files that the configuration names, and asks no service.
+/// and a proxy of the environment that cannot be used. Reads the files that the configuration names, and asks no service.
 pub fn of_bots(
     state: &StateDir,
     config: &Config,
     var: &dyn Fn(&str) -> Option<OsString>,
 ) -> Vec<Finding> {
     let accounts = configured(config, state, var);
-    let proxy = PROXIES.iter().find(|name| {
-        let value = var(name);
-        value.is_some_and(|value| !value.is_empty())
-    });
-    let proxy = proxy.filter(|_| !accounts.is_empty()).map(|name| Finding {
-        severity: Severity::Warning,
-        kind: "not-obeyed",
+    let proxies = of_environment(&|name: &str| config.variable(name, var));
+    let proxy = proxies.fault().filter(|_| !accounts.is_empty());
+    let proxy = proxy.map(|error| Finding {
+        severity: Severity::Error,
+        kind: "proxy-not-usable",
         path: state.config().to_owned(),
-        detail: format!("{name} names a proxy, and the gateway reaches chat systems without it"),
-        advice: "let the gateway's machine reach them, or run it where it can".to_owned(),
+        detail: format!("{error}: chat systems that would need it are not reached"),
+        advice:
+            "set it to http://host:port, with user:password@ before that where it asks for them"
+                .to_owned(),
         fixable: false,
         fixed: false,
     });
@@ -53,20 +50,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t136_a_proxy_that_is_not_obeyed_is_named_where_chats_would_need_it() {
+    fn t136_a_proxy_that_cannot_be_used_is_named_where_chats_would_need_it() {
         let state = StateDir::at("/nonexistent");
-        let found = |config: &str, name: &'static str| -> Vec<&'static str> {
+        let found = |config: &str, name: &'static str, proxy: &'static str| -> Vec<&'static str> {
             let config = Config::parse(config).unwrap();
-            let var = move |asked: &str| (asked == name).then(|| "http://proxy:3128".into());
+            let var = move |asked: &str| (asked == name).then(|| proxy.into());
             let found = of_bots(&state, &config, &var);
+            assert!(!format!("{found:?}").contains("hunter2"));
             found.iter().map(|finding| finding.kind).collect()
         };
         let bot = "{ channels: { telegram: { botToken: '1:secret' } } }";
-        assert_eq!(found(bot, "HTTPS_PROXY"), ["not-obeyed"]);
-        assert_eq!(found(bot, "all_proxy"), ["not-obeyed"]);
-        assert!(found(bot, "HOME").is_empty());
-        assert!(found("{}", "HTTPS_PROXY").is_empty());
+        let socks = "socks5://ann:hunter2@proxy:1080";
+        assert_eq!(found(bot, "HTTPS_PROXY", socks), ["proxy-not-usable"]);
+        assert_eq!(found(bot, "all_proxy", socks), ["proxy-not-usable"]);
+        assert!(found(bot, "HTTPS_PROXY", "http://ann:hunter2@proxy:3128").is_empty());
+        assert!(found(bot, "HOME", socks).is_empty());
+        assert!(found("{}", "HTTPS_PROXY", socks).is_empty());
         let odd = "{ channels: { telegram: { botToken: 'odd' } } }";
-        assert_eq!(found(odd, "HOME"), ["bot-not-run"]);
+        assert_eq!(found(odd, "HOME", socks), ["bot-not-run"]);
+        let odd =
+            "{ channels: { telegram: { botToken: '1:secret', proxy: 'socks5://ann:hunter2@a' } } }";
+        assert_eq!(found(odd, "HOME", socks), ["bot-not-run"]);
     }
 }

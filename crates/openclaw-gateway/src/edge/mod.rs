@@ -33,6 +33,8 @@ pub struct Door {
     hosts: BTreeSet<String>,
     tls: bool,
     users: Option<ProxyUsers>,
+    /// Whether Tailscale's proxy on this machine forwards requests.
+    is_behind_tailscale: bool,
 }
 
 /// A name or origin that cannot be allowed.
@@ -163,6 +165,14 @@ impl Door {
         Self { users, ..self }
     }
 
+    /// Believes Tailscale's proxy on this machine about the clients that it forwards for. Those are never local.
+    pub fn behind_tailscale(self, is_behind_tailscale: bool) -> Self {
+        Self {
+            is_behind_tailscale,
+            ..self
+        }
+    }
+
     /// Judges a request: `peer` is the address of its socket. What the request line says about the host
     /// is not seen here: refuse an absolute form.
     pub fn judge(&self, peer: IpAddr, headers: &HeaderMap) -> Result<Arrival, Turned> {
@@ -174,8 +184,11 @@ impl Door {
         let host = host.transpose()?;
         let origin = single(headers, &ORIGIN)?;
 
-        let is_trusted = self.proxies.contains(peer);
         let forwarding = forwarding_header(headers);
+        // Tailscale's proxy always says for whom it speaks. Without a word of that kind, the request is from a program
+        // on this machine.
+        let is_tailscale = self.is_behind_tailscale && peer.is_loopback() && forwarding.is_some();
+        let is_trusted = is_tailscale || self.proxies.contains(peer);
         if let Some(header) = forwarding.filter(|_| !is_trusted) {
             let header = header.clone();
             return Err(Turned::UntrustedProxy { peer, header });
@@ -215,7 +228,8 @@ impl Door {
 
     /// Whether it is a proxy that is believed about whom it forwards for.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
-        self.proxies.contains(canonical_ip(peer))
+        let peer = canonical_ip(peer);
+        self.proxies.contains(peer) || (self.is_behind_tailscale && peer.is_loopback())
     }
 
     /// Whether pages may address the gateway by this.

@@ -481,3 +481,37 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn behind_tailscale_its_clients_come_in_and_are_never_local() {
+    let door = door(&[], &[]).behind_tailscale(true);
+    let name = "home.tail1234.ts.net";
+    let served = upgrade(
+        name,
+        &[
+            ("x-forwarded-for", "100.101.102.103"),
+            ("x-forwarded-proto", "https"),
+            ("tailscale-user-login", "ann@example.org"),
+            ("origin", "https://home.tail1234.ts.net"),
+        ],
+    );
+    let arrival = door.judge(ip("127.0.0.1"), &served).unwrap();
+    assert_eq!(arrival.address, ip("100.101.102.103"));
+    assert!(!arrival.is_direct && arrival.is_encrypted && !arrival.is_local());
+    assert_eq!(
+        arrival.origin,
+        Origin::Allowed("https://home.tail1234.ts.net".to_owned())
+    );
+    // Nobody else is Tailscale's proxy, and a program here that speaks for nobody is local as ever.
+    assert!(door.judge(ip("10.0.0.9"), &served).is_err());
+    assert!(
+        door.judge(ip("127.0.0.1"), &upgrade(HERE, &[]))
+            .unwrap()
+            .is_local()
+    );
+    assert!(
+        self::door(&[], &[])
+            .judge(ip("127.0.0.1"), &served)
+            .is_err()
+    );
+}

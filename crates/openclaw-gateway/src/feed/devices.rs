@@ -14,10 +14,13 @@ impl Feed<'_> {
         if !tell {
             return;
         }
+        let mut unknown = Vec::new();
         for gone in without(&before, &self.seen.devices) {
             let waiting = self.seen.devices.values();
-            let decision = outcome::of_device(&self.parts.pairing, &self.viewer, waiting, gone);
-            self.device_resolved(gone, decision);
+            match outcome::of_device(&self.parts.pairing, &self.viewer, waiting, gone) {
+                Ok(decision) => self.device_resolved(gone, decision),
+                Err(_) => unknown.push((gone.id.clone(), gone.clone())),
+            }
         }
         for new in without(&self.seen.devices, &before) {
             self.parts.metrics.requested("device");
@@ -28,6 +31,9 @@ impl Feed<'_> {
                 |session| session.may_see_device(new.device),
             );
         }
+        // How these ended is told once the store can be read.
+        self.stale.devices |= !unknown.is_empty();
+        self.seen.devices.extend(unknown);
     }
 
     fn device_resolved(&self, gone: &DeviceRequest, decision: Decision) {

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use unsaid::Unsaid;
 
 use crate::clients::Clients;
+use crate::following::Beat;
 use crate::frames::event as frame;
 use crate::metrics::Metrics;
 use crate::requests::{News, Requests};
@@ -77,7 +78,11 @@ impl Stale {
 
 /// Follows the store until it is stopped. Signals `ready` as soon as every later change will be seen. Blocks,
 /// and has a thread of its own.
-pub(crate) fn follow(parts: &FeedParts, stop: &AtomicBool, ready: oneshot::Sender<()>) {
+pub(crate) fn follow(
+    parts: &FeedParts,
+    (stop, beat): (&AtomicBool, &Beat),
+    ready: oneshot::Sender<()>,
+) {
     let mut feed = Feed {
         parts,
         viewer: Approver::operator("gateway", pairing_core::ScopeSet::admin()),
@@ -95,6 +100,7 @@ pub(crate) fn follow(parts: &FeedParts, stop: &AtomicBool, ready: oneshot::Sende
     // The receiver is gone if the gateway has already ended.
     let _ = ready.send(());
     while !stop.load(Ordering::Relaxed) {
+        beat.beat();
         position = feed.step(position);
     }
 }
@@ -207,8 +213,11 @@ impl Feed<'_> {
                     list.paired.iter().for_each(|d| self.end_rotated(d));
                     let pending = list.pending.into_iter();
                     self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
+                    self.note_group("devices", None);
                 }
-                Err(error) => self.later(&error.0, |stale| stale.devices = true)?,
+                Err(error) => {
+                    self.later(Some("devices"), &error.0, |stale| stale.devices = true)?
+                }
             }
         }
         if std::mem::take(&mut stale.nodes) {
@@ -216,8 +225,9 @@ impl Feed<'_> {
                 Ok(list) => {
                     let pending = list.pending.into_iter();
                     self.nodes(pending.map(|r| (r.id.clone(), r)).collect(), tell);
+                    self.note_group("nodes", None);
                 }
-                Err(error) => self.later(&error.0, |stale| stale.nodes = true)?,
+                Err(error) => self.later(Some("nodes"), &error.0, |stale| stale.nodes = true)?,
             }
         }
         while let Some(id) = stale.channels.pop_first() {
@@ -228,8 +238,9 @@ impl Feed<'_> {
                 Ok(pending) => {
                     self.senders(&id, pending.requests, tell);
                     self.parts.channels.note_decisions();
+                    self.note_group(id.as_str(), None);
                 }
-                Err(error) => self.later(&error.0, |stale| {
+                Err(error) => self.later(Some(id.as_str()), &error.0, |stale| {
                     stale.channels.insert(id.clone());
                 })?,
             }
@@ -237,9 +248,10 @@ impl Feed<'_> {
         Ok(())
     }
 
-    /// Marks something as stale again. The error means that the store does not answer at all.
+    /// Marks something as stale again, a whole group of records where one is named. The error means that the store does not answer at all.
     fn later(
         &mut self,
+        group: Option<&str>,
         error: &StoreError,
         stale: impl FnOnce(&mut Stale),
     ) -> Result<(), Unreachable> {
@@ -249,7 +261,15 @@ impl Feed<'_> {
             self.note_store(Some(error));
             return Err(Unreachable);
         }
+        if let Some(group) = group {
+            self.note_group(group, Some(error));
+        }
         Ok(())
+    }
+
+    fn note_group(&self, group: &str, failure: Option<&StoreError>) {
+        let now = self.parts.pairing.now();
+        self.parts.store.note_group(group, failure, now);
     }
 
     /// Reports requests that have expired. Expiry changes no record, so no event says so.

@@ -1,20 +1,20 @@
 //! How a request that is no longer pending has ended. It is worked out from the store, because another
-//! process may have decided.
+//! process may have decided. While the store cannot be read, nobody knows: nothing is a rejection for that.
 
 use gateway_protocol::event::Decision;
 use pairing_core::device::{Device, DeviceRequest};
 use pairing_core::store::PendingRequest;
-use pairing_core::{Admission, Approver, Pairing};
+use pairing_core::{Admission, Approver, Pairing, StoreError};
 
 /// How a sender's request has ended.
-pub(crate) fn of_sender(pairing: &Pairing, gone: &PendingRequest) -> Decision {
-    if is_allowed(pairing, gone) {
+pub(crate) fn of_sender(pairing: &Pairing, gone: &PendingRequest) -> Result<Decision, StoreError> {
+    Ok(if is_allowed(pairing, gone)? {
         Decision::Approved
     } else if gone.is_expired(pairing.limits(), pairing.now()) {
         Decision::Expired
     } else {
         Decision::Rejected
-    }
+    })
 }
 
 /// How a device's request has ended, given the devices whose requests are still pending. Reads the list of
@@ -24,11 +24,12 @@ pub(crate) fn of_device<'r>(
     viewer: &Approver,
     mut waiting: impl Iterator<Item = &'r DeviceRequest>,
     gone: &DeviceRequest,
-) -> Decision {
+) -> Result<Decision, StoreError> {
     if waiting.any(|request| request.device == gone.device) {
-        return Decision::Superseded;
+        return Ok(Decision::Superseded);
     }
-    let paired = pairing.devices().paired(viewer).unwrap_or_default().paired;
+    let paired = pairing.devices().paired(viewer);
+    let paired = paired.map_err(|error| error.0)?.paired;
     let device = paired.iter().find(|device| device.id == gone.device);
     let is_approved = |device: &Device| {
         let grants = device.roles.values().map(|role| role.grant.as_ref());
@@ -39,22 +40,20 @@ pub(crate) fn of_device<'r>(
             None => is_newer,
         })
     };
-    if device.is_some_and(is_approved) {
+    Ok(if device.is_some_and(is_approved) {
         Decision::Approved
     } else if gone.is_expired(&pairing.limits().devices, pairing.now()) {
         Decision::Expired
     } else {
         Decision::Rejected
-    }
+    })
 }
 
-fn is_allowed(pairing: &Pairing, request: &PendingRequest) -> bool {
+fn is_allowed(pairing: &Pairing, request: &PendingRequest) -> Result<bool, StoreError> {
     let Ok(channel) = pairing.channel_of(&request.channel) else {
-        return false;
+        return Ok(false);
     };
     let account = channel.account_of(request.account.clone());
-    matches!(
-        account.admit_sender(&request.sender),
-        Ok(Admission::Approved(_))
-    )
+    let admission = account.admit_sender(&request.sender)?;
+    Ok(matches!(admission, Admission::Approved(_)))
 }

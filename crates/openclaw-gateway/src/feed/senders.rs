@@ -37,12 +37,21 @@ impl Feed<'_> {
                 of.get(place)
                     .is_some_and(|other| other.code == request.code)
             };
-            for (_, gone) in before
+            let mut unknown = BTreeMap::new();
+            for (place, gone) in before
                 .iter()
                 .filter(|(place, gone)| !goes_on(&now, place, gone))
             {
-                self.sender_resolved(gone, outcome::of_sender(&self.parts.pairing, gone));
+                match outcome::of_sender(&self.parts.pairing, gone) {
+                    Ok(decision) => self.sender_resolved(gone, decision),
+                    Err(_) => drop(unknown.insert(place.clone(), gone.clone())),
+                }
             }
+            // How these ended is told once the store can be read.
+            if !unknown.is_empty() {
+                self.stale.channels.insert(channel.clone());
+            }
+            self.seen.senders.extend(unknown);
             for (_, new) in now
                 .iter()
                 .filter(|(place, new)| !goes_on(&before, place, new))

@@ -37,7 +37,7 @@ impl Feed<'_> {
             });
         note_ended(device, ended);
         match failure.into_inner() {
-            Some(error) => self.later(&error, |stale| {
+            Some(error) => self.later(None, &error, |stale| {
                 stale.sessions.insert(device);
             }),
             None => Ok(()),

@@ -188,14 +188,19 @@ fn are_asked_for(call: &Call, id: &RequestId, chosen: &BTreeSet<String>) -> Resu
         .find(|name| !request.ask.commands.contains(*name))
     {
         None => Ok(()),
-        Some(name) => Err(ErrorShape::invalid(
-            DetailCode::InvalidParams,
-            format!(
-                "invalid device.pair.approve params: the request does not ask for the command {}",
-                escape(name).limit(64)
-            ),
-        )),
+        Some(name) => Err(not_asked_for("device.pair.approve", name)),
     }
+}
+
+/// The error of a choice of commands that names one which the request does not ask for.
+pub(super) fn not_asked_for(method: &str, name: &str) -> ErrorShape {
+    ErrorShape::invalid(
+        DetailCode::InvalidParams,
+        format!(
+            "invalid {method} params: the request does not ask for the command {}",
+            escape(name).limit(64)
+        ),
+    )
 }
 
 fn request(call: &Call) -> Result<RequestId, ErrorShape> {

@@ -127,7 +127,9 @@ async fn elsewhere(
     let longest = peers::longest(&call.parts.settings.load());
     let now = call.pairing().now();
     let entropy = &*call.parts.entropy;
-    match peers::call(peers, (entropy, now), longest, gateway, &asked).await {
+    let answer = peers::call(peers, (entropy, now), longest, gateway, &asked).await;
+    peers.note_answer(gateway, answer.as_ref().err(), call.pairing().now());
+    match answer {
         Ok(outcome) => outcome.into(),
         Err(CallError::Deadline(_)) => Err(timed_out()),
         Err(error) => {

@@ -161,7 +161,7 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 24] = [
+        let blocking: [Row; 26] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.list", PAIRING, devices::list),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use gateway_protocol::device::RequestParams;
+use gateway_protocol::device::{ApproveParams, RequestParams};
 use gateway_protocol::invoke::{DescribeParams, NodeEntries, NodeEntry, NodeGateway};
 use gateway_protocol::node::{
     ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRemoveParams, NodeRemoved,
@@ -12,6 +12,7 @@ use gateway_protocol::{DetailCode, Empty, ErrorShape};
 use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, SecretToken};
 use pairing_core::{Approver, DeviceError, DeviceId};
 
+use super::devices::not_asked_for;
 use super::{Call, Reply, of_device, of_list};
 use crate::clients::NodeAt;
 use crate::peers::Connected;
@@ -181,11 +182,30 @@ pub(super) fn pair_list(call: &Call) -> Reply {
 }
 
 pub(super) fn approve(call: &Call) -> Reply {
-    let request_id = request_of(call)?;
-    let approved = call
-        .pairing()
-        .nodes()
-        .approve(&request_id, &call.approver());
+    let params: ApproveParams = call.params()?;
+    // A text that cannot be an id names no request.
+    let request_id =
+        RequestId::parse(&params.request_id).map_err(|_| of_device(DeviceError::UnknownRequest))?;
+    let nodes = call.pairing().nodes();
+    let chosen: Option<BTreeSet<String>> = params
+        .commands
+        .map(|commands| commands.into_iter().map(String::from).collect());
+    if let Some(chosen) = &chosen {
+        let pending = nodes.list(&call.approver()).map_err(of_list)?.pending;
+        let request = pending.iter().find(|request| request.id == request_id);
+        let request = request.ok_or_else(|| of_device(DeviceError::UnknownRequest))?;
+        let asked = |name: &&String| request.info.commands.contains(*name);
+        if let Some(name) = chosen.iter().find(|name| !asked(name)) {
+            return Err(not_asked_for("node.pair.approve", name));
+        }
+    }
+    let settings = call.parts.settings.load();
+    let policy = &settings.config.gateway.node_commands;
+    let keep = |name: &str| {
+        let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
+        is_chosen && !policy.denies(name)
+    };
+    let approved = nodes.approve_commands(&request_id, &keep, &call.approver());
     let approved = approved.map_err(of_device)?;
     call.reply(&NodeApproved {
         request_id,

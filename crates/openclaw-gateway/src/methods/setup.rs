@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Call, Reply, of_device, of_list};
 use crate::join_codes::PATH;
-use crate::{Interfaces, Reach, ReachError, qr};
+use crate::{Interfaces, Reach, ReachError, qr, tailnet_name};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use pairing_core::{Chain, Timestamp};
@@ -152,7 +152,8 @@ fn configured(call: &Call, prefers_remote: bool) -> Result<Reach, ErrorShape> {
     });
     let certificate = parts.about.tls_fingerprint.as_deref();
     let settings = parts.settings.load();
-    let reach = Reach::of_gateway(&settings, parts.about.port, certificate, &interfaces);
+    let port = parts.about.port;
+    let reach = Reach::of_gateway(&settings, port, certificate, &interfaces, tailnet_name);
     reach.map_err(|error| no_address(&error))
 }
 

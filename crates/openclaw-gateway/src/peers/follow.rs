@@ -11,6 +11,7 @@ use tokio::time::{sleep, timeout};
 
 use super::published::{At, Connected, Published};
 use super::{DirectoryError, Peers, View};
+use crate::following::Beat;
 use crate::sessions::{Session, Sessions};
 use crate::settings::LiveSettings;
 use channel_kit::Stop;
@@ -43,6 +44,10 @@ pub(crate) async fn announce(
             let sessions = sessions.clone();
             blocking(&peers, move |peers| peers.publish(&sessions)).await
         };
+        peers.trouble().written = published
+            .as_ref()
+            .err()
+            .map(|error| Chain(error).to_string());
         if let Some(error) = new_failure(&published, &mut is_well) {
             tracing::error!(error = %Chain(error), "directory of gateways cannot be written");
         }
@@ -121,11 +126,18 @@ fn values(sessions: &Sessions, peers: &Peers) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Follows what other gateways publish, until it is stopped. Blocks, and has a thread of its own.
-pub(crate) fn follow(peers: &Peers, sessions: &Sessions, pairing: &Pairing, stop: &AtomicBool) {
+pub(crate) fn follow(
+    peers: &Peers,
+    sessions: &Sessions,
+    pairing: &Pairing,
+    (stop, beat): (&AtomicBool, &Beat),
+) {
     let (mut known, mut is_well) = (None, true);
     let mut vouched = pairing.now();
     while !stop.load(Ordering::Relaxed) {
+        beat.beat();
         let read = peers.directory.read(known, WAIT);
+        peers.trouble().read = read.as_ref().err().map(|error| Chain(error).to_string());
         if let Some(error) = new_failure(&read, &mut is_well) {
             tracing::error!(error = %Chain(error), "directory of gateways cannot be read");
         }

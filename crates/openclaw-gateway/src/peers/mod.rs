@@ -12,6 +12,7 @@ mod directory;
 mod follow;
 mod proof;
 mod published;
+mod trouble;
 mod view;
 
 use gateway_protocol::GatewayUrl;
@@ -55,6 +56,7 @@ pub struct Peers {
     identity: Identity,
     view: ArcSwap<View>,
     calls: proof::Calls,
+    trouble: Mutex<trouble::Trouble>,
 }
 
 impl Peers {
@@ -83,6 +85,7 @@ impl Peers {
             identity,
             view: ArcSwap::default(),
             calls: proof::Calls::default(),
+            trouble: Mutex::default(),
         })
     }
 

@@ -15,7 +15,7 @@ pub(crate) struct View {
     gateways: BTreeMap<GatewayId, Arc<Announced>>,
     nodes: HashMap<DeviceId, Elsewhere>,
     /// Number of values that could not be understood.
-    odd: usize,
+    pub(super) odd: usize,
 }
 
 /// A node that is connected to another gateway.

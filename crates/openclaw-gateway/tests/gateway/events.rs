@@ -1,11 +1,14 @@
 //! Events: their contents and their receivers.
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pairing_core::Approver;
 use serde_json::{Value, json};
 
 use crate::shown::shown;
+use crate::stores::{Odd, over};
 use crate::support::{NEVER, Running, settings, start, start_with};
 use crate::talk::{Talk, node_of};
 
@@ -28,6 +31,27 @@ async fn marked(session: &mut Talk) -> Vec<String> {
 
 async fn resolved(session: &mut Talk) -> Value {
     session.event("device.pair.resolved").await["decision"].clone()
+}
+
+#[tokio::test]
+async fn t133_a_decision_that_cannot_be_read_is_told_later_and_is_no_rejection() {
+    let store = Arc::new(Odd::default());
+    let gateway = over(store.clone()).await;
+    let mut admin = gateway.admin().await;
+    let code = gateway.stranger("telegram", "default", "111");
+    admin.event("pairing.requested").await;
+    let channel = gateway.pairing.channel("telegram").unwrap();
+    store.fails_after_write.store(true, Ordering::SeqCst);
+    channel.approve(&code, &owner()).unwrap();
+    while store.failed.load(Ordering::SeqCst) < 2 {
+        tokio::task::yield_now().await;
+    }
+    admin.call("health", json!({})).await.unwrap();
+    assert!(!admin.has_event("pairing.resolved"));
+    store.mend();
+    let told = admin.event("pairing.resolved").await;
+    assert_eq!(told["decision"], "approved");
+    gateway.stop().await;
 }
 
 #[tokio::test]

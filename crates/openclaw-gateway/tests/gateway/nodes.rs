@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::shown::shown;
-use crate::support::{Running, node_params, start};
+use crate::support::{Running, node_params, settings, start, start_with};
 use crate::talk::node_of;
 
 async fn told(gateway: &Running, calls: &[(&str, Value)]) -> String {
@@ -183,6 +183,34 @@ async fn a_legacy_node_is_rejected_and_asks_anew() {
     let again = admin.call("node.pair.request", ask).await.unwrap();
     assert_eq!(again["created"], true);
     assert_ne!(again["request"]["requestId"], request);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_denied_or_left_out_is_not_granted_to_a_legacy_node() {
+    let settings = settings("nodes: { commands: { deny: ['system.run'] } }");
+    let gateway = start_with(settings, |builder| builder).await;
+    let mut admin = gateway.admin().await;
+    let mut asks = async |node: &str| {
+        let commands = ["camera.snap", "canvas.present", "system.run"];
+        let ask = json!({ "nodeId": node, "commands": commands });
+        let asked = admin.call("node.pair.request", ask).await.unwrap();
+        asked["request"]["requestId"].clone()
+    };
+    let (one, other) = (asks("one").await, asks("other").await);
+    let method = "node.pair.approve";
+    let stray = json!({ "requestId": one, "commands": ["sms.send"] });
+    assert_eq!(
+        admin.refused(method, stray).await,
+        "INVALID_REQUEST invalid node.pair.approve params: the request does not ask for the command sms.send"
+    );
+    let some = json!({ "requestId": one, "commands": ["camera.snap", "system.run"] });
+    let approved = admin.call(method, some).await.unwrap();
+    assert_eq!(approved["node"]["commands"], json!(["camera.snap"]));
+    let all = json!({ "requestId": other });
+    let approved = admin.call(method, all).await.unwrap();
+    let granted = json!(["camera.snap", "canvas.present"]);
+    assert_eq!(approved["node"]["commands"], granted);
     gateway.stop().await;
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Odd {
     pub(crate) is_blind: bool,
     /// So many reads of devices from now, one forgets the device that it has just read.
     pub(crate) forgets_in: AtomicUsize,
-    /// Once something has been written, devices cannot be read until this is set anew.
+    /// Once something has been written, devices and approved senders cannot be read until this is set anew.
     pub(crate) fails_after_write: AtomicBool,
     pub(crate) fails: AtomicBool,
     /// How often one could not.
@@ -97,6 +97,13 @@ impl PairingStore for Odd {
     fn read(&self, key: &Key) -> Result<Read, StoreError> {
         self.check(&key.group())?;
         let read = self.inner.read(key)?;
+        if matches!(key, Key::Allow { .. }) && self.fails.load(Ordering::SeqCst) {
+            self.failed.fetch_add(1, Ordering::SeqCst);
+            return Err(StoreError::Unreadable {
+                resource: "an approved sender".to_owned(),
+                source: "torn".into(),
+            });
+        }
         if matches!(key, Key::Device { .. }) && read.record.is_some() {
             self.may_be_stuck();
             if self.fails.load(Ordering::SeqCst) {

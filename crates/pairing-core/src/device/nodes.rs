@@ -76,18 +76,21 @@ pub(crate) fn ask(
 /// Approves a node with the capabilities that it declared, and makes its token.
 pub(crate) fn approve(
     request: &NodeRequest,
+    keep: &dyn Fn(&str) -> bool,
     before: Option<&Node>,
     token: &SecretToken,
     approver: &Approver,
     now: Timestamp,
 ) -> Result<Decision<NodeApproved>, MissingScope> {
-    let needed = request.info.approval_scope();
+    let mut info = request.info.clone();
+    info.commands.retain(|name| keep(name));
+    let needed = info.approval_scope();
     if !approver.scopes().allows(needed) {
         return Err(MissingScope { scope: needed });
     }
     let node = Node {
         id: request.node.clone(),
-        info: request.info.clone(),
+        info,
         token: TokenHash::of(token),
         created_at: before.map_or(now, |before| before.created_at),
         approved_at: now,

@@ -110,8 +110,7 @@ impl TokenHash {
 
     /// Returns the first twelve digits, by which a person tells a few hashes apart.
     pub(crate) fn short(&self) -> String {
-        let [a, b, c, d, e, f, ..] = self.0;
-        text::to_hex(&[a, b, c, d, e, f])
+        text::to_hex(&self.0).chars().take(12).collect()
     }
 
     /// Parses the form in which a hash is shown.

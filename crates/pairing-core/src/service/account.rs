@@ -165,6 +165,24 @@ impl Account {
         })
     }
 
+    /// Admits a sender as [`admit_or_request`](Self::admit_or_request) does, if the configuration or the store can tell
+    /// [at once](crate::PairingStore::read_at_once); otherwise returns `None`. For async programs, in which a message of
+    /// an approved sender then needs no thread that may block.
+    pub fn admit_at_once(
+        &self,
+        sender: &SenderId,
+        meta: Option<&Metadata>,
+    ) -> Option<ApprovedSender> {
+        let entry = if self.access.needs_store(sender, meta) {
+            let store = self.channel.pairing().store();
+            store.read_at_once(&self.allow_key(sender))?.record
+        } else {
+            None
+        };
+        let basis = self.access.decide(sender, meta, entry.is_some()).ok()?;
+        Some(self.approved(sender.clone(), basis, entry))
+    }
+
     /// Whether this sender may talk to the bot: [`admit`](Self::admit) without the proof.
     pub fn is_allowed(&self, sender: &str) -> Result<bool, AdmitError> {
         Ok(matches!(self.admit(sender)?, Admission::Approved(_)))

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::transact::{Transaction, list, transact};
+use super::transact::{Listed, Transaction, list, list_at_once, transact};
 use super::{ConnectError, DeviceError, ListError, Pairing};
 use crate::device::{
     self, Asked, AuthenticatedDevice, Connected, Connecting, Credential, Device, DeviceId,
@@ -11,7 +11,7 @@ use crate::device::{
     SecretToken, TokenHash,
 };
 use crate::dm::Decision;
-use crate::store::{Change, Problem, Record};
+use crate::store::{Change, Problem, Read, Record};
 use crate::{
     Approver, AuditAction, AuditEvent, AuditSubject, Key, Range, ScopeSet, StoreError, Timestamp,
 };
@@ -137,9 +137,15 @@ impl Devices {
     /// registering the session, so that a later revocation finds the session.
     pub fn still_holds(&self, device: &AuthenticatedDevice) -> Result<bool, ListError> {
         let key = Key::Device { device: device.id };
-        let read = self.0.store().read(&key)?;
-        let stored = read.record.as_ref().and_then(|record| record.as_device());
-        Ok(stored.is_some_and(|stored| device.holds_in(stored)))
+        Ok(holds(device, &self.0.store().read(&key)?))
+    }
+
+    /// Does the same as [`still_holds`](Self::still_holds), if the store can tell
+    /// [at once](crate::PairingStore::read_at_once); otherwise returns `None`.
+    pub fn still_holds_at_once(&self, device: &AuthenticatedDevice) -> Option<bool> {
+        let key = Key::Device { device: device.id };
+        let read = self.0.store().read_at_once(&key)?;
+        Some(holds(device, &read))
     }
 
     /// Returns the commands approved for a node, to be checked together with its declared commands at
@@ -165,38 +171,54 @@ impl Devices {
     /// Returns the requests and devices that this approver may see: all of them or, for a device without
     /// admin, its own.
     pub fn list(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
-        let (limits, now) = (self.limits(), self.0.now());
-        let (pending, problems) = list(self.0.store(), &Range::DeviceRequests)?;
-        let mut all = self.paired(viewer)?;
-        all.problems.splice(0..0, problems);
-        let pending = pending
-            .iter()
-            .filter_map(|record| record.as_device_request());
-        all.pending = pending
-            .filter(|request| !request.is_expired(limits, now))
-            .filter(|request| viewer.may_decide_about(request.device))
-            .cloned()
-            .collect();
-        let newest_first = |request: &DeviceRequest| std::cmp::Reverse(request.asked_at);
-        all.pending.sort_by_key(newest_first);
-        Ok(all)
+        let pending = list(self.0.store(), &Range::DeviceRequests)?;
+        let paired = list(self.0.store(), &Range::Devices)?;
+        Ok(self.listed(viewer, pending, paired))
+    }
+
+    /// Does the same as [`list`](Self::list), if there are few and the store can tell
+    /// [at once](crate::PairingStore::range_at_once); otherwise returns `None`.
+    pub fn list_at_once(&self, viewer: &Approver) -> Option<DeviceList> {
+        let pending = list_at_once(self.0.store(), &Range::DeviceRequests)?;
+        let paired = list_at_once(self.0.store(), &Range::Devices)?;
+        Some(self.listed(viewer, pending, paired))
     }
 
     /// Returns only the paired devices of [`list`](Self::list), for decisions that need nothing else:
     /// these work even if the pending requests cannot be read.
     pub fn paired(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
-        let (paired, problems) = list(self.0.store(), &Range::Devices)?;
+        let paired = list(self.0.store(), &Range::Devices)?;
+        Ok(self.listed(viewer, Listed::default(), paired))
+    }
+
+    fn listed(
+        &self,
+        viewer: &Approver,
+        (pending, mut problems): Listed,
+        (paired, more): Listed,
+    ) -> DeviceList {
+        let (limits, now) = (self.limits(), self.0.now());
+        let pending = pending
+            .iter()
+            .filter_map(|record| record.as_device_request());
+        let mut pending: Vec<_> = pending
+            .filter(|request| !request.is_expired(limits, now))
+            .filter(|request| viewer.may_decide_about(request.device))
+            .cloned()
+            .collect();
+        pending.sort_by_key(|request| std::cmp::Reverse(request.asked_at));
         let paired = paired.iter().filter_map(|record| record.as_device());
         let mut paired: Vec<_> = paired
             .filter(|device| viewer.may_decide_about(device.id))
             .cloned()
             .collect();
         paired.sort_by_key(|device| std::cmp::Reverse(device.approved_at));
-        Ok(DeviceList {
-            pending: Vec::new(),
+        problems.extend(more);
+        DeviceList {
+            pending,
             paired,
             problems,
-        })
+        }
     }
 
     /// Approves exactly the request with this id, in one commit.
@@ -459,6 +481,12 @@ impl Devices {
             .filter(|request| approver.may_decide_about(request.device))
             .ok_or(DeviceError::UnknownRequest)
     }
+}
+
+/// Whether what admitted a connection is in the stored record.
+fn holds(device: &AuthenticatedDevice, read: &Read) -> bool {
+    let stored = read.record.as_ref().and_then(|record| record.as_device());
+    stored.is_some_and(|stored| device.holds_in(stored))
 }
 
 /// Returns the commands for the audit event; `None` if there are none.

@@ -84,13 +84,25 @@ impl Nodes {
         id: &RequestId,
         approver: &Approver,
     ) -> Result<NodeApproved, DeviceError> {
+        self.approve_commands(id, &|_| true, approver)
+    }
+
+    /// Approves a request like [`approve`](Self::approve), but of the commands that the node declared only those
+    /// that `keep` accepts.
+    pub fn approve_commands(
+        &self,
+        id: &RequestId,
+        keep: &dyn Fn(&str) -> bool,
+        approver: &Approver,
+    ) -> Result<NodeApproved, DeviceError> {
         approver.may_pair()?;
         let token = SecretToken::generate(self.0.entropy())?;
         let approved = transact(self.0.store(), |tx| {
             let request = self.running(tx, id, approver)?;
             let before = tx.node(&request.node)?;
             let now = self.0.now();
-            let decision = nodes::approve(&request, before.as_ref(), &token, approver, now);
+            let before = before.as_ref();
+            let decision = nodes::approve(&request, keep, before, &token, approver, now);
             Ok::<_, DeviceError>(decision?)
         })?;
         self.audit(AuditAction::Approved, approver, &approved.node.id, Some(id));

@@ -214,11 +214,21 @@ impl Transaction<'_> {
     }
 }
 
+/// The records of a range, and what in it could not be understood.
+pub(super) type Listed = (Vec<Arc<Record>>, Vec<crate::Problem>);
+
+/// Maximum number of records that are listed at once: what takes longer than reading them is not meant for a thread
+/// that must not be kept.
+const AT_ONCE: usize = 64;
+
+/// Reads a whole range, if it is short and the store can tell it at once.
+pub(super) fn list_at_once(store: &dyn PairingStore, range: &Range) -> Option<Listed> {
+    let page = store.range_at_once(range, &PageRequest::first(AT_ONCE))?;
+    page.next.is_none().then_some((page.records, page.problems))
+}
+
 /// Reads a range page by page, without making it a condition of a decision.
-pub(super) fn list(
-    store: &dyn PairingStore,
-    range: &Range,
-) -> Result<(Vec<Arc<Record>>, Vec<crate::Problem>), StoreError> {
+pub(super) fn list(store: &dyn PairingStore, range: &Range) -> Result<Listed, StoreError> {
     let mut page = store.range(range, &PageRequest::first(DECISIVE))?;
     let (mut records, problems) = (page.records, page.problems);
     while let Some(after) = page.next {

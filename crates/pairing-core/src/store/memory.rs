@@ -50,6 +50,10 @@ impl PairingStore for MemoryStore {
         Ok(self.state().read(key))
     }
 
+    fn read_at_once(&self, key: &Key) -> Option<Read> {
+        Some(self.state().read(key))
+    }
+
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         let state = self.state();
         let start = match &page.after {
@@ -73,6 +77,10 @@ impl PairingStore for MemoryStore {
             next,
             problems: Vec::new(),
         })
+    }
+
+    fn range_at_once(&self, range: &Range, page: &PageRequest) -> Option<Page> {
+        self.range(range, page).ok()
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -38,6 +38,14 @@ pub trait PairingStore: Send + Sync {
     /// Runs for every message, so its cost must not grow with the number of other records.
     fn read(&self, key: &Key) -> Result<Read, StoreError>;
 
+    /// Reads one record like [`read`](Self::read), if that waits for nothing: neither for a disk nor for a network.
+    /// Returns `None` if it would wait, or fail.
+    ///
+    /// Async programs try this before they occupy a thread that may block. By default, a store always waits.
+    fn read_at_once(&self, _key: &Key) -> Option<Read> {
+        None
+    }
+
     /// Reads a page of a range. The store chooses the order, which stays the same between changes.
     ///
     /// - The version covers the whole range, and differs whenever a record in it was put, changed or
@@ -45,6 +53,12 @@ pub trait PairingStore: Send + Sync {
     /// - A page holds at most `page.limit` records, and has `next` if there are more.
     /// - Stored data that cannot be understood is listed in `problems`.
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError>;
+
+    /// Reads a page of a range like [`range`](Self::range), if that waits for nothing. Returns `None` if it would wait,
+    /// or fail. By default, a store always waits.
+    fn range_at_once(&self, _range: &Range, _page: &PageRequest) -> Option<Page> {
+        None
+    }
 
     /// Writes a batch, all of it or nothing, if everything in `conditions` is still as it was read.
     ///
@@ -72,8 +86,16 @@ impl<S: PairingStore + ?Sized> PairingStore for Arc<S> {
         (**self).read(key)
     }
 
+    fn read_at_once(&self, key: &Key) -> Option<Read> {
+        (**self).read_at_once(key)
+    }
+
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         (**self).range(range, page)
+    }
+
+    fn range_at_once(&self, range: &Range, page: &PageRequest) -> Option<Page> {
+        (**self).range_at_once(range, page)
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -8,8 +8,12 @@ use super::{admission, is_same};
 use crate::store::{Batch, Group, Key, Record};
 use crate::{Limits, PairingCode, PairingStore, StoreError, Timestamp};
 
-/// Number of units that are written in one commit, as long as the store accepts it.
+/// Number of units in the first commit. Each further commit has twice as many, up to [`MOST_AT_ONCE`], until the store
+/// refuses one: a store on files rewrites all of a file with each commit, however little changes in it.
 const AT_ONCE: usize = 1_000;
+
+/// Maximum number of units in one commit, which bounds the memory that the commit takes.
+const MOST_AT_ONCE: usize = 32_000;
 
 /// Maximum number of attempts to write a unit while others write to it.
 const TRIES: usize = 20;
@@ -57,8 +61,8 @@ pub struct Outcome {
 ///   repeating the call leads to the same result.
 /// - Codes are written with their requests; a record of a code is skipped.
 ///
-/// Reads every group that the records belong to before and after, and commits once per up to a thousand
-/// records of a group.
+/// Reads every group that the records belong to before and after, and commits thousands of records of a group at a
+/// time.
 pub fn write<'r>(
     to: &dyn PairingStore,
     records: impl IntoIterator<Item = &'r Record>,
@@ -131,16 +135,20 @@ impl<'w> Writer<'w> {
         let waiting: Vec<_> = records.iter().copied().filter(waits).collect();
         self.outcome.ended += records.len() - waiting.len();
         let units = units(&waiting);
-        let mut at_once = AT_ONCE;
+        let (mut at_once, mut most) = (AT_ONCE, MOST_AT_ONCE);
         let mut rest = &units[..];
         while !rest.is_empty() {
             let (some, after) = rest.split_at(at_once.min(rest.len()));
-            match self.some(&seen, some) {
+            match self.some(Some(&seen), some) {
                 // The store does not accept so many at once. For a single unit, its error is returned.
-                Err(StoreError::Refused { .. }) if some.len() > 1 => at_once = some.len() / 2,
+                Err(StoreError::Refused { .. }) if some.len() > 1 => {
+                    at_once = some.len() / 2;
+                    most = at_once;
+                }
                 written => {
                     written?;
                     rest = after;
+                    at_once = (2 * at_once).min(most);
                 }
             }
         }
@@ -157,10 +165,13 @@ impl<'w> Writer<'w> {
         Ok(())
     }
 
-    /// Writes some units in one batch, or one by one if others have written meanwhile or if two units
-    /// change the same record.
-    fn some(&mut self, seen: &Seen, units: &[Unit<'_>]) -> Result<(), StoreError> {
-        let destination = self.destination(Some(seen));
+    /// Writes some units in one batch. If others have written meanwhile, or if two units change the same record, each
+    /// half is written in the same way, after reading the present state of its records.
+    fn some(&mut self, seen: Option<&Seen>, units: &[Unit<'_>]) -> Result<(), StoreError> {
+        if let ([unit], None) = (units, seen) {
+            return self.one(unit);
+        }
+        let destination = self.destination(seen);
         let plans = units.iter().map(|unit| destination.plan(unit));
         let plans = plans.collect::<Result<Vec<_>, _>>()?;
         let batch = joined(&plans);
@@ -169,9 +180,21 @@ impl<'w> Writer<'w> {
             None => Err(StoreError::Conflict),
         };
         match committed {
-            Ok(()) => plans.iter().for_each(|plan| self.count(plan)),
-            Err(StoreError::Conflict) => units.iter().try_for_each(|unit| self.one(unit))?,
+            Ok(()) => {
+                for plan in &plans {
+                    self.count(plan);
+                }
+                return Ok(());
+            }
+            Err(StoreError::Conflict) => {}
+            // A part of what met a conflict is smaller still, and the rest of it may be written by now.
+            Err(StoreError::Refused { .. }) if seen.is_none() => {}
             Err(error) => return Err(error),
+        }
+        drop((plans, batch));
+        let (first, second) = units.split_at(units.len() / 2);
+        for half in [first, second].into_iter().filter(|half| !half.is_empty()) {
+            self.some(None, half)?;
         }
         Ok(())
     }

@@ -1,11 +1,12 @@
 //! `<channel>-allowFrom.json` and `<channel>-<account>-allowFrom.json`: the allowed senders.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use pairing_core::{ChannelRules, Problem, SenderId};
 
-use super::{Document, Lists, digest, list};
+use super::{Before, Document, Lists, digest, list};
 use crate::error::FileError;
 use crate::json;
 
@@ -18,35 +19,53 @@ const ALLOW_FROM: &str = "allowFrom";
 #[derive(Default)]
 pub(crate) struct AllowDoc {
     lists: Lists,
-    items: Vec<Item>,
+    items: Vec<Arc<Item>>,
     /// Index of the first element of each entry.
     places: HashMap<SenderId, usize>,
     digest: u64,
+    has_problems: bool,
 }
 
 /// One element as written, and the sender that it allows.
 struct Item {
-    raw: String,
+    raw: Box<str>,
     entry: Result<SenderId, String>,
+    digest: u64,
+}
+
+impl Item {
+    fn parse(raw: &str, rules: &ChannelRules) -> Self {
+        let entry = match json::text_of(raw) {
+            Some(_) if json::is_rounded(raw) => Err(
+                "a number of more than 53 bits, which other programs round; put it in quotes"
+                    .to_owned(),
+            ),
+            Some(entry) => rules.sender(&entry).map_err(|error| error.to_string()),
+            None => Err("neither text nor number".to_owned()),
+        };
+        Self {
+            raw: raw.into(),
+            entry,
+            digest: digest(raw),
+        }
+    }
 }
 
 impl Document for AllowDoc {
     type Rules = ChannelRules;
 
     fn parse(text: &str, rules: &ChannelRules) -> Result<Self, FileError> {
-        let (lists, members) = Lists::parse(text)?;
-        let items: Vec<Item> = list(text, &members, ALLOW_FROM)?
+        Self::parse_again(text, rules, &Self::default())
+    }
+
+    fn parse_again(text: &str, rules: &ChannelRules, before: &Self) -> Result<Self, FileError> {
+        let (lists, members) = Lists::parse_around(text, ALLOW_FROM)?;
+        let mut known = Before::new(&before.items);
+        let items: Vec<Arc<Item>> = list(text, &members, ALLOW_FROM)?
             .into_iter()
-            .map(|raw| Item {
-                entry: match json::text_of(raw) {
-                    Some(_) if json::is_rounded(raw) => Err(
-                        "a number of more than 53 bits, which other programs round; put it in quotes"
-                            .to_owned(),
-                    ),
-                    Some(entry) => rules.sender(&entry).map_err(|error| error.to_string()),
-                    None => Err("neither text nor number".to_owned()),
-                },
-                raw: raw.to_owned(),
+            .map(|raw| {
+                let same = known.find(|item| *item.raw == *raw);
+                same.unwrap_or_else(|| Arc::new(Item::parse(raw, rules)))
             })
             .collect();
         let mut places = HashMap::with_capacity(items.len());
@@ -56,7 +75,8 @@ impl Document for AllowDoc {
             }
         }
         Ok(Self {
-            digest: digest(items.iter().map(|item| &item.raw).collect::<Vec<_>>()),
+            digest: digest(items.iter().map(|item| item.digest).collect::<Vec<_>>()),
+            has_problems: items.iter().any(|item| item.entry.is_err()),
             lists,
             items,
             places,
@@ -64,6 +84,10 @@ impl Document for AllowDoc {
     }
 
     fn problems(&self, resource: &str) -> Vec<Problem> {
+        // Called for every page of a list, so its cost must not grow with the number of entries.
+        if !self.has_problems {
+            return Vec::new();
+        }
         let numbered = self.items.iter().zip(1..);
         let bad = numbered.filter_map(|(item, number)| {
             let reason = item.entry.as_ref().err()?;
@@ -81,7 +105,7 @@ impl AllowDoc {
     /// Returns an entry as written in the file, if the file contains it.
     pub(crate) fn get(&self, entry: &SenderId) -> Option<&str> {
         let item = self.items.get(*self.places.get(entry)?)?;
-        Some(item.raw.as_str())
+        Some(&*item.raw)
     }
 
     /// Returns a number that differs whenever an entry does.
@@ -94,22 +118,21 @@ impl AllowDoc {
         let items = self.items.iter().enumerate().skip(place);
         items.filter_map(|(at, item)| {
             let entry = item.entry.as_ref().ok()?;
-            (self.places.get(entry) == Some(&at)).then_some((at + 1, entry, item.raw.as_str()))
+            (self.places.get(entry) == Some(&at)).then_some((at + 1, entry, &*item.raw))
         })
     }
 
     /// Returns the text without the `deleted` entries and with the `added` ones; `None` if unchanged.
     pub(crate) fn edited(&self, deleted: &[&SenderId], added: &[&SenderId]) -> Option<String> {
+        let deleted: HashSet<&SenderId> = deleted.iter().copied().collect();
         let mut lines: Vec<Cow<'_, str>> = self
             .items
             .iter()
             .filter(|item| {
-                !item
-                    .entry
-                    .as_ref()
-                    .is_ok_and(|entry| deleted.contains(&entry))
+                let entry = item.entry.as_ref();
+                !entry.is_ok_and(|entry| deleted.contains(entry))
             })
-            .map(|item| item.raw.as_str().into())
+            .map(|item| (*item.raw).into())
             .collect();
         let removed = lines.len() < self.items.len();
         let new = added.iter().filter(|entry| self.get(entry).is_none());

@@ -1,13 +1,14 @@
 //! `pairing-meta/<channel>.json`: the approver of each grant. Losing the file loses no grant.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use pairing_core::store::{AllowEntry, Grant};
 use pairing_core::{AccountId, ChannelRules, Problem, SenderId};
 use serde::{Deserialize, Serialize};
 
-use super::{Document, Lists, digest, list};
+use super::{Before, Document, Lists, digest, list};
 use crate::error::FileError;
 use crate::json;
 
@@ -17,7 +18,7 @@ const GRANTS: &str = "grants";
 #[derive(Default)]
 pub(crate) struct GrantsDoc {
     lists: Lists,
-    items: Vec<Item>,
+    items: Vec<Arc<Item>>,
     accounts: HashMap<AccountId, Granted>,
 }
 
@@ -28,8 +29,19 @@ struct Granted {
 }
 
 struct Item {
-    raw: String,
+    raw: Box<str>,
     said: Option<OnFile>,
+    digest: u64,
+}
+
+impl Item {
+    fn parse(raw: &str) -> Self {
+        Self {
+            said: serde_json::from_str(raw).ok(),
+            digest: digest(raw),
+            raw: raw.into(),
+        }
+    }
 }
 
 /// One grant, as written in the file.
@@ -50,21 +62,30 @@ struct OnFile {
 impl Document for GrantsDoc {
     type Rules = ChannelRules;
 
-    fn parse(text: &str, _: &ChannelRules) -> Result<Self, FileError> {
-        let (lists, members) = Lists::parse(text)?;
-        let items: Vec<Item> = list(text, &members, GRANTS)?
+    fn parse(text: &str, rules: &ChannelRules) -> Result<Self, FileError> {
+        Self::parse_again(text, rules, &Self::default())
+    }
+
+    fn parse_again(text: &str, _: &ChannelRules, before: &Self) -> Result<Self, FileError> {
+        let (lists, members) = Lists::parse_around(text, GRANTS)?;
+        let mut known = Before::new(&before.items);
+        let items: Vec<Arc<Item>> = list(text, &members, GRANTS)?
             .into_iter()
-            .map(|raw| Item {
-                said: serde_json::from_str(raw).ok(),
-                raw: raw.to_owned(),
+            .map(|raw| {
+                let same = known.find(|item| *item.raw == *raw);
+                same.unwrap_or_else(|| Arc::new(Item::parse(raw)))
             })
             .collect();
         let mut accounts: HashMap<AccountId, Granted> = HashMap::new();
         for (at, item) in items.iter().enumerate() {
             if let Some(said) = &item.said {
-                let granted = accounts.entry(said.account.clone()).or_default();
+                // Only the first grant of an account needs a name of its own.
+                let granted = match accounts.get_mut(&said.account) {
+                    Some(granted) => granted,
+                    None => accounts.entry(said.account.clone()).or_default(),
+                };
                 granted.by_entry.insert(said.entry.clone(), at);
-                granted.digest = digest((granted.digest, &item.raw));
+                granted.digest = digest((granted.digest, item.digest));
             }
         }
         Ok(Self {
@@ -90,7 +111,7 @@ impl GrantsDoc {
     pub(crate) fn get(&self, account: &AccountId, entry: &SenderId) -> Option<(Grant, u64)> {
         let at = *self.accounts.get(account)?.by_entry.get(entry)?;
         let item = self.items.get(at)?;
-        Some((item.said.as_ref()?.grant(), digest(&item.raw)))
+        Some((item.said.as_ref()?.grant(), item.digest))
     }
 
     /// Returns every grant, in the order of the file.
@@ -116,15 +137,13 @@ impl GrantsDoc {
         stands: impl Fn(&AccountId, &SenderId) -> bool,
     ) -> Result<Option<String>, serde_json::Error> {
         let new: Vec<OnFile> = put.iter().filter_map(|entry| on_file(entry)).collect();
-        let is_new = |old: &OnFile| {
-            let mut new = new.iter();
-            new.any(|new| new.account == old.account && new.entry == old.entry)
-        };
+        let names: HashSet<_> = new.iter().map(|new| (&new.account, &new.entry)).collect();
+        let is_new = |old: &OnFile| names.contains(&(&old.account, &old.entry));
         let kept = self.items.iter().filter(|item| match &item.said {
             Some(said) => !is_new(said) && stands(&said.account, &said.entry),
             None => true,
         });
-        let mut lines: Vec<Cow<'_, str>> = kept.map(|item| item.raw.as_str().into()).collect();
+        let mut lines: Vec<Cow<'_, str>> = kept.map(|item| (*item.raw).into()).collect();
         let changed = !new.is_empty() || lines.len() < self.items.len();
         for grant in &new {
             lines.push(json::pretty(grant, 2)?.into());

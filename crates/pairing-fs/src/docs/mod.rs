@@ -16,7 +16,7 @@ mod requests;
 
 use std::borrow::Cow;
 use std::hash::{BuildHasher, Hash, RandomState};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use pairing_core::Problem;
 
@@ -69,6 +69,19 @@ impl Lists {
         Ok((lists, members))
     }
 
+    /// Parses a file of which every new text gives this list anew, so that its present text is not kept.
+    fn parse_around<'t>(text: &'t str, list: &str) -> Result<(Self, Members<'t>), FileError> {
+        let members = versioned(text)?;
+        let kept = members.iter().map(|(key, value)| {
+            let value = if key == list { "" } else { value };
+            (key.to_owned(), value.to_owned())
+        });
+        let lists = Self {
+            members: kept.collect(),
+        };
+        Ok((lists, members))
+    }
+
     /// Returns the whole text with the given lists replaced.
     fn render(&self, lists: &[(&str, Vec<Cow<'_, str>>)]) -> String {
         let rendered: Vec<(&str, String)> = lists
@@ -108,6 +121,30 @@ fn list<'t>(text: &'t str, members: &Members<'t>, key: &str) -> Result<Vec<&'t s
         None => Ok(Vec::new()),
         Some(value) => json::elements(value)
             .map_err(|_| json::malformed_at(text, value, format!("`{key}` is not a list"))),
+    }
+}
+
+/// The elements of a list as it was before, most of which are there again, in the same order.
+struct Before<'b, I> {
+    items: &'b [Arc<I>],
+    at: usize,
+}
+
+/// Number of elements in a row that may be gone without those after them being parsed again.
+const GAP: usize = 8;
+
+impl<'b, I> Before<'b, I> {
+    fn new(items: &'b [Arc<I>]) -> Self {
+        Self { items, at: 0 }
+    }
+
+    /// Returns the next element that is the same.
+    fn find(&mut self, is_same: impl Fn(&I) -> bool) -> Option<Arc<I>> {
+        let next = self.items.get(self.at..)?.iter().take(GAP);
+        let found = next.enumerate().find(|(_, item)| is_same(item));
+        let (passed, item) = found?;
+        self.at += passed + 1;
+        Some(item.clone())
     }
 }
 

@@ -127,6 +127,8 @@ pub(crate) fn elements(text: &str) -> Result<Vec<&str>, serde_json::Error> {
 /// Returns the text of a string or number. Half of a surrogate pair becomes U+FFFD.
 pub(crate) fn text_of(value: &str) -> Option<String> {
     match value.as_bytes().first()? {
+        // Without an escape, the text is what is between the quotes.
+        b'"' if !value.contains('\\') => Some(value.get(1..value.len() - 1)?.to_owned()),
         b'"' => serde_json::from_str::<Lossy>(value)
             .ok()
             .map(|lossy| lossy.0),

@@ -163,6 +163,25 @@ impl Inner {
         group
     }
 
+    /// Whether a record can be read without looking at the disk: only for the records that are read most, which are
+    /// allowlist entries and devices.
+    fn is_cached(&self, key: &Key, now: Now) -> bool {
+        match key {
+            Key::Device { .. } => self.devices.paired.is_cached(now),
+            Key::Allow {
+                channel, account, ..
+            } => {
+                let group = self.group(channel);
+                let allowlist = group.allowlist(account);
+                // The owner of a name that two accounts could have depends on more files.
+                self.contested(&group, account).is_empty()
+                    && group.grants.is_cached(now)
+                    && allowlist.files.iter().all(|file| file.is_cached(now))
+            }
+            _ => false,
+        }
+    }
+
     fn read(&self, key: &Key, now: Now) -> Result<Read, StoreError> {
         let group = match key.group() {
             keys::Group::Channel(channel) => self.group(channel),
@@ -232,8 +251,27 @@ impl PairingStore for FsStore {
         self.inner.read(key, self.inner.now())
     }
 
+    fn read_at_once(&self, key: &Key) -> Option<Read> {
+        let now = self.inner.now();
+        let is_cached = self.inner.is_cached(key, now);
+        is_cached.then(|| self.inner.read(key, now).ok()).flatten()
+    }
+
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         self.inner.range(range, page, self.inner.now())
+    }
+
+    fn range_at_once(&self, range: &Range, page: &PageRequest) -> Option<Page> {
+        let (now, devices) = (self.inner.now(), &self.inner.devices);
+        let is_cached = match range {
+            Range::DeviceRequests => {
+                devices.pending.is_cached(now) && devices.paired.is_cached(now)
+            }
+            Range::Devices => devices.paired.is_cached(now),
+            _ => false,
+        };
+        let read = || self.inner.range(range, page, now).ok();
+        is_cached.then(read).flatten()
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -86,7 +86,7 @@ impl Inner {
     }
 
     /// Returns the names of an account's files that could also belong to another account or channel.
-    fn contested(&self, group: &Group, account: &AccountId) -> Vec<String> {
+    pub(super) fn contested(&self, group: &Group, account: &AccountId) -> Vec<String> {
         let channel = group.rules.id();
         let stems = group.allowlist(account).stems.clone();
         let known = || self.channels.iter().map(ChannelRules::id);

@@ -86,7 +86,7 @@ impl BlueBubbles {
         ));
         Self {
             root,
-            client: HttpClient::unencrypted().unwrap(),
+            client: HttpClient::unencrypted(&channel_kit::proxy::Proxies::default()).unwrap(),
             shared,
             task,
         }
@@ -105,6 +105,13 @@ impl BlueBubbles {
     /// Sets the time of the next message, in milliseconds since 1970.
     pub fn set_now(&self, now: i64) {
         self.shared.state().now = now;
+    }
+
+    /// Forgets the messages that it has, and the requests that nobody has waited for.
+    pub fn trims(&self) {
+        let mut state = self.shared.state();
+        state.messages.clear();
+        state.requests.clear();
     }
 
     /// Turns the Private API off: it cannot begin chats any more.

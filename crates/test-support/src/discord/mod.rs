@@ -131,6 +131,8 @@ pub struct Counts {
     pub resumes: usize,
     /// Heartbeats that came.
     pub heartbeats: usize,
+    /// The number of the last event that the bot has received, as its last heartbeat names it.
+    pub received: u64,
 }
 
 #[derive(Debug, Default)]

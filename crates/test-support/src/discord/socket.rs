@@ -147,6 +147,7 @@ async fn heard_payload(
         match payload["op"].as_u64() {
             Some(1) => {
                 state.counts.heartbeats += 1;
+                state.counts.received = payload["d"].as_u64().unwrap_or_default();
                 let is_acknowledged = state.behaviour.acknowledges;
                 let ack = json!({ "op": 11, "d": null, "s": null, "t": null });
                 if is_acknowledged {

@@ -56,7 +56,9 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     accounts: Vec<String>,
-    streams: Vec<mpsc::UnboundedSender<Vec<u8>>>,
+    streams: Vec<(usize, mpsc::UnboundedSender<Vec<u8>>)>,
+    /// What came while no stream was open: it is received once one is.
+    kept: Vec<Vec<u8>>,
     opened: usize,
     calls: Vec<(String, Value)>,
     /// Answers instead of the usual ones.
@@ -80,6 +82,7 @@ impl Signal {
             state: Mutex::new(State {
                 accounts: vec![ACCOUNT.to_owned()],
                 streams: Vec::new(),
+                kept: Vec::new(),
                 opened: 0,
                 calls: Vec::new(),
                 refusals: VecDeque::new(),
@@ -165,15 +168,24 @@ impl Signal {
         });
         envelope[kind] = content.clone();
         let event = json!({ "envelope": envelope, "account": ACCOUNT });
-        self.raw(format!("event:receive\ndata:{event}\n\n").as_bytes());
+        let event = format!("event:receive\ndata:{event}\n\n");
+        if !self.raw(event.as_bytes()) {
+            self.shared.state().kept.push(event.into_bytes());
+        }
     }
 
-    /// Writes bytes to every stream.
-    pub fn raw(&self, bytes: &[u8]) {
+    /// Writes bytes to every stream; `false` where there is none.
+    pub fn raw(&self, bytes: &[u8]) -> bool {
         let mut state = self.shared.state();
         state
             .streams
-            .retain(|stream| stream.send(bytes.to_vec()).is_ok());
+            .retain(|(_, stream)| stream.send(bytes.to_vec()).is_ok());
+        !state.streams.is_empty()
+    }
+
+    /// Waits until no stream is open.
+    pub async fn left(&self) {
+        self.until(|state| state.streams.is_empty()).await;
     }
 
     /// Closes every stream.

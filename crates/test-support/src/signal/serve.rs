@@ -45,6 +45,24 @@ pub(super) async fn handle(
     })
 }
 
+/// A stream that is open, until this is dropped.
+struct Open {
+    receiver: mpsc::UnboundedReceiver<Vec<u8>>,
+    number: usize,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let number = self.number;
+        self.shared
+            .state()
+            .streams
+            .retain(|(other, _)| *other != number);
+        self.shared.changed();
+    }
+}
+
 /// A stream of events, which begins with a sign of life. `None` for an account that is not there.
 fn events(query: Option<&str>, shared: &Arc<Shared>) -> Option<Response<Body>> {
     let account = query.and_then(|query| query.strip_prefix("account="));
@@ -56,14 +74,22 @@ fn events(query: Option<&str>, shared: &Arc<Shared>) -> Option<Response<Body>> {
         }
         let (sender, receiver) = mpsc::unbounded_channel();
         let _ = sender.send(b":\n".to_vec());
-        state.streams.push(sender);
+        for bytes in std::mem::take(&mut state.kept) {
+            let _ = sender.send(bytes);
+        }
         state.opened += 1;
-        receiver
+        let number = state.opened;
+        state.streams.push((number, sender));
+        Open {
+            receiver,
+            number,
+            shared: Arc::clone(shared),
+        }
     };
     shared.changed();
-    let frames = stream::unfold(receiver, async |mut receiver| {
-        let bytes = receiver.recv().await?;
-        Some((Ok(Frame::data(Bytes::from(bytes))), receiver))
+    let frames = stream::unfold(receiver, async |mut open| {
+        let bytes = open.receiver.recv().await?;
+        Some((Ok(Frame::data(Bytes::from(bytes))), open))
     });
     let response = Response::builder().header(CONTENT_TYPE, "text/event-stream");
     Some(

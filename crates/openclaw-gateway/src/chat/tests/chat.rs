@@ -3,6 +3,7 @@
 use gateway_protocol::{GatewayUrl, SetupCode};
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -63,6 +64,9 @@ pub(super) struct Chats {
     pub(super) fails_from: Mutex<Option<usize>>,
     /// While set, messages that are sent are shown, but their acknowledgement is held back.
     pub(super) held: watch::Sender<bool>,
+    /// While set, no message can be replaced; how often that was tried.
+    pub(super) keeps_all: AtomicBool,
+    pub(super) kept: AtomicUsize,
     changed: Notify,
 }
 
@@ -75,6 +79,8 @@ impl Chats {
             shown: Mutex::default(),
             fails_from: Mutex::default(),
             held: watch::Sender::new(false),
+            keeps_all: AtomicBool::new(false),
+            kept: AtomicUsize::new(0),
             changed: Notify::new(),
         })
     }
@@ -190,6 +196,12 @@ impl Adapter for Chats {
         message: &'a MessageId,
         text: &'a str,
     ) -> BoxFuture<'a, Result<(), SendError>> {
+        if self.keeps_all.load(Ordering::SeqCst) {
+            self.kept.fetch_add(1, Ordering::SeqCst);
+            self.changed.notify_waiters();
+            let reason = "rain".to_owned();
+            return Box::pin(async { Err(SendError::Unavailable { reason }) });
+        }
         let shown = &mut self.shown.lock().unwrap()[Self::at(message)];
         text.clone_into(&mut shown.text);
         shown.replaced = true;

@@ -1,5 +1,6 @@
 //! Owners are told of requests, and decide by a button.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pairing_core::Approver;
@@ -168,6 +169,35 @@ async fn t122_a_notice_that_is_being_sent_while_its_request_is_decided_shows_the
             "{shown:?}"
         );
     }
+    world.stop().await;
+}
+
+/// Nothing is lost between a decision and the message that shows it.
+#[tokio::test]
+async fn t122_a_notice_that_could_not_be_replaced_is_replaced_later() {
+    let mut world = with_notices().await;
+    let code = world.stranger("2");
+    let (first, _) = world.chats.until(notice).await;
+    world.pause().await;
+    world.chats.keeps_all.store(true, Ordering::SeqCst);
+    let owner = Approver::terminal("ann");
+    let channel = world.pairing.channel("telegram").unwrap();
+    channel.approve(&code, &owner).unwrap();
+    world.commands.look(true).await;
+    world.commands.show_again().await;
+    assert_eq!(world.chats.kept.load(Ordering::SeqCst), 2);
+    assert!(!world.chats.all()[first].replaced);
+    world.chats.keeps_all.store(false, Ordering::SeqCst);
+    world.commands.show_again().await;
+    let shown = &world.chats.all()[first];
+    assert!(
+        shown.replaced && !shown.text.starts_with("New request"),
+        "{shown:?}"
+    );
+    // Once is enough.
+    world.chats.keeps_all.store(true, Ordering::SeqCst);
+    world.commands.show_again().await;
+    assert_eq!(world.chats.kept.load(Ordering::SeqCst), 2);
     world.stop().await;
 }
 

@@ -1,6 +1,8 @@
 //! Admission of a connection: every check of `connect`, in the order of the protocol.
 
 mod credentials;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ async fn over(
 /// What a message comes to.
 async fn outcome(gateway: &Running, fake: &Fake, is_direct: bool, sender: &str) -> &'static str {
     let all = [
-        "failed",
+        "kept",
         "direct",
         "group",
         "asked",
@@ -142,7 +142,7 @@ async fn t54_t55_policies_stores_lists_and_groups() {
 #[tokio::test]
 async fn a_store_that_fails_keeps_out_whoever_it_would_let_in_and_nobody_else() {
     for (policy, [listed, stranger]) in [
-        ("pairing", ["direct", "failed"]),
+        ("pairing", ["direct", "kept"]),
         ("allowlist", ["direct", "policy"]),
         ("open", ["direct", "policy"]),
         ("disabled", ["policy", "policy"]),

@@ -1,5 +1,6 @@
 //! A gateway with a Feishu app, as its configuration makes one, against a stand-in for Feishu.
 
+mod settings;
 mod whole;
 
 use serde_json::{Value, json};
