@@ -305,6 +305,7 @@ impl Failure {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "each failure has its own advice")]
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             Self::Usage(error) => error.advice(),
