@@ -61,9 +61,9 @@ pub struct Tick {
 
 /// Payload of `presence`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct PresenceChanged {
+pub struct PresenceChanged<P = Presence> {
     /// All current connections.
-    pub presence: Vec<Presence>,
+    pub presence: Vec<P>,
 }
 
 /// Payload of `shutdown`.

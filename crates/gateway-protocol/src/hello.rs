@@ -8,17 +8,20 @@ use serde_json::Value;
 use crate::{Secret, StateVersion};
 
 /// The payload of the response to `connect`.
+///
+/// The types of its parameters are what a client reads. A gateway, which sends the same lists to many clients, may put
+/// something in their place that it has serialised before.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename = "hello-ok", rename_all = "camelCase")]
-pub struct HelloOk {
+pub struct HelloOk<F = Features, P = Presence> {
     /// Protocol version used from now on.
     pub protocol: u32,
     /// Description of the gateway.
     pub server: ServerInfo,
     /// Methods and events that the gateway supports.
-    pub features: Features,
+    pub features: F,
     /// Current state of the gateway.
-    pub snapshot: Snapshot,
+    pub snapshot: Snapshot<P>,
     /// Role and scopes of the connection. Releases before 2026.7 say nothing of them where there is no device token;
     /// the role is the one that was asked for then.
     #[serde(default = "HelloAuth::unsaid")]
@@ -49,9 +52,9 @@ pub struct Features {
 /// Snapshot of the gateway's state.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Snapshot {
+pub struct Snapshot<P = Presence> {
     /// Connections that are visible to this one.
-    pub presence: Vec<Presence>,
+    pub presence: Vec<P>,
     /// Health, in the form that the method `health` returns.
     pub health: Value,
     /// Version counters of the presence list and of the health.

@@ -9,6 +9,7 @@ use pairing_core::{DeviceId, Devices, ScopeSet, Timestamp};
 use crate::VERSION;
 use crate::invokes::Invokes;
 use crate::peers::{Elsewhere, Peers};
+use crate::presence::Shown;
 use crate::sessions::{Session, Sessions};
 
 /// The connected clients.
@@ -50,35 +51,40 @@ impl Clients {
 
     /// The presence list as this session may see it: the gateway, and all connections or only its own.
     /// Addresses are for those who may see nodes.
-    pub(crate) fn presence(&self, viewer: &Session, now: Timestamp) -> Vec<Presence> {
-        let all = if viewer.may_see_presence() {
-            self.sessions.all()
+    pub(crate) fn presence(&self, viewer: &Session, now: Timestamp) -> Vec<Shown> {
+        let with_addresses = viewer.may_see_nodes();
+        let (newest, elsewhere) = if viewer.may_see_presence() {
+            (self.sessions.newest(MOST_PRESENT), self.elsewhere())
         } else {
-            Vec::new()
+            (Vec::new(), Vec::new())
         };
-        let shown = all.iter().rev().take(MOST_PRESENT);
-        let is_shown = shown.clone().any(|session| session.number == viewer.number);
-        let mut presence = vec![self.own_presence(now)];
-        presence.extend(shown.map(|session| session.presence()));
-        if viewer.may_see_presence() {
-            presence.extend(self.elsewhere());
-        }
-        if !viewer.may_see_nodes() {
-            without_addresses(&mut presence);
-        }
-        if !is_shown {
-            presence.push(viewer.presence());
+        let mut presence = self.listed(&newest, elsewhere, now, with_addresses);
+        if !newest.iter().any(|session| session.number == viewer.number) {
+            presence.push(viewer.shown(with_addresses));
         }
         presence
     }
 
-    /// The presence list with everything in it.
-    pub(crate) fn everybody(&self, now: Timestamp) -> Vec<Presence> {
-        let all = self.sessions.all();
-        let shown = all.iter().rev().take(MOST_PRESENT);
-        std::iter::once(self.own_presence(now))
-            .chain(shown.map(|session| session.presence()))
-            .chain(self.elsewhere())
+    /// The presence list with everything in it, but addresses only where they are wanted.
+    pub(crate) fn everybody(&self, now: Timestamp, with_addresses: bool) -> Vec<Shown> {
+        let newest = self.sessions.newest(MOST_PRESENT);
+        self.listed(&newest, self.elsewhere(), now, with_addresses)
+    }
+
+    fn listed(
+        &self,
+        sessions: &[Arc<Session>],
+        elsewhere: Vec<Presence>,
+        now: Timestamp,
+        with_addresses: bool,
+    ) -> Vec<Shown> {
+        let elsewhere = elsewhere.into_iter().map(|mut presence| {
+            presence.ip.take_if(|_| !with_addresses);
+            Shown::new(&presence)
+        });
+        std::iter::once(Shown::new(&self.own_presence(now)))
+            .chain(sessions.iter().map(|session| session.shown(with_addresses)))
+            .chain(elsewhere)
             .collect()
     }
 
@@ -126,12 +132,5 @@ impl Clients {
                 !matches!(holds, Some(Ok(true)))
             }
         });
-    }
-}
-
-/// Removes the addresses from a presence list.
-pub(crate) fn without_addresses(presence: &mut [Presence]) {
-    for entry in presence {
-        entry.ip = None;
     }
 }

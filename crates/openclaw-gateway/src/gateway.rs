@@ -25,7 +25,7 @@ use crate::adapters::configured;
 use crate::budget::Budget;
 use crate::chat::ChatParts;
 use crate::chat::Commands;
-use crate::clients::{Clients, without_addresses};
+use crate::clients::Clients;
 use crate::doctor::Doctor;
 use crate::feed;
 use crate::feed::FeedParts;
@@ -508,12 +508,11 @@ async fn presence(parts: Arc<Parts>) {
     loop {
         parts.clients.sessions.changed.notified().await;
         if parts.clients.sessions.any(Session::may_see_presence) {
-            let presence = parts.clients.everybody(parts.pairing.now());
-            let mut changed = PresenceChanged { presence };
-            let version = Some(parts.state_version());
-            let whole = event_with(event::PRESENCE, &changed, version);
-            without_addresses(&mut changed.presence);
-            let part = event_with(event::PRESENCE, &changed, version);
+            let (now, version) = (parts.pairing.now(), Some(parts.state_version()));
+            let [whole, part] = [true, false].map(|with_addresses| {
+                let presence = parts.clients.everybody(now, with_addresses);
+                event_with(event::PRESENCE, &PresenceChanged { presence }, version)
+            });
             let sees = |whole: bool| {
                 move |session: &Session| {
                     session.may_see_presence() && session.may_see_nodes() == whole

@@ -42,6 +42,7 @@ mod owner_socket;
 mod page_tickets;
 mod parts;
 pub mod peers;
+mod presence;
 mod probes;
 mod prove;
 pub mod qr;

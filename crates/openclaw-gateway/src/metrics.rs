@@ -281,8 +281,23 @@ impl<S: PairingStore> PairingStore for Timed<S> {
         self.timed("read", |store| store.read(key))
     }
 
+    fn read_at_once(&self, key: &Key) -> Option<Read> {
+        let began = Instant::now();
+        let read = self.store.read_at_once(key)?;
+        // What has no answer is asked again, and counted then.
+        self.metrics.store_took("read", began.elapsed());
+        Some(read)
+    }
+
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         self.timed("range", |store| store.range(range, page))
+    }
+
+    fn range_at_once(&self, range: &Range, page: &PageRequest) -> Option<Page> {
+        let began = Instant::now();
+        let page = self.store.range_at_once(range, page)?;
+        self.metrics.store_took("range", began.elapsed());
+        Some(page)
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -20,6 +20,7 @@ use crate::lockout::Lockouts;
 use crate::logins::Logins;
 use crate::metrics::Metrics;
 use crate::page_tickets::PageTickets;
+use crate::presence::Shown;
 use crate::probes::Probes;
 use crate::requests::Requests;
 use crate::sessions::Session;
@@ -120,7 +121,7 @@ impl Parts {
     }
 
     /// The gateway's state as `hello-ok` shows it to this session.
-    pub(crate) fn snapshot(&self, viewer: &Session) -> Snapshot {
+    pub(crate) fn snapshot(&self, viewer: &Session) -> Snapshot<Shown> {
         Snapshot {
             presence: self.clients.presence(viewer, self.pairing.now()),
             health: serde_json::to_value(self.health()).unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::watch;
 
 use crate::methods::Methods;
@@ -12,6 +13,8 @@ use crate::parts::Parts;
 pub(crate) struct Server {
     pub(crate) parts: Arc<Parts>,
     pub(crate) methods: Arc<Methods>,
+    /// The names of methods and events, as every `hello-ok` lists them.
+    pub(crate) features: Arc<RawValue>,
     stop: watch::Receiver<bool>,
 }
 
@@ -19,9 +22,12 @@ impl Server {
     /// A server, and what tells it to stop: `true` does.
     pub(crate) fn new(parts: Arc<Parts>, methods: Arc<Methods>) -> (watch::Sender<bool>, Self) {
         let (sender, stop) = watch::channel(false);
+        // Names can always be written as JSON.
+        let features = to_raw_value(&methods.features()).unwrap_or_default();
         let server = Self {
             parts,
             methods,
+            features: features.into(),
             stop,
         };
         (sender, server)

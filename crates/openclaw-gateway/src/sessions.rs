@@ -1,9 +1,9 @@
 //! The registry of connected sessions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use gateway_protocol::hello::{AuthMethod, Presence};
 use gateway_protocol::{ConnectParams, close};
@@ -13,6 +13,7 @@ use tokio::sync::{Notify, Semaphore};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::outbox::{End, Outbox};
+use crate::presence::Shown;
 
 /// A connection that has been admitted.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Session {
     deciding: AtomicUsize,
     /// Signalled when the gateway stops: nothing more is read from the connection.
     leaving: Notify,
+    /// Its entry in the presence list, with its address and without.
+    shown: OnceLock<[Shown; 2]>,
 }
 
 /// A call in progress that may end the session's own rights. It is over when this is dropped.
@@ -104,6 +107,7 @@ impl Session {
             ended: AtomicBool::new(false),
             deciding: AtomicUsize::new(0),
             leaving: Notify::new(),
+            shown: OnceLock::new(),
         }
     }
 
@@ -224,8 +228,20 @@ impl Session {
         }
     }
 
-    /// The session's entry in the presence list.
-    pub(crate) fn presence(&self) -> Presence {
+    /// The session's entry in the presence list, with its address or without.
+    pub(crate) fn shown(&self, with_address: bool) -> Shown {
+        let [with, without] = self.shown.get_or_init(|| {
+            let mut presence = self.presence();
+            let with = Shown::new(&presence);
+            match presence.ip.take() {
+                Some(_) => [with, Shown::new(&presence)],
+                None => [with.clone(), with],
+            }
+        });
+        if with_address { with } else { without }.clone()
+    }
+
+    fn presence(&self) -> Presence {
         let client = &self.client;
         let device_id = self.device().map(|device| device.id().to_string());
         let name = client.display_name.as_deref().unwrap_or(&client.id);
@@ -317,7 +333,8 @@ pub(crate) struct Sessions {
 
 #[derive(Debug, Default)]
 struct Inner {
-    all: HashMap<u64, Arc<Session>>,
+    /// By number, so oldest first.
+    all: BTreeMap<u64, Arc<Session>>,
     /// The sessions of a device, oldest first.
     devices: HashMap<DeviceId, Vec<u64>>,
     /// Whether the gateway stops; then no session is added any more.
@@ -400,9 +417,13 @@ impl Sessions {
 
     /// Returns all sessions, oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Session>> {
-        let mut all: Vec<_> = self.inner().all.values().cloned().collect();
-        all.sort_unstable_by_key(|session| session.number);
-        all
+        self.inner().all.values().cloned().collect()
+    }
+
+    /// Returns the sessions that came last, newest first.
+    pub(crate) fn newest(&self, most: usize) -> Vec<Arc<Session>> {
+        let inner = self.inner();
+        inner.all.values().rev().take(most).cloned().collect()
     }
 
     /// Ends those sessions of a device that `has_ended` selects, at once. The caller's own session ends after

@@ -234,6 +234,20 @@ impl PairingStore for EtcdStore {
         }
     }
 
+    fn read_at_once(&self, key: &Key) -> Option<Read> {
+        let view = &self.inner.follower.view;
+        let is_current = self.inner.currency() == Currency::Current;
+        let in_memory = is_current.then(|| view.read(|mirror| mirror.read(key)));
+        in_memory.flatten()?.ok()
+    }
+
+    fn range_at_once(&self, range: &Range, page: &PageRequest) -> Option<Page> {
+        let view = &self.inner.follower.view;
+        let is_current = self.inner.currency() == Currency::Current;
+        let in_memory = is_current.then(|| view.read(|mirror| mirror.range(range, page)));
+        in_memory.flatten()?.ok()
+    }
+
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         let view = &self.inner.follower.view;
         let currency = self.inner.currency();

@@ -59,7 +59,7 @@ pub(super) async fn register(
             version: VERSION.to_owned(),
             conn_id: session.id.clone(),
         },
-        features: server.methods.features(),
+        features: &*server.features,
         snapshot: parts.snapshot(&session),
         auth: HelloAuth {
             role: session.role(),
@@ -149,6 +149,10 @@ impl Drop for Registered {
 
 async fn still_holds(parts: &Arc<Parts>, device: AuthenticatedDevice) -> bool {
     let devices = parts.pairing.devices();
+    // The record was read a moment ago, so the store has it in memory as a rule.
+    if let Some(holds) = devices.still_holds_at_once(&device) {
+        return holds;
+    }
     let asking = tokio::task::spawn_blocking(move || devices.still_holds(&device));
     match asking.await {
         Ok(Ok(holds)) => holds,

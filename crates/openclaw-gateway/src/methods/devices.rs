@@ -10,19 +10,31 @@ use gateway_protocol::device::{
 use gateway_protocol::other_program::DEVICE_APPROVAL_DENIED;
 use gateway_protocol::{DetailCode, Empty, ErrorShape, Text};
 use pairing_core::device::{RequestId, Role, Rotated};
-use pairing_core::{DeviceError, DeviceId, Scope, ScopeSet, escape};
+use pairing_core::{DeviceError, DeviceId, DeviceList, Scope, ScopeSet, escape};
 
 use super::{Call, Reply, of_device, of_list, shown};
 
 pub(super) fn list(call: &Call) -> Reply {
     call.params::<Empty>()?;
     let listed = call.pairing().devices().list(&call.approver());
-    let list = listed.map_err(of_list)?;
+    answer(call, &listed.map_err(of_list)?)
+}
+
+/// The same, if it needs no disk.
+pub(super) fn list_at_once(call: &Call) -> Option<Reply> {
+    if let Err(refused) = call.params::<Empty>() {
+        return Some(Err(refused));
+    }
+    let listed = call.pairing().devices().list_at_once(&call.approver());
+    listed.map(|listed| answer(call, &listed))
+}
+
+fn answer(call: &Call, list: &DeviceList) -> Reply {
     for problem in &list.problems {
         tracing::warn!(problem = %shown(problem), "stored device cannot be read");
     }
     let limits = &call.pairing().limits().devices;
-    let mut answer = DevicePairList::from(&list);
+    let mut answer = DevicePairList::from(list);
     for (answer, request) in answer.pending.iter_mut().zip(&list.pending) {
         answer.expires_at_ms = Some(request.expires_at(limits).as_millis());
     }

@@ -59,6 +59,9 @@ enum Run {
     Now(fn(&Call) -> Reply),
     /// On the blocking pool, because it uses the store.
     Blocking(Asks),
+    /// Immediately where it has an answer then, because the store has everything in memory; otherwise on the blocking
+    /// pool.
+    Reading(fn(&Call) -> Option<Reply>, Asks),
     /// On the blocking pool, and it may end the caller's own rights.
     Deciding(Asks),
     /// Asynchronously, and it may end the caller's own rights.
@@ -161,10 +164,9 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 26] = [
+        let blocking: [Row; 25] = [
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
-            ("device.pair.list", PAIRING, devices::list),
             ("device.pair.reject", PAIRING, devices::reject),
             ("device.pair.rename", PAIRING, devices::rename),
             ("device.pair.setupCode", PAIRING, setup::issue),
@@ -203,6 +205,9 @@ impl Methods {
         for (name, access, run) in deciding {
             methods.add(name, access, Run::Deciding(Arc::new(run)), name);
         }
+        let name = "device.pair.list";
+        let run = Run::Reading(devices::list_at_once, Arc::new(devices::list));
+        methods.add(name, PAIRING, run, name);
         let name = "pairing.channels";
         methods.add(name, READ, later(channels::status), name);
         let name = "channels.status";
@@ -303,36 +308,43 @@ impl Methods {
             parts.metrics.called(label, false);
             return Dispatched::Now(Err(not_vouched_for()));
         }
+        if let Run::Reading(at_once, _) = run
+            && let Some(reply) = at_once(&call)
+        {
+            return Dispatched::Now(counted(&call.parts, reply));
+        }
         let decides = matches!(run, Run::Deciding(_));
         match run {
             Run::Now(run) => Dispatched::Now(counted(&call.parts, run(&call))),
-            Run::Blocking(run) | Run::Deciding(run) => Dispatched::Later(Box::pin({
-                let run = run.clone();
-                async move {
-                    // A client with many calls at once does not keep others from the store.
-                    let session = call.session.clone();
-                    let _turn = session.at_store.acquire().await;
-                    let deciding = decides.then(|| call.session.decides());
-                    let ran = tokio::task::spawn_blocking(move || {
-                        // The session's rights may have ended while the call waited for its turn.
-                        if !call.session.is_live() {
-                            return Err(ErrorShape::unavailable(
-                                DetailCode::AccessRevoked,
-                                "access was revoked",
-                            ));
-                        }
-                        counted(&call.parts, run(&call))
-                    });
-                    let ran = ran.await;
-                    let failed = |_| {
-                        Err(ErrorShape::unavailable(
-                            DetailCode::Internal,
-                            "the request failed",
-                        ))
-                    };
-                    (ran.unwrap_or_else(failed), deciding)
-                }
-            })),
+            Run::Blocking(run) | Run::Reading(_, run) | Run::Deciding(run) => {
+                Dispatched::Later(Box::pin({
+                    let run = run.clone();
+                    async move {
+                        // A client with many calls at once does not keep others from the store.
+                        let session = call.session.clone();
+                        let _turn = session.at_store.acquire().await;
+                        let deciding = decides.then(|| call.session.decides());
+                        let ran = tokio::task::spawn_blocking(move || {
+                            // The session's rights may have ended while the call waited for its turn.
+                            if !call.session.is_live() {
+                                return Err(ErrorShape::unavailable(
+                                    DetailCode::AccessRevoked,
+                                    "access was revoked",
+                                ));
+                            }
+                            counted(&call.parts, run(&call))
+                        });
+                        let ran = ran.await;
+                        let failed = |_| {
+                            Err(ErrorShape::unavailable(
+                                DetailCode::Internal,
+                                "the request failed",
+                            ))
+                        };
+                        (ran.unwrap_or_else(failed), deciding)
+                    }
+                }))
+            }
             Run::LaterDeciding(run) => {
                 let (parts, decided) = (parts.clone(), run(call));
                 Dispatched::Later(Box::pin(async move {

@@ -158,6 +158,14 @@ impl PairingStore for OwnStore {
         Ok(read)
     }
 
+    fn read_at_once(&self, key: &Key) -> Option<Read> {
+        let mut cache = self.inner.cache();
+        if cache.is_due(self.inner.recheck_after) {
+            return None;
+        }
+        cache.get(&key.path())
+    }
+
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         let database = &self.inner.database;
         let operation = Operation::read(database.path());
