@@ -110,8 +110,9 @@ impl TokenHash {
 
     /// Returns the first twelve digits, by which a person tells a few hashes apart.
     pub(crate) fn short(&self) -> String {
-        let [a, b, c, d, e, f, ..] = self.0;
-        text::to_hex(&[a, b, c, d, e, f])
+        let mut digits = text::to_hex(&self.0);
+        digits.truncate(12);
+        digits
     }
 
     /// Parses the form in which a hash is shown.
