@@ -1,17 +1,17 @@
 //! A port: a gateway over HTTP, whose clients present bearer tokens, and whose senders say `/bind CODE` in the chat.
 //!
-//! Such a gateway knows its clients by the hash of a token. One client delivers the messages of a chat system; the
+//! Such a gateway knows its clients by the hash of a token: [`Bearers`](pairing_core::Bearers), with the tokens that
+//! its clients have already. One client delivers the messages of a chat system; the
 //! owner's decides about senders. A stranger is not shown the code: the owner reads it from the list of requests,
 //! tells it to the person by other means, and that person sends it as `/bind CODE`. So the code proves that the owner
 //! told it to this sender. A code that the owner issues before anybody has written is not part of this program.
-//! Everything between the gateway and the library is between the two marks below: 63 lines.
+//! Everything between the gateway and the library is between the two marks below: 55 lines.
 //!
 //! ```sh
 //! cargo run -p examples --example port_bearer -- ./state
 //! cargo test -p examples --example port_bearer
 //! ```
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -21,9 +21,9 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use pairing_async::{AsyncAccount, AsyncError, AsyncPairing};
+use pairing_async::{AsyncAccount, AsyncBearers, AsyncError, AsyncPairing};
 use pairing_core::{
-    Approver, EntropyError, Pairing, Requested, Scope, ScopeSet, SecretToken, Sender, TokenHash,
+    Approver, AuthenticatedBearer, NewBearer, PairingBuilder, Requested, Scope, ScopeSet, Sender,
 };
 use pairing_fs::{SystemClock, SystemEntropy};
 use pairing_sqlite::OwnStore;
@@ -49,39 +49,22 @@ struct Waiting {
     code: String,
 }
 
-/// A program that may call this gateway.
-struct Client {
-    name: String,
-    scopes: ScopeSet,
-}
-
 struct Gateway {
     gate: AsyncAccount,
-    clients: Clients,
+    bearers: AsyncBearers,
 }
 
 // Glue begins.
-/// The clients by the hash of their token. A real gateway stores the hashes; those that it has already are read by
-/// `TokenHash::parse`.
-#[derive(Default)]
-struct Clients(HashMap<TokenHash, Client>);
-
-impl Clients {
-    fn issue(&mut self, name: &str, scopes: ScopeSet) -> Result<SecretToken, EntropyError> {
-        let token = SecretToken::generate(&SystemEntropy)?;
-        let name = name.to_owned();
-        self.0
-            .insert(TokenHash::of(&token), Client { name, scopes });
-        Ok(token)
-    }
-
-    fn find(&self, headers: &HeaderMap) -> Result<&Client, StatusCode> {
-        let header = headers.get(header::AUTHORIZATION);
-        let bearer = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-        let token = bearer.and_then(|text| SecretToken::parse(text).ok());
-        let client = token.and_then(|token| self.0.get(&TokenHash::of(&token)));
-        client.ok_or(StatusCode::UNAUTHORIZED)
-    }
+/// Which client presents the token of a request.
+async fn client(
+    bearers: &AsyncBearers,
+    headers: &HeaderMap,
+) -> Result<AuthenticatedBearer, StatusCode> {
+    let header = headers.get(header::AUTHORIZATION);
+    let bearer = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let presented = bearer.ok_or(StatusCode::UNAUTHORIZED)?;
+    let client = bearers.verify_text(presented).await.map_err(status)?;
+    client.ok_or(StatusCode::UNAUTHORIZED)
 }
 
 /// Any error of the library, by what the client can do about it.
@@ -119,16 +102,19 @@ async fn answer(gate: &AsyncAccount, message: &Message) -> Result<Option<String>
 }
 
 /// A client decides within the scopes of its token.
-async fn approve(gate: &AsyncAccount, client: &Client, code: &str) -> Result<(), StatusCode> {
-    let approver = Approver::operator(&client.name, client.scopes.clone());
-    let approving = gate.approve(code, &approver).await;
+async fn approve(
+    gate: &AsyncAccount,
+    client: &AuthenticatedBearer,
+    code: &str,
+) -> Result<(), StatusCode> {
+    let approving = gate.approve(code, &client.approver()).await;
     approving.map(|_| ()).map_err(status)
 }
 // Glue ends.
 
 /// Whether a client holds a scope.
-fn holds(client: &Client, scope: &str) -> Result<(), StatusCode> {
-    let held = client.scopes.allows(scope);
+fn holds(client: &AuthenticatedBearer, scope: &str) -> Result<(), StatusCode> {
+    let held = client.scopes().allows(scope);
     held.then_some(()).ok_or(StatusCode::FORBIDDEN)
 }
 
@@ -137,7 +123,7 @@ async fn message(
     headers: HeaderMap,
     Json(message): Json<Message>,
 ) -> Result<Json<Answer>, StatusCode> {
-    holds(gateway.clients.find(&headers)?, Scope::WRITE)?;
+    holds(&client(&gateway.bearers, &headers).await?, Scope::WRITE)?;
     let reply = answer(&gateway.gate, &message).await?;
     Ok(Json(Answer { reply }))
 }
@@ -146,7 +132,7 @@ async fn requests(
     State(gateway): State<Arc<Gateway>>,
     headers: HeaderMap,
 ) -> Result<Json<Vec<Waiting>>, StatusCode> {
-    holds(gateway.clients.find(&headers)?, Scope::PAIRING)?;
+    holds(&client(&gateway.bearers, &headers).await?, Scope::PAIRING)?;
     let pending = gateway.gate.pending().await.map_err(status)?;
     let waiting = pending.requests.iter().map(|request| Waiting {
         sender: request.sender.to_string(),
@@ -160,9 +146,9 @@ async fn approval(
     headers: HeaderMap,
     code: String,
 ) -> Result<(), StatusCode> {
-    let client = gateway.clients.find(&headers)?;
-    holds(client, Scope::PAIRING)?;
-    approve(&gateway.gate, client, &code).await
+    let client = client(&gateway.bearers, &headers).await?;
+    holds(&client, Scope::PAIRING)?;
+    approve(&gateway.gate, &client, &code).await
 }
 
 fn service(gateway: Gateway) -> Router {
@@ -173,25 +159,37 @@ fn service(gateway: Gateway) -> Router {
         .with_state(Arc::new(gateway))
 }
 
+fn gateway(store: OwnStore) -> Result<Gateway, Box<dyn Error>> {
+    let builder = PairingBuilder::new(store, SystemClock, SystemEntropy).bearer_clients(true);
+    let pairing = AsyncPairing::new(builder.build());
+    Ok(Gateway {
+        gate: pairing.account("telegram", "default")?,
+        bearers: pairing.bearers()?,
+    })
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let state = std::env::args()
         .nth(1)
         .ok_or("usage: port_bearer <state-dir>")?;
     let store = OwnStore::open(&PathBuf::from(state).join("pairing.sqlite"))?;
-    let pairing = AsyncPairing::new(Pairing::new(store, SystemClock, SystemEntropy));
-    let gate = pairing.account("telegram", "default")?;
-    let mut clients = Clients::default();
-    let owner = clients.issue("owner", ScopeSet::admin())?;
-    writeln!(std::io::stdout(), "The owner's token: {}", owner.expose())?;
+    let gateway = gateway(store)?;
+    // The first client is made by the person who starts the program.
+    if gateway.bearers.list().await?.is_empty() {
+        let owner = NewBearer::new("owner", ScopeSet::admin());
+        let issued = gateway.bearers.issue(owner, &Approver::terminal("owner"));
+        let token = issued.await?.token;
+        writeln!(std::io::stdout(), "The owner's token: {}", token.expose())?;
+    }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    axum::serve(listener, service(Gateway { gate, clients })).await?;
+    axum::serve(listener, service(gateway)).await?;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use pairing_core::Limits;
+    use pairing_core::{Limits, SecretToken, TokenHash};
 
     use super::*;
 
@@ -202,19 +200,23 @@ mod tests {
         _dir: tempfile::TempDir,
     }
 
-    fn setting() -> Setting {
+    async fn setting() -> Setting {
         let dir = tempfile::tempdir().unwrap();
         let store = OwnStore::open(&dir.path().join("pairing.sqlite")).unwrap();
-        let pairing = AsyncPairing::new(Pairing::new(store, SystemClock, SystemEntropy));
-        let gate = pairing.account("telegram", "default").unwrap();
-        let mut clients = Clients::default();
-        let owner = clients.issue("owner", ScopeSet::admin()).unwrap();
+        let gateway = gateway(store).unwrap();
+        let by = Approver::terminal("owner");
+        let admin = NewBearer::new("owner", ScopeSet::admin());
+        let owner = gateway.bearers.issue(admin, &by).await.unwrap().token;
+        // One that was issued by the program before this one.
+        let chat = SecretToken::parse("zc_6f1d").unwrap();
         let write = Scope::parse(Scope::WRITE).unwrap();
-        let chat = clients.issue("chat", [write].into_iter().collect());
+        let writer = NewBearer::new("chat", [write].into_iter().collect());
+        let taken = gateway.bearers.import(TokenHash::of(&chat), writer, &by);
+        taken.await.unwrap();
         Setting {
-            gateway: Arc::new(Gateway { gate, clients }),
+            gateway: Arc::new(gateway),
             owner,
-            chat: chat.unwrap(),
+            chat,
             _dir: dir,
         }
     }
@@ -240,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_sender_binds_with_the_code_that_the_owner_told_them() {
-        let setting = setting();
+        let setting = setting().await;
         let told = setting.says("42", "hello").await;
         let waiting = setting.waiting(&setting.owner).await.unwrap();
         let code = &waiting[0].code;
@@ -257,7 +259,7 @@ mod tests {
 
     #[tokio::test]
     async fn who_guesses_is_locked_out_and_nobody_else() {
-        let setting = setting();
+        let setting = setting().await;
         setting.says("42", "hello").await;
         setting.says("43", "hello").await;
         for _ in 0..Limits::default().max_attempts {
@@ -274,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_does_no_more_than_its_token_was_issued_for() {
-        let setting = setting();
+        let setting = setting().await;
         setting.says("42", "hello").await;
         let refused = setting.waiting(&setting.chat).await.err();
         assert_eq!(refused, Some(StatusCode::FORBIDDEN));
@@ -286,8 +288,8 @@ mod tests {
         let chat = bearer(&setting.chat);
         let refused = approval(State(gateway.clone()), chat.clone(), code.clone()).await;
         assert_eq!(refused, Err(StatusCode::FORBIDDEN));
-        let client = gateway.clients.find(&chat).ok().unwrap();
-        let refused = approve(&gateway.gate, client, &code).await;
+        let client = client(&gateway.bearers, &chat).await.unwrap();
+        let refused = approve(&gateway.gate, &client, &code).await;
         assert_eq!(refused, Err(StatusCode::BAD_REQUEST));
         let owner = bearer(&setting.owner);
         approval(State(gateway.clone()), owner, code).await.unwrap();
@@ -297,12 +299,22 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_token_opens_nothing() {
-        let setting = setting();
+        let setting = setting().await;
         let unknown = SecretToken::generate(&SystemEntropy).unwrap();
         let refused = setting.waiting(&unknown).await.err();
         assert_eq!(refused, Some(StatusCode::UNAUTHORIZED));
         let none = requests(State(setting.gateway.clone()), HeaderMap::new());
         assert_eq!(none.await.err(), Some(StatusCode::UNAUTHORIZED));
+        // Nor does one that was revoked.
+        let bearers = &setting.gateway.bearers;
+        let id = bearers.list().await.unwrap()[0].id();
+        let owner = Approver::terminal("owner");
+        bearers.revoke(&id, &owner).await.unwrap().unwrap();
+        let left = [
+            setting.waiting(&setting.owner).await.err(),
+            setting.waiting(&setting.chat).await.err(),
+        ];
+        assert!(left.contains(&Some(StatusCode::UNAUTHORIZED)), "{left:?}");
     }
 
     #[test]

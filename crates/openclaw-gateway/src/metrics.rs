@@ -306,6 +306,12 @@ impl<S: PairingStore> PairingStore for Timed<S> {
         result
     }
 
+    fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
+        let result = self.timed("commit", |store| store.commit_at_once(batch));
+        self.metrics.writes().note(&result);
+        result
+    }
+
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
         self.store.changes(after, timeout)
     }

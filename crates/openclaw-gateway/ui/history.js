@@ -12,7 +12,7 @@ const MOST = 1000;
 const TYPED_MS = 250;
 
 /** @type {Record<string, string>} */
-const VIAS = { terminal: 'at the terminal', chat: 'in a chat', gateway: 'by way of the gateway', silent: 'without being asked' };
+const VIAS = { terminal: 'at the terminal', chat: 'in a chat', gateway: 'by way of the gateway', page: 'on a page of another program', silent: 'without being asked' };
 
 /** @param {Model} model @returns {View} */
 export function history(model) {

@@ -1,23 +1,26 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod bearers;
 mod store;
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use pairing_core::{ChannelError, NameError, Pairing};
+use pairing_core::{BearersOff, ChannelError, NameError, Pairing};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 pub use account::AsyncAccount;
+pub use bearers::AsyncBearers;
 pub use store::{AsyncStore, Bridge};
 
 /// A [`Pairing`] for async code. Cheap to clone; clones share their limit.
 #[derive(Clone)]
 pub struct AsyncPairing {
     pairing: Pairing,
+    limit: usize,
     turns: Arc<Semaphore>,
 }
 
@@ -61,8 +64,23 @@ impl AsyncPairing {
 
     /// Wraps a service, of which at most `limit` decisions run at a time; at least one.
     pub fn with_limit(pairing: Pairing, limit: usize) -> Self {
-        let turns = Arc::new(Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)));
-        Self { pairing, turns }
+        let limit = limit.clamp(1, Semaphore::MAX_PERMITS);
+        let turns = Arc::new(Semaphore::new(limit));
+        Self {
+            pairing,
+            limit,
+            turns,
+        }
+    }
+
+    /// The same service, whose decisions never wait for a lock: [`Pairing::never_waiting`]. Where somebody else holds
+    /// one, a decision fails at once with `StoreError::Busy`.
+    ///
+    /// It has turns of its own, so none of its decisions waits behind one that waits for a lock. What remains to be
+    /// waited for is the disk or the network.
+    #[must_use]
+    pub fn never_waiting(&self) -> Self {
+        Self::with_limit(self.pairing.never_waiting(), self.limit)
     }
 
     /// The service itself, for calls that do not reach the store.
@@ -74,6 +92,12 @@ impl AsyncPairing {
     pub fn account(&self, channel: &str, account: &str) -> Result<AsyncAccount, AccountError> {
         let account = self.pairing.channel(channel)?.account(account)?;
         Ok(AsyncAccount::new(self.clone(), account))
+    }
+
+    /// A handle to the clients that hold a token and no key: [`Pairing::bearers`]. Reads nothing.
+    pub fn bearers(&self) -> Result<AsyncBearers, BearersOff> {
+        let bearers = self.pairing.bearers()?;
+        Ok(AsyncBearers::new(self.clone(), bearers))
     }
 
     /// Runs a closure over the service on the blocking pool.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pairing_core::store::PendingRequest;
 use pairing_core::{
     Account, Approver, Channel, Channels, Created, DecisionError, Entropy, Limits, ManualClock,
-    Pairing, PairingStore, Requested, StoreError, Timestamp,
+    Pairing, PairingBuilder, PairingStore, Requested, StoreError, Timestamp,
 };
 
 use crate::Fixture;
@@ -37,8 +37,11 @@ impl Bot {
         clock: Arc<ManualClock>,
         entropy: impl Entropy + 'static,
     ) -> Self {
-        let (channels, limits) = (Channels::builtin(), Limits::default());
-        let pairing = Pairing::with(store, clock.clone(), entropy, channels, limits);
+        let builder = PairingBuilder::new(store, clock.clone(), entropy)
+            .channels(Channels::builtin())
+            .limits(Limits::default().with_max_bearers(4))
+            .bearer_clients(true);
+        let pairing = builder.build();
         Self { pairing, clock }
     }
 

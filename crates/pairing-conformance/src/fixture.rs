@@ -8,7 +8,7 @@ use pairing_core::store::{
 };
 use pairing_core::{
     AccountId, Approver, ChannelId, Channels, Key, PairingCode, PairingStore, Principal, Range,
-    Record, ScopeSet, SenderId, StoreError, Timestamp, TokenHash, Via,
+    Record, Scope, ScopeSet, SenderId, StoreError, Timestamp, TokenHash, Via,
 };
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -164,6 +164,12 @@ pub(crate) fn attempts(of: &ChannelId, failures: i64) -> Attempts {
 /// Returns an approver that may decide and can be locked out.
 pub(crate) fn operator(name: &str) -> Approver {
     Approver::operator(name, ScopeSet::admin())
+}
+
+/// Returns an operator with these scopes.
+pub(crate) fn operator_with(name: &str, held: &[&str]) -> Approver {
+    let scopes = held.iter().map(|scope| Scope::parse(scope).unwrap());
+    Approver::operator(name, scopes.collect())
 }
 
 /// Returns the changes that put a request and its code, which always appear together.

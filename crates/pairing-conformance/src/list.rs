@@ -199,6 +199,20 @@ macro_rules! __service_cases {
             a_clock_set_back_makes_no_claim_code_valid
             t146_counts_of_guessing_senders_are_bounded
         }
+        bearers {
+            t160_a_token_is_verified_until_it_is_revoked
+            t160_only_the_hash_of_a_bearer_token_is_stored
+            t160_nobody_gives_a_client_more_than_they_hold
+            t160_a_client_decides_within_its_scopes
+            a_token_from_elsewhere_is_taken_over_once
+            a_bearer_token_is_valid_until_its_last_millisecond
+            bearer_clients_are_bounded_and_expired_ones_deleted
+            the_clients_of_a_user_are_revoked_together
+        }
+        at_once {
+            a_service_that_never_waits_decides_alike
+            a_change_is_reported_once
+        }
         together {
             three_of_many_strangers_get_a_code
             one_stranger_gets_one_code

@@ -6,7 +6,7 @@ use pairing_core::device::{
     ApprovedRole, Ask, Device, DeviceInfo, DeviceRequest, DeviceToken, Node, NodeId, NodeInfo,
     NodeRequest, PairingToken, RequestId, Role, SetupProfile,
 };
-use pairing_core::store::{Change, Grant};
+use pairing_core::store::{BearerClient, Change, Grant};
 use pairing_core::{
     Approver, DeviceId, DeviceKey, Entropy, Key, Principal, Range, Record, Scope, ScopeSet,
     SecretToken, TokenHash,
@@ -133,6 +133,21 @@ pub(crate) fn pairing_token(number: u64) -> PairingToken {
     }
 }
 
+/// Returns a bearer client with every field set.
+pub(crate) fn bearer_client(number: u64) -> BearerClient {
+    let approver = Approver::terminal("ann");
+    BearerClient {
+        hash: hash(number),
+        name: format!("Zoë's {number}. \"script\""),
+        scopes: scopes(&["operator.read", "operator.write"]),
+        by: approver.id().clone(),
+        via: approver.via(),
+        principal: Principal::parse("user 7").ok(),
+        issued_at: at(1),
+        expires_at: Some(at(600_000)),
+    }
+}
+
 fn node_info() -> NodeInfo {
     let text = |text: &str| Some(text.to_owned());
     NodeInfo {
@@ -190,6 +205,7 @@ pub(crate) fn one_of_each(number: u64) -> [Vec<Record>; 2] {
             Record::from(device_request(number)),
             Record::from(device(number)),
             Record::from(pairing_token(number)),
+            Record::from(bearer_client(number)),
         ],
         vec![
             Record::from(node_request(number)),
@@ -230,6 +246,12 @@ pub(crate) fn least_of_each(number: u64) -> [Vec<Record>; 2] {
         unclaimed: BTreeSet::new(),
         ..pairing_token(number)
     };
+    let client = BearerClient {
+        scopes: ScopeSet::default(),
+        principal: None,
+        expires_at: None,
+        ..bearer_client(number)
+    };
     let asking = NodeRequest {
         info: NodeInfo::default(),
         silent: false,
@@ -248,16 +270,18 @@ pub(crate) fn least_of_each(number: u64) -> [Vec<Record>; 2] {
             Record::from(request),
             Record::from(device),
             Record::from(token),
+            Record::from(client),
         ],
         vec![Record::from(asking), Record::from(node)],
     ]
 }
 
-pub(crate) fn ranges() -> [Range; 5] {
+pub(crate) fn ranges() -> [Range; 6] {
     [
         Range::DeviceRequests,
         Range::Devices,
         Range::PairingTokens,
+        Range::BearerClients,
         Range::NodeRequests,
         Range::Nodes,
     ]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{AuthenticatedDevice, DeviceId, Role};
 use crate::display::escape;
-use crate::store::Grant;
+use crate::store::{BearerClient, Grant};
 use crate::{ChannelId, Principal, Scope, ScopeSet, SenderId, Timestamp};
 
 /// An identity that may decide about pairing: approving, rejecting, allowing and revoking all require
@@ -36,6 +36,8 @@ pub enum Via {
     Chat,
     /// Over the gateway protocol.
     Gateway,
+    /// On a web page of the embedder's, by one of its users.
+    Page,
     /// Automatically: a device on this machine, or in a network that the owner configured, was approved
     /// without asking the owner.
     Silent,
@@ -69,6 +71,29 @@ impl Approver {
         }
     }
 
+    /// Makes an approver of a user of a web page of the embedder's, with these scopes. Wrong codes count for this user
+    /// alone, and lock out nobody else.
+    ///
+    /// The caller must have authenticated the user; `user` is what tells its users apart, such as an id in its
+    /// database. [`for_principal`](Self::for_principal) decides for the user, too.
+    ///
+    /// ```
+    /// use pairing_core::{Approver, ScopeSet};
+    ///
+    /// let ann = Approver::page_user("ann", ScopeSet::admin());
+    /// assert_eq!(ann.id().as_str(), "page:ann");
+    /// ```
+    pub fn page_user(user: &str, scopes: ScopeSet) -> Self {
+        Self {
+            id: ApproverId::new(format_args!("page:{user}")),
+            via: Via::Page,
+            scopes,
+            device: None,
+            own_token: None,
+            principal: None,
+        }
+    }
+
     /// Makes an approver of an operator that connected without a device, using the shared secret, with the
     /// scopes that it asked for.
     ///
@@ -81,6 +106,18 @@ impl Approver {
             device: None,
             own_token: None,
             principal: None,
+        }
+    }
+
+    /// Makes an approver of a client that presented a valid token, with the scopes that the token was issued for.
+    pub(crate) fn bearer(client: &BearerClient) -> Self {
+        Self {
+            id: ApproverId::new(format_args!("bearer:{}:{}", client.id(), client.name)),
+            via: Via::Gateway,
+            scopes: client.scopes.clone(),
+            device: None,
+            own_token: None,
+            principal: client.principal.clone(),
         }
     }
 

@@ -88,6 +88,11 @@ pub enum AuditSubject {
         /// The node's id.
         node: NodeId,
     },
+    /// A bearer client.
+    Client {
+        /// The client's id: the first digits of the hash of its token.
+        client: String,
+    },
     /// The holder of a claim code.
     Invitation {
         /// The channel.
@@ -151,6 +156,7 @@ struct Written {
     sender: Option<SenderId>,
     device: Option<DeviceId>,
     node: Option<NodeId>,
+    client: Option<String>,
     chat: Option<String>,
     request: Option<RequestId>,
     role: Option<Role>,
@@ -169,6 +175,10 @@ impl TryFrom<Written> for AuditEvent {
     fn try_from(written: Written) -> Result<Self, NoSubject> {
         let sender = (written.channel, written.account, written.sender);
         let subject = match (sender, written.device, written.node) {
+            ((None, None, None), None, None) if written.client.is_some() => AuditSubject::Client {
+                client: written.client.ok_or(NoSubject)?,
+            },
+            _ if written.client.is_some() => return Err(NoSubject),
             ((Some(channel), Some(account), Some(sender)), None, None) => AuditSubject::Sender {
                 channel,
                 account,
@@ -217,6 +227,7 @@ mod tests {
             &format!(r#""device":"{device}","role":"operator","scopes":["operator.read"]"#),
             &format!(r#""device":"{device}","commands":["camera.snap"]"#),
             r#""node":"kitchen""#,
+            r#""client":"3fa94c0d2b11""#,
         ] {
             let line = format!(
                 r#"{{"at":"2026-11-22T13:30:57.000Z","action":"approved","by":"terminal:ann","via":"terminal",{subject}}}"#
@@ -243,6 +254,7 @@ mod tests {
             "",
             r#","channel":"telegram","sender":"1""#,
             r#","node":"a","device":"0000000000000000000000000000000000000000000000000000000000000000""#,
+            r#","node":"a","client":"3fa94c0d2b11""#,
             r#","channel":"../x","account":"default","sender":"1""#,
         ] {
             let line = format!(

@@ -2,9 +2,9 @@
 
 use crate::device::AskError;
 use crate::{
-    AdmitError, AllowlistError, ChannelError, ClaimError, ConnectError, DecisionError, DeviceError,
-    EntropyError, InviteError, ListError, MissingScope, NameError, ParseClaimCodeError,
-    ParseCodeError, RequestError, SenderError, StoreError,
+    AdmitError, AllowlistError, BearerError, BearersOff, ChannelError, ClaimError, ConnectError,
+    DecisionError, DeviceError, EntropyError, InviteError, ListError, MissingScope, NameError,
+    ParseClaimCodeError, ParseCodeError, RequestError, SenderError, StoreError,
 };
 
 /// Any error of an operation of this crate, for callers that treat all of them alike.
@@ -59,6 +59,10 @@ pub enum Error {
     Allowlist(#[from] AllowlistError),
     /// No claim code was issued or ended.
     Invite(#[from] InviteError),
+    /// No bearer client was changed.
+    Bearer(#[from] BearerError),
+    /// The service has no bearer clients.
+    BearersOff(#[from] BearersOff),
     /// A claim code admitted nobody.
     Claim(#[from] ClaimError),
     /// A list could not be read.
@@ -103,6 +107,7 @@ impl Error {
             | Self::Allowlist(AllowlistError::Store(error))
             | Self::Invite(InviteError::Store(error))
             | Self::Claim(ClaimError::Store(error))
+            | Self::Bearer(BearerError::Store(error))
             | Self::List(ListError(error))
             | Self::Connect(ConnectError::Store(error))
             | Self::Device(DeviceError::Store(error)) => Some(error),

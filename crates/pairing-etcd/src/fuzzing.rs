@@ -36,6 +36,7 @@ pub fn state(text: &str) {
         Range::Devices,
         Range::DeviceRequests,
         Range::PairingTokens,
+        Range::BearerClients,
         Range::Nodes,
     ];
     for range in ranges.into_iter().chain(of_channel) {

@@ -1,7 +1,7 @@
 //! The file formats as pure functions, for the fuzz targets; not part of the public interface.
 
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
-use pairing_core::store::AllowEntry;
+use pairing_core::store::{AllowEntry, BearerClient};
 use pairing_core::{AccountId, ChannelRules, Key, Record, Timestamp};
 
 use crate::docs::{
@@ -39,6 +39,8 @@ pub enum Format {
     Devices,
     /// `devices/bootstrap.json`
     PairingTokens,
+    /// `devices/bearer-clients.json`
+    BearerClients,
     /// `nodes/pending.json`
     NodeRequests,
     /// `nodes/paired.json`
@@ -99,6 +101,7 @@ pub fn read(format: Format, text: &str, rules: &ChannelRules) -> Result<Said, Fi
         Format::DeviceRequests => keyed::<DeviceRequest>(text),
         Format::Devices => keyed::<Device>(text),
         Format::PairingTokens => keyed::<PairingToken>(text),
+        Format::BearerClients => keyed::<BearerClient>(text),
         Format::NodeRequests => keyed::<NodeRequest>(text),
         Format::Nodes => keyed::<Node>(text),
     }
@@ -177,6 +180,7 @@ pub fn edit(
         Format::DeviceRequests => edit_keyed::<DeviceRequest>(text, put, delete),
         Format::Devices => edit_keyed::<Device>(text, put, delete),
         Format::PairingTokens => edit_keyed::<PairingToken>(text, put, delete),
+        Format::BearerClients => edit_keyed::<BearerClient>(text, put, delete),
         Format::NodeRequests => edit_keyed::<NodeRequest>(text, put, delete),
         Format::Nodes => edit_keyed::<Node>(text, put, delete),
     }
@@ -200,7 +204,7 @@ fn edit_keyed<E: Entry>(
     let put = put.and_then(E::of).map(|entry| (entry, None));
     let deleted = match delete {
         Some(Key::DeviceRequest { device } | Key::Device { device }) => Some(device.to_string()),
-        Some(Key::PairingToken { hash }) => Some(hash.to_string()),
+        Some(Key::PairingToken { hash } | Key::BearerClient { hash }) => Some(hash.to_string()),
         Some(Key::NodeRequest { node } | Key::Node { node }) => Some(node.as_str().to_owned()),
         _ => None,
     };

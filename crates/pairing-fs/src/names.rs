@@ -6,6 +6,9 @@ use pairing_core::{AccountId, ChannelId};
 
 pub(crate) const PAIRING_SUFFIX: &str = "-pairing.json";
 pub(crate) const ALLOW_SUFFIX: &str = "-allowFrom.json";
+/// Name of the file of bearer clients, in the folder of devices.
+pub(crate) const BEARER_CLIENTS: &str = "bearer-clients.json";
+
 /// Subdirectory beside those files that only this store uses.
 pub(crate) const META_DIR: &str = "pairing-meta";
 

@@ -1,7 +1,7 @@
 //! Connections to a database, set up alike.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use pairing_core::StoreError;
@@ -13,6 +13,14 @@ use crate::file::Identity;
 
 /// How long a write waits for others, unless set otherwise.
 pub(crate) const BUSY_WAIT: Duration = Duration::from_secs(10);
+
+/// Whether a write waits for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// As long as the store was told to.
+    AsSet,
+    Never,
+}
 
 /// Maximum size of a value or a row, in bytes: far above any real one, small enough to hold in memory.
 const MAX_VALUE: i32 = 16 * 1024 * 1024;
@@ -69,6 +77,25 @@ impl Database {
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Returns the connection for writes; an error where another thread has it and is not to be waited for.
+    pub(crate) fn writer_within(
+        &self,
+        waiting: Waiting,
+    ) -> Result<MutexGuard<'_, Connection>, StoreError> {
+        if waiting == Waiting::AsSet {
+            return Ok(self.writer());
+        }
+        match self.writer.try_lock() {
+            Ok(writer) => Ok(writer),
+            Err(TryLockError::Poisoned(error)) => Ok(error.into_inner()),
+            Err(TryLockError::WouldBlock) => Err(StoreError::Busy {
+                resource: self.path.display().to_string(),
+                holder: "another thread of this process".to_owned(),
+                waited: Duration::ZERO,
+            }),
+        }
+    }
 }
 
 /// Connects to a file that exists.
@@ -91,7 +118,19 @@ pub(crate) fn connect(path: &Path, busy_wait: Duration) -> rusqlite::Result<Conn
 /// SQLite's own waiting sleeps up to 100 ms between two looks. Beside somebody who writes without a pause, such a
 /// sleeper hardly ever comes at the right moment; so this looks every few milliseconds.
 pub(crate) fn immediate(connection: &mut Connection) -> rusqlite::Result<Transaction<'_>> {
-    let patience = patience(connection)?;
+    immediate_within(connection, Waiting::AsSet)
+}
+
+/// Begins a transaction that writes: as [`immediate`], or not at all where others would have to be waited for.
+pub(crate) fn immediate_within(
+    connection: &mut Connection,
+    waiting: Waiting,
+) -> rusqlite::Result<Transaction<'_>> {
+    let usual = patience(connection)?;
+    let patience = match waiting {
+        Waiting::AsSet => usual,
+        Waiting::Never => Duration::ZERO,
+    };
     connection.busy_timeout(Duration::ZERO)?;
     let connection = &*connection;
     let began = Instant::now();
@@ -106,7 +145,7 @@ pub(crate) fn immediate(connection: &mut Connection) -> rusqlite::Result<Transac
             done => break done,
         }
     };
-    connection.busy_timeout(patience)?;
+    connection.busy_timeout(usual)?;
     begun
 }
 

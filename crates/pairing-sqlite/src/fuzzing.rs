@@ -136,7 +136,12 @@ fn check(opened: &Opened) {
             },
         ]
     });
-    let ranges = [Range::Devices, Range::DeviceRequests, Range::PairingTokens];
+    let ranges = [
+        Range::Devices,
+        Range::DeviceRequests,
+        Range::PairingTokens,
+        Range::BearerClients,
+    ];
     let channels = Channels::builtin();
     for range in ranges.into_iter().chain(of_channel) {
         for record in opened.range(&channels, &range) {

@@ -45,6 +45,9 @@ pub(crate) fn key(path: &str) -> Option<Key> {
         "pairing-token" => Key::PairingToken {
             hash: TokenHash::parse(&next()?).ok()?,
         },
+        "bearer-client" => Key::BearerClient {
+            hash: TokenHash::parse(&next()?).ok()?,
+        },
         "node-request" => Key::NodeRequest {
             node: NodeId::parse(&next()?).ok()?,
         },
@@ -113,6 +116,7 @@ mod tests {
                 Key::Claim { channel: channel(), hash: TokenHash::UNKNOWN },
                 Key::Code { channel: channel(), code: PairingCode::from_entropy([3; 8]) },
                 Key::PairingToken { hash: TokenHash::UNKNOWN },
+                Key::BearerClient { hash: TokenHash::UNKNOWN },
                 Key::Node { node: NodeId::parse("a/b %").unwrap() },
             ] {
                 prop_assert_eq!(key(&expected.path()), Some(expected));

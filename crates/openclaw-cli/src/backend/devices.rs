@@ -21,11 +21,10 @@ impl Backend {
             Self::Files(files) => Ok(files.service.devices().list(&files.approver)?),
             Self::Gateway(remote) => {
                 let list: DevicePairList = remote.call("device.pair.list", &Empty {})?;
-                Ok(DeviceList {
-                    pending: list.pending.into_iter().map(Into::into).collect(),
-                    paired: list.paired.into_iter().map(Into::into).collect(),
-                    problems: Vec::new(),
-                })
+                let mut all = DeviceList::default();
+                all.pending = list.pending.into_iter().map(Into::into).collect();
+                all.paired = list.paired.into_iter().map(Into::into).collect();
+                Ok(all)
             }
         }
     }

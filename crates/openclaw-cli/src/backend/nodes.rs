@@ -18,11 +18,10 @@ impl Backend {
             Self::Files(files) => Ok(files.service.nodes().list(&files.approver)?),
             Self::Gateway(remote) => {
                 let list: NodePairList = remote.call("node.pair.list", &Empty {})?;
-                Ok(NodeList {
-                    pending: list.pending.into_iter().map(Into::into).collect(),
-                    paired: list.paired.into_iter().map(Into::into).collect(),
-                    problems: Vec::new(),
-                })
+                let mut all = NodeList::default();
+                all.pending = list.pending.into_iter().map(Into::into).collect();
+                all.paired = list.paired.into_iter().map(Into::into).collect();
+                Ok(all)
             }
         }
     }

@@ -114,6 +114,8 @@ fn summary(outcome: &Outcome, writing: Writing) -> String {
 fn name(key: &Key) -> String {
     match key {
         Key::PairingToken { .. } => "pairing-token/…".to_owned(),
+        Key::BearerClient { .. } => "bearer-client/…".to_owned(),
+        Key::Claim { channel, .. } => format!("claim/{channel}/…"),
         key => key.path(),
     }
 }

@@ -1,6 +1,8 @@
 //! The promises of the service, over any store.
 
 pub(crate) mod allowlist;
+pub(crate) mod at_once;
+pub(crate) mod bearers;
 pub(crate) mod claims;
 pub(crate) mod decisions;
 pub(crate) mod expiry;

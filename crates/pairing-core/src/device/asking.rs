@@ -14,6 +14,7 @@ use crate::{Key, Record, ScopeSet, Timestamp};
 
 /// A pending request to the owner about a device.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Asked {
     /// The reason that the owner has to be asked.
     pub reason: UpgradeReason,

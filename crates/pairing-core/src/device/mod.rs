@@ -7,10 +7,12 @@ mod connect;
 mod connecting;
 mod decide;
 mod grant;
+#[cfg(feature = "ed25519")]
 mod identity;
 mod ids;
 mod key;
 mod limits;
+#[cfg(feature = "ed25519")]
 mod message;
 mod node;
 pub(crate) mod nodes;
@@ -30,6 +32,7 @@ pub use connecting::{
     AskError, AuthenticatedDevice, AutoApprove, Connecting, Credential, CredentialError, Silence,
 };
 pub use decide::Rotated;
+#[cfg(feature = "ed25519")]
 pub use identity::{Identity, ParseIdentityError};
 pub use ids::{NodeId, ParseIdError, RequestId};
 pub use key::{DeviceId, DeviceKey, DeviceKeyError, ParseDeviceIdError};

@@ -7,6 +7,7 @@ use crate::{Approver, Key, MissingScope, Record, Scope, Timestamp};
 
 /// The result of a legacy node's request.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NodeAsked {
     /// The pending request that the owner decides about.
     pub request: NodeRequest,
@@ -18,6 +19,7 @@ pub struct NodeAsked {
 
 /// A legacy node that has just been approved, with its token, which is shown only this once.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct NodeApproved {
     /// The node.
     pub node: Node,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::key::{DeviceId, DeviceKey, DeviceKeyError};
 use super::payload::{InvalidField, PayloadVersion, SignedFields, normal};
+#[cfg(feature = "ed25519")]
 use super::text;
 use crate::Timestamp;
 
@@ -30,6 +31,7 @@ impl SignedFields<'_> {
     /// Verifies everything that `connect` says about the device, in the order of the protocol.
     ///
     /// `public_key` and `signature` are `device.publicKey` and `device.signature`.
+    #[cfg(feature = "ed25519")]
     pub fn verify(
         &self,
         public_key: &str,
@@ -50,6 +52,7 @@ impl SignedFields<'_> {
         Ok(ProvenDevice::new(id, key, version, self))
     }
 
+    #[cfg(feature = "ed25519")]
     fn signed_version(
         &self,
         key: &DeviceKey,

@@ -110,7 +110,9 @@ impl TokenHash {
 
     /// Returns the first twelve digits, by which a person tells a few hashes apart.
     pub(crate) fn short(&self) -> String {
-        text::to_hex(&self.0).chars().take(12).collect()
+        let mut digits = text::to_hex(&self.0);
+        digits.truncate(12);
+        digits
     }
 
     /// Parses the form in which a hash is shown.

@@ -48,6 +48,8 @@ pub struct Limits {
     pub claim_code_lifetime: Duration,
     /// Maximum number of valid claim codes per channel: 16.
     pub max_claims: usize,
+    /// Maximum number of bearer clients: 256; more than 1000 are not supported.
+    pub max_bearers: usize,
     /// Maximum difference between the clocks of programs that share the state; zero unless set. A time
     /// that another program wrote and that lies at most this far in the future counts as now, not as
     /// expired.
@@ -67,6 +69,7 @@ impl Default for Limits {
             lockout: Duration::from_secs(900),
             claim_code_lifetime: Duration::from_secs(600),
             max_claims: 16,
+            max_bearers: 256,
             clock_skew: Duration::ZERO,
             devices: DeviceLimits::default(),
         }
@@ -127,6 +130,13 @@ impl Limits {
     #[must_use]
     pub fn with_max_claims(mut self, max_claims: usize) -> Self {
         self.max_claims = max_claims;
+        self
+    }
+
+    /// Sets the maximum number of bearer clients; more than 1000 are not supported.
+    #[must_use]
+    pub fn with_max_bearers(mut self, max_bearers: usize) -> Self {
+        self.max_bearers = max_bearers.min(1000);
         self
     }
 

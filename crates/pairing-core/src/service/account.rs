@@ -56,6 +56,7 @@ pub enum Requested {
 
 /// A request that has just been created.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Created {
     /// The request, with its code.
     pub request: PendingRequest,
@@ -86,6 +87,7 @@ pub enum Admission {
 
 /// The entries of the allowlist in the store.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Allowed {
     /// The entries, in the store's order.
     pub entries: Vec<AllowEntry>,

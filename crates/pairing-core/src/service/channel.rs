@@ -43,6 +43,7 @@ pub struct AttemptsLeft {
 
 /// The pending requests.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Pending {
     /// Requests that have not expired, in the order of the store.
     pub requests: Vec<PendingRequest>,

@@ -43,6 +43,7 @@ pub enum Connection {
 
 /// Pending requests and paired devices, newest first.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct DeviceList {
     /// Requests that have not expired.
     pub pending: Vec<DeviceRequest>,

@@ -159,6 +159,39 @@ pub enum ClaimError {
     Store(#[from] StoreError),
 }
 
+/// No bearer client was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BearerError {
+    /// The text is not a valid name for a client.
+    #[error("a name has 1 to 128 characters, none of them a control character")]
+    Name,
+    /// A client has this token already.
+    #[error("a client has this token already")]
+    Known,
+    /// There are too many clients.
+    #[error("there are {max} bearer clients, at most {max} may be")]
+    TooMany {
+        /// The maximum.
+        max: usize,
+    },
+    /// The approver lacks a scope, or would give one that it does not hold.
+    #[error(transparent)]
+    Scope(#[from] MissingScope),
+    /// No token could be generated.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The service has no bearer clients: [`PairingBuilder::bearer_clients`](crate::PairingBuilder::bearer_clients) turns
+/// them on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("bearer clients are turned off")]
+pub struct BearersOff;
+
 /// The allowlist was not changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

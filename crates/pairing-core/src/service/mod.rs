@@ -1,10 +1,12 @@
 //! The service, which combines the store, the clock and the entropy.
 
 mod account;
+mod bearers;
 mod channel;
 mod claims;
 mod devices;
 mod error;
+mod follow;
 mod nodes;
 mod revert;
 mod setup;
@@ -16,18 +18,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use account::{Account, Admission, Allowed, Created, Requested, Sender};
+pub use bearers::{Bearers, IssuedBearer};
 pub use channel::{Approved, AttemptsLeft, Channel, Pending};
 pub use claims::{Claimed, Invited};
 pub use devices::{Connection, DeviceList, Devices};
 pub use error::{
-    AdmitError, AllowlistError, ChannelError, ClaimError, ConnectError, DecisionError, DeviceError,
-    InviteError, ListError, RequestError,
+    AdmitError, AllowlistError, BearerError, BearersOff, ChannelError, ClaimError, ConnectError,
+    DecisionError, DeviceError, InviteError, ListError, RequestError,
 };
+pub use follow::{Followed, Follower, RecordChange};
 pub use revert::Reverted;
 
 pub use nodes::{NodeList, Nodes};
 
-use crate::store::{Changes, Position};
+use crate::store::{AtOnce, Changes, Position};
 use crate::{
     AddChannelError, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock, DeviceId,
     Entropy, Key, Limits, NameError, PairingStore, Replies, StoreError, Timestamp,
@@ -52,15 +56,16 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Pairing(Arc<Inner>);
+pub struct Pairing(Arc<Inner>, Arc<dyn PairingStore>);
 
 struct Inner {
-    store: Box<dyn PairingStore>,
+    store: Arc<dyn PairingStore>,
     clock: Box<dyn Clock>,
     entropy: Box<dyn Entropy>,
     channels: Channels,
     limits: Limits,
     replies: Replies,
+    bearers: bool,
     audit: Option<Box<dyn AuditSink>>,
     uses: Mutex<devices::Uses>,
 }
@@ -76,13 +81,14 @@ impl PairingBuilder {
         entropy: impl Entropy + 'static,
     ) -> Self {
         Self(Inner {
-            store: Box::new(store),
+            store: Arc::new(store),
             clock: Box::new(clock),
             entropy: Box::new(entropy),
             channels: Channels::builtin(),
             limits: Limits::default(),
             replies: Replies::default(),
             audit: None,
+            bearers: false,
             uses: Mutex::default(),
         })
     }
@@ -108,9 +114,15 @@ impl PairingBuilder {
         Self(Inner { audit, ..self.0 })
     }
 
+    /// Whether clients without a key of their own may be given tokens. Off unless set.
+    pub fn bearer_clients(self, bearers: bool) -> Self {
+        Self(Inner { bearers, ..self.0 })
+    }
+
     /// Builds the service.
     pub fn build(self) -> Pairing {
-        Pairing(Arc::new(self.0))
+        let store = self.0.store.clone();
+        Pairing(Arc::new(self.0), store)
     }
 }
 
@@ -140,6 +152,17 @@ impl Pairing {
     ) -> Self {
         let builder = PairingBuilder::new(store, clock, entropy);
         builder.channels(channels).limits(limits).build()
+    }
+
+    /// Returns the same service, whose decisions never wait for a lock: where another program or thread holds one,
+    /// they fail at once with [`StoreError::Busy`], and nothing is changed.
+    ///
+    /// For callers that would rather ask again later than wait. Without it, a decision waits as long as its store was
+    /// told to, 10 seconds on files and on `SQLite`. A store on a network is waited for either way.
+    #[must_use]
+    pub fn never_waiting(&self) -> Self {
+        let store = AtOnce(self.0.store.clone());
+        Self(self.0.clone(), Arc::new(store))
     }
 
     /// Returns a handle to a channel, by its name as text.
@@ -175,6 +198,13 @@ impl Pairing {
             .ok_or(known)
     }
 
+    /// Returns the clients that hold a token and no key; an error unless the embedder
+    /// [turned them on](PairingBuilder::bearer_clients).
+    pub fn bearers(&self) -> Result<Bearers, BearersOff> {
+        let is_on = self.0.bearers;
+        is_on.then(|| Bearers(self.clone())).ok_or(BearersOff)
+    }
+
     /// Returns what senders are told.
     pub fn replies(&self) -> &Replies {
         &self.0.replies
@@ -197,7 +227,12 @@ impl Pairing {
         after: Option<Position>,
         timeout: Duration,
     ) -> Result<Changes, StoreError> {
-        self.0.store.changes(after, timeout)
+        self.1.changes(after, timeout)
+    }
+
+    /// Follows the store's changes from now on, each of them once.
+    pub fn follow(&self) -> Result<Follower, StoreError> {
+        Follower::new(self.clone())
     }
 
     /// Checks that the store can be read, by reading the record of a device that cannot exist.
@@ -218,7 +253,7 @@ impl Pairing {
     }
 
     fn store(&self) -> &dyn PairingStore {
-        &*self.0.store
+        &*self.1
     }
 
     fn entropy(&self) -> &dyn Entropy {

@@ -15,6 +15,7 @@ pub struct Nodes(Pairing);
 
 /// Pending requests and paired nodes, newest first.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct NodeList {
     /// Requests that have not expired.
     pub pending: Vec<NodeRequest>,

@@ -7,8 +7,8 @@ use crate::device::{
 };
 use crate::dm::Decision;
 use crate::store::{
-    AllowEntry, Attempts, Batch, Change, Claim, Condition, PageRequest, PendingRequest, TakenCode,
-    TurnedAway, size,
+    AllowEntry, Attempts, Batch, BearerClient, Change, Claim, Condition, PageRequest,
+    PendingRequest, TakenCode, TurnedAway, size,
 };
 use crate::{AccountId, ChannelId, Key, PairingStore, Range, Record, StoreError};
 
@@ -165,6 +165,13 @@ impl Transaction<'_> {
         let records = self.whole(Range::PairingTokens)?;
         let tokens = records.iter().filter_map(|r| r.as_pairing_token().cloned());
         Ok(tokens.collect())
+    }
+
+    /// Reads all bearer clients.
+    pub(super) fn bearer_clients(&mut self) -> Result<Vec<BearerClient>, StoreError> {
+        let records = self.whole(Range::BearerClients)?;
+        let clients = records.iter().filter_map(|r| r.as_bearer_client().cloned());
+        Ok(clients.collect())
     }
 
     pub(super) fn node(&mut self, node: &NodeId) -> Result<Option<Node>, StoreError> {

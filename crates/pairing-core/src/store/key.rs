@@ -70,6 +70,11 @@ pub enum Key {
         /// The token's hash.
         hash: TokenHash,
     },
+    /// A client that holds a token and no key.
+    BearerClient {
+        /// The token's hash.
+        hash: TokenHash,
+    },
     /// A pending request of a legacy node.
     NodeRequest {
         /// The node.
@@ -88,7 +93,7 @@ pub enum Key {
 pub enum Group<'k> {
     /// All records of a channel.
     Channel(&'k ChannelId),
-    /// Devices, their requests, and pairing tokens.
+    /// Devices, their requests, pairing tokens, and bearer clients.
     Devices,
     /// Legacy nodes and their requests.
     Nodes,
@@ -104,9 +109,10 @@ impl Key {
             | Self::Attempts { channel, .. }
             | Self::TurnedAway { channel, .. }
             | Self::Claim { channel, .. } => Group::Channel(channel),
-            Self::DeviceRequest { .. } | Self::Device { .. } | Self::PairingToken { .. } => {
-                Group::Devices
-            }
+            Self::DeviceRequest { .. }
+            | Self::Device { .. }
+            | Self::PairingToken { .. }
+            | Self::BearerClient { .. } => Group::Devices,
             Self::NodeRequest { .. } | Self::Node { .. } => Group::Nodes,
         }
     }
@@ -140,6 +146,7 @@ impl Key {
             Self::DeviceRequest { .. } => vec![Range::DeviceRequests],
             Self::Device { .. } => vec![Range::Devices],
             Self::PairingToken { .. } => vec![Range::PairingTokens],
+            Self::BearerClient { .. } => vec![Range::BearerClients],
             Self::NodeRequest { .. } => vec![Range::NodeRequests],
             Self::Node { .. } => vec![Range::Nodes],
             Self::Attempts { channel, .. } => vec![Range::Attempts {
@@ -187,6 +194,7 @@ impl Key {
             Self::DeviceRequest { device } => path("device-request", &[&device.to_string()]),
             Self::Device { device } => path("device", &[&device.to_string()]),
             Self::PairingToken { hash } => path("pairing-token", &[&hash.to_string()]),
+            Self::BearerClient { hash } => path("bearer-client", &[&hash.to_string()]),
             Self::NodeRequest { node } => path("node-request", &[node.as_str()]),
             Self::Node { node } => path("node", &[node.as_str()]),
         }
@@ -232,6 +240,8 @@ pub enum Range {
     Devices,
     /// The pairing tokens that have been issued.
     PairingTokens,
+    /// The clients that hold a token and no key.
+    BearerClients,
     /// The pending requests of legacy nodes.
     NodeRequests,
     /// The approved legacy nodes.
@@ -247,7 +257,9 @@ impl Range {
             | Self::Attempts { channel }
             | Self::TurnedAway { channel }
             | Self::Claims { channel } => Group::Channel(channel),
-            Self::DeviceRequests | Self::Devices | Self::PairingTokens => Group::Devices,
+            Self::DeviceRequests | Self::Devices | Self::PairingTokens | Self::BearerClients => {
+                Group::Devices
+            }
             Self::NodeRequests | Self::Nodes => Group::Nodes,
         }
     }
@@ -271,6 +283,7 @@ impl Range {
             Self::DeviceRequests => "device-request",
             Self::Devices => "device",
             Self::PairingTokens => "pairing-token",
+            Self::BearerClients => "bearer-client",
             Self::NodeRequests => "node-request",
             Self::Nodes => "node",
         };
@@ -308,6 +321,7 @@ impl Range {
             (Self::DeviceRequests, Key::DeviceRequest { .. })
             | (Self::Devices, Key::Device { .. })
             | (Self::PairingTokens, Key::PairingToken { .. })
+            | (Self::BearerClients, Key::BearerClient { .. })
             | (Self::NodeRequests, Key::NodeRequest { .. })
             | (Self::Nodes, Key::Node { .. }) => true,
             _ => false,

@@ -13,8 +13,8 @@ pub use error::{BoxError, Problem, StoreError};
 pub use key::{Group, Key, Range};
 pub use memory::MemoryStore;
 pub use record::{
-    AllowEntry, Attempts, Claim, Grant, Holder, PendingRequest, Record, SeenSender, TakenCode,
-    TurnedAway,
+    AllowEntry, Attempts, BearerClient, Claim, Grant, Holder, PendingRequest, Record, SeenSender,
+    TakenCode, TurnedAway,
 };
 
 /// Stores pairing records: the four operations that a store can make atomic.
@@ -72,6 +72,14 @@ pub trait PairingStore: Send + Sync {
     ///   so a store whose batches span several files can recognise an interrupted approval by that.
     fn commit(&self, batch: &Batch) -> Result<(), StoreError>;
 
+    /// Writes a batch as [`commit`](Self::commit) does, and returns [`StoreError::Busy`] at once where that would wait
+    /// for a lock that somebody else holds, another thread of this program included.
+    ///
+    /// Unless a store says otherwise, it commits: for stores without locks that others hold for long.
+    fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.commit(batch)
+    }
+
     /// Returns the changes after a position, waiting up to `timeout` for one.
     ///
     /// - `None` means the present: returns at once with the current position and no keys.
@@ -102,8 +110,37 @@ impl<S: PairingStore + ?Sized> PairingStore for Arc<S> {
         (**self).commit(batch)
     }
 
+    fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
+        (**self).commit_at_once(batch)
+    }
+
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
         (**self).changes(after, timeout)
+    }
+}
+
+/// A store whose every commit is [at once](PairingStore::commit_at_once).
+pub(crate) struct AtOnce(pub(crate) Arc<dyn PairingStore>);
+
+impl PairingStore for AtOnce {
+    fn read(&self, key: &Key) -> Result<Read, StoreError> {
+        self.0.read(key)
+    }
+
+    fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
+        self.0.range(range, page)
+    }
+
+    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.commit_at_once(batch)
+    }
+
+    fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.0.commit_at_once(batch)
+    }
+
+    fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
+        self.0.changes(after, timeout)
     }
 }
 

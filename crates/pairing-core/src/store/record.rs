@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use super::{Group, Key};
 use crate::Metadata;
 use crate::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken, TokenHash};
-use crate::{AccountId, ApproverId, ChannelId, PairingCode, Principal, SenderId, Timestamp, Via};
+use crate::{
+    AccountId, ApproverId, ChannelId, PairingCode, Principal, ScopeSet, SenderId, Timestamp, Via,
+};
 
 /// One stored record. Its [`key`](Self::key) is derived from its contents, never passed separately.
 ///
@@ -33,6 +35,8 @@ pub enum Record {
     Device(Box<Device>),
     /// A short-lived token that lets a device ask to be paired.
     PairingToken(Box<PairingToken>),
+    /// A client that holds a token and no key.
+    BearerClient(Box<BearerClient>),
     /// A pending request of a legacy node.
     NodeRequest(Box<NodeRequest>),
     /// An approved legacy node.
@@ -220,6 +224,51 @@ impl Claim {
     }
 }
 
+/// A client that holds a token and no key: whoever presents the token is the client.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BearerClient {
+    /// The hash of the token.
+    pub hash: TokenHash,
+    /// The name that the client was given; several may have the same.
+    pub name: String,
+    /// The scopes that the token was issued for.
+    pub scopes: ScopeSet,
+    /// The approver who issued it.
+    pub by: ApproverId,
+    /// The route by which it was issued.
+    pub via: Via,
+    /// The embedder's user whose client it is; `None` for the bot's owner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<Principal>,
+    /// The time at which it was issued.
+    pub issued_at: Timestamp,
+    /// The time from which the token is no longer valid; `None` if it does not expire.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+impl BearerClient {
+    /// Returns the key of the client's record.
+    pub fn key(&self) -> Key {
+        Key::BearerClient { hash: self.hash }
+    }
+
+    /// Returns a short name for it, which is safe to show: the first digits of the token's hash.
+    pub fn id(&self) -> String {
+        self.hash.short()
+    }
+
+    /// Whether its token has expired.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| now >= at)
+    }
+
+    /// Whether this is its id, or the text of its hash.
+    pub(crate) fn is_named(&self, id: &str) -> bool {
+        self.hash.short() == id || self.hash.to_string() == id
+    }
+}
+
 /// A sender, and the time at which they were turned away.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenSender {
@@ -239,9 +288,10 @@ impl Record {
             Self::Attempts(attempts) => &attempts.channel,
             Self::TurnedAway(turned) => &turned.channel,
             Self::Claim(claim) => &claim.channel,
-            Self::DeviceRequest(_) | Self::Device(_) | Self::PairingToken(_) => {
-                return Group::Devices;
-            }
+            Self::DeviceRequest(_)
+            | Self::Device(_)
+            | Self::PairingToken(_)
+            | Self::BearerClient(_) => return Group::Devices,
             Self::NodeRequest(_) | Self::Node(_) => return Group::Nodes,
         })
     }
@@ -273,6 +323,7 @@ impl Record {
             },
             Self::Device(device) => Key::Device { device: device.id },
             Self::PairingToken(token) => Key::PairingToken { hash: token.hash },
+            Self::BearerClient(client) => client.key(),
             Self::NodeRequest(request) => Key::NodeRequest {
                 node: request.node.clone(),
             },
@@ -324,6 +375,8 @@ kind! {
     as_device: Device(Device),
     /// Returns the pairing token, if it is one.
     as_pairing_token: PairingToken(PairingToken),
+    /// Returns the bearer client, if it is one.
+    as_bearer_client: BearerClient(BearerClient),
     /// Returns the request of a legacy node, if it is one.
     as_node_request: NodeRequest(NodeRequest),
     /// Returns the legacy node, if it is one.

@@ -70,6 +70,13 @@ impl Record {
                 of_device(&device.info) + roles.sum::<usize>()
             }
             Self::PairingToken(token) => of(token.chat.as_ref()),
+            Self::BearerClient(client) => {
+                let principal = client.principal.as_ref();
+                client.name.len()
+                    + client.by.as_str().len()
+                    + all(client.scopes.iter().map(Scope::as_str))
+                    + principal.map_or(0, |p| p.as_str().len())
+            }
             Self::NodeRequest(request) => request.node.to_string().len() + of_node(&request.info),
             Self::Node(node) => {
                 node.id.to_string().len() + of_node(&node.info) + of_grant(node.grant.as_ref())

@@ -38,7 +38,12 @@ fn ranges(group: Group<'_>) -> Vec<Range> {
                 channel: channel.clone(),
             },
         ],
-        Group::Devices => vec![Range::DeviceRequests, Range::Devices, Range::PairingTokens],
+        Group::Devices => vec![
+            Range::DeviceRequests,
+            Range::Devices,
+            Range::PairingTokens,
+            Range::BearerClients,
+        ],
         Group::Nodes => vec![Range::NodeRequests, Range::Nodes],
     }
 }

@@ -95,6 +95,7 @@ fn is_expired(record: &Record, terms: &Terms<'_>) -> bool {
         Record::Request(request) => request.is_expired(limits, now),
         Record::Claim(claim) => claim.is_expired(limits, now),
         Record::DeviceRequest(request) => request.is_expired(&limits.devices, now),
+        Record::BearerClient(client) => client.is_expired(now),
         Record::NodeRequest(request) => request.is_expired(&limits.devices, now),
         _ => false,
     }

@@ -32,7 +32,7 @@ impl Pace {
     /// hand, are never left out.
     pub(super) fn take(&mut self, event: &AuditEvent) -> Vec<Due> {
         let mut due = self.over(event.at);
-        if !matches!(event.via, Via::Gateway | Via::Silent) {
+        if !matches!(event.via, Via::Gateway | Via::Page | Via::Silent) {
             due.push((event.clone(), None));
             return due;
         }

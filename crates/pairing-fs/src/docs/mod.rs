@@ -1,6 +1,7 @@
 //! The files as documents: parses them, and renders their new text after a change.
 
 mod allow;
+mod bearer_client;
 mod claims;
 mod counters;
 mod device;

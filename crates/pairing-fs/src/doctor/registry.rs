@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use pairing_core::device::{Device, DeviceLimits, DeviceRequest, Node, NodeRequest, PairingToken};
+use pairing_core::store::BearerClient;
 use pairing_core::{Range, Record, Scope, ScopeSet, Timestamp};
 
 use super::files::{left_over, listed, problems, understood};
@@ -10,6 +11,7 @@ use super::mend::Mend;
 use super::{Found, Severity, loose_mode, push};
 use crate::disk::TEMPORARY_SUFFIX;
 use crate::docs::{Entry, Keyed};
+use crate::names;
 use crate::store::file_names;
 
 pub(super) fn devices(found: &mut Found, dir: &Path, now: Timestamp) {
@@ -30,6 +32,9 @@ pub(super) fn devices(found: &mut Found, dir: &Path, now: Timestamp) {
             }
             "bootstrap.json" => {
                 file::<PairingToken>(found, &path);
+            }
+            names::BEARER_CLIENTS => {
+                file::<BearerClient>(found, &path);
             }
             _ => other(found, &path, &name),
         }

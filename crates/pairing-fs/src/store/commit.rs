@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pairing_core::store::{
     self as keys, AllowEntry, Attempts, Batch, Change, Claim, Condition, PageRequest,
@@ -35,17 +36,17 @@ struct AllowChange<'b> {
 }
 
 impl Inner {
-    pub(super) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    pub(super) fn commit(&self, batch: &Batch, lock_wait: Duration) -> Result<(), StoreError> {
         let channel = match only_group(batch)? {
             None => return Ok(()),
             Some(keys::Group::Channel(channel)) => channel,
-            Some(keys::Group::Devices) => return self.commit_to(&self.devices, batch),
-            Some(keys::Group::Nodes) => return self.commit_to(&self.nodes, batch),
+            Some(keys::Group::Devices) => return self.commit_to(&self.devices, batch, lock_wait),
+            Some(keys::Group::Nodes) => return self.commit_to(&self.nodes, batch, lock_wait),
             Some(_) => return Err(unknown_kind()),
         };
         let plan = Plan::of(&batch.changes)?;
         let group = self.group(channel);
-        let mut patience = Patience::new(self.lock_wait);
+        let mut patience = Patience::new(lock_wait);
         self.disk.create_dir(&self.credentials)?;
         let our_lock = self.credentials.join(names::lock_file(channel));
         let _ours = OurLock::take(&our_lock, &mut patience)?;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
-use pairing_core::store::{Changed, Changes, Position};
+use pairing_core::store::{BearerClient, Changed, Changes, Position};
 use pairing_core::{AccountId, ChannelId, ChannelRules, Key, StoreError};
 
 use super::Inner;
@@ -62,6 +62,7 @@ struct SeenRegistry<Q: Entry, P: Entry> {
     pending: HashMap<PathBuf, Arc<State<Keyed<Q>>>>,
     paired: HashMap<PathBuf, Arc<State<Keyed<P>>>>,
     tokens: HashMap<PathBuf, Arc<State<Keyed<PairingToken>>>>,
+    clients: HashMap<PathBuf, Arc<State<Keyed<BearerClient>>>>,
 }
 
 impl<Q: Entry, P: Entry> Default for SeenRegistry<Q, P> {
@@ -70,6 +71,7 @@ impl<Q: Entry, P: Entry> Default for SeenRegistry<Q, P> {
             pending: HashMap::new(),
             paired: HashMap::new(),
             tokens: HashMap::new(),
+            clients: HashMap::new(),
         }
     }
 }
@@ -97,6 +99,15 @@ impl<Q: Entry, P: Entry> SeenRegistry<Q, P> {
                 &mut self.tokens,
                 tokens.path(),
                 &tokens.look(),
+                keys,
+                Keyed::keys,
+            );
+        }
+        if let Some(clients) = &registry.clients {
+            known &= differing(
+                &mut self.clients,
+                clients.path(),
+                &clients.look(),
                 keys,
                 Keyed::keys,
             );

@@ -275,7 +275,11 @@ impl PairingStore for FsStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.inner.commit(batch)
+        self.inner.commit(batch, self.inner.lock_wait)
+    }
+
+    fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.inner.commit(batch, Duration::ZERO)
     }
 
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pairing_core::device::PairingToken;
-use pairing_core::store::{Cursor, Page, PageRequest, Read, Version};
+use pairing_core::store::{BearerClient, Cursor, Page, PageRequest, Read, Version};
 use pairing_core::{Key, Range, StoreError};
 
 use super::{absent, unknown_kind};
 use crate::cache::{CachedFile, Now, State};
 use crate::docs::{Document, Ended, Entry, Keyed, unfinished};
 use crate::error::unreadable;
+use crate::names;
 
 /// The files of `devices/` or `nodes/`.
 pub(super) struct Registry<Q: Entry, P: Entry> {
@@ -19,6 +20,8 @@ pub(super) struct Registry<Q: Entry, P: Entry> {
     pub(super) paired: CachedFile<Keyed<P>>,
     /// `None` for nodes, which have no pairing tokens.
     pub(super) tokens: Option<CachedFile<Keyed<PairingToken>>>,
+    /// `None` for nodes, as well.
+    pub(super) clients: Option<CachedFile<Keyed<BearerClient>>>,
 }
 
 /// The file that holds a record.
@@ -27,6 +30,7 @@ pub(super) enum Place {
     Pending,
     Paired,
     Tokens,
+    Clients,
 }
 
 /// A file as stored, or as it will be once an approval interrupted by a crash is finished.
@@ -42,6 +46,7 @@ impl Place {
             Key::DeviceRequest { device } => (Self::Pending, device.to_string()),
             Key::Device { device } => (Self::Paired, device.to_string()),
             Key::PairingToken { hash } => (Self::Tokens, hash.to_string()),
+            Key::BearerClient { hash } => (Self::Clients, hash.to_string()),
             Key::NodeRequest { node } => (Self::Pending, node.as_str().to_owned()),
             Key::Node { node } => (Self::Paired, node.as_str().to_owned()),
             _ => return Err(unknown_kind()),
@@ -53,6 +58,7 @@ impl Place {
             Range::DeviceRequests | Range::NodeRequests => Self::Pending,
             Range::Devices | Range::Nodes => Self::Paired,
             Range::PairingTokens => Self::Tokens,
+            Range::BearerClients => Self::Clients,
             _ => return Err(unknown_kind()),
         })
     }
@@ -65,15 +71,18 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
             pending: CachedFile::new(dir.join("pending.json"), rules.clone()),
             paired: CachedFile::new(dir.join("paired.json"), rules),
             tokens: None,
+            clients: None,
             dir,
         }
     }
 
-    /// Adds the file of pairing tokens.
+    /// Adds the files of pairing tokens and of bearer clients.
     pub(super) fn with_tokens(self) -> Self {
-        let path = self.dir.join("bootstrap.json");
+        let tokens = self.dir.join("bootstrap.json");
+        let clients = self.dir.join(names::BEARER_CLIENTS);
         Self {
-            tokens: Some(CachedFile::new(path, Arc::new(()))),
+            tokens: Some(CachedFile::new(tokens, Arc::new(()))),
+            clients: Some(CachedFile::new(clients, Arc::new(()))),
             ..self
         }
     }
@@ -89,6 +98,10 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
             Place::Tokens => {
                 let file = self.tokens()?;
                 self.tokens_view(file, now)?.doc(file.path())?.get(&id)
+            }
+            Place::Clients => {
+                let file = self.clients()?;
+                file.recent(now).document(file.path())?.get(&id)
             }
         };
         Ok(found.map_or_else(absent, |found| Read {
@@ -117,11 +130,20 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
                 let view = self.tokens_view(file, now)?;
                 Ok(cut(view.doc(file.path())?, file.path(), page))
             }
+            Place::Clients => {
+                let file = self.clients()?;
+                let (state, path) = (file.recent(now), file.path());
+                Ok(cut(state.document(path)?, path, page))
+            }
         }
     }
 
     pub(super) fn tokens(&self) -> Result<&CachedFile<Keyed<PairingToken>>, StoreError> {
         self.tokens.as_ref().ok_or_else(unknown_kind)
+    }
+
+    pub(super) fn clients(&self) -> Result<&CachedFile<Keyed<BearerClient>>, StoreError> {
+        self.clients.as_ref().ok_or_else(unknown_kind)
     }
 
     /// Returns the requests, except those whose approval already counts.

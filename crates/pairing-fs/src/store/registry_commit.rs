@@ -1,7 +1,9 @@
 //! Commits a batch about devices or nodes: checks its conditions under our lock, then replaces the files.
 
+use std::time::Duration;
+
 use pairing_core::device::PairingToken;
-use pairing_core::store::{Batch, Change};
+use pairing_core::store::{Batch, BearerClient, Change};
 use pairing_core::{Key, StoreError, TokenHash};
 
 use super::registry::{Place, Registry, requests_after, tokens_after};
@@ -18,6 +20,7 @@ struct Plan<'b, Q, P> {
     requests: Part<'b, Q>,
     approved: Part<'b, P>,
     tokens: Part<'b, PairingToken>,
+    clients: Part<'b, BearerClient>,
     /// The new state of each pairing token that changes; `None` if it is deleted.
     outcomes: Vec<(TokenHash, Option<PairingToken>)>,
 }
@@ -34,9 +37,10 @@ impl Inner {
         &self,
         registry: &Registry<Q, P>,
         batch: &Batch,
+        lock_wait: Duration,
     ) -> Result<(), StoreError> {
         let plan = Plan::<Q, P>::of(&batch.changes)?;
-        let mut patience = Patience::new(self.lock_wait);
+        let mut patience = Patience::new(lock_wait);
         self.disk.create_dir(&registry.dir)?;
         let _lock = OurLock::take(&registry.dir.join(LOCK_FILE), &mut patience)?;
         registry.look();
@@ -61,6 +65,9 @@ impl<Q: Entry, P: Entry> Registry<Q, P> {
         self.paired.look();
         if let Some(tokens) = &self.tokens {
             tokens.look();
+        }
+        if let Some(clients) = &self.clients {
+            clients.look();
         }
     }
 
@@ -100,6 +107,7 @@ impl<'b, Q: Entry, P: Entry> Plan<'b, Q, P> {
             requests: Part::default(),
             approved: Part::default(),
             tokens: Part::default(),
+            clients: Part::default(),
             outcomes: Vec::new(),
         };
         for change in changes {
@@ -108,6 +116,7 @@ impl<'b, Q: Entry, P: Entry> Plan<'b, Q, P> {
             match place {
                 Place::Pending => plan.requests.take(change, id)?,
                 Place::Paired => plan.approved.take(change, id)?,
+                Place::Clients => plan.clients.take(change, id)?,
                 Place::Tokens => {
                     let put = match change {
                         Change::Put(record) => record.as_pairing_token().cloned(),
@@ -161,6 +170,16 @@ impl<'b, Q: Entry, P: Entry> Plan<'b, Q, P> {
         if !is_first {
             push(&mut texts, &registry.paired, paired);
         }
+        // They rest on nothing else.
+        if !self.clients.is_empty() {
+            let file = registry.clients()?;
+            let put = self.clients.without_ends();
+            push(
+                &mut texts,
+                file,
+                text(file, &self.clients.deleted, &put, now)?,
+            );
+        }
         let put = self.requests.without_ends();
         let pending = text(&registry.pending, &self.requests.deleted, &put, now)?;
         push(&mut texts, &registry.pending, pending);
@@ -208,6 +227,10 @@ impl<'b, E: Entry> Part<'b, E> {
             Change::Delete(_) => self.deleted.push(id),
         }
         Ok(())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.put.is_empty() && self.deleted.is_empty()
     }
 
     fn without_ends(&self) -> Vec<(&'b E, Option<Ended>)> {

@@ -4,10 +4,10 @@ use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 use pairing_core::{AllowlistError, Channels, Clock as _, Limits, StoreError};
-use pairing_fs::SystemClock;
 use pairing_fs::doctor::examine;
+use pairing_fs::{FsStore, SystemClock};
 
-use crate::install::{Install, owner};
+use crate::install::{Install, owner, service};
 
 /// Returns the id of a process that has certainly ended: it has been waited for.
 fn dead_process() -> u32 {
@@ -215,4 +215,27 @@ fn the_other_programs_lock_is_held_while_files_are_replaced() {
         ],
         "who granted, the grant, and only then the request is consumed"
     );
+}
+
+#[test]
+fn who_never_waits_is_told_at_once() {
+    let install = Install::recorded();
+    // Its locks are waited for as long as usual.
+    let store = FsStore::new(&install.state(), Channels::builtin());
+    let pairing = service(&store, &install.clock);
+    let account = |pairing: &pairing_core::Pairing| {
+        let channel = pairing.channel("telegram").unwrap();
+        channel.account("default").unwrap()
+    };
+    let me = std::process::id();
+    install.write("telegram-allowFrom.json.lock", lock_text(me, &present()));
+    let began = std::time::Instant::now();
+    let at_once = account(&pairing.never_waiting());
+    let (_, holder) = busy(at_once.allow("1", &owner()));
+    assert_eq!(holder, format!("process {me}"));
+    // It would be 10 seconds otherwise.
+    assert!(began.elapsed() < Duration::from_secs(5));
+    fs::remove_file(install.path("telegram-allowFrom.json.lock")).unwrap();
+    at_once.allow("1", &owner()).unwrap();
+    assert!(account(&pairing).is_allowed("1").unwrap());
 }

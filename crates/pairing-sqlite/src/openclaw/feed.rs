@@ -124,6 +124,7 @@ impl Inner {
             Range::DeviceRequests,
             Range::Devices,
             Range::PairingTokens,
+            Range::BearerClients,
             Range::NodeRequests,
             Range::Nodes,
         ];

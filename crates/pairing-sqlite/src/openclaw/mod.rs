@@ -23,7 +23,7 @@ use pairing_core::{
 };
 use rusqlite::Connection;
 
-use crate::database::{self, BUSY_WAIT, Database};
+use crate::database::{self, BUSY_WAIT, Database, Waiting};
 use crate::error::Operation;
 use crate::file;
 use crate::signal::{Signal, Watch};
@@ -271,7 +271,7 @@ impl Inner {
         Ok(channels.collect())
     }
 
-    fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    fn commit(&self, batch: &Batch, waiting: Waiting) -> Result<(), StoreError> {
         if batch.changes.is_empty() {
             return self.reading(|loader| check(loader, &batch.conditions));
         }
@@ -280,8 +280,8 @@ impl Inner {
             self.database
                 .check()
                 .map_err(|error| operation.because(error))?;
-            let mut writer = self.database.writer();
-            let transaction = database::immediate(&mut writer)?;
+            let mut writer = self.database.writer_within(waiting)?;
+            let transaction = database::immediate_within(&mut writer, waiting)?;
             let tables = self.tables(&transaction)?;
             let random = || random(&*self.settings.entropy);
             // Nobody else writes meanwhile, so what was found at the last commit holds, and what is found
@@ -394,7 +394,11 @@ impl PairingStore for OpenClawStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.inner.commit(batch)
+        self.inner.commit(batch, Waiting::AsSet)
+    }
+
+    fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.inner.commit(batch, Waiting::Never)
     }
 
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {

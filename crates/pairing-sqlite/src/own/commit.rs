@@ -7,6 +7,7 @@ use pairing_core::store::{Batch, Change, Condition, Version};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Inner, REMEMBERED, signed, span, unsigned};
+use crate::database::{Waiting, immediate_within};
 use crate::error::Operation;
 use crate::stored;
 
@@ -25,7 +26,7 @@ impl Write {
 }
 
 impl Inner {
-    pub(super) fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
+    pub(super) fn commit(&self, batch: &Batch, waiting: Waiting) -> Result<(), StoreError> {
         let operation = Operation::write(self.database.path());
         self.database
             .check()
@@ -47,8 +48,8 @@ impl Inner {
             .map(|range| range.prefix())
             .collect();
         let committed = {
-            let mut writer = self.database.writer();
-            commit(&mut writer, &batch.conditions, &writes, &prefixes)
+            let mut writer = self.database.writer_within(waiting)?;
+            commit(&mut writer, waiting, &batch.conditions, &writes, &prefixes)
         };
         let Some(revision) = committed.map_err(|error| operation.failed(error))? else {
             return self.outcome(false);
@@ -117,11 +118,12 @@ const TRIM: &str = "DELETE FROM change WHERE revision <= ?1";
 /// Returns the number of the commit; `None` if a condition does not hold, so that nothing was written.
 fn commit(
     connection: &mut Connection,
+    waiting: Waiting,
     conditions: &[Condition],
     writes: &[Write],
     prefixes: &BTreeSet<String>,
 ) -> rusqlite::Result<Option<u64>> {
-    let transaction = crate::database::immediate(connection)?;
+    let transaction = immediate_within(connection, waiting)?;
     if !holds(&transaction, conditions)? {
         return Ok(None);
     }

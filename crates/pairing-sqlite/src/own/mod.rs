@@ -18,7 +18,7 @@ use pairing_core::{ChannelId, Key, PairingStore, Problem, Range, StoreError};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::cache::Cache;
-use crate::database::{self, BUSY_WAIT, Database};
+use crate::database::{self, BUSY_WAIT, Database, Waiting};
 use crate::error::{Operation, Unfit};
 use crate::file;
 use crate::signal::{Signal, Watch};
@@ -174,7 +174,11 @@ impl PairingStore for OwnStore {
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
-        self.inner.commit(batch)
+        self.inner.commit(batch, Waiting::AsSet)
+    }
+
+    fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
+        self.inner.commit(batch, Waiting::Never)
     }
 
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {

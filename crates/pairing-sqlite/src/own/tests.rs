@@ -221,3 +221,30 @@ fn a_file_that_was_replaced_is_not_written_to() {
     store.inner.cache().expire();
     assert!(store.read(&allow("1").key()).is_err());
 }
+
+#[test]
+fn who_never_waits_is_told_at_once() {
+    let (_dir, store) = install();
+    let path = store.inner.database.path();
+    let other = OwnStore::open(path).unwrap();
+    let batch = Batch {
+        conditions: Vec::new(),
+        changes: vec![Change::Put(allow("1"))],
+    };
+    {
+        let mut writer = store.inner.database.writer();
+        let held = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .unwrap();
+        // Another connection holds the lock; in the other handle, another thread.
+        for busy in [&other, &store].map(|store| store.commit_at_once(&batch)) {
+            let Err(StoreError::Busy { waited, .. }) = busy else {
+                panic!("{busy:?}");
+            };
+            assert!(waited < Duration::from_secs(5), "{waited:?}");
+        }
+        held.rollback().unwrap();
+    }
+    other.commit_at_once(&batch).unwrap();
+    assert!(store.read(&allow("1").key()).unwrap().record.is_some());
+}

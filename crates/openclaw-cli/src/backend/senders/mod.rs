@@ -218,10 +218,10 @@ impl Backend {
                 let params = with(json!({ "channel": channel }), Some(account));
                 let allowed: DmAllowed = remote.call("pairing.allowed", &params)?;
                 let entry = |entry| allow_entry(entry, channel, account);
-                Ok(Allowed {
-                    entries: allowed.entries.into_iter().map(entry).collect(),
-                    problems: problems(allowed.problems, channel),
-                })
+                let mut all = Allowed::default();
+                all.entries.extend(allowed.entries.into_iter().map(entry));
+                all.problems = problems(allowed.problems, channel);
+                Ok(all)
             }
         }
     }
