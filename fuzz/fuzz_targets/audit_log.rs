@@ -1,11 +1,9 @@
 //! The audit log: read from its end whatever is in it, the same however it is cut into blocks, and what is
 //! understood is written as it was read.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_fs::fuzzing;
 
-fuzz_target!(|text: &[u8]| {
+target!(|text: &[u8]| {
     let page = fuzzing::audit(text, text.len());
     for block in [1, 7, 64] {
         assert_eq!(fuzzing::audit(text, block), page);

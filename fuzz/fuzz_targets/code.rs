@@ -1,12 +1,10 @@
 //! Codes as people type them: accepted exactly if they are one, and never shown by accident.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::{PairingCode, ParseCodeError};
 
 const ALPHABET: &str = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 
-fuzz_target!(|typed: &str| {
+target!(|typed: &str| {
     let meant: Vec<char> = typed
         .chars()
         .filter(|c| !c.is_whitespace() && !"-‐‑‒–—―".contains(*c))

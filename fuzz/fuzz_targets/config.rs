@@ -1,11 +1,9 @@
 //! `openclaw.json`: whatever it holds, there is an answer, in places that exist, and nothing is let in by it.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use openclaw_config::{Config, Document, Part, Position};
 use pairing_core::{AccountId, Channels};
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     let exists = |at: Position| {
         let mut lines = text.split(['\n', '\r', '\u{2028}', '\u{2029}']);
         assert!(

@@ -1,11 +1,9 @@
 //! The parameters of `connect`: what is read says the same again.
-#![no_main]
 
 use gateway_protocol::ConnectParams;
-use libfuzzer_sys::fuzz_target;
 use serde_json::value::RawValue;
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     let Ok(raw) = RawValue::from_string(text.to_owned()) else {
         return;
     };

@@ -1,15 +1,13 @@
 //! Whatever comes over a WebSocket, the gateway answers by its protocol, and nobody who does not know the
 //! secret comes in. The first byte says whether the client may know it.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use openclaw_gateway::fuzzing::{Heard, Rig};
 
 thread_local! {
     static RIG: Rig = Rig::new().expect("a runtime");
 }
 
-fuzz_target!(|input: &[u8]| {
+target!(|input: &[u8]| {
     let Some((first, bytes)) = input.split_first() else {
         return;
     };

@@ -1,14 +1,12 @@
 //! `pairing-meta/<channel>.counters.json`: read whatever is in it; a change of one counter leaves the
 //! others as they are.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::store::{Attempts, SeenSender, TurnedAway};
 use pairing_core::{AccountId, Approver, Record, Timestamp};
 use pairing_fs::fuzzing::Format;
 use pairing_fuzz::rewriting;
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     let at = Timestamp::from_millis(1_795_000_000_000);
     rewriting(Format::Counters, text, |rules| {
         Record::Attempts(Attempts {

@@ -1,15 +1,13 @@
 //! Payloads of Discord's gateway: nothing is taken for speech that another reading finds was not said by somebody to
 //! the bot, every id is the one that was written, and what is sent back is shown as it was meant.
-#![no_main]
 
 use channel_discord::fuzzing::{event as discord_event, plain};
 use channel_kit::{Inbound, Incoming, Pressed};
-use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 const ME: &str = "7";
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     for message in plain(text) {
         assert!(message.chars().count() <= 2000);
         assert!(!message.trim().is_empty());

@@ -1,13 +1,11 @@
 //! Sender ids under every channel's rules: one spelling, and the same when granting and matching.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::{
     Approver, ChannelId, ChannelRules, Channels, Entropy, EntropyError, Limits, ManualClock,
     MemoryStore, Pairing, SenderId, Timestamp,
 };
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     let custom = ChannelId::parse("custom").expect("a channel name");
     let custom = ChannelRules::new(custom).prefixes(&["custom", "c"]);
     let channels = Channels::builtin().with(custom);

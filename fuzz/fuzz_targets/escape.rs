@@ -1,10 +1,8 @@
 //! Hostile text on its way to a terminal. The first byte of the input is the limit.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::escape;
 
-fuzz_target!(|input: (u8, &str)| {
+target!(|input: (u8, &str)| {
     let (limit, text) = (usize::from(input.0), input.1);
     let shown = escape(text).limit(limit).to_string();
     let (kept, cut): (Vec<char>, bool) = (

@@ -1,13 +1,11 @@
 //! A file that says it is an exported state: it is refused, or it is taken in, and then comes out as it went in.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::transfer::{self, Terms};
 use pairing_core::{Channels, Limits, MemoryStore, Timestamp};
 use pairing_fs::export::{self, Export};
 use pairing_fs::fuzzing;
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     let channels = Channels::builtin();
     // As it is, which no guess gets far with, and as lines behind a digest that is right.
     let sealed = fuzzing::exported(text).expect("it is a text");

@@ -1,13 +1,11 @@
 //! Frames and events of Feishu's long connection: parts are joined within bounds, nothing is taken for speech of anybody but
 //! the person whom the event names, and what is sent back holds no tag.
-#![no_main]
 
 use channel_feishu::fuzzing::{event, joined, plain};
 use channel_kit::Incoming;
-use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
-fuzz_target!(|bytes: &[u8]| {
+target!(|bytes: &[u8]| {
     let (mut frames, mut rest) = (Vec::new(), bytes);
     while let Some((size, after)) = rest.split_first() {
         let (frame, after) = after.split_at(usize::from(*size).min(after.len()));

@@ -1,10 +1,8 @@
 //! Frames of either side: what is read says the same when it is written and read again.
-#![no_main]
 
 use gateway_protocol::{Event, FrameError, Request, RequestFrame, Response, ServerFrame};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|message: &[u8]| {
+target!(|message: &[u8]| {
     match Request::parse(message) {
         Ok(request) => check_request(&request),
         Err(FrameError::NotRequest { id, .. }) => assert_ne!(id.as_deref(), Some("")),

@@ -1,13 +1,11 @@
 //! `pairing-meta/<channel>.json`: read whatever is in it, and changed no further than it has to be.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::store::{AllowEntry, Grant};
 use pairing_core::{AccountId, Approver, Record, Timestamp};
 use pairing_fs::fuzzing::Format;
 use pairing_fuzz::rewriting;
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     rewriting(Format::Grants, text, |rules| {
         let owner = Approver::terminal("ann");
         Record::Allow(AllowEntry {

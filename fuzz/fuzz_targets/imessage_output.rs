@@ -1,11 +1,9 @@
 //! Output of `imsg rpc`: however it is cut, it means the same, and nothing is taken for a message of a person that has no proper
 //! sender.
-#![no_main]
 
 use channel_imessage::fuzzing::output;
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+target!(|bytes: &[u8]| {
     let (size, bytes) = match bytes.split_first() {
         Some((size, bytes)) => (usize::from(*size), bytes),
         None => return,

@@ -1,11 +1,9 @@
 //! `nodes/paired.json`: read whatever is in it, and changed no further than it has to be; no token in clear is
 //! ever written.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_fs::fuzzing::Format;
 use pairing_fuzz::registry::{node, rewriting};
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     rewriting(Format::Nodes, text, &node());
 });

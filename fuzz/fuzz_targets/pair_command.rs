@@ -1,10 +1,8 @@
 //! `/pair …` as owners type it: whatever is written is a command, help, or ordinary text.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use openclaw_gateway::fuzzing::PairCommand;
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     let first = text.split_whitespace().next().unwrap_or_default();
     let begins = first
         .get(..5)

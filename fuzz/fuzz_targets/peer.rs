@@ -1,15 +1,13 @@
 //! Whatever another gateway sends or publishes is refused, or read as it is written; and nobody signs for a
 //! gateway whose key they do not have.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use openclaw_gateway::fuzzing::{peer_answer, peer_body, peer_call, peer_value};
 use pairing_core::DeviceKey;
 
 /// Its private half has been thrown away.
 const KEY: &str = "_5ewtfValsgeqVLqyXAUQUM5lUNiUJD3Pe6Ris22KHQ";
 
-fuzz_target!(|bytes: &[u8]| {
+target!(|bytes: &[u8]| {
     let key = DeviceKey::parse(KEY).expect("a key");
     if let Some((written, is_signed)) = peer_call(bytes, &key) {
         assert!(!is_signed, "signed by nobody");

@@ -1,10 +1,8 @@
 //! Keys as devices send them and files hold them: each has one device id, whatever its spelling.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::{DeviceId, DeviceKey, Identity};
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     public(text);
     private(text);
     // The armour is hard to guess, and what is in it is what matters.

@@ -1,8 +1,6 @@
 //! Whatever an operator with every scope asks for, a line at a time: each line is answered, and the
 //! connection stays one of the protocol.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use openclaw_gateway::fuzzing::{Rig, TOKEN};
 use serde_json::json;
 
@@ -10,7 +8,7 @@ thread_local! {
     static RIG: Rig = Rig::new().expect("a runtime");
 }
 
-fuzz_target!(|lines: &str| {
+target!(|lines: &str| {
     let connect = json!({
         "type": "req", "id": "connect", "method": "connect",
         "params": {

@@ -1,13 +1,11 @@
 //! `<channel>-pairing.json`: read whatever is in it, and changed no further than it has to be.
-#![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::store::PendingRequest;
 use pairing_core::{AccountId, Metadata, PairingCode, Record, Timestamp};
 use pairing_fs::fuzzing::Format;
 use pairing_fuzz::rewriting;
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     rewriting(Format::Requests, text, |rules| {
         let mut meta = Metadata::default();
         meta.insert("username", "ann");

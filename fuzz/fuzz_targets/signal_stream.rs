@@ -1,11 +1,9 @@
 //! Streams of signal-cli's events: however a stream is cut, it means the same, and nothing is taken for a message of a person
 //! that another reading finds was none.
-#![no_main]
 
 use channel_signal::fuzzing::{answer, stream};
-use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| {
+target!(|bytes: &[u8]| {
     if let Some(error) = answer(bytes) {
         assert!(!error.contains(|c: char| c.is_control()));
     }

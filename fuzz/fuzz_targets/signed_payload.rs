@@ -1,8 +1,6 @@
 //! What devices sign: taken apart again it is what was put in, and only its own signature proves it.
-#![no_main]
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
-use libfuzzer_sys::fuzz_target;
 use pairing_core::{
     Challenge, Entropy, EntropyError, Identity, PayloadVersion, ProofError, SIGNATURE_TOLERANCE,
     SignedFields, Timestamp,
@@ -34,7 +32,7 @@ impl Entropy for Seed {
     }
 }
 
-fuzz_target!(|connect: Connect| {
+target!(|connect: Connect| {
     let identity = Identity::generate(&Seed).expect("a key pair");
     let (id, key) = (identity.id().to_string(), identity.key().to_base64url());
     let fields = SignedFields {

@@ -1,15 +1,13 @@
 //! Frames of Slack's Socket Mode: nothing is taken for speech that another reading finds was not said by somebody to the
 //! bot, every id is the one that was written, and what is sent back is read as it was meant.
-#![no_main]
 
 use channel_kit::{Inbound, Incoming, Pressed};
 use channel_slack::fuzzing::{envelope, plain, typed};
-use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 
 const ME: &str = "U0BOT";
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     for message in plain(text) {
         assert!(message.chars().count() <= 4000);
         assert!(!message.trim().is_empty());

@@ -1,12 +1,10 @@
 //! A real state directory in which one file holds anything at all. The first byte chooses the file.
-#![no_main]
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::{
     Approver, Channels, Entropy, EntropyError, Limits, ManualClock, Pairing, Requested, Timestamp,
 };
@@ -38,7 +36,7 @@ const PENDING: &str = r#"{
 "#;
 const ALLOWED: &str = "{\n  \"version\": 1,\n  \"allowFrom\": [\n    \"tg:555\"\n  ]\n}\n";
 
-fuzz_target!(|input: (u8, &[u8])| {
+target!(|input: (u8, &[u8])| {
     let dir = in_memory().expect("a temporary directory");
     let state = StateDir::at(dir.path());
     let at = state.credentials();

@@ -1,12 +1,10 @@
 //! RFC 3339 times: what is read can be written and read again, and adding never wraps.
-#![no_main]
 
 use std::time::Duration;
 
-use libfuzzer_sys::fuzz_target;
 use pairing_core::Timestamp;
 
-fuzz_target!(|text: &str| {
+target!(|text: &str| {
     let Ok(at) = Timestamp::parse(text) else {
         assert!(!canonical(text), "{text:?} is a time");
         return;
