@@ -129,7 +129,7 @@ async fn linking_goes_as_far_as_it_can_without_signal_s_network() {
     let real = real(config.path()).await;
     let rig = Rig::new().await;
     // The methods are there, and their errors are those of the stand-in.
-    let client = HttpClient::unencrypted().unwrap();
+    let client = HttpClient::unencrypted(&channel_kit::proxy::Proxies::default()).unwrap();
     let call = |method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params });
     for params in [
         json!({}),

@@ -93,7 +93,7 @@ impl WhatsApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let shared = Arc::new(Shared {
-            client: HttpClient::unencrypted().unwrap(),
+            client: HttpClient::unencrypted(&channel_kit::proxy::Proxies::default()).unwrap(),
             state: Mutex::new(State::new()),
             changed: Notify::new(),
         });
