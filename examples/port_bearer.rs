@@ -177,9 +177,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let gateway = gateway(store)?;
     // The first client is made by the person who starts the program.
     if gateway.bearers.list().await?.is_empty() {
-        let owner = NewBearer::new("owner", ScopeSet::admin());
-        let issued = gateway.bearers.issue(owner, &Approver::terminal("owner"));
-        let token = issued.await?.token;
+        let (owner, by) = (
+            NewBearer::new("owner", ScopeSet::admin()),
+            Approver::terminal("owner"),
+        );
+        let token = gateway.bearers.issue(owner, &by).await?.token;
         writeln!(std::io::stdout(), "The owner's token: {}", token.expose())?;
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
