@@ -216,7 +216,7 @@ impl RawDevices {
                 commands,
                 json,
             }) => {
-                let commands = commands.map(chosen);
+                let commands = commands.as_deref().map(chosen);
                 let request = request.filter(|_| !latest);
                 (DevicesCommand::Approve(request, commands), json)
             }
@@ -255,7 +255,7 @@ impl RawDevices {
 }
 
 /// The names of commands that were chosen.
-pub(super) fn chosen(names: Vec<String>) -> BTreeSet<String> {
+pub(super) fn chosen(names: &[String]) -> BTreeSet<String> {
     let names = names.iter().map(|name| name.trim());
     let names = names.filter(|name| !name.is_empty());
     names.map(str::to_owned).collect()
