@@ -73,12 +73,10 @@ impl Remote {
         };
         let (mut client, mut events) = open(own.as_ref())?;
         let mut keeper = own.map(|own| own.keeper);
-        let hello = client.hello();
-        let lacks = if hello.auth.is_said() {
-            !hello.auth.scopes.covers(&scopes)
-        } else {
-            gives_nothing_without_a_device(&hello.server.version)
-        };
+        let given = &client.hello().auth;
+        // Gateways of the other program before 2026.7 say nothing of it, and give no scopes to a client without a
+        // device.
+        let lacks = !scopes.is_empty() && !(given.is_said() && given.scopes.covers(&scopes));
         if keeper.is_none() && is_by_secret(&target) && lacks {
             // The secret alone is not enough there; a device of this machine that knows it may be.
             let own = state.map(|state| identity(state, purpose, environment));
@@ -243,13 +241,6 @@ fn connect_as(own: Option<&Own>, target: &Target, scopes: &ScopeSet) -> Connect 
     connect.identity(own.identity.clone(), Arc::new(own.keeper.clone()))
 }
 
-/// Whether it is a gateway of the other program that does not say which scopes a client has, and gives none to a client
-/// without a device: its releases before 2026.7.
-fn gives_nothing_without_a_device(version: &str) -> bool {
-    let mut numbers = version.split('.').map(str::parse::<u32>);
-    matches!((numbers.next(), numbers.next()), (Some(Ok(2026)), Some(Ok(month))) if month < 7)
-}
-
 /// Whether a command identifies itself as a device at once. On the gateway's own machine the shared secret may be
 /// enough, and naming a device could ask for a pairing.
 fn names_itself(target: &Target) -> bool {
@@ -341,19 +332,4 @@ async fn patiently<T>(spinner: Option<Spinner>, what: &str, future: impl Future<
     }
     let _shown = spinner(what);
     future.await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn releases_that_want_a_device() {
-        for version in ["2026.2.17", "2026.3.13", "2026.6.1-beta.1"] {
-            assert!(gives_nothing_without_a_device(version), "{version}");
-        }
-        for version in ["2026.7.0", "2026.9.6", "2025.12.1", "0.1.0", "dev", ""] {
-            assert!(!gives_nothing_without_a_device(version), "{version}");
-        }
-    }
 }
