@@ -37,10 +37,8 @@ impl Client {
             lines,
             url: String::new(),
         };
-        client.url = client.says("listening").await["listening"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let said = client.says("listening").await;
+        client.url.push_str(said["listening"].as_str().unwrap());
         client
     }
 

@@ -84,9 +84,17 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<WhatsApp>, ConfiguredError> 
         what: "no id of a phone number",
     })?;
     let credentials = Credentials::new(
-        secret(&cloud.access_token, "accessToken", AccessToken::parse)?,
-        secret(&cloud.app_secret, "appSecret", AppSecret::parse)?,
-        secret(&cloud.verify_token, "verifyToken", VerifyToken::parse)?,
+        secret(
+            cloud.access_token.as_ref(),
+            "accessToken",
+            AccessToken::parse,
+        )?,
+        secret(cloud.app_secret.as_ref(), "appSecret", AppSecret::parse)?,
+        secret(
+            cloud.verify_token.as_ref(),
+            "verifyToken",
+            VerifyToken::parse,
+        )?,
     );
     let root = cloud.api_root.as_deref().map(ApiRoot::parse);
     let root = root.transpose()?.unwrap_or_default();
@@ -117,12 +125,12 @@ fn is_meant(recipe: &Recipe<'_>, cloud: &Cloud) -> bool {
 }
 
 fn secret<T>(
-    setting: &Option<Secret>,
+    setting: Option<&Secret>,
     key: &'static str,
     parse: impl FnOnce(&str) -> Option<T>,
 ) -> Result<T, ConfiguredError> {
     let missing = ConfiguredError::Missing { missing: key };
-    let setting = setting.as_ref().ok_or(missing)?;
+    let setting = setting.ok_or(missing)?;
     let what = "something else than that";
     parse(setting.expose()).ok_or(ConfiguredError::Shape { key, what })
 }

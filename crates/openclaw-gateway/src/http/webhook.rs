@@ -152,7 +152,7 @@ async fn delivered(
 ) -> Result<Answer, Refused> {
     // Each of them is asked here, too.
     shown(head, |shown| {
-        webhooks.retain(|webhook| webhook.admits(shown))
+        webhooks.retain(|webhook| webhook.admits(shown));
     });
     if webhooks.len() > 1 && !webhooks.iter().all(|webhook| webhook.is_shared()) {
         return Err(Refused::Ambiguous);
