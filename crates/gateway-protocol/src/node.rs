@@ -396,11 +396,9 @@ mod tests {
     #[test]
     fn what_is_shown_survives_the_way_back() {
         let read: NodePairList = serde_json::from_str(RECORDED).unwrap();
-        let list = NodeList {
-            pending: read.pending.iter().cloned().map(Into::into).collect(),
-            paired: read.paired.iter().cloned().map(Into::into).collect(),
-            ..NodeList::default()
-        };
+        let mut list = NodeList::default();
+        list.pending = read.pending.iter().cloned().map(Into::into).collect();
+        list.paired = read.paired.iter().cloned().map(Into::into).collect();
         assert_eq!(NodePairList::from(&list), read);
     }
 }

@@ -245,7 +245,7 @@ impl PairingStore for EtcdStore {
         let view = &self.inner.follower.view;
         let is_current = self.inner.currency() == Currency::Current;
         let in_memory = is_current.then(|| view.read(|mirror| mirror.range(range, page)));
-        in_memory.flatten()?.ok()
+        in_memory.flatten()
     }
 
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {

@@ -202,7 +202,7 @@ impl RawNode {
             display_name,
             pair: code.or(pair_file.map(Pair::File)),
             only_if_needed,
-            commands: commands.as_deref().map(chosen),
+            commands: commands.map(chosen),
             log: log.meaning(),
             json,
         }))

@@ -133,7 +133,7 @@ impl RawNodes {
                 commands,
                 json,
             }) => {
-                let commands = commands.as_deref().map(chosen);
+                let commands = commands.map(chosen);
                 (NodesCommand::Approve(request, commands), json)
             }
             Self::Reject(RawDeviceRequest { request, json }) => {

@@ -140,6 +140,7 @@ mod tests {
             config: &config,
             rules,
             state: &StateDir::at(dir.path()),
+            proxies: channel_kit::proxy::Proxies::default(),
             var: &|_| None,
         })
     }

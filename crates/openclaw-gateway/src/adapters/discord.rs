@@ -160,6 +160,7 @@ mod tests {
             config: &config,
             rules,
             state: &StateDir::at(dir.path()),
+            proxies: channel_kit::proxy::Proxies::default(),
             var: &|name| (name == VARIABLE).then(|| env.map(OsString::from))?,
         })?;
         Ok(built.map(|built| built.fingerprint))

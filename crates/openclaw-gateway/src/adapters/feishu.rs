@@ -177,6 +177,7 @@ mod tests {
             config: &config,
             rules,
             state: &StateDir::at(dir.path()),
+            proxies: channel_kit::proxy::Proxies::default(),
             var: &|name| match name {
                 ID_VARIABLE => env[0].map(OsString::from),
                 SECRET_VARIABLE => env[1].map(OsString::from),

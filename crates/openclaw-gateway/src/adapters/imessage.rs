@@ -128,6 +128,7 @@ mod tests {
             config: &config,
             rules,
             state: &StateDir::at(dir.path()),
+            proxies: channel_kit::proxy::Proxies::default(),
             var: &|name| (name == "HOME").then(|| "/home/ann".into()),
         };
         let built = configured(&recipe, is_mac)?;

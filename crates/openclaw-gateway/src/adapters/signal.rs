@@ -146,6 +146,7 @@ mod tests {
             config: &config,
             rules,
             state: &StateDir::at(dir.path()),
+            proxies: channel_kit::proxy::Proxies::default(),
             var: &|name| (name == "HOME").then(|| "/home/ann".into()),
         })?;
         Ok(built.map(|built| format!("{:?}", built.adapter)))

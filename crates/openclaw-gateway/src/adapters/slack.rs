@@ -182,6 +182,7 @@ mod tests {
             config: &config,
             rules,
             state: &StateDir::at(dir.path()),
+            proxies: channel_kit::proxy::Proxies::default(),
             var: &|name| match name {
                 BOT_VARIABLE => env[0].map(OsString::from),
                 APP_VARIABLE => env[1].map(OsString::from),

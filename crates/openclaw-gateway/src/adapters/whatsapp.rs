@@ -161,6 +161,7 @@ mod tests {
             config: &config,
             rules,
             state: &StateDir::at(dir.path()),
+            proxies: channel_kit::proxy::Proxies::default(),
             var: &|_| None,
         })
     }

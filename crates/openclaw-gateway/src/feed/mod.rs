@@ -216,7 +216,7 @@ impl Feed<'_> {
                     self.note_group("devices", None);
                 }
                 Err(error) => {
-                    self.later(Some("devices"), &error.0, |stale| stale.devices = true)?
+                    self.later(Some("devices"), &error.0, |stale| stale.devices = true)?;
                 }
             }
         }

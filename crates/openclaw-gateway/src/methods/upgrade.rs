@@ -8,7 +8,7 @@ use pairing_core::device::{AuthenticatedDevice, DeviceRequest, RequestId, Role};
 use pairing_core::{Scope, ScopeSet};
 use tokio::sync::broadcast::error::RecvError;
 
-use super::{Call, Reply, of_device, of_list};
+use super::{Call, Reply, of_device, of_list, store_failed};
 use crate::feed::outcome;
 use crate::requests::News;
 use crate::sessions::Deciding;
@@ -120,7 +120,7 @@ fn decided(call: &Call, asked: &DeviceRequest) -> Result<Option<Decision>, Error
     }
     let waiting = listed.pending.iter();
     let decision = outcome::of_device(call.pairing(), &viewer, waiting, asked);
-    Ok(Some(decision))
+    decision.map(Some).map_err(|error| store_failed(&error))
 }
 
 fn own_device(call: &Call) -> Result<&AuthenticatedDevice, ErrorShape> {
