@@ -23,6 +23,7 @@ use pairing_core::device::Role;
 
 use crate::OwnerSocket;
 use crate::adapters::configured;
+use crate::alive::Alive;
 use crate::budget::Budget;
 use crate::chat::ChatParts;
 use crate::chat::Commands;
@@ -65,6 +66,7 @@ pub struct Gateway {
     tls: Option<Tls>,
     roster: Roster,
     pair_commands: Option<PairCommands>,
+    alive: Option<Alive>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -89,6 +91,7 @@ pub struct GatewayBuilder {
     store_kind: Option<Kept>,
     /// The state directory, where it is known.
     state_root: Option<PathBuf>,
+    alive: Option<Alive>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -116,6 +119,12 @@ impl GatewayBuilder {
     pub fn tls(self, tls: Tls) -> Self {
         let tls = Some(tls);
         Self { tls, ..self }
+    }
+
+    /// Shows a service manager that the gateway is alive, for as long as it is.
+    pub fn alive(self, alive: Alive) -> Self {
+        let alive = Some(alive);
+        Self { alive, ..self }
     }
 
     /// Stops the gateway when this future ends. Without it, the gateway runs until it is dropped.
@@ -300,6 +309,7 @@ impl GatewayBuilder {
             tls: self.tls,
             roster: self.roster,
             pair_commands: self.pair_commands,
+            alive: self.alive,
             shutdown: self.shutdown,
         }
     }
@@ -325,6 +335,7 @@ impl Gateway {
             grace: None,
             store_kind: None,
             state_root: None,
+            alive: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -356,6 +367,7 @@ impl Gateway {
             tls,
             roster,
             pair_commands,
+            alive,
             shutdown,
             ..
         } = self;
@@ -380,6 +392,9 @@ impl Gateway {
         tasks.spawn(presence(parts.clone()));
         tasks.spawn(upkeep(parts.clone()));
         tasks.spawn(watch_health(parts.clone()));
+        if let Some(alive) = alive {
+            tasks.spawn(alive.show(parts.clone()));
+        }
         if let Some(state) = pair_commands {
             let commands = Commands::new(chat_parts(&parts), state.as_ref());
             // Commands that the embedder has set stay.

@@ -24,9 +24,9 @@ use crate::reach::peer_url;
 use crate::store::{self, Kept, OpenError, Opened, Use};
 use crate::tls::host_name;
 use crate::{
-    BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
-    Metrics, Overrides, OwnerSocket, Reload, Settings, SettingsError, Timed, Tls, TlsError,
-    TlsFiles, TokenPlace, Var, addresses, prepare,
+    Alive, BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError,
+    Interfaces, Metrics, Overrides, OwnerSocket, Reload, Settings, SettingsError, Timed, Tls,
+    TlsError, TlsFiles, TokenPlace, Var, addresses, prepare,
 };
 use gateway_channels::{owners_path, with_first_owner};
 use pairing_core::Chain;
@@ -47,6 +47,8 @@ pub struct ServeOptions {
     /// Notified when the configuration and the certificate are to be read again although no change was seen, as SIGHUP
     /// asks for.
     pub reread: Arc<Notify>,
+    /// Whom the gateway shows that it is alive.
+    pub alive: Option<Alive>,
 }
 
 /// Facts about the gateway once it listens.
@@ -145,6 +147,7 @@ pub async fn serve(
         bind,
         token,
         reread,
+        alive,
     } = options;
     let descriptors = budget::raise();
     tracing::debug!(descriptors, "open files");
@@ -195,6 +198,9 @@ pub async fn serve(
     let renewal = tls.clone().and_then(follow_certificate);
     if let Some(tls) = tls {
         builder = builder.tls(tls);
+    }
+    if let Some(alive) = alive {
+        builder = builder.alive(alive);
     }
     match OwnerSocket::bind(&state, &instance) {
         Ok(socket) => builder = builder.owner_socket(socket),

@@ -18,6 +18,7 @@ mod devices;
 mod doctor;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod first_run;
 mod gateway;
 mod invoke;
 mod list;
@@ -27,8 +28,10 @@ mod process;
 mod qr;
 mod request;
 mod run;
+mod service;
 mod session;
 mod setup;
 mod state;
 mod theirs;
 mod transfer;
+mod widths;
