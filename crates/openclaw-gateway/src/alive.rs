@@ -52,11 +52,14 @@ impl fmt::Debug for Alive {
 mod tests {
     use std::sync::mpsc;
 
-    use pairing_core::{MemoryStore, Pairing};
+    use openclaw_config::Config;
+    use pairing_core::{ManualClock, MemoryStore, PairingBuilder, Timestamp};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
     use tokio::runtime::Builder;
 
     use super::*;
-    use crate::{Gateway, Settings};
+    use crate::{Gateway, Overrides, Settings};
 
     #[test]
     fn a_gateway_whose_blocking_pool_hangs_does_not_show_that_it_is_alive() {
@@ -66,8 +69,12 @@ mod tests {
             .build()
             .unwrap();
         runtime.block_on(async {
-            let gateway =
-                Gateway::builder(Pairing::new(MemoryStore::default()), Settings::default()).build();
+            let entropy = std::sync::Mutex::new(ChaCha20Rng::seed_from_u64(7));
+            let clock = ManualClock::new(Timestamp::from_millis(0));
+            let pairing = PairingBuilder::new(MemoryStore::new(), clock, entropy).build();
+            let config = Config::parse("{ gateway: { auth: { token: 'secret' } } }").unwrap();
+            let settings = Settings::from_config(&config, &Overrides::default()).unwrap();
+            let gateway = Gateway::builder(pairing, settings).build();
             let (release, hang) = mpsc::channel::<()>();
             let hangs = tokio::task::spawn_blocking(move || {
                 // It ends with the sender.

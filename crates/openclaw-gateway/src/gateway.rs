@@ -121,9 +121,8 @@ impl GatewayBuilder {
         Self { tls, ..self }
     }
 
-    /// Shows a service manager that the gateway is alive, for as long as it is.
-    pub fn alive(self, alive: Alive) -> Self {
-        let alive = Some(alive);
+    /// Shows a service manager, if there is one, that the gateway is alive, for as long as it is.
+    pub fn alive(self, alive: Option<Alive>) -> Self {
         Self { alive, ..self }
     }
 

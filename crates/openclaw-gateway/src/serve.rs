@@ -193,14 +193,12 @@ pub async fn serve(
             let var = var.clone();
             move |name| var(name)
         })
+        .alive(alive)
         .shutdown(shutdown);
     let fingerprint = tls.as_ref().map(Tls::fingerprint);
     let renewal = tls.clone().and_then(follow_certificate);
     if let Some(tls) = tls {
         builder = builder.tls(tls);
-    }
-    if let Some(alive) = alive {
-        builder = builder.alive(alive);
     }
     match OwnerSocket::bind(&state, &instance) {
         Ok(socket) => builder = builder.owner_socket(socket),
@@ -227,16 +225,14 @@ pub async fn serve(
         }
         builder = builder.peers(peers).grace(shared.grace);
     }
-    let is_here =
-        |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
-    let page = addresses.iter().find(is_here).map(SocketAddr::port);
+    let page = page_port(&addresses).filter(|_| is_page_served);
     let gateway = builder.build();
     let reload = follow(&state, config.files(), &var, overrides, gateway.handle());
     announce(&Announcement {
         addresses,
         token: prepared.token,
         fingerprint,
-        page: page.filter(|_| is_page_served),
+        page,
     });
     tokio::select! {
         () = gateway.run() => {}
@@ -245,6 +241,13 @@ pub async fn serve(
     drop((reload, renewal));
     drop(instance);
     Ok(())
+}
+
+/// The port at which browsers on this machine would find the page.
+fn page_port(addresses: &[SocketAddr]) -> Option<u16> {
+    let is_here =
+        |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    addresses.iter().find(is_here).map(SocketAddr::port)
 }
 
 fn load_tls(files: &TlsFiles, state: &StateDir) -> Result<Tls, TlsError> {
