@@ -142,7 +142,7 @@ fn paths(manager: Manager, scope: ServiceScope, environment: &Environment<'_>) -
         }
         (Manager::Launchd, _) => {
             let dir = home.map(|home| home.join("Library/LaunchAgents"));
-            let file = format!("{}.plist", LABEL);
+            let file = format!("{LABEL}.plist");
             dir.map(|dir| dir.join(file)).into_iter().collect()
         }
     }

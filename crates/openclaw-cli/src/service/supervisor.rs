@@ -100,7 +100,7 @@ impl<'m> Supervisor<'m> {
             }
             Manager::Launchd => {
                 // The job says itself where it writes to; one of this program writes beside its state.
-                let file = self.log_of(service);
+                let file = Self::log_of(service);
                 path = file.display().to_string();
                 ("tail", vec!["-n", lines.as_str(), path.as_str()])
             }
@@ -148,7 +148,7 @@ impl<'m> Supervisor<'m> {
         (!word.is_empty()).then_some(word)
     }
 
-    fn log_of(&self, service: &Installed) -> PathBuf {
+    fn log_of(service: &Installed) -> PathBuf {
         let text = std::fs::read_to_string(&service.path).unwrap_or_default();
         let after = text.split_once("<key>StandardErrorPath</key>");
         let value =

@@ -115,14 +115,18 @@ pub(super) fn unit(definition: &Definition, version: Option<u32>) -> Result<Stri
         let dir = quoted(&text(dir, "the place of the configuration")?);
         line(&format!("ReadWritePaths={}", optional(&dir)));
     }
-    CONFINED.iter().for_each(|confined| line(confined));
+    for confined in CONFINED {
+        line(confined);
+    }
     // A state that is there itself would be hidden.
     let is_temporary = |dir: &PathBuf| dir.starts_with("/tmp") || dir.starts_with("/var/tmp");
     if !definition.dirs().any(is_temporary) {
         line("PrivateTmp=yes");
     }
     if is_system {
-        CONFINED_SYSTEM.iter().for_each(|confined| line(confined));
+        for confined in CONFINED_SYSTEM {
+            line(confined);
+        }
     }
     line("");
     line("[Install]");
