@@ -89,11 +89,7 @@ pub(crate) fn run(
             if is_given && is_bare_secret(&key, &value) {
                 return Err(ConfigCommandError::Bare.into());
             }
-            let mut changed = file.document.clone();
-            changed
-                .set(&key, &value)
-                .map_err(ConfigCommandError::from)?;
-            file.replace(&changed)?;
+            file.set([(&key, value.as_str())])?;
             screen.note(format_args!("{} is set, in {}.", shown(&key), file.path()));
             Ok(Exit::Done)
         }
@@ -112,6 +108,35 @@ pub(crate) fn run(
             Ok(Exit::Done)
         }
     }
+}
+
+/// Sets several keys at once, each to a JSON5 text; all of them or none. Without any, the file is made if it is missing.
+/// Returns the file's path, escaped.
+pub(crate) fn set(
+    state: &StateDir,
+    environment: &Environment<'_>,
+    changes: &[(KeyPath, String)],
+) -> Result<String, ConfigCommandError> {
+    let file = File::read(state, environment)?;
+    if !changes.is_empty() || file.text.is_none() {
+        file.set(changes.iter().map(|(key, value)| (key, value.as_str())))?;
+    }
+    Ok(file.path())
+}
+
+/// Returns what the file says at a key. For keys that hold no secret.
+pub(crate) fn get(
+    state: &StateDir,
+    environment: &Environment<'_>,
+    key: &KeyPath,
+) -> Result<Option<Value>, ConfigCommandError> {
+    let file = File::read(state, environment)?;
+    Ok(file.document.get(key).and_then(parsed))
+}
+
+/// Parses a key that this program names.
+pub(crate) fn key(name: &str) -> Option<KeyPath> {
+    name.parse().ok()
 }
 
 /// The configuration file.
@@ -145,6 +170,18 @@ impl<'a> File<'a> {
     fn path(&self) -> String {
         let path = self.state.config().display().to_string();
         escape(&path).limit(4096).to_string()
+    }
+
+    /// Sets keys.
+    fn set<'c>(
+        &self,
+        changes: impl IntoIterator<Item = (&'c KeyPath, &'c str)>,
+    ) -> Result<(), ConfigCommandError> {
+        let mut changed = self.document.clone();
+        for (key, value) in changes {
+            changed.set(key, value)?;
+        }
+        self.replace(&changed)
     }
 
     /// Writes a new text, unless it has faults that the old one did not have.

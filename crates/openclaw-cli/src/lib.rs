@@ -9,6 +9,7 @@ mod console;
 mod devices;
 mod doctor;
 mod failure;
+mod first_run;
 mod gateway;
 mod json;
 mod keeper;
@@ -16,17 +17,20 @@ mod log;
 mod login;
 mod node;
 mod nodes;
+mod overview;
 mod pairing;
 mod place;
 mod purpose;
 mod remote;
 mod secret_file;
+mod service;
 mod setup;
 mod spinner;
 mod state;
 mod store;
 mod subject;
 mod target;
+mod version;
 mod watch;
 
 use std::ffi::OsString;
@@ -46,6 +50,7 @@ use zeroize::Zeroizing;
 pub use console::{Console, Key, Keys};
 pub use openclaw_gateway::{Var, qr};
 pub use remote::Spinner;
+pub use service::{Machine, Manager};
 pub use spinner::spinner;
 
 use args::{Command, Invocation, Parsed};
@@ -72,8 +77,29 @@ pub struct Environment<'a> {
     pub reread: &'a dyn Fn(Arc<Notify>),
     /// Reads standard input, up to this number of bytes.
     pub stdin: &'a dyn Fn(u64) -> io::Result<Zeroizing<String>>,
+    /// Reads a line that a person answers a question with; `None` if nobody is there to answer.
+    pub answer: Option<&'a dyn Fn() -> io::Result<String>>,
+    /// The machine, as far as it runs programs as services.
+    pub machine: &'a dyn Machine,
+    /// Tells the service manager how the gateway is, if one started this program.
+    pub tell_manager: &'a TellManager,
     /// Shows that a command waits; `None` if standard error is not a terminal.
     pub spinner: Option<Spinner>,
+}
+
+/// Tells the service manager how the gateway is.
+pub type TellManager = Arc<dyn Fn(Told) + Send + Sync>;
+
+/// What the service manager is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Told {
+    /// The gateway listens.
+    Ready,
+    /// The gateway has shown that it is alive.
+    Alive,
+    /// The gateway stops.
+    Stopping,
 }
 
 /// A future that ends when the program is told to stop.
@@ -146,8 +172,15 @@ fn execute(
         None => StateDir::from_env(|name| (environment.var)(name)),
     };
     match command {
-        Command::Completions(shell) => {
-            screen.raw(|out| args::completions(shell, out))?;
+        Command::Completions(shell, name) => {
+            screen.raw(|out| args::completions(shell, name, out))?;
+            Ok(Exit::Done)
+        }
+        Command::Man(dir, name) => {
+            args::manual(&dir, name).map_err(|source| Failure::NewFile {
+                path: dir.display().to_string(),
+                source,
+            })?;
             Ok(Exit::Done)
         }
         Command::Doctor(options) => {
@@ -195,25 +228,11 @@ fn execute(
         Command::Config(command) => config::run(command, &state()?, environment, screen),
         Command::Dashboard { json } => gateway::dashboard(json, &state()?, environment, screen),
         Command::Node(options) => node::run(options, state(), environment, screen),
-        Command::Setup(options) => {
-            let target = args::TargetOptions {
-                local: options.local,
-                ..args::TargetOptions::default()
-            };
-            let mut place = Place::new(Ok(state()?), target, environment);
-            place.load()?;
-            let config = place.config.clone().unwrap_or_default();
-            let gateway = (options.url.is_none()).then_some(Part::Gateway);
-            for part in [Part::SetupCodes].into_iter().chain(gateway) {
-                if let Some(fault) = config.closed_by(&part) {
-                    return Err(Failure::Closed(fault.clone()));
-                }
-            }
-            // An error in the address is reported before anything else.
-            let phone = setup::reach(&options, &config)?;
-            let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;
-            setup::run(&options, &phone, &backend, screen)
+        Command::FirstRun(options) => first_run::run(&options, state(), environment, screen),
+        Command::Overview { target, json } => {
+            overview::run(target, json, &state()?, environment, screen)
         }
+        Command::Setup(options) => qr_code(&options, state()?, environment, screen),
         Command::Pairing {
             command,
             target,
@@ -240,6 +259,32 @@ fn execute(
             call.run(&command, screen)
         }
     }
+}
+
+/// Issues a setup code, after the configuration has been asked whether that may be.
+fn qr_code(
+    options: &args::SetupOptions,
+    state: StateDir,
+    environment: &Environment<'_>,
+    screen: &mut Screen<'_, '_>,
+) -> Result<Exit, Failure> {
+    let target = args::TargetOptions {
+        local: options.local,
+        ..args::TargetOptions::default()
+    };
+    let mut place = Place::new(Ok(state), target, environment);
+    place.load()?;
+    let config = place.config.clone().unwrap_or_default();
+    let gateway = (options.url.is_none()).then_some(Part::Gateway);
+    for part in [Part::SetupCodes].into_iter().chain(gateway) {
+        if let Some(fault) = config.closed_by(&part) {
+            return Err(Failure::Closed(fault.clone()));
+        }
+    }
+    // An error in the address is reported before anything else.
+    let phone = setup::reach(options, &config)?;
+    let backend = place.backend(args::SetupOptions::PURPOSE, screen)?;
+    setup::run(options, &phone, &backend, screen)
 }
 
 /// Whoever can write the files may decide. The decision is recorded under the login name.

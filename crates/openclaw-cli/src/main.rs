@@ -1,13 +1,16 @@
 //! The `openclaw` command.
 
-use std::io::{self, BufWriter, IsTerminal as _, Read as _, stdin};
-use std::process::ExitCode;
+use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Read as _, stdin};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, ExitStatus, Output, Stdio};
 use std::sync::Arc;
 use std::task::Poll;
 
 use anstream::{AutoStream, ColorChoice};
 use console::Term;
-use openclaw_cli::{Console, Environment, Key, Keys, Stop, Var, run};
+use openclaw_cli::{
+    Console, Environment, Key, Keys, Machine, Manager, Stop, TellManager, Told, Var, run,
+};
 use pairing_core::{Clock, Entropy};
 use pairing_fs::{SystemClock, SystemEntropy};
 use rustix::termios::OptionalActions;
@@ -23,6 +26,7 @@ fn main() -> ExitCode {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
     let var: Var = Arc::new(|name| std::env::var_os(name));
+    let tell_manager: TellManager = Arc::new(tell);
     let environment = Environment {
         var: &var,
         open: &openclaw_gateway::store::files,
@@ -32,6 +36,9 @@ fn main() -> ExitCode {
         stop: &stop,
         reread: &reread,
         stdin: &read_stdin,
+        answer: stdin().is_terminal().then_some(&read_answer),
+        machine: &ThisMachine,
+        tell_manager: &tell_manager,
         spinner: stderr.is_terminal().then_some(openclaw_cli::spinner),
     };
     let mut console = Console {
@@ -115,6 +122,70 @@ fn stop() -> Stop {
             std::future::pending().await
         }
     })
+}
+
+/// Tells systemd, if it asked for that when it started this program. Children would inherit the variable by which it
+/// asks, so systemd is told to listen to this process alone (`NotifyAccess=main`).
+#[cfg(target_os = "linux")]
+fn tell(what: Told) {
+    use sd_notify::NotifyState;
+    let state = match what {
+        Told::Ready => NotifyState::Ready,
+        Told::Alive => NotifyState::Watchdog,
+        Told::Stopping => NotifyState::Stopping,
+        _ => return,
+    };
+    // A manager that cannot be told notices by itself.
+    let _ = sd_notify::notify(&[state]);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn tell(_: Told) {}
+
+/// The machine that this program runs on.
+struct ThisMachine;
+
+impl Machine for ThisMachine {
+    fn manager(&self) -> Option<Manager> {
+        let has_systemd = std::path::Path::new("/run/systemd/system").is_dir();
+        if cfg!(target_os = "macos") {
+            Some(Manager::Launchd)
+        } else {
+            has_systemd.then_some(Manager::Systemd)
+        }
+    }
+
+    fn is_root(&self) -> bool {
+        rustix::process::geteuid().is_root()
+    }
+
+    fn user_id(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    fn program(&self) -> io::Result<PathBuf> {
+        std::env::current_exe()
+    }
+
+    fn run(&self, program: &str, args: &[&str]) -> io::Result<Output> {
+        Command::new(program)
+            .args(args)
+            .stdin(Stdio::null())
+            .output()
+    }
+
+    fn show(&self, program: &str, args: &[&str]) -> io::Result<ExitStatus> {
+        Command::new(program).args(args).status()
+    }
+}
+
+fn read_answer() -> io::Result<String> {
+    let mut line = String::new();
+    let read = io::stdin().lock().take(4096).read_line(&mut line)?;
+    match read {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(line),
+    }
 }
 
 fn read_stdin(most: u64) -> io::Result<Zeroizing<String>> {

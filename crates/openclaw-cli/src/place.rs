@@ -76,6 +76,11 @@ impl<'a> Place<'a> {
         place
     }
 
+    /// The environment that it was made in.
+    pub(crate) fn environment(&self) -> &'a Environment<'a> {
+        self.environment
+    }
+
     /// Reads the configuration.
     pub(crate) fn load(&mut self) -> Result<(), Failure> {
         if let Ok(state) = &self.state {

@@ -22,6 +22,7 @@ use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use pairing_core::device::Role;
 
 use crate::adapters::configured;
+use crate::alive::Alive;
 use crate::budget::Budget;
 use crate::chat::ChatParts;
 use crate::chat::Commands;
@@ -68,6 +69,7 @@ pub struct Gateway {
     tls: Option<Tls>,
     roster: Roster,
     pair_commands: Option<PairCommands>,
+    alive: Option<Alive>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -94,6 +96,7 @@ pub struct GatewayBuilder {
     state_root: Option<PathBuf>,
     instance: Option<InstanceWatch>,
     space: health::SpaceOf,
+    alive: Option<Alive>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -121,6 +124,11 @@ impl GatewayBuilder {
     pub fn tls(self, tls: Tls) -> Self {
         let tls = Some(tls);
         Self { tls, ..self }
+    }
+
+    /// Shows a service manager, if there is one, that the gateway is alive, for as long as it is.
+    pub fn alive(self, alive: Option<Alive>) -> Self {
+        Self { alive, ..self }
     }
 
     /// Stops the gateway when this future ends. Without it, the gateway runs until it is dropped.
@@ -331,6 +339,7 @@ impl GatewayBuilder {
             tls: self.tls,
             roster: self.roster,
             pair_commands: self.pair_commands,
+            alive: self.alive,
             shutdown: self.shutdown,
         }
     }
@@ -358,6 +367,7 @@ impl Gateway {
             state_root: None,
             instance: None,
             space: Box::new(Space::of),
+            alive: None,
             shutdown: Box::pin(std::future::pending()),
         }
     }
@@ -389,6 +399,7 @@ impl Gateway {
             tls,
             roster,
             pair_commands,
+            alive,
             shutdown,
             ..
         } = self;
@@ -413,6 +424,9 @@ impl Gateway {
         tasks.spawn(presence(parts.clone()));
         tasks.spawn(upkeep(parts.clone()));
         tasks.spawn(watch_health(parts.clone()));
+        if let Some(alive) = alive {
+            tasks.spawn(alive.show(parts.clone()));
+        }
         if let Some(state) = pair_commands {
             let commands = Commands::new(chat_parts(&parts), state.as_ref());
             // Commands that the embedder has set stay.

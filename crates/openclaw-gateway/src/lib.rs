@@ -9,6 +9,7 @@
 //!   store.
 
 mod adapters;
+mod alive;
 mod bind;
 mod breaker;
 mod budget;
@@ -64,6 +65,7 @@ mod upgrades;
 pub mod words;
 mod write_health;
 
+pub use alive::Alive;
 pub use bind::{BindError, Interfaces, addresses};
 pub use breaker::{Breaker, Verdict};
 pub use budget::{Full, Permit, Waiting};

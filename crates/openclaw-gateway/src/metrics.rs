@@ -319,6 +319,8 @@ impl<S: PairingStore> PairingStore for Timed<S> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use pairing_core::{ManualClock, MemoryStore, PairingBuilder, Timestamp};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng as _;
@@ -369,6 +371,118 @@ mod tests {
         );
         drop(node);
         assert!(lines(&metrics)[2].ends_with(" 0"));
+    }
+
+    const RULES: &str = include_str!("../../../docs/monitoring/openclaw-rules.yml");
+    const DASHBOARD: &str = include_str!("../../../docs/monitoring/openclaw-dashboard.json");
+    const CHAPTER: &str = include_str!("../../../docs/operations.md");
+
+    /// The words of a text that look like a metric's name.
+    fn named(text: &str) -> BTreeSet<&str> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = text.split(|c| !is_part(c));
+        words.filter(|word| word.starts_with("openclaw_")).collect()
+    }
+
+    /// The names under which the metrics are served, and the labels of each. Each is there once, with a sample.
+    fn served() -> BTreeMap<String, BTreeSet<String>> {
+        let metrics = Metrics::new();
+        let _node = metrics.connected("node");
+        metrics.handshake("ok");
+        metrics.requested("device");
+        metrics.decided("device", "approved");
+        metrics.refused("untrusted-proxy");
+        metrics.unfinished("new", 0);
+        metrics.called("health", true);
+        metrics.message("from-me");
+        metrics.health("store", None);
+        metrics.store_took("read", Duration::ZERO);
+        let text = metrics.render();
+        let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (sample, _) = line.rsplit_once(' ').unwrap();
+            let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+            let names = labels
+                .split("\",")
+                .filter_map(|pair| pair.split_once("=\""));
+            let labels = found.entry(name.to_owned()).or_default();
+            labels.extend(names.map(|(label, _)| label.to_owned()));
+        }
+        // Each that is registered has a sample.
+        let registered = text
+            .lines()
+            .filter(|line| line.starts_with("# TYPE "))
+            .count();
+        let mut kinds: BTreeSet<&str> = BTreeSet::new();
+        for name in found.keys() {
+            let ends = ["_total", "_bucket", "_count", "_sum"];
+            let end = ends.iter().find_map(|end| name.strip_suffix(end));
+            kinds.insert(end.unwrap_or(name));
+        }
+        assert_eq!(kinds.len(), registered, "{text}");
+        found
+    }
+
+    #[test]
+    fn the_alerts_and_the_dashboard_ask_for_metrics_that_are_served() {
+        let served = served();
+        let dashboard: serde_json::Value = serde_json::from_str(DASHBOARD).unwrap();
+        let panels = dashboard["panels"].as_array().unwrap();
+        let queries = panels.iter().map(|panel| {
+            let query = panel["targets"][0]["expr"].as_str().unwrap();
+            // What is drawn is told apart by labels of that metric.
+            let legend = panel["targets"][0]["legendFormat"].as_str().unwrap();
+            let labels = legend.split("{{").skip(1);
+            let labels = labels.filter_map(|rest| Some(rest.split_once("}}")?.0));
+            (query, labels.collect::<Vec<_>>())
+        });
+        let rules = RULES
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("expr: "));
+        let queries: Vec<_> = queries
+            .chain(rules.map(|query| (query, Vec::new())))
+            .collect();
+        assert!(queries.len() > 15, "{queries:?}");
+        let mut drawn = BTreeSet::new();
+        for (query, mut labels) in queries {
+            let names = named(query);
+            assert!(
+                !names.is_empty() || query.contains("up{job=\"openclaw\"}"),
+                "{query}"
+            );
+            for by in query.split("by (").skip(1) {
+                labels.extend(by.split(')').next().unwrap().split(", "));
+            }
+            for name in names {
+                let known = served.get(name);
+                let known = known.unwrap_or_else(|| panic!("{name} is not served: {query}"));
+                let selected = query.split(['{', ',', ' ', '}']);
+                let selected = selected.filter_map(|word| word.split_once(['=', '!', '~']));
+                let selected = selected
+                    .map(|(label, _)| label)
+                    .filter(|label| !label.is_empty());
+                for label in labels.iter().copied().chain(selected) {
+                    // Prometheus itself adds this one.
+                    let is_there = label == "instance" || label == "job" || known.contains(label);
+                    assert!(is_there, "{name} has no {label}: {query}");
+                }
+                drawn.insert(name.trim_end_matches("_bucket").to_owned());
+            }
+        }
+        // The dashboard leaves none out, and the chapter describes all of them.
+        let bases = served.keys().map(|name| {
+            let ends = ["_bucket", "_count", "_sum"];
+            let end = ends.iter().find_map(|end| name.strip_suffix(end));
+            end.unwrap_or(name).to_owned()
+        });
+        let bases: BTreeSet<_> = bases.collect();
+        assert_eq!(drawn, bases);
+        let described = CHAPTER
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `openclaw_"));
+        let described =
+            described.map(|line| format!("openclaw_{}", line.split('`').next().unwrap()));
+        assert_eq!(described.collect::<BTreeSet<_>>(), bases);
     }
 
     #[test]

@@ -24,9 +24,9 @@ use crate::reach::peer_url;
 use crate::store::{self, Kept, OpenError, Opened, Use};
 use crate::tls::host_name;
 use crate::{
-    BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError, Interfaces,
-    Metrics, Overrides, OwnerSocket, Reload, Settings, SettingsError, Timed, Tls, TlsError,
-    TlsFiles, TokenPlace, Var, addresses, prepare,
+    Alive, BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError,
+    Interfaces, Metrics, Overrides, OwnerSocket, Reload, Settings, SettingsError, Timed, Tls,
+    TlsError, TlsFiles, TokenPlace, Var, addresses, prepare,
 };
 use gateway_channels::{owners_path, with_first_owner};
 use pairing_core::Chain;
@@ -47,6 +47,8 @@ pub struct ServeOptions {
     /// Notified when the configuration and the certificate are to be read again although no change was seen, as SIGHUP
     /// asks for.
     pub reread: Arc<Notify>,
+    /// Whom the gateway shows that it is alive.
+    pub alive: Option<Alive>,
 }
 
 /// Facts about the gateway once it listens.
@@ -145,6 +147,7 @@ pub async fn serve(
         bind,
         token,
         reread,
+        alive,
     } = options;
     let descriptors = budget::raise();
     tracing::debug!(descriptors, "open files");
@@ -189,6 +192,7 @@ pub async fn serve(
             let var = var.clone();
             move |name| var(name)
         })
+        .alive(alive)
         .shutdown(shutdown);
     let fingerprint = tls.as_ref().map(Tls::fingerprint);
     let renewal = tls.clone().and_then(follow_certificate);
@@ -220,16 +224,14 @@ pub async fn serve(
         }
         builder = builder.peers(peers).grace(shared.grace);
     }
-    let is_here =
-        |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
-    let page = addresses.iter().find(is_here).map(SocketAddr::port);
+    let page = page_port(&addresses).filter(|_| is_page_served);
     let gateway = builder.build();
     let reload = follow(&state, config.files(), &var, overrides, gateway.handle());
     announce(&Announcement {
         addresses,
         token: prepared.token,
         fingerprint,
-        page: page.filter(|_| is_page_served),
+        page,
     });
     tokio::select! {
         () = gateway.run() => {}
@@ -238,6 +240,13 @@ pub async fn serve(
     drop((reload, renewal));
     drop(instance);
     Ok(())
+}
+
+/// The port at which browsers on this machine would find the page.
+fn page_port(addresses: &[SocketAddr]) -> Option<u16> {
+    let is_here =
+        |address: &&SocketAddr| address.ip().is_loopback() || address.ip().is_unspecified();
+    addresses.iter().find(is_here).map(SocketAddr::port)
 }
 
 fn load_tls(files: &TlsFiles, state: &StateDir) -> Result<Tls, TlsError> {

@@ -18,6 +18,55 @@ pub(crate) enum GatewayCommand {
     Status,
     Health,
     Token(TokenOptions),
+    Service(ServiceCommand),
+}
+
+/// The commands about the gateway as a service of the system.
+#[derive(Debug)]
+pub(crate) enum ServiceCommand {
+    Install(InstallOptions),
+    Uninstall {
+        scope: Option<ServiceScope>,
+        /// Also one that this program did not write.
+        force: bool,
+    },
+    Start(Option<ServiceScope>),
+    Stop(Option<ServiceScope>),
+    Restart(Option<ServiceScope>),
+    Logs(LogsOptions),
+}
+
+/// Whose service it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServiceScope {
+    User,
+    System,
+}
+
+/// How the service is installed.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each flag that goes by itself"
+)]
+pub(crate) struct InstallOptions {
+    pub(crate) scope: ServiceScope,
+    pub(crate) user: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) program: Option<PathBuf>,
+    pub(crate) start: bool,
+    pub(crate) force: bool,
+    pub(crate) print: bool,
+    pub(crate) launchd: bool,
+    /// Whether the command line says where the state is.
+    pub(crate) state_dir_is_named: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct LogsOptions {
+    pub(crate) scope: Option<ServiceScope>,
+    pub(crate) follow: bool,
+    pub(crate) lines: u32,
 }
 
 /// How a gateway is run, over what is configured.
@@ -77,6 +126,94 @@ pub(super) enum RawGateway {
     Health(RawAsk),
     /// Say where the gateway's token is
     Token(RawToken),
+    /// Have the system run the gateway: it starts with the machine, and again if it ends
+    Install(RawInstall),
+    /// Take the service away again; the state stays
+    Uninstall {
+        #[command(flatten)]
+        service: RawService,
+        /// Also a service that this program did not write
+        #[arg(long)]
+        force: bool,
+    },
+    /// Start the service
+    Start(RawService),
+    /// Stop the service, until it is started or the machine is
+    Stop(RawService),
+    /// Stop the service and start it again
+    Restart(RawService),
+    /// Show what the service has logged
+    Logs(RawLogs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawService {
+    /// The service of the system, and not one of yours
+    #[arg(long)]
+    system: bool,
+    /// The service of yours, and not one of the system
+    #[arg(long, conflicts_with = "system")]
+    user: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each flag, as written"
+)]
+pub(super) struct RawInstall {
+    /// Port, instead of the configured one
+    #[arg(long)]
+    port: Option<u16>,
+    /// A service of the system, which runs as a user of its own; needs root
+    #[arg(long)]
+    system: bool,
+    /// With --system: the user that it runs as, instead of openclaw
+    #[arg(long, value_name = "USER", requires = "system")]
+    run_as: Option<String>,
+    /// The program that the service runs, instead of this one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
+    /// Install it, and start it later
+    #[arg(long)]
+    no_start: bool,
+    /// Replace a service that this program did not write
+    #[arg(long)]
+    force: bool,
+    /// Print the definition of the service, and change nothing
+    #[arg(long, conflicts_with = "json")]
+    print: bool,
+    /// With --print: the one for macOS
+    #[arg(long, requires = "print")]
+    launchd: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RawLogs {
+    /// The service of the system, and not one of yours
+    #[arg(long)]
+    system: bool,
+    /// The service of yours, and not one of the system
+    #[arg(long, conflicts_with = "system")]
+    user: bool,
+    /// Go on with new lines until Ctrl-C
+    #[arg(long, short)]
+    follow: bool,
+    /// How many lines
+    #[arg(
+        long,
+        short = 'n',
+        visible_alias = "limit",
+        value_name = "N",
+        default_value_t = 200
+    )]
+    lines: u32,
 }
 
 #[derive(Debug, Args)]
@@ -139,8 +276,42 @@ impl RawLog {
 }
 
 impl RawGateway {
-    pub(super) fn meaning(self) -> Result<Command, UsageError> {
+    pub(super) fn meaning(self, state_dir_is_named: bool) -> Result<Command, UsageError> {
+        let service = |command| GatewayCommand::Service(command);
         let (command, target, json) = match self {
+            Self::Install(raw) => {
+                let json = raw.json;
+                let options = raw.meaning(state_dir_is_named);
+                (service(ServiceCommand::Install(options)), None, json)
+            }
+            Self::Uninstall {
+                service: raw,
+                force,
+            } => {
+                let scope = raw.scope();
+                let command = ServiceCommand::Uninstall { scope, force };
+                (service(command), None, raw.json)
+            }
+            Self::Start(raw) => (service(ServiceCommand::Start(raw.scope())), None, raw.json),
+            Self::Stop(raw) => (service(ServiceCommand::Stop(raw.scope())), None, raw.json),
+            Self::Restart(raw) => (
+                service(ServiceCommand::Restart(raw.scope())),
+                None,
+                raw.json,
+            ),
+            Self::Logs(RawLogs {
+                system,
+                user,
+                follow,
+                lines,
+            }) => {
+                let options = LogsOptions {
+                    scope: scope(system, user),
+                    follow,
+                    lines,
+                };
+                (service(ServiceCommand::Logs(options)), None, false)
+            }
             Self::Run(RawRun {
                 port,
                 bind,
@@ -172,6 +343,37 @@ impl RawGateway {
             target: target.unwrap_or_default(),
             json,
         })
+    }
+}
+
+impl RawService {
+    fn scope(&self) -> Option<ServiceScope> {
+        scope(self.system, self.user)
+    }
+}
+
+impl RawInstall {
+    fn meaning(self, state_dir_is_named: bool) -> InstallOptions {
+        let scope = scope(self.system, false).unwrap_or(ServiceScope::User);
+        InstallOptions {
+            scope,
+            user: self.run_as,
+            port: self.port,
+            program: self.program,
+            start: !self.no_start,
+            force: self.force,
+            print: self.print,
+            launchd: self.launchd,
+            state_dir_is_named,
+        }
+    }
+}
+
+fn scope(system: bool, user: bool) -> Option<ServiceScope> {
+    match (system, user) {
+        (true, _) => Some(ServiceScope::System),
+        (false, true) => Some(ServiceScope::User),
+        (false, false) => None,
     }
 }
 

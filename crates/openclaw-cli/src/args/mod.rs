@@ -4,6 +4,7 @@
 mod channels;
 mod config;
 mod devices;
+mod first_run;
 mod gateway;
 mod invoke;
 mod node;
@@ -16,7 +17,7 @@ mod target;
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::builder::StyledStr;
 use clap::{CommandFactory as _, Parser as _};
@@ -30,7 +31,11 @@ use pairing_core::{
 pub(crate) use channels::ChannelsCommand;
 pub(crate) use config::ConfigCommand;
 pub(crate) use devices::{Clear, DevicesCommand};
-pub(crate) use gateway::{GatewayCommand, LogFormat, LogOptions, RunOptions, TokenOptions};
+pub(crate) use first_run::FirstRunOptions;
+pub(crate) use gateway::{
+    GatewayCommand, InstallOptions, LogFormat, LogOptions, LogsOptions, RunOptions, ServiceCommand,
+    ServiceScope, TokenOptions,
+};
 pub(crate) use invoke::{Invoking, Notice};
 pub(crate) use node::{NodeOptions, Pair};
 pub(crate) use nodes::NodesCommand;
@@ -40,8 +45,10 @@ pub(crate) use target::TargetOptions;
 
 use crate::failure::UsageError;
 use crate::purpose::Purpose;
+use crate::version;
 use devices::RawAll;
 use options::RawOptions;
+pub(crate) use raw::InstalledName;
 use raw::{
     Raw, RawAllowed, RawAllowedEntry, RawAllowedList, RawApprove, RawAudit, RawCommand, RawDoctor,
     RawInvite, RawInvites, RawList, RawPairing, RawReject, RawRequest,
@@ -94,13 +101,19 @@ pub(crate) enum Command {
     },
     Node(NodeOptions),
     Setup(SetupOptions),
+    FirstRun(FirstRunOptions),
+    Overview {
+        target: TargetOptions,
+        json: bool,
+    },
     State(StateCommand),
     Config(ConfigCommand),
     VerifyAudit {
         json: bool,
     },
     Doctor(DoctorOptions),
-    Completions(Shell),
+    Completions(Shell, InstalledName),
+    Man(PathBuf, InstalledName),
 }
 
 /// The commands of `openclaw pairing`.
@@ -180,6 +193,10 @@ pub(crate) struct DoctorOptions {
 
 /// Reads a command line, the program's name included.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, crate::Failure> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if asks_for_all_of_the_version(&args) {
+        return Ok(Parsed::Show(version::verbose().into()));
+    }
     let raw = match Raw::try_parse_from(args) {
         Ok(raw) => raw,
         Err(asked) if !asked.use_stderr() => return Ok(Parsed::Show(asked.render())),
@@ -188,21 +205,50 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Parsed, 
     Ok(Parsed::Run(raw.meaning()?))
 }
 
+/// Whether the two options are all that there is, in either order. `--verbose` alone means something to other commands
+/// only.
+fn asks_for_all_of_the_version(args: &[OsString]) -> bool {
+    let [_, options @ ..] = args else {
+        return false;
+    };
+    let is_version = |option: &OsString| option == "--version" || option == "-V";
+    match options {
+        [one, other] if is_version(one) => other == "--verbose",
+        [one, other] => one == "--verbose" && is_version(other),
+        _ => false,
+    }
+}
+
 /// Writes the completions of a shell.
-pub(crate) fn completions(shell: Shell, out: &mut dyn io::Write) -> io::Result<()> {
+pub(crate) fn completions(
+    shell: Shell,
+    name: InstalledName,
+    out: &mut dyn io::Write,
+) -> io::Result<()> {
     // Written to memory first: the generator panics where a write fails.
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Raw::command(), "openclaw", &mut script);
+    clap_complete::generate(shell, &mut Raw::command(), name.as_str(), &mut script);
     out.write_all(&script)
+}
+
+/// Writes a manual page for each command into a directory, which has to exist.
+pub(crate) fn manual(dir: &Path, name: InstalledName) -> io::Result<()> {
+    let command = Raw::command()
+        .name(name.as_str())
+        .bin_name(name.as_str())
+        .display_name(name.as_str());
+    clap_mangen::generate_to(command, dir)
 }
 
 impl Raw {
     fn meaning(self) -> Result<Invocation, UsageError> {
         let command = match self.command {
+            RawCommand::Setup(raw) => raw.meaning(self.state_dir.is_some()),
+            RawCommand::Status(raw) => raw.meaning()?,
             RawCommand::Pairing { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Devices { place, command } => command.meaning(place.meaning()?)?,
             RawCommand::Nodes { place, command } => command.meaning(place.meaning()?)?,
-            RawCommand::Gateway { command } => command.meaning()?,
+            RawCommand::Gateway { command } => command.meaning(self.state_dir.is_some())?,
             RawCommand::Channels { command } => command.meaning()?,
             RawCommand::Dashboard { json } => Command::Dashboard { json },
             RawCommand::Node { command } => command.meaning()?,
@@ -222,7 +268,8 @@ impl Raw {
                 set_aside,
                 json,
             }),
-            RawCommand::Completions { shell } => Command::Completions(shell),
+            RawCommand::Completions { shell, name } => Command::Completions(shell, name),
+            RawCommand::Man { dir, name } => Command::Man(dir, name),
         };
         Ok(Invocation {
             state_dir: self.state_dir,

@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use pairing_core::Principal;
 
 use super::channels::RawChannels;
 use super::config::RawConfig;
 use super::devices::{RawAll, RawDevices};
+use super::first_run::{RawSetup, RawStatus};
 use super::gateway::RawGateway;
 use super::node::{RawConnect, RawNode};
 use super::nodes::RawNodes;
@@ -19,19 +20,33 @@ use super::target::RawPlace;
 
 /// OpenClaw's owner approval: who may talk to the bot, and which devices may join
 #[derive(Debug, Parser)]
-#[command(name = "openclaw", version, disable_help_subcommand = true)]
+#[command(
+    name = "openclaw",
+    version,
+    disable_help_subcommand = true,
+    disable_version_flag = true
+)]
 pub(super) struct Raw {
     /// State directory, instead of what the environment says
     #[arg(long, global = true, value_name = "DIR")]
     pub(super) state_dir: Option<PathBuf>,
     #[arg(long, global = true, help = "No colour; so does the variable NO_COLOR")]
     pub(super) no_color: bool,
+    #[arg(
+        short = 'V', long, action = ArgAction::Version,
+        help = "Print the version; with --verbose also the commit, the features and the compiler"
+    )]
+    pub(super) version: Option<bool>,
     #[command(subcommand)]
     pub(super) command: RawCommand,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RawCommand {
+    /// Set this machine up: three questions, and the way to the first approved message
+    Setup(RawSetup),
+    /// Show what runs, who waits, what is wrong and what to do next
+    Status(RawStatus),
     /// Decide who may talk to the bot in direct messages
     Pairing {
         #[command(flatten)]
@@ -99,7 +114,37 @@ pub(super) enum RawCommand {
     Completions {
         #[arg(value_name = "SHELL")]
         shell: Shell,
+        /// The name that the command is installed under
+        #[arg(long, value_enum, default_value_t, hide = true)]
+        name: InstalledName,
     },
+    /// Write the manual pages of all commands into a directory, for packages
+    #[command(hide = true)]
+    Man {
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// The name that the command is installed under
+        #[arg(long, value_enum, default_value_t, hide = true)]
+        name: InstalledName,
+    },
+}
+
+/// The names that packages install the command under. The second one leaves the command of the other program, which
+/// has the first name too, where it is.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(crate) enum InstalledName {
+    #[default]
+    Openclaw,
+    OpenclawRs,
+}
+
+impl InstalledName {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Openclaw => "openclaw",
+            Self::OpenclawRs => "openclaw-rs",
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

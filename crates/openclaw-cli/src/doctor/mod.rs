@@ -1,5 +1,6 @@
 //! `openclaw doctor`: examines an install, and mends it on request.
 
+mod command;
 mod running;
 mod store;
 
@@ -48,28 +49,10 @@ pub(crate) fn run(
     environment: &Environment<'_>,
     screen: &mut Screen<'_, '_>,
 ) -> Result<Exit, Failure> {
-    let Looked {
-        store,
-        opened,
-        findings: of_store,
-    } = store::look(state, config.as_ref().ok(), environment);
-    let (channels, limits) = (&opened.channels, &opened.limits);
-    let now = environment.clock.now();
-    let mut findings = of_configuration(state, config, channels);
-    if let Ok(config) = config {
-        findings.extend(of_bots(state, config, &**environment.var));
-        findings.extend(of_certificate(state, config, now));
-        findings.extend(running::of_gateway(state, config, environment, screen));
-    }
-    findings.extend(of_store);
-    findings.extend(if options.fix {
-        let options = Fix {
-            set_aside: options.set_aside,
-        };
-        fix(state, channels, limits, now, &options)
-    } else {
-        examine(state, channels, limits, now)
+    let repair = options.fix.then_some(Fix {
+        set_aside: options.set_aside,
     });
+    let (store, findings) = findings(repair, state, config, environment, screen);
     if options.json {
         screen.json(&Report {
             state_dir: state.root().display().to_string(),
@@ -87,8 +70,38 @@ pub(crate) fn run(
     })
 }
 
+/// Examines everything, and mends it if that is asked for. Returns the name of the store as well.
+pub(crate) fn findings(
+    repair: Option<Fix>,
+    state: &StateDir,
+    config: &Result<Config, LoadError>,
+    environment: &Environment<'_>,
+    screen: &mut Screen<'_, '_>,
+) -> (&'static str, Vec<Finding>) {
+    let Looked {
+        store,
+        opened,
+        findings: of_store,
+    } = store::look(state, config.as_ref().ok(), environment);
+    let (channels, limits) = (&opened.channels, &opened.limits);
+    let now = environment.clock.now();
+    let mut findings: Vec<_> = command::of_command(environment).into_iter().collect();
+    findings.extend(of_configuration(state, config, channels));
+    if let Ok(config) = config {
+        findings.extend(of_bots(state, config, &**environment.var));
+        findings.extend(of_certificate(state, config, now));
+        findings.extend(running::of_gateway(state, config, environment, screen));
+    }
+    findings.extend(of_store);
+    findings.extend(match repair {
+        Some(repair) => fix(state, channels, limits, now, &repair),
+        None => examine(state, channels, limits, now),
+    });
+    (store, findings)
+}
+
 /// Whether a finding needs the owner's attention.
-fn is_left(finding: &Finding) -> bool {
+pub(crate) fn is_left(finding: &Finding) -> bool {
     !finding.fixed && !matches!(finding.severity, Severity::Note)
 }
 

@@ -1,10 +1,14 @@
 //! Reasons why a command failed, each with its exit code and advice.
 
+mod first_run;
 mod gateway;
+mod service;
 mod theirs;
 mod usage;
 
+pub(crate) use first_run::FirstRunError;
 pub(crate) use gateway::advice_of;
+pub(crate) use service::ServiceError;
 pub(crate) use theirs::TheirsError;
 pub(crate) use usage::UsageError;
 
@@ -40,6 +44,10 @@ pub(crate) enum Failure {
     Config(#[from] LoadError),
     #[error(transparent)]
     ConfigCommand(#[from] ConfigCommandError),
+    #[error(transparent)]
+    FirstRun(#[from] FirstRunError),
+    #[error(transparent)]
+    Service(#[from] ServiceError),
     /// A fault of the configuration closes the channel or setting that the command is about.
     #[error("closed, because {0}")]
     Closed(Fault),
@@ -219,10 +227,12 @@ impl Failure {
             | Self::Channel(_)
             | Self::Account(_)
             | Self::AskedElsewhere
+            | Self::FirstRun(_)
             | Self::OwnerElsewhere
             | Self::Theirs(TheirsError::Owner)
             | Self::LogFilter { .. }
             | Self::SetupCode(_) => Exit::Usage,
+            Self::Service(error) => error.exit(),
             Self::Join(error) => of_join(error),
             Self::State(_)
             | Self::Config(_)
@@ -311,6 +321,8 @@ impl Failure {
             Self::Usage(error) => error.advice(),
             Self::State(_) => Some("name the directory with `--state-dir`".to_owned()),
             Self::ConfigCommand(error) => error.advice(),
+            Self::Service(error) => error.advice(),
+            Self::FirstRun(error) => Some(error.advice()),
             Self::Config(_) | Self::Closed(_) => Some("`openclaw doctor` lists all that is wrong with it".to_owned()),
             Self::Channel(error) => meant_channel(error).or_else(|| error.advice()),
             Self::List(error) => error.advice(),

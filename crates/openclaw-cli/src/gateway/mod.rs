@@ -13,7 +13,7 @@ use crate::place::Place;
 use crate::{Environment, Exit, Failure};
 
 pub(crate) use dashboard::run as dashboard;
-pub(crate) use status::said;
+pub(crate) use status::{Waiting, holder, of as status_of, said};
 
 /// Runs a command about the gateway.
 pub(crate) fn run(
@@ -26,6 +26,9 @@ pub(crate) fn run(
 ) -> Result<Exit, Failure> {
     match command {
         GatewayCommand::Run(options) => run::run(options, state?, environment, screen),
+        GatewayCommand::Service(command) => {
+            crate::service::run(command, json, state, environment, screen)
+        }
         GatewayCommand::Token(options) => token::run(options, json, &state?, environment, screen),
         GatewayCommand::Status | GatewayCommand::Health => {
             let purpose = command.purpose();

@@ -1,8 +1,9 @@
 //! `openclaw gateway run`: runs a gateway until it is told to stop.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use openclaw_gateway::{Announcement, ServeOptions, read_token, serve};
+use openclaw_gateway::{Alive, Announcement, ServeOptions, read_token, serve};
 use pairing_core::escape;
 use pairing_fs::StateDir;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -10,7 +11,10 @@ use tokio::sync::Notify;
 
 use crate::args::RunOptions;
 use crate::console::Screen;
-use crate::{Environment, Exit, Failure, log};
+use crate::{Environment, Exit, Failure, Told, log};
+
+/// How often the gateway shows that it is alive: several times within the time after which its unit is started again.
+const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Runs a gateway until it is told to stop. At the start it prints its address and where its token is.
 pub(super) fn run(
@@ -30,6 +34,10 @@ pub(super) fn run(
         bind: options.bind,
         token,
         reread: Arc::clone(&reread),
+        alive: Some(Alive::new(HEARTBEAT, {
+            let tell = Arc::clone(environment.tell_manager);
+            move || tell(Told::Alive)
+        })),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -39,8 +47,16 @@ pub(super) fn run(
     let served = runtime.block_on(async {
         // Handlers are installed before anything else, so that an early signal is not lost.
         let stop = (environment.stop)();
+        let tell = Arc::clone(environment.tell_manager);
+        let stop = async move {
+            stop.await;
+            tell(Told::Stopping);
+        };
         (environment.reread)(reread);
-        let announce = |announcement: &Announcement| told = announce(announcement, screen);
+        let announce = |announcement: &Announcement| {
+            told = announce(announcement, screen);
+            (environment.tell_manager)(Told::Ready);
+        };
         serve(options, announce, stop).await
     });
     served?;

@@ -21,8 +21,8 @@ use crate::{Exit, Failure, text};
 /// The contents of the lock file that a gateway writes into its state directory.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Holder {
-    pid: u32,
+pub(crate) struct Holder {
+    pub(crate) pid: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     port: Option<u16>,
     started_at: Timestamp,
@@ -30,25 +30,25 @@ struct Holder {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Status {
+pub(crate) struct Status {
     running: bool,
     url: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    version: Option<String>,
+    pub(crate) version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    uptime_ms: Option<u64>,
+    pub(crate) uptime_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     connections: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     well: Option<bool>,
     /// The parts that do not work as they should, if the gateway tells.
     #[serde(skip_serializing_if = "Option::is_none")]
-    faults: Option<Vec<PartFault>>,
+    pub(crate) faults: Option<Vec<PartFault>>,
     /// The store, if the gateway reports it.
     #[serde(skip_serializing_if = "Option::is_none")]
     store: Option<Kept>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    waiting: Option<Waiting>,
+    pub(crate) waiting: Option<Waiting>,
     /// The id of its process, if it runs on this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<Holder>,
@@ -65,14 +65,14 @@ struct Kept {
 }
 
 /// The numbers of pending requests.
-#[derive(Default, Serialize)]
-struct Waiting {
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Waiting {
     #[serde(skip_serializing_if = "Option::is_none")]
-    devices: Option<usize>,
+    pub(crate) devices: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    nodes: Option<usize>,
+    pub(crate) nodes: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    senders: Option<usize>,
+    pub(crate) senders: Option<usize>,
 }
 
 /// Asks for the gateway's health. The exit code is 0 if it is well, and 1 otherwise.
@@ -196,7 +196,7 @@ fn none(
     Ok(Exit::Refused)
 }
 
-fn of(remote: &Remote, process: Option<Holder>) -> Result<Status, Failure> {
+pub(crate) fn of(remote: &Remote, process: Option<Holder>) -> Result<Status, Failure> {
     let hello = remote.hello();
     let status: Value = match remote.lacks(&["status"]) {
         None => remote.call("status", &Empty {})?,
@@ -299,7 +299,7 @@ fn show(status: &Status, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
 
 /// Returns the process that the lock file names, if it still runs. The lock itself is not tried, because a
 /// gateway that starts at this moment would fail to get it.
-fn holder(state: &StateDir) -> Option<Holder> {
+pub(crate) fn holder(state: &StateDir) -> Option<Holder> {
     let text = fs::read_to_string(state.root().join(".gateway.oslock")).ok()?;
     let holder: Holder = serde_json::from_str(&text).ok()?;
     is_alive(holder.pid).then_some(holder)

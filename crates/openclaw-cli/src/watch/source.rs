@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use gateway_client::ClientEvent;
 use pairing_core::Pairing;
 use pairing_core::store::{Changed, Position};
 
-use super::Woken;
+use super::{LOOK_AGAIN, Woken};
 use crate::Failure;
 use crate::backend::Backend;
 use crate::remote::Remote;
@@ -53,6 +53,20 @@ impl Source {
             woken,
             following: Following { stop, close },
         })
+    }
+
+    /// Waits for a change, or until it is time to look again.
+    pub(crate) fn wait(&self) -> Result<(), Failure> {
+        match self.woken.recv_timeout(LOOK_AGAIN) {
+            Ok(Woken::Ended(failure)) => Err(failure),
+            // The sender is held here as well, so that the channel stays open.
+            Ok(_) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
+        }
+    }
+
+    /// Stops following.
+    pub(crate) fn end(self) {
+        self.following.end();
     }
 }
 

@@ -43,6 +43,12 @@ fn help() {
         "gateway status",
         "gateway health",
         "gateway token",
+        "gateway install",
+        "gateway uninstall",
+        "gateway restart",
+        "gateway logs",
+        "setup",
+        "status",
         "node",
         "node run",
         "qr",
@@ -123,6 +129,90 @@ fn channels_and_accounts_that_are_none() {
     }
     assert!(!session.state().exists(), "nothing is written");
     settings().bind(|| insta::assert_snapshot!("bad-names", found));
+}
+
+#[test]
+fn the_version_with_everything_that_a_report_needs() {
+    let session = Session::new();
+    let short = session.run(&["--version"]);
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(short.stdout, format!("openclaw {version}\n"));
+    let long = session.run(&["--version", "--verbose"]);
+    assert_eq!((long.exit, long.stderr.as_str()), (Exit::Done, ""));
+    assert_eq!(session.run(&["--verbose", "-V"]).stdout, long.stdout);
+    let facts: Vec<_> = long.stdout.lines().collect();
+    let [name, commit, features, rustc, target] = facts[..] else {
+        panic!("{}", long.stdout);
+    };
+    assert_eq!(name, format!("openclaw {version}"));
+    let etcd = if cfg!(feature = "etcd") {
+        "etcd"
+    } else {
+        "none"
+    };
+    assert_eq!(features, format!("features: {etcd}"));
+    assert!(rustc.starts_with("rustc:    rustc 1."), "{rustc}");
+    assert!(
+        target.starts_with("target:   ") && target.contains('-'),
+        "{target}"
+    );
+    let commit = commit.strip_prefix("commit:   ").unwrap();
+    let is_commit = commit.len() == 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // A source archive has no commit unless whoever builds it names one.
+    let is_checkout =
+        std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.git")).exists();
+    assert!(
+        is_commit || (!is_checkout && commit == "unknown"),
+        "{commit}"
+    );
+    // It is not an option of anything else.
+    assert_eq!(session.run(&["--verbose"]).exit, Exit::Usage);
+}
+
+#[test]
+fn a_manual_page_for_every_command() {
+    let session = Session::new();
+    for name in ["openclaw", "openclaw-rs"] {
+        let dir = session.outside(name);
+        let missing = session.run(&["man", &dir, "--name", name]);
+        assert_eq!(missing.exit, Exit::State, "the directory has to exist");
+        std::fs::create_dir(&dir).unwrap();
+        session.done(&["man", &dir, "--name", name]);
+        let pages = std::fs::read_dir(&dir).unwrap();
+        let mut pages: Vec<_> = pages
+            .map(|page| page.unwrap().file_name().into_string().unwrap())
+            .collect();
+        pages.sort();
+        let mut expected = vec![format!("{name}.1")];
+        commands(&session, &mut Vec::new(), &mut |path| {
+            expected.push(format!("{name}-{}.1", path.join("-")));
+        });
+        expected.sort();
+        assert_eq!(pages, expected);
+        let page = std::fs::read_to_string(format!("{dir}/{name}-pairing-approve.1")).unwrap();
+        assert!(page.contains("Let the sender with this code in"), "{page}");
+    }
+}
+
+/// Finds every command that the help shows, through all levels.
+fn commands(session: &Session, path: &mut Vec<String>, found: &mut impl FnMut(&[String])) {
+    let mut args: Vec<&str> = path.iter().map(String::as_str).collect();
+    args.push("--help");
+    let help = session.run(&args).stdout;
+    let Some((_, list)) = help.split_once("Commands:\n") else {
+        return;
+    };
+    let names = list.lines().take_while(|line| !line.is_empty());
+    let names = names.filter_map(|line| {
+        line.strip_prefix("  ")
+            .filter(|line| !line.starts_with(' '))
+    });
+    for name in names.filter_map(|line| line.split_whitespace().next()) {
+        path.push(name.to_owned());
+        found(path);
+        commands(session, path, found);
+        path.pop();
+    }
 }
 
 #[test]

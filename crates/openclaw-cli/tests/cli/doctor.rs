@@ -73,3 +73,28 @@ fn everything_mended_is_well() {
     session.person("doctor");
     session.finish("doctor-mended");
 }
+
+#[test]
+fn the_command_of_another_program_that_a_shell_finds_first() {
+    let mut session = Session::recorded();
+    let program = |dir: &str| {
+        let dir = session.outside(dir);
+        fs::create_dir(&dir).unwrap();
+        let file = format!("{dir}/openclaw");
+        fs::write(&file, "").unwrap();
+        set_mode(file.as_ref(), 0o755);
+        (dir, file)
+    };
+    let ((theirs, _), (ours, own)) = (program("npm"), program("bin"));
+    // A directory of that name, and a file that nobody can run, are no commands.
+    let none = session.outside("none");
+    fs::create_dir_all(format!("{none}/openclaw")).unwrap();
+    session.machine.program = own.into();
+    session.vars = vec![("PATH", format!("{none}:{ours}:{theirs}"))];
+    session.person("doctor");
+    session.vars = vec![("PATH", format!("{none}:{theirs}:{ours}"))];
+    session.person("doctor");
+    session.vars = vec![("PATH", theirs)];
+    session.pipe("doctor --json");
+    session.finish("doctor-other-command");
+}

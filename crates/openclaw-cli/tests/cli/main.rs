@@ -19,6 +19,7 @@ mod devices;
 mod doctor;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod first_run;
 mod gateway;
 mod invites;
 mod invoke;
@@ -30,8 +31,10 @@ mod qr;
 mod request;
 mod run;
 mod same;
+mod service;
 mod session;
 mod setup;
 mod state;
 mod theirs;
 mod transfer;
+mod widths;

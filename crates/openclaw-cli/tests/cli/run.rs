@@ -448,3 +448,39 @@ fn t142_sigusr1_drains_and_sighup_reads_the_configuration_again() {
     assert_eq!(running.end_by(Signal::USR1), Some(0));
     until(&mut log, "shutting down");
 }
+
+/// What a gateway tells the service manager that has started it, as systemd hears it.
+#[cfg(target_os = "linux")]
+#[test]
+fn systemd_is_told_that_it_listens_that_it_lives_and_that_it_stops() {
+    use std::os::unix::net::UnixDatagram;
+    let session = Session::new();
+    let path = session.outside("notify");
+    let heard = UnixDatagram::bind(&path).unwrap();
+    heard
+        .set_read_timeout(Some(std::time::Duration::from_secs(60)))
+        .unwrap();
+    let next = || {
+        let mut text = [0; 256];
+        let length = heard.recv(&mut text).unwrap();
+        String::from_utf8(text[..length].to_vec()).unwrap()
+    };
+    let mut gateway = openclaw(&session.state(), "gateway run --port 0 --log-level off")
+        .env("NOTIFY_SOCKET", &path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let told = [next(), next()];
+    let pid = i32::try_from(gateway.id()).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, Signal::TERM).unwrap();
+    let mut last = next();
+    while last == "WATCHDOG=1\n" {
+        last = next();
+    }
+    let ended = gateway.wait().unwrap();
+    assert_eq!(told, ["READY=1\n", "WATCHDOG=1\n"]);
+    assert_eq!(last, "STOPPING=1\n");
+    assert_eq!(ended.code(), Some(0));
+}

@@ -1,5 +1,6 @@
 //! An install in a temporary directory, and transcripts of commands that ran on it.
 
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
@@ -8,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use openclaw_cli::{Console, Environment, Exit, Key, Keys, Var, run};
+use openclaw_cli::{Console, Environment, Exit, Key, Keys, TellManager, Var, run};
 use openclaw_gateway::store::Opened;
 use pairing_core::{Channels, Clock, Entropy, Limits, ManualClock, Pairing, Timestamp};
 use pairing_fs::{FsStore, Probe, StateDir, discovered_channels};
@@ -16,6 +17,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::SeedableRng as _;
 use tempfile::TempDir;
 use zeroize::Zeroizing;
+
+use crate::service::FakeMachine;
 
 /// Three minutes after the requests of the recorded install were made.
 const NOW: &str = "2026-11-22T13:31:00.000Z";
@@ -46,6 +49,10 @@ pub(crate) struct Session {
     keys: Mutex<Option<Keys>>,
     /// Called whenever a command has its output shown, with all of it.
     pub(crate) on_flush: Option<OnFlush>,
+    /// What the person answers to questions, if there is one.
+    pub(crate) answers: Option<Mutex<VecDeque<String>>>,
+    /// The machine as far as services go; without a service manager unless a test gives it one.
+    pub(crate) machine: FakeMachine,
 }
 
 /// Standard output, whose reader may be told when there is something to read.
@@ -99,7 +106,15 @@ impl Session {
             vars: Vec::new(),
             keys: Mutex::new(None),
             on_flush: None,
+            answers: None,
+            machine: FakeMachine::default(),
         }
+    }
+
+    /// Has a person there, who gives these answers.
+    pub(crate) fn answer(&mut self, answers: &[&str]) {
+        let answers = answers.iter().map(|answer| (*answer).to_owned()).collect();
+        self.answers = Some(Mutex::new(answers));
     }
 
     /// On a copy of the recorded install, as far as it concerns senders.
@@ -319,6 +334,12 @@ impl Session {
         let open = |state: &StateDir| self.open(state);
         let clock: Arc<dyn Clock> = self.clock.clone();
         let entropy: Arc<dyn Entropy> = self.entropy.clone();
+        let answer = || {
+            let mut answers = self.answers.as_ref().unwrap().lock().unwrap();
+            let next = answers.pop_front();
+            next.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+        };
+        let tell_manager: TellManager = Arc::new(|_| {});
         let environment = Environment {
             var: &var,
             open: &open,
@@ -328,6 +349,12 @@ impl Session {
             stop: &|| Box::pin(std::future::pending()),
             reread: &|_| {},
             stdin: &|_| Ok(Zeroizing::default()),
+            answer: self
+                .answers
+                .as_ref()
+                .map(|_| &answer as &dyn Fn() -> io::Result<String>),
+            machine: &self.machine,
+            tell_manager: &tell_manager,
             spinner: None,
         };
         let mut stderr = Vec::new();

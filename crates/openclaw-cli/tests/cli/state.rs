@@ -287,3 +287,43 @@ fn tree(session: &Session) -> Vec<(PathBuf, SystemTime)> {
     };
     tree.into_iter().map(modified).collect()
 }
+
+/// The three kinds of state that a newer release may have left: each is refused by its version, and stays as it is.
+#[test]
+fn state_of_a_newer_release_is_refused_by_name() {
+    let session = Session::recorded();
+    let newer = r#"{ "version": 2, "requests": [] }"#;
+    session.write("telegram-pairing.json", newer);
+    let file = session.file("telegram-pairing.json");
+    for args in [
+        &["pairing", "list", "telegram"][..],
+        &["pairing", "approve", "telegram", "M8NGT2AA"],
+        &["pairing", "request", "telegram", "1"],
+        &["doctor", "--fix"],
+    ] {
+        let ran = session.run(args);
+        assert_ne!(ran.exit, Exit::Done, "{args:?}");
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(
+            said.contains("version 2 of the format, only 1 is known"),
+            "{args:?}: {said}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), newer, "{args:?}");
+    }
+    let exported = session.outside("exported");
+    let other = Session::recorded();
+    other.done(&["state", "export", "--to", &exported]);
+    let text = fs::read_to_string(&exported).unwrap();
+    let later = text.replacen("\"openclawState\":1", "\"openclawState\":2", 1);
+    assert_ne!(later, text);
+    fs::write(&exported, later).unwrap();
+    let refused = session.run(&["state", "import", &exported]);
+    assert_eq!(refused.exit, Exit::State);
+    assert!(
+        refused
+            .stderr
+            .contains("version 2, version 1 is understood"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -123,6 +123,7 @@ pub(crate) fn serve(dir: &str, failing: bool) {
             bind: None,
             token: None,
             reread: Arc::default(),
+            alive: None,
         };
         let tell = |told: &openclaw_gateway::Announcement| println!("{}", told.addresses[0].port());
         serve_dir(options, tell, std::future::pending())

@@ -52,6 +52,7 @@ pub(crate) async fn start(dir: &TempDir) -> Running {
         bind: None,
         token: None,
         reread: Arc::default(),
+        alive: None,
     };
     let task = tokio::spawn(serve(
         options,

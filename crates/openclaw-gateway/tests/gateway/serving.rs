@@ -31,6 +31,7 @@ pub(crate) fn options(state: &Path) -> ServeOptions {
         bind: None,
         token: None,
         reread: Arc::default(),
+        alive: None,
     }
 }
 

@@ -1,16 +1,20 @@
 //! Output: tables for people, lines with tabs for pipes, JSON on request.
 
+mod stacked;
+
 use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use clap::builder::StyledStr;
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use pairing_core::{Chain, Problem, escape};
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::Failure;
 use crate::failure::UsageError;
+use stacked::{NARROW, borders, longest_word, stacked, wrapped};
 
 /// The two output streams, and their properties.
 pub struct Console<'a> {
@@ -192,7 +196,8 @@ impl<'s, 'c> Screen<'s, 'c> {
         self.line(text)
     }
 
-    /// Writes rows: a table for people, otherwise lines of `key` and the cells, separated by tabs.
+    /// Writes rows: a table for people, otherwise lines of `key` and the cells, separated by tabs. On a narrow
+    /// terminal, and where a table would have to break a word, each row becomes a record of lines.
     pub(crate) fn rows<const N: usize>(&mut self, key: &str, rows: Rows<'_, N>) -> io::Result<()> {
         let Rows {
             header,
@@ -205,23 +210,46 @@ impl<'s, 'c> Screen<'s, 'c> {
             }
             return Ok(());
         }
+        let least = least_widths(header, &cells, breakable);
+        let columns = self.console.columns.filter(|columns| *columns > 0);
+        if let Some(columns) = columns.map(usize::from)
+            && (columns < NARROW || least.iter().sum::<usize>() + borders(N) > columns)
+        {
+            let text = stacked(header, &cells, columns);
+            return write!(self.console.stdout, "{text}");
+        }
         let mut table = Table::new();
         table
             .load_style(presets::UTF8_FULL_CONDENSED)
             .set_header(header)
             .add_rows(cells);
-        if let Some(columns) = self.console.columns.filter(|columns| *columns > 0) {
+        if let Some(columns) = columns {
             table
                 .set_content_arrangement(ContentArrangement::Dynamic)
                 .set_width(columns);
         }
-        // This column is not wrapped, because people type it or copy it.
         for (at, column) in table.column_iter_mut().enumerate() {
-            if !breakable.contains(&at) {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
+            // Other columns are not wrapped, because people type them or copy them.
+            column.set_constraint(if breakable.contains(&at) {
+                let padded = u16::try_from(least[at] + 2).unwrap_or(u16::MAX);
+                ColumnConstraint::LowerBoundary(Width::Fixed(padded))
+            } else {
+                ColumnConstraint::ContentWidth
+            });
         }
         self.line(table)
+    }
+
+    /// Writes a text beside a label of this width, wrapped between words where the width of the terminal is known.
+    pub(crate) fn labelled(&mut self, label: &str, width: usize, text: &str) -> io::Result<()> {
+        let columns = self.console.columns.filter(|columns| *columns > 0);
+        let columns = columns.map_or(usize::MAX, usize::from);
+        let lines = wrapped(text, columns.saturating_sub(width + 1));
+        for (at, line) in lines.iter().enumerate() {
+            let label = if at == 0 { label } else { "" };
+            writeln!(self.console.stdout, "{label:<width$} {line}")?;
+        }
+        Ok(())
     }
 
     /// Writes a line that belongs to a table; nothing in a pipe, where it would be among data.
@@ -283,6 +311,26 @@ impl<'s, 'c> Screen<'s, 'c> {
         let mark = paint(self.may_color_remarks(), style, mark);
         self.note(format_args!("{mark} {}", escape(text).limit(LONGEST)));
     }
+}
+
+/// The width that each column needs at least: whole cells, or whole words where cells may be wrapped.
+fn least_widths<const N: usize>(
+    header: [&str; N],
+    cells: &[[String; N]],
+    breakable: &[usize],
+) -> [usize; N] {
+    std::array::from_fn(|at| {
+        let texts = cells.iter().map(|row| row[at].as_str());
+        let texts = texts.chain([header[at]]);
+        let width = |text: &str| {
+            if breakable.contains(&at) {
+                longest_word(text)
+            } else {
+                text.width()
+            }
+        };
+        texts.map(width).max().unwrap_or(0)
+    })
 }
 
 fn paint(colored: bool, style: Style, text: impl Display) -> String {
