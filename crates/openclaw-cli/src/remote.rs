@@ -76,8 +76,8 @@ impl Remote {
         let given = &client.hello().auth;
         // Gateways of the other program before 2026.7 say nothing of it, and give no scopes to a client without a
         // device.
-        let lacks = !scopes.is_empty() && !(given.is_said() && given.scopes.covers(&scopes));
-        if keeper.is_none() && is_by_secret(&target) && lacks {
+        let has_all = scopes.is_empty() || (given.is_said() && given.scopes.covers(&scopes));
+        if keeper.is_none() && is_by_secret(&target) && !has_all {
             // The secret alone is not enough there; a device of this machine that knows it may be.
             let own = state.map(|state| identity(state, purpose, environment));
             if let Some(own) = own.transpose()?.flatten() {

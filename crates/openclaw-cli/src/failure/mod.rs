@@ -315,7 +315,6 @@ impl Failure {
         }
     }
 
-    #[expect(clippy::too_many_lines, reason = "each failure has its own advice")]
     pub(crate) fn advice(&self) -> Option<String> {
         match self {
             Self::Usage(error) => error.advice(),

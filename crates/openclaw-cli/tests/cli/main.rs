@@ -5,6 +5,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "the lints know tests by their attribute, and helpers have none"
 )]
 

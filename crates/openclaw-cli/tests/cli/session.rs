@@ -30,7 +30,7 @@ const RECORDED: &str = concat!(
 );
 
 /// What a test does when output has been flushed, with what was written until then.
-pub(crate) type OnFlush = Box<dyn Fn(&str)>;
+pub(crate) type OnFlush = Box<dyn Fn(&str) + Send + Sync>;
 
 pub(crate) struct Session {
     dir: TempDir,
@@ -360,7 +360,10 @@ impl Session {
         let mut stderr = Vec::new();
         let mut stdout = Watched {
             text: Vec::new(),
-            on_flush: self.on_flush.as_deref(),
+            on_flush: self
+                .on_flush
+                .as_ref()
+                .map(|told| told.as_ref() as &dyn Fn(&str)),
         };
         let mut console = Console {
             stdout: &mut stdout,

@@ -22,7 +22,10 @@ use bot_api::BotApi;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/fixtures/cases");
 
-const CASES: [(&str, fn(&Case)); 10] = [
+/// What has to come of a case.
+type Outcome = fn(&Case);
+
+const CASES: [(&str, Outcome); 10] = [
     ("bots-that-do-not-run", bots_that_do_not_run),
     ("etcd-jwt", etcd_jwt),
     ("include", include),
