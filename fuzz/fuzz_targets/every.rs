@@ -78,7 +78,10 @@ static CHOSEN: LazyLock<fn(&[u8])> = LazyLock::new(|| {
     let found = TARGETS.iter().find(|(known, _)| *known == name);
     let Some((_, run)) = found else {
         let names: Vec<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
-        panic!("FUZZ_TARGET is `{name}`, and not one of {}", names.join(", "));
+        panic!(
+            "FUZZ_TARGET is `{name}`, and not one of {}",
+            names.join(", ")
+        );
     };
     *run
 });
