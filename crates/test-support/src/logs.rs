@@ -39,7 +39,7 @@ impl Logs {
 
     /// Waits until `count` lines contain `what`.
     pub async fn until(&self, what: &str, count: usize) {
-        const NEVER: Duration = Duration::from_secs(20);
+        const NEVER: Duration = Duration::from_secs(60);
         let wait = async {
             loop {
                 let more = self.0.more.notified();
