@@ -391,7 +391,7 @@ async fn t134_a_refusal_is_not_final_the_service_is_asked_again() {
     while adapter.runs.load(Ordering::SeqCst) < 3 {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
-    assert_eq!(began.elapsed().as_secs(), 2 * 15 * 60);
+    assert_eq!(began.elapsed().as_secs() / 60, 2 * 15);
     tell.stop();
     running.await.unwrap();
 }
