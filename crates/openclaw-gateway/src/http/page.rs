@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     /// What a phone on a slow line gets in a moment.
-    const MOST: usize = 105_000;
+    const MOST: usize = 115_000;
 
     #[test]
     fn all_of_it_is_small() {
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn what_is_sent_is_a_third_of_it() {
         let packed: usize = PACKED.iter().map(|made| made.packed.len()).sum();
-        assert!(packed < 40_000, "{packed} bytes");
+        assert!(packed < 42_000, "{packed} bytes");
         for (file, made) in FILES.iter().zip(PACKED.iter()) {
             let mut text = String::new();
             let mut decoder = flate2::read::GzDecoder::new(&made.packed[..]);

@@ -8,7 +8,7 @@ mod bot_api;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -307,7 +307,7 @@ fn include(case: &Case) {
     let (_, _, errors) = ask("right");
     assert!(errors.contains("missing scope"), "{errors}");
     let (_, _, errors) = ask("wrong");
-    assert!(errors.contains("password"), "{errors}");
+    assert!(errors.contains("cannot connect"), "{errors}");
     drop(gateway);
 
     // What cannot be read closes what it may hold.
@@ -322,10 +322,8 @@ fn include(case: &Case) {
 /// Row 136: an account's own proxy is obeyed, and named when it cannot be reached.
 fn proxy(case: &Case) {
     let api = BotApi::start();
-    // Nobody listens there once it is dropped.
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = closed.local_addr().unwrap().port().to_string();
-    let put = [("api", api.root.as_str()), ("closed", &closed)];
+    // Nobody listens at port 1.
+    let put = [("api", api.root.as_str()), ("closed", "1")];
     case.put("openclaw.json", "openclaw.json", &put);
     let (_, found, _) = case.run("doctor");
     assert!(found.contains("webhookUrl is not obeyed"), "{found}");
