@@ -262,7 +262,9 @@ fn steps(
     let mut steps = Vec::new();
     let usual = StateDir::from_env(|name| (environment.var)(name));
     if usual.is_ok_and(|usual| usual.root() != state.root()) {
-        let root = state.root().display().to_string();
+        // Later commands run in other directories.
+        let root = std::path::absolute(state.root()).unwrap_or_else(|_| state.root().to_owned());
+        let root = root.display().to_string();
         let root = escape(&root).limit(4096).to_string();
         steps.push(step(
             format!("export OPENCLAW_STATE_DIR={}", shell_word(&root)),

@@ -38,7 +38,8 @@ pub(crate) fn run(
             let first = remote.call_within("channels.login.start", &params, ANSWER)?;
             follow(first, json, screen, |known| next(remote, known))?
         }
-        Backend::Files(_) => {
+        Backend::Files(files) => {
+            files.channel(&channel)?;
             let config = place.config.clone().unwrap_or_default();
             let state = place.state.as_ref().map_err(Clone::clone)?;
             let runtime = runtime()?;

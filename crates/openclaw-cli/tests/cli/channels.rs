@@ -50,6 +50,7 @@ fn an_account_is_linked_without_a_gateway() {
         "{ channels: { telegram: { botToken: '1:x' } } }",
     );
     session.person("channels login telegram");
+    session.person("channels login telegrm");
     // The phone scans the code when it is shown.
     let scanned = session.outside("scanned");
     let linked = format!(

@@ -79,6 +79,24 @@ fn exit_codes() {
 }
 
 #[test]
+fn setup_names_the_state_directory_for_commands_that_run_elsewhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let setup = openclaw("--state-dir own setup --channel telegram --owner none".split(' '))
+        .current_dir(dir.path())
+        .env("HOME", dir.path())
+        .output()
+        .unwrap();
+    let here = fs::canonicalize(dir.path()).unwrap().join("own");
+    let export = format!("export OPENCLAW_STATE_DIR={}\n", here.display());
+    assert!(
+        stdout(&setup).contains(&export),
+        "{}{}",
+        stdout(&setup),
+        stderr(&setup)
+    );
+}
+
+#[test]
 fn a_closed_pipe_is_no_error() {
     let session = Session::recorded();
     for args in [
