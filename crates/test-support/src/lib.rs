@@ -25,4 +25,4 @@ pub use hostile::{HOSTILE_NAMES, values_of};
 pub use logs::Logs;
 pub use proxy::Proxy;
 pub use running::{Counting, RunningAdapter};
-pub use soak::{Soaked, soak};
+pub use soak::{Soaked, soak, soak_seconds};

@@ -51,11 +51,16 @@ pub trait Soaked {
     fn settle(&self) -> impl Future<Output = ()>;
 }
 
+/// How long a soak runs by the environment variable `SOAK_SECONDS`, if that is set.
+pub fn soak_seconds() -> Option<u64> {
+    let seconds = std::env::var("SOAK_SECONDS").ok();
+    seconds.and_then(|text| text.parse().ok())
+}
+
 /// Runs for some seconds, or for as long as `SOAK_SECONDS` says. Whoever sets that runs the soak by itself: only then is the
 /// memory of the process the soak's own, and looked at.
 pub async fn soak<S: Soaked>(soaked: &S) {
-    let long = std::env::var("SOAK_SECONDS").ok();
-    let long: Option<u64> = long.and_then(|text| text.parse().ok());
+    let long = soak_seconds();
     let seconds = long.unwrap_or(5);
     let mut bot = Some(soaked.run());
     soaked.connected().await;

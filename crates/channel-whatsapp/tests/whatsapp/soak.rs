@@ -3,21 +3,15 @@
 use std::time::{Duration, Instant};
 
 use channel_kit::Delivery;
+use test_support::soak_seconds;
 use test_support::whatsapp::ANN;
 
 use crate::rig::{Rig, deliver};
 
-/// How long: two seconds, or as many as `SOAK_SECONDS` says.
-fn length() -> Duration {
-    let seconds = std::env::var("SOAK_SECONDS").ok();
-    let seconds = seconds.and_then(|seconds| seconds.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(2))
-}
-
 #[tokio::test]
 async fn every_message_is_received_once_and_in_order() {
     let rig = Rig::new().await;
-    let until = Instant::now() + length();
+    let until = Instant::now() + Duration::from_secs(soak_seconds().unwrap_or(2));
     let (mut number, mut last) = (0_u64, None);
     while Instant::now() < until {
         let mut running = rig.listening().await;
