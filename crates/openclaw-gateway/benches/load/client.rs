@@ -35,10 +35,14 @@ impl Load {
 
     /// Connections per second: TCP, upgrade, challenge, proof, `hello-ok`, close.
     pub(crate) async fn handshakes(&self, clients: usize, during: Duration) -> f64 {
-        self.each(clients, during, |port, device, token, until| async move {
+        self.each(clients, during, |port, devices, until| async move {
             let mut done = 0;
-            while Instant::now() < until {
-                let mut socket = connect(port, &device, &token).await;
+            // In turn, because a device may come only so often.
+            for (device, token) in devices.iter().cycle() {
+                if Instant::now() >= until {
+                    break;
+                }
+                let mut socket = connect(port, device, token).await;
                 let _ = socket.close(None).await;
                 done += 1;
             }
@@ -49,8 +53,9 @@ impl Load {
 
     /// Calls of `health` per second, one after the other by each client.
     pub(crate) async fn calls(&self, clients: usize, during: Duration) -> f64 {
-        self.each(clients, during, |port, device, token, until| async move {
-            let mut socket = connect(port, &device, &token).await;
+        self.each(clients, during, |port, devices, until| async move {
+            let (device, token) = &devices[0];
+            let mut socket = connect(port, device, token).await;
             let call = json!({ "type": "req", "id": "1", "method": "health", "params": {} });
             let call = Message::text(call.to_string());
             let mut done = 0;
@@ -77,14 +82,18 @@ impl Load {
 
     async fn each<F, T>(&self, clients: usize, during: Duration, work: F) -> f64
     where
-        F: Fn(u16, Arc<Identity>, String, Instant) -> T,
+        F: Fn(u16, Vec<(Arc<Identity>, String)>, Instant) -> T,
         T: Future<Output = u64> + Send + 'static,
     {
         let began = Instant::now();
         let mut tasks = JoinSet::new();
         for number in 0..clients {
-            let (device, token) = self.devices[number % self.devices.len()].clone();
-            tasks.spawn(work(self.port, device, token, began + during));
+            let of_client = self.devices.iter().skip(number).step_by(clients);
+            tasks.spawn(work(
+                self.port,
+                of_client.cloned().collect(),
+                began + during,
+            ));
         }
         let done: u64 = tasks.join_all().await.into_iter().sum();
         done as f64 / began.elapsed().as_secs_f64()
