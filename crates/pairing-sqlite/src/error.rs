@@ -49,7 +49,8 @@ impl<'p> Operation<'p> {
                 waited: self.began.elapsed(),
             };
         }
-        self.because(error)
+        // Its source repeats what it says.
+        self.because(error.to_string())
     }
 
     /// Returns the store's error for any other cause.
