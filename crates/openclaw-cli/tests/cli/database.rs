@@ -195,6 +195,7 @@ fn what_nodes_wait_for_is_listed_and_decided() {
 fn a_gateway_lists_and_decides_what_nodes_wait_for() {
     let session = recorded();
     let state = session.state();
+    session.write_in(".", "openclaw.json", "{ gateway: { localAdmin: true } }");
     let (gateway, port) = gateway(&state);
     let token = output(&state, "gateway token --show").1;
     session.write_in(".", "token", token);
