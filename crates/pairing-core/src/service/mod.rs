@@ -10,6 +10,7 @@ mod follow;
 mod nodes;
 mod revert;
 mod setup;
+mod surfaces;
 mod transact;
 mod upgrade;
 

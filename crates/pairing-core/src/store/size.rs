@@ -67,7 +67,9 @@ impl Record {
                         + all(role.commands.iter().flatten())
                         + of_grant(role.grant.as_ref())
                 });
-                of_device(&device.info) + roles.sum::<usize>()
+                let surface = device.surface.as_ref();
+                let surface = surface.map_or(0, |asked| of_node(&asked.info));
+                of_device(&device.info) + roles.sum::<usize>() + surface
             }
             Self::PairingToken(token) => of(token.chat.as_ref()),
             Self::BearerClient(client) => {
