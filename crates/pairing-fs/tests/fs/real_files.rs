@@ -220,6 +220,7 @@ fn metadata_is_stored_as_the_json_that_it_is() {
         "\"level\": 2.5",
         "\"level\":  [[[[[1]]]]],\n        \"cut\": [\"\\ud83d\"]",
     );
+    let install = Install::empty();
     install.write("telegram-pairing.json", &before);
     let telegram = install.account("telegram", "work");
     let meta = telegram.pending().unwrap().requests.remove(0).meta;
