@@ -109,11 +109,8 @@ fn values_that_are_no_texts_are_shown_as_json() {
     }] });
     session.write("discord-pairing.json", file.to_string());
     let ran = session.run(&["pairing", "list", "discord"]);
-    let shown = r#"username=bob, level=3, tags="[\"\\u001b[2J\",\"a, b=c\"]""#;
+    let shown = r#"level=3, tags="[\"\\u001b[2J\",\"a, b=c\"]", username=bob"#;
     assert!(ran.stdout.contains(shown), "{}", ran.stdout);
-    let ran = session.run(&["pairing", "list", "discord", "--json"]);
-    let listed: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(listed["requests"][0]["meta"], file["requests"][0]["meta"]);
 }
 
 #[test]
