@@ -19,7 +19,8 @@ export function nameOf(one) {
 
 /** @param {DmRequest} request */
 function nameIn({ meta = {} }) {
-	return meta.name ?? meta.displayName ?? meta.firstName ?? meta.username;
+	const names = [meta.name, meta.displayName, meta.firstName, meta.username];
+	return names.find((name) => typeof name === 'string');
 }
 
 /** @param {Model} model @returns {View} */
@@ -113,7 +114,7 @@ function card(model, first) {
 /** @param {Model} model @param {DmRequest} request @returns {[[string, any][], (string | Node)[], boolean]} */
 function ofSender(model, request) {
 	const { meta = {} } = request;
-	const said = Object.entries(meta).map(([key, value]) => h('li', {}, foreign(key, 40), ': ', foreign(value, 160)));
+	const said = Object.entries(meta).map(([key, value]) => h('li', {}, foreign(key, 40), ': ', foreign(typeof value === 'string' ? value : JSON.stringify(value), 160)));
 	const by = channel(request.channel) + byAccount(request.accountId);
 	const running = model.channels
 		.find((one) => one.channel === request.channel)

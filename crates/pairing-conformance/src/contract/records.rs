@@ -1,7 +1,7 @@
 //! Reading, writing and deleting single records.
 
 use pairing_core::store::{Change, Claim, PageRequest, PendingRequest, Version};
-use pairing_core::{Key, Metadata, Record};
+use pairing_core::{Key, Metadata, MetadataValue, Record};
 
 use crate::Fixture;
 use crate::fixture::{
@@ -149,7 +149,8 @@ pub(crate) fn metadata_survives_as_it_is(fixture: &Fixture) {
         meta: hostile
             .iter()
             .enumerate()
-            .map(|(index, value)| (format!("key {}", 9 - index), *value))
+            .map(|(index, value)| (format!("key {}", 9 - index), MetadataValue::from(*value)))
+            .chain(other_values())
             .collect(),
         ..place("telegram", "work").request("1001", "M8NGT2AA")
     };
@@ -158,6 +159,21 @@ pub(crate) fn metadata_survives_as_it_is(fixture: &Fixture) {
         read(&*store, &request.key()),
         Some(Record::Request(request))
     );
+}
+
+/// Values that are no texts.
+fn other_values() -> impl Iterator<Item = (String, MetadataValue)> {
+    let values: [MetadataValue; 7] = [
+        true.into(),
+        (-7).into(),
+        i64::MIN.into(),
+        u64::MAX.into(),
+        0.1.into(),
+        1e300.into(),
+        vec![vec!["a\nb", "\"\\"], Vec::new()].into(),
+    ];
+    let named = values.into_iter().enumerate();
+    named.map(|(index, value)| (format!("value {index}"), value))
 }
 
 pub(crate) fn a_request_without_times_stays_without(fixture: &Fixture) {

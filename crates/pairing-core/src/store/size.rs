@@ -27,11 +27,7 @@ impl Record {
     /// (keys, times, hashes) does not count.
     fn text_bytes(&self) -> usize {
         match self {
-            Self::Request(request) => {
-                let pairs = request.meta.iter();
-                let meta: usize = pairs.map(|(key, value)| key.len() + value.len()).sum();
-                meta + request.sender.as_str().len()
-            }
+            Self::Request(request) => request.meta.text_bytes() + request.sender.as_str().len(),
             Self::Code(taken) => {
                 let holders = taken.holders.iter();
                 holders.map(|h| h.sender.as_str().len()).sum()
