@@ -99,6 +99,40 @@ pub enum Group<'k> {
     Nodes,
 }
 
+impl Group<'_> {
+    /// Returns the ranges that hold the records of the group, all of them together.
+    pub fn ranges(&self) -> Vec<Range> {
+        match *self {
+            Self::Channel(channel) => vec![
+                Range::Requests {
+                    channel: channel.clone(),
+                    account: None,
+                },
+                Range::Allowed {
+                    channel: channel.clone(),
+                    account: None,
+                },
+                Range::Attempts {
+                    channel: channel.clone(),
+                },
+                Range::TurnedAway {
+                    channel: channel.clone(),
+                },
+                Range::Claims {
+                    channel: channel.clone(),
+                },
+            ],
+            Self::Devices => vec![
+                Range::DeviceRequests,
+                Range::Devices,
+                Range::PairingTokens,
+                Range::BearerClients,
+            ],
+            Self::Nodes => vec![Range::NodeRequests, Range::Nodes],
+        }
+    }
+}
+
 impl Key {
     /// Returns the group of records that it changes together with.
     pub fn group(&self) -> Group<'_> {
