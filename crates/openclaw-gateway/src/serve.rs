@@ -207,11 +207,8 @@ pub async fn serve(
         // Commands then work on the store, or by TCP.
         Err(error) => tracing::warn!(error = %Chain(&error), "no socket for the owner's commands"),
     }
-    let mut addresses = Vec::new();
-    for address in wanted {
-        let failed = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        addresses.push(listener.local_addr().map_err(failed)?);
+    let (listeners, addresses) = listen(&wanted).await?;
+    for listener in listeners {
         builder = builder.listener(listener);
     }
     if let Some(address) = addresses.first() {
@@ -245,6 +242,18 @@ pub async fn serve(
     drop((reload, renewal));
     drop(instance);
     Ok(())
+}
+
+/// Listens, and returns the addresses that it got.
+async fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), ServeError> {
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+    for &address in wanted {
+        let failed = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        addresses.push(listener.local_addr().map_err(failed)?);
+        listeners.push(listener);
+    }
+    Ok((listeners, addresses))
 }
 
 /// The port at which browsers on this machine would find the page.

@@ -218,8 +218,10 @@ impl Commands {
     /// deletes them at the same time is waited for.
     pub(super) async fn delete_codes(&self) {
         let _deleting = self.0.deleting.lock().await;
-        let is_code = |message: &Message| matches!(message.about, RequestRef::Code(_));
-        if !self.0.sent.get().await.messages.iter().any(is_code) {
+        // Before the codes are read: one that is issued meanwhile must not look as if it were over.
+        let mut over = self.0.sent.get().await.messages.clone();
+        over.retain(|message| matches!(message.about, RequestRef::Code(_)));
+        if over.is_empty() {
             return;
         }
         let live = self.at_store(|commands| commands.pairing().devices().pairing_tokens().ok());
@@ -231,8 +233,7 @@ impl Commands {
             let mut live = live.iter().filter(|token| token.device.is_none());
             live.any(|token| matches!(about, RequestRef::Code(hash) if *hash == token.hash))
         };
-        let mut over = self.0.sent.get().await.messages.clone();
-        over.retain(|message| is_code(message) && !is_usable(&message.about));
+        over.retain(|message| !is_usable(&message.about));
         for message in over {
             let (chat, id) = message.at();
             let deleted = match self.adapter(&message.channel, &message.account_id) {

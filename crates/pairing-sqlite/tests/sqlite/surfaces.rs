@@ -102,13 +102,12 @@ fn t33_a_rejected_node_is_not_granted_what_it_declares_next() {
     assert_eq!(rejected.info.commands.len(), 13);
     assert_eq!(row(&install), "[]|1|NULL");
     let devices = range(&install.open(), &Range::Devices);
-    let device = devices.iter().filter_map(|record| record.as_device());
+    let mut device = devices.iter().filter_map(|record| record.as_device());
     let device = device
-        .filter(|device| device.id.to_string() == NODE_A)
-        .next()
+        .find(|device| device.id.to_string() == NODE_A)
         .unwrap();
     let commands = device.roles[&Role::Node].commands.as_ref();
-    assert!(commands.is_some_and(|commands| commands.is_empty()));
+    assert!(commands.is_some_and(std::collections::BTreeSet::is_empty));
 }
 
 #[test]
