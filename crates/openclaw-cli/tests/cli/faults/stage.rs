@@ -153,7 +153,7 @@ impl Stage {
                 let mut sent = sent.iter();
                 sent.any(|(by, said)| by == channel && said.contains(text))
             };
-            by.iter().all(|channel| came(channel))
+            by.iter().all(came)
         };
         let waited = self
             .world

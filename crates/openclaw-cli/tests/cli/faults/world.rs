@@ -10,10 +10,13 @@ use channel_kit::{
     TextLimit,
 };
 use openclaw_gateway::peers::{Contents, Directory, DirectoryError, MemoryLease};
-use pairing_core::store::{Batch, Changes, Page, PageRequest, Position, Read};
+use pairing_core::store::{Batch, Changed, Changes, Page, PageRequest, Position, Read};
 use pairing_core::{
     AccountId, ChannelId, Key, MemoryStore, PairingStore, Range, SenderId, StoreError,
 };
+
+/// Which ranges of records cannot be read.
+type Torn = fn(&Range) -> bool;
 
 /// What the test breaks.
 #[derive(Default)]
@@ -21,7 +24,11 @@ pub(crate) struct World {
     /// The store does not answer, writes fail, some of its records cannot be read, following it panics.
     pub(crate) is_unreachable: AtomicBool,
     pub(crate) is_unwritable: AtomicBool,
-    pub(crate) torn: Mutex<Option<fn(&Range) -> bool>>,
+    pub(crate) torn: Mutex<Option<Torn>>,
+    /// Set by [`Self::tear`] until the next change is told, which then is one of every record.
+    pub(crate) is_torn_anew: AtomicBool,
+    /// The number of the sender that was allowed last. Each change of the store has the gateway look again.
+    pub(crate) allowed: AtomicU64,
     pub(crate) is_deadly: AtomicBool,
     /// The directory of gateways fails.
     pub(crate) is_directory_lost: AtomicBool,
@@ -40,8 +47,9 @@ pub(crate) struct Store(pub(crate) MemoryStore, pub(crate) Arc<World>);
 
 impl World {
     /// Lets records be unreadable, or readable again.
-    pub(crate) fn tear(&self, torn: Option<fn(&Range) -> bool>) {
+    pub(crate) fn tear(&self, torn: Option<Torn>) {
         *self.torn.lock().unwrap() = torn;
+        self.is_torn_anew.store(true, Ordering::SeqCst);
     }
 }
 
@@ -94,8 +102,12 @@ impl PairingStore for Store {
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
         assert!(!self.1.is_deadly.load(Ordering::SeqCst), "as the test asks");
         // Short waits: what the test has broken is looked at soon.
-        self.0
-            .changes(after, timeout.min(Duration::from_millis(10)))
+        let timeout = timeout.min(Duration::from_millis(10));
+        let mut changes = self.0.changes(after, timeout)?;
+        if self.1.is_torn_anew.swap(false, Ordering::SeqCst) {
+            changes.changed = Changed::Everything;
+        }
+        Ok(changes)
     }
 }
 
@@ -126,7 +138,7 @@ impl Directory for Lease {
 #[derive(Debug)]
 pub(crate) struct Account {
     channel: ChannelId,
-    account: AccountId,
+    id: AccountId,
     world: Arc<World>,
 }
 
@@ -140,7 +152,7 @@ impl Account {
     pub(crate) fn of(channel: &str, world: &Arc<World>) -> Arc<Self> {
         Arc::new(Self {
             channel: ChannelId::parse(channel).unwrap(),
-            account: AccountId::default(),
+            id: AccountId::default(),
             world: world.clone(),
         })
     }
@@ -156,7 +168,7 @@ impl Adapter for Account {
     }
 
     fn account(&self) -> &AccountId {
-        &self.account
+        &self.id
     }
 
     fn longest_text(&self) -> TextLimit {
