@@ -39,10 +39,11 @@ struct Row {
     places: Vec<String>,
 }
 
-const PLACES: [&str; 8] = [
+const PLACES: [&str; 9] = [
     "`health`",
     "`gateway health`",
     "`gateway status`",
+    "`status`",
     "`doctor`",
     "`/readyz`",
     "`/metrics`",
@@ -108,6 +109,8 @@ fn row(
         fault["state"].as_str().unwrap().to_owned(),
         state(&stage.says("gateway health")).unwrap_or_else(missing),
         state(&stage.says("gateway status")).unwrap_or_else(missing),
+        // All of them: on the screen there are only the worst five.
+        state(&stage.says("status --json")).unwrap_or_else(missing),
         of_doctor(&stage.says("doctor"), part, &begun),
         parts
             .get(part)
@@ -150,7 +153,7 @@ fn see_that_it_works(
         health.contains("The gateway is well."),
         "{broken}: {health}"
     );
-    for place in ["gateway status", "doctor"] {
+    for place in ["gateway status", "status --json", "doctor"] {
         let said = stage.says(place);
         assert!(!said.contains(begun), "{broken}: {place}: {said}");
     }
