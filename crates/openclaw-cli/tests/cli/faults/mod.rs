@@ -110,7 +110,7 @@ fn row(
         state(&stage.says("gateway health")).unwrap_or_else(missing),
         state(&stage.says("gateway status")).unwrap_or_else(missing),
         // All of them: on the screen there are only the worst five.
-        state(&stage.says("status --json")).unwrap_or_else(missing),
+        of_status(&stage.says("status --json"), part, &begun),
         of_doctor(&stage.says("doctor"), part, &begun),
         parts
             .get(part)
@@ -161,21 +161,31 @@ fn see_that_it_works(
 
 /// What doctor calls the fault: an error or a warning, by what the gateway says or by what it finds itself.
 fn of_doctor(found: &str, part: &str, begun: &str) -> String {
-    let line = found
-        .lines()
-        .find(|line| line.contains(begun) || (part == "certificate" && line.contains("expired")));
+    let line = found.lines().find(|line| is_about(line, part, begun));
     line.map_or_else(
         || "—".to_owned(),
         |line| line.split('\t').next().unwrap().to_owned(),
     )
 }
 
+/// Whether `openclaw status` lists the fault, which is in doctor's words there.
+fn of_status(said: &str, part: &str, begun: &str) -> String {
+    let status: Value = serde_json::from_str(said).unwrap();
+    let mut wrong = status["wrong"].as_array().unwrap().iter();
+    let is_told = wrong.any(|wrong| is_about(wrong["what"].as_str().unwrap(), part, begun));
+    if is_told { "wrong" } else { "—" }.to_owned()
+}
+
+/// Doctor finds by itself that a certificate has expired.
+fn is_about(line: &str, part: &str, begun: &str) -> bool {
+    line.contains(begun) || (part == "certificate" && line.contains("expired"))
+}
+
 fn set(flag: &AtomicBool, value: bool) {
     flag.store(value, Ordering::SeqCst);
 }
 
-/// A decision: it writes a record and a line of the audit log, and has the records of the channel read again.
-/// Allows somebody new: a change of the store, after which the gateway looks at it again.
+/// Allows somebody new. This writes a record and a line of the audit log, and has the records of the channel read again.
 fn allow(stage: &Stage) {
     let id = stage.world.allowed.fetch_add(1, Ordering::SeqCst);
     stage.says(&format!("pairing allowed add telegram {}", 1_000 + id));

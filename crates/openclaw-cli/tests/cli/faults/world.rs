@@ -27,7 +27,7 @@ pub(crate) struct World {
     pub(crate) torn: Mutex<Option<Torn>>,
     /// Set by [`Self::tear`] until the next change is told, which then is one of every record.
     pub(crate) is_torn_anew: AtomicBool,
-    /// The number of the sender that was allowed last. Each change of the store has the gateway look again.
+    /// How many senders were allowed. Each change of the store has the gateway look again.
     pub(crate) allowed: AtomicU64,
     pub(crate) is_deadly: AtomicBool,
     /// The directory of gateways fails.
