@@ -29,7 +29,7 @@ mod soak;
 
 use std::time::{Duration, Instant};
 
-use client::Load;
+use client::{AT_ONCE, Load};
 use server::Server;
 
 /// How long each rate is measured.
@@ -71,14 +71,18 @@ fn measure() {
             let server = Server::start(server::CLIENTS, false);
             let load = Load::new(&server);
             rate("calls", clients, || load.calls(clients, ROUND)).await;
-            rate("handshakes", clients, || load.handshakes(clients, ROUND)).await;
+            rate("handshakes", clients, || async {
+                let server = Server::start(server::CLIENTS, false);
+                Load::new(&server).handshakes(clients, AT_ONCE).await
+            })
+            .await;
         }
         for devices in [server::CLIENTS, 1_000, 10_000] {
             let server = Server::start(devices, false);
             let load = Load::new(&server);
             // The files are read once, by the first.
-            load.handshakes(1, Duration::from_millis(200)).await;
-            let per_second = load.handshakes(1, ROUND).await;
+            load.handshakes(1, 50).await;
+            let per_second = load.handshakes(1, AT_ONCE - 50).await;
             println!(
                 "connect, {devices:>6} paired devices: {:.0} µs",
                 1e6 / per_second

@@ -113,7 +113,7 @@ async fn handshake() {
     let (mut shakes, mut proofs) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         proofs.push(signature());
-        shakes.push(comes_and_goes(&server, 1_500).await);
+        shakes.push(comes_and_goes(&server, 600).await);
     }
     let (shake, proof) = (median(shakes), median(proofs));
     row(
@@ -229,8 +229,10 @@ async fn held() {
     comes_and_goes(&server, 50).await;
     let few = load.hold(FEW).await;
     let with_few = comes_and_goes(&server, 1_000).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     // A little below the limit, since others come and go meanwhile.
     let many = load.hold(MANY - FEW - 64).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     let with_many = comes_and_goes(&server, 1_000).await;
     row(
         "connect with 10,000 held ÷ with 10",
