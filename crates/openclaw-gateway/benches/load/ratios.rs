@@ -244,7 +244,7 @@ async fn held() {
     drop((few, many));
 }
 
-/// Resident memory once everything was used that there is.
+/// Resident memory after connects and messages have read all records.
 async fn memory(store: &str, at_most: f64) {
     const DEVICES: usize = 10_000;
     const SENDERS: usize = 100_000;

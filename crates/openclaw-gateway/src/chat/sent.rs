@@ -214,8 +214,8 @@ impl Commands {
         }
     }
 
-    /// Deletes setup codes that were used or have expired from their chats. When this returns, each was tried: whoever
-    /// deletes them at the same time is waited for.
+    /// Deletes setup codes that were used or have expired from their chats. Only one call does so at a time, and
+    /// the others wait for it, so that each has been tried once this returns.
     pub(super) async fn delete_codes(&self) {
         let _deleting = self.0.deleting.lock().await;
         // Before the codes are read: one that is issued meanwhile must not look as if it were over.

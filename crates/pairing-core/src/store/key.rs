@@ -100,9 +100,11 @@ pub enum Group<'k> {
 }
 
 impl Group<'_> {
-    /// Returns the ranges that hold the records of the group, all of them together.
+    /// Returns the ranges that hold all records of the group, except codes, which are part of their requests.
     pub fn ranges(&self) -> Vec<Range> {
         match *self {
+            // Requests come first: a sender who is approved while a move reads them is then found pending, allowed or
+            // both, never neither.
             Self::Channel(channel) => vec![
                 Range::Requests {
                     channel: channel.clone(),
