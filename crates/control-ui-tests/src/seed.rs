@@ -83,7 +83,7 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
             platform: Some("linux".to_owned()),
             ..DeviceInfo::default()
         },
-        roles: BTreeMap::from([(Role::Operator, operator)]),
+        roles: BTreeMap::from([(Role::Operator, Box::new(operator))]),
         created_at: at,
         approved_at: at,
         label: None,

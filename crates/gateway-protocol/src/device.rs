@@ -437,14 +437,18 @@ impl From<PairedDevice> for Device {
     }
 }
 
-fn approved(scopes: ScopeSet, approved_at: Timestamp, token: Option<DeviceToken>) -> ApprovedRole {
-    ApprovedRole {
+fn approved(
+    scopes: ScopeSet,
+    approved_at: Timestamp,
+    token: Option<DeviceToken>,
+) -> Box<ApprovedRole> {
+    Box::new(ApprovedRole {
         scopes,
         approved_at,
         grant: None,
         commands: None,
         token,
-    }
+    })
 }
 
 impl From<TokenSummary> for DeviceToken {

@@ -293,17 +293,19 @@ fn tell_of_store(state: &StateDir, config: &Config) {
 fn tell_of_readers(pairing: &Pairing) -> impl FnOnce() + Send + 'static {
     let pairing = pairing.clone();
     move || {
-        let Ok(list) = pairing.devices().list(&Approver::terminal("gateway")) else {
-            return;
-        };
-        let reads_alone = |device: &&Device| {
+        let reads_alone = |device: &Device| {
             let operator = device.standing(Role::Operator);
             operator.is_some_and(|operator| {
                 operator.scopes.allows(Scope::READ) && !operator.scopes.allows(Scope::MESSAGES)
             })
         };
-        let devices = list.paired.iter().filter(reads_alone).count();
-        if devices > 0 {
+        let mut devices = 0;
+        let counted = pairing
+            .devices()
+            .for_each(&Approver::terminal("gateway"), |device| {
+                devices += usize::from(reads_alone(device));
+            });
+        if counted.is_ok() && devices > 0 {
             tracing::info!(
                 devices,
                 "devices with operator.read alone are not told the texts of direct messages"

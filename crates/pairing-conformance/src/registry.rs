@@ -111,7 +111,10 @@ pub(crate) fn device(number: u64) -> Device {
         id: DeviceId::of(&key),
         key,
         info: info(),
-        roles: BTreeMap::from([(Role::Operator, operator), (Role::Node, node)]),
+        roles: BTreeMap::from([
+            (Role::Operator, Box::new(operator)),
+            (Role::Node, Box::new(node)),
+        ]),
         created_at: at(2),
         approved_at: at(8),
         label: Some(format!("Zoë's {number}. \"phone\"")),

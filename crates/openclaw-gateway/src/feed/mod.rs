@@ -208,9 +208,11 @@ impl Feed<'_> {
             self.recheck(device)?;
         }
         if std::mem::take(&mut stale.devices) {
-            match pairing.devices().list(&self.viewer) {
+            match self
+                .end_rotated()
+                .and_then(|()| pairing.devices().pending(&self.viewer))
+            {
                 Ok(list) => {
-                    list.paired.iter().for_each(|d| self.end_rotated(d));
                     let pending = list.pending.into_iter();
                     self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
                     self.check(DEVICES, Group::Devices, |stale| stale.devices = true)?;

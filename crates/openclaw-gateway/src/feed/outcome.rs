@@ -17,8 +17,8 @@ pub(crate) fn of_sender(pairing: &Pairing, gone: &PendingRequest) -> Result<Deci
     })
 }
 
-/// How a device's request has ended, given the devices whose requests are still pending. Reads the list of
-/// paired devices once, unless the device has a newer request.
+/// How a device's request has ended, given the devices whose requests are still pending. Reads the device, unless
+/// it has a newer request.
 pub(crate) fn of_device<'r>(
     pairing: &Pairing,
     viewer: &Approver,
@@ -28,10 +28,9 @@ pub(crate) fn of_device<'r>(
     if waiting.any(|request| request.device == gone.device) {
         return Ok(Decision::Superseded);
     }
-    let paired = pairing.devices().paired(viewer);
-    let paired = paired.map_err(|error| error.0)?.paired;
-    let device = paired.iter().find(|device| device.id == gone.device);
-    let is_approved = |device: &Device| {
+    let device = pairing.devices().get(gone.device, viewer);
+    let device = device.map_err(|error| error.0)?;
+    let is_approved = |device: Device| {
         let grants = device.roles.values().map(|role| role.grant.as_ref());
         // The other program does not record grants, so the time of approval has to do.
         let is_newer = device.approved_at > gone.asked_at;

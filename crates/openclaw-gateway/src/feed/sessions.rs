@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use pairing_core::DeviceId;
-use pairing_core::device::{AuthenticatedDevice, Device};
+use pairing_core::device::AuthenticatedDevice;
+use pairing_core::{DeviceId, ListError};
 
 use super::{Feed, Unreachable};
 
@@ -45,17 +45,23 @@ impl Feed<'_> {
     }
 
     /// Ends the sessions of roles that were rotated. A session that came with the shared secret has no token
-    /// that would show it.
-    pub(super) fn end_rotated(&self, device: &Device) {
+    /// that would show it. Reads the devices that are connected.
+    pub(super) fn end_rotated(&self) -> Result<(), ListError> {
         let sessions = &self.parts.clients.sessions;
-        let ended = sessions.end_of_device(device.id, None, |session| {
-            let approved = device.standing(session.role());
-            let token = approved.and_then(|approved| approved.token.as_ref());
-            token
-                .and_then(|token| token.rotated_at)
-                .is_some_and(|at| at > session.connected_at)
-        });
-        note_ended(device.id, ended);
+        for id in self.connected() {
+            let Some(device) = self.parts.pairing.devices().get(id, &self.viewer)? else {
+                continue;
+            };
+            let ended = sessions.end_of_device(id, None, |session| {
+                let approved = device.standing(session.role());
+                let token = approved.and_then(|approved| approved.token.as_ref());
+                token
+                    .and_then(|token| token.rotated_at)
+                    .is_some_and(|at| at > session.connected_at)
+            });
+            note_ended(id, ended);
+        }
+        Ok(())
     }
 }
 

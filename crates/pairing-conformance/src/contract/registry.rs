@@ -102,7 +102,7 @@ pub(crate) fn every_stage_of_a_role_survives(fixture: &Fixture) {
                 token: token.clone(),
                 ..approved.clone()
             };
-            device.roles.insert(role, approved);
+            device.roles.insert(role, Box::new(approved));
             let record = Record::from(device.clone());
             write(&*store, [Change::Put(record.clone())]);
             assert_eq!(read(&*store, &record.key()), Some(record));

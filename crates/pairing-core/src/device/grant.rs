@@ -45,7 +45,7 @@ impl Device {
                 Role::Operator => ask.scopes.clone(),
                 Role::Node => ScopeSet::default(),
             };
-            let before = self.roles.get(role);
+            let before = self.roles.get(role).map(|before| &**before);
             let standing = before.filter(|before| !before.is_revoked());
             let commands = match role {
                 Role::Operator => None,
@@ -74,7 +74,7 @@ impl Device {
                     ..token
                 }),
             };
-            self.roles.insert(*role, approved);
+            self.roles.insert(*role, Box::new(approved));
         }
         self.approved_at = now;
     }

@@ -78,8 +78,9 @@ pub struct Device {
     /// The owner's name for the device, which is shown instead of the device's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// The approval of each role. A role that is missing was never approved.
-    pub roles: BTreeMap<Role, ApprovedRole>,
+    /// The approval of each role. A role that is missing was never approved. It is boxed, because a map has room for
+    /// eleven.
+    pub roles: BTreeMap<Role, Box<ApprovedRole>>,
     /// What the device, as a node, waits to be approved for, as a gateway of the other program recorded it. It does
     /// not expire. A gateway of this project makes a [`DeviceRequest`] instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -235,9 +236,8 @@ impl Device {
     /// Returns the approval of a role that is in force; `None` if it was never approved, or has been
     /// revoked.
     pub fn standing(&self, role: Role) -> Option<&ApprovedRole> {
-        self.roles
-            .get(&role)
-            .filter(|approved| !approved.is_revoked())
+        let approved = self.roles.get(&role)?;
+        (!approved.is_revoked()).then_some(approved)
     }
 }
 

@@ -113,7 +113,7 @@ impl Device {
 
     /// Whether every one of its roles was approved without asking the owner.
     pub(crate) fn is_silent(&self) -> bool {
-        !self.roles.is_empty() && self.roles.values().all(super::ApprovedRole::is_silent)
+        !self.roles.is_empty() && self.roles.values().all(|approved| approved.is_silent())
     }
 }
 

@@ -1,9 +1,10 @@
 //! Devices: connections, pending requests and paired devices.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::transact::{Listed, Transaction, list, list_at_once, transact};
+use super::transact::{Listed, Transaction, each_page, list, list_at_once, transact};
 use super::{ConnectError, DeviceError, ListError, Pairing};
 use crate::device::{
     self, Asked, AuthenticatedDevice, Connected, Connecting, Credential, Device, DeviceId,
@@ -192,6 +193,37 @@ impl Devices {
         Ok(self.listed(viewer, Listed::default(), paired))
     }
 
+    /// Returns only the pending requests of [`list`](Self::list).
+    pub fn pending(&self, viewer: &Approver) -> Result<DeviceList, ListError> {
+        let pending = list(self.0.store(), &Range::DeviceRequests)?;
+        Ok(self.listed(viewer, pending, Listed::default()))
+    }
+
+    /// Returns a paired device, if there is one that this approver may see. Reads one record.
+    pub fn get(&self, id: DeviceId, viewer: &Approver) -> Result<Option<Device>, ListError> {
+        if !viewer.may_decide_about(id) {
+            return Ok(None);
+        }
+        let record = self.0.store().read(&Key::Device { device: id })?.record;
+        Ok(record.and_then(into_device))
+    }
+
+    /// Shows `look` each paired device that this approver may see, in the store's order. Holds a page of them at a
+    /// time, whatever their number.
+    pub fn for_each(
+        &self,
+        viewer: &Approver,
+        mut look: impl FnMut(&Device),
+    ) -> Result<(), ListError> {
+        each_page(self.0.store(), &Range::Devices, |page| {
+            let devices = page.records.iter().filter_map(|record| record.as_device());
+            devices
+                .filter(|device| viewer.may_decide_about(device.id))
+                .for_each(&mut look);
+        })?;
+        Ok(())
+    }
+
     fn listed(
         &self,
         viewer: &Approver,
@@ -208,10 +240,13 @@ impl Devices {
             .cloned()
             .collect();
         pending.sort_by_key(|request| std::cmp::Reverse(request.asked_at));
-        let paired = paired.iter().filter_map(|record| record.as_device());
         let mut paired: Vec<_> = paired
-            .filter(|device| viewer.may_decide_about(device.id))
-            .cloned()
+            .into_iter()
+            .filter(|record| {
+                let device = record.as_device();
+                device.is_some_and(|device| viewer.may_decide_about(device.id))
+            })
+            .filter_map(into_device)
             .collect();
         paired.sort_by_key(|device| std::cmp::Reverse(device.approved_at));
         problems.extend(more);
@@ -504,6 +539,13 @@ fn end_surface(
         device.end_surface();
         Change::Put(Record::from(device))
     }))
+}
+
+fn into_device(record: Arc<Record>) -> Option<Device> {
+    match Arc::unwrap_or_clone(record) {
+        Record::Device(device) => Some(*device),
+        _ => None,
+    }
 }
 
 /// Whether what admitted a connection is in the stored record.

@@ -7,7 +7,7 @@ use crate::device::{
 };
 use crate::dm::Decision;
 use crate::store::{
-    AllowEntry, Attempts, Batch, BearerClient, Change, Claim, Condition, PageRequest,
+    AllowEntry, Attempts, Batch, BearerClient, Change, Claim, Condition, Page, PageRequest,
     PendingRequest, TakenCode, TurnedAway, size,
 };
 use crate::{AccountId, ChannelId, Key, PairingStore, Range, Record, StoreError};
@@ -236,17 +236,27 @@ pub(super) fn list_at_once(store: &dyn PairingStore, range: &Range) -> Option<Li
 
 /// Reads a range page by page, without making it a condition of a decision.
 pub(super) fn list(store: &dyn PairingStore, range: &Range) -> Result<Listed, StoreError> {
-    let mut page = store.range(range, &PageRequest::first(DECISIVE))?;
-    let (mut records, problems) = (page.records, page.problems);
-    while let Some(after) = page.next {
-        page = store.range(
-            range,
-            &PageRequest {
-                after: Some(after),
-                limit: DECISIVE,
-            },
-        )?;
+    let (mut records, mut problems) = Listed::default();
+    each_page(store, range, |mut page| {
         records.append(&mut page.records);
-    }
+        problems.append(&mut page.problems);
+    })?;
     Ok((records, problems))
+}
+
+/// Hands out a range page by page.
+pub(super) fn each_page(
+    store: &dyn PairingStore,
+    range: &Range,
+    mut take: impl FnMut(Page),
+) -> Result<(), StoreError> {
+    let mut request = PageRequest::first(DECISIVE);
+    loop {
+        let mut page = store.range(range, &request)?;
+        request.after = page.next.take();
+        take(page);
+        if request.after.is_none() {
+            return Ok(());
+        }
+    }
 }

@@ -122,6 +122,16 @@ impl AllowDoc {
         })
     }
 
+    /// Returns the entries that are not written alike in both.
+    pub(crate) fn differing<'d>(&'d self, new: &'d Self) -> impl Iterator<Item = &'d SenderId> {
+        let changed = self.from(0);
+        let changed = changed.filter(move |(_, entry, raw)| new.get(entry) != Some(*raw));
+        // What is in both was looked at.
+        let added = new.from(0);
+        let added = added.filter(move |(_, entry, _)| self.get(entry).is_none());
+        changed.chain(added).map(|(_, entry, _)| entry)
+    }
+
     /// Returns the text without the `deleted` entries and with the `added` ones; `None` if unchanged.
     pub(crate) fn edited(&self, deleted: &[&SenderId], added: &[&SenderId]) -> Option<String> {
         let deleted: HashSet<&SenderId> = deleted.iter().copied().collect();
@@ -177,6 +187,30 @@ mod tests {
             let anew = parse(&text(&after), &AllowDoc::default());
             prop_assert_eq!(again.digest(), anew.digest());
             prop_assert_eq!(again.from(0).collect::<Vec<_>>(), anew.from(0).collect::<Vec<_>>());
+        }
+
+        /// What differs is what one of them has alone, or what is not written alike.
+        #[test]
+        fn what_differs(
+            before in proptest::collection::vec(0_u8..30, 0..40),
+            after in proptest::collection::vec((0_u8..30, any::<bool>()), 0..40),
+        ) {
+            let quoted = text(&before);
+            let after: Vec<_> = after.iter().map(|(entry, is_number)| {
+                if *is_number { entry.to_string() } else { format!("\"{entry}\"") }
+            }).collect();
+            let after = format!(r#"{{ "allowFrom": [{}] }}"#, after.join(","));
+            let (before, after) = (parse(&quoted, &AllowDoc::default()), parse(&after, &AllowDoc::default()));
+            let all = |doc: &AllowDoc| -> HashMap<SenderId, String> {
+                doc.from(0).map(|(_, entry, raw)| (entry.clone(), raw.to_owned())).collect()
+            };
+            let (old, new) = (all(&before), all(&after));
+            let mut expected: Vec<_> = old.keys().chain(new.keys().filter(|entry| !old.contains_key(*entry)))
+                .filter(|entry| old.get(*entry) != new.get(*entry)).collect();
+            let mut found: Vec<_> = before.differing(&after).collect();
+            expected.sort();
+            found.sort();
+            prop_assert_eq!(found, expected);
         }
     }
 }

@@ -47,7 +47,7 @@ impl Entry for Device {
                 token: token.transpose()?,
                 ..approval
             };
-            roles.insert(role, approved);
+            roles.insert(role, Box::new(approved));
         }
         Ok(Self {
             id,

@@ -67,7 +67,7 @@ pub(crate) struct Keyed<E> {
 /// One member; its text contains no tokens in clear.
 struct Item {
     name: String,
-    raw: String,
+    raw: Box<str>,
     was_clear: bool,
     said: Result<Said, String>,
 }
@@ -147,7 +147,7 @@ impl<E: Entry> Keyed<E> {
             .collect();
         let mut items: Vec<Arc<Item>> = Vec::with_capacity(members.len());
         for (name, raw) in members.iter() {
-            let same = known.get(name).filter(|item| item.raw == raw);
+            let same = known.get(name).filter(|item| *item.raw == *raw);
             let reused = same.filter(|item| !item.was_clear).copied().cloned();
             items.push(reused.unwrap_or_else(|| Arc::new(Item::parse::<E>(name, raw))));
         }
@@ -217,11 +217,15 @@ impl<E: Entry> Keyed<E> {
         })
     }
 
-    /// Returns the keys of all records, and their digests.
-    pub(crate) fn keys(&self) -> HashMap<Key, u64> {
-        let all = self.from(0);
-        all.map(|(_, _, found)| (found.record.key(), found.digest))
-            .collect()
+    /// Returns the keys of the records that are not the same in both.
+    pub(crate) fn differing<'d>(&'d self, new: &'d Self) -> impl Iterator<Item = Key> {
+        let digest = |doc: &Self, id: &str| doc.said(id).map(|said| said.digest);
+        let changed = self.from(0);
+        let changed = changed.filter(move |(_, id, found)| digest(new, id) != Some(found.digest));
+        // What is in both was looked at.
+        let added = new.from(0);
+        let added = added.filter(move |(_, id, _)| digest(self, id).is_none());
+        changed.chain(added).map(|(_, _, found)| found.record.key())
     }
 
     /// Returns a number that differs whenever a record does.
@@ -249,7 +253,7 @@ impl<E: Entry> Keyed<E> {
             match replacement {
                 Some((entry, ended)) if entry.name() == item.name => {
                     let text = written(&item.raw, *entry, ended.as_ref());
-                    changed |= text != item.raw;
+                    changed |= *text != *item.raw;
                     members.push((&item.name, text.into()));
                     new.remove(&entry.id());
                     gone.extend(id);
@@ -259,7 +263,7 @@ impl<E: Entry> Keyed<E> {
                 None if id.is_some_and(|id| gone.contains(id)) => changed = true,
                 // An entry that is not understood is replaced by a new one of the same name.
                 None if names.contains(&item.name) => changed = true,
-                None => members.push((&item.name, item.raw.as_str().into())),
+                None => members.push((&item.name, (*item.raw).into())),
             }
         }
         for (entry, ended) in put {
@@ -299,7 +303,7 @@ impl Item {
             return Self {
                 was_clear: hashed.is_some(),
                 name: hashed.unwrap_or_else(|| name.to_owned()),
-                raw: raw.to_owned(),
+                raw: raw.into(),
                 said: Err("not an object".to_owned()),
             };
         };
@@ -315,7 +319,8 @@ impl Item {
         Self {
             said: Said::parse::<E>(&name, &raw),
             name,
-            raw,
+            // Without the room that it grew by while it was written.
+            raw: raw.into_boxed_str(),
             was_clear,
         }
     }

@@ -1,25 +1,27 @@
 //! The change feed: reports our own commits at once, and those of others when the directory changes.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::hash::Hash;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use pairing_core::store::{BearerClient, Changed, Changes, Position};
-use pairing_core::{AccountId, ChannelId, ChannelRules, Key, StoreError};
+use pairing_core::{AccountId, ChannelId, ChannelRules, Key, SenderId, StoreError};
 
 use super::Inner;
 use super::group::Group;
 use super::registry::Registry;
-use crate::cache::State;
+use crate::cache::{CachedFile, State};
 use crate::docs::{AllowDoc, ClaimsDoc, CountersDoc, Document, Entry, Keyed, RequestsDoc};
 use crate::names;
 
 /// Maximum number of changes kept for followers of the feed.
 const REMEMBERED: usize = 4096;
+
+/// Number of changes found at once from which on followers are told to read everything again.
+const TOO_MANY: usize = REMEMBERED + 1;
 
 /// Interval at which waiting followers check the files themselves, because notifications can get lost
 /// (queues overflow, network file systems have none).
@@ -79,38 +81,18 @@ impl<Q: Entry, P: Entry> Default for SeenRegistry<Q, P> {
 impl<Q: Entry, P: Entry> SeenRegistry<Q, P> {
     /// Does the same as [`Seen::compare`], for a registry.
     fn compare(&mut self, registry: &Registry<Q, P>, keys: &mut Vec<Key>) -> bool {
-        let (pending, paired) = (&registry.pending, &registry.paired);
         let mut known = differing(
             &mut self.pending,
-            pending.path(),
-            &pending.look(),
+            &registry.pending,
             keys,
-            Keyed::keys,
+            differing_records,
         );
-        known &= differing(
-            &mut self.paired,
-            paired.path(),
-            &paired.look(),
-            keys,
-            Keyed::keys,
-        );
+        known &= differing(&mut self.paired, &registry.paired, keys, differing_records);
         if let Some(tokens) = &registry.tokens {
-            known &= differing(
-                &mut self.tokens,
-                tokens.path(),
-                &tokens.look(),
-                keys,
-                Keyed::keys,
-            );
+            known &= differing(&mut self.tokens, tokens, keys, differing_records);
         }
         if let Some(clients) = &registry.clients {
-            known &= differing(
-                &mut self.clients,
-                clients.path(),
-                &clients.look(),
-                keys,
-                Keyed::keys,
-            );
+            known &= differing(&mut self.clients, clients, keys, differing_records);
         }
         known
     }
@@ -191,8 +173,7 @@ impl Inner {
         known &= seen.nodes.compare(&self.nodes, &mut keys);
         if !known {
             state.position += 1;
-            state.log.clear();
-            state.forgotten = state.position;
+            state.forget_all();
         }
         state.report(keys);
     }
@@ -221,12 +202,22 @@ impl FeedState {
         }
         self.position += 1;
         let position = self.position;
+        if keys.len() > REMEMBERED {
+            self.forget_all();
+            return;
+        }
         self.log.extend(keys.into_iter().map(|key| (position, key)));
         while self.log.len() > REMEMBERED {
             if let Some((position, _)) = self.log.pop_front() {
                 self.forgotten = position;
             }
         }
+    }
+
+    /// Has every follower read everything again.
+    fn forget_all(&mut self) {
+        self.log.clear();
+        self.forgotten = self.position;
     }
 
     fn changes_after(&self, after: u64) -> Changes {
@@ -244,90 +235,77 @@ impl FeedState {
 }
 
 impl Seen {
-    /// Adds the keys that differ; returns `false` if a file cannot be read and the changes are unknown.
+    /// Adds the keys that differ; returns `false` if the changes are unknown: a file cannot be read, or too much has
+    /// changed.
     fn compare(&mut self, group: &Group, keys: &mut Vec<Key>) -> bool {
         let channel = group.rules.id();
-        let requests = group.requests.look();
-        let mut known = differing(
-            &mut self.requests,
-            group.requests.path(),
-            &requests,
-            keys,
-            |doc| {
+        let mut known = differing(&mut self.requests, &group.requests, keys, |old, new| {
+            let all = |doc: &RequestsDoc| {
                 let requests = doc.iter(None);
                 requests.map(|s| (s.request.key(), s.digest)).collect()
-            },
-        );
-        let counters = group.counters.look();
-        known &= differing(
-            &mut self.counters,
-            group.counters.path(),
-            &counters,
-            keys,
-            |doc| doc.keys(channel),
-        );
-        let claims = group.claims.look();
-        known &= differing(
-            &mut self.claims,
-            group.claims.path(),
-            &claims,
-            keys,
-            ClaimsDoc::keys,
-        );
+            };
+            differing_digests(&all(old), &all(new))
+        });
+        known &= differing(&mut self.counters, &group.counters, keys, |old, new| {
+            differing_digests(&old.keys(channel), &new.keys(channel))
+        });
+        known &= differing(&mut self.claims, &group.claims, keys, |old, new| {
+            differing_digests(&old.keys(), &new.keys())
+        });
         // Accounts whose file was removed are included: their entries are removed with it.
         let accounts = self.accounts.entry(channel.clone()).or_default();
         accounts.extend(group.accounts_on_disk());
         for account in accounts.iter() {
             for file in &group.allowlist(account).files {
-                known &= differing(
-                    &mut self.allowlists,
-                    file.path(),
-                    &file.look(),
-                    keys,
-                    |doc| {
-                        let entries = doc.from(0).map(|(_, entry, raw)| {
-                            let key = Key::Allow {
-                                channel: channel.clone(),
-                                account: account.clone(),
-                                entry: entry.clone(),
-                            };
-                            (key, crate::docs::digest(raw))
-                        });
-                        entries.collect()
-                    },
-                );
+                known &= differing(&mut self.allowlists, file, keys, |old, new| {
+                    let entries = old.differing(new).take(TOO_MANY);
+                    let key = |entry: &SenderId| Key::Allow {
+                        channel: channel.clone(),
+                        account: account.clone(),
+                        entry: entry.clone(),
+                    };
+                    entries.map(key).collect()
+                });
             }
         }
         known
     }
 }
 
-/// Compares a file with its last known state, as [`Seen::compare`] does.
-fn differing<D: Document, K: Hash + Eq + Clone>(
+/// Compares a file with its last known state, as [`Seen::compare`] does. `difference` has the keys of what two states
+/// do not have in common, up to [`TOO_MANY`] of them.
+fn differing<D: Document>(
     seen: &mut HashMap<PathBuf, Arc<State<D>>>,
-    path: &Path,
-    now: &Arc<State<D>>,
-    keys: &mut Vec<K>,
-    digests: impl Fn(&D) -> HashMap<K, u64>,
+    file: &CachedFile<D>,
+    keys: &mut Vec<Key>,
+    difference: impl Fn(&D, &D) -> Vec<Key>,
 ) -> bool {
+    let (path, now) = (file.path(), file.look());
     let before = seen.insert(path.to_owned(), now.clone());
     if before
         .as_ref()
-        .is_some_and(|before| Arc::ptr_eq(before, now))
+        .is_some_and(|before| Arc::ptr_eq(before, &now))
     {
         return true;
     }
-    let said = |state: &State<D>| state.document(path).map(&digests).ok();
-    let (Some(old), Some(new)) = (
-        before.map_or_else(|| Some(HashMap::new()), |b| said(&b)),
-        said(now),
-    ) else {
+    let none = D::default();
+    let old = before.as_ref().map_or(Ok(&none), |old| old.document(path));
+    let (Ok(old), Ok(new)) = (old, now.document(path)) else {
         return false;
     };
+    keys.extend(difference(old, new));
+    keys.len() < TOO_MANY
+}
+
+fn differing_records<E: Entry>(old: &Keyed<E>, new: &Keyed<E>) -> Vec<Key> {
+    old.differing(new).take(TOO_MANY).collect()
+}
+
+/// The keys that do not have the same digest in both.
+fn differing_digests(old: &HashMap<Key, u64>, new: &HashMap<Key, u64>) -> Vec<Key> {
     let gone = old.keys().filter(|key| !new.contains_key(*key));
     let other = new
         .iter()
         .filter(|(key, digest)| old.get(*key) != Some(*digest));
-    keys.extend(gone.chain(other.map(|(key, _)| key)).cloned());
-    true
+    gone.chain(other.map(|(key, _)| key)).cloned().collect()
 }

@@ -55,6 +55,29 @@ fn t14_a_device_that_is_not_admin_sees_and_decides_itself_alone() {
     let devices = &gateway.devices;
     let seen = devices.list(&session).unwrap();
     assert!(seen.pending.is_empty() && seen.paired.len() == 1);
+    assert!(devices.pending(&session).unwrap().pending.is_empty());
+    assert_eq!(
+        devices.pending(&owner()).unwrap().pending,
+        [foreign.clone()]
+    );
+    let get = |phone: &Phone, by: &Approver| devices.get(phone.id(), by).unwrap();
+    gateway.pair(&phone(9), "operator", &["operator.read"]);
+    assert_eq!(get(&phone(1), &session), gateway.paired(&phone(1)));
+    assert_eq!(get(&phone(9), &owner()), gateway.paired(&phone(3)));
+    assert_eq!(
+        (get(&phone(9), &session), get(&phone(2), &owner())),
+        (None, None)
+    );
+    for (by, count) in [(&session, 1), (&owner(), 2)] {
+        let mut seen = Vec::new();
+        let seeing = devices.for_each(by, |device| seen.push(device.clone()));
+        seeing.unwrap();
+        seen.sort_by_key(|device| std::cmp::Reverse(device.approved_at));
+        assert_eq!(
+            (seen.len(), &seen),
+            (count, &devices.list(by).unwrap().paired)
+        );
+    }
     for decide in [
         |d: &Devices, id: &_, by: &_| d.approve(id, by).map(drop),
         |d: &Devices, id: &_, by: &_| d.reject(id, by).map(drop),
@@ -65,7 +88,7 @@ fn t14_a_device_that_is_not_admin_sees_and_decides_itself_alone() {
         );
         assert_eq!(refused(there), refused(nowhere));
     }
-    gateway.pair(&phone(3), "operator", &[]);
+    gateway.pair(&phone(3), "operator", &["operator.read"]);
     let others = devices.remove(phone(3).id(), &session).map(drop);
     assert_eq!(
         refused(others),

@@ -107,7 +107,7 @@ fn understand(columns: &Columns) -> Result<Device, String> {
             grant: grant(columns, approved_at)?,
             token,
         };
-        roles.insert(role, approved);
+        roles.insert(role, Box::new(approved));
     }
     Ok(Device {
         id,
