@@ -80,21 +80,12 @@ mod tests {
     use super::*;
 
     fn says(sender: &str) -> Inbound {
-        Inbound {
-            id: "1".to_owned(),
-            sender: sender.to_owned(),
-            also: Vec::new(),
-            chat: Target::chat(sender),
-            is_direct: true,
-            text: "hello".to_owned(),
-            at: Timestamp::from_millis(0),
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            historical: false,
-            authenticated: true,
-            meta: Vec::new(),
-        }
+        let mut message =
+            Inbound::new("1", sender, Target::chat(sender), Timestamp::from_millis(0));
+        message.is_direct = true;
+        message.text = "hello".to_owned();
+        message.authenticated = true;
+        message
     }
 
     #[test]
@@ -110,21 +101,14 @@ mod tests {
         let code = account.pending().unwrap().requests[0].code;
         assert!(reply.contains(code.as_str()), "{reply}");
         assert_eq!(answer(&account, &says("42")), None);
-        for other in [
-            Inbound {
-                is_direct: false,
-                ..says("43")
-            },
-            Inbound {
-                authenticated: false,
-                ..says("43")
-            },
-            Inbound {
-                from_bot: true,
-                via_bot: false,
-                ..says("43")
-            },
-        ] {
+        let flaws: [fn(&mut Inbound); 3] = [
+            |other| other.is_direct = false,
+            |other| other.authenticated = false,
+            |other| other.from_bot = true,
+        ];
+        for spoil in flaws {
+            let mut other = says("43");
+            spoil(&mut other);
             assert_eq!(answer(&account, &other), None);
         }
         account

@@ -62,23 +62,20 @@ impl Matrix {
                 if event["type"] != "m.room.message" || content["msgtype"] != "m.text" || is_edit {
                     continue;
                 }
-                messages.push(Inbound {
-                    id: text(&event["event_id"]),
-                    sender: text(&event["sender"]),
-                    also: Vec::new(),
-                    chat: Target { chat, thread: None },
-                    is_direct: joined.is_some_and(|joined| joined.len() == 2),
-                    text: text(&content["body"]),
-                    at: Timestamp::from_millis(event["origin_server_ts"].as_i64().unwrap_or(0)),
-                    from_me: event["sender"] == self.user.as_str(),
-                    from_bot: false,
-                    via_bot: false,
-                    // What there was before the first look is history.
-                    historical: since.is_none(),
-                    // The server vouches for its users, and for others by their servers' signatures.
-                    authenticated: true,
-                    meta: Vec::new(),
-                });
+                let mut message = Inbound::new(
+                    text(&event["event_id"]),
+                    text(&event["sender"]),
+                    Target::chat(chat),
+                    Timestamp::from_millis(event["origin_server_ts"].as_i64().unwrap_or(0)),
+                );
+                message.is_direct = joined.is_some_and(|joined| joined.len() == 2);
+                message.text = text(&content["body"]);
+                message.from_me = event["sender"] == self.user.as_str();
+                // What there was before the first look is history.
+                message.historical = since.is_none();
+                // The server vouches for its users, and for others by their servers' signatures.
+                message.authenticated = true;
+                messages.push(message);
             }
         }
         // Before they are handed on: none comes twice.

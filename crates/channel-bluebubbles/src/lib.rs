@@ -213,11 +213,7 @@ impl Adapter for BlueBubbles {
     }
 
     fn can(&self) -> Abilities {
-        Abilities {
-            pictures: true,
-            buttons: false,
-            deletion: false,
-        }
+        Abilities::text().pictures()
     }
 
     fn longest_text(&self) -> TextLimit {

@@ -156,22 +156,17 @@ impl Content {
 impl Message {
     /// What is handed on. Text messages count as authenticated if `trusts_sms`.
     pub(crate) fn inbound(self, trusts_sms: bool) -> Inbound {
-        Inbound {
-            id: self.guid,
-            sender: self.sender,
-            also: Vec::new(),
-            chat: Target::chat(self.chat),
-            is_direct: self.is_direct,
-            text: self.text,
-            at: Timestamp::from_millis(self.at),
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            // The server keeps for us what came while we were away.
-            historical: false,
-            authenticated: trusts_sms || !self.is_sms,
-            meta: Vec::new(),
-        }
+        let mut message = Inbound::new(
+            self.guid,
+            self.sender,
+            Target::chat(self.chat),
+            Timestamp::from_millis(self.at),
+        );
+        message.is_direct = self.is_direct;
+        message.text = self.text;
+        // The server keeps for us what came while we were away.
+        message.authenticated = trusts_sms || !self.is_sms;
+        message
     }
 }
 

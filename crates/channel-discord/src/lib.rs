@@ -270,11 +270,7 @@ impl Adapter for Discord {
     }
 
     fn can(&self) -> Abilities {
-        Abilities {
-            pictures: true,
-            buttons: true,
-            deletion: true,
-        }
+        Abilities::text().pictures().buttons().deletion()
     }
 
     fn longest_text(&self) -> TextLimit {

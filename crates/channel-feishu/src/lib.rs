@@ -184,11 +184,7 @@ impl Adapter for Feishu {
     }
 
     fn can(&self) -> Abilities {
-        Abilities {
-            pictures: true,
-            buttons: true,
-            deletion: true,
-        }
+        Abilities::text().pictures().buttons().deletion()
     }
 
     fn longest_text(&self) -> TextLimit {

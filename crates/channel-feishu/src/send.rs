@@ -326,13 +326,7 @@ mod tests {
 
     #[test]
     fn the_largest_card_fits() {
-        let buttons = vec![
-            Button {
-                label: "\u{1}".repeat(LABEL),
-                data: "\u{1}".repeat(DATA)
-            };
-            2
-        ];
+        let buttons = vec![Button::new("\u{1}".repeat(LABEL), "\u{1}".repeat(DATA)); 2];
         let id = Id::parse("ou_1").unwrap();
         let content = card(&"\u{1}".repeat(4000), &buttons, &id).to_string();
         assert!(json!(content).to_string().len() < 31_000);

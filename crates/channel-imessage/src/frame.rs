@@ -203,23 +203,15 @@ impl Message {
     pub(crate) fn inbound(self, now: Timestamp, trusts_sms: bool) -> Inbound {
         // An undated message is treated as live.
         let at = self.at.unwrap_or(now);
-        Inbound {
-            id: self.guid,
-            is_direct: self.group.is_none(),
-            chat: self
-                .group
-                .unwrap_or_else(|| Target::chat(self.sender.as_str())),
-            sender: self.sender.as_str().to_owned(),
-            also: Vec::new(),
-            text: self.text,
-            at,
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            historical: at + HISTORY < now,
-            authenticated: trusts_sms || !self.is_sms,
-            meta: Vec::new(),
-        }
+        let is_direct = self.group.is_none();
+        let chat = self.group;
+        let chat = chat.unwrap_or_else(|| Target::chat(self.sender.as_str()));
+        let mut message = Inbound::new(self.guid, self.sender.as_str(), chat, at);
+        message.is_direct = is_direct;
+        message.text = self.text;
+        message.historical = at + HISTORY < now;
+        message.authenticated = trusts_sms || !self.is_sms;
+        message
     }
 }
 

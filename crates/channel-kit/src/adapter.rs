@@ -135,8 +135,9 @@ impl Probed {
     }
 }
 
-/// What an adapter can do besides sending text.
+/// What an adapter can do besides sending text: `Abilities::text().pictures().buttons()`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Abilities {
     /// Send pictures.
     pub pictures: bool,
@@ -144,6 +145,41 @@ pub struct Abilities {
     pub buttons: bool,
     /// Delete a message that it sent.
     pub deletion: bool,
+}
+
+impl Abilities {
+    /// Nothing besides text.
+    pub const fn text() -> Self {
+        Self {
+            pictures: false,
+            buttons: false,
+            deletion: false,
+        }
+    }
+
+    /// The same, and it sends pictures.
+    pub const fn pictures(self) -> Self {
+        Self {
+            pictures: true,
+            ..self
+        }
+    }
+
+    /// The same, and it puts buttons under a message.
+    pub const fn buttons(self) -> Self {
+        Self {
+            buttons: true,
+            ..self
+        }
+    }
+
+    /// The same, and it deletes a message that it sent.
+    pub const fn deletion(self) -> Self {
+        Self {
+            deletion: true,
+            ..self
+        }
+    }
 }
 
 /// A message was not sent, or not changed.

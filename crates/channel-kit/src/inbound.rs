@@ -6,7 +6,7 @@ use pairing_core::Timestamp;
 
 use crate::{MessageId, Target};
 
-/// Something that an adapter received.
+/// Something that an adapter received. A new kind breaks its users on purpose: each has to decide what becomes of it.
 #[derive(Debug, Clone)]
 pub enum Incoming {
     /// A message.
@@ -16,7 +16,22 @@ pub enum Incoming {
 }
 
 /// A message that was received, before anything has checked whether its sender is allowed.
+///
+/// [`Inbound::new`] knows nothing in the sender's favour: what the chat system vouches for is set by the adapter.
+///
+/// ```
+/// use channel_kit::{Inbound, Target};
+/// use pairing_core::Timestamp;
+///
+/// let at = Timestamp::from_millis(1_795_354_072_718);
+/// let mut message = Inbound::new("17", "12345", Target::chat("12345"), at);
+/// assert!(!message.authenticated && !message.is_direct);
+/// message.authenticated = true;
+/// message.is_direct = true;
+/// message.text = "hello".to_owned();
+/// ```
 #[derive(Clone)]
+#[non_exhaustive]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "facts that do not depend on each other"
@@ -54,6 +69,7 @@ pub struct Inbound {
 
 /// A button that was pressed.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Pressed {
     /// The person who pressed it, by the id for which the chat system vouches.
     pub sender: String,
@@ -63,6 +79,49 @@ pub struct Pressed {
     pub chat: Target,
     /// The data of the button.
     pub data: String,
+}
+
+impl Inbound {
+    /// A message without text, from a sender for whom nobody vouches, in a chat that is not known to be direct.
+    pub fn new(
+        id: impl Into<String>,
+        sender: impl Into<String>,
+        chat: Target,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            sender: sender.into(),
+            also: Vec::new(),
+            chat,
+            is_direct: false,
+            text: String::new(),
+            at,
+            from_me: false,
+            from_bot: false,
+            via_bot: false,
+            historical: false,
+            authenticated: false,
+            meta: Vec::new(),
+        }
+    }
+}
+
+impl Pressed {
+    /// A button with this data, which `sender` pressed under `message` in `chat`.
+    pub fn new(
+        sender: impl Into<String>,
+        message: MessageId,
+        chat: Target,
+        data: impl Into<String>,
+    ) -> Self {
+        Self {
+            sender: sender.into(),
+            message,
+            chat,
+            data: data.into(),
+        }
+    }
 }
 
 impl fmt::Debug for Inbound {

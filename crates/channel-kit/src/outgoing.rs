@@ -4,6 +4,7 @@ use std::fmt;
 
 /// A chat, as the chat system names it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Target {
     /// The id of the chat.
     pub chat: String,
@@ -16,7 +17,15 @@ pub struct Target {
 pub struct MessageId(pub String);
 
 /// A message to send. Its text is plain: nothing in it is markup.
+///
+/// ```
+/// use channel_kit::{Button, Outgoing};
+///
+/// let asked = Outgoing::text("Let Ann in?").buttons(vec![Button::new("Approve", "a:1")]);
+/// assert!(!asked.is_secret);
+/// ```
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Outgoing {
     /// The text; the caption, if there is a picture.
     pub text: String,
@@ -30,6 +39,7 @@ pub struct Outgoing {
 
 /// A button under a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Button {
     /// The text on the button.
     pub label: String,
@@ -45,6 +55,14 @@ impl Target {
             thread: None,
         }
     }
+
+    /// The same chat, in this thread.
+    pub fn thread(self, id: impl Into<Option<String>>) -> Self {
+        Self {
+            thread: id.into(),
+            ..self
+        }
+    }
 }
 
 impl Outgoing {
@@ -55,6 +73,37 @@ impl Outgoing {
             picture: None,
             buttons: Vec::new(),
             is_secret: false,
+        }
+    }
+
+    /// The same with a picture, as PNG.
+    pub fn picture(self, png: Vec<u8>) -> Self {
+        Self {
+            picture: Some(png),
+            ..self
+        }
+    }
+
+    /// The same with buttons, side by side.
+    pub fn buttons(self, buttons: Vec<Button>) -> Self {
+        Self { buttons, ..self }
+    }
+
+    /// The same, which may hold a secret.
+    pub fn secret(self) -> Self {
+        Self {
+            is_secret: true,
+            ..self
+        }
+    }
+}
+
+impl Button {
+    /// A button with this text, and the data that comes back when it is pressed.
+    pub fn new(label: impl Into<String>, data: impl Into<String>) -> Self {
+        Self {
+            label: label.into(),
+            data: data.into(),
         }
     }
 }

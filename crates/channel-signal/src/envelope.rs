@@ -116,29 +116,24 @@ impl Envelope {
     pub(crate) fn inbound(self, who: Identity, own: Option<&Number>) -> Inbound {
         let is_own = |account: &Number| self.number.as_ref() == Some(account);
         let from_me = own.is_some_and(is_own) || self.account.as_ref().is_some_and(is_own);
-        Inbound {
-            id: self.at.to_string(),
-            chat: Target::chat(match &self.group {
-                Some(group) => format!("group:{group}"),
-                None => who.sender.clone(),
-            }),
-            sender: who.sender,
-            also: who.also.into_iter().collect(),
-            is_direct: self.group.is_none(),
-            text: self.text,
-            at: Timestamp::from_millis(self.at),
-            from_me,
-            from_bot: false,
-            via_bot: false,
-            // Signal's servers keep for us what was written while the daemon was away.
-            historical: false,
-            authenticated: true,
-            meta: self
-                .name
-                .map(|name| ("name".to_owned(), name))
-                .into_iter()
-                .collect(),
-        }
+        let chat = Target::chat(match &self.group {
+            Some(group) => format!("group:{group}"),
+            None => who.sender.clone(),
+        });
+        let at = Timestamp::from_millis(self.at);
+        let mut message = Inbound::new(self.at.to_string(), who.sender, chat, at);
+        message.also = who.also.into_iter().collect();
+        message.is_direct = self.group.is_none();
+        message.text = self.text;
+        message.from_me = from_me;
+        // Signal's servers keep for us what was written while the daemon was away.
+        message.authenticated = true;
+        message.meta = self
+            .name
+            .map(|name| ("name".to_owned(), name))
+            .into_iter()
+            .collect();
+        message
     }
 }
 

@@ -213,11 +213,7 @@ impl Adapter for Signal {
     }
 
     fn can(&self) -> Abilities {
-        Abilities {
-            pictures: true,
-            buttons: false,
-            deletion: true,
-        }
+        Abilities::text().pictures().deletion()
     }
 
     fn longest_text(&self) -> TextLimit {

@@ -206,11 +206,7 @@ impl Adapter for Slack {
     }
 
     fn can(&self) -> Abilities {
-        Abilities {
-            pictures: true,
-            buttons: true,
-            deletion: true,
-        }
+        Abilities::text().pictures().buttons().deletion()
     }
 
     fn longest_text(&self) -> TextLimit {

@@ -186,11 +186,7 @@ impl Adapter for Telegram {
     }
 
     fn can(&self) -> Abilities {
-        Abilities {
-            pictures: true,
-            buttons: true,
-            deletion: true,
-        }
+        Abilities::text().pictures().buttons().deletion()
     }
 
     fn longest_text(&self) -> TextLimit {

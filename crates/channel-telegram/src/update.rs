@@ -219,25 +219,22 @@ impl Heard {
         // An undated message is treated as live.
         let at = at.unwrap_or(context.since);
         let thread = self.message_thread_id.filter(|_| self.is_topic_message);
-        Some(Inbound {
-            id: self.message_id.to_string(),
-            sender: from.id.text(),
-            also: Vec::new(),
-            chat: Target {
-                chat: self.chat.id.text(),
-                thread: thread.map(|id| id.to_string()),
-            },
-            is_direct: self.chat.kind == "private",
-            text: self.text.or(self.caption).unwrap_or_default(),
+        let mut message = Inbound::new(
+            self.message_id.to_string(),
+            from.id.text(),
+            Target::chat(self.chat.id.text()).thread(thread.map(|id| id.to_string())),
             at,
-            from_me: from.id.is(context.me),
-            from_bot: from.is_bot,
-            via_bot: self.marks.has_any(&["via_bot"]),
-            historical: at < context.since,
-            // With `sender_chat` set, `from` is not the real author.
-            authenticated: self.sender_chat.is_none(),
-            meta: from.names(),
-        })
+        );
+        message.is_direct = self.chat.kind == "private";
+        message.text = self.text.or(self.caption).unwrap_or_default();
+        message.from_me = from.id.is(context.me);
+        message.from_bot = from.is_bot;
+        message.via_bot = self.marks.has_any(&["via_bot"]);
+        message.historical = at < context.since;
+        // With `sender_chat` set, `from` is not the real author.
+        message.authenticated = self.sender_chat.is_none();
+        message.meta = from.names();
+        Some(message)
     }
 }
 
@@ -249,15 +246,12 @@ impl CallbackQuery {
             return None;
         }
         let thread = under.message_thread_id.filter(|_| under.is_topic_message);
-        Some(Pressed {
-            sender: self.from.id.text(),
-            message: MessageId(under.message_id.to_string()),
-            chat: Target {
-                chat: under.chat.id.text(),
-                thread: thread.map(|id| id.to_string()),
-            },
+        Some(Pressed::new(
+            self.from.id.text(),
+            MessageId(under.message_id.to_string()),
+            Target::chat(under.chat.id.text()).thread(thread.map(|id| id.to_string())),
             data,
-        })
+        ))
     }
 }
 

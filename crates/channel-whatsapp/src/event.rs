@@ -145,22 +145,18 @@ fn event(message: &Value, value: &Value, own: Option<&str>) -> Result<Option<Eve
         if kind == "text" && body.is_none_or(|body| body.trim().is_empty()) {
             return Ok(None);
         }
-        Incoming::Message(Inbound {
-            id: head.id.clone(),
-            meta: name_of(from, value),
+        let mut message = Inbound::new(
+            head.id.clone(),
             sender,
-            also: Vec::new(),
-            chat: Target::chat(chat),
-            is_direct,
-            text: first_bytes(body.unwrap_or_default().to_owned(), LONGEST_TEXT),
-            at: Timestamp::from_millis(head.at.saturating_mul(1000)),
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            // Meta keeps for us what came while we were away.
-            historical: false,
-            authenticated: true,
-        })
+            Target::chat(chat),
+            Timestamp::from_millis(head.at.saturating_mul(1000)),
+        );
+        message.is_direct = is_direct;
+        message.text = first_bytes(body.unwrap_or_default().to_owned(), LONGEST_TEXT);
+        // Meta keeps for us what came while we were away.
+        message.authenticated = true;
+        message.meta = name_of(from, value);
+        Incoming::Message(message)
     };
     Ok(Some(Event {
         id: head.id,
@@ -197,11 +193,13 @@ impl Head {
 fn pressed(message: &Value, sender: String, chat: String) -> Option<Pressed> {
     let data = text(&message["interactive"]["button_reply"]["id"])?;
     let under = text(&message["context"]["id"]).filter(|id| is_id(id))?;
-    (data.len() <= DATA).then(|| Pressed {
-        sender,
-        message: MessageId(under.to_owned()),
-        chat: Target::chat(chat),
-        data: data.to_owned(),
+    (data.len() <= DATA).then(|| {
+        Pressed::new(
+            sender,
+            MessageId(under.to_owned()),
+            Target::chat(chat),
+            data,
+        )
     })
 }
 

@@ -248,11 +248,7 @@ impl Adapter for WhatsApp {
     }
 
     fn can(&self) -> Abilities {
-        Abilities {
-            pictures: true,
-            buttons: true,
-            deletion: false,
-        }
+        Abilities::text().pictures().buttons()
     }
 
     fn longest_text(&self) -> TextLimit {

@@ -230,14 +230,8 @@ mod tests {
     use super::*;
 
     fn with_buttons(text: &str, labels: &[&str]) -> Outgoing {
-        let button = |label: &&str| Button {
-            label: (*label).to_owned(),
-            data: "a:1".to_owned(),
-        };
-        Outgoing {
-            buttons: labels.iter().map(button).collect(),
-            ..Outgoing::text(text)
-        }
+        let button = |label: &&str| Button::new(*label, "a:1");
+        Outgoing::text(text).buttons(labels.iter().map(button).collect())
     }
 
     #[test]

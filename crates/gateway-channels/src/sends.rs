@@ -156,10 +156,8 @@ mod tests {
 
     #[test]
     fn every_part_of_a_message_counts() {
-        let to = |chat: &str, thread: Option<&str>| Target {
-            chat: chat.to_owned(),
-            thread: thread.map(str::to_owned),
-        };
+        let to =
+            |chat: &str, thread: Option<&str>| Target::chat(chat).thread(thread.map(str::to_owned));
         let all = [
             digest("a", "b", &to("c", None), "d"),
             digest("ab", "", &to("c", None), "d"),

@@ -63,6 +63,7 @@ impl Letter {
             historical,
             authenticated,
             meta,
+            ..
         } = inbound;
         let reasons = [
             (!authenticated, Dropped::Unauthenticated),

@@ -188,21 +188,17 @@ impl Interaction {
         if self.user.bot || self.user.system {
             return None;
         }
-        Some(Inbound {
-            at: self.id.made_at().unwrap_or(now),
-            id: self.id.to_string(),
-            sender: self.user.id.to_string(),
-            also: Vec::new(),
-            chat: Target::chat(self.channel.as_str()),
-            is_direct: self.is_direct,
-            text: text.to_owned(),
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            historical: false,
-            authenticated: true,
-            meta: self.user.names(),
-        })
+        let mut message = Inbound::new(
+            self.id.to_string(),
+            self.user.id.to_string(),
+            Target::chat(self.channel.as_str()),
+            self.id.made_at().unwrap_or(now),
+        );
+        message.is_direct = self.is_direct;
+        message.text = text.into();
+        message.authenticated = true;
+        message.meta = self.user.names();
+        Some(message)
     }
 
     /// The press of a button.
@@ -210,11 +206,11 @@ impl Interaction {
         if self.user.bot || self.user.system {
             return None;
         }
-        Some(Pressed {
-            sender: self.user.id.to_string(),
-            message: MessageId(message.to_string()),
-            chat: Target::chat(self.channel.as_str()),
-            data: data.to_owned(),
-        })
+        Some(Pressed::new(
+            self.user.id.to_string(),
+            MessageId(message.to_string()),
+            Target::chat(self.channel.as_str()),
+            data,
+        ))
     }
 }

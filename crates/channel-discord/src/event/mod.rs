@@ -238,22 +238,18 @@ impl Message {
         if self.author.bot && !allows_bots {
             return None;
         }
-        Some(Inbound {
-            at: self.id.made_at().unwrap_or(now),
-            id: self.id.to_string(),
-            sender: self.author.id.to_string(),
-            also: Vec::new(),
-            chat: Target::chat(self.channel.as_str()),
-            is_direct: self.is_direct,
-            text: first_bytes(self.text, LONGEST_TEXT),
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            // The gateway sends what is new, and after a resumption what was missed: it keeps that for us.
-            historical: false,
-            authenticated: true,
-            meta: self.author.names(),
-        })
+        let mut message = Inbound::new(
+            self.id.to_string(),
+            self.author.id.to_string(),
+            Target::chat(self.channel.as_str()),
+            self.id.made_at().unwrap_or(now),
+        );
+        message.is_direct = self.is_direct;
+        message.text = first_bytes(self.text, LONGEST_TEXT);
+        // The gateway sends what is new, and after a resumption what was missed: it keeps that for us.
+        message.authenticated = true;
+        message.meta = self.author.names();
+        Some(message)
     }
 }
 

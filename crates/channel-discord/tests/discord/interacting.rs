@@ -14,10 +14,7 @@ async fn a_button_is_acknowledged_and_handed_on_once() {
     let mut bot = rig.connected().await;
     let chat = Target::chat(rig.discord.chat_with(ANN));
     let mut what = Outgoing::text("well?");
-    what.buttons = vec![Button {
-        label: "Yes".to_owned(),
-        data: "a:1".to_owned(),
-    }];
+    what.buttons = vec![Button::new("Yes", "a:1")];
     let id = bot.adapter.send(&chat, &what).await.unwrap();
     rig.discord.presses(ANN, &id.0, "a:1");
     let call = rig.discord.called(CALLBACK).await;
@@ -73,10 +70,7 @@ async fn a_command_is_registered_and_answered_privately() {
 
     // What has buttons stays in the chat, and so does what answers something else.
     let mut notice = Outgoing::text("notice");
-    notice.buttons = vec![Button {
-        label: "Yes".to_owned(),
-        data: "a:1".to_owned(),
-    }];
+    notice.buttons = vec![Button::new("Yes", "a:1")];
     bot.adapter.send(&inbound.chat, &notice).await.unwrap();
     assert!(!rig.discord.sent().await.is_ephemeral);
     rig.discord.says(ANN, "hello");

@@ -106,10 +106,7 @@ async fn pictures_with_words_buttons_replaced_and_deleted() {
     let rig = Rig::new().await;
     let bot = rig.bot();
     let chat = Target::chat(rig.discord.chat_with(ANN));
-    let button = |data: &str| Button {
-        label: data.to_uppercase(),
-        data: data.to_owned(),
-    };
+    let button = |data: &str| Button::new(data.to_uppercase(), data);
     let mut what = Outgoing::text("scan this");
     what.picture = Some(vec![1, 2, 3]);
     what.buttons = vec![button("yes"), button("no")];
@@ -141,13 +138,7 @@ async fn buttons_that_do_not_fit_are_refused() {
     let bot = rig.bot();
     let chat = Target::chat(rig.discord.chat_with(ANN));
     let mut what = Outgoing::text("x");
-    what.buttons = vec![
-        Button {
-            label: "l".repeat(200),
-            data: "d".repeat(64),
-        };
-        6
-    ];
+    what.buttons = vec![Button::new("l".repeat(200), "d".repeat(64)); 6];
     bot.send(&chat, &what).await.unwrap();
     assert_eq!(rig.discord.sent().await.buttons.len(), 6);
     what.buttons[0].data.push('d');

@@ -175,21 +175,17 @@ impl Message {
         } else {
             self.chat.as_str()
         };
-        Some(Inbound {
-            at: self.at.unwrap_or(now),
-            id: self.id.to_string(),
-            chat: Target::chat(chat),
-            sender: self.sender.to_string(),
-            also: self.union.iter().map(Id::to_string).collect(),
-            is_direct: self.is_direct,
-            text: self.text,
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            // Feishu keeps for us what nobody has acknowledged.
-            historical: false,
-            authenticated: true,
-            meta: Vec::new(),
-        })
+        let mut message = Inbound::new(
+            self.id.to_string(),
+            self.sender.to_string(),
+            Target::chat(chat),
+            self.at.unwrap_or(now),
+        );
+        message.also = self.union.iter().map(Id::to_string).collect();
+        message.is_direct = self.is_direct;
+        message.text = self.text;
+        // Feishu keeps for us what nobody has acknowledged.
+        message.authenticated = true;
+        Some(message)
     }
 }

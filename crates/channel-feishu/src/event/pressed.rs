@@ -65,11 +65,11 @@ pub(super) fn press(event: &str) -> Option<Press> {
 
 impl Press {
     pub(crate) fn pressed(self) -> Pressed {
-        Pressed {
-            sender: self.person.to_string(),
-            message: MessageId(card_id(&self.message)),
-            chat: Target::chat(self.chat.as_str()),
-            data: self.data,
-        }
+        Pressed::new(
+            self.person.to_string(),
+            MessageId(card_id(&self.message)),
+            Target::chat(self.chat.as_str()),
+            self.data,
+        )
     }
 }

@@ -7,10 +7,7 @@ use crate::rig::{ANN, Rig};
 
 fn well() -> Outgoing {
     let mut what = Outgoing::text("well <at user_id=\"all\"></at>?");
-    what.buttons = vec![Button {
-        label: "Yes".to_owned(),
-        data: "a:1".to_owned(),
-    }];
+    what.buttons = vec![Button::new("Yes", "a:1")];
     what
 }
 

@@ -47,10 +47,7 @@ async fn what_is_no_person_or_chat_is_named() {
             "{chat}: {sent:?}"
         );
     }
-    let thread = Target {
-        chat: ANN.to_owned(),
-        thread: Some("om_1".to_owned()),
-    };
+    let thread = Target::chat(ANN).thread("om_1".to_owned());
     let sent = bot.send(&thread, &Outgoing::text("x")).await;
     assert!(matches!(sent, Err(SendError::Chat { .. })), "{sent:?}");
 }
@@ -154,10 +151,7 @@ async fn pictures_with_words_replaced_and_deleted() {
 async fn what_feishu_does_not_take_is_not_sent() {
     let rig = Rig::new().await;
     let bot = rig.bot();
-    let button = |data: String| Button {
-        label: "x".repeat(500),
-        data,
-    };
+    let button = |data: String| Button::new("x".repeat(500), data);
     let mut what = Outgoing::text("x");
     what.buttons = vec![button("x".repeat(65))];
     assert!(matches!(

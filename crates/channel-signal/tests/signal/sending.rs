@@ -28,10 +28,7 @@ async fn texts_pictures_and_deletion() {
     account.delete(&ann(), &sent).await.unwrap();
     let call = rig.signal.called("remoteDelete").await;
     assert_eq!(call["targetTimestamp"].to_string(), sent.0);
-    let picture = Outgoing {
-        picture: Some(b"png".to_vec()),
-        ..Outgoing::text("look")
-    };
+    let picture = Outgoing::text("look").picture(b"png".to_vec());
     let person = Target::chat(format!("uuid:{}", ANN.uuid));
     account.send(&person, &picture).await.unwrap();
     let call = rig.signal.called("send").await;
@@ -75,14 +72,8 @@ async fn a_long_text_is_several_messages_and_one_id() {
 async fn what_cannot_be_sent_is_not() {
     let rig = Rig::new().await;
     let account = rig.account();
-    let buttons = vec![Button {
-        label: "Approve".into(),
-        data: "a".into(),
-    }];
-    let with_buttons = Outgoing {
-        buttons,
-        ..Outgoing::text("x")
-    };
+    let buttons = vec![Button::new("Approve", "a")];
+    let with_buttons = Outgoing::text("x").buttons(buttons);
     for what in [with_buttons, Outgoing::text("")] {
         let error = account.send(&ann(), &what).await.unwrap_err();
         assert!(matches!(error, SendError::Unable), "{error}");

@@ -56,20 +56,16 @@ impl Command {
     /// A command as the message that it stands for, by the id of its envelope.
     pub(crate) fn inbound(self, id: &str, now: Timestamp) -> Inbound {
         let username = self.user_name.map(|name| ("username".to_owned(), name));
-        Inbound {
-            at: now,
-            id: id.to_owned(),
-            sender: self.user.to_string(),
-            also: Vec::new(),
-            is_direct: self.channel.is_direct_chat(),
-            chat: Target::chat(self.channel.as_str()),
-            text: self.text,
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            historical: false,
-            authenticated: true,
-            meta: username.into_iter().collect(),
-        }
+        let mut message = Inbound::new(
+            id,
+            self.user.to_string(),
+            Target::chat(self.channel.as_str()),
+            now,
+        );
+        message.is_direct = self.channel.is_direct_chat();
+        message.text = self.text;
+        message.authenticated = true;
+        message.meta = username.into_iter().collect();
+        message
     }
 }

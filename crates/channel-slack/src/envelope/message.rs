@@ -130,24 +130,17 @@ impl Message {
         if self.bot.is_some() && !allows_bots {
             return None;
         }
-        Some(Inbound {
-            at: self.ts.time().unwrap_or(now),
-            id: self.ts.to_string(),
-            sender: sender.to_string(),
-            also: Vec::new(),
-            chat: Target {
-                chat: self.channel.to_string(),
-                thread: self.thread.map(|thread| thread.to_string()),
-            },
-            is_direct: self.is_direct,
-            text: plain::typed(&first_bytes(self.text, LONGEST_TEXT)),
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            // Slack sends what is new, and for a while what nobody has acknowledged: it keeps that for us.
-            historical: false,
-            authenticated: true,
-            meta: Vec::new(),
-        })
+        let mut message = Inbound::new(
+            self.ts.to_string(),
+            sender.to_string(),
+            Target::chat(self.channel.as_str())
+                .thread(self.thread.map(|thread| thread.to_string())),
+            self.ts.time().unwrap_or(now),
+        );
+        message.is_direct = self.is_direct;
+        message.text = plain::typed(&first_bytes(self.text, LONGEST_TEXT));
+        // Slack sends what is new, and for a while what nobody has acknowledged: it keeps that for us.
+        message.authenticated = true;
+        Some(message)
     }
 }

@@ -79,11 +79,13 @@ pub(super) fn press(payload: &str) -> Option<Press> {
 impl Press {
     /// The press, if it was made where the bot is.
     pub(crate) fn pressed(self, me: &Me) -> Option<Pressed> {
-        me.home.is_home_of(&self.home).then(|| Pressed {
-            sender: self.user.to_string(),
-            message: MessageId(self.message.to_string()),
-            chat: Target::chat(self.channel.as_str()),
-            data: self.data,
+        me.home.is_home_of(&self.home).then(|| {
+            Pressed::new(
+                self.user.to_string(),
+                MessageId(self.message.to_string()),
+                Target::chat(self.channel.as_str()),
+                self.data,
+            )
         })
     }
 }

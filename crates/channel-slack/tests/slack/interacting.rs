@@ -11,10 +11,7 @@ async fn a_button_is_acknowledged_and_handed_on_once() {
     let mut bot = rig.connected().await;
     let chat = Target::chat(rig.slack.chat_with(ANN));
     let mut what = Outgoing::text("well?");
-    what.buttons = vec![Button {
-        label: "Yes".to_owned(),
-        data: "a:1".to_owned(),
-    }];
+    what.buttons = vec![Button::new("Yes", "a:1")];
     let id = bot.adapter.send(&chat, &what).await.unwrap();
     rig.slack.presses(ANN, &id.0, "a:1");
     let pressed = bot.pressed().await;

@@ -41,10 +41,7 @@ async fn a_direct_chat_is_opened_once_and_written_to() {
         assert_eq!(rig.slack.sent().await.chat, chat.chat);
     }
     let thread = Some("1.2".to_owned());
-    let threaded = Target {
-        chat: chat.chat,
-        thread,
-    };
+    let threaded = Target::chat(chat.chat).thread(thread);
     bot.send(&threaded, &Outgoing::text("x")).await.unwrap();
     assert_eq!(rig.slack.sent().await.thread.as_deref(), Some("1.2"));
 }
@@ -129,10 +126,7 @@ async fn pictures_with_words_replaced_and_deleted() {
     assert!(matches!(replaced, Err(SendError::Unable)));
 
     // With buttons, the words are a message of their own.
-    what.buttons = vec![Button {
-        label: "Yes".to_owned(),
-        data: "yes".to_owned(),
-    }];
+    what.buttons = vec![Button::new("Yes", "yes")];
     let id = bot.send(&chat, &what).await.unwrap();
     assert!(rig.slack.sent().await.picture.is_some());
     let sent = rig.slack.sent().await;
@@ -193,13 +187,7 @@ async fn long_texts_with_buttons_are_one_message_and_what_does_not_fit_is_refuse
     let bot = rig.bot();
     let chat = Target::chat(rig.slack.chat_with(ANN));
     let mut what = Outgoing::text("word ".repeat(790));
-    what.buttons = vec![
-        Button {
-            label: "l".repeat(200),
-            data: "d".repeat(64),
-        };
-        25
-    ];
+    what.buttons = vec![Button::new("l".repeat(200), "d".repeat(64)); 25];
     bot.send(&chat, &what).await.unwrap();
     assert_eq!(rig.slack.sent().await.buttons.len(), 25);
     assert_eq!(rig.slack.count_sent(), 1);

@@ -9,14 +9,8 @@ use test_support::whatsapp::{ANN, Answer, TOKEN};
 use crate::rig::{Rig, delivered};
 
 fn asked(text: &str) -> Outgoing {
-    let button = |label: &str, data: &str| Button {
-        label: label.to_owned(),
-        data: data.to_owned(),
-    };
-    Outgoing {
-        buttons: vec![button("Approve", "a:1"), button("Reject", "r:1")],
-        ..Outgoing::text(text)
-    }
+    let button = |label: &str, data: &str| Button::new(label, data);
+    Outgoing::text(text).buttons(vec![button("Approve", "a:1"), button("Reject", "r:1")])
 }
 
 fn ann() -> Target {

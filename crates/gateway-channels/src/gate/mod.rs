@@ -336,10 +336,7 @@ impl Gate {
         let Some(text) = rules.reply(standard, sender, code) else {
             return "silent";
         };
-        let what = Outgoing {
-            is_secret: true,
-            ..Outgoing::text(text)
-        };
+        let what = Outgoing::text(text).secret();
         let mut sent = self.adapter.send(chat, &what).await;
         if matches!(sent, Err(SendError::Chat { .. }))
             && let Ok(direct) = self.adapter.direct(sender).await

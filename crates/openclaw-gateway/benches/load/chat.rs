@@ -169,21 +169,11 @@ impl Played {
 
     async fn receives(&self, sender: &str) {
         let inbox = self.inbox.lock().unwrap().clone().unwrap();
-        let message = Inbound {
-            id: "1".to_owned(),
-            sender: sender.to_owned(),
-            also: Vec::new(),
-            chat: Target::chat(sender),
-            is_direct: true,
-            text: "Is the meeting still at ten? I could be there a little earlier.".to_owned(),
-            at: SystemClock.now(),
-            from_me: false,
-            from_bot: false,
-            via_bot: false,
-            historical: false,
-            authenticated: true,
-            meta: vec![("username".to_owned(), "zoe".to_owned())],
-        };
+        let mut message = Inbound::new("1", sender, Target::chat(sender), SystemClock.now());
+        message.is_direct = true;
+        message.text = "Is the meeting still at ten? I could be there a little earlier.".into();
+        message.authenticated = true;
+        message.meta = vec![("username".to_owned(), "zoe".to_owned())];
         assert!(inbox.put(Incoming::Message(message)).await);
     }
 }

@@ -372,10 +372,7 @@ impl Commands {
             // A subscriber who is no longer an owner gets no notices.
             let is_owner = by.is_some_and(|by| self.is_owner(&channel, &by));
             if let Some(adapter) = adapter.filter(|_| is_owner) {
-                let chat = Target {
-                    chat: subscriber.chat().to_owned(),
-                    thread: subscriber.thread(),
-                };
+                let chat = Target::chat(subscriber.chat()).thread(subscriber.thread());
                 add(&mut places, adapter, chat, Some(subscriber.clone()));
             }
         }
@@ -424,14 +421,8 @@ fn notice(asking: &PendingSubject, about: &RequestRef, adapter: &dyn Adapter) ->
         }
     };
     let buttons = data.map(|(approve, reject)| {
-        let button = |label: &str, data| Button {
-            label: label.to_owned(),
-            data,
-        };
+        let button = |label: &str, data| Button::new(label, data);
         vec![button("Approve", approve), button("Reject", reject)]
     });
-    Outgoing {
-        buttons: buttons.unwrap_or_default(),
-        ..Outgoing::text(text)
-    }
+    Outgoing::text(text).buttons(buttons.unwrap_or_default())
 }

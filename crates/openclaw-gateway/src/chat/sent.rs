@@ -64,10 +64,7 @@ fn not_run() -> SendError {
 
 impl Message {
     fn at(&self) -> (Target, MessageId) {
-        let chat = Target {
-            chat: self.chat.clone(),
-            thread: self.thread.clone(),
-        };
+        let chat = Target::chat(self.chat.clone()).thread(self.thread.clone());
         (chat, MessageId(self.id.clone()))
     }
 }

@@ -129,10 +129,7 @@ impl Commands {
 /// Sends the code: in a message of its own, so that it is easy to copy, or as a picture or text drawing that
 /// can be scanned.
 async fn deliver(owner: &OwnerMessage, code: &str, drawn: bool) -> Result<MessageId, SendError> {
-    let mut what = Outgoing {
-        is_secret: true,
-        ..Outgoing::text(String::new())
-    };
+    let mut what = Outgoing::text(String::new()).secret();
     if !drawn {
         code.clone_into(&mut what.text);
     } else if owner.adapter.can().pictures {

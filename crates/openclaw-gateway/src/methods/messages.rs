@@ -19,10 +19,7 @@ const WAIT: Duration = Duration::from_secs(30);
 pub(super) async fn send(call: Call) -> Reply {
     let params: SendParams = call.params()?;
     let adapter = adapter(&call, &params)?;
-    let to = Target {
-        chat: params.to.into(),
-        thread: params.thread.map(Into::into),
-    };
+    let to = Target::chat(params.to).thread(params.thread.map(Into::into));
     if !is_target(&to) {
         return Err(refused("to", "can be no chat"));
     }

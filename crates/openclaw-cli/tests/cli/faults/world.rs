@@ -177,7 +177,7 @@ impl Adapter for Account {
 
     fn direct<'a>(&'a self, sender: &'a SenderId) -> BoxFuture<'a, Result<Target, SendError>> {
         let chat = sender.as_str().to_owned();
-        Box::pin(async move { Ok(Target { chat, thread: None }) })
+        Box::pin(async move { Ok(Target::chat(chat)) })
     }
 
     fn status(&self) -> Status {

@@ -235,11 +235,7 @@ enum End {
     Commands(StopSender),
 }
 
-pub(super) const EVERYTHING: Abilities = Abilities {
-    pictures: true,
-    buttons: true,
-    deletion: true,
-};
+pub(super) const EVERYTHING: Abilities = Abilities::text().pictures().buttons().deletion();
 
 /// Its public address leads to where it listens, so that a phone gets there by what it is told.
 pub(super) const LOCAL: &str = "commands: { ownerAllowFrom: ['telegram:1'] }, plugins: { entries: { 'device-pair': { config: { publicUrl: 'ws://127.0.0.1:PORT' } } } },";
@@ -348,10 +344,7 @@ impl World {
             channel: self.chats.channel().clone(),
             account: AccountId::default(),
             sender: rules.sender(sender).unwrap(),
-            chat: Target {
-                chat: chat.to_owned(),
-                thread: None,
-            },
+            chat: Target::chat(chat),
             adapter: self.chats.clone(),
         }
     }
@@ -379,12 +372,12 @@ impl World {
 
     pub(super) async fn presses(&self, message: usize, data: &str) {
         let owner = self.spoke("1", "1");
-        let pressed = Pressed {
-            sender: "1".to_owned(),
-            message: MessageId(message.to_string()),
-            chat: owner.chat.clone(),
-            data: data.to_owned(),
-        };
+        let pressed = Pressed::new(
+            "1",
+            MessageId(message.to_string()),
+            owner.chat.clone(),
+            data,
+        );
         self.commands.pressed(&owner, &pressed).await;
     }
 

@@ -96,12 +96,12 @@ async fn t21_whoever_is_no_owner_has_written_ordinary_text() {
         ] {
             assert!(!world.commands.message(&stranger, text).await, "{text}");
         }
-        let pressed = channel_kit::Pressed {
-            sender: sender.to_owned(),
-            message: channel_kit::MessageId("0".to_owned()),
-            chat: stranger.chat.clone(),
-            data: format!("pair:a:device:{request}"),
-        };
+        let pressed = channel_kit::Pressed::new(
+            sender,
+            channel_kit::MessageId("0".to_owned()),
+            stranger.chat.clone(),
+            format!("pair:a:device:{request}"),
+        );
         world.commands.pressed(&stranger, &pressed).await;
     }
     assert_eq!(world.chats.all().len(), before);

@@ -234,43 +234,29 @@ impl std::fmt::Debug for Fake {
 
 /// A direct message, in the chat that is named as the sender is.
 pub(crate) fn direct(sender: &str, text: &str) -> Inbound {
-    Inbound {
-        id: "1".to_owned(),
-        sender: sender.to_owned(),
-        also: Vec::new(),
-        chat: Target {
-            chat: sender.to_owned(),
-            thread: None,
-        },
-        is_direct: true,
-        text: text.to_owned(),
-        at: Timestamp::from_millis(1_795_353_726_000),
-        from_me: false,
-        from_bot: false,
-        via_bot: false,
-        historical: false,
-        authenticated: true,
-        meta: vec![("username".to_owned(), "zoe".to_owned())],
-    }
+    let mut message = Inbound::new(
+        "1",
+        sender,
+        Target::chat(sender),
+        Timestamp::from_millis(1_795_353_726_000),
+    );
+    message.is_direct = true;
+    message.text = text.into();
+    message.authenticated = true;
+    message.meta = vec![("username".to_owned(), "zoe".to_owned())];
+    message
 }
 
 /// The same in a group.
 pub(crate) fn in_group(sender: &str, text: &str) -> Inbound {
-    Inbound {
-        is_direct: false,
-        chat: Target {
-            chat: "-100".to_owned(),
-            thread: Some("7".to_owned()),
-        },
-        ..direct(sender, text)
-    }
+    let mut message = direct(sender, text);
+    message.is_direct = false;
+    message.chat = Target::chat("-100").thread("7".to_owned());
+    message
 }
 
 /// The same in another chat.
-pub(crate) fn in_chat(chat: &str, message: Inbound) -> Inbound {
-    let chat = Target {
-        chat: chat.to_owned(),
-        thread: None,
-    };
-    Inbound { chat, ..message }
+pub(crate) fn in_chat(chat: &str, mut message: Inbound) -> Inbound {
+    message.chat = Target::chat(chat);
+    message
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use channel_kit::{BoxFuture, Inbound, Incoming, MessageId, Pressed, Target};
+use channel_kit::{BoxFuture, Incoming, MessageId, Pressed, Target};
 use gateway_channels::{OwnerCommands, OwnerMessage};
 
 use super::fake::{Fake, direct, in_chat, in_group};
@@ -39,15 +39,12 @@ impl OwnerCommands for Noting {
 }
 
 fn pressed(sender: &str) -> Incoming {
-    Incoming::Pressed(Pressed {
-        sender: sender.to_owned(),
-        message: MessageId("m1".to_owned()),
-        chat: Target {
-            chat: "900".to_owned(),
-            thread: None,
-        },
-        data: "approve:1".to_owned(),
-    })
+    Incoming::Pressed(Pressed::new(
+        sender,
+        MessageId("m1".to_owned()),
+        Target::chat("900"),
+        "approve:1",
+    ))
 }
 
 #[tokio::test]
@@ -85,10 +82,8 @@ async fn t21_t111_t114_commands_are_for_owners_and_text_for_everybody_else() {
         (&false.into(), &"/pair".into())
     );
     // A text that another bot made is a message, whatever it says.
-    let made = Inbound {
-        via_bot: true,
-        ..direct("1", "/pair approve t114")
-    };
+    let mut made = direct("1", "/pair approve t114");
+    made.via_bot = true;
     fake.says(made).await;
     assert_eq!(heard(&mut operator).await["text"], "/pair approve t114");
     // What is no command is a message.

@@ -9,10 +9,7 @@ use super::server::Answer;
 use super::{Rig, chat};
 
 fn button(label: &str, data: &str) -> Button {
-    Button {
-        label: label.to_owned(),
-        data: data.to_owned(),
-    }
+    Button::new(label, data)
 }
 
 #[tokio::test]
@@ -37,14 +34,8 @@ async fn plain_text_without_previews() {
 #[tokio::test]
 async fn into_a_thread_and_to_a_chat_with_a_name() {
     let rig = Rig::new().await;
-    let thread = Target {
-        chat: "-1009007199254740993".to_owned(),
-        thread: Some("12".to_owned()),
-    };
-    let name = Target {
-        chat: "@the_group".to_owned(),
-        thread: None,
-    };
+    let thread = Target::chat("-1009007199254740993").thread("12".to_owned());
+    let name = Target::chat("@the_group");
     let adapter = rig.adapter();
     adapter.send(&thread, &Outgoing::text("a")).await.unwrap();
     adapter.send(&name, &Outgoing::text("b")).await.unwrap();
@@ -66,10 +57,7 @@ async fn a_chat_that_cannot_be_one_is_not_asked_for() {
         ("@a/b", None),
         ("5", Some("x")),
     ] {
-        let target = Target {
-            chat: to.to_owned(),
-            thread: thread.map(str::to_owned),
-        };
+        let target = Target::chat(to).thread(thread.map(str::to_owned));
         let failed = adapter
             .send(&target, &Outgoing::text("a"))
             .await
@@ -137,10 +125,7 @@ async fn a_picture_with_a_caption() {
     what.picture = Some(png.clone());
     what.buttons = vec![button("Done", "d")];
     what.is_secret = true;
-    let to = Target {
-        thread: Some("12".to_owned()),
-        ..chat(555)
-    };
+    let to = chat(555).thread("12".to_owned());
     let sent = rig.adapter().send(&to, &what).await.unwrap();
     assert_eq!(sent, MessageId("2".to_owned()));
     let call = rig.api.called("sendPhoto").await;
