@@ -177,8 +177,13 @@ impl Listener {
         let seen = self.seen.text(&imessage.mark());
         // Saving blocks on a disk.
         match tokio::task::spawn_blocking(move || imessage.seen.save(&seen)).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
+            Ok(saved) => {
+                self.imessage.status.saved(&saved);
+                match saved {
+                    Ok(()) => self.troubles.noted(),
+                    Err(error) => self.troubles.not_noted(&error),
+                }
+            }
             Err(_) => {}
         }
     }

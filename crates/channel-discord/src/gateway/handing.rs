@@ -49,8 +49,13 @@ impl Keeper {
         let save = move || session.save(&*bot.saved, &bot.mark());
         // Saving blocks on a disk.
         match tokio::task::spawn_blocking(save).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
+            Ok(saved) => {
+                self.bot.status.saved(&saved);
+                match saved {
+                    Ok(()) => self.troubles.noted(),
+                    Err(error) => self.troubles.not_noted(&error),
+                }
+            }
             Err(_) => {}
         }
     }

@@ -124,8 +124,13 @@ impl Hands {
         let bot = Arc::clone(&self.bot);
         // Saving blocks on a disk.
         match tokio::task::spawn_blocking(move || bot.saved.save(&text)).await {
-            Ok(Ok(())) => self.noting.done(),
-            Ok(Err(error)) => self.noting.failed(&error),
+            Ok(saved) => {
+                self.bot.status.saved(&saved);
+                match saved {
+                    Ok(()) => self.noting.done(),
+                    Err(error) => self.noting.failed(&error),
+                }
+            }
             Err(_) => {}
         }
         slot.put(next.what);

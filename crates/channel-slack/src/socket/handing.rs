@@ -68,8 +68,13 @@ impl Keeper {
         let bot = Arc::clone(&self.bot);
         // Saving blocks on a disk.
         match tokio::task::spawn_blocking(move || bot.saved.save(&text)).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
+            Ok(saved) => {
+                self.bot.status.saved(&saved);
+                match saved {
+                    Ok(()) => self.troubles.noted(),
+                    Err(error) => self.troubles.not_noted(&error),
+                }
+            }
             Err(_) => {}
         }
         slot.put(next.what);

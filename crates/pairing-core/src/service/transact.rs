@@ -237,7 +237,7 @@ pub(super) fn list_at_once(store: &dyn PairingStore, range: &Range) -> Option<Li
 /// Reads a range page by page, without making it a condition of a decision.
 pub(super) fn list(store: &dyn PairingStore, range: &Range) -> Result<Listed, StoreError> {
     let mut page = store.range(range, &PageRequest::first(DECISIVE))?;
-    let (mut records, problems) = (page.records, page.problems);
+    let (mut records, mut problems) = (page.records, page.problems);
     while let Some(after) = page.next {
         page = store.range(
             range,
@@ -247,6 +247,7 @@ pub(super) fn list(store: &dyn PairingStore, range: &Range) -> Result<Listed, St
             },
         )?;
         records.append(&mut page.records);
+        problems.append(&mut page.problems);
     }
     Ok((records, problems))
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use pairing_core::store::{AllowEntry, Grant};
-use pairing_core::{AccountId, ChannelRules, Problem, SenderId};
+use pairing_core::{AccountId, ChannelId, ChannelRules, Key, Problem, SenderId};
 use serde::{Deserialize, Serialize};
 
 use super::{Before, Document, Lists, digest, list};
@@ -118,6 +118,21 @@ impl GrantsDoc {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&AccountId, &SenderId, Grant)> {
         let all = self.items.iter().filter_map(|item| item.said.as_ref());
         all.map(|said| (&said.account, &said.entry, said.grant()))
+    }
+
+    /// Returns the keys of the entries that were granted, each with a digest of its grant.
+    pub(crate) fn keys(&self, channel: &ChannelId) -> HashMap<Key, u64> {
+        let all = self.items.iter();
+        let keys = all.filter_map(|item| {
+            let said = item.said.as_ref()?;
+            let key = Key::Allow {
+                channel: channel.clone(),
+                account: said.account.clone(),
+                entry: said.entry.clone(),
+            };
+            Some((key, item.digest))
+        });
+        keys.collect()
     }
 
     /// Returns a number that differs whenever a grant of the account does.

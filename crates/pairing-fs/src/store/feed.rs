@@ -15,7 +15,9 @@ use super::Inner;
 use super::group::Group;
 use super::registry::Registry;
 use crate::cache::State;
-use crate::docs::{AllowDoc, ClaimsDoc, CountersDoc, Document, Entry, Keyed, RequestsDoc};
+use crate::docs::{
+    AllowDoc, ClaimsDoc, CountersDoc, Document, Entry, GrantsDoc, Keyed, NamesDoc, RequestsDoc,
+};
 use crate::names;
 
 /// Maximum number of changes kept for followers of the feed.
@@ -53,6 +55,8 @@ struct Seen {
     accounts: HashMap<ChannelId, BTreeSet<AccountId>>,
     counters: HashMap<PathBuf, Arc<State<CountersDoc>>>,
     claims: HashMap<PathBuf, Arc<State<ClaimsDoc>>>,
+    grants: HashMap<PathBuf, Arc<State<GrantsDoc>>>,
+    names: HashMap<PathBuf, Arc<State<NamesDoc>>>,
     devices: SeenRegistry<DeviceRequest, Device>,
     nodes: SeenRegistry<NodeRequest, Node>,
 }
@@ -187,6 +191,9 @@ impl Inner {
             known &= state.seen.compare(&group, &mut keys);
         }
         let seen = &mut state.seen;
+        // Which account a file belongs to depends on it.
+        let (names, doc) = (self.names.path(), self.names.look());
+        known &= differing(&mut seen.names, names, &doc, &mut keys, |_| HashMap::new());
         known &= seen.devices.compare(&self.devices, &mut keys);
         known &= seen.nodes.compare(&self.nodes, &mut keys);
         if !known {
@@ -274,6 +281,14 @@ impl Seen {
             keys,
             ClaimsDoc::keys,
         );
+        let grants = group.grants.look();
+        known &= differing(
+            &mut self.grants,
+            group.grants.path(),
+            &grants,
+            keys,
+            |doc| doc.keys(channel),
+        );
         // Accounts whose file was removed are included: their entries are removed with it.
         let accounts = self.accounts.entry(channel.clone()).or_default();
         accounts.extend(group.accounts_on_disk());
@@ -317,13 +332,20 @@ fn differing<D: Document, K: Hash + Eq + Clone>(
     {
         return true;
     }
-    let said = |state: &State<D>| state.document(path).map(&digests).ok();
-    let (Some(old), Some(new)) = (
-        before.map_or_else(|| Some(HashMap::new()), |b| said(&b)),
+    let said = |state: &State<D>| {
+        let doc = state.document(path).ok()?;
+        Some((digests(doc), doc.problems("")))
+    };
+    let (Some((old, passed_over)), Some((new, problems))) = (
+        before.map_or_else(|| Some((HashMap::new(), Vec::new())), |b| said(&b)),
         said(now),
     ) else {
         return false;
     };
+    // What cannot be understood has no key that could be told.
+    if passed_over != problems {
+        return false;
+    }
     let gone = old.keys().filter(|key| !new.contains_key(*key));
     let other = new
         .iter()
