@@ -236,7 +236,7 @@ async fn t133_an_owner_who_cannot_be_read_is_told_of_until_they_can() {
     assert!(
         found
             .to_string()
-            .contains("owners.json makes nobody an owner"),
+            .contains("owners.json: makes nobody an owner"),
         "{found}"
     );
     fs::write(&owners, &good).unwrap();
