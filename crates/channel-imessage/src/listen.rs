@@ -176,15 +176,12 @@ impl Listener {
         let imessage = Arc::clone(&self.imessage);
         let seen = self.seen.text(&imessage.mark());
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(move || imessage.seen.save(&seen)).await {
-            Ok(saved) => {
-                self.imessage.status.saved(&saved);
-                match saved {
-                    Ok(()) => self.troubles.noted(),
-                    Err(error) => self.troubles.not_noted(&error),
-                }
+        if let Ok(saved) = tokio::task::spawn_blocking(move || imessage.seen.save(&seen)).await {
+            self.imessage.status.saved(&saved);
+            match saved {
+                Ok(()) => self.troubles.noted(),
+                Err(error) => self.troubles.not_noted(&error),
             }
-            Err(_) => {}
         }
     }
 

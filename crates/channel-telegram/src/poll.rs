@@ -188,15 +188,12 @@ impl Poll {
         let (taken, bot) = (self.taken, Arc::clone(&self.bot));
         let write = move || taken.save(&*bot.saved, bot.http.bot());
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(write).await {
-            Ok(saved) => {
-                self.bot.status.saved(&saved);
-                match saved {
-                    Ok(()) => self.troubles.noted(),
-                    Err(error) => self.troubles.not_noted(&error),
-                }
+        if let Ok(saved) = tokio::task::spawn_blocking(write).await {
+            self.bot.status.saved(&saved);
+            match saved {
+                Ok(()) => self.troubles.noted(),
+                Err(error) => self.troubles.not_noted(&error),
             }
-            Err(_) => {}
         }
     }
 

@@ -88,15 +88,12 @@ impl Hands {
         if let Some(text) = text {
             let saving = Arc::clone(&account);
             // Saving blocks on a disk.
-            match tokio::task::spawn_blocking(move || saving.saved.save(&text)).await {
-                Ok(saved) => {
-                    account.status.saved(&saved);
-                    match saved {
-                        Ok(()) => self.noting.done(),
-                        Err(error) => self.noting.failed(&error),
-                    }
+            if let Ok(saved) = tokio::task::spawn_blocking(move || saving.saved.save(&text)).await {
+                account.status.saved(&saved);
+                match saved {
+                    Ok(()) => self.noting.done(),
+                    Err(error) => self.noting.failed(&error),
                 }
-                Err(_) => {}
             }
         }
         account.status.received(now);
