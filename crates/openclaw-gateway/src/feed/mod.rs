@@ -250,7 +250,7 @@ impl Feed<'_> {
                     self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
                     let check = || pairing.check(Group::Devices);
                     self.check(DEVICES, (list.problems, check), |stale| {
-                        stale.devices = true
+                        stale.devices = true;
                     })?;
                 }
                 Err(error) => {
@@ -279,9 +279,13 @@ impl Feed<'_> {
                 Ok(pending) => {
                     self.senders(&id, pending.requests, tell);
                     self.parts.channels.note_decisions();
-                    let check = || match all {
-                        true => pairing.examine(Group::Channel(&id)),
-                        false => pairing.check(Group::Channel(&id)),
+                    let check = || {
+                        let group = Group::Channel(&id);
+                        if all {
+                            pairing.examine(group)
+                        } else {
+                            pairing.check(group)
+                        }
                     };
                     self.check(id.as_str(), (pending.problems, check), |stale| {
                         stale.channel(id.clone(), all);
