@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use channel_kit::http::{Body, HttpClient, HttpError, Method, Request};
 use channel_kit::{ProbeError, Probed};
-use pairing_core::escape;
+use pairing_core::{Timestamp, escape};
 use serde::Deserialize;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -123,6 +123,11 @@ impl Api {
         let url = self.at(path);
         let request = Request::new(Method::Delete, &url);
         self.done(method, request, within).await
+    }
+
+    /// What the server's clock shows now.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.http.server_time()
     }
 
     fn at(&self, path: &str) -> Zeroizing<String> {

@@ -217,10 +217,12 @@ impl Listener {
         };
         let text = progress.text(account.api.url().as_str());
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(move || account.seen.save(&text)).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
-            Err(_) => {}
+        if let Ok(saved) = tokio::task::spawn_blocking(move || account.seen.save(&text)).await {
+            self.account.status.saved(&saved);
+            match saved {
+                Ok(()) => self.troubles.noted(),
+                Err(error) => self.troubles.not_noted(&error),
+            }
         }
     }
 

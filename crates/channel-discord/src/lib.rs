@@ -282,7 +282,10 @@ impl Adapter for Discord {
     }
 
     fn status(&self) -> Status {
-        self.status.get()
+        let service = self.rest.server_time();
+        self.status
+            .get()
+            .with_service_time(service, self.clock.now())
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use channel_kit::http::{Body, HttpClient, HttpError, Method, Request, Response, seconds};
 use channel_kit::proxy::Proxies;
 use channel_kit::{Backoff, ProbeError, Probed};
-use pairing_core::{Entropy, escape};
+use pairing_core::{Entropy, Timestamp, escape};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -200,6 +200,11 @@ impl Rest {
             }
             sleep(wait).await;
         }
+    }
+
+    /// What the server's clock shows now.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.client.server_time()
     }
 
     fn refusal(&self, call: &Call, response: &Response) -> CallError {

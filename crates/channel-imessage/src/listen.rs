@@ -176,10 +176,12 @@ impl Listener {
         let imessage = Arc::clone(&self.imessage);
         let seen = self.seen.text(&imessage.mark());
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(move || imessage.seen.save(&seen)).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
-            Err(_) => {}
+        if let Ok(saved) = tokio::task::spawn_blocking(move || imessage.seen.save(&seen)).await {
+            self.imessage.status.saved(&saved);
+            match saved {
+                Ok(()) => self.troubles.noted(),
+                Err(error) => self.troubles.not_noted(&error),
+            }
         }
     }
 

@@ -5,7 +5,8 @@
 
 use std::fmt;
 use std::io;
-use std::time::{Duration, UNIX_EPOCH};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 pub use hyper::body::Bytes;
@@ -27,6 +28,8 @@ const IDLE: Duration = Duration::from_secs(50);
 /// A client with a connection pool. It does not follow redirects, since credentials would go with them.
 pub struct HttpClient {
     client: Client<HttpsConnector<Connector>, Full<Bytes>>,
+    /// The server's own time in its last response, and when that came.
+    dated: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 /// The body of a request.
@@ -141,7 +144,21 @@ impl HttpClient {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector);
-        Self { client }
+        Self {
+            client,
+            dated: Mutex::default(),
+        }
+    }
+
+    /// What the server's clock shows now, by its last response with a date. The client of an account talks to one
+    /// service alone.
+    pub fn server_time(&self) -> Option<Timestamp> {
+        let (date, at) = (*self.dated())?;
+        Some(date + at.elapsed())
+    }
+
+    fn dated(&self) -> MutexGuard<'_, Option<(Timestamp, Instant)>> {
+        self.dated.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sends a POST request, and waits at most `within` for the whole response.
@@ -203,11 +220,15 @@ impl HttpClient {
         let headers = response.headers().clone();
         let bytes = Limited::new(response.into_body(), LONGEST).collect().await;
         let bytes = bytes.map_err(|_| HttpError::Body)?.to_bytes();
-        Ok(Response {
+        let response = Response {
             status,
             bytes,
             headers,
-        })
+        };
+        if let Some(date) = response.date() {
+            *self.dated() = Some((date, Instant::now()));
+        }
+        Ok(response)
     }
 }
 

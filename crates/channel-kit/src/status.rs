@@ -2,7 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use pairing_core::Timestamp;
+use pairing_core::{Chain, Timestamp};
+
+use crate::SaveError;
 
 /// The connection of an adapter to its chat system.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +21,17 @@ pub struct Status {
     /// How far this machine's clock is ahead of the chat system's, in milliseconds; negative where it is behind. `None`
     /// where the chat system does not tell its time.
     pub clock_ahead_ms: Option<i64>,
+    /// Why what was received cannot be saved, escaped: a restart may miss or repeat messages.
+    pub not_saved: Option<String>,
+}
+
+impl Status {
+    /// Compares this machine's clock with that of the chat system, where that is known.
+    pub fn with_service_time(mut self, service: Option<Timestamp>, now: Timestamp) -> Self {
+        let ahead = service.map(|service| now.as_millis().saturating_sub(service.as_millis()));
+        self.clock_ahead_ms = ahead.or(self.clock_ahead_ms);
+        self
+    }
 }
 
 /// Whether an adapter receives messages.
@@ -48,6 +61,7 @@ impl Default for Status {
             last_received: None,
             last_error: None,
             clock_ahead_ms: None,
+            not_saved: None,
         }
     }
 }
@@ -91,10 +105,10 @@ impl StatusCell {
         self.status().last_received = Some(now);
     }
 
-    /// Notes the time that the chat system tells.
-    pub fn service_time(&self, service: Timestamp, now: Timestamp) {
-        let ahead = now.as_millis().saturating_sub(service.as_millis());
-        self.status().clock_ahead_ms = Some(ahead);
+    /// Notes whether what was received could be saved.
+    pub fn saved(&self, saved: &Result<(), SaveError>) {
+        let why = saved.as_ref().err();
+        self.status().not_saved = why.map(|error| Chain(error).to_string());
     }
 
     fn status(&self) -> std::sync::MutexGuard<'_, Status> {
@@ -131,6 +145,28 @@ mod tests {
         let status = cell.get();
         assert_eq!(status.connection, Connection::Connected);
         assert_eq!(status.last_error.as_deref(), Some("not delivered"));
+    }
+
+    #[test]
+    fn what_cannot_be_saved_is_said_until_it_can() {
+        let cell = StatusCell::default();
+        cell.saved(&Err(SaveError::new("no space left")));
+        let why = cell.get().not_saved.unwrap();
+        assert!(why.ends_with("no space left"), "{why}");
+        cell.saved(&Ok(()));
+        assert_eq!(cell.get().not_saved, None);
+    }
+
+    #[test]
+    fn clocks_are_compared_at_the_time_of_asking() {
+        let at = Timestamp::from_millis;
+        let status = |service, now| {
+            let status = Status::default().with_service_time(service, at(now));
+            status.clock_ahead_ms
+        };
+        assert_eq!(status(Some(at(10)), 30), Some(20));
+        assert_eq!(status(Some(at(30)), 10), Some(-20));
+        assert_eq!(status(None, 10), None);
     }
 
     #[test]

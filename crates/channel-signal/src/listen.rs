@@ -170,13 +170,16 @@ impl Listener {
             }
             signal.seen.save(&seen)
         };
-        match tokio::task::spawn_blocking(save).await {
-            Ok(Ok(())) => {
+        let Ok(saved) = tokio::task::spawn_blocking(save).await else {
+            return;
+        };
+        self.signal.status.saved(&saved);
+        match saved {
+            Ok(()) => {
                 self.has_new_people = false;
                 self.troubles.noted();
             }
-            Ok(Err(error)) => self.troubles.not_noted(&error),
-            Err(_) => {}
+            Err(error) => self.troubles.not_noted(&error),
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use channel_kit::Backoff;
 use channel_kit::http::{Body, HttpClient, HttpError, Method, Request, Response};
 use channel_kit::proxy::Proxies;
-use pairing_core::{Entropy, escape};
+use pairing_core::{Entropy, Timestamp, escape};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -313,6 +313,11 @@ impl Api {
             200..300 => Ok(()),
             status => Err(CallError::Elsewhere { method, status }),
         }
+    }
+
+    /// What the server's clock shows now.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.client.server_time()
     }
 
     fn checked(&self, method: &'static str, response: Response) -> Result<Response, CallError> {

@@ -218,7 +218,10 @@ impl Adapter for Slack {
     }
 
     fn status(&self) -> Status {
-        self.status.get()
+        let service = self.api.server_time();
+        self.status
+            .get()
+            .with_service_time(service, self.clock.now())
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {

@@ -4,8 +4,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use channel_kit::http::{Body, HttpClient, HttpError, Response};
 use channel_kit::proxy::Proxies;
@@ -20,8 +19,6 @@ pub(crate) struct Http {
     client: HttpClient,
     root: ApiRoot,
     token: BotToken,
-    /// The server's own time in its last answer, and when that came.
-    dated: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl Http {
@@ -36,7 +33,6 @@ impl Http {
             client,
             root,
             token,
-            dated: Mutex::default(),
         })
     }
 
@@ -52,21 +48,12 @@ impl Http {
             self.root.as_str(),
             self.token.expose()
         ));
-        let answer = self.client.post(&url, body, within).await?;
-        if let Some(date) = answer.date() {
-            *self.dated() = Some((date, Instant::now()));
-        }
-        Ok(answer)
+        self.client.post(&url, body, within).await
     }
 
     /// What the server's clock shows now, by its last answer with a date.
     pub(crate) fn server_time(&self) -> Option<Timestamp> {
-        let (date, at) = (*self.dated())?;
-        Some(date + at.elapsed())
-    }
-
-    fn dated(&self) -> MutexGuard<'_, Option<(Timestamp, Instant)>> {
-        self.dated.lock().unwrap_or_else(PoisonError::into_inner)
+        self.client.server_time()
     }
 
     /// A hash that differs for another bot or another server.

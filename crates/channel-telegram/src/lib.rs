@@ -199,7 +199,10 @@ impl Adapter for Telegram {
     }
 
     fn status(&self) -> Status {
-        self.status.get()
+        let service = self.http.server_time();
+        self.status
+            .get()
+            .with_service_time(service, self.clock.now())
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<Probed, ProbeError>> {

@@ -134,9 +134,6 @@ impl Poll {
                 self.troubles.over();
                 let now = self.bot.clock.now();
                 self.bot.status.set(Connection::Connected, now);
-                if let Some(service) = self.bot.http.server_time() {
-                    self.bot.status.service_time(service, now);
-                }
                 Ok(Some(updates))
             }
             Err(error) => {
@@ -191,10 +188,12 @@ impl Poll {
         let (taken, bot) = (self.taken, Arc::clone(&self.bot));
         let write = move || taken.save(&*bot.saved, bot.http.bot());
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(write).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
-            Err(_) => {}
+        if let Ok(saved) = tokio::task::spawn_blocking(write).await {
+            self.bot.status.saved(&saved);
+            match saved {
+                Ok(()) => self.troubles.noted(),
+                Err(error) => self.troubles.not_noted(&error),
+            }
         }
     }
 

@@ -88,10 +88,12 @@ impl Hands {
         if let Some(text) = text {
             let saving = Arc::clone(&account);
             // Saving blocks on a disk.
-            match tokio::task::spawn_blocking(move || saving.saved.save(&text)).await {
-                Ok(Ok(())) => self.noting.done(),
-                Ok(Err(error)) => self.noting.failed(&error),
-                Err(_) => {}
+            if let Ok(saved) = tokio::task::spawn_blocking(move || saving.saved.save(&text)).await {
+                account.status.saved(&saved);
+                match saved {
+                    Ok(()) => self.noting.done(),
+                    Err(error) => self.noting.failed(&error),
+                }
             }
         }
         account.status.received(now);
@@ -140,10 +142,7 @@ async fn check(account: Arc<WhatsApp>) {
         let found = account.api.found(account.pace.call).await;
         let now = account.clock.now();
         let wait = match found {
-            Ok(found) => {
-                if let Some(date) = found.date {
-                    account.status.service_time(date, now);
-                }
+            Ok(_) => {
                 account.status.set(Connection::Connected, now);
                 troubles.over();
                 backoff.reset();

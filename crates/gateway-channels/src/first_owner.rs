@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use openclaw_config::{Config, Part};
+use openclaw_config::{Config, Fault, Part};
 use pairing_core::{Chain, ChannelId, SenderId, StoreError};
 use pairing_fs::{StateDir, owned};
 use serde::{Deserialize, Serialize};
@@ -61,10 +61,11 @@ pub fn owners_path(state: &StateDir) -> PathBuf {
 
 /// Whether a first owner may still be made: not if the configuration names owners, nor if one was made before.
 pub fn may_make_owner(state: &StateDir, config: &Config) -> Result<(), FirstOwnerError> {
-    let names_one =
-        !config.owner_allow_from.is_empty() || config.closed_by(&Part::Owners).is_some();
-    let path = owners_path(state);
-    if names_one || !read(&path)?.is_empty() {
+    let names_one = !config.owner_allow_from.is_empty();
+    if names_one
+        || !read(&owners_path(state))?.is_empty()
+        || config.closed_by(&Part::Owners).is_some()
+    {
         return Err(FirstOwnerError::Present);
     }
     Ok(())
@@ -96,14 +97,18 @@ pub fn make_owner(
 }
 
 /// The configuration with the first owner in it, where it names none itself. What cannot be read makes
-/// nobody an owner.
+/// nobody an owner, and is a fault that closes them.
 pub fn with_first_owner(mut config: Config, state: &StateDir) -> Config {
     if config.owner_allow_from.is_empty() && config.closed_by(&Part::Owners).is_none() {
         match read(&owners_path(state)) {
             Ok(owners) => config.owner_allow_from = owners,
-            Err(error) => tracing::error!(
-                error = %Chain(&error), "owners.json cannot be read: it makes nobody an owner"
-            ),
+            Err(error) => {
+                tracing::error!(
+                    error = %Chain(&error), "owners.json cannot be read: it makes nobody an owner"
+                );
+                let detail = format!("makes nobody an owner: {}", Chain(&error));
+                config.close(Part::Owners, Fault::new("owners.json", detail));
+            }
         }
     }
     config
@@ -159,6 +164,8 @@ mod tests {
         fs::write(owners_path(&state), "{").unwrap();
         let config = with_first_owner(Config::default(), &state);
         assert!(config.owner_allow_from.is_empty());
+        let fault = config.closed_by(&Part::Owners).unwrap().to_string();
+        assert!(fault.contains("owners.json"), "{fault}");
         let refused = may_make_owner(&state, &config);
         assert!(matches!(refused, Err(FirstOwnerError::Read { .. })));
         assert_eq!(fs::read(owners_path(&state)).unwrap(), b"{");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pairing_core::device::NodeRequest;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,6 +15,35 @@ pub struct NodeEntries {
     pub ts: i64,
     /// All nodes.
     pub nodes: Vec<NodeEntry>,
+}
+
+/// What the owner has not decided about a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApprovalState {
+    /// It has no approved commands yet.
+    Pending,
+    /// It has approved commands, and asks for others.
+    PendingAgain,
+}
+
+impl ApprovalState {
+    /// Returns the text of `approvalState`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending-approval",
+            Self::PendingAgain => "pending-reapproval",
+        }
+    }
+}
+
+impl From<&NodeRequest> for ApprovalState {
+    fn from(waits: &NodeRequest) -> Self {
+        if waits.is_repair {
+            Self::PendingAgain
+        } else {
+            Self::Pending
+        }
+    }
 }
 
 /// A node, paired as a device or in the legacy store; also the answer to `node.describe`.
@@ -49,8 +79,7 @@ pub struct NodeEntry {
     /// Permissions that the node's operating system grants.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<String, bool>,
-    /// What the owner has not decided about: `pending-approval`, or `pending-reapproval` for a node that has approved
-    /// commands. Absent where nothing waits.
+    /// What the owner has not decided about, in the words of [`ApprovalState`]; absent where nothing waits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval_state: Option<String>,
     /// Id of the request that waits, for `node.pair.approve`.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use pairing_core::device::{
     Device, Node, NodeId, NodeInfo, NodeRequest, RequestId, Role, SecretToken, TokenHash,
 };
-use pairing_core::{NodeList, Timestamp};
+use pairing_core::{NodeList, Timestamp, WaitingApproved};
 use serde::{Deserialize, Serialize};
 
 use crate::{Secret, Text};
@@ -242,6 +242,15 @@ impl ApprovedNode {
                 last_connected_at_ms: seen.map(Timestamp::as_millis),
             },
             token: None,
+        }
+    }
+}
+
+impl From<&WaitingApproved> for ApprovedNode {
+    fn from(approved: &WaitingApproved) -> Self {
+        match approved {
+            WaitingApproved::Node(approved) => Self::new(&approved.node, &approved.token),
+            WaitingApproved::Device(device) => Self::device(device),
         }
     }
 }

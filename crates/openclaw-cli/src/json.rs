@@ -2,6 +2,7 @@
 
 use gateway_protocol::GatewayUrl;
 use gateway_protocol::device::PendingDevice;
+use gateway_protocol::invoke::ApprovalState;
 use pairing_core::device::{Device, Node, NodeId, RequestId, Role};
 use pairing_core::{
     AccountId, ChannelId, DeviceId, Metadata, PairingCode, ScopeSet, SenderId, Timestamp,
@@ -198,7 +199,7 @@ pub(crate) struct NodeState<'a> {
 
 impl<'a> From<&'a Device> for NodeState<'a> {
     fn from(device: &'a Device) -> Self {
-        let (info, waits) = (&device.info, device.surface.as_ref());
+        let (info, waits) = (&device.info, device.surface.as_deref());
         Self {
             node_id: device.id.to_string(),
             display_name: device.name(),
@@ -209,13 +210,7 @@ impl<'a> From<&'a Device> for NodeState<'a> {
             remote_ip: info.remote_ip.as_deref(),
             caps: &[],
             commands: &[],
-            approval_state: waits.map(|waits| {
-                if waits.is_repair {
-                    "pending-reapproval"
-                } else {
-                    "pending-approval"
-                }
-            }),
+            approval_state: waits.map(|waits| ApprovalState::from(waits).as_str()),
             pending_request_id: waits.map(|waits| waits.id.as_str()),
             pending_declared_caps: waits.map_or(&[], |waits| &waits.info.caps),
             pending_declared_commands: waits.map_or(&[], |waits| &waits.info.commands),

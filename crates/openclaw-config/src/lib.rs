@@ -292,6 +292,13 @@ impl Config {
         parts.chain(accounts).collect()
     }
 
+    /// Closes a part by a fault of something that belongs to the configuration and stands in a file of its own.
+    pub fn close(&mut self, part: Part, fault: Fault) {
+        let fault = Arc::new(fault);
+        self.faults.push(fault.clone());
+        self.closed.entry(part).or_default().push(fault);
+    }
+
     /// The first fault that closes a part.
     pub fn closed_by(&self, part: &Part) -> Option<&Fault> {
         self.closing(part).next()

@@ -1,24 +1,13 @@
 //! Whether the store can be written.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use pairing_core::{Chain, StoreError};
 
-/// Whether the store can be written, as far as its last write tells. On a disk or in a cluster that is full, reading works
-/// on.
+/// Whether the store can be written, as its last write tells: why not, escaped. On a disk or in a cluster that is full,
+/// reading works on. After a failure, the feed tries a write of its own now and then.
 #[derive(Debug, Default)]
-pub(crate) struct WriteHealth(Mutex<Option<FailedWrite>>);
-
-#[derive(Debug)]
-struct FailedWrite {
-    at: Instant,
-    /// Escaped.
-    why: String,
-}
-
-/// How long a failed write counts if nothing was written since.
-const COUNTS: Duration = Duration::from_secs(60);
+pub(crate) struct WriteHealth(Mutex<Option<String>>);
 
 impl WriteHealth {
     /// Records the result of a write. A refusal that says nothing about the store itself does not count: another writer
@@ -31,11 +20,7 @@ impl WriteHealth {
                 }
             }
             Err(error @ (StoreError::Unwritable { .. } | StoreError::Unreachable { .. })) => {
-                let failed = FailedWrite {
-                    at: Instant::now(),
-                    why: Chain(error).to_string(),
-                };
-                if self.failed().replace(failed).is_none() {
+                if self.failed().replace(Chain(error).to_string()).is_none() {
                     tracing::error!(error = %Chain(error), "store cannot be written");
                 }
             }
@@ -50,14 +35,10 @@ impl WriteHealth {
 
     /// Why it cannot.
     pub(crate) fn fault(&self) -> Option<String> {
-        let failed = self.failed();
-        let failed = failed
-            .as_ref()
-            .filter(|failed| failed.at.elapsed() < COUNTS);
-        failed.map(|failed| failed.why.clone())
+        self.failed().clone()
     }
 
-    fn failed(&self) -> std::sync::MutexGuard<'_, Option<FailedWrite>> {
+    fn failed(&self) -> std::sync::MutexGuard<'_, Option<String>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

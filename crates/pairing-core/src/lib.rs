@@ -64,7 +64,7 @@ pub use service::{
     Bearers, BearersOff, Channel, ChannelError, ClaimError, Claimed, ConnectError, Connection,
     Created, DecisionError, DeviceError, DeviceList, Devices, Followed, Follower, InviteError,
     Invited, IssuedBearer, ListError, NodeList, Nodes, Pairing, PairingBuilder, Pending,
-    RecordChange, RequestError, Requested, Reverted, Sender,
+    RecordChange, RequestError, Requested, Reverted, Sender, WaitingApproved,
 };
 pub use store::{
     Key, MemoryStore, PairingStore, PendingRequest, Problem, Range, Record, StoreError,

@@ -48,10 +48,12 @@ impl Keeper {
         let bot = Arc::clone(&self.bot);
         let save = move || session.save(&*bot.saved, &bot.mark());
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(save).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
-            Err(_) => {}
+        if let Ok(saved) = tokio::task::spawn_blocking(save).await {
+            self.bot.status.saved(&saved);
+            match saved {
+                Ok(()) => self.troubles.noted(),
+                Err(error) => self.troubles.not_noted(&error),
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use channel_kit::Backoff;
 use channel_kit::http::{Body, HttpClient, Method, Request, Response};
 use channel_kit::proxy::Proxies;
-use pairing_core::{Entropy, escape};
+use pairing_core::{Entropy, Timestamp, escape};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -214,6 +214,11 @@ impl Api {
         let response = self.client.send(request, within).await;
         let response = response.map_err(|error| CallError::Http { call: name, error })?;
         self.checked(name, token, response)
+    }
+
+    /// What the server's clock shows now.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.client.server_time()
     }
 
     fn checked(

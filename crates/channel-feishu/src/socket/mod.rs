@@ -123,10 +123,12 @@ impl Hands {
         let text = self.seen.text(&self.bot.mark());
         let bot = Arc::clone(&self.bot);
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(move || bot.saved.save(&text)).await {
-            Ok(Ok(())) => self.noting.done(),
-            Ok(Err(error)) => self.noting.failed(&error),
-            Err(_) => {}
+        if let Ok(saved) = tokio::task::spawn_blocking(move || bot.saved.save(&text)).await {
+            self.bot.status.saved(&saved);
+            match saved {
+                Ok(()) => self.noting.done(),
+                Err(error) => self.noting.failed(&error),
+            }
         }
         slot.put(next.what);
         self.bot.status.received(now);

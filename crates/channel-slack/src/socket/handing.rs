@@ -67,10 +67,12 @@ impl Keeper {
         let text = self.seen.text(&self.bot.mark());
         let bot = Arc::clone(&self.bot);
         // Saving blocks on a disk.
-        match tokio::task::spawn_blocking(move || bot.saved.save(&text)).await {
-            Ok(Ok(())) => self.troubles.noted(),
-            Ok(Err(error)) => self.troubles.not_noted(&error),
-            Err(_) => {}
+        if let Ok(saved) = tokio::task::spawn_blocking(move || bot.saved.save(&text)).await {
+            self.bot.status.saved(&saved);
+            match saved {
+                Ok(()) => self.troubles.noted(),
+                Err(error) => self.troubles.not_noted(&error),
+            }
         }
         slot.put(next.what);
         self.bot.status.received(now);

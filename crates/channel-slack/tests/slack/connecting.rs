@@ -24,6 +24,8 @@ async fn a_message_comes_in() {
     let status = bot.adapter.status();
     assert_eq!(status.connection, Connection::Connected);
     assert!(status.since.is_some() && status.last_error.is_none());
+    // By the Date of its answers.
+    assert!(status.clock_ahead_ms.is_some());
     rig.slack.acknowledged().await;
     bot.stop().await;
     rig.slack.left().await;

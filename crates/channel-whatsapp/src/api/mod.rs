@@ -69,8 +69,6 @@ pub(crate) struct Api {
 pub(crate) struct Found {
     /// Its name, or the number as it is shown.
     pub(crate) name: Option<String>,
-    /// Meta's time.
-    pub(crate) date: Option<Timestamp>,
 }
 
 impl Api {
@@ -106,6 +104,11 @@ impl Api {
         &self.token
     }
 
+    /// What the server's clock shows now.
+    pub(crate) fn server_time(&self) -> Option<Timestamp> {
+        self.client.server_time()
+    }
+
     /// Asks for the number itself: whether the token may use it, and by which name people see it.
     pub(crate) async fn found(&self, within: Duration) -> Result<Found, CallError> {
         #[derive(Deserialize)]
@@ -127,7 +130,6 @@ impl Api {
         let name = names.into_iter().flatten().find(|name| !name.is_empty());
         Ok(Found {
             name: name.map(|name| first_bytes(name, EXPLANATION)),
-            date: response.date(),
         })
     }
 

@@ -346,6 +346,8 @@ async fn a_file_that_cannot_be_written_is_named_once_and_messages_come() {
         delivered(&running, &rig.whatsapp.note(ANN, text));
         assert_eq!(running.text().await, text);
     }
+    let not_saved = running.adapter.status().not_saved.unwrap();
+    assert!(not_saved.ends_with("no room"), "{not_saved}");
     running.stop().await;
     assert_eq!(logs.count("what was received cannot be noted"), 1);
 }

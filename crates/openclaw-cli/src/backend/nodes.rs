@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use gateway_protocol::Empty;
 use gateway_protocol::node::{ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenamed};
+use pairing_core::NodeList;
 use pairing_core::device::{Node, NodeRequest};
-use pairing_core::{DeviceError, NodeList};
 use serde_json::json;
 
 use super::Backend;
@@ -57,16 +57,8 @@ impl Backend {
                     let is_chosen = commands.is_none_or(|commands| commands.contains(name));
                     is_chosen && !files.node_commands.denies(name)
                 };
-                match nodes.approve_commands(&request.id, &keep, &files.approver) {
-                    Err(DeviceError::UnknownRequest) => {
-                        let device = nodes.approve_surface(&request.id, &keep, &files.approver);
-                        Ok(ApprovedNode::device(&device.map_err(Failure::Node)?))
-                    }
-                    approved => {
-                        let approved = approved.map_err(Failure::Node)?;
-                        Ok(ApprovedNode::new(&approved.node, &approved.token))
-                    }
-                }
+                let approved = nodes.approve_waiting(&request.id, &keep, &files.approver);
+                Ok((&approved.map_err(Failure::Node)?).into())
             }
             Self::Gateway(remote) => {
                 let mut params = json!({ "requestId": request.id });
@@ -83,12 +75,7 @@ impl Backend {
         match self {
             Self::Files(files) => {
                 let nodes = files.service.nodes();
-                let rejected = match nodes.reject(&request.id, &files.approver) {
-                    Err(DeviceError::UnknownRequest) => {
-                        nodes.reject_surface(&request.id, &files.approver)
-                    }
-                    rejected => rejected,
-                };
+                let rejected = nodes.reject_waiting(&request.id, &files.approver);
                 rejected.map_err(Failure::Node)
             }
             Self::Gateway(remote) => {

@@ -25,8 +25,9 @@ pub fn of_configuration(
     };
     match loaded {
         Ok(config) => {
-            let faults = config.faults().map(|fault| {
-                let advice = cost(config, fault);
+            let with_owner = with_first_owner(config.clone(), state);
+            let faults = with_owner.faults().map(|fault| {
+                let advice = cost(&with_owner, fault);
                 finding(Severity::Error, "config-fault", fault.to_string(), &advice)
             });
             let slips = config.slips().iter().map(|slip| {

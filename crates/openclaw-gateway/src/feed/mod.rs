@@ -16,7 +16,8 @@ use gateway_protocol::event::Decision;
 use pairing_core::device::{DeviceRequest, NodeRequest, RequestId};
 use pairing_core::store::{Changed, Group, PendingRequest, Position};
 use pairing_core::{
-    AccountId, Approver, ChannelId, DeviceId, Key, Pairing, SenderId, StoreError, Timestamp,
+    AccountId, Approver, ChannelId, DeviceId, Key, Pairing, Problem, SenderId, StoreError,
+    Timestamp,
 };
 use tokio::sync::oneshot;
 use unsaid::Unsaid;
@@ -27,12 +28,15 @@ use crate::frames::event as frame;
 use crate::metrics::Metrics;
 use crate::requests::{News, Requests};
 use crate::sessions::Session;
-use crate::store_health::{DEVICES, StoreHealth};
+use crate::store_health::{DEVICES, StoreHealth, unread};
 use gateway_channels::Channels;
 use pairing_core::Chain;
 
 /// Maximum time of one wait for changes. After each wait, expired requests are reported from memory.
 const WAIT: Duration = Duration::from_secs(1);
+
+/// Time between attempts to write to a store that could not be written.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// The parts of the gateway that the feed needs.
 pub(crate) struct FeedParts {
@@ -59,7 +63,8 @@ type SenderKey = (ChannelId, AccountId, SenderId);
 struct Stale {
     devices: bool,
     nodes: bool,
-    channels: BTreeSet<ChannelId>,
+    /// Channels, and whether more has changed in them than requests and counters, which strangers can change.
+    channels: BTreeMap<ChannelId, bool>,
     /// Devices whose sessions may have ended.
     sessions: BTreeSet<DeviceId>,
 }
@@ -71,8 +76,14 @@ impl Stale {
     fn add(&mut self, other: Self) {
         self.devices |= other.devices;
         self.nodes |= other.nodes;
-        self.channels.extend(other.channels);
+        for (channel, all) in other.channels {
+            self.channel(channel, all);
+        }
         self.sessions.extend(other.sessions);
+    }
+
+    fn channel(&mut self, channel: ChannelId, all: bool) {
+        *self.channels.entry(channel).or_default() |= all;
     }
 }
 
@@ -89,6 +100,7 @@ pub(crate) fn follow(
         seen: Seen::default(),
         stale: Stale::default(),
         unsaid: Unsaid::default(),
+        tried_to_write: None,
     };
     // Whatever is read after this call includes all changes before it.
     let present = feed.parts.pairing.changes(None, WAIT);
@@ -120,6 +132,8 @@ struct Feed<'s> {
     seen: Seen,
     stale: Stale,
     unsaid: Unsaid,
+    /// When a write was last tried, or was found to have failed.
+    tried_to_write: Option<Timestamp>,
 }
 
 impl Feed<'_> {
@@ -138,6 +152,7 @@ impl Feed<'_> {
                     self.everything_has_changed();
                 }
                 self.note_store(pairing.probe().err().as_ref());
+                self.try_to_write();
                 Some(changes.position)
             }
             Err(error) => {
@@ -157,6 +172,25 @@ impl Feed<'_> {
         position
     }
 
+    /// After a write that failed, tries another one now and then: somebody who mends the store may have nothing to write,
+    /// and somebody who does not is not to be told that it works.
+    fn try_to_write(&mut self) {
+        if !self.parts.store.has_failed_write() {
+            self.tried_to_write = None;
+            return;
+        }
+        let now = self.parts.pairing.now();
+        let tried = *self.tried_to_write.get_or_insert(now);
+        if now.since(tried).is_some_and(|since| since < WRITE_AGAIN) {
+            return;
+        }
+        self.tried_to_write = Some(now);
+        // The result is noted where all writes are.
+        if let Err(error) = self.parts.pairing.probe_write() {
+            tracing::debug!(error = %Chain(&error), "store cannot be written yet");
+        }
+    }
+
     fn note(&mut self, key: &Key) {
         self.unsaid.note(key);
         if let Key::Device { device } = key {
@@ -164,7 +198,8 @@ impl Feed<'_> {
         }
         match key.group() {
             Group::Channel(channel) => {
-                self.stale.channels.insert(channel.clone());
+                let all = matches!(key, Key::Allow { .. } | Key::Claim { .. });
+                self.stale.channel(channel.clone(), all);
             }
             Group::Devices => self.stale.devices = true,
             Group::Nodes => self.stale.nodes = true,
@@ -174,7 +209,7 @@ impl Feed<'_> {
 
     fn everything_has_changed(&mut self) {
         self.everything_is_stale();
-        self.unsaid.everything(self.stale.channels.iter());
+        self.unsaid.everything(self.stale.channels.keys());
     }
 
     fn everything_is_stale(&mut self) {
@@ -182,7 +217,7 @@ impl Feed<'_> {
         self.stale = Stale {
             devices: true,
             nodes: true,
-            channels: channels.map(|rules| rules.id().clone()).collect(),
+            channels: channels.map(|rules| (rules.id().clone(), true)).collect(),
             sessions: self.connected(),
         };
     }
@@ -215,7 +250,10 @@ impl Feed<'_> {
                 Ok(list) => {
                     let pending = list.pending.into_iter();
                     self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
-                    self.check(DEVICES, Group::Devices, |stale| stale.devices = true)?;
+                    let check = || pairing.check(Group::Devices);
+                    self.check(DEVICES, (list.problems, check), |stale| {
+                        stale.devices = true;
+                    })?;
                 }
                 Err(error) => {
                     self.later(Some(DEVICES), &error.0, |stale| stale.devices = true)?;
@@ -227,12 +265,15 @@ impl Feed<'_> {
                 Ok(list) => {
                     let pending = list.pending.into_iter();
                     self.nodes(pending.map(|r| (r.id.clone(), r)).collect(), tell);
-                    self.check("nodes", Group::Nodes, |stale| stale.nodes = true)?;
+                    let check = || pairing.check(Group::Nodes);
+                    self.check("nodes", (list.problems, check), |stale| stale.nodes = true)?;
                 }
                 Err(error) => self.later(Some("nodes"), &error.0, |stale| stale.nodes = true)?,
             }
         }
-        while let Some(id) = stale.channels.pop_first() {
+        while let Some((id, all)) = stale.channels.pop_first() {
+            // What cannot be understood is looked at again until it can.
+            let all = all || self.parts.store.is_unread(id.as_str());
             let Ok(channel) = pairing.channel_of(&id) else {
                 continue;
             };
@@ -240,29 +281,41 @@ impl Feed<'_> {
                 Ok(pending) => {
                     self.senders(&id, pending.requests, tell);
                     self.parts.channels.note_decisions();
-                    self.check(id.as_str(), Group::Channel(&id), |stale| {
-                        stale.channels.insert(id.clone());
+                    let check = || {
+                        let group = Group::Channel(&id);
+                        if all {
+                            pairing.examine(group)
+                        } else {
+                            pairing.check(group)
+                        }
+                    };
+                    self.check(id.as_str(), (pending.problems, check), |stale| {
+                        stale.channel(id.clone(), all);
                     })?;
                 }
                 Err(error) => self.later(Some(id.as_str()), &error.0, |stale| {
-                    stale.channels.insert(id.clone());
+                    stale.channel(id.clone(), all);
                 })?,
             }
         }
         Ok(())
     }
 
-    /// Reads the first record of each kind in a group, so that records that somebody will need only later, such as an
-    /// allowlist, are known not to be readable before that.
+    /// Reads the other records of a group, so that records that somebody will need only later, such as an allowlist, are
+    /// known not to be readable before that. `known` are the problems that were found already.
     fn check(
         &mut self,
         name: &str,
-        group: Group<'_>,
+        (known, check): (
+            Vec<Problem>,
+            impl FnOnce() -> Result<Vec<Problem>, StoreError>,
+        ),
         stale: impl FnOnce(&mut Stale),
     ) -> Result<(), Unreachable> {
-        match self.parts.pairing.check(group) {
-            Ok(()) => {
-                self.note_group(name, None);
+        match check() {
+            Ok(mut found) => {
+                found.extend(known);
+                self.note_group(name, unread::passed_over(found));
                 Ok(())
             }
             Err(error) => self.later(Some(name), &error, stale),
@@ -283,14 +336,14 @@ impl Feed<'_> {
             return Err(Unreachable);
         }
         if let Some(group) = group {
-            self.note_group(group, Some(error));
+            self.note_group(group, Some(unread::unreadable(error)));
         }
         Ok(())
     }
 
-    fn note_group(&self, group: &str, failure: Option<&StoreError>) {
+    fn note_group(&self, group: &str, unread: Option<unread::Found>) {
         let now = self.parts.pairing.now();
-        self.parts.store.note_group(group, failure, now);
+        self.parts.store.groups.note(group, unread, now);
     }
 
     /// Reports requests that have expired. Expiry changes no record, so no event says so.
@@ -314,7 +367,7 @@ impl Feed<'_> {
         }
         for request in self.seen.senders.values() {
             if request.is_expired(&limits, now) {
-                self.stale.channels.insert(request.channel.clone());
+                self.stale.channel(request.channel.clone(), false);
                 self.unsaid.channel(&request.channel);
             }
         }

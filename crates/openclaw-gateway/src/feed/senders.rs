@@ -49,7 +49,7 @@ impl Feed<'_> {
             }
             // How these ended is told once the store can be read.
             if !unknown.is_empty() {
-                self.stale.channels.insert(channel.clone());
+                self.stale.channel(channel.clone(), false);
             }
             self.seen.senders.extend(unknown);
             for (_, new) in now

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gateway_protocol::device::{ApproveParams, RequestParams};
-use gateway_protocol::invoke::{DescribeParams, NodeEntries, NodeEntry, NodeGateway};
+use gateway_protocol::invoke::{
+    ApprovalState, DescribeParams, NodeEntries, NodeEntry, NodeGateway,
+};
 use gateway_protocol::node::{
-    ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRemoveParams, NodeRemoved,
-    NodeRenameParams, NodeRenamed, NodeRequestParams, NodeRequested, Verified, VerifyParams,
+    NodeApproved, NodePairList, NodeRejected, NodeRemoveParams, NodeRemoved, NodeRenameParams,
+    NodeRenamed, NodeRequestParams, NodeRequested, Verified, VerifyParams,
 };
 use gateway_protocol::{DetailCode, Empty, ErrorShape};
 use pairing_core::device::{Device, Node, NodeId, NodeInfo, RequestId, Role, SecretToken};
@@ -76,7 +78,7 @@ fn of_device_node(
     connected: Option<&Connected>,
     gateway: Option<NodeGateway>,
 ) -> NodeEntry {
-    let (info, waits) = (&device.info, device.surface.as_ref());
+    let (info, waits) = (&device.info, device.surface.as_deref());
     NodeEntry {
         node_id: device.id.to_string(),
         display_name: device
@@ -91,7 +93,7 @@ fn of_device_node(
         caps: connected.map_or_else(Vec::new, |node| node.caps.clone()),
         commands: connected.map_or_else(Vec::new, |node| live_commands(device, node)),
         permissions: connected.map_or_else(BTreeMap::new, |node| node.permissions.clone()),
-        approval_state: waits.map(|waits| approval_state(waits.is_repair)),
+        approval_state: waits.map(|waits| ApprovalState::from(waits).as_str().to_owned()),
         pending_request_id: waits.map(|waits| waits.id.to_string()),
         pending_declared_caps: waits.map_or_else(Vec::new, |waits| waits.info.caps.clone()),
         pending_declared_commands: waits.map_or_else(Vec::new, |waits| waits.info.commands.clone()),
@@ -100,15 +102,6 @@ fn of_device_node(
         connected: connected.is_some(),
         gateway,
     }
-}
-
-fn approval_state(is_repair: bool) -> String {
-    let state = if is_repair {
-        "pending-reapproval"
-    } else {
-        "pending-approval"
-    };
-    state.to_owned()
 }
 
 /// The commands that a node offers on its connection and was approved for.
@@ -223,27 +216,15 @@ pub(super) fn approve(call: &Call) -> Reply {
         let is_chosen = chosen.as_ref().is_none_or(|chosen| chosen.contains(name));
         is_chosen && !policy.denies(name)
     };
-    let approved = nodes.approve_commands(&request_id, &keep, &call.approver());
-    let node = match approved {
-        Err(DeviceError::UnknownRequest) => {
-            let device = nodes.approve_surface(&request_id, &keep, &call.approver());
-            ApprovedNode::device(&device.map_err(of_device)?)
-        }
-        approved => {
-            let approved = approved.map_err(of_device)?;
-            ApprovedNode::new(&approved.node, &approved.token)
-        }
-    };
+    let approved = nodes.approve_waiting(&request_id, &keep, &call.approver());
+    let node = (&approved.map_err(of_device)?).into();
     call.reply(&NodeApproved { request_id, node })
 }
 
 pub(super) fn reject(call: &Call) -> Reply {
     let request_id = request_of(call)?;
-    let (nodes, approver) = (call.pairing().nodes(), call.approver());
-    let rejected = match nodes.reject(&request_id, &approver) {
-        Err(DeviceError::UnknownRequest) => nodes.reject_surface(&request_id, &approver),
-        rejected => rejected,
-    };
+    let nodes = call.pairing().nodes();
+    let rejected = nodes.reject_waiting(&request_id, &call.approver());
     let request = rejected.map_err(of_device)?;
     call.reply(&NodeRejected {
         request_id,

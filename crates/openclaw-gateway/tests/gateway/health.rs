@@ -4,6 +4,7 @@ use std::fs;
 
 use gateway_client::Client;
 use gateway_protocol::health::{FaultState, Health};
+use pairing_core::Channels;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -164,6 +165,43 @@ async fn t133_whichever_file_of_records_cannot_be_read_is_told_of_its_group_alon
         fs::remove_file(&path).unwrap();
         until(&client, &[]).await;
     }
+    // What is beside the records: whoever is allowed stays so.
+    let allowlist = dir.path().join("credentials/telegram-allowFrom.json");
+    let good = r#"{"version":1,"allowFrom":["123"]}"#;
+    let odd = r#"{"version":1,"allowFrom":["123","nobody at all"]}"#;
+    fs::write(&allowlist, good).unwrap();
+    for (file, broken, mended) in [
+        ("pairing-meta/telegram.json", "{broken", None),
+        (
+            "pairing-meta/telegram.json",
+            r#"{"version":1,"grants":[7]}"#,
+            None,
+        ),
+        ("telegram-allowFrom.json", odd, Some(good)),
+    ] {
+        let path = dir.path().join("credentials").join(file);
+        fs::write(&path, broken).unwrap();
+        let told = until(&client, &[("telegram", FaultState::Degraded)]).await;
+        let fault = &told.faults.unwrap()[0];
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(fault.why.contains(name), "{file}: {fault:?}");
+        match mended {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        until(&client, &[]).await;
+    }
+    let names = dir.path().join("credentials/pairing-meta/names.json");
+    fs::write(&names, "{broken").unwrap();
+    let channels = Channels::builtin();
+    let all = channels
+        .iter()
+        .map(|rules| (rules.id().as_str(), FaultState::Degraded));
+    let mut all: Vec<_> = all.collect();
+    all.sort_unstable_by_key(|(name, _)| *name);
+    until(&client, &all).await;
+    fs::remove_file(&names).unwrap();
+    until(&client, &[]).await;
     // Where none of them can be read, the store is down.
     for group in ["devices", "nodes"] {
         fs::write(dir.path().join(group).join("paired.json"), "{broken").unwrap();
@@ -173,6 +211,36 @@ async fn t133_whichever_file_of_records_cannot_be_read_is_told_of_its_group_alon
         &[("devices", FaultState::Down), ("nodes", FaultState::Down)],
     )
     .await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t133_an_owner_who_cannot_be_read_is_told_of_until_they_can() {
+    let dir = TempDir::new().unwrap();
+    configure(&dir, ("telegram", &json!({})), 1000, false);
+    let config = dir.path().join("openclaw.json");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, text.replace("ownerAllowFrom", "other")).unwrap();
+    let owners = dir.path().join("owners.json");
+    let good = json!({ "version": 1, "ownerAllowFrom": ["telegram:7"] }).to_string();
+    fs::write(&owners, &good).unwrap();
+    let gateway = start(&dir).await;
+    let (client, _events) = gateway.owner().await;
+    until(&client, &[]).await;
+    fs::write(&owners, &good[..20]).unwrap();
+    let told = until(&client, &[("owners in chats", FaultState::Down)]).await;
+    let fault = &told.faults.unwrap()[0];
+    assert_eq!(fault.part, "configuration");
+    assert!(fault.why.contains("owners.json"), "{fault:?}");
+    let found: Value = client.call("doctor.findings", &json!({})).await.unwrap();
+    assert!(
+        found
+            .to_string()
+            .contains("owners.json: makes nobody an owner"),
+        "{found}"
+    );
+    fs::write(&owners, &good).unwrap();
+    until(&client, &[]).await;
     gateway.stop().await;
 }
 

@@ -30,12 +30,13 @@ pub use error::{
 pub use follow::{Followed, Follower, RecordChange};
 pub use revert::Reverted;
 
-pub use nodes::{NodeList, Nodes};
+pub use nodes::{NodeList, Nodes, WaitingApproved};
 
-use crate::store::{AtOnce, Changes, Group, PageRequest, Position};
+use crate::store::{AtOnce, Batch, Change, Changes, Group, PageRequest, Position};
 use crate::{
-    AddChannelError, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock, DeviceId,
-    Entropy, Key, Limits, NameError, PairingStore, Replies, StoreError, Timestamp,
+    AddChannelError, ApproverId, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock,
+    DeviceId, Entropy, Key, Limits, NameError, PairingStore, Problem, Range, Replies, StoreError,
+    Timestamp,
 };
 
 /// The pairing service over a store: made once, cheap to clone, shared between threads.
@@ -256,16 +257,70 @@ impl Pairing {
         Err(error)
     }
 
-    /// Checks that a group of records can be read, by reading the first record of each of its kinds.
-    pub fn check(&self, group: Group<'_>) -> Result<(), StoreError> {
+    /// Checks that the store can be written, by deleting a record that cannot exist: whether a disk or a cluster that was
+    /// full has room again shows when something is written, and not before. Returns [`StoreError::Busy`] at once if
+    /// somebody else writes.
+    pub fn probe_write(&self) -> Result<(), StoreError> {
+        let Some(rules) = self.0.channels.iter().next() else {
+            return Ok(());
+        };
+        // Stores write something for this record also where it does not exist.
+        let nobody = Key::Attempts {
+            channel: rules.id().clone(),
+            approver: ApproverId::from("nobody".to_owned()),
+        };
+        self.store().commit_at_once(&Batch {
+            conditions: Vec::new(),
+            changes: vec![Change::Delete(nobody)],
+        })
+    }
+
+    /// Checks that a group of records can be read, and returns the records that a store passes over because it cannot
+    /// understand them.
+    ///
+    /// Of the kinds of which there may be many records (allowlists, devices and nodes), only the first one is read:
+    /// [`examine`](Self::examine) reads all.
+    pub fn check(&self, group: Group<'_>) -> Result<Vec<Problem>, StoreError> {
+        self.look_at(group, |range| {
+            matches!(range, Range::Allowed { .. } | Range::Devices | Range::Nodes)
+        })
+    }
+
+    /// Checks all records of a group, as [`check`](Self::check) does.
+    pub fn examine(&self, group: Group<'_>) -> Result<Vec<Problem>, StoreError> {
+        self.look_at(group, |_| false)
+    }
+
+    /// Reads the ranges of a group: the first record alone where `is_long` says so. A code is a record of its own in
+    /// some stores, so those of the pending requests are read too.
+    fn look_at(
+        &self,
+        group: Group<'_>,
+        is_long: impl Fn(&Range) -> bool,
+    ) -> Result<Vec<Problem>, StoreError> {
+        let mut problems = Vec::new();
         for range in group.ranges() {
-            match self.store().range(&range, &PageRequest::first(1)) {
+            let read = if is_long(&range) {
+                let page = self.store().range(&range, &PageRequest::first(1));
+                page.map(|page| (page.records, page.problems))
+            } else {
+                transact::list(self.store(), &range)
+            };
+            let (records, more) = match read {
+                Ok(read) => read,
                 // A store that keeps no records of a kind has none that cannot be read.
-                Ok(_) | Err(StoreError::Refused { .. }) => {}
+                Err(StoreError::Refused { .. }) => continue,
                 Err(error) => return Err(error),
+            };
+            problems.extend(more);
+            for request in records.iter().filter_map(|record| record.as_request()) {
+                self.store().read(&Key::Code {
+                    channel: request.channel.clone(),
+                    code: request.code,
+                })?;
             }
         }
-        Ok(())
+        Ok(problems)
     }
 
     /// Passes a decision to the audit sink, after the commit.

@@ -3,7 +3,8 @@
 use super::transact::{Transaction, list, transact};
 use super::{DeviceError, ListError, Pairing};
 use crate::device::{
-    Node, NodeApproved, NodeAsked, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken, nodes,
+    Device, Node, NodeApproved, NodeAsked, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken,
+    nodes,
 };
 use crate::dm::Decision;
 use crate::store::{Change, Problem};
@@ -25,6 +26,15 @@ pub struct NodeList {
     pub paired: Vec<Node>,
     /// Stored data that could not be understood.
     pub problems: Vec<Problem>,
+}
+
+/// What was approved of the requests that [`NodeList::waiting`] lists.
+#[derive(Debug, Clone)]
+pub enum WaitingApproved {
+    /// A legacy node, with its token.
+    Node(NodeApproved),
+    /// Commands of a paired device.
+    Device(Device),
 }
 
 impl NodeList {
@@ -147,6 +157,35 @@ impl Nodes {
         })?;
         self.audit(AuditAction::Rejected, approver, &request.node, Some(id));
         Ok(request)
+    }
+
+    /// Approves the request with this id, whichever of the two kinds that [`list_all`](Self::list_all) reads it is, as
+    /// [`approve_commands`](Self::approve_commands) or [`approve_surface`](Self::approve_surface) does.
+    pub fn approve_waiting(
+        &self,
+        id: &RequestId,
+        keep: &dyn Fn(&str) -> bool,
+        approver: &Approver,
+    ) -> Result<WaitingApproved, DeviceError> {
+        match self.approve_commands(id, keep, approver) {
+            Err(DeviceError::UnknownRequest) => {
+                let device = self.approve_surface(id, keep, approver)?;
+                Ok(WaitingApproved::Device(device))
+            }
+            approved => approved.map(WaitingApproved::Node),
+        }
+    }
+
+    /// Rejects the request with this id, whichever of the two kinds it is.
+    pub fn reject_waiting(
+        &self,
+        id: &RequestId,
+        approver: &Approver,
+    ) -> Result<NodeRequest, DeviceError> {
+        match self.reject(id, approver) {
+            Err(DeviceError::UnknownRequest) => self.reject_surface(id, approver),
+            rejected => rejected,
+        }
     }
 
     /// Returns the node if this is its token, or `None`.

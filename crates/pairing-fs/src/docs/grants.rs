@@ -120,6 +120,39 @@ impl GrantsDoc {
         all.map(|said| (&said.account, &said.entry, said.grant()))
     }
 
+    /// Returns the entries whose grants are not the same in both.
+    pub(crate) fn differing<'d>(
+        &'d self,
+        new: &'d Self,
+    ) -> impl Iterator<Item = (&'d AccountId, &'d SenderId)> {
+        let changed = self.granted();
+        let changed = changed
+            .filter(move |(account, entry, digest)| new.digest_of(account, entry) != Some(*digest));
+        // What is in both was looked at.
+        let added = new.granted();
+        let added =
+            added.filter(move |(account, entry, _)| self.digest_of(account, entry).is_none());
+        changed
+            .chain(added)
+            .map(|(account, entry, _)| (account, entry))
+    }
+
+    /// The entries that were granted, each once, with the digest of the grant that counts.
+    fn granted(&self) -> impl Iterator<Item = (&AccountId, &SenderId, u64)> {
+        let accounts = self.accounts.iter();
+        let entries = accounts.flat_map(|(account, granted)| {
+            let entries = granted.by_entry.iter();
+            entries.map(move |(entry, at)| (account, entry, *at))
+        });
+        entries
+            .filter_map(|(account, entry, at)| Some((account, entry, self.items.get(at)?.digest)))
+    }
+
+    fn digest_of(&self, account: &AccountId, entry: &SenderId) -> Option<u64> {
+        let at = *self.accounts.get(account)?.by_entry.get(entry)?;
+        Some(self.items.get(at)?.digest)
+    }
+
     /// Returns a number that differs whenever a grant of the account does.
     pub(crate) fn digest(&self, account: &AccountId) -> u64 {
         self.accounts

@@ -297,7 +297,12 @@ impl<'b> Plan<'b> {
         }
         let put: Vec<&AllowEntry> = self.allow.values().flat_map(|c| c.put.clone()).collect();
         let state = group.grants.recent(now);
-        let doc = state.document(group.grants.path())?;
+        let doc = match state.document(group.grants.path()) {
+            Ok(doc) => doc,
+            // Who is removed has to go at once. A grant without an entry is dropped at a later change.
+            Err(_) if put.is_empty() => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let stands = |account: &AccountId, entry: &SenderId| {
             let deleted = self.allow.get(account);
             !deleted.is_some_and(|change| change.deleted.contains(&entry))

@@ -14,7 +14,9 @@ use super::Inner;
 use super::group::Group;
 use super::registry::Registry;
 use crate::cache::{CachedFile, State};
-use crate::docs::{AllowDoc, ClaimsDoc, CountersDoc, Document, Entry, Keyed, RequestsDoc};
+use crate::docs::{
+    AllowDoc, ClaimsDoc, CountersDoc, Document, Entry, GrantsDoc, Keyed, NamesDoc, RequestsDoc,
+};
 use crate::names;
 
 /// Maximum number of changes kept for followers of the feed.
@@ -55,6 +57,8 @@ struct Seen {
     accounts: HashMap<ChannelId, BTreeSet<AccountId>>,
     counters: HashMap<PathBuf, Arc<State<CountersDoc>>>,
     claims: HashMap<PathBuf, Arc<State<ClaimsDoc>>>,
+    grants: HashMap<PathBuf, Arc<State<GrantsDoc>>>,
+    names: HashMap<PathBuf, Arc<State<NamesDoc>>>,
     devices: SeenRegistry<DeviceRequest, Device>,
     nodes: SeenRegistry<NodeRequest, Node>,
 }
@@ -169,6 +173,8 @@ impl Inner {
             known &= state.seen.compare(&group, &mut keys);
         }
         let seen = &mut state.seen;
+        // Which account a file belongs to depends on it. It has no records of its own.
+        known &= differing(&mut seen.names, &self.names, &mut keys, |_, _| Vec::new());
         known &= seen.devices.compare(&self.devices, &mut keys);
         known &= seen.nodes.compare(&self.nodes, &mut keys);
         if !known {
@@ -252,6 +258,17 @@ impl Seen {
         known &= differing(&mut self.claims, &group.claims, keys, |old, new| {
             differing_digests(&old.keys(), &new.keys())
         });
+        let allow_key = |account: &AccountId, entry: &SenderId| Key::Allow {
+            channel: channel.clone(),
+            account: account.clone(),
+            entry: entry.clone(),
+        };
+        known &= differing(&mut self.grants, &group.grants, keys, |old, new| {
+            let grants = old.differing(new).take(TOO_MANY);
+            grants
+                .map(|(account, entry)| allow_key(account, entry))
+                .collect()
+        });
         // Accounts whose file was removed are included: their entries are removed with it.
         let accounts = self.accounts.entry(channel.clone()).or_default();
         accounts.extend(group.accounts_on_disk());
@@ -259,12 +276,7 @@ impl Seen {
             for file in &group.allowlist(account).files {
                 known &= differing(&mut self.allowlists, file, keys, |old, new| {
                     let entries = old.differing(new).take(TOO_MANY);
-                    let key = |entry: &SenderId| Key::Allow {
-                        channel: channel.clone(),
-                        account: account.clone(),
-                        entry: entry.clone(),
-                    };
-                    entries.map(key).collect()
+                    entries.map(|entry| allow_key(account, entry)).collect()
                 });
             }
         }
@@ -293,6 +305,10 @@ fn differing<D: Document>(
     let (Ok(old), Ok(new)) = (old, now.document(path)) else {
         return false;
     };
+    // What cannot be understood has no key that could be told.
+    if old.problems("") != new.problems("") {
+        return false;
+    }
     keys.extend(difference(old, new));
     keys.len() < TOO_MANY
 }

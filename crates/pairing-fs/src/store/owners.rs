@@ -35,6 +35,10 @@ impl Inner {
     ) -> Result<Vec<AccountId>, StoreError> {
         let mut accounts = Vec::new();
         for named in group.accounts_on_disk() {
+            if self.contested(group, &named).is_empty() {
+                accounts.push(named);
+                continue;
+            }
             let stem = names::allow_stem(group.rules.id(), Some(&named));
             let state = self.names.recent(now);
             let owner = state.document(self.names.path())?.owner(&stem).cloned();

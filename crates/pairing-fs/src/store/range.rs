@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pairing_core::store::{self as keys, AllowEntry, Cursor, Page, PageRequest, Version};
-use pairing_core::{AccountId, Problem, Range, Record, StoreError};
+use pairing_core::{AccountId, Chain, Problem, Range, Record, StoreError};
 
 use super::group::Group;
 use super::{Inner, unknown_kind};
@@ -34,7 +34,21 @@ impl Inner {
                     }
                     None => self.accounts_with_files(&group, now)?,
                 };
-                allowed(&group, &accounts, page, now)
+                let mut allowed = allowed(&group, &accounts, page, now)?;
+                let names = self.names.recent(now);
+                if account.is_none()
+                    && page.after.is_none()
+                    && let Err(error) = names.document(self.names.path())
+                {
+                    allowed.problems.push(Problem {
+                        resource: self.names.path().display().to_string(),
+                        detail: format!(
+                            "accounts that share a file's name cannot be told apart: {}",
+                            Chain(&error)
+                        ),
+                    });
+                }
+                Ok(allowed)
             }
             Range::Attempts { .. } => counters(&group, page, now, |doc| {
                 let all = doc.all_attempts();
@@ -122,12 +136,23 @@ fn allowed(
 ) -> Result<Page, StoreError> {
     let (start_account, start_file, start_place) = start_of(page);
     let grants = group.grants.recent(now);
-    let grants = grants.document(group.grants.path()).ok();
+    let grants = grants.document(group.grants.path());
+    let mut problems: Vec<Problem> = match &grants {
+        Ok(grants) => grants.problems(&group.grants.path().display().to_string()),
+        // No entry is lost with it, but none can be added.
+        Err(error) => vec![Problem {
+            resource: group.grants.path().display().to_string(),
+            detail: format!(
+                "nobody can be allowed, because it cannot be told by whom: {}",
+                Chain(error)
+            ),
+        }],
+    };
+    let grants = grants.ok();
     let limit = page.limit.max(1);
     let mut records = Vec::new();
     let mut next = None;
     let mut digests = Vec::new();
-    let mut problems = Vec::new();
     for (at, account) in accounts.iter().enumerate() {
         digests.push(grants.map_or(0, |grants| grants.digest(account)));
         let allowlist = group.allowlist(account);

@@ -354,3 +354,47 @@ fn t143_a_number_that_others_round_lets_nobody_in_and_a_tag_is_named() {
         );
     }
 }
+
+#[test]
+fn t133_without_the_record_of_approvers_nobody_is_added_and_all_else_goes_on() {
+    for (text, _) in SPOILT
+        .into_iter()
+        .filter(|(text, _)| !text.contains("requests"))
+    {
+        let install = Install::recorded();
+        let telegram = install.account("telegram", "default");
+        telegram.allow("42", &owner()).unwrap();
+        let good = install.read("pairing-meta/telegram.json");
+        install.write("pairing-meta/telegram.json", text);
+        assert!(telegram.is_allowed("42").unwrap());
+        assert_eq!(telegram.pending().unwrap().requests.len(), 1);
+        let channel = pairing_core::ChannelId::parse("telegram").unwrap();
+        let problems = install
+            .impatient()
+            .check(pairing_core::store::Group::Channel(&channel))
+            .unwrap();
+        assert_eq!(problems.len(), 1, "{problems:?}");
+        assert!(
+            problems[0].resource.ends_with("pairing-meta/telegram.json"),
+            "{problems:?}"
+        );
+        match telegram.approve("M8NGT2AA", &owner()) {
+            Err(DecisionError::Store(error)) => {
+                assert!(error.to_string().contains("telegram.json"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        // Whoever is removed is removed at once.
+        telegram.revoke("42", &owner()).unwrap();
+        assert!(!telegram.is_allowed("42").unwrap());
+        assert_eq!(install.read("pairing-meta/telegram.json"), text);
+        // What was left of the grant goes with the next change.
+        install.write("pairing-meta/telegram.json", &good);
+        telegram.approve("M8NGT2AA", &owner()).unwrap();
+        assert!(
+            !install
+                .read("pairing-meta/telegram.json")
+                .contains("\"42\"")
+        );
+    }
+}

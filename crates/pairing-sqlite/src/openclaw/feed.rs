@@ -117,8 +117,8 @@ impl Inner {
         Ok(())
     }
 
-    /// Returns the versions of all records, by path. What cannot be read is left out: whoever needs it gets
-    /// the error.
+    /// Returns the versions of all records, by path. What cannot be read has the path of no record, so that
+    /// followers read everything again when that begins or ends.
     fn versions(loader: &Loader<'_>) -> Result<HashMap<String, u64>, LoadError> {
         let mut ranges = vec![
             Range::DeviceRequests,
@@ -149,9 +149,15 @@ impl Inner {
         for range in ranges {
             let loaded = match loader.range(&range) {
                 Ok(loaded) => loaded,
-                Err(LoadError::Store(_)) => continue,
+                Err(LoadError::Store(error)) => {
+                    versions.insert(unknown(&range.prefix(), &error.to_string()), 1);
+                    continue;
+                }
                 Err(error) => return Err(error),
             };
+            for problem in &loaded.problems {
+                versions.insert(unknown(&problem.resource, &problem.detail), 1);
+            }
             for (path, record) in loaded.records {
                 let version = beside::version(&record);
                 if let Record::Request(request) = &record {
@@ -163,6 +169,11 @@ impl Inner {
         }
         Ok(versions)
     }
+}
+
+/// Returns a path that is no record's.
+fn unknown(resource: &str, detail: &str) -> String {
+    format!("unknown/{resource}: {detail}")
 }
 
 impl FeedState {
@@ -231,6 +242,22 @@ mod tests {
     fn versions(count: usize) -> HashMap<String, u64> {
         let path = |number| format!("allow/telegram/default/{number}");
         (0..count).map(|number| (path(number), 1)).collect()
+    }
+
+    #[test]
+    fn what_cannot_be_understood_has_everything_read_again() {
+        let mut state = FeedState::default();
+        state.compared(versions(3), (1, 1));
+        let mut odd = versions(3);
+        odd.insert(unknown("a table", "row 4 is passed over"), 1);
+        for (now, stamp) in [(odd.clone(), 2), (versions(3), 4)] {
+            let before = state.position;
+            state.compared(now.clone(), (stamp, 1));
+            assert_eq!(state.changes_after(before).changed, Changed::Everything);
+            let before = state.position;
+            state.compared(now, (stamp + 1, 1));
+            assert_eq!(state.position, before);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use channel_kit::{
 use openclaw_gateway::peers::{Contents, Directory, DirectoryError, MemoryLease};
 use pairing_core::store::{Batch, Changed, Changes, Page, PageRequest, Position, Read};
 use pairing_core::{
-    AccountId, ChannelId, Key, MemoryStore, PairingStore, Range, SenderId, StoreError,
+    AccountId, ChannelId, Key, MemoryStore, PairingStore, Problem, Range, SenderId, StoreError,
 };
 
 /// Which ranges of records cannot be read.
@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) is_unreachable: AtomicBool,
     pub(crate) is_unwritable: AtomicBool,
     pub(crate) torn: Mutex<Option<Torn>>,
+    /// Which ranges hold a record that cannot be understood.
+    pub(crate) passed_over: Mutex<Option<Torn>>,
     /// Set by [`Self::tear`] until the next change is told, which then is one of every record.
     pub(crate) is_torn_anew: AtomicBool,
     /// How many senders were allowed. Each change of the store has the gateway look again.
@@ -37,6 +39,7 @@ pub(crate) struct World {
     pub(crate) is_read_only: AtomicBool,
     /// How the second account is, and how far the clock is ahead of its service's.
     pub(crate) refused: AtomicBool,
+    pub(crate) is_not_saved: AtomicBool,
     pub(crate) ahead_ms: AtomicU64,
     /// What owners were sent, and by which channel.
     pub(crate) sent: Mutex<Vec<(String, String)>>,
@@ -49,6 +52,12 @@ impl World {
     /// Lets records be unreadable, or readable again.
     pub(crate) fn tear(&self, torn: Option<Torn>) {
         *self.torn.lock().unwrap() = torn;
+        self.is_torn_anew.store(true, Ordering::SeqCst);
+    }
+
+    /// Lets a record of some ranges be passed over, or be understood again.
+    pub(crate) fn pass_over(&self, ranges: Option<Torn>) {
+        *self.passed_over.lock().unwrap() = ranges;
         self.is_torn_anew.store(true, Ordering::SeqCst);
     }
 }
@@ -86,7 +95,15 @@ impl PairingStore for Store {
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         self.check()?;
         self.unless_torn(range)?;
-        self.0.range(range, page)
+        let mut page = self.0.range(range, page)?;
+        let passed_over = *self.1.passed_over.lock().unwrap();
+        if passed_over.is_some_and(|is_passed_over| is_passed_over(range)) {
+            page.problems.push(Problem {
+                resource: "a record".to_owned(),
+                detail: "passed over".to_owned(),
+            });
+        }
+        Ok(page)
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
@@ -186,6 +203,8 @@ impl Adapter for Account {
         if self.breaks() {
             let ahead = self.world.ahead_ms.load(Ordering::SeqCst);
             status.clock_ahead_ms = Some(ahead.cast_signed());
+            let is_not_saved = self.world.is_not_saved.load(Ordering::SeqCst);
+            status.not_saved = is_not_saved.then(|| "no space left".to_owned());
             if self.world.refused.load(Ordering::SeqCst) {
                 status.connection = Connection::Failing;
                 status.last_error = Some("Unauthorized".to_owned());

@@ -214,6 +214,7 @@ async fn where_nothing_can_be_noted_messages_come_in_nevertheless() {
     rig.api.confirmed().await;
     assert!(bot.is_quiet());
     assert_eq!(logs.count("cannot be noted"), 1, "{}", logs.text());
+    assert!(bot.adapter.status().not_saved.is_some());
     bot.stop().await;
 }
 

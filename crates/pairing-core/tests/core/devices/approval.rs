@@ -63,7 +63,7 @@ fn t14_a_device_that_is_not_admin_sees_and_decides_itself_alone() {
     let get = |phone: &Phone, by: &Approver| devices.get(phone.id(), by).unwrap();
     gateway.pair(&phone(9), "operator", &["operator.read"]);
     assert_eq!(get(&phone(1), &session), gateway.paired(&phone(1)));
-    assert_eq!(get(&phone(9), &owner()), gateway.paired(&phone(3)));
+    assert_eq!(get(&phone(9), &owner()), gateway.paired(&phone(9)));
     assert_eq!(
         (get(&phone(9), &session), get(&phone(2), &owner())),
         (None, None)

@@ -1,6 +1,7 @@
 //! The health of the store, and for how long it has failed.
 
-use std::collections::BTreeMap;
+pub(crate) mod unread;
+
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -26,8 +27,8 @@ pub(crate) struct StoreHealth {
     why: Mutex<String>,
     /// Writing may fail while reading works.
     writes: Metrics,
-    /// Groups of records that cannot be read while the others can, by name: why, escaped, and since when.
-    groups: Mutex<BTreeMap<String, (String, Timestamp)>>,
+    /// Groups of records that cannot be read while the others can.
+    pub(crate) groups: unread::Groups,
 }
 
 const WELL: i64 = i64::MIN;
@@ -40,34 +41,23 @@ impl StoreHealth {
             grace,
             why: Mutex::default(),
             writes,
-            groups: Mutex::default(),
+            groups: unread::Groups::default(),
         }
     }
 
-    /// Records the result of reading a group of records.
-    pub(crate) fn note_group(&self, group: &str, failure: Option<&StoreError>, now: Timestamp) {
-        let mut groups = self.groups();
-        match failure {
-            None => drop(groups.remove(group)),
-            Some(error) => {
-                let since = groups.get(group).map_or(now, |(_, since)| *since);
-                groups.insert(group.to_owned(), (Chain(error).to_string(), since));
-            }
-        }
-    }
-
-    /// The groups of records that cannot be read: why, and since when.
-    pub(crate) fn unreadable(&self) -> BTreeMap<String, (String, Timestamp)> {
-        self.groups().clone()
-    }
-
-    fn groups(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (String, Timestamp)>> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether something in a group of records cannot be read.
+    pub(crate) fn is_unread(&self, group: &str) -> bool {
+        self.groups.get().contains_key(group)
     }
 
     /// Whether the last attempts to read and to write the store succeeded.
     pub(crate) fn is_well(&self) -> bool {
         self.is_readable() && self.writes.writes().fault().is_none()
+    }
+
+    /// Whether the last write failed.
+    pub(crate) fn has_failed_write(&self) -> bool {
+        self.writes.writes().fault().is_some()
     }
 
     fn is_readable(&self) -> bool {
@@ -92,7 +82,7 @@ impl StoreHealth {
         };
         let since = self.fails_since.load(Ordering::Relaxed);
         let store = (since != WELL).then(|| Timestamp::from_millis(since));
-        let devices = self.groups().get(DEVICES).map(|(_, since)| *since);
+        let devices = self.groups.down_since(DEVICES);
         let mut failing = store.into_iter().chain(devices);
         failing.all(|since| now.since(since).unwrap_or_default() <= grace)
     }
@@ -121,6 +111,8 @@ impl StoreHealth {
 
 #[cfg(test)]
 mod tests {
+    use pairing_core::Problem;
+
     use super::*;
 
     #[test]
@@ -142,13 +134,20 @@ mod tests {
         let at = Timestamp::from_millis;
         let health = StoreHealth::new(Some(Duration::from_millis(30)), Metrics::new());
         let failed = Some(&StoreError::Conflict);
-        health.note_group("telegram", failed, at(0));
-        health.note_group(DEVICES, failed, at(20));
-        health.note_group(DEVICES, failed, at(40));
+        let failed = || failed.map(unread::unreadable);
+        health.groups.note("telegram", failed(), at(0));
+        health.groups.note(DEVICES, failed(), at(20));
+        health.groups.note(DEVICES, failed(), at(40));
         assert!(health.is_well() && health.vouches(at(50)));
         assert!(!health.vouches(at(51)));
-        health.note_group(DEVICES, None, at(60));
-        assert!(health.vouches(at(1_000)));
+        // A record of one device says nothing about the others.
+        let problem = Problem {
+            resource: "a record".to_owned(),
+            detail: "passed over".to_owned(),
+        };
+        let found = unread::passed_over(vec![problem]);
+        health.groups.note(DEVICES, found, at(60));
+        assert!(health.is_unread(DEVICES) && health.vouches(at(1_000)));
     }
 
     #[test]
