@@ -127,16 +127,6 @@ async fn accounts_come_change_and_go_with_the_configuration() {
 
     configure(&dir, &signal, None);
     signal.heard_by(&[ACCOUNT]).await;
-    let none = json!({
-        "channel": "signal", "accountId": "work", "to": ANN.number.unwrap(), "message": "?",
-        "idempotencyKey": "1",
-    });
-    let refused: Result<Value, _> = owner.call("send", none).await;
-    let error = refused.unwrap_err();
-    assert!(
-        error.to_string().contains("no signal account work"),
-        "{error}"
-    );
     // The default account was not touched: its stream is the first one.
     signal.says_to(ACCOUNT, ANN, "as before");
     assert_eq!(heard(&mut events).await["text"], "as before");
