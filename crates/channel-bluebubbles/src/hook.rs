@@ -18,8 +18,8 @@ const LONGEST_BODY: usize = 1 << 20;
 pub(crate) struct Deliveries {
     sender: mpsc::Sender<Message>,
     receiver: Mutex<mpsc::Receiver<Message>>,
-    /// Whether the server has to be asked for what is missed. Until then nothing is taken, so that messages keep
-    /// their order.
+    /// Whether the server has to be asked for messages that were missed. While this is so, nothing that is delivered is
+    /// taken, so that messages keep their order.
     is_behind: StdMutex<bool>,
     missed: Notify,
 }
@@ -37,12 +37,12 @@ impl Default for Deliveries {
 }
 
 impl Deliveries {
-    /// The next message that was delivered.
+    /// Waits for the next message that is delivered.
     pub(crate) async fn next(&self) -> Option<Message> {
         self.receiver.lock().await.recv().await
     }
 
-    /// The next message that was delivered already.
+    /// The next message, if one was delivered already.
     pub(crate) async fn waiting(&self) -> Option<Message> {
         self.receiver.lock().await.try_recv().ok()
     }

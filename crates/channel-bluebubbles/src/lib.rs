@@ -106,7 +106,7 @@ pub enum BlueBubblesError {
 }
 
 impl Surroundings {
-    /// All three.
+    /// Surroundings of these three parts, without proxies.
     pub fn new(seen: Arc<dyn SavedText>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             seen,

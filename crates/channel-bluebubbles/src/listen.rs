@@ -17,7 +17,7 @@ use crate::progress::Progress;
 use crate::register;
 use crate::trouble::Troubles;
 
-/// Messages that are asked for at a time, and how often at most before webhooks are looked at again.
+/// The number of messages that the server is asked for at a time, and how often it is asked before webhooks have their turn.
 const PAGE: usize = 100;
 const PAGES: usize = 100;
 
@@ -255,7 +255,8 @@ impl Listener {
     }
 }
 
-/// Whether a message that the webhook could not take is a reason to ask the server before it is time: not while it fails.
+/// Whether to ask the server at once for a message that the webhook could not take. While the server fails, it is asked when
+/// it is time for that.
 fn asked_again(account: &BlueBubbles) -> bool {
     account.status.get().connection == Connection::Connected
 }

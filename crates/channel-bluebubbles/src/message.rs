@@ -130,7 +130,7 @@ impl Content {
         if text.trim().is_empty() && self.attachments.is_none_or(|files| files.is_empty()) {
             return None;
         }
-        // Nobody's message counts as direct unless every chat that it is said to be in is.
+        // A message is direct only if every chat that the server names for it is.
         let chats = self.chats.unwrap_or_default();
         let kinds: Vec<_> = chats.iter().map(|chat| is_direct(&chat.guid)).collect();
         let is_direct = kinds.iter().copied().collect::<Option<Vec<_>>>()?;

@@ -28,7 +28,8 @@ enum Recipient {
     Person(String),
 }
 
-/// Sends it all; the id names the last message that it took. Where one of several fails, those before it are there.
+/// Sends a message, in as many parts as its text needs; the id is that of the last one. If a part fails, those before it were
+/// sent.
 pub(crate) async fn send(
     account: &BlueBubbles,
     to: &Target,

@@ -138,7 +138,7 @@ impl Calls {
     }
 }
 
-/// Asks whether the child still answers, whatever it answers. One that has ended is noticed by that.
+/// Asks the child something small, to see whether it answers at all. What it answers does not matter.
 pub(crate) async fn answers(calls: &Calls, within: Duration) -> Result<(), CallError> {
     let asked = calls.call("chats.list", json!({ "limit": 1 }), within);
     match asked.await {

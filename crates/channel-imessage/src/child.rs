@@ -115,8 +115,8 @@ async fn read(
                 Some(Frame::WatchFailed(reason)) => return Some(ListenError::Watch { reason }),
                 Some(Frame::Message(message)) => match messages.try_send(*message) {
                     Ok(()) => {}
-                    // Nobody waits here for room: answers come by this way too, and the queue may not be emptied
-                    // until one of them has come.
+                    // This does not wait for room in the queue: answers to requests are read here, too, and whoever empties
+                    // the queue may be waiting for one.
                     Err(mpsc::error::TrySendError::Full(_)) => return Some(ListenError::Flood),
                     Err(mpsc::error::TrySendError::Closed(_)) => return None,
                 },

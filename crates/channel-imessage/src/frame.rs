@@ -19,7 +19,7 @@ const LONGEST_NAME: usize = 256;
 /// The longest explanation that is passed on, in characters.
 const EXPLANATION: usize = 200;
 
-/// What was written so long ago is history: Messages may deliver old messages after a long time without a network.
+/// Messages that are older than this count as history: after a long time without a network, Messages delivers old ones.
 const HISTORY: Duration = Duration::from_secs(2 * 3600);
 
 /// One line.

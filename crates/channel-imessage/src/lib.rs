@@ -116,7 +116,7 @@ impl Service {
 }
 
 impl Surroundings {
-    /// All three.
+    /// Surroundings of these three parts.
     pub fn new(seen: Arc<dyn SavedText>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
         Self {
             seen,
@@ -173,7 +173,8 @@ impl IMessage {
         hash.finalize().into()
     }
 
-    /// A hash that differs for another Messages: two accounts with the same would take messages from each other.
+    /// A hash that is the same for accounts which read the same database of Messages: each of them would receive every
+    /// message.
     pub fn identity(&self) -> [u8; 32] {
         Sha256::digest(self.mark()).into()
     }

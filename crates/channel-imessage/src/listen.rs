@@ -111,7 +111,7 @@ impl Listener {
             biased;
             () = self.stop.wait() => return Err(Over),
             subscribed = &mut subscribing => subscribed,
-            // Messages may come before the answer, and the end of the output instead of it.
+            // Messages may come before the answer. If the child ends, its output ends, and no answer comes.
             first = child.next() => match first {
                 None => return Ok(Watched::Ended),
                 Some(message) => {
@@ -145,8 +145,8 @@ impl Listener {
         }
     }
 
-    /// What is asked for: messages after the last one that was handed on lately. Long after it, its number says nothing sure
-    /// any more: Messages may have another database by now.
+    /// What is asked for: the messages after the last one that was handed on, if that was within a day. An older number is not
+    /// used: Messages may have another database by now, with other numbers.
     fn since(&self) -> Value {
         let now = self.imessage.clock.now();
         let last = self.seen.iter().filter(|(_, at)| *at + SEEN.0 > now);

@@ -10,7 +10,7 @@ use crate::calls::CallError;
 /// The longest text.
 pub(crate) const TEXT: TextLimit = TextLimit::chars(4000);
 
-/// Sends it all; the id names every message that it took. Where one of several fails, those before it are there.
+/// Sends a message, in as many parts as its text needs; the id names all of them. If a part fails, those before it were sent.
 pub(crate) async fn send(
     imessage: &IMessage,
     to: &Target,

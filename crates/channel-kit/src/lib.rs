@@ -33,7 +33,7 @@ pub use boxed::BoxFuture;
 pub use handle::{Handle, PhoneNumber, PhoneNumberError};
 pub use inbound::{Inbound, Incoming, Pressed};
 pub use inbox::{Inbox, Received, Slot};
-pub use login::{Linked, Login, LoginCode, LoginError, LoginStep};
+pub use login::{Linked, LoggedOut, Login, LoginCode, LoginError, LoginStep, LogoutError};
 #[cfg(feature = "http")]
 pub use multipart::Form;
 pub use outgoing::{Button, MessageId, Outgoing, Target};

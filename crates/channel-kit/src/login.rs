@@ -1,4 +1,4 @@
-//! Linking: making this machine a device of an account that a person has on their phone.
+//! Linking: making this machine a device of an account that a person has on their phone; and logging out, which ends that.
 
 use std::fmt;
 
@@ -23,6 +23,23 @@ pub trait Login: Send + Sync {
         device: &'a str,
         tell: &'a (dyn Fn(LoginStep) + Send + Sync),
     ) -> BoxFuture<'a, Result<Linked, LoginError>>;
+
+    /// Logs out: this machine is no device of the account any more, and has no keys of it.
+    ///
+    /// What must hold:
+    /// - It ends by itself within some minutes. Where it fails, it can be called again.
+    /// - The account itself is not deleted, nor is a device other than this machine.
+    /// - It works whether the adapter runs or not. An adapter that runs looks for the account again from then on.
+    ///
+    /// By default, it says that only the phone can do it.
+    fn log_out(&self) -> BoxFuture<'_, Result<LoggedOut, LogoutError>> {
+        Box::pin(async {
+            Err(LogoutError::Refused {
+                reason: "the account cannot be logged out from here".to_owned(),
+                advice: "remove this device on the phone, in its list of linked devices",
+            })
+        })
+    }
 }
 
 /// A step on the way to a linked account.
@@ -74,6 +91,40 @@ pub enum LoginError {
     },
 }
 
+/// An account is logged out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoggedOut {
+    /// The account's name on the chat system, such as its number. It is not escaped.
+    pub account: String,
+    /// Whether it was linked until now.
+    pub was_linked: bool,
+    /// Something that is left to do, such as what has to be done on the phone.
+    pub remark: Option<String>,
+}
+
+/// An account was not logged out. Texts are escaped, and hold no secrets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LogoutError {
+    /// It cannot be logged out like this.
+    #[error("{reason}")]
+    Refused {
+        /// The reason.
+        reason: String,
+        /// What to do instead.
+        advice: &'static str,
+    },
+    /// Something that is needed is not there: a program, a service, the network.
+    #[error("{reason}")]
+    Unavailable {
+        /// What it is.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+}
+
 impl LoginCode {
     /// A code with this text.
     pub fn new(text: impl Into<String>) -> Self {
@@ -112,6 +163,39 @@ impl LoginError {
     pub fn advice(&self) -> &'static str {
         match self {
             Self::TimedOut => "begin again, and scan the code within a minute",
+            Self::Refused { advice, .. } | Self::Unavailable { advice, .. } => advice,
+        }
+    }
+}
+
+impl LoggedOut {
+    /// An account that was linked until now, with nothing left to do.
+    pub fn of(account: impl Into<String>) -> Self {
+        Self {
+            account: account.into(),
+            was_linked: true,
+            remark: None,
+        }
+    }
+
+    /// The same, of an account that was not linked.
+    pub fn was_not_linked(self) -> Self {
+        Self {
+            was_linked: false,
+            ..self
+        }
+    }
+
+    /// The same, with something that is left to do.
+    pub fn remark(self, remark: Option<String>) -> Self {
+        Self { remark, ..self }
+    }
+}
+
+impl LogoutError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> &'static str {
+        match self {
             Self::Refused { advice, .. } | Self::Unavailable { advice, .. } => advice,
         }
     }

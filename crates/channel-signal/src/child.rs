@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use channel_kit::child::relay;
 use channel_kit::{Backoff, Stop, StopSender};
+use serde_json::Value;
 use tokio::process::Command;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -64,6 +65,20 @@ impl Daemon {
         command
             .args(["link", "--name", device])
             .stdout(Stdio::piped());
+        command
+    }
+
+    /// The program as it carries out one command, and writes the result as JSON.
+    pub(crate) fn once(&self, method: &str, params: &Value) -> Command {
+        let mut command = self.program();
+        command.args(["--output", "json"]);
+        if let Some(account) = params["account"].as_str() {
+            command.args(["--account", account]);
+        }
+        command.arg(method).stdout(Stdio::piped());
+        if let Some(device) = params["deviceId"].as_u64() {
+            command.args(["--device-id", &device.to_string()]);
+        }
         command
     }
 

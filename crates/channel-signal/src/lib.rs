@@ -8,6 +8,7 @@ mod events;
 pub mod fuzzing;
 mod link;
 mod listen;
+mod logout;
 mod people;
 mod rpc;
 mod send;
@@ -22,9 +23,9 @@ use std::time::Duration;
 use channel_kit::http::HttpClient;
 use channel_kit::proxy::Proxies;
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbox, Linked, Login, LoginError, LoginStep, MessageId,
-    Outgoing, ProbeError, Probed, SavedText, SendError, Status, StatusCell, Stop, Target,
-    TextLimit,
+    Abilities, Adapter, BoxFuture, Inbox, Linked, LoggedOut, Login, LoginError, LoginStep,
+    LogoutError, MessageId, Outgoing, ProbeError, Probed, SavedText, SendError, Status, StatusCell,
+    Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 use sha2::{Digest as _, Sha256};
@@ -57,6 +58,8 @@ pub struct Signal {
     /// Notified when it was linked behind the back of the daemon, which knows only the accounts that were there when it was
     /// started.
     outdated: Notify,
+    /// Notified when the account was logged out: its stream of events is dropped.
+    logged_out: Notify,
 }
 
 /// The surroundings of an account: where it saves what has to survive a restart, the clock and the randomness.
@@ -116,7 +119,7 @@ pub enum SignalError {
 }
 
 impl Surroundings {
-    /// All four.
+    /// Surroundings of these four parts, without proxies.
     pub fn new(
         seen: Arc<dyn SavedText>,
         people: Arc<dyn SavedText>,
@@ -167,6 +170,7 @@ impl Signal {
             status: StatusCell::default(),
             linked: Notify::new(),
             outdated: Notify::new(),
+            logged_out: Notify::new(),
         })
     }
 
@@ -269,6 +273,10 @@ impl Login for Signal {
         tell: &'a (dyn Fn(LoginStep) + Send + Sync),
     ) -> BoxFuture<'a, Result<Linked, LoginError>> {
         Box::pin(link::link(self, device, tell))
+    }
+
+    fn log_out(&self) -> BoxFuture<'_, Result<LoggedOut, LogoutError>> {
+        Box::pin(logout::log_out(self))
     }
 }
 

@@ -112,7 +112,13 @@ impl Listener {
         self.troubles.over();
         let mut events = Events::default();
         loop {
-            match self.unless_over(next(&mut stream, &signal)).await? {
+            let next = async {
+                tokio::select! {
+                    bytes = next(&mut stream, &signal) => bytes,
+                    () = signal.logged_out.notified() => Err(ListenError::LoggedOut),
+                }
+            };
+            match self.unless_over(next).await? {
                 Ok(bytes) => {
                     for event in events.push(&bytes) {
                         if let Some(envelope) = envelope::parse(&event) {

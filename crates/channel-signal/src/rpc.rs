@@ -17,7 +17,7 @@ const EXPLANATION: usize = 200;
 const UNTRUSTED: i64 = -4;
 const LIMITED: i64 = -5;
 const CAPTCHA: i64 = -6;
-const IO: i64 = -3;
+pub(crate) const IO: i64 = -3;
 
 /// A request failed. What the daemon says is escaped.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

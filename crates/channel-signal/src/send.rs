@@ -20,7 +20,7 @@ enum Recipient {
     Group(String),
 }
 
-/// Sends it all; the id names every message that it took. Where one of several fails, those before it are there.
+/// Sends a message, in as many parts as its text needs; the id names all of them. If a part fails, those before it were sent.
 pub(crate) async fn send(
     signal: &Signal,
     to: &Target,

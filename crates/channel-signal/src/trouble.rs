@@ -16,6 +16,9 @@ pub(crate) enum ListenError {
     /// The stream of events has ended.
     #[error("the daemon has closed the connection")]
     Closed,
+    /// The account was logged out.
+    #[error("the account was logged out")]
+    LoggedOut,
     /// Nothing was heard for too long.
     #[error("the daemon does not answer any more")]
     Silent,
@@ -32,6 +35,7 @@ enum Kind {
 impl ListenError {
     fn kind(&self) -> Kind {
         match self {
+            Self::LoggedOut => Kind::Account,
             Self::Call(error) if error.about() == About::Account => Kind::Account,
             Self::Call(CallError::Http {
                 error: HttpError::Connect,
@@ -47,7 +51,7 @@ impl Kind {
     fn advice(self) -> &'static str {
         match self {
             Self::Account => {
-                "link the account with `signal-cli link`, or set `account` to one that `signal-cli listAccounts` names: \
+                "link the account with `openclaw channels login signal`, or set `account` to one that `signal-cli listAccounts` names: \
                  it is looked for again by itself"
             }
             Self::Away => {

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use channel_kit::{
-    Adapter, BoxFuture, Connection, Inbox, Linked, Login, LoginCode, LoginError, LoginStep,
-    MessageId, Outgoing, SendError, Status, Stop, Target, TextLimit,
+    Adapter, BoxFuture, Connection, Inbox, Linked, LoggedOut, Login, LoginCode, LoginError,
+    LoginStep, LogoutError, MessageId, Outgoing, SendError, Status, Stop, Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, SenderId};
 use serde::Deserialize;
@@ -179,5 +179,9 @@ impl Login for Linking {
                 }
             }
         })
+    }
+
+    fn log_out(&self) -> BoxFuture<'_, Result<LoggedOut, LogoutError>> {
+        Box::pin(async { Ok(LoggedOut::of("+15550001111")) })
     }
 }

@@ -18,7 +18,7 @@ pub struct AuditParams {
     /// Maximum number of entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<AuditLimit>,
-    /// Only entries about senders of this channel.
+    /// Only entries about senders and bot accounts of this channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Text>,
     /// Only entries about devices and nodes whose id starts with this text.
@@ -64,10 +64,10 @@ pub struct AuditEntry {
     pub by: ApproverId,
     /// Interface through which the decision was made.
     pub via: Via,
-    /// The chat channel of the sender concerned.
+    /// The chat channel of the sender or bot account concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
-    /// The bot account of the sender concerned.
+    /// The bot account concerned, or that of the sender concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<AccountId>,
     /// The sender concerned.
@@ -150,9 +150,9 @@ impl AuditParams {
 
 fn is_of_channel(event: &AuditEvent, name: &str) -> bool {
     match &event.subject {
-        AuditSubject::Sender { channel, .. } | AuditSubject::Invitation { channel, .. } => {
-            channel.as_str() == name
-        }
+        AuditSubject::Sender { channel, .. }
+        | AuditSubject::Invitation { channel, .. }
+        | AuditSubject::Account { channel, .. } => channel.as_str() == name,
         _ => false,
     }
 }
@@ -202,7 +202,8 @@ impl From<AuditEvent> for AuditEntry {
             }
             AuditSubject::Device { device } => entry.device = Some(device),
             AuditSubject::Node { node } => entry.node = Some(node),
-            AuditSubject::Invitation { channel, account } => {
+            AuditSubject::Invitation { channel, account }
+            | AuditSubject::Account { channel, account } => {
                 entry.channel = Some(channel);
                 entry.account = Some(account);
             }

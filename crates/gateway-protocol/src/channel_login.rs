@@ -1,4 +1,5 @@
-//! Linking an account of a chat system by scanning a code: `channels.login.start`, `.wait` and `.end`.
+//! Linking an account of a chat system by scanning a code: `channels.login.start`, `.wait` and `.end`; and logging it out:
+//! `channels.logout`.
 
 use std::fmt;
 
@@ -16,6 +17,30 @@ pub struct LoginStartParams {
     /// The account; the default account unless it is named.
     #[serde(default)]
     pub account_id: AccountId,
+}
+
+/// The parameters of `channels.logout`.
+pub type LogoutParams = LoginStartParams;
+
+/// The answer to `channels.logout`. The other program's releases know the first three members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoggedOut {
+    /// The channel.
+    pub channel: ChannelId,
+    /// The account.
+    pub account_id: AccountId,
+    /// Whether the account was logged in until now.
+    pub cleared: bool,
+    /// Whether it is logged out now.
+    #[serde(default)]
+    pub logged_out: bool,
+    /// The account's name on the chat system; escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Something that is left to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }
 
 /// The parameters of `channels.login.wait`.

@@ -16,7 +16,7 @@ use crate::args::{ChannelsCommand, TargetOptions};
 use crate::console::{Rows, Screen};
 use crate::place::Place;
 use crate::remote::Remote;
-use crate::{Environment, Exit, Failure, login, text};
+use crate::{Environment, Exit, Failure, login, logout, text};
 
 /// Runs a command about the chat channels.
 pub(crate) fn run(
@@ -45,6 +45,9 @@ pub(crate) fn run(
         }
         ChannelsCommand::Login { channel, account } => {
             login::run(&place, (channel, account), json, environment, screen)
+        }
+        ChannelsCommand::Logout { channel, account } => {
+            logout::run(&place, (channel, account), json, environment, screen)
         }
     }
 }

@@ -15,6 +15,7 @@ mod json;
 mod keeper;
 mod log;
 mod login;
+mod logout;
 mod node;
 mod nodes;
 mod overview;

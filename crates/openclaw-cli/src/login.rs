@@ -7,7 +7,7 @@ use gateway_protocol::channel_login::{
     LoginProgress, LoginStartParams, LoginState, LoginWaitParams,
 };
 use openclaw_gateway::{Linking, qr};
-use pairing_core::{AccountId, ChannelId, escape};
+use pairing_core::{AccountId, ChannelId, LinkOutcome, escape};
 
 use crate::args::ChannelsCommand;
 use crate::backend::Backend;
@@ -50,9 +50,18 @@ pub(crate) fn run(
                 Linking::start(&config, state, &var, &channel, &account_id)?
             };
             let first = runtime.block_on(linking.wait(0));
-            follow(first, json, screen, |known| {
+            let end = follow(first, json, screen, |known| {
                 Ok(runtime.block_on(linking.wait(known.step)))
-            })?
+            });
+            let outcome = match &end {
+                Ok(end) if end.error.is_none() => LinkOutcome::Linked,
+                _ => LinkOutcome::NotLinked,
+            };
+            let by = &files.approver;
+            files
+                .service
+                .report_link(outcome, by, &channel, &account_id);
+            end?
         }
     };
     match end.error {

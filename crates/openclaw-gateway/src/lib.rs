@@ -81,7 +81,7 @@ pub use health::Space;
 pub use instance::{Instance, InstanceError, InstanceWatch};
 pub use limits::GatewayLimits;
 pub use lockout::{Class, Locked, Lockouts, Subject};
-pub use logins::{Linking, LinkingError};
+pub use logins::{Linking, LinkingError, LoggingOutError, log_out};
 pub use methods::{Access, Call, Reply};
 pub use metrics::{Connected, Metrics, Timed};
 pub use owner_socket::OwnerSocket;

@@ -1,4 +1,4 @@
-//! Logins: accounts that are being linked by scanning a code.
+//! Logins: accounts that are being linked by scanning a code; and logging them out.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -6,14 +6,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use channel_kit::{Adapter, Linked, LoginCode, LoginError, LoginStep};
+use channel_kit::{Adapter, Linked, LoggedOut, LoginCode, LoginError, LoginStep, LogoutError};
 use gateway_channels::AdapterKey;
-use gateway_protocol::channel_login::{LoginProgress, LoginState};
+use gateway_protocol::channel_login::{LoggedOut as Answer, LoginProgress, LoginState};
 use openclaw_config::Config;
-use pairing_core::{AccountId, ChannelId, escape};
+use pairing_core::{AccountId, ChannelId, LinkOutcome, escape};
 use pairing_fs::StateDir;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::{adapters, qr};
@@ -23,6 +23,9 @@ const DEVICE: &str = "OpenClaw";
 
 /// The longest time that a login takes, whatever its adapter does.
 const LONGEST: Duration = Duration::from_secs(600);
+
+/// The longest time that logging out takes, whatever its adapter does.
+const LONGEST_LOGOUT: Duration = Duration::from_secs(180);
 
 /// The longest account name that is passed on, in characters.
 const NAME: usize = 128;
@@ -34,17 +37,40 @@ pub(crate) struct Logins(Mutex<BTreeMap<AdapterKey, Login>>);
 /// A login that was begun. It ends when it is dropped.
 struct Login {
     progress: watch::Receiver<LoginProgress>,
-    _task: JoinSet<()>,
+    report: Reporting,
+    task: JoinSet<()>,
+}
+
+/// Takes down what became of a login. It blocks.
+pub(crate) type Report = Box<dyn FnOnce(LinkOutcome) + Send>;
+
+/// A report that is made once: by the login when it ends, or by whoever gives it up before.
+#[derive(Clone)]
+struct Reporting(Arc<Mutex<Option<Report>>>);
+
+impl Reporting {
+    fn make(&self, outcome: LinkOutcome) {
+        let report = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(report) = report {
+            report(outcome);
+        }
+    }
 }
 
 impl Logins {
     /// Begins to link the account of an adapter, in the place of an earlier attempt. `None` if that is not done by scanning
-    /// a code.
-    pub(crate) fn start(&self, adapter: &Arc<dyn Adapter>, id: String) -> Option<LoginProgress> {
-        let login = Login::start(adapter, id)?;
+    /// a code. It blocks.
+    pub(crate) fn start(
+        &self,
+        adapter: &Arc<dyn Adapter>,
+        id: String,
+        report: Report,
+    ) -> Option<LoginProgress> {
+        let login = Login::start(adapter, id, report)?;
         let progress = login.progress.borrow().clone();
         let key = (adapter.channel().clone(), adapter.account().clone());
-        self.all().insert(key, login);
+        let earlier = self.all().insert(key, login);
+        earlier.into_iter().for_each(Login::give_up);
         Some(progress)
     }
 
@@ -65,12 +91,26 @@ impl Logins {
         Some(now)
     }
 
-    /// Gives up a login. Whether it was known.
+    /// Gives up a login. Whether it was known. It blocks.
     pub(crate) fn end(&self, id: &str) -> bool {
-        let mut all = self.all();
-        let before = all.len();
-        all.retain(|_, login| !login.is(id));
-        all.len() < before
+        self.give_up(|_, login| login.is(id))
+    }
+
+    /// Gives up the login of an account, if there is one. It blocks.
+    pub(crate) fn end_of(&self, account: &AdapterKey) {
+        self.give_up(|key, _| key == account);
+    }
+
+    fn give_up(&self, is_meant: impl Fn(&AdapterKey, &Login) -> bool) -> bool {
+        let given_up: Vec<_> = {
+            let mut all = self.all();
+            let meant = all.iter().filter(|(key, login)| is_meant(key, login));
+            let meant: Vec<_> = meant.map(|(key, _)| key.clone()).collect();
+            meant.iter().filter_map(|key| all.remove(key)).collect()
+        };
+        let was_known = !given_up.is_empty();
+        given_up.into_iter().for_each(Login::give_up);
+        was_known
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<AdapterKey, Login>> {
@@ -79,15 +119,24 @@ impl Logins {
 }
 
 impl Login {
-    fn start(adapter: &Arc<dyn Adapter>, id: String) -> Option<Self> {
+    fn start(adapter: &Arc<dyn Adapter>, id: String, report: Report) -> Option<Self> {
         let how = adapter.login()?.how();
         let (tell, progress) = watch::channel(LoginProgress::new(id, how));
+        let report = Reporting(Arc::new(Mutex::new(Some(report))));
         let mut task = JoinSet::new();
-        task.spawn(run(Arc::clone(adapter), tell));
+        task.spawn(run(Arc::clone(adapter), tell, report.clone()));
         Some(Self {
             progress,
-            _task: task,
+            report,
+            task,
         })
+    }
+
+    /// Ends it. Nothing is said of one that has ended by itself.
+    fn give_up(self) {
+        let Self { report, task, .. } = self;
+        drop(task);
+        report.make(LinkOutcome::NotLinked);
     }
 
     fn is(&self, id: &str) -> bool {
@@ -96,7 +145,7 @@ impl Login {
 }
 
 /// Links an account, and tells how far it is.
-async fn run(adapter: Arc<dyn Adapter>, progress: watch::Sender<LoginProgress>) {
+async fn run(adapter: Arc<dyn Adapter>, progress: watch::Sender<LoginProgress>, report: Reporting) {
     let (channel, account) = (adapter.channel(), adapter.account().as_str());
     let Some(login) = adapter.login() else { return };
     tracing::info!(%channel, account, "linking of an account has begun");
@@ -115,7 +164,49 @@ async fn run(adapter: Arc<dyn Adapter>, progress: watch::Sender<LoginProgress>) 
             tracing::warn!(%channel, account, %error, advice = error.advice(), "account not linked");
         }
     }
+    let outcome = match linked {
+        Ok(_) => LinkOutcome::Linked,
+        Err(_) => LinkOutcome::NotLinked,
+    };
+    // Whoever sees the end finds it in the audit log.
+    let _ = spawn_blocking(move || report.make(outcome)).await;
     progress.send_modify(|now| end(now, linked));
+}
+
+/// Logs out the account of an adapter; `None` if it is not linked by a code, so that there is nothing to log out of.
+pub(crate) async fn log_out_of(adapter: &dyn Adapter) -> Option<Result<LoggedOut, LogoutError>> {
+    let (channel, account) = (adapter.channel(), adapter.account().as_str());
+    let out = timeout(LONGEST_LOGOUT, adapter.login()?.log_out()).await;
+    let out = out.unwrap_or_else(|_| {
+        Err(LogoutError::Unavailable {
+            reason: format!(
+                "it was not done within {} seconds",
+                LONGEST_LOGOUT.as_secs()
+            ),
+            advice: "look at the account on the phone, and try again",
+        })
+    });
+    match &out {
+        Ok(LoggedOut { was_linked, .. }) => {
+            tracing::info!(%channel, account, was_linked, "account logged out");
+        }
+        Err(error) => {
+            tracing::warn!(%channel, account, %error, advice = error.advice(), "account not logged out");
+        }
+    }
+    Some(out)
+}
+
+/// The answer that says it.
+pub(crate) fn answer((channel, account_id): AdapterKey, out: LoggedOut) -> Answer {
+    Answer {
+        channel,
+        account_id,
+        cleared: out.was_linked,
+        logged_out: true,
+        name: Some(escape(&out.account).limit(NAME).to_string()),
+        remark: out.remark,
+    }
 }
 
 /// Goes on to a state, without the code of the one before.
@@ -180,14 +271,9 @@ impl Linking {
         channel: &ChannelId,
         account: &AccountId,
     ) -> Result<Self, LinkingError> {
-        let mut all = adapters::configured(config, state, var).into_iter();
-        let found = all.find(|one| one.key.0 == *channel && one.key.1 == *account);
-        let built = found.ok_or(LinkingError::NotConfigured)?.built;
-        let built = built.map_err(|error| LinkingError::Settings {
-            error: error.error,
-            advice: error.advice,
-        })?;
-        let login = Login::start(&built.adapter, String::new());
+        let adapter = configured(config, state, var, channel, account)?;
+        // Whoever waits for it takes down what became of it.
+        let login = Login::start(&adapter, String::new(), Box::new(|_| {}));
         login.map(Self).ok_or(LinkingError::Unable)
     }
 
@@ -199,6 +285,64 @@ impl Linking {
             .wait_for(|now| now.step > after || now.is_over())
             .await;
         self.0.progress.borrow().clone()
+    }
+}
+
+/// The adapter of an account.
+fn configured(
+    config: &Config,
+    state: &StateDir,
+    var: &dyn Fn(&str) -> Option<OsString>,
+    channel: &ChannelId,
+    account: &AccountId,
+) -> Result<Arc<dyn Adapter>, LinkingError> {
+    let mut all = adapters::configured(config, state, var).into_iter();
+    let found = all.find(|one| one.key.0 == *channel && one.key.1 == *account);
+    let built = found.ok_or(LinkingError::NotConfigured)?.built;
+    let built = built.map_err(|error| LinkingError::Settings {
+        error: error.error,
+        advice: error.advice,
+    })?;
+    Ok(built.adapter)
+}
+
+/// An account was not logged out without a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoggingOutError {
+    /// Its configuration does not say which account it is.
+    #[error(transparent)]
+    Account(#[from] LinkingError),
+    /// On this chat system, there is nothing to log out of.
+    #[error("channel {0} does not support logout")]
+    Unable(ChannelId),
+    /// It was tried.
+    #[error(transparent)]
+    Logout(#[from] LogoutError),
+}
+
+/// Logs an account out without a gateway, by its configuration. Its first part blocks for a moment.
+pub async fn log_out(
+    config: &Config,
+    state: &StateDir,
+    var: &dyn Fn(&str) -> Option<OsString>,
+    channel: &ChannelId,
+    account: &AccountId,
+) -> Result<Answer, LoggingOutError> {
+    let adapter = configured(config, state, var, channel, account)?;
+    let out = log_out_of(&*adapter).await;
+    let out = out.ok_or_else(|| LoggingOutError::Unable(channel.clone()))??;
+    Ok(answer((channel.clone(), account.clone()), out))
+}
+
+impl LoggingOutError {
+    /// A line that says what to do next, for a person.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Account(error) => error.advice(),
+            Self::Unable(channel) => Some(adapters::instead_of_logout(channel)),
+            Self::Logout(error) => Some(error.advice()),
+        }
     }
 }
 

@@ -14,6 +14,9 @@ const TYPED_MS = 250;
 /** @type {Record<string, string>} */
 const VIAS = { terminal: 'at the terminal', chat: 'in a chat', gateway: 'by way of the gateway', page: 'on a page of another program', silent: 'without being asked' };
 
+/** What happens to an account of a chat service, not to a person. */
+const LINKS = ['linked', 'not-linked', 'logged-out'];
+
 /** @param {Model} model @returns {View} */
 export function history(model) {
 	let most = PORTION;
@@ -102,6 +105,10 @@ function about(entry) {
 	}
 	if (entry.device !== undefined) return ['device ', h('code', { title: plain(entry.device, 80) }, shortId(entry.device))];
 	if (entry.node !== undefined) return ['legacy node ', code(entry.node, 80)];
+	if (entry.channel !== undefined) {
+		const whose = channel(entry.channel) + byAccount(entry.account ?? 'default');
+		return [LINKS.includes(entry.action) ? 'the account itself' : 'who holds the claim code', h('small', { class: 'block' }, whose)];
+	}
 	if (entry.chat !== undefined) return ['who holds the setup code that was made in ', foreign(entry.chat, 80)];
 	return ['who holds the setup code'];
 }

@@ -62,6 +62,33 @@ pub enum AuditAction {
     Claimed,
     /// A claim code was ended before anybody presented it.
     Ended,
+    /// A bot account was linked to its chat system, by a code that was scanned.
+    Linked,
+    /// Linking a bot account was begun, and ended without a link.
+    NotLinked,
+    /// A bot account was logged out of its chat system.
+    LoggedOut,
+}
+
+/// What became of the link between a bot account and its chat system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LinkOutcome {
+    /// It was linked.
+    Linked,
+    /// Linking was begun, and has failed or was given up.
+    NotLinked,
+    /// It was logged out.
+    LoggedOut,
+}
+
+impl From<LinkOutcome> for AuditAction {
+    fn from(outcome: LinkOutcome) -> Self {
+        match outcome {
+            LinkOutcome::Linked => Self::Linked,
+            LinkOutcome::NotLinked => Self::NotLinked,
+            LinkOutcome::LoggedOut => Self::LoggedOut,
+        }
+    }
 }
 
 /// The sender, device or node that the decision is about.
@@ -95,6 +122,13 @@ pub enum AuditSubject {
     },
     /// The holder of a claim code.
     Invitation {
+        /// The channel.
+        channel: ChannelId,
+        /// The bot account.
+        account: AccountId,
+    },
+    /// A bot account itself.
+    Account {
         /// The channel.
         channel: ChannelId,
         /// The bot account.
@@ -189,6 +223,14 @@ impl TryFrom<Written> for AuditEvent {
             {
                 AuditSubject::Invitation { channel, account }
             }
+            ((Some(channel), Some(account), None), None, None)
+                if matches!(
+                    written.action,
+                    AuditAction::Linked | AuditAction::NotLinked | AuditAction::LoggedOut
+                ) =>
+            {
+                AuditSubject::Account { channel, account }
+            }
             ((None, None, None), Some(device), None) => AuditSubject::Device { device },
             ((None, None, None), None, Some(node)) => AuditSubject::Node { node },
             ((None, None, None), None, None) if written.action == AuditAction::Issued => {
@@ -244,6 +286,25 @@ mod tests {
                 r#"{{"at":"2026-11-22T13:30:57.000Z","action":"issued","by":"telegram:1","via":"chat"{chat}}}"#
             );
             let event = read(&line).unwrap();
+            assert_eq!(serde_json::to_string(&event).unwrap(), line);
+        }
+    }
+
+    #[test]
+    fn a_link_is_about_the_account_itself() {
+        for (outcome, action) in [
+            (LinkOutcome::Linked, "linked"),
+            (LinkOutcome::NotLinked, "not-linked"),
+            (LinkOutcome::LoggedOut, "logged-out"),
+        ] {
+            let line = format!(
+                r#"{{"at":"2026-11-22T13:30:57.000Z","action":"{action}","by":"terminal:ann","via":"terminal","channel":"signal","account":"work"}}"#
+            );
+            let event = read(&line).unwrap();
+            assert_eq!(event.action, outcome.into());
+            assert!(
+                matches!(&event.subject, AuditSubject::Account { account, .. } if account.as_str() == "work")
+            );
             assert_eq!(serde_json::to_string(&event).unwrap(), line);
         }
     }

@@ -38,7 +38,7 @@ mod time;
 pub mod transfer;
 
 pub use approver::{Approver, ApproverId, MissingScope, Via};
-pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject};
+pub use audit::{AuditAction, AuditEvent, AuditSink, AuditSubject, LinkOutcome};
 pub use bearer::{AuthenticatedBearer, NewBearer};
 pub use channel::{AddChannelError, ChannelRules, Channels, Replies, Texts, fill_places};
 pub use claim_code::{ClaimCode, ParseClaimCodeError};

@@ -50,6 +50,8 @@ struct State {
     calls: Vec<(String, Value)>,
     refusals: VecDeque<Value>,
     is_silent: bool,
+    /// The number of children that run.
+    running: usize,
     row: i64,
 }
 
@@ -97,6 +99,11 @@ impl Imsg {
     pub async fn watching(&self, count: usize) -> Value {
         self.until(|state| state.subscriptions.len() >= count).await;
         self.shared.state().subscriptions.last().unwrap().clone()
+    }
+
+    /// Waits until no child runs.
+    pub async fn left(&self) {
+        self.until(|state| state.running == 0).await;
     }
 
     /// Process ids and arguments of all children.
@@ -211,6 +218,7 @@ async fn child(stream: TcpStream, shared: Arc<Shared>) {
         let mut state = shared.state();
         state.children.push(first);
         let number = state.children.len();
+        state.running += 1;
         state.idle.push((number, sender));
         number
     };
@@ -237,7 +245,9 @@ impl Drop for Gone {
     fn drop(&mut self) {
         if let Ok(mut state) = self.1.state.lock() {
             state.idle.retain(|(number, _)| *number != self.0);
+            state.running -= 1;
         }
+        self.1.changed();
     }
 }
 

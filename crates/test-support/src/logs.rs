@@ -1,18 +1,23 @@
 //! Captures what is logged, for tests of what must and must not be in it.
 
 use std::fmt::{Debug, Write as _};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::{DefaultGuard, set_default};
-use tracing::{Event, Metadata, Subscriber};
+use tracing::{Dispatch, Event, Metadata, Subscriber};
 
 /// Captures every event of the current thread, at any level and of any crate.
 #[derive(Clone, Default)]
 pub struct Logs(Arc<Said>);
+
+/// Listens to nothing. While one subscriber alone is registered, `tracing` asks whichever thread comes to an event first
+/// whether it is wanted, and keeps a no for all threads: the logs of a test would lack what another test met first. With a
+/// second one it asks both.
+static SECOND: OnceLock<Dispatch> = OnceLock::new();
 
 #[derive(Default)]
 struct Said {
@@ -23,6 +28,7 @@ struct Said {
 impl Logs {
     /// Captures until the guard is dropped.
     pub fn listen(&self) -> DefaultGuard {
+        SECOND.get_or_init(|| Dispatch::new(Self::default()));
         set_default(self.clone())
     }
 

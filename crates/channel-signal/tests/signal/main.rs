@@ -10,6 +10,7 @@
 mod child;
 mod linking;
 mod listening;
+mod logging_out;
 mod proof;
 mod rig;
 mod sending;

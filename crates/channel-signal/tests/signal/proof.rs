@@ -103,6 +103,8 @@ async fn the_real_daemon_answers_as_the_stand_in_does() {
     rig.signal.set_accounts(&[]);
     let call = |method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": "1", "method": method, "params": params });
     let send = json!({ "account": ACCOUNT, "recipient": [ANN.number], "message": "x" });
+    let account = json!({ "account": ACCOUNT });
+    let device = json!({ "account": ACCOUNT, "deviceId": 0 });
     let delete = json!({ "account": ACCOUNT, "recipient": [ANN.number], "targetTimestamp": 1 });
     for (call, path) in [
         (None, "/api/v1/check"),
@@ -114,6 +116,14 @@ async fn the_real_daemon_answers_as_the_stand_in_does() {
         (Some(call("send", send)), "/api/v1/rpc"),
         (Some(call("send", json!({ "message": "x" }))), "/api/v1/rpc"),
         (Some(call("remoteDelete", delete)), "/api/v1/rpc"),
+        (Some(call("removeDevice", device)), "/api/v1/rpc"),
+        (Some(call("unregister", account.clone())), "/api/v1/rpc"),
+        (Some(call("unregister", json!({}))), "/api/v1/rpc"),
+        (Some(call("deleteLocalAccountData", account)), "/api/v1/rpc"),
+        (
+            Some(call("deleteLocalAccountData", json!({}))),
+            "/api/v1/rpc",
+        ),
         (Some(call("nothing", json!({}))), "/api/v1/rpc"),
     ] {
         let theirs = ask(&client, &real.1, call.as_ref(), path).await;

@@ -34,7 +34,7 @@ async fn a_daemon_that_is_not_right_is_named_once_and_retried() {
     let error = status.last_error.unwrap();
     assert!(error.contains("does not have this account"), "{error}");
     assert_eq!(logs.count("signal: no messages, retrying"), 1);
-    assert!(logs.text().contains("signal-cli link"));
+    assert!(logs.text().contains("openclaw channels login signal"));
     // The account is linked now.
     rig.signal.set_accounts(&[ACCOUNT]);
     rig.signal.opened(1).await;

@@ -25,6 +25,11 @@ pub(crate) enum ChannelsCommand {
         channel: ChannelId,
         account: AccountId,
     },
+    /// Logs an account out that was linked by a code.
+    Logout {
+        channel: ChannelId,
+        account: AccountId,
+    },
 }
 
 impl ChannelsCommand {
@@ -39,6 +44,13 @@ impl ChannelsCommand {
     pub(crate) const LOGIN: Purpose = Purpose {
         scopes: &[Scope::ADMIN],
         needs: &["channels.login.start", "channels.login.wait"],
+        decides: true,
+    };
+
+    /// What logging an account out needs of a gateway.
+    pub(crate) const LOGOUT: Purpose = Purpose {
+        scopes: &[Scope::ADMIN],
+        needs: &["channels.logout"],
         decides: true,
     };
 }
@@ -67,6 +79,16 @@ pub(super) enum RawChannels {
         #[command(flatten)]
         place: Box<RawPlace>,
     },
+    /// Log an account out that was linked by scanning a code, and delete its keys here
+    Logout {
+        /// Channel, such as signal
+        #[arg(required_unless_present = "channel_option")]
+        channel: Option<String>,
+        #[command(flatten)]
+        options: RawOptions,
+        #[command(flatten)]
+        place: Box<RawPlace>,
+    },
 }
 
 impl RawChannels {
@@ -86,6 +108,15 @@ impl RawChannels {
             } => {
                 let (channel, account, json) = options.place(channel)?.one()?;
                 let command = ChannelsCommand::Login { channel, account };
+                (command, place.meaning()?, json)
+            }
+            Self::Logout {
+                channel,
+                options,
+                place,
+            } => {
+                let (channel, account, json) = options.place(channel)?.one()?;
+                let command = ChannelsCommand::Logout { channel, account };
                 (command, place.meaning()?, json)
             }
         };

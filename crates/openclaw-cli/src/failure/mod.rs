@@ -20,7 +20,7 @@ use gateway_client::{CallError, Closed, ConnectError, JoinError, ParseFingerprin
 use gateway_protocol::{Advise as _, ErrorShape};
 use openclaw_config::{Fault, LoadError};
 use openclaw_gateway::store::OpenError;
-use openclaw_gateway::{LinkingError, ServeError, TokenFileError};
+use openclaw_gateway::{LinkingError, LoggingOutError, ServeError, TokenFileError};
 use pairing_core::device::Role;
 use pairing_core::{
     AllowlistError, ChannelError, ChannelId, DecisionError, DeviceError, EntropyError, InviteError,
@@ -33,6 +33,9 @@ use crate::Exit;
 use crate::config::ConfigCommandError;
 use crate::subject::SubjectError;
 use crate::text;
+
+const OF_FILTER: &str =
+    "write error, warn, info, debug or trace, or a list such as info,openclaw_gateway=debug";
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -159,6 +162,8 @@ pub(crate) enum Failure {
     /// The configuration does not say how to link the account.
     #[error("the account cannot be linked")]
     Linking(#[from] LinkingError),
+    #[error("the account is not logged out")]
+    LoggingOut(#[from] LoggingOutError),
     #[error("no gateway runs that could do that")]
     NoGateway,
     #[error("the gateway has no `{method}`")]
@@ -295,6 +300,7 @@ impl Failure {
             | Self::NoGateway
             | Self::NotLinked { .. }
             | Self::Linking(_)
+            | Self::LoggingOut(_)
             | Self::TokenIsSet { .. }
             | Self::NoSecretAsked
             | Self::NoTokenYet
@@ -378,12 +384,10 @@ impl Failure {
             Self::Call { source, .. } => gateway::advice_of_call(source),
             Self::NotLinked { advice, .. } => advice.clone(),
             Self::Linking(error) => error.advice().map(str::to_owned),
+            Self::LoggingOut(error) => error.advice().map(str::to_owned),
             Self::Serve(error) => error.advice(),
             Self::TokenFile(error) => Some(error.advice().to_owned()),
-            Self::LogFilter { .. } => Some(
-                "write error, warn, info, debug or trace, or a list such as info,openclaw_gateway=debug"
-                    .to_owned(),
-            ),
+            Self::LogFilter { .. } => Some(OF_FILTER.to_owned()),
             Self::TokenIsSet { .. } | Self::NoSecretAsked | Self::NoPage | Self::NoTokenYet => {
                 Some(of_secret(self).to_owned())
             }

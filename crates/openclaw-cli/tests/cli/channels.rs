@@ -80,3 +80,38 @@ fn an_account_is_linked_without_a_gateway() {
     session.pipe("channels login signal --json");
     session.finish("channels-login");
 }
+
+#[test]
+fn an_account_is_logged_out_without_a_gateway() {
+    let mut session = Session::new();
+    session.person("channels logout");
+    session.person("channels logout signal");
+    let program = signal_cli(
+        &session,
+        "case \"$*\" in *removeDevice*) echo \"This command doesn't work on linked devices.\" >&2; exit 1;; esac",
+    );
+    // Nothing listens there.
+    let config = format!(
+        "{{ channels: {{
+             signal: {{ account: '+15550009999', httpPort: 9, cliPath: '{program}' }},
+             telegram: {{ botToken: '1:x' }},
+         }} }}"
+    );
+    session.write_in(".", "openclaw.json", config);
+    session.person("channels logout telegram");
+    session.person("channels logout signal");
+    session.pipe("channels logout signal --account default --json");
+    signal_cli(
+        &session,
+        "case \"$*\" in *delete*) exit 0;; esac; echo 'User +15550009999 is not registered.' >&2; exit 1",
+    );
+    session.person("channels logout signal");
+    signal_cli(
+        &session,
+        "echo 'Error while removing device: no route' >&2; exit 3",
+    );
+    session.person("channels logout signal");
+    let log = std::fs::read_to_string(session.state().join("pairing-audit.jsonl")).unwrap();
+    assert_eq!(log.matches(r#""action":"logged-out""#).count(), 3, "{log}");
+    session.finish("channels-logout");
+}

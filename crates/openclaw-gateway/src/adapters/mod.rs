@@ -51,6 +51,41 @@ const BUILTIN: [(&str, Build); 8] = [
     ("bluebubbles", bluebubbles::build),
 ];
 
+/// What ends the access of an account that is not linked by a code, for a person.
+pub(crate) fn instead_of_logout(channel: &ChannelId) -> &'static str {
+    match channel.as_str() {
+        "telegram" => {
+            "take its token away with `openclaw config unset channels.telegram.botToken`; @BotFather's /revoke ends the token \
+             itself"
+        }
+        "discord" => {
+            "take its token away with `openclaw config unset channels.discord.token`; \"Reset Token\" in the Developer Portal \
+             ends the token itself"
+        }
+        "slack" => {
+            "take its tokens away with `openclaw config unset`, from botToken and appToken; the app's page at api.slack.com \
+             revokes them"
+        }
+        "feishu" => {
+            "take its secret away with `openclaw config unset channels.feishu.appSecret`; the app's page in the developer \
+             console resets it"
+        }
+        "whatsapp" => {
+            "take its token away with `openclaw config unset channels.whatsapp.cloud.accessToken`; Meta's Business Settings \
+             revoke it, under System users"
+        }
+        "bluebubbles" => {
+            "turn it off with `openclaw config set channels.bluebubbles.enabled false`; another password in the BlueBubbles \
+             server's settings locks this gateway out"
+        }
+        "imessage" => {
+            "turn it off with `openclaw config set channels.imessage.enabled false`; the Mac itself signs out in Messages, \
+             Settings, iMessage"
+        }
+        _ => "turn the account off by `enabled: false` in openclaw.json",
+    }
+}
+
 /// The adapters that the configuration names, without accounts that are turned off. It blocks.
 pub(crate) fn configured(
     config: &Config,

@@ -32,7 +32,9 @@ pub(super) fn list(call: &Call, log: &AuditLog) -> Reply {
 /// A device without admin rights is told of senders and of itself only.
 fn may_see(viewer: &Session, event: &AuditEvent) -> bool {
     match &event.subject {
-        AuditSubject::Sender { .. } | AuditSubject::Invitation { .. } => viewer.may_see_senders(),
+        AuditSubject::Sender { .. }
+        | AuditSubject::Invitation { .. }
+        | AuditSubject::Account { .. } => viewer.may_see_senders(),
         AuditSubject::Device { device } => viewer.may_see_device(*device),
         _ => viewer.may_see_nodes(),
     }

@@ -1,42 +1,99 @@
-//! `channels.login.start`, `.wait` and `.end`: linking an account by scanning a code.
+//! `channels.login.start`, `.wait` and `.end`: linking an account by scanning a code; `channels.logout`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use channel_kit::{Adapter, LogoutError};
+use gateway_channels::AdapterKey;
 use gateway_protocol::channel_login::{
-    LoginEndParams, LoginEnded, LoginStartParams, LoginWaitParams,
+    LoginEndParams, LoginEnded, LoginStartParams, LoginWaitParams, LogoutParams,
 };
 use gateway_protocol::{DetailCode, ErrorShape};
+use pairing_core::LinkOutcome;
+use serde_json::json;
 
 use super::{Call, Reply};
+use crate::adapters::instead_of_logout;
+use crate::logins::{self, Report};
 
 /// How long a call waits unless the caller says, and whatever it says.
 const WITHIN: Duration = Duration::from_secs(20);
 const LONGEST: Duration = Duration::from_secs(60);
 
 pub(super) fn start(call: &Call) -> Reply {
-    let params: LoginStartParams = call.params()?;
-    let channels = &call.parts.channels;
-    let settings = call.parts.settings.load();
-    let (channel, account) = (&params.channel, &params.account_id);
-    let refused = |message: String| Err(ErrorShape::invalid(DetailCode::InvalidParams, message));
-    let Some(adapter) = channels.adapter(&settings.config, channel, account) else {
-        let key = (channel.clone(), account.clone());
-        return refused(match channels.unbuilt().get(&key) {
-            Some(error) => format!("the account cannot be set up: {}", error.error),
-            None => "the gateway runs no such account: set it up in openclaw.json first".to_owned(),
-        });
-    };
+    let LoginStartParams {
+        channel,
+        account_id,
+    } = call.params()?;
+    let account = (channel, account_id);
+    let adapter = adapter(call, &account)?;
     let id = call
         .parts
         .id()
         .map_err(|_| ErrorShape::unavailable(DetailCode::Internal, "no login can be named"))?;
-    match call.parts.logins.start(&adapter, id) {
+    match call.parts.logins.start(&adapter, id, report(call, account)) {
         Some(progress) => call.reply(&progress),
-        None => refused(
-            "accounts of this channel are not linked by a code: their settings name what they need"
-                .to_owned(),
-        ),
+        None => Err(refused(
+            "accounts of this channel are not linked by a code: their settings name what they need",
+        )),
     }
+}
+
+pub(super) async fn logout(call: Call) -> Reply {
+    let LogoutParams {
+        channel,
+        account_id,
+    } = call.params()?;
+    let account = (channel, account_id);
+    let adapter = adapter(&call, &account)?;
+    // A login that is under way would be over right after it.
+    let ending = account.clone();
+    let end = move |call: &Call| {
+        call.parts.logins.end_of(&ending);
+        Ok(())
+    };
+    call.at_store(end).await?;
+    let Some(out) = logins::log_out_of(&*adapter).await else {
+        let channel = &account.0;
+        let message = format!("channel {channel} does not support logout");
+        let hint = json!({ "hint": instead_of_logout(channel) });
+        return Err(ErrorShape::invalid(DetailCode::Unable, message).with_details(hint));
+    };
+    let out = out.map_err(|error| {
+        let (reason, hint) = (error.to_string(), json!({ "hint": error.advice() }));
+        match error {
+            LogoutError::Refused { .. } => ErrorShape::invalid(DetailCode::Unable, reason),
+            _ => ErrorShape::unavailable(DetailCode::ChannelUnavailable, reason),
+        }
+        .with_details(hint)
+    })?;
+    // It has happened, whatever became of the caller's rights meanwhile.
+    let report = report(&call, account.clone());
+    let _ = tokio::task::spawn_blocking(move || report(LinkOutcome::LoggedOut)).await;
+    call.reply(&logins::answer(account, out))
+}
+
+/// The adapter of an account that runs.
+fn adapter(call: &Call, account: &AdapterKey) -> Result<Arc<dyn Adapter>, ErrorShape> {
+    let channels = &call.parts.channels;
+    let settings = call.parts.settings.load();
+    let adapter = channels.adapter(&settings.config, &account.0, &account.1);
+    adapter.ok_or_else(|| {
+        refused(match channels.unbuilt().get(account) {
+            Some(error) => format!("the account cannot be set up: {}", error.error),
+            None => "the gateway runs no such account: set it up in openclaw.json first".to_owned(),
+        })
+    })
+}
+
+/// Takes down in the audit log what became of an account, in the name of the caller.
+fn report(call: &Call, (channel, account): AdapterKey) -> Report {
+    let (pairing, approver) = (call.pairing().clone(), call.approver());
+    Box::new(move |outcome| pairing.report_link(outcome, &approver, &channel, &account))
+}
+
+fn refused(message: impl Into<String>) -> ErrorShape {
+    ErrorShape::invalid(DetailCode::InvalidParams, message)
 }
 
 pub(super) async fn wait(call: Call) -> Reply {

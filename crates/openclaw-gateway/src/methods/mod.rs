@@ -127,9 +127,7 @@ type Row = (&'static str, Access, fn(&Call) -> Reply);
 impl Methods {
     /// The built-in methods.
     pub(crate) fn builtin() -> Self {
-        let now: [Row; 17] = [
-            ("channels.login.start", ADMIN, channel_login::start),
-            ("channels.login.end", ADMIN, channel_login::end),
+        let now: [Row; 15] = [
             ("dashboard.link", ADMIN, page::link),
             ("health", READ, system::health),
             ("status", READ, system::status),
@@ -164,7 +162,9 @@ impl Methods {
             ("device.token.rotate", PAIRING, devices::rotate),
             ("device.token.revoke", PAIRING, devices::revoke),
         ];
-        let blocking: [Row; 25] = [
+        let blocking: [Row; 27] = [
+            ("channels.login.start", ADMIN, channel_login::start),
+            ("channels.login.end", ADMIN, channel_login::end),
             ("node.list", READ, nodes::list),
             ("node.describe", READ, nodes::describe),
             ("device.pair.reject", PAIRING, devices::reject),
@@ -214,6 +214,8 @@ impl Methods {
         methods.add(name, READ, later(channels::their_status), name);
         let name = "channels.login.wait";
         methods.add(name, ADMIN, later(channel_login::wait), name);
+        let name = "channels.logout";
+        methods.add(name, ADMIN, later(channel_login::logout), name);
         let name = "node.invoke";
         methods.add(name, WRITE, later(invoke::invoke), name);
         let name = "channels.pairing.approve";

@@ -98,6 +98,33 @@ pub(crate) async fn heard(events: &mut Events) -> Value {
     }
 }
 
+/// The accounts of a channel as `channels.status` tells them, and whether each is connected; `pairing.channels` says the same.
+pub(crate) async fn connections(owner: &Client, channel: &str) -> Vec<(String, bool)> {
+    let theirs: Value = owner.call("channels.status", json!({})).await.unwrap();
+    let theirs = theirs["channelAccounts"][channel]
+        .as_array()
+        .unwrap()
+        .iter();
+    let theirs: Vec<_> = theirs
+        .map(|one| {
+            let id = one["accountId"].as_str().unwrap().to_owned();
+            (id, one["connected"] == true)
+        })
+        .collect();
+    let ours: Value = owner.call("pairing.channels", json!({})).await.unwrap();
+    let mut ours = ours["channels"].as_array().unwrap().iter();
+    let ours = ours.find(|one| one["channel"] == channel).unwrap();
+    let ours = ours["accounts"].as_array().unwrap().iter();
+    let ours: Vec<_> = ours
+        .map(|one| {
+            let id = one["accountId"].as_str().unwrap().to_owned();
+            (id, one["connection"]["state"] == "connected")
+        })
+        .collect();
+    assert_eq!(theirs, ours);
+    theirs
+}
+
 /// A phone, and what it was given.
 pub(crate) struct Phone {
     identity: Arc<Identity>,

@@ -7,10 +7,11 @@ use crate::support::start;
 use crate::talk::{ADMIN, Talk};
 
 /// Every method but those of nodes, with the scope that it takes.
-const OPERATORS: [(&str, &str); 54] = [
+const OPERATORS: [(&str, &str); 55] = [
     ("channels.login.end", "operator.admin"),
     ("channels.login.start", "operator.admin"),
     ("channels.login.wait", "operator.admin"),
+    ("channels.logout", "operator.admin"),
     ("channels.status", "operator.read"),
     ("pairing.channels", "operator.read"),
     ("channels.pairing.approve", "operator.pairing"),

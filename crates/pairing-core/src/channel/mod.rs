@@ -183,7 +183,10 @@ impl ChannelRules {
 pub(crate) fn username(text: &str) -> Option<String> {
     let text = text.trim();
     let bare = text.strip_prefix('@').unwrap_or(text);
-    let is_name = !bare.is_empty() && bare != "*" && bare.len() <= SenderId::MAX_BYTES;
+    let is_name = !bare.is_empty()
+        && bare != "*"
+        && bare.len() <= SenderId::MAX_BYTES
+        && !bare.contains(normalise::is_lookalike);
     is_name.then(|| bare.to_lowercase())
 }
 

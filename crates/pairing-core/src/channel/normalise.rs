@@ -136,6 +136,13 @@ fn e_mail(text: &str) -> Option<String> {
         && !host.contains('@')
         // `chat_guid:…` and similar prefixes name a conversation, not a person.
         && !user.contains(':')
-        && !text.contains(char::is_whitespace);
+        && !text.contains(char::is_whitespace)
+        && !text.contains(is_lookalike);
     plausible.then(|| text.to_lowercase())
+}
+
+/// Whether a letter outside of ASCII becomes one of ASCII in lower case, as the Kelvin sign becomes `k`: its address or name
+/// would become that of another person.
+pub(super) fn is_lookalike(letter: char) -> bool {
+    !letter.is_ascii() && letter.to_lowercase().any(|lower| lower.is_ascii())
 }

@@ -81,6 +81,33 @@ fn what_could_never_match_a_sender_is_refused() {
 }
 
 #[test]
+fn no_letter_of_another_alphabet_becomes_one_of_ascii() {
+    for channel in ["imessage", "bluebubbles"] {
+        // The Kelvin sign, and the capital I with a dot.
+        for lookalike in [
+            "an\u{212a}@example.org",
+            "ann@\u{130}.example",
+            "\u{212A}@x",
+        ] {
+            assert!(
+                matches!(sender(channel, lookalike), Err(SenderError::Shape { .. })),
+                "{lookalike:?}"
+            );
+        }
+        // The long s, full-width letters and an umlaut are what they are, and nobody else's.
+        for (written, meant) in [
+            ("ro\u{17f}e@example.org", "ro\u{17f}e@example.org"),
+            ("\u{ff21}nn@example.org", "\u{ff41}nn@example.org"),
+            ("M\u{dc}LLER@example.org", "m\u{fc}ller@example.org"),
+        ] {
+            assert_eq!(sender(channel, written).as_deref(), Ok(meant));
+        }
+    }
+    assert_eq!(super::username("@An\u{212a}"), None);
+    assert_eq!(super::username("@AnK").as_deref(), Some("ank"));
+}
+
+#[test]
 fn nothing_and_everybody_are_no_senders() {
     for rules in Channels::builtin().iter() {
         let prefixed = format!("{}: ", rules.id());

@@ -7,6 +7,7 @@ mod claims;
 mod devices;
 mod error;
 mod follow;
+mod links;
 mod nodes;
 mod revert;
 mod setup;

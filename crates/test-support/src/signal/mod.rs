@@ -17,6 +17,8 @@ use tokio::time::timeout;
 /// The account that it has.
 pub const ACCOUNT: &str = "+15550000001";
 
+const DELETE: &str = "deleteLocalAccountData";
+
 /// Nothing takes this long; a test that waits for it has failed.
 const NEVER: Duration = Duration::from_secs(20);
 
@@ -56,9 +58,11 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     accounts: Vec<String>,
-    streams: Vec<(usize, mpsc::UnboundedSender<Vec<u8>>)>,
-    /// What came while no stream was open: it is received once one is.
-    kept: Vec<Vec<u8>>,
+    /// Whether the accounts were registered by signal-cli, instead of linked.
+    are_registered_here: bool,
+    streams: Vec<Stream>,
+    /// What came for an account while no stream of it was open: it is received once one is.
+    kept: Vec<(String, Vec<u8>)>,
     opened: usize,
     calls: Vec<(String, Value)>,
     /// Answers instead of the usual ones.
@@ -73,6 +77,21 @@ struct State {
     scan: Option<oneshot::Sender<Result<String, Value>>>,
 }
 
+/// A stream of events that is open.
+#[derive(Debug)]
+struct Stream {
+    number: usize,
+    /// The account whose events it has; of all accounts if `None`.
+    account: Option<String>,
+    events: mpsc::UnboundedSender<Vec<u8>>,
+}
+
+impl Stream {
+    fn is_for(&self, account: &str) -> bool {
+        self.account.as_deref().is_none_or(|own| own == account)
+    }
+}
+
 impl Signal {
     /// Starts one, with one account.
     pub async fn start() -> Self {
@@ -81,6 +100,7 @@ impl Signal {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 accounts: vec![ACCOUNT.to_owned()],
+                are_registered_here: false,
                 streams: Vec::new(),
                 kept: Vec::new(),
                 opened: 0,
@@ -112,6 +132,11 @@ impl Signal {
         self.shared.state().accounts = accounts.collect();
     }
 
+    /// Has registered its accounts itself, instead of being linked to them.
+    pub fn registers(&self) {
+        self.shared.state().are_registered_here = true;
+    }
+
     /// Waits until so many streams of events have been opened in all.
     pub async fn opened(&self, count: usize) {
         self.until(|state| state.opened >= count).await;
@@ -139,6 +164,14 @@ impl Signal {
         })
     }
 
+    /// A direct message to one of several accounts.
+    pub fn says_to(&self, account: &str, person: Person, text: &str) {
+        let at = self.now();
+        let content = json!({ "timestamp": at, "message": text, "expiresInSeconds": 0, "isExpirationUpdate": false,
+                              "viewOnce": false });
+        self.event_to(account, person, "dataMessage", at, &content);
+    }
+
     /// A message in a group.
     pub fn says_in_group(&self, person: Person, group: &str, text: &str) -> i64 {
         self.event(person, "dataMessage", |at| {
@@ -150,27 +183,38 @@ impl Signal {
 
     /// An envelope with this content; returns its time.
     pub fn event(&self, person: Person, kind: &str, content: impl FnOnce(i64) -> Value) -> i64 {
-        let at = {
-            let mut state = self.shared.state();
-            state.now += 1;
-            state.now
-        };
+        let at = self.now();
         self.event_at(person, kind, at, &content(at));
         at
     }
 
+    /// The time of the next message.
+    fn now(&self) -> i64 {
+        let mut state = self.shared.state();
+        state.now += 1;
+        state.now
+    }
+
     /// An envelope of this time.
     pub fn event_at(&self, person: Person, kind: &str, at: i64, content: &Value) {
+        self.event_to(ACCOUNT, person, kind, at, content);
+    }
+
+    fn event_to(&self, account: &str, person: Person, kind: &str, at: i64, content: &Value) {
         let mut envelope = json!({
             "source": person.number.unwrap_or(person.uuid), "sourceNumber": person.number,
             "sourceUuid": person.uuid, "sourceName": person.name, "sourceDevice": 1, "timestamp": at,
             "serverReceivedTimestamp": at, "serverDeliveredTimestamp": at,
         });
         envelope[kind] = content.clone();
-        let event = json!({ "envelope": envelope, "account": ACCOUNT });
-        let event = format!("event:receive\ndata:{event}\n\n");
-        if !self.raw(event.as_bytes()) {
-            self.shared.state().kept.push(event.into_bytes());
+        let event = json!({ "envelope": envelope, "account": account });
+        let event = format!("event:receive\ndata:{event}\n\n").into_bytes();
+        let mut state = self.shared.state();
+        state
+            .streams
+            .retain(|stream| !stream.is_for(account) || stream.events.send(event.clone()).is_ok());
+        if !state.streams.iter().any(|stream| stream.is_for(account)) {
+            state.kept.push((account.to_owned(), event));
         }
     }
 
@@ -179,8 +223,21 @@ impl Signal {
         let mut state = self.shared.state();
         state
             .streams
-            .retain(|(_, stream)| stream.send(bytes.to_vec()).is_ok());
+            .retain(|stream| stream.events.send(bytes.to_vec()).is_ok());
         !state.streams.is_empty()
+    }
+
+    /// Waits until the open streams are those of these accounts, in order.
+    pub async fn heard_by(&self, accounts: &[&str]) {
+        self.until(|state| {
+            let open = state.streams.iter();
+            let mut open: Vec<_> = open
+                .filter_map(|stream| stream.account.as_deref())
+                .collect();
+            open.sort_unstable();
+            open == accounts
+        })
+        .await;
     }
 
     /// Waits until no stream is open.
@@ -320,7 +377,18 @@ impl Shared {
                 state.scan = Some(scan);
                 return Ok(json!({ "deviceLinkUri": uri }));
             }
-            "send" | "remoteDelete" => {}
+            DELETE if params["account"].is_null() => {
+                return refused(-32602, "Method requires valid account parameter");
+            }
+            // What is not there is deleted, too.
+            DELETE => {
+                state.calls.push((method.to_owned(), params.clone()));
+                return state
+                    .refusals
+                    .pop_front()
+                    .map_or_else(|| Ok(json!({})), Err);
+            }
+            "send" | "remoteDelete" | "removeDevice" | "unregister" => {}
             _ => return refused(-32601, "Method not implemented"),
         }
         let known = state.accounts.clone();
@@ -334,8 +402,23 @@ impl Shared {
             _ => {}
         }
         state.calls.push((method.to_owned(), params.clone()));
+        if method == "removeDevice" && !state.are_registered_here {
+            return refused(-1, "This command doesn't work on linked devices.");
+        }
         if let Some(refusal) = state.refusals.pop_front() {
             return Err(refusal);
+        }
+        match method {
+            "removeDevice" => return Ok(json!({})),
+            // Its streams stay open, and have no more events.
+            "unregister" => {
+                let gone = params["account"].as_str();
+                state
+                    .accounts
+                    .retain(|number| gone.is_some_and(|gone| number != gone));
+                return Ok(json!({}));
+            }
+            _ => {}
         }
         state.now += 1;
         let at = state.now;

@@ -11,7 +11,7 @@ use hyper::header::CONTENT_TYPE;
 use hyper::{Method, Request, Response};
 use tokio::sync::mpsc;
 
-use super::Shared;
+use super::{Shared, Stream};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -58,7 +58,7 @@ impl Drop for Open {
         self.shared
             .state()
             .streams
-            .retain(|(other, _)| *other != number);
+            .retain(|stream| stream.number != number);
         self.shared.changed();
     }
 }
@@ -69,17 +69,29 @@ fn events(query: Option<&str>, shared: &Arc<Shared>) -> Option<Response<Body>> {
     let account = account.map(|account| account.replace("%2B", "+"));
     let receiver = {
         let mut state = shared.state();
-        if account.is_some_and(|account| !state.accounts.contains(&account)) {
+        if account
+            .as_ref()
+            .is_some_and(|account| !state.accounts.contains(account))
+        {
             return None;
         }
         let (sender, receiver) = mpsc::unbounded_channel();
         let _ = sender.send(b":\n".to_vec());
-        for bytes in std::mem::take(&mut state.kept) {
-            let _ = sender.send(bytes);
-        }
         state.opened += 1;
-        let number = state.opened;
-        state.streams.push((number, sender));
+        let stream = Stream {
+            number: state.opened,
+            account,
+            events: sender,
+        };
+        let (own, others) = std::mem::take(&mut state.kept)
+            .into_iter()
+            .partition::<Vec<_>, _>(|(account, _)| stream.is_for(account));
+        state.kept = others;
+        for (_, bytes) in own {
+            let _ = stream.events.send(bytes);
+        }
+        let number = stream.number;
+        state.streams.push(stream);
         Open {
             receiver,
             number,

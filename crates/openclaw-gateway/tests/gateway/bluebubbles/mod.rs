@@ -1,5 +1,6 @@
 //! A gateway with an iMessage account, as its configuration makes one, against a stand-in for a BlueBubbles server.
 
+mod accounts;
 mod webhook;
 mod whole;
 

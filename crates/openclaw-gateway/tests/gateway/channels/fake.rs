@@ -1,12 +1,14 @@
 //! A chat system that is nothing but an adapter: what comes in is put in by the test, what goes out is
 //! kept for it.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use channel_kit::{
-    Abilities, Adapter, BoxFuture, Inbound, Inbox, Incoming, Linked, Login, LoginError, LoginStep,
-    MessageId, Outgoing, ProbeError, Probed, SendError, Status, Stop, Target, TextLimit,
+    Abilities, Adapter, BoxFuture, Inbound, Inbox, Incoming, Linked, LoggedOut, Login, LoginError,
+    LoginStep, LogoutError, MessageId, Outgoing, ProbeError, Probed, SendError, Status, Stop,
+    Target, TextLimit,
 };
 use pairing_core::{AccountId, ChannelId, SenderId, Timestamp};
 use tokio::sync::{Notify, mpsc, watch};
@@ -36,6 +38,8 @@ pub(crate) struct Fake {
     pub(crate) probes: AtomicUsize,
     /// What happens next while it is linked; it can be linked if this is there.
     pub(crate) logins: Option<tokio::sync::Mutex<mpsc::UnboundedReceiver<Linking>>>,
+    /// What logging out comes to, the next time and after that.
+    pub(crate) logouts: Mutex<VecDeque<Result<LoggedOut, LogoutError>>>,
 }
 
 /// What happens while an account is linked.
@@ -65,6 +69,7 @@ impl Fake {
             probe: Mutex::new(Err(ProbeError::Unable)),
             probes: AtomicUsize::new(0),
             logins: None,
+            logouts: Mutex::default(),
         }
     }
 
@@ -223,6 +228,11 @@ impl Login for Fake {
                 }
             }
         })
+    }
+
+    fn log_out(&self) -> BoxFuture<'_, Result<LoggedOut, LogoutError>> {
+        let next = self.logouts.lock().unwrap().pop_front();
+        Box::pin(async { next.expect("nobody expects it to be logged out") })
     }
 }
 

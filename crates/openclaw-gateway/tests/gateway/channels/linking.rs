@@ -1,6 +1,8 @@
-//! `channels.login.start`, `.wait` and `.end`: accounts that are linked by scanning a code.
+//! `channels.login.start`, `.wait` and `.end`: accounts that are linked by scanning a code; `channels.logout`.
 
-use channel_kit::{Linked, LoginCode, LoginError, LoginStep};
+use std::sync::Arc;
+
+use channel_kit::{Linked, LoggedOut, LoginCode, LoginError, LoginStep, LogoutError};
 use serde_json::{Value, json};
 use test_support::Logs;
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,6 +17,7 @@ const CODE: &str = "sgnl://linkdevice?uuid=secret&pub_key=B";
 struct Stage {
     gateway: Running,
     admin: Talk,
+    signal: Arc<Fake>,
     tell: UnboundedSender<Linking>,
 }
 
@@ -28,6 +31,7 @@ async fn stage() -> Stage {
     Stage {
         gateway,
         admin,
+        signal,
         tell,
     }
 }
@@ -162,6 +166,7 @@ async fn only_admins_link_and_only_what_is_linked_by_a_code() {
         ("channels.login.start", json!({ "channel": "signal" })),
         ("channels.login.wait", json!({ "loginId": "x" })),
         ("channels.login.end", json!({ "loginId": "x" })),
+        ("channels.logout", json!({ "channel": "signal" })),
     ] {
         let refused = writer.call(method, params).await.unwrap_err();
         assert_eq!(refused["details"]["code"], "MISSING_SCOPE", "{method}");
@@ -201,5 +206,99 @@ async fn only_admins_link_and_only_what_is_linked_by_a_code() {
         (can_link("signal"), can_link("telegram")),
         (json!(true), Value::Null)
     );
+    stage.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn an_account_is_logged_out_and_a_login_that_is_under_way_with_it() {
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    let mut stage = stage().await;
+    let signal = json!({ "channel": "signal" });
+    let out = LoggedOut::of("+15550001111\u{1b}[2J").remark(Some("remove it".to_owned()));
+    let was_not = LoggedOut::of("+15550001111").was_not_linked();
+    let logouts = [
+        Ok(out),
+        Ok(was_not),
+        Err(LogoutError::Refused {
+            reason: "no linked device".to_owned(),
+            advice: "turn it off",
+        }),
+        Err(LogoutError::Unavailable {
+            reason: "no route".to_owned(),
+            advice: "try again",
+        }),
+    ];
+    stage.signal.logouts.lock().unwrap().extend(logouts);
+    let begun = stage.start().await;
+    let answer = stage.admin.call("channels.logout", signal.clone()).await;
+    assert_eq!(
+        answer.unwrap(),
+        json!({ "channel": "signal", "accountId": "default", "cleared": true, "loggedOut": true,
+                "name": "+15550001111\\u{1b}[2J", "remark": "remove it" })
+    );
+    let wait = json!({ "loginId": begun["loginId"] });
+    let gone = stage.admin.call("channels.login.wait", wait).await;
+    assert_eq!(gone.unwrap_err()["details"]["code"], "UNKNOWN_REQUEST");
+    let answer = stage.admin.call("channels.logout", signal.clone()).await;
+    let answer = answer.unwrap();
+    assert_eq!(
+        (&answer["cleared"], &answer["loggedOut"]),
+        (&json!(false), &json!(true))
+    );
+    for (code, detail, reason, hint) in [
+        (
+            "INVALID_REQUEST",
+            "UNABLE",
+            "no linked device",
+            "turn it off",
+        ),
+        (
+            "UNAVAILABLE",
+            "CHANNEL_UNAVAILABLE",
+            "no route",
+            "try again",
+        ),
+    ] {
+        let answer = stage.admin.call("channels.logout", signal.clone()).await;
+        let error = answer.unwrap_err();
+        assert_eq!(
+            (&error["code"], &error["message"], &error["details"]),
+            (
+                &json!(code),
+                &json!(reason),
+                &json!({ "code": detail, "hint": hint })
+            )
+        );
+    }
+    assert_eq!(logs.count("account logged out"), 2);
+    assert_eq!(logs.count("account not logged out"), 2);
+    stage.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn who_cannot_be_logged_out_is_told_what_to_do_instead() {
+    let mut stage = stage().await;
+    let telegram = json!({ "channel": "telegram" });
+    let error = stage
+        .admin
+        .call("channels.logout", telegram)
+        .await
+        .unwrap_err();
+    assert_eq!(error["message"], "channel telegram does not support logout");
+    let hint = error["details"]["hint"].as_str().unwrap();
+    assert!(hint.contains("channels.telegram.botToken"), "{hint}");
+    for (params, named) in [
+        (json!({ "channel": "whatsapp" }), "runs no such account"),
+        (
+            json!({ "channel": "signal", "accountId": "../x" }),
+            "accountId",
+        ),
+        (json!({}), "channel"),
+    ] {
+        let refused = stage.admin.call("channels.logout", params.clone()).await;
+        let message = refused.unwrap_err()["message"].to_string();
+        assert!(message.contains(named), "{params}: {message}");
+    }
     stage.gateway.stop().await;
 }

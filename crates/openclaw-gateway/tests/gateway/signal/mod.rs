@@ -1,5 +1,6 @@
 //! A gateway with a Signal account, as its configuration makes one, against a stand-in for signal-cli.
 
+mod accounts;
 mod whole;
 
 use serde_json::{Value, json};

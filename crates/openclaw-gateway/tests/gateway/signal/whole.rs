@@ -159,6 +159,16 @@ async fn from_no_account_to_the_first_message_by_scanning_a_code() {
         (&json!("linked"), &json!(ACCOUNT))
     );
     signal.opened(1).await;
+    // The audit log says who has done it.
+    let audit = async || -> Vec<(Value, Value)> {
+        let asked = json!({ "channel": "signal" });
+        let all: Value = owner.call("pairing.audit", asked).await.unwrap();
+        let all = all["entries"].as_array().unwrap().iter();
+        all.map(|one| (one["action"].clone(), one["account"].clone()))
+            .collect()
+    };
+    let entry = |action: &str| (json!(action), json!("default"));
+    assert_eq!(audit().await, [entry("linked")]);
     signal.says(ANN, "let me in");
     loop {
         let call = signal.called("send").await;
@@ -167,6 +177,26 @@ async fn from_no_account_to_the_first_message_by_scanning_a_code() {
             break;
         }
     }
+    // One that is given up, one that fails, and logging out.
+    let start = json!({ "channel": "signal" });
+    let given_up: Value = owner.call("channels.login.start", &start).await.unwrap();
+    let end = json!({ "loginId": given_up["loginId"] });
+    let _: Value = owner.call("channels.login.end", end).await.unwrap();
+    assert_eq!(audit().await, [entry("not-linked"), entry("linked")]);
+    signal.refuse(-3, "Link request error: Connection closed!", None);
+    let mut now: Value = owner.call("channels.login.start", &start).await.unwrap();
+    while now["state"] != "failed" {
+        let wait = json!({ "loginId": now["loginId"], "after": now["step"] });
+        now = owner.call("channels.login.wait", wait).await.unwrap();
+    }
+    let out: Value = owner.call("channels.logout", &start).await.unwrap();
+    assert_eq!(
+        (&out["cleared"], &out["name"]),
+        (&json!(true), &json!(ACCOUNT))
+    );
+    let actions = ["logged-out", "not-linked", "not-linked", "linked"];
+    assert_eq!(audit().await, actions.map(entry));
+    signal.left().await;
     gateway.stop().await;
 }
 

@@ -1,20 +1,11 @@
-//! A gateway with iMessage, as its configuration makes it, against a stand-in for `imsg`: the whole way, as people go it, with a
-//! restart before each step.
+//! The whole way, as people go it, with a restart before each step.
 
 use pairing_core::device::Role;
 use serde_json::{Value, json};
 use test_support::imsg::{ANN, Imsg};
 
+use super::{OWNER, sent};
 use crate::bots::{self, Phone, code_in, heard, start};
-
-const OWNER: &str = "owner@example.org";
-
-/// What is sent to somebody next, and to whom.
-async fn sent(imsg: &Imsg) -> (String, String) {
-    let call = imsg.called("send").await;
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    (text(&call["to"]), text(&call["text"]))
-}
 
 #[tokio::test]
 async fn from_a_stranger_s_first_word_to_a_phone_that_is_in_with_a_restart_before_each_step() {
@@ -77,5 +68,45 @@ async fn from_a_stranger_s_first_word_to_a_phone_that_is_in_with_a_restart_befor
     assert!(said.starts_with("Approved"), "{said}");
     let (node, _events) = phone.connect(&gateway).await.unwrap();
     assert_eq!(node.hello().auth.role, Role::Node);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn owners_are_told_and_decide_by_text() {
+    let dir = tempfile::tempdir().unwrap();
+    let imsg = Imsg::start(dir.path()).await;
+    let settings = json!({ "cliPath": imsg.program() });
+    bots::configure(&dir, ("imessage", &settings), OWNER, true);
+    let gateway = start(&dir).await;
+    imsg.watching(1).await;
+    let (_owner, mut events) = gateway.owner().await;
+    for (who, decision, said) in [
+        (ANN, "approve", "Approved"),
+        ("ben@example.org", "reject", "Rejected"),
+    ] {
+        imsg.says(who, "let me in");
+        let mut told = [sent(&imsg).await, sent(&imsg).await];
+        told.sort_by_key(|(to, _)| to != who);
+        let [(stranger, reply), (owner, notice)] = told;
+        assert_eq!((stranger.as_str(), owner.as_str()), (who, OWNER));
+        // There are no buttons: the notice says what to answer.
+        let command = format!("/pair {decision} {}", code_in(&reply));
+        assert!(
+            notice.contains(who) && notice.contains(&command),
+            "{notice}"
+        );
+        imsg.says(OWNER, &command);
+        let (to, answer) = sent(&imsg).await;
+        assert_eq!(to, OWNER);
+        assert!(answer.starts_with(said), "{answer}");
+    }
+    imsg.says("ben@example.org", "and me?");
+    imsg.says(ANN, "in?");
+    let inbound = heard(&mut events).await;
+    assert_eq!(
+        (&inbound["sender"], &inbound["text"]),
+        (&json!(ANN), &json!("in?")),
+        "{inbound}"
+    );
     gateway.stop().await;
 }
