@@ -113,9 +113,18 @@ fn show(now: &LoginProgress, screen: &mut Screen<'_, '_>) -> Result<(), Failure>
         LoginState::Code => {
             let code = now.code.as_deref().unwrap_or_default();
             let how = escape(&now.how).limit(200);
-            screen.remark(format_args!("Scan this {how}:"))?;
-            draw(code, screen)?;
-            screen.remark("Waiting for the phone. Whoever scans the code has the account: show it to nobody else.")?;
+            let verb = if now.qr.is_some() {
+                screen.remark(format_args!("Scan this {how}:"))?;
+                draw(code, screen)?;
+                "scans"
+            } else {
+                screen.remark(format_args!("Type this {how}:"))?;
+                screen.line(escape(code).limit(usize::MAX))?;
+                "types"
+            };
+            screen.remark(format_args!(
+                "Waiting for the phone. Whoever {verb} the code has the account: show it to nobody else."
+            ))?;
         }
         LoginState::Scanned => screen.remark("Scanned. The account is being set up.")?,
         LoginState::Linked => {

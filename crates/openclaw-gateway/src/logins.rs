@@ -102,7 +102,8 @@ async fn run(adapter: Arc<dyn Adapter>, progress: watch::Sender<LoginProgress>) 
     tracing::info!(%channel, account, "linking of an account has begun");
     let tell = |step: LoginStep| {
         progress.send_modify(|now| match step {
-            LoginStep::Code(code) => show(now, &code),
+            LoginStep::Code(code) => show(now, &code, true),
+            LoginStep::Typed(code) => show(now, &code, false),
             LoginStep::Scanned => enter(now, LoginState::Scanned),
             _ => {}
         });
@@ -125,9 +126,10 @@ fn enter(now: &mut LoginProgress, state: LoginState) {
     (now.code, now.qr) = (None, None);
 }
 
-fn show(now: &mut LoginProgress, code: &LoginCode) {
+/// Shows a code, and draws it where it is to be scanned.
+fn show(now: &mut LoginProgress, code: &LoginCode, is_scanned: bool) {
     enter(now, LoginState::Code);
-    now.qr = qr::rows(code.expose()).ok();
+    now.qr = is_scanned.then(|| qr::rows(code.expose()).ok()).flatten();
     now.code = Some(code.expose().to_owned());
 }
 

@@ -74,12 +74,12 @@ export function linking(model) {
 	}
 
 	/** @param {LoginProgress} next */
-	function told({ how }) {
+	function told({ qr, how }) {
 		return h(
 			'div',
 			{},
-			h('p', {}, `Scan this ${plain(how, 200)}.`),
-			h('p', {}, 'Whoever scans it has the account: show it to nobody else.'),
+			h('p', {}, `${qr ? 'Scan' : 'Type'} this ${plain(how, 200)}.`),
+			h('p', {}, 'Whoever uses it has the account: show it to nobody else.'),
 			button('Cancel', cancel),
 		);
 	}

@@ -9,6 +9,8 @@ mod signal;
 mod slack;
 mod telegram;
 mod whatsapp;
+#[cfg(feature = "whatsapp-web")]
+mod whatsapp_web;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
