@@ -9,6 +9,7 @@ target!(|text: &str| {
     rewriting(Format::Requests, text, |rules| {
         let mut meta = Metadata::default();
         meta.insert("username", "ann");
+        meta.insert("tags", vec!["a", "\"b\\"]);
         Record::Request(PendingRequest {
             channel: rules.id().clone(),
             account: AccountId::parse("work").expect("an account name"),

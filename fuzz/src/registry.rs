@@ -170,6 +170,7 @@ pub fn device() -> Record {
         created_at: at(0),
         approved_at: at(4),
         label: Some("Kitchen".to_owned()),
+        surface: None,
         signs_v3: true,
         pairing_token: None,
     })

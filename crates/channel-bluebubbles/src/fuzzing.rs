@@ -8,7 +8,7 @@ use crate::message::{Event, event};
 /// What is handed on of the body of a webhook.
 pub fn webhook(body: &[u8]) -> Option<Inbound> {
     match event(body) {
-        Event::New(message) => Some(message.inbound()),
+        Event::New(message) => Some(message.inbound(false)),
         Event::Other | Event::Malformed => None,
     }
 }

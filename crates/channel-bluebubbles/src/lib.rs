@@ -47,6 +47,8 @@ pub struct BlueBubbles {
     api: api::Api,
     webhook_path: WebhookPath,
     webhook_url: Option<WebhookUrl>,
+    /// Whether the senders of text messages count as authenticated.
+    trusts_sms: bool,
     deliveries: hook::Deliveries,
     seen: Arc<dyn SavedText>,
     clock: Arc<dyn Clock>,
@@ -141,6 +143,7 @@ impl BlueBubbles {
             api: api::Api::new(http, url, password),
             webhook_path: WEBHOOK_PATH,
             webhook_url: None,
+            trusts_sms: false,
             deliveries: hook::Deliveries::default(),
             seen: surroundings.seen,
             clock: surroundings.clock,
@@ -166,6 +169,12 @@ impl BlueBubbles {
         }
     }
 
+    /// Sets whether the senders of text messages (SMS) count as authenticated. They can be forged, so they do not unless
+    /// this is set.
+    pub fn trusts_sms(self, trusts_sms: bool) -> Self {
+        Self { trusts_sms, ..self }
+    }
+
     /// Sets other timeouts and delays.
     pub fn pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
@@ -176,7 +185,7 @@ impl BlueBubbles {
         Sha256::digest(self.api.url().as_str()).into()
     }
 
-    /// A hash that differs for another server, password or webhook.
+    /// A hash that differs for another server, password, webhook or trust in text messages.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         let parts = [
@@ -184,6 +193,7 @@ impl BlueBubbles {
             &self.api.password().in_query(),
             &self.webhook_path,
             self.webhook_url.as_deref().unwrap_or_default(),
+            if self.trusts_sms { "sms" } else { "" },
         ];
         for part in parts {
             hash.update(part);

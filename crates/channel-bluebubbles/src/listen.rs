@@ -191,6 +191,12 @@ impl Listener {
         if self.progress.as_ref().is_none_or(knows) {
             return Ok(());
         }
+        // It waits for its time, and is asked for then.
+        let soon = self.account.clock.now().as_millis() + millis(OVERLAP);
+        let has_room = |progress: &Progress| progress.has_room(message.at, soon);
+        if !self.progress.as_ref().is_some_and(has_room) {
+            return Ok(());
+        }
         let inbox = self.inbox.clone();
         let slot = self.unless_over(inbox.reserve()).await?.ok_or(Over)?;
         let now = self.account.clock.now();
@@ -198,7 +204,7 @@ impl Listener {
             progress.add(&message.guid, message.at, now.as_millis());
         }
         self.note().await;
-        slot.put(Incoming::Message(message.inbound()));
+        slot.put(Incoming::Message(message.inbound(self.account.trusts_sms)));
         self.account.status.received(now);
         Ok(())
     }

@@ -24,6 +24,8 @@ pub(crate) struct Message {
     sender: String,
     chat: String,
     is_direct: bool,
+    /// Whether it is a text message, whose sender can be forged.
+    is_sms: bool,
     text: String,
 }
 
@@ -87,6 +89,8 @@ pub(crate) struct Content {
 #[derive(Deserialize)]
 struct Handle {
     address: String,
+    #[serde(default)]
+    service: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -131,8 +135,15 @@ impl Content {
         let kinds: Vec<_> = chats.iter().map(|chat| is_direct(&chat.guid)).collect();
         let is_direct = kinds.iter().copied().collect::<Option<Vec<_>>>()?;
         let is_direct = is_direct.into_iter().all(|is_direct| is_direct);
+        let handle = self.handle?;
+        // Since macOS 26, the id of a chat may not name its service.
+        let is_sms = handle.service.as_deref().is_some_and(is_text_service)
+            || chats
+                .iter()
+                .any(|chat| is_text_service(service(&chat.guid)));
         Some(Message {
-            sender: Name::parse(&self.handle?.address)?.to_string(),
+            sender: Name::parse(&handle.address)?.to_string(),
+            is_sms,
             chat: chats.into_iter().next()?.guid,
             guid: self.guid,
             at: self.date_created,
@@ -143,8 +154,8 @@ impl Content {
 }
 
 impl Message {
-    /// What is handed on.
-    pub(crate) fn inbound(self) -> Inbound {
+    /// What is handed on. Text messages count as authenticated if `trusts_sms`.
+    pub(crate) fn inbound(self, trusts_sms: bool) -> Inbound {
         Inbound {
             id: self.guid,
             sender: self.sender,
@@ -158,7 +169,7 @@ impl Message {
             via_bot: false,
             // The server keeps for us what came while we were away.
             historical: false,
-            authenticated: true,
+            authenticated: trusts_sms || !self.is_sms,
             meta: Vec::new(),
         }
     }
@@ -174,6 +185,19 @@ pub(crate) fn is_direct(chat: &str) -> Option<bool> {
         "+" if is_whole => Some(false),
         _ => None,
     }
+}
+
+/// The service of a chat, by its id.
+fn service(chat: &str) -> &str {
+    chat.split(';').next().unwrap_or_default()
+}
+
+/// Whether a service is the telephone network's.
+fn is_text_service(service: &str) -> bool {
+    let others = ["sms", "mms", "rcs"];
+    others
+        .iter()
+        .any(|other| service.eq_ignore_ascii_case(other))
 }
 
 /// Whether a member says something: older servers write `0` where newer ones write `null`.
@@ -208,9 +232,28 @@ mod tests {
 
     fn inbound(changes: &Value) -> Option<Inbound> {
         match event(body(changes).as_bytes()) {
-            Event::New(message) => Some(message.inbound()),
+            Event::New(message) => Some(message.inbound(false)),
             Event::Other | Event::Malformed => None,
         }
+    }
+
+    #[test]
+    fn the_sender_of_a_text_message_is_not_vouched_for() {
+        let handle = |service: &str| json!({ "address": "+15550001111", "service": service });
+        for changes in [
+            json!({ "chats": [{ "guid": "SMS;-;+15550001111" }] }),
+            json!({ "chats": [{ "guid": "RCS;-;+15550001111" }] }),
+            json!({ "chats": [{ "guid": "any;-;+15550001111" }], "handle": handle("SMS") }),
+            json!({ "chats": [{ "guid": "iMessage;-;+15550001111" }, { "guid": "sms;-;+15550001111" }] }),
+        ] {
+            assert!(!inbound(&changes).unwrap().authenticated, "{changes}");
+            let Event::New(message) = event(body(&changes).as_bytes()) else {
+                panic!("{changes}");
+            };
+            assert!(message.inbound(true).authenticated);
+        }
+        let any = json!({ "chats": [{ "guid": "any;-;+15550001111" }] });
+        assert!(inbound(&any).unwrap().authenticated);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use channel_kit::SavedText;
 use serde::{Deserialize, Serialize};
 
-/// Maximum number of messages that are remembered.
+/// Maximum number of messages that are remembered, and of those among them whose time is still to come.
 const MOST: usize = 256;
+const MOST_TO_COME: usize = 128;
 
 /// The messages that were handed on lately, and from where on the server is asked for more. Times are the server's, in
 /// milliseconds since 1970.
@@ -86,6 +87,16 @@ impl Progress {
     /// Whether a message was handed on.
     pub(crate) fn knows(&self, guid: &str, at: i64) -> bool {
         at <= self.floor || self.messages.iter().any(|(_, known)| known == guid)
+    }
+
+    /// Whether a message may be handed on now. One from the future may, but not so many that they leave no room for others:
+    /// forgetting the earliest of them would make everything before it count as known.
+    pub(crate) fn has_room(&self, at: i64, soon: i64) -> bool {
+        let to_come = || {
+            let later = self.messages.iter().rev();
+            later.take_while(|(at, _)| *at > soon).count()
+        };
+        at <= soon || to_come() < MOST_TO_COME
     }
 
     /// Notes a message.

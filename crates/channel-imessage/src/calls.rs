@@ -138,6 +138,15 @@ impl Calls {
     }
 }
 
+/// Asks whether the child still answers, whatever it answers. One that has ended is noticed by that.
+pub(crate) async fn answers(calls: &Calls, within: Duration) -> Result<(), CallError> {
+    let asked = calls.call("chats.list", json!({ "limit": 1 }), within);
+    match asked.await {
+        Err(error @ CallError::Silent { .. }) => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 /// Asks whether Messages can be read.
 pub(crate) async fn probe(calls: &Calls, within: Duration) -> Result<Probed, ProbeError> {
     let asked = calls

@@ -132,6 +132,8 @@ fn message_of(value: Value) -> Option<Message> {
         #[serde(default)]
         is_group: Option<bool>,
         #[serde(default)]
+        chat_identifier: Option<String>,
+        #[serde(default)]
         participants: Option<Vec<IgnoredAny>>,
         #[serde(default)]
         service: Option<String>,
@@ -165,6 +167,7 @@ fn message_of(value: Value) -> Option<Message> {
         || chat_guid
             .as_deref()
             .is_some_and(|guid| guid.contains(";+;"))
+        || said.chat_identifier.as_deref().is_some_and(is_of_group)
         || said.participants.is_some_and(|people| people.len() > 1);
     let group = match (is_group, said.chat_id, chat_guid) {
         (false, ..) => None,
@@ -188,6 +191,13 @@ fn message_of(value: Value) -> Option<Message> {
     })
 }
 
+/// Whether the identifier of a chat is that of a group: Messages names them `chat` and a number. A direct chat has the
+/// handle of its person.
+fn is_of_group(identifier: &str) -> bool {
+    let number = identifier.strip_prefix("chat");
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
 impl Message {
     /// What is handed on. Text messages count as authenticated if `trusts_sms`.
     pub(crate) fn inbound(self, now: Timestamp, trusts_sms: bool) -> Inbound {
@@ -209,6 +219,39 @@ impl Message {
             historical: at + HISTORY < now,
             authenticated: trusts_sms || !self.is_sms,
             meta: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_identifier_of_a_group_is_enough_of_a_sign() {
+        let is_direct = |identifier: &str| {
+            let line = json!({ "method": "message", "params": { "message": {
+                "id": 1, "guid": "A", "chat_id": 7, "sender": "+15550001111", "is_from_me": false, "is_group": false,
+                "chat_identifier": identifier, "text": "x",
+            } } });
+            match parse(line.to_string().as_bytes()) {
+                Some(Frame::Message(message)) => {
+                    message.inbound(Timestamp::from_millis(0), false).is_direct
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(!is_direct("chat726354"));
+        for identifier in [
+            "",
+            "+15550001111",
+            "chat@example.org",
+            "chat",
+            "chat7@example.org",
+        ] {
+            assert!(is_direct(identifier), "{identifier}");
         }
     }
 }

@@ -77,6 +77,8 @@ pub struct Pace {
     pub send: Duration,
     /// The first and the longest delay before a child is started again.
     pub backoff: [Duration; 2],
+    /// A child that has reported nothing for so long is asked whether it still answers.
+    pub silence: Duration,
     /// After a child that has run for so long, the delays begin anew.
     pub steady: Duration,
 }
@@ -87,6 +89,7 @@ impl Default for Pace {
             call: Duration::from_secs(20),
             send: Duration::from_secs(60),
             backoff: [Duration::from_millis(500), Duration::from_secs(60)],
+            silence: Duration::from_secs(60),
             steady: Duration::from_secs(10),
         }
     }

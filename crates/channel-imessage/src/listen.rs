@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use channel_kit::{Backoff, Connection, Inbox, Incoming, Seen, Stop};
 use serde_json::{Value, json};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::IMessage;
-use crate::calls::CallError;
+use crate::calls::{self, CallError};
 use crate::child::Child;
 use crate::frame::Message;
 use crate::trouble::{ListenError, Troubles};
@@ -130,10 +130,19 @@ impl Listener {
         if let Some(message) = early {
             self.hand_on(message).await?;
         }
-        while let Some(message) = self.unless_over(child.next()).await? {
-            self.hand_on(message).await?;
+        loop {
+            let next = timeout(imessage.pace.silence, child.next());
+            match self.unless_over(next).await? {
+                Ok(Some(message)) => self.hand_on(message).await?,
+                Ok(None) => return Ok(Watched::Ended),
+                Err(_) => {
+                    let asking = calls::answers(&imessage.calls, within);
+                    if let Err(error) = self.unless_over(asking).await? {
+                        return Ok(Watched::Refused(error));
+                    }
+                }
+            }
         }
-        Ok(Watched::Ended)
     }
 
     /// What is asked for: messages after the last one that was handed on lately. Long after it, its number says nothing sure

@@ -70,6 +70,12 @@ impl fmt::Display for Handle {
     }
 }
 
+/// Whether a letter outside of ASCII becomes one of ASCII in lower case, as the sign of Kelvin becomes `k`: its address
+/// would become that of another person.
+fn is_lookalike(c: char) -> bool {
+    !c.is_ascii() && c.to_lowercase().any(|lower| lower.is_ascii())
+}
+
 fn address(text: &str) -> Option<Handle> {
     let (user, host) = text.split_once('@')?;
     let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | ';' | '@');
@@ -78,7 +84,8 @@ fn address(text: &str) -> Option<Handle> {
         && !user.starts_with('-')
         && !host.is_empty()
         && !user.contains(is_odd)
-        && !host.contains(is_odd);
+        && !host.contains(is_odd)
+        && !text.contains(is_lookalike);
     is_address.then(|| Handle(text.to_lowercase().into()))
 }
 
@@ -136,6 +143,8 @@ mod tests {
             "imessage:+15550001111",
             "iMessage;-;ann@example.org",
             "ann@ex\nample.org",
+            "\u{212a}ate@example.org",
+            "ann@\u{130}.example.org",
         ] {
             assert_eq!(handle(none), None, "{none}");
         }

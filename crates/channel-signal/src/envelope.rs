@@ -24,8 +24,8 @@ pub(crate) struct Envelope {
     /// The group in which it was said.
     group: Option<String>,
     text: String,
-    /// Whether the account itself wrote it.
-    is_own: bool,
+    /// The account that received it, where the daemon says so.
+    account: Option<Number>,
 }
 
 /// Reads an event. `None` for everything but a new message.
@@ -82,9 +82,8 @@ pub(crate) fn parse(event: &str) -> Option<Envelope> {
     let number = envelope
         .source_number
         .and_then(|text| Number::parse(&text).ok());
-    let own = account.and_then(|text| Number::parse(&text).ok());
     Some(Envelope {
-        is_own: number.is_some() && number == own,
+        account: account.and_then(|text| Number::parse(&text).ok()),
         uuid: envelope.source_uuid.and_then(|text| Uuid::parse(&text)),
         number,
         name: envelope.source_name,
@@ -105,9 +104,18 @@ impl Envelope {
         format!("{sender}/{}", self.at)
     }
 
+    /// Whether it was received for another account than this one. A daemon may have several.
+    pub(crate) fn is_for_another(&self, own: Option<&Number>) -> bool {
+        self.account
+            .as_ref()
+            .zip(own)
+            .is_some_and(|(account, own)| account != own)
+    }
+
     /// What is handed on. `own` is the account's number.
     pub(crate) fn inbound(self, who: Identity, own: Option<&Number>) -> Inbound {
-        let from_me = self.is_own || (self.number.is_some() && self.number.as_ref() == own);
+        let is_own = |account: &Number| self.number.as_ref() == Some(account);
+        let from_me = own.is_some_and(is_own) || self.account.as_ref().is_some_and(is_own);
         Inbound {
             id: self.at.to_string(),
             chat: Target::chat(match &self.group {

@@ -183,6 +183,11 @@ impl Signal {
         Self { pace, ..self }
     }
 
+    /// A hash that differs for another account or daemon: two accounts with the same would receive every message twice.
+    pub fn identity(&self) -> [u8; 32] {
+        Sha256::digest(self.mark()).into()
+    }
+
     /// A hash that differs for another account, at another daemon, or with another way to start it.
     pub fn fingerprint(&self) -> [u8; 32] {
         let mut hash = Sha256::new();

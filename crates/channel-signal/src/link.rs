@@ -108,11 +108,9 @@ async fn by_program(
     };
     let mut why = None;
     let said = |line: &str| {
-        // A code is a secret while it lasts, wherever it is written.
-        if !line.contains("linkdevice") {
-            tracing::debug!(account, line, "signal: signal-cli says while it links");
-        }
-        why = why.take().or_else(|| known(line));
+        let line = without_codes(line);
+        tracing::debug!(account, line, "signal: signal-cli says while it links");
+        why = why.take().or_else(|| known(&line));
     };
     let (number, last) = tokio::join!(read(stdout, tell), relay(stderr, said));
     let status = timeout(GOODBYE, child.wait()).await;
@@ -174,7 +172,7 @@ fn no_daemon() -> LoginError {
 }
 
 fn of_call(error: &CallError) -> LoginError {
-    let text = error.to_string();
+    let text = without_codes(&error.to_string());
     match error {
         CallError::Refused { code: -32601, .. } => LoginError::Unavailable {
             reason: text,
@@ -188,8 +186,22 @@ fn of_call(error: &CallError) -> LoginError {
     }
 }
 
+/// A text without the codes in it: they are secrets while they last, wherever they are written.
+fn without_codes(text: &str) -> String {
+    let is_of_code = |word: &str| {
+        let word = word.to_ascii_lowercase();
+        ["linkdevice", "tsdevice:", "pub_key="]
+            .iter()
+            .any(|part| word.contains(part))
+    };
+    let words = text.split(' ');
+    let words = words.map(|word| if is_of_code(word) { "(the code)" } else { word });
+    words.collect::<Vec<_>>().join(" ")
+}
+
 /// What a text of signal-cli means.
 fn explained(text: &str) -> LoginError {
+    let text = &without_codes(text);
     known(text).unwrap_or_else(|| LoginError::Unavailable {
         reason: escape(text).limit(REASON).to_string(),
         advice: "run `signal-cli link` by hand to see why",
@@ -261,6 +273,30 @@ mod tests {
             code(&format!("sgnl://linkdevice?{}", "x".repeat(LINE))),
             None
         );
+    }
+
+    #[test]
+    fn no_code_is_in_what_is_said() {
+        for (text, shown) in [
+            (
+                "bad uri: sgnl://linkdevice?uuid=secret&pub_key=B, again",
+                "bad uri: (the code) again",
+            ),
+            ("(tsdevice:/?uuid=secret&pub_key=B)", "(the code)"),
+            ("uri=SGNL://LinkDevice?uuid=secret", "(the code)"),
+            ("nothing  of it", "nothing  of it"),
+        ] {
+            assert_eq!(without_codes(text), shown);
+            assert!(!explained(text).to_string().contains("secret"), "{text}");
+        }
+        let error = CallError::Refused {
+            method: "finishLink",
+            code: -32601,
+            message: "sgnl://linkdevice?uuid=secret".to_owned(),
+            outcome: None,
+            after: None,
+        };
+        assert!(!format!("{:?}", of_call(&error)).contains("secret"));
     }
 
     #[test]

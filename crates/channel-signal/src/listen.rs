@@ -46,6 +46,7 @@ pub(crate) async fn run(signal: Arc<Signal>, inbox: Inbox, stop: Stop) {
         backoff,
         seen,
         people,
+        has_new_people: false,
         signal: Arc::clone(&signal),
         inbox,
         stop,
@@ -65,6 +66,8 @@ struct Listener {
     backoff: Backoff,
     seen: Seen,
     people: People,
+    /// Whether something is known of people that was not saved so far.
+    has_new_people: bool,
 }
 
 impl Listener {
@@ -125,6 +128,9 @@ impl Listener {
     /// Hands a message on, unless it was before. It is noted first: better a message that has to be repeated than a command
     /// that is carried out twice.
     async fn hand_on(&mut self, mut envelope: Envelope) -> Result<(), Over> {
+        if envelope.is_for_another(self.signal.number.as_ref()) {
+            return Ok(());
+        }
         let id = envelope.id();
         let who = self
             .people
@@ -132,6 +138,11 @@ impl Listener {
         let Some(who) = who else {
             return Ok(());
         };
+        // What a message tells about a person counts even if the message is a repeated one.
+        self.has_new_people |= who.is_news;
+        if who.took_number_over {
+            self.troubles.number_moved();
+        }
         if self.seen.has(&id) {
             return Ok(());
         }
@@ -139,7 +150,7 @@ impl Listener {
         let slot = self.unless_over(inbox.reserve()).await?.ok_or(Over)?;
         let now = self.signal.clock.now();
         self.seen.add(&id, now);
-        self.note(who.is_news).await;
+        self.note().await;
         let inbound = envelope.inbound(who, self.signal.number.as_ref());
         slot.put(Incoming::Message(inbound));
         self.signal.status.received(now);
@@ -147,11 +158,11 @@ impl Listener {
     }
 
     /// Saves what is known now.
-    async fn note(&mut self, has_new_people: bool) {
+    async fn note(&mut self) {
         let signal = Arc::clone(&self.signal);
         let mark = signal.mark();
         let seen = self.seen.text(&mark);
-        let people = has_new_people.then(|| self.people.text(&mark));
+        let people = self.has_new_people.then(|| self.people.text(&mark));
         // Saving blocks on a disk.
         let save = move || {
             if let Some(people) = people {
@@ -160,7 +171,10 @@ impl Listener {
             signal.seen.save(&seen)
         };
         match tokio::task::spawn_blocking(save).await {
-            Ok(Ok(())) => self.troubles.noted(),
+            Ok(Ok(())) => {
+                self.has_new_people = false;
+                self.troubles.noted();
+            }
             Ok(Err(error)) => self.troubles.not_noted(&error),
             Err(_) => {}
         }

@@ -167,7 +167,7 @@ impl Rpc {
             error,
         })?;
         match stream.status {
-            200 if stream.header("content-type") == Some("text/event-stream") => Ok(stream),
+            200 if is_event_stream(stream.header("content-type")) => Ok(stream),
             // The daemon says nothing but this status.
             400 => Err(CallError::Refused {
                 method: METHOD,
@@ -182,6 +182,12 @@ impl Rpc {
             }),
         }
     }
+}
+
+/// Whether a content type is that of server-sent events. A proxy may add parameters, such as a character set.
+fn is_event_stream(content_type: Option<&str>) -> bool {
+    let essence = content_type.and_then(|text| text.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("text/event-stream"))
 }
 
 /// Asks the daemon whether it has the account.
@@ -319,6 +325,21 @@ mod tests {
             ),
         ] {
             assert_eq!(refusal(text).about(), about, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_stream_of_events_is_known_by_its_type() {
+        for of_events in ["text/event-stream", "Text/Event-Stream; charset=utf-8"] {
+            assert!(is_event_stream(Some(of_events)), "{of_events}");
+        }
+        for other in [
+            None,
+            Some(""),
+            Some("text/html"),
+            Some("text/event-streams"),
+        ] {
+            assert!(!is_event_stream(other), "{other:?}");
         }
     }
 

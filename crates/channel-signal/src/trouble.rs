@@ -103,6 +103,17 @@ impl Troubles {
         }
     }
 
+    /// A phone number was seen with another person than before. Whose it is, is in no log.
+    pub(crate) fn number_moved(&self) {
+        let advice = "they are known by their id alone from now on: approve them again if you know them, and remove the \
+                      number from allowFrom and ownerAllowFrom if it is listed there";
+        tracing::warn!(
+            account = self.account.as_str(),
+            advice,
+            "signal: a phone number has moved to another person, whom no approval of the number admits"
+        );
+    }
+
     pub(crate) fn not_noted(&mut self, error: &SaveError) {
         if !std::mem::replace(&mut self.not_noted, true) {
             tracing::error!(

@@ -87,6 +87,7 @@ fn device(n: u32, now: Timestamp) -> Result<Record, Failure> {
         created_at: at,
         approved_at: at,
         label: None,
+        surface: None,
         signs_v3: true,
         pairing_token: None,
     }))

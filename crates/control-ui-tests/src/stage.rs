@@ -284,6 +284,7 @@ impl Stage {
             "pending": pending.collect::<Vec<_>>(),
             "paired": paired.collect::<Vec<_>>(),
             "nodes": nodes.paired.iter().map(|node| &node.id).collect::<Vec<_>>(),
+            "nodeCommands": nodes.paired.iter().flat_map(|node| &node.info.commands).collect::<Vec<_>>(),
         }))
     }
 }

@@ -48,6 +48,16 @@ test('a node is let in with its commands', async ({ owner, stage }) => {
   expect(await stage.connect({ ...camera, commands: [...camera.commands] })).toMatchObject({ connected: true });
 });
 
+test('commands are left out for a legacy node', async ({ owner, stage }) => {
+  await stage.nodeAsks('kitchen', 'Kitchen', ['canvas.show', 'system.run']);
+  const kitchen = card(owner, 'Kitchen');
+  await expect(kitchen).toContainText('give power over its machine');
+  await kitchen.getByRole('checkbox', { name: /system\.run/ }).uncheck();
+  await kitchen.getByRole('button', { name: 'Approve Kitchen' }).click();
+  await expect(owner.getByRole('dialog').getByRole('heading')).toHaveText('Kitchen is paired');
+  expect((await stage.stored()).nodeCommands).toEqual(['canvas.show']);
+});
+
 test('a legacy node is let in, and its token shown once', async ({ owner, stage }) => {
   await stage.nodeAsks('kitchen', 'Kitchen', ['canvas.show']);
   await expect(card(owner, 'Kitchen')).toContainText('canvas.show');

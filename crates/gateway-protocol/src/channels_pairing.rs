@@ -100,7 +100,8 @@ pub struct PairingRequest {
     pub sender_id: SenderId,
     /// What the channel calls such an id.
     pub sender_label: String,
-    /// Names and similar metadata, as the channel provided them.
+    /// Names and similar metadata, as the channel provided them. The other program has texts alone here, so any other
+    /// value is its JSON as a text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
     /// Creation time, in RFC 3339.
@@ -188,7 +189,7 @@ impl PairingRequest {
         let metadata: BTreeMap<_, _> = request
             .meta
             .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .map(|(name, value)| (name.to_owned(), value.to_string()))
             .collect();
         Some(Self {
             request_id: request_id(request)?,
@@ -282,6 +283,23 @@ mod tests {
             assert_eq!(shown["channelLabel"], "Telegram");
             assert_eq!(shown.get("metadata"), None);
         }
+    }
+
+    /// Clients of the other program read texts alone.
+    #[test]
+    fn values_that_are_no_texts_are_told_as_texts() {
+        let mut request = request("1", "2026-11-26T18:34:35.247Z");
+        request.meta.insert("username", "ann");
+        request.meta.insert("tags", vec!["a", "b"]);
+        let shown = PairingRequest::new(&request, "telegramUserId", &Limits::default(), true);
+        let shown = serde_json::to_value(shown.unwrap()).unwrap();
+        let texts = serde_json::json!({ "username": "ann", "tags": r#"["a","b"]"# });
+        assert_eq!(shown["metadata"], texts);
+        // Our own clients are told the values.
+        let shown = crate::dm::DmRequest::new(&request, &Limits::default());
+        let shown = serde_json::to_value(shown).unwrap();
+        let values = serde_json::json!({ "username": "ann", "tags": ["a", "b"] });
+        assert_eq!(shown["meta"], values);
     }
 
     #[test]

@@ -430,6 +430,7 @@ impl From<PairedDevice> for Device {
             roles,
             created_at: Timestamp::from_millis(paired.created_at_ms),
             approved_at,
+            surface: None,
             signs_v3: false,
             pairing_token: None,
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use pairing_core::store::{AllowEntry, Claim, PendingRequest, SeenSender, TurnedAway};
 use pairing_core::{
-    AccountId, ApproverId, ChannelId, Limits, PairingCode, Principal, SenderId, Timestamp, Via,
+    AccountId, ApproverId, ChannelId, Limits, MetadataValue, PairingCode, Principal, SenderId,
+    Timestamp, Via,
 };
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +62,7 @@ pub struct DmRequest {
     pub expires_at_ms: Option<i64>,
     /// Names and similar metadata, as the channel provided them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub meta: BTreeMap<String, String>,
+    pub meta: BTreeMap<String, MetadataValue>,
 }
 
 /// Senders of one account who were rejected because too many requests were pending.
@@ -347,7 +348,7 @@ impl DmRequest {
             last_seen_at_ms: request.last_seen_at.map(Timestamp::as_millis),
             expires_at_ms: request.expires_at(limits).map(Timestamp::as_millis),
             meta: meta
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .map(|(key, value)| (key.to_owned(), value.clone()))
                 .collect(),
         }
     }

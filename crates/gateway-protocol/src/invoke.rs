@@ -49,6 +49,19 @@ pub struct NodeEntry {
     /// Permissions that the node's operating system grants.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<String, bool>,
+    /// What the owner has not decided about: `pending-approval`, or `pending-reapproval` for a node that has approved
+    /// commands. Absent where nothing waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval_state: Option<String>,
+    /// Id of the request that waits, for `node.pair.approve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_request_id: Option<String>,
+    /// Capabilities that the request declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_declared_caps: Vec<String>,
+    /// Commands that the request declares.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending_declared_commands: Vec<String>,
     /// Start of the connection, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connected_at_ms: Option<i64>,

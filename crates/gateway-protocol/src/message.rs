@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pairing_core::{AccountId, ChannelId, SenderId};
+use pairing_core::{AccountId, ChannelId, MetadataValue, SenderId};
 use serde::{Deserialize, Serialize};
 
 use crate::Text;
@@ -35,7 +35,7 @@ pub struct MessageInbound {
     pub at_ms: i64,
     /// Names and similar metadata, as the channel provided them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub meta: BTreeMap<String, String>,
+    pub meta: BTreeMap<String, MetadataValue>,
 }
 
 /// The parameters of `send`.

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use pairing_core::device::{
-    Node, NodeId, NodeInfo, NodeRequest, RequestId, SecretToken, TokenHash,
+    Device, Node, NodeId, NodeInfo, NodeRequest, RequestId, Role, SecretToken, TokenHash,
 };
 use pairing_core::{NodeList, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -154,7 +154,12 @@ pub struct NodeRenamed {
 impl From<&NodeList> for NodePairList {
     fn from(list: &NodeList) -> Self {
         Self {
-            pending: list.pending.iter().map(Into::into).collect(),
+            pending: list
+                .pending
+                .iter()
+                .chain(&list.surfaces)
+                .map(Into::into)
+                .collect(),
             paired: list.paired.iter().map(Into::into).collect(),
         }
     }
@@ -211,6 +216,32 @@ impl ApprovedNode {
         Self {
             node: node.into(),
             token: Some(token.expose().into()),
+        }
+    }
+
+    /// Returns a device as a node, without a token: the device has its own. The approved commands are shown.
+    pub fn device(device: &Device) -> Self {
+        let node = device.roles.get(&Role::Node);
+        let commands = node.and_then(|node| node.commands.clone());
+        let info = NodeInfo {
+            display_name: device.name().map(str::to_owned),
+            platform: device.info.platform.clone(),
+            device_family: device.info.device_family.clone(),
+            commands: commands.into_iter().flatten().collect(),
+            remote_ip: device.info.remote_ip.clone(),
+            ..NodeInfo::default()
+        };
+        let token = node.and_then(|node| node.token.as_ref());
+        let seen = token.and_then(|token| token.last_used_at);
+        Self {
+            node: PairedNode {
+                node_id: device.id.into(),
+                info: (&info).into(),
+                created_at_ms: device.created_at.as_millis(),
+                approved_at_ms: device.approved_at.as_millis(),
+                last_connected_at_ms: seen.map(Timestamp::as_millis),
+            },
+            token: None,
         }
     }
 }

@@ -245,8 +245,12 @@ fn read(state: &StateDir) -> Result<Option<Zeroizing<String>>, ConfigCommandErro
 
 /// Converts an argument to JSON5. Text that is valid JSON5 is kept; other text becomes a string. Standard input,
 /// which is for secrets, becomes a string unless it is an object or a list.
+///
+/// What begins with `+` becomes a string, too: JSON5 has such numbers, but people write phone numbers so.
 fn literal(text: &str, is_secret: bool) -> Zeroizing<String> {
-    let meant = parsed(text).filter(|value| !is_secret || value.is_object() || value.is_array());
+    let is_phone_number = text.trim_start().starts_with('+');
+    let meant = parsed(text)
+        .filter(|value| !is_phone_number && (!is_secret || value.is_object() || value.is_array()));
     Zeroizing::new(match meant {
         Some(_) => text.to_owned(),
         None => Value::String(text.to_owned()).to_string(),
@@ -314,4 +318,23 @@ fn shown(key: &KeyPath) -> String {
         KeyPart::Index(index) => format!("[{index}]"),
     });
     parts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_number_is_a_text() {
+        for (text, written) in [
+            ("+15550001111", "\"+15550001111\""),
+            ("-1", "-1"),
+            ("18789", "18789"),
+            ("\"+15550001111\"", "\"+15550001111\""),
+            ("['+15550001111']", "['+15550001111']"),
+            ("ann", "\"ann\""),
+        ] {
+            assert_eq!(&*literal(text, false), written);
+        }
+    }
 }

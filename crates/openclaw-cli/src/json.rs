@@ -185,12 +185,20 @@ pub(crate) struct NodeState<'a> {
     remote_ip: Option<&'a str>,
     caps: &'a [String],
     commands: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    approval_state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_request_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pending_declared_caps: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pending_declared_commands: &'a [String],
     paired: bool,
 }
 
 impl<'a> From<&'a Device> for NodeState<'a> {
     fn from(device: &'a Device) -> Self {
-        let info = &device.info;
+        let (info, waits) = (&device.info, device.surface.as_ref());
         Self {
             node_id: device.id.to_string(),
             display_name: device.name(),
@@ -201,6 +209,16 @@ impl<'a> From<&'a Device> for NodeState<'a> {
             remote_ip: info.remote_ip.as_deref(),
             caps: &[],
             commands: &[],
+            approval_state: waits.map(|waits| {
+                if waits.is_repair {
+                    "pending-reapproval"
+                } else {
+                    "pending-approval"
+                }
+            }),
+            pending_request_id: waits.map(|waits| waits.id.as_str()),
+            pending_declared_caps: waits.map_or(&[], |waits| &waits.info.caps),
+            pending_declared_commands: waits.map_or(&[], |waits| &waits.info.commands),
             paired: true,
         }
     }
@@ -219,6 +237,10 @@ impl<'a> From<&'a Node> for NodeState<'a> {
             remote_ip: info.remote_ip.as_deref(),
             caps: &info.caps,
             commands: &info.commands,
+            approval_state: None,
+            pending_request_id: None,
+            pending_declared_caps: &[],
+            pending_declared_commands: &[],
             paired: true,
         }
     }

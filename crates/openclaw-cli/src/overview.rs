@@ -184,7 +184,7 @@ fn waiting_on_files(place: &Place<'_>, screen: &mut Screen<'_, '_>) -> Waiting {
     Waiting {
         senders,
         devices: backend.devices().ok().map(|list| list.pending.len()),
-        nodes: backend.nodes().ok().map(|list| list.pending.len()),
+        nodes: backend.nodes().ok().map(|list| list.waiting().len()),
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::Once;
 
 use openclaw_config::Config;
 use openclaw_gateway::store::{self, Kept, OpenError, Opened, Use};
-use pairing_core::{Pairing, PairingBuilder};
+use pairing_core::{Chain, Pairing, PairingBuilder};
 use pairing_fs::{AuditLog, StateDir};
 
 use crate::{Environment, Failure};
@@ -49,8 +50,19 @@ pub(crate) fn service(state: &StateDir, opened: Opened, environment: &Environmen
     PairingBuilder::new(opened.store, clock, entropy)
         .channels(opened.channels)
         .limits(opened.limits)
-        .audit(AuditLog::new(state))
+        .audit(audit_log(state))
         .build()
+}
+
+/// This machine's audit log. An error of it undoes no decision, and no command waits for it, so that it is told here.
+fn audit_log(state: &StateDir) -> AuditLog {
+    let told = Once::new();
+    AuditLog::new(state).on_error(move |error| {
+        told.call_once(|| {
+            let error = Chain(error);
+            anstream::eprintln!("warning: the decision is not in the audit log: {error}");
+        });
+    })
 }
 
 /// Loads the configuration, as far as it says where the state is. A broken one is ignored, unless it may name

@@ -45,6 +45,7 @@ use crate::page_tickets::PageTickets;
 use crate::parts::{Entrance, GatewayFacts, Parts};
 use crate::peers::{self, Peers};
 use crate::probes::Probes;
+use crate::reported::{self, Reported};
 use crate::requests::Requests;
 use crate::server::Server;
 use crate::sessions::{Session, Who};
@@ -95,6 +96,7 @@ pub struct GatewayBuilder {
     /// The state directory, where it is known.
     state_root: Option<PathBuf>,
     instance: Option<InstanceWatch>,
+    audit: Option<AuditLog>,
     space: health::SpaceOf,
     alive: Option<Alive>,
     shutdown: Pin<Box<dyn Future<Output = ()> + Send>>,
@@ -204,8 +206,10 @@ impl GatewayBuilder {
     }
 
     /// Answers `pairing.audit` from this log, which has to be the one that the service writes to.
+    /// Whether it can be written is a part of the gateway's health.
     pub fn audit_log(mut self, log: AuditLog) -> Self {
-        self.methods.add_audit(log);
+        self.methods.add_audit(log.clone());
+        self.audit = Some(log);
         self
     }
 
@@ -310,6 +314,8 @@ impl GatewayBuilder {
             lock: self.instance,
             feed: Arc::default(),
             follows_peers: Arc::default(),
+            audit: self.audit,
+            reported: Reported::default(),
             seen: health::Seen::default(),
         };
         let parts = Parts {
@@ -366,6 +372,7 @@ impl Gateway {
             store_kind: None,
             state_root: None,
             instance: None,
+            audit: None,
             space: Box::new(Space::of),
             alive: None,
             shutdown: Box::pin(std::future::pending()),
@@ -413,41 +420,47 @@ impl Gateway {
         let _ = ready.await;
         let (stop_workers, _) = Stop::new();
         let mut tasks = JoinSet::new();
+        let reported = parts.health.reported.clone();
         for listener in listeners {
             let tls = tls.as_ref().map(Tls::acceptor);
-            tasks.spawn(listen::accept(listener, tls, server.clone()));
+            let accepting = listen::accept(listener, tls, server.clone());
+            tasks.spawn(reported.task("listener", accepting));
         }
         if let Some(socket) = owner_socket {
-            tasks.spawn(listen::accept_owner(socket, server.clone()));
+            let accepting = listen::accept_owner(socket, server.clone());
+            tasks.spawn(reported.task("owner-socket", accepting));
         }
-        tasks.spawn(tick(parts.clone()));
-        tasks.spawn(presence(parts.clone()));
-        tasks.spawn(upkeep(parts.clone()));
-        tasks.spawn(watch_health(parts.clone()));
+        tasks.spawn(reported.task("tick", tick(parts.clone())));
+        tasks.spawn(reported.task("presence", presence(parts.clone())));
+        tasks.spawn(reported.task("upkeep", upkeep(parts.clone())));
+        tasks.spawn(reported.task("health", watch_health(parts.clone())));
         if let Some(alive) = alive {
-            tasks.spawn(alive.show(parts.clone()));
+            tasks.spawn(reported.task("alive", alive.show(parts.clone())));
         }
         if let Some(state) = pair_commands {
             let commands = Commands::new(chat_parts(&parts), state.as_ref());
             // Commands that the embedder has set stay.
             parts.channels.set_commands(commands.handle());
-            tasks.spawn(commands.run(stop_workers.subscribe()));
+            let deciding = commands.run(stop_workers.subscribe());
+            tasks.spawn(reported.task("chat-commands", deciding));
         }
         // Chats begin once the store is followed: strangers who wrote while no gateway ran come in at once,
         // and the owner has to be told of them.
         let mut chats = JoinSet::new();
         let host: Arc<dyn Host> = Arc::new(channel_host(&parts));
-        chats.spawn(roster.run(host, parts.channels.clone(), stop_workers.subscribe()));
+        let chatting = roster.run(host, parts.channels.clone(), stop_workers.subscribe());
+        chats.spawn(reported.task("channels", chatting));
         let mut announcing = JoinSet::new();
         let peers = parts.clients.peers.clone();
         let following = peers.map(|peers| {
             let sessions = parts.clients.sessions.clone();
-            announcing.spawn(peers::announce(
+            let announcement = peers::announce(
                 peers.clone(),
                 sessions.clone(),
                 parts.settings.clone(),
                 stop_workers.subscribe(),
-            ));
+            );
+            announcing.spawn(reported.task("announcement", announcement));
             let pairing = parts.pairing.clone();
             let beat = parts.health.follows_peers.clone();
             Following::start("peers", beat, move |stop, beat| {
@@ -572,6 +585,9 @@ async fn write_down(parts: &Arc<Parts>) {
                 let _ = devices.hold(device);
             }
         }
+        if let Some(audit) = &parts.health.audit {
+            audit.write_late();
+        }
         devices.flush_uses()
     });
     if let Ok(Err(error)) = writing.await {
@@ -659,6 +675,11 @@ impl Handle {
             config: Arc::new(config),
             ..Settings::clone(&before)
         });
+    }
+
+    /// Reports a fault of the gateway's health, or with `None` that there is none.
+    pub(crate) fn report(&self, fault: reported::Fault, why: Option<String>) {
+        self.0.health.reported.note(fault, why);
     }
 
     /// Returns the number of connected clients.

@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 use channel_kit::Connection;
 use gateway_channels::Channels;
 use gateway_protocol::health::{FaultState, PartFault};
+use openclaw_config::Part;
 use pairing_core::{AccountId, ChannelId, Pairing, Timestamp, escape};
+use pairing_fs::AuditLog;
 use tokio::sync::Notify;
 
 use crate::clients::Clients;
 use crate::following::Beat;
 use crate::metrics::Metrics;
+use crate::reported::{self, Reported};
 use crate::settings::LiveSettings;
 use crate::store_health::StoreHealth;
 use crate::{CertificateFacts, InstanceWatch, Tls};
@@ -35,7 +38,7 @@ const NONE: u64 = 1 << 20;
 const SKEW: Duration = Duration::from_secs(60);
 
 /// The kinds of parts. The metrics have a label for each of them, and no other.
-pub(crate) const PARTS: [&str; 9] = [
+pub(crate) const PARTS: [&str; 12] = [
     "store",
     "records",
     "channel",
@@ -45,6 +48,9 @@ pub(crate) const PARTS: [&str; 9] = [
     "certificate",
     "disk",
     "clock",
+    "audit",
+    "configuration",
+    "tasks",
 ];
 
 /// The parts that are looked at, and what was seen last.
@@ -65,6 +71,10 @@ pub(crate) struct Health {
     /// The threads that follow the store, and the other gateways.
     pub(crate) feed: Arc<Beat>,
     pub(crate) follows_peers: Arc<Beat>,
+    /// The audit log, where this gateway writes one.
+    pub(crate) audit: Option<AuditLog>,
+    /// Faults that nothing can be looked at for.
+    pub(crate) reported: Reported,
     pub(crate) seen: Seen,
 }
 
@@ -78,6 +88,8 @@ pub struct Space {
     pub bytes: u64,
     /// Whether files can be made.
     pub has_files: bool,
+    /// Whether the file system can be read only: a system sets it so when its disk fails.
+    pub is_read_only: bool,
 }
 
 /// What was seen last.
@@ -119,9 +131,13 @@ impl Health {
         found.extend(self.lock());
         let facts = self.certificate.as_ref().map(Tls::facts);
         found.extend(facts.and_then(|facts| certificate(&facts, now)));
+        found.extend(self.renewal());
         let space = self.state.as_deref().and_then(&self.space);
         found.extend(space.and_then(of_space));
         found.extend(self.clock());
+        found.extend(self.audit());
+        found.extend(self.configuration());
+        found.extend(self.reported());
         let found = self.seen.remember(found, now);
         for part in PARTS {
             let of_part = found.iter().filter(|fault| fault.part == part);
@@ -211,6 +227,69 @@ impl Health {
                 "see that no other gateway runs on this state directory, then restart this one"
                     .to_owned(),
             ),
+        })
+    }
+
+    /// A renewed certificate that cannot be used. Connections get the former one, which will expire.
+    fn renewal(&self) -> Option<Fault> {
+        Some(Fault {
+            named: ("certificate", Some("renewal".to_owned())),
+            state: FaultState::Degraded,
+            why: self.certificate.as_ref()?.fault(Instant::now())?,
+            since: None,
+            advice: Some("see that its files are a certificate and its key".to_owned()),
+        })
+    }
+
+    /// The audit log. Decisions go on without it.
+    fn audit(&self) -> Option<Fault> {
+        Some(Fault {
+            named: ("audit", None),
+            state: FaultState::Degraded,
+            why: self.audit.as_ref()?.fault()?,
+            since: None,
+            advice: Some(
+                "check the disk, and the mode of pairing-audit.jsonl in the state directory"
+                    .to_owned(),
+            ),
+        })
+    }
+
+    /// What faults of the configuration close. An account is named as its channel's other faults are.
+    fn configuration(&self) -> Vec<Fault> {
+        let settings = self.settings.load();
+        let closed = settings.config.closed().into_iter();
+        let closed = closed.filter(|(part, _)| *part != Part::Remote);
+        let faults = closed.map(|(part, fault)| Fault {
+            named: match &part {
+                Part::Account(channel, account) => {
+                    ("channel", Some(account_name(channel, account)))
+                }
+                part => ("configuration", Some(part.to_string())),
+            },
+            state: FaultState::Down,
+            why: format!("closed by a fault of the configuration: {fault}"),
+            since: None,
+            advice: Some(reported::Fault::Configuration.advice().to_owned()),
+        });
+        faults.collect()
+    }
+
+    /// Faults that are reported where they occur.
+    fn reported(&self) -> impl Iterator<Item = Fault> {
+        let reported = self.reported.get().into_iter();
+        reported.map(|(fault, why)| {
+            let (part, name) = fault.named();
+            Fault {
+                named: (part, name.map(str::to_owned)),
+                state: match fault {
+                    reported::Fault::Task(_) => FaultState::Down,
+                    _ => FaultState::Degraded,
+                },
+                why,
+                since: None,
+                advice: Some(fault.advice().to_owned()),
+            }
         })
     }
 
@@ -402,6 +481,7 @@ impl Space {
             bytes: space.f_bavail.saturating_mul(space.f_frsize),
             // File systems without a fixed number of files tell 0 of 0.
             has_files: space.f_files == 0 || space.f_favail > 0,
+            is_read_only: space.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY),
         })
     }
 }
@@ -410,15 +490,18 @@ fn of_space(space: Space) -> Option<Fault> {
     let Space {
         bytes: free,
         has_files,
+        is_read_only,
     } = space;
-    let state = if free < NONE || !has_files {
+    let state = if free < NONE || !has_files || is_read_only {
         FaultState::Down
     } else if free < LITTLE {
         FaultState::Degraded
     } else {
         return None;
     };
-    let why = if has_files {
+    let why = if is_read_only {
+        "the file system of the state directory can be read only".to_owned()
+    } else if has_files {
         format!("{} MiB are free beside the state directory", free >> 20)
     } else {
         "no more files can be made beside the state directory".to_owned()
@@ -428,7 +511,7 @@ fn of_space(space: Space) -> Option<Fault> {
         state,
         why,
         since: None,
-        advice: Some("make room: approvals cannot be kept without".to_owned()),
+        advice: Some("make room, or see to the disk: approvals cannot be kept".to_owned()),
     })
 }
 
@@ -438,12 +521,20 @@ mod tests {
 
     #[test]
     fn space_is_little_or_none() {
-        let state =
-            |bytes, has_files| of_space(Space { bytes, has_files }).map(|fault| fault.state);
+        let of = |bytes, has_files, is_read_only| {
+            let space = Space {
+                bytes,
+                has_files,
+                is_read_only,
+            };
+            of_space(space).map(|fault| fault.state)
+        };
+        let state = |bytes, has_files| of(bytes, has_files, false);
         assert_eq!(state(LITTLE, true), None);
         assert_eq!(state(LITTLE - 1, true), Some(FaultState::Degraded));
         assert_eq!(state(NONE - 1, true), Some(FaultState::Down));
         assert_eq!(state(LITTLE, false), Some(FaultState::Down));
+        assert_eq!(of(LITTLE, true, true), Some(FaultState::Down));
     }
 
     #[test]

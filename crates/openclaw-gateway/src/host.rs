@@ -62,6 +62,6 @@ fn inbound(message: &Message) -> MessageInbound {
         text: message.text.clone(),
         truncated: message.is_cut,
         at_ms: message.at.as_millis(),
-        meta: meta.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(),
+        meta: meta.map(|(k, v)| (k.to_owned(), v.clone())).collect(),
     }
 }

@@ -49,6 +49,7 @@ mod prove;
 pub mod qr;
 mod reach;
 mod reload;
+mod reported;
 mod requests;
 mod secret;
 mod serve;

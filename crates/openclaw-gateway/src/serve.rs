@@ -21,12 +21,13 @@ use crate::doctor::of_database;
 use crate::file_watch::{FileWatch, Stir};
 use crate::peers::Peers;
 use crate::reach::peer_url;
+use crate::reported::Fault;
 use crate::store::{self, Kept, OpenError, Opened, Use};
 use crate::tls::host_name;
 use crate::{
     Alive, BindError, Fingerprint, FreshError, Gateway, Handle, Instance, InstanceError,
-    Interfaces, Metrics, Overrides, OwnerSocket, Reload, Settings, SettingsError, Timed, Tls,
-    TlsError, TlsFiles, TokenPlace, Var, addresses, prepare,
+    Interfaces, Metrics, Overrides, OwnerSocket, Reload, ReloadError, Settings, SettingsError,
+    Timed, Tls, TlsError, TlsFiles, TokenPlace, Var, addresses, prepare,
 };
 use gateway_channels::{owners_path, with_first_owner};
 use pairing_core::Chain;
@@ -174,7 +175,9 @@ pub async fn serve(
     let opened = store::open(&state, &settings.config, home.as_deref(), Use::Serving)?;
     tell_of_store(&state, &settings.config);
     let shared = opened.shared.clone();
-    let audit = AuditLog::new(&state);
+    let audit = AuditLog::new(&state).on_error(|error| {
+        tracing::error!(error = %Chain(error), "decisions are not in the audit log: they are written later");
+    });
     let pairing = service(opened, audit.clone(), metrics.clone());
     // Nothing waits for it: a cluster may take its time.
     drop(tokio::task::spawn_blocking(tell_of_readers(&pairing)));
@@ -195,7 +198,7 @@ pub async fn serve(
         .alive(alive)
         .shutdown(shutdown);
     let fingerprint = tls.as_ref().map(Tls::fingerprint);
-    let renewal = tls.clone().and_then(follow_certificate);
+    let renewal = tls.clone().map(follow_certificate);
     if let Some(tls) = tls {
         builder = builder.tls(tls);
     }
@@ -204,11 +207,8 @@ pub async fn serve(
         // Commands then work on the store, or by TCP.
         Err(error) => tracing::warn!(error = %Chain(&error), "no socket for the owner's commands"),
     }
-    let mut addresses = Vec::new();
-    for address in wanted {
-        let failed = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        addresses.push(listener.local_addr().map_err(failed)?);
+    let (listeners, addresses) = listen(&wanted).await?;
+    for listener in listeners {
         builder = builder.listener(listener);
     }
     if let Some(address) = addresses.first() {
@@ -226,7 +226,9 @@ pub async fn serve(
     }
     let page = page_port(&addresses).filter(|_| is_page_served);
     let gateway = builder.build();
-    let reload = follow(&state, config.files(), &var, overrides, gateway.handle());
+    let handle = gateway.handle();
+    let reload = follow(&state, config.files(), &var, overrides, handle.clone());
+    let renewal = watched(renewal, Fault::CertificateWatch, &handle);
     announce(&Announcement {
         addresses,
         token: prepared.token,
@@ -240,6 +242,18 @@ pub async fn serve(
     drop((reload, renewal));
     drop(instance);
     Ok(())
+}
+
+/// Listens, and returns the addresses that it got.
+async fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), ServeError> {
+    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+    for &address in wanted {
+        let failed = |source| ServeError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        addresses.push(listener.local_addr().map_err(failed)?);
+        listeners.push(listener);
+    }
+    Ok((listeners, addresses))
 }
 
 /// The port at which browsers on this machine would find the page.
@@ -319,10 +333,10 @@ fn tell_closed(config: &Config) {
 }
 
 /// Serves a renewed certificate as soon as its files hold it.
-fn follow_certificate(tls: Tls) -> Option<FileWatch> {
+fn follow_certificate(tls: Tls) -> Result<FileWatch, ReloadError> {
     let mut told = None;
     let files = tls.clone();
-    let watch = FileWatch::start("certificate", &files.files(), move |stir, _| {
+    FileWatch::start("certificate", &files.files(), move |stir, _| {
         let error = match tls.reload() {
             Ok(false) => None,
             Ok(true) => {
@@ -340,12 +354,21 @@ fn follow_certificate(tls: Tls) -> Option<FileWatch> {
             );
         }
         told = text;
-    });
-    watch
-        .inspect_err(|error| {
-            tracing::warn!(error = %Chain(error), "a renewed certificate is not noticed");
-        })
-        .ok()
+    })
+    .inspect_err(|error| {
+        tracing::warn!(error = %Chain(error), "a renewed certificate is not noticed");
+    })
+}
+
+/// What watches files, if it could be started. Reports it if not.
+fn watched<W>(watch: Option<Result<W, ReloadError>>, fault: Fault, handle: &Handle) -> Option<W> {
+    match watch? {
+        Ok(watch) => Some(watch),
+        Err(error) => {
+            handle.report(fault, Some(Chain(&error).to_string()));
+            None
+        }
+    }
 }
 
 /// Reads the files again whenever that is asked for.
@@ -370,12 +393,22 @@ fn follow(
     overrides: Overrides,
     handle: Handle,
 ) -> Vec<Reload> {
+    let to_report = handle.clone();
     let go_by = Arc::new(move |loaded: Result<Config, LoadError>| match loaded {
         Ok(config) => {
             tell_closed(&config);
+            handle.report(Fault::Configuration, None);
             match Settings::from_config(&config, &overrides) {
-                Ok(settings) => handle.reload(settings),
+                Ok(settings) => {
+                    handle.reload(settings);
+                    handle.report(Fault::Settings, None);
+                }
                 Err(error) => {
+                    let why = format!(
+                        "the new settings cannot be used, the former ones stay in effect: {}",
+                        Chain(&error)
+                    );
+                    handle.report(Fault::Settings, Some(why));
                     tracing::error!(
                         error = %Chain(&error), advice = error.advice(),
                         "new configuration cannot be used: only the settings of channels change"
@@ -384,9 +417,13 @@ fn follow(
                 }
             }
         }
-        Err(error) => tracing::error!(
-            error = %Chain(&error), "new configuration cannot be read: the former one stays in effect"
-        ),
+        Err(error) => {
+            tracing::error!(
+                error = %Chain(&error), "new configuration cannot be read: the former one stays in effect"
+            );
+            let why = format!("the former one stays in effect: {}", Chain(&error));
+            handle.report(Fault::Configuration, Some(why));
+        }
     });
     let watch = |path: &Path, also: &[PathBuf]| {
         let (state, var, go_by) = (state.clone(), var.clone(), go_by.clone());
@@ -394,11 +431,11 @@ fn follow(
             let config = Config::load_in(state.root(), state.config(), |name| var(name))?;
             Ok(with_first_owner(config, &state))
         };
-        Reload::watch(path, also, load, move |loaded| go_by(loaded))
-            .inspect_err(|error| {
-                tracing::warn!(error = %Chain(error), advice = error.advice(), "changes of the configuration are not noticed");
-            })
-            .ok()
+        let watch = Reload::watch(path, also, load, move |loaded| go_by(loaded));
+        let watch = watch.inspect_err(|error| {
+            tracing::warn!(error = %Chain(error), advice = error.advice(), "changes of the configuration are not noticed");
+        });
+        watched(Some(watch), Fault::Watch, &to_report)
     };
     [watch(state.config(), also), watch(&owners_path(state), &[])]
         .into_iter()

@@ -11,6 +11,9 @@ use pairing_core::Chain;
 
 use crate::Metrics;
 
+/// The group of records by which the approval of devices is checked.
+pub(crate) const DEVICES: &str = "devices";
+
 /// The health of the store.
 #[derive(Debug)]
 pub(crate) struct StoreHealth {
@@ -82,16 +85,16 @@ impl StoreHealth {
     }
 
     /// Whether approvals that were read earlier still count. They do not once the store has failed for longer
-    /// than the grace period, because others may have ended them.
+    /// than the grace period, or the records of devices alone, because others may have ended them.
     pub(crate) fn vouches(&self, now: Timestamp) -> bool {
+        let Some(grace) = self.grace else {
+            return true;
+        };
         let since = self.fails_since.load(Ordering::Relaxed);
-        let failed_for = (since != WELL).then(|| {
-            let since = Timestamp::from_millis(since);
-            now.since(since).unwrap_or_default()
-        });
-        failed_for
-            .zip(self.grace)
-            .is_none_or(|(failed, grace)| failed <= grace)
+        let store = (since != WELL).then(|| Timestamp::from_millis(since));
+        let devices = self.groups().get(DEVICES).map(|(_, since)| *since);
+        let mut failing = store.into_iter().chain(devices);
+        failing.all(|since| now.since(since).unwrap_or_default() <= grace)
     }
 
     /// Records the result of a read.
@@ -132,6 +135,20 @@ mod tests {
         assert!(!health.vouches(at(31)));
         health.note(None, at(40));
         assert!(health.is_well() && health.vouches(at(1_000)));
+    }
+
+    #[test]
+    fn approvals_of_devices_count_as_briefly_without_the_records_of_devices() {
+        let at = Timestamp::from_millis;
+        let health = StoreHealth::new(Some(Duration::from_millis(30)), Metrics::new());
+        let failed = Some(&StoreError::Conflict);
+        health.note_group("telegram", failed, at(0));
+        health.note_group(DEVICES, failed, at(20));
+        health.note_group(DEVICES, failed, at(40));
+        assert!(health.is_well() && health.vouches(at(50)));
+        assert!(!health.vouches(at(51)));
+        health.note_group(DEVICES, None, at(60));
+        assert!(health.vouches(at(1_000)));
     }
 
     #[test]

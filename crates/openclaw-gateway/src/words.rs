@@ -33,7 +33,7 @@ pub fn span(length: Duration) -> String {
 pub fn meta(meta: &Metadata) -> String {
     let pairs: Vec<_> = meta
         .iter()
-        .map(|(key, value)| format!("{}={}", quoted(key), quoted(value)))
+        .map(|(key, value)| format!("{}={}", quoted(key), quoted(&value.to_string())))
         .collect();
     pairs.join(", ")
 }

@@ -43,7 +43,7 @@ export interface DmRequest {
 	createdAtMs?: number;
 	lastSeenAtMs?: number;
 	expiresAtMs?: number;
-	meta?: Record<string, string>;
+	meta?: Record<string, unknown>;
 }
 
 export interface TurnedAway {

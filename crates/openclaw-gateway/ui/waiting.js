@@ -19,7 +19,8 @@ export function nameOf(one) {
 
 /** @param {DmRequest} request */
 function nameIn({ meta = {} }) {
-	return meta.name ?? meta.displayName ?? meta.firstName ?? meta.username;
+	const names = [meta.name, meta.displayName, meta.firstName, meta.username];
+	return names.find((name) => typeof name === 'string');
 }
 
 /** @param {Model} model @returns {View} */
@@ -113,7 +114,7 @@ function card(model, first) {
 /** @param {Model} model @param {DmRequest} request @returns {[[string, any][], (string | Node)[], boolean]} */
 function ofSender(model, request) {
 	const { meta = {} } = request;
-	const said = Object.entries(meta).map(([key, value]) => h('li', {}, foreign(key, 40), ': ', foreign(value, 160)));
+	const said = Object.entries(meta).map(([key, value]) => h('li', {}, foreign(key, 40), ': ', foreign(typeof value === 'string' ? value : JSON.stringify(value), 160)));
 	const by = channel(request.channel) + byAccount(request.accountId);
 	const running = model.channels
 		.find((one) => one.channel === request.channel)
@@ -137,8 +138,7 @@ function ofDevice(model, one) {
 	const before = one.kind === 'device' ? model.paired.find((device) => device.deviceId === id) : undefined;
 	const roles = one.kind === 'device' ? one.request.roles : ['node'];
 	const scopes = one.kind === 'device' ? one.request.scopes : [];
-	// A device's commands may be left out one by one; those of a legacy node are approved with it.
-	const choices = one.kind === 'device' && roles.includes('node') ? (request.commands ?? []) : [];
+	const choices = roles.includes('node') ? (request.commands ?? []) : [];
 	const commands = choices.length > 0 ? undefined : request.commands;
 	const lines = rights({ roles: choices.length > 0 ? roles.filter((role) => role !== 'node') : roles, scopes, commands }, before);
 	const known = before
@@ -206,9 +206,11 @@ async function approveIt(model, one, notify, commands) {
 		if (answer) toast(`${name} is paired.`);
 		return;
 	}
-	const answer = await decided(model, one, () => model.call('node.pair.approve', { requestId }));
+	const answer = await decided(model, one, () => model.call('node.pair.approve', { requestId, ...(commands ? { commands } : {}) }));
 	if (!answer) return;
 	const { token } = answer.node;
+	// A device that waited for its commands has its own token.
+	if (!token) return toast(`${name} may be asked what was approved.`);
 	tell(`${name} is paired`, h('p', {}, 'Its token, which is shown this once: give it to the node.'), h('p', {}, copyable(token, 'the token')));
 }
 

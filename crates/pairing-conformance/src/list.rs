@@ -38,6 +38,7 @@ macro_rules! __contract_cases {
             odd_but_legal_names_survive
             metadata_survives_as_it_is
             a_request_without_times_stays_without
+            what_is_read_at_once_is_what_is_read
         }
         conditions {
             an_unchanged_record_holds

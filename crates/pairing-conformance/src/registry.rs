@@ -115,6 +115,7 @@ pub(crate) fn device(number: u64) -> Device {
         created_at: at(2),
         approved_at: at(8),
         label: Some(format!("Zoë's {number}. \"phone\"")),
+        surface: Some(Box::new(node_request(number + 2))),
         signs_v3: true,
         pairing_token: Some(hash(number + 1)),
     }
@@ -236,6 +237,7 @@ pub(crate) fn least_of_each(number: u64) -> [Vec<Record>; 2] {
         created_at: at(9),
         approved_at: at(9),
         label: None,
+        surface: None,
         signs_v3: false,
         pairing_token: None,
     };

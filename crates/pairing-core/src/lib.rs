@@ -56,7 +56,7 @@ pub use dm::{Access, ApprovedSender, Basis, DmPolicy, GroupSender, Limits, Refus
 pub use entropy::{Entropy, EntropyError};
 pub use error::Error;
 pub use ids::{AccountId, ChannelId, NameError, SenderError, SenderId};
-pub use meta::Metadata;
+pub use meta::{Metadata, MetadataValue};
 pub use principal::{ParsePrincipalError, Principal};
 pub use scope::{ParseScopeError, Scope, ScopeSet};
 pub use service::{

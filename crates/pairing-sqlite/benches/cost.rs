@@ -50,6 +50,7 @@ fn device(number: usize) -> Record {
         created_at: at,
         approved_at: at,
         label: None,
+        surface: None,
         signs_v3: true,
         pairing_token: None,
     })

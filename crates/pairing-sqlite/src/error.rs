@@ -49,7 +49,7 @@ impl<'p> Operation<'p> {
                 waited: self.began.elapsed(),
             };
         }
-        self.because(error)
+        self.because(Sqlite(error))
     }
 
     /// Returns the store's error for any other cause.
@@ -61,6 +61,11 @@ impl<'p> Operation<'p> {
         }
     }
 }
+
+/// An error of SQLite's without its source, which repeats what it says.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Sqlite(rusqlite::Error);
 
 /// Whether another connection holds a lock that the operation needs.
 pub(crate) fn is_busy(error: &rusqlite::Error) -> bool {

@@ -53,13 +53,19 @@ pub struct Description {
 ///
 /// # Errors
 ///
-/// The file is there and cannot be read, or holds only part of the tables, as between the releases that
+/// The file is there and cannot be read, is a link to nothing, or holds only part of the tables, as between the releases that
 /// moved devices and senders there. In neither case is the install an empty one.
 pub fn find(state: &Path) -> Result<Option<Description>, StoreError> {
     let path = Paths::of(state).openclaw;
     let operation = Operation::read(&path);
     match fs::metadata(&path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            // A link to a disk that is not mounted is no empty install either.
+            return match fs::symlink_metadata(&path) {
+                Ok(_) => Err(operation.because("it is a link to a file that is not there")),
+                Err(_) => Ok(None),
+            };
+        }
         Err(error) => return Err(operation.because(error)),
         Ok(_) => {}
     }
@@ -203,8 +209,26 @@ mod tests {
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(source.contains("channel_pairing_requests"), "{source}");
 
-        fs::write(Paths::of(dir.path()).openclaw, "garbage".repeat(1000)).unwrap();
-        assert!(find(dir.path()).is_err());
+        let path = Paths::of(dir.path()).openclaw;
+        fs::write(&path, "garbage".repeat(1000)).unwrap();
+        let error = find(dir.path()).unwrap_err();
+        let said = pairing_core::Chain(&error).to_string();
+        assert_eq!(said.matches("file is not a database").count(), 1, "{said}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn t123_a_link_to_a_database_that_is_away_is_no_empty_install() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Paths::of(dir.path()).openclaw;
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink(dir.path().join("away.sqlite"), &path).unwrap();
+        let error = find(dir.path()).unwrap_err();
+        let said = pairing_core::Chain(&error).to_string();
+        assert!(
+            said.contains("a link to a file that is not there"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use channel_kit::Connection;
 use serde_json::json;
 use test_support::bluebubbles::ANN;
 
-use crate::rig::{Rig, Running, delivered};
+use crate::rig::{Rig, Running, deliver, delivered};
 
 #[tokio::test]
 async fn what_was_there_before_the_first_start_is_history() {
@@ -116,5 +116,28 @@ async fn a_message_from_the_future_does_not_hide_the_next_one() {
     let mut running = rig.listening().await;
     assert_eq!(running.text().await, "from now");
     assert!(running.is_quiet());
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_crowd_of_messages_from_the_future_hides_none_of_now() {
+    let rig = Rig::new().await;
+    let mut running = rig.listening().await;
+    let chats = json!([{ "guid": format!("iMessage;-;{ANN}") }]);
+    let far = |number: i64| {
+        rig.server.notes_with(
+            &json!({ "text": "from 2100", "dateCreated": 4_102_444_800_000_i64 + number,
+                     "handle": { "address": ANN }, "chats": chats }),
+        )
+    };
+    for number in 0..128 {
+        delivered(&running, &far(number));
+        assert_eq!(running.text().await, "from 2100");
+    }
+    for number in 128..400 {
+        deliver(&running, &far(number));
+    }
+    deliver(&running, &rig.server.notes(ANN, "from now"));
+    assert_eq!(running.text().await, "from now");
     running.stop().await;
 }

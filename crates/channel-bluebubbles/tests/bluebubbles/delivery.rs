@@ -138,3 +138,21 @@ async fn a_flood_loses_nothing_and_keeps_its_order() {
     }
     running.stop().await;
 }
+
+#[tokio::test]
+async fn the_sender_of_a_text_message_counts_only_where_the_owner_says_so() {
+    let rig = Rig::new().await;
+    for trusts_sms in [false, true] {
+        let mut running = Running::run(rig.account().trusts_sms(trusts_sms), 16);
+        rig.asked().await;
+        let mut event = rig.server.notes(ANN, "by SMS");
+        event["data"]["chats"] = json!([{ "guid": format!("SMS;-;{ANN}"), "style": 45 }]);
+        delivered(&running, &event);
+        let message = running.message().await;
+        assert_eq!(
+            (message.text.as_str(), message.authenticated),
+            ("by SMS", trusts_sms)
+        );
+        running.stop().await;
+    }
+}

@@ -79,6 +79,25 @@ async fn a_child_that_answers_nothing_is_replaced() {
 }
 
 #[tokio::test]
+async fn t137_a_child_that_falls_silent_while_it_watches_is_replaced() {
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    let mut rig = Rig::new().await;
+    rig.pace.silence = Duration::from_millis(5);
+    rig.pace.call = Duration::from_secs(3);
+    let mut running = rig.watching(1).await;
+    rig.imsg.says(ANN, "before");
+    assert_eq!(running.text().await, "before");
+    rig.imsg.set_silent(true);
+    logs.until("imsg does not answer", 1).await;
+    rig.imsg.set_silent(false);
+    logs.until("imessage: messages come again", 1).await;
+    rig.imsg.says(ANN, "at last");
+    assert_eq!(running.text().await, "at last");
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn a_watch_that_fails_begins_again() {
     let rig = Rig::new().await;
     let mut running = rig.watching(1).await;

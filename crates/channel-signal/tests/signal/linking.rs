@@ -223,3 +223,36 @@ async fn a_daemon_that_was_away_is_started_again_for_an_account_that_the_program
     assert_eq!(logs.count("signal: the daemon has ended"), 0);
     running.stop().await;
 }
+
+#[tokio::test]
+async fn no_code_is_in_an_error_or_in_the_log_whatever_signal_cli_writes() {
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    let rig = Rig::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    for code in [
+        "sgnl://linkdevice?uuid=secret-1&pub_key=B",
+        "tsdevice:/?uuid=secret-1&pub_key=B",
+    ] {
+        let text = format!("echo 'cannot use {code}' >&2; exit 1");
+        let (_, end) = link(&by_program(&rig, dir.path(), &text)).await;
+        let error = end.unwrap_err();
+        assert!(
+            !format!("{error}{error:?}").contains("secret-"),
+            "{error:?}"
+        );
+        let account = rig.account();
+        let message = format!("Invalid device link uri: {code}");
+        let ((_, end), ()) = tokio::join!(link(&account), rig.signal.fails_to_link(-1, &message));
+        let error = end.unwrap_err();
+        assert!(
+            error.to_string().contains("Invalid device link uri"),
+            "{error}"
+        );
+        assert!(
+            !format!("{error}{error:?}").contains("secret-"),
+            "{error:?}"
+        );
+    }
+    assert!(!logs.text().contains("secret-"), "{}", logs.text());
+}

@@ -3,6 +3,7 @@
 use channel_kit::{Adapter as _, Connection, Target};
 use pairing_core::{Clock as _, Timestamp};
 use serde_json::json;
+use test_support::Logs;
 use test_support::signal::{ANN, Person};
 
 use crate::rig::Rig;
@@ -146,5 +147,53 @@ async fn a_full_inbox_holds_the_stream_and_loses_nothing() {
     for number in 0..300 {
         assert_eq!(running.text().await, number.to_string());
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_number_that_moves_to_another_person_takes_no_approval_along() {
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    let rig = Rig::new().await;
+    let mut running = rig.listening(1).await;
+    rig.signal.says(ANN, "from Ann");
+    assert_eq!(running.message().await.sender, ANN.number.unwrap());
+    let ben = Person {
+        uuid: "00000000-0000-4000-8000-000000000002",
+        name: "Ben",
+        ..ANN
+    };
+    let by_id = format!("uuid:{}", ben.uuid);
+    for _ in 0..2 {
+        rig.signal.says(ben, "with her old number");
+        let message = running.message().await;
+        assert_eq!(
+            (&message.sender, &message.chat),
+            (&by_id, &Target::chat(&by_id))
+        );
+        assert!(message.also.is_empty(), "{:?}", message.also);
+    }
+    rig.signal
+        .says(ANN, "Ann again, by the number that is Ben's now");
+    let message = running.message().await;
+    assert_eq!(message.sender, format!("uuid:{}", ANN.uuid));
+    assert!(message.also.is_empty());
+    assert_eq!(logs.count("signal: a phone number has moved"), 2);
+    assert!(!logs.text().contains(ANN.number.unwrap()));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_another_account_of_the_daemon_received_is_left_out() {
+    let rig = Rig::new().await;
+    let mut running = rig.listening(1).await;
+    let envelope = json!({
+        "sourceNumber": ANN.number, "sourceUuid": ANN.uuid, "timestamp": 7,
+        "dataMessage": { "timestamp": 7, "message": "to another account" },
+    });
+    let event = json!({ "envelope": envelope, "account": "+15550009999" });
+    rig.signal.raw(format!("data:{event}\n\n").as_bytes());
+    rig.signal.says(ANN, "to this one");
+    assert_eq!(running.text().await, "to this one");
     running.stop().await;
 }

@@ -42,6 +42,7 @@ export interface Stored {
   pending: { requestId: string; deviceId: string; name?: string; scopes: string[] }[];
   paired: { deviceId: string; name?: string; client?: string; roles: string[]; scopes?: string[] }[];
   nodes: string[];
+  nodeCommands: string[];
 }
 
 interface Waiting {

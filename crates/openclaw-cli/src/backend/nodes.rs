@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use gateway_protocol::Empty;
 use gateway_protocol::node::{ApprovedNode, NodeApproved, NodePairList, NodeRejected, NodeRenamed};
-use pairing_core::NodeList;
 use pairing_core::device::{Node, NodeRequest};
+use pairing_core::{DeviceError, NodeList};
 use serde_json::json;
 
 use super::Backend;
@@ -15,11 +15,24 @@ impl Backend {
     /// Lists the pending requests and the paired nodes.
     pub(crate) fn nodes(&self) -> Result<NodeList, Failure> {
         match self {
-            Self::Files(files) => Ok(files.service.nodes().list(&files.approver)?),
+            Self::Files(files) => Ok(files.service.nodes().list_all(&files.approver)?),
             Self::Gateway(remote) => {
                 let list: NodePairList = remote.call("node.pair.list", &Empty {})?;
                 let mut all = NodeList::default();
-                all.pending = list.pending.into_iter().map(Into::into).collect();
+                // What devices wait for as nodes does not expire. A gateway of this project says when each of the others
+                // does; newest ones of the other program have no others.
+                let is_ours = remote.lacks(&["pairing.list"]).is_none();
+                let has_legacy = remote.lacks(&["node.pair.request"]).is_none();
+                for request in list.pending {
+                    let expires = request.expires_at_ms.is_some();
+                    let is_surface = !has_legacy || is_ours && !expires;
+                    let to = if is_surface {
+                        &mut all.surfaces
+                    } else {
+                        &mut all.pending
+                    };
+                    to.push(request.into());
+                }
                 all.paired = list.paired.into_iter().map(Into::into).collect();
                 Ok(all)
             }
@@ -44,9 +57,16 @@ impl Backend {
                     let is_chosen = commands.is_none_or(|commands| commands.contains(name));
                     is_chosen && !files.node_commands.denies(name)
                 };
-                let approved = nodes.approve_commands(&request.id, &keep, &files.approver);
-                let approved = approved.map_err(Failure::Node)?;
-                Ok(ApprovedNode::new(&approved.node, &approved.token))
+                match nodes.approve_commands(&request.id, &keep, &files.approver) {
+                    Err(DeviceError::UnknownRequest) => {
+                        let device = nodes.approve_surface(&request.id, &keep, &files.approver);
+                        Ok(ApprovedNode::device(&device.map_err(Failure::Node)?))
+                    }
+                    approved => {
+                        let approved = approved.map_err(Failure::Node)?;
+                        Ok(ApprovedNode::new(&approved.node, &approved.token))
+                    }
+                }
             }
             Self::Gateway(remote) => {
                 let mut params = json!({ "requestId": request.id });
@@ -63,7 +83,12 @@ impl Backend {
         match self {
             Self::Files(files) => {
                 let nodes = files.service.nodes();
-                let rejected = nodes.reject(&request.id, &files.approver);
+                let rejected = match nodes.reject(&request.id, &files.approver) {
+                    Err(DeviceError::UnknownRequest) => {
+                        nodes.reject_surface(&request.id, &files.approver)
+                    }
+                    rejected => rejected,
+                };
                 rejected.map_err(Failure::Node)
             }
             Self::Gateway(remote) => {

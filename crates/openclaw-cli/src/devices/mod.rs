@@ -75,7 +75,7 @@ impl Call {
     ) -> Result<&'l DeviceRequest, Failure> {
         let found = find(typed, &list.pending).map_err(|error| {
             error.or_instead(|| {
-                let other = find(typed, &self.legacy().pending).ok()?.id.clone();
+                let other = find(typed, &self.legacy().waiting()).ok()?.id.clone();
                 Some(format!(
                     "it is a request of a node: `openclaw nodes {verb} {other}`"
                 ))

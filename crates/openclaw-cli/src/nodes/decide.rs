@@ -21,7 +21,7 @@ impl Call {
     ) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "approve")?;
-        let approved = self.backend.approve_node(request, chosen)?;
+        let approved = self.backend.approve_node(&request, chosen)?;
         if self.json {
             screen.json(&NodeApproved {
                 request_id: request.id.clone(),
@@ -51,7 +51,7 @@ impl Call {
     pub(super) fn reject(&self, typed: &str, screen: &mut Screen<'_, '_>) -> Result<Exit, Failure> {
         let list = self.read(screen)?;
         let request = self.request(typed, &list, "reject")?;
-        let rejected = self.backend.reject_node(request)?;
+        let rejected = self.backend.reject_node(&request)?;
         if self.json {
             screen.json(&NodeRejected {
                 request_id: rejected.id,

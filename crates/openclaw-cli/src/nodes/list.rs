@@ -34,7 +34,7 @@ impl Call {
             };
             screen.rows("paired", rows)?;
         }
-        if list.pending.is_empty() && !shows_paired {
+        if list.pending.is_empty() && list.surfaces.is_empty() && !shows_paired {
             screen.remark(if paired {
                 "No nodes, neither pending nor paired."
             } else {
@@ -45,12 +45,13 @@ impl Call {
     }
 
     fn show_pending(&self, list: &NodeList, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
-        if list.pending.is_empty() {
+        let (waiting, expiring) = (list.waiting(), list.pending.len());
+        if waiting.is_empty() {
             return Ok(());
         }
         screen.title("Pending")?;
         let width = if screen.has_tables() {
-            enough(&list.pending)
+            enough(&waiting)
         } else {
             usize::MAX
         };
@@ -64,10 +65,10 @@ impl Call {
                 "From",
                 "Expires in",
             ],
-            cells: list
-                .pending
+            cells: waiting
                 .iter()
-                .map(|request| self.pending_row(request, width))
+                .enumerate()
+                .map(|(at, request)| self.pending_row(request, width, at < expiring))
                 .collect(),
             breakable: &[1, 2, 3, 4, 5],
         };
@@ -75,11 +76,11 @@ impl Call {
         Ok(())
     }
 
-    fn pending_row(&self, request: &NodeRequest, width: usize) -> [String; 7] {
+    fn pending_row(&self, request: &NodeRequest, width: usize, expires: bool) -> [String; 7] {
         let now = self.backend.now();
         let ends = request.refreshed_at + self.backend.request_lifetime();
         // A gateway does not report the time of a repeated request.
-        let told = matches!(self.backend, Backend::Files(_)) || ends > now;
+        let told = expires && (matches!(self.backend, Backend::Files(_)) || ends > now);
         let from = request.info.remote_ip.as_deref();
         [
             subject::start(request.id.as_str(), width),
@@ -87,7 +88,12 @@ impl Call {
             text::said(request.info.display_name.as_deref()),
             platform(&request.info),
             commands(&request.info),
-            from.map_or_else(|| "this machine".to_owned(), |from| text::said(Some(from))),
+            match from {
+                Some(from) => text::said(Some(from)),
+                // The other program does not record where a device asked from.
+                None if !expires => String::new(),
+                None => "this machine".to_owned(),
+            },
             if told {
                 text::left(now, ends)
             } else {

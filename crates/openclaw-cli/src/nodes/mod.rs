@@ -54,13 +54,9 @@ impl Call {
     }
 
     /// Finds the request that the command names.
-    fn request<'l>(
-        &self,
-        typed: &str,
-        list: &'l NodeList,
-        verb: &str,
-    ) -> Result<&'l NodeRequest, Failure> {
-        let found = find(typed, &list.pending).map_err(|error| {
+    fn request(&self, typed: &str, list: &NodeList, verb: &str) -> Result<NodeRequest, Failure> {
+        let waiting = list.waiting();
+        let found = find(typed, &waiting).cloned().map_err(|error| {
             error.or_instead(|| {
                 let other = find(typed, &self.devices().pending).ok()?.id.clone();
                 Some(format!(

@@ -93,7 +93,9 @@ impl Call {
             text::said(device.name()),
             text::platform(&device.info),
             "device".to_owned(),
-            String::new(),
+            device.surface.as_ref().map_or_else(String::new, |asked| {
+                waiting(asked.id.as_str(), &asked.info.commands)
+            }),
             self.seen(token.and_then(|token| token.last_used_at)),
         ]
     }
@@ -112,6 +114,16 @@ impl Call {
     fn seen(&self, at: Option<Timestamp>) -> String {
         at.map_or_else(String::new, |at| text::ago(self.backend.now(), at))
     }
+}
+
+/// Says that commands wait for approval, and by which command. Escaped.
+fn waiting(id: &str, asked: &[String]) -> String {
+    let asked = match text::commands(asked) {
+        none if none.is_empty() => "no commands".to_owned(),
+        asked => asked,
+    };
+    let id = escape(id);
+    format!("waits for approval of {asked} (`openclaw nodes approve {id}`)")
 }
 
 fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
@@ -148,7 +160,15 @@ fn of_entry(node: &NodeEntry, now: Timestamp, whole: bool) -> [String; 6] {
         text::said(node.display_name.as_deref()),
         said.join(", "),
         connected,
-        commands.join(", "),
+        match &node.pending_request_id {
+            None => commands.join(", "),
+            Some(id) => {
+                let waits = waiting(id, &node.pending_declared_commands);
+                let approved = (!commands.is_empty()).then(|| commands.join(", "));
+                let all = approved.into_iter().chain([waits]);
+                all.collect::<Vec<_>>().join("; ")
+            }
+        },
         text::said(node.remote_ip.as_deref()),
     ]
 }

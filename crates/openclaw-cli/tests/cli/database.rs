@@ -160,6 +160,71 @@ fn from_their_database_to_files_and_to_ours_and_back() {
 }
 
 #[test]
+fn what_nodes_wait_for_is_listed_and_decided() {
+    let session = recorded();
+    let pending = stdout(&session, "nodes pending --json");
+    assert_eq!(pending.matches("\"requestId\"").count(), 2, "{pending}");
+    let status = stdout(&session, "nodes status");
+    assert!(
+        status.contains("openclaw nodes approve 93b1afe0-"),
+        "{status}"
+    );
+    let status = stdout(&session, "nodes status --json");
+    assert!(
+        status.contains("\"approvalState\": \"pending-approval\""),
+        "{status}"
+    );
+    let said = stdout(
+        &session,
+        "nodes approve 93b1afe0 --commands ollama.chat,ollama.models",
+    );
+    assert!(
+        said.contains("carries out: ollama.chat, ollama.models"),
+        "{said}"
+    );
+    assert!(!said.contains("Token"), "{said}");
+    stdout(&session, "nodes reject a25a7fad");
+    let left = stdout(&session, "nodes pending --json");
+    assert!(!left.contains("requestId"), "{left}");
+    let approved = "device_pairing_paired WHERE pending_node_surface_json IS NULL
+        AND node_surface_json LIKE '%\"commands\":[\"ollama.chat\",\"ollama.models\"]%'";
+    assert_eq!(count(&session, approved), 1);
+}
+
+#[test]
+fn a_gateway_lists_and_decides_what_nodes_wait_for() {
+    let session = recorded();
+    let state = session.state();
+    session.write_in(".", "openclaw.json", "{ gateway: { localAdmin: true } }");
+    let (gateway, port) = gateway(&state);
+    let token = output(&state, "gateway token --show").1;
+    session.write_in(".", "token", token);
+    let at = |line: &str| {
+        let token = state.join("token");
+        let line = format!(
+            "{line} --url ws://127.0.0.1:{port} --token-file {}",
+            token.display()
+        );
+        let (code, said, stderr) = output(&state, &line);
+        assert_eq!(code, Some(0), "{line}: {stderr}");
+        said
+    };
+    assert!(at("nodes pending").contains("system.run"));
+    assert!(at("nodes status").contains("openclaw nodes approve 93b1afe0-"));
+    let said = at("nodes approve 93b1afe0 --commands ollama.chat");
+    assert!(said.contains("carries out: ollama.chat"), "{said}");
+    at("nodes reject a25a7fad");
+    assert_eq!(
+        count(
+            &session,
+            "device_pairing_paired WHERE pending_node_surface_json IS NOT NULL"
+        ),
+        0
+    );
+    assert_eq!(gateway.stop(), Some(0));
+}
+
+#[test]
 fn a_gateway_on_either_database_pairs_a_node() {
     let ours = Session::new();
     ours.write_in(".", "openclaw.json", "{ state: { store: 'sqlite' } }");

@@ -100,6 +100,20 @@ fn hostile_names_are_spelled_out_for_people() {
 }
 
 #[test]
+fn values_that_are_no_texts_are_shown_as_json() {
+    let session = Session::new();
+    let file = serde_json::json!({ "version": 1, "requests": [{
+        "id": "1", "code": "ABCDEFGH",
+        "createdAt": "2026-11-22T13:30:00.000Z", "lastSeenAt": "2026-11-22T13:30:00.000Z",
+        "meta": { "username": "bob", "level": 3, "tags": ["\u{1b}[2J", "a, b=c"] },
+    }] });
+    session.write("discord-pairing.json", file.to_string());
+    let ran = session.run(&["pairing", "list", "discord"]);
+    let shown = r#"level=3, tags="[\"\\u001b[2J\",\"a, b=c\"]", username=bob"#;
+    assert!(ran.stdout.contains(shown), "{}", ran.stdout);
+}
+
+#[test]
 fn t113_hostile_names_are_one_value_each_in_lists() {
     let session = Session::new();
     let requests = test_support::HOSTILE_NAMES

@@ -20,6 +20,7 @@ mod devices;
 mod doctor;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod faults;
 mod first_run;
 mod gateway;
 mod invites;

@@ -261,6 +261,11 @@ impl Session {
         *self.keys.lock().unwrap() = Some(Box::new(next));
     }
 
+    /// The clock that commands are given.
+    pub(crate) fn clock(&self) -> Arc<ManualClock> {
+        self.clock.clone()
+    }
+
     /// The randomness that commands are given.
     pub(crate) fn entropy(&self) -> Arc<Mutex<ChaCha8Rng>> {
         self.entropy.clone()

@@ -19,6 +19,9 @@ use crate::server::Server;
 
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 
+/// How many devices a gateway lets in as fast as they come.
+pub(crate) const AT_ONCE: usize = 2_000;
+
 /// Clients of one gateway.
 pub(crate) struct Load {
     pub(crate) port: u16,
@@ -33,24 +36,28 @@ impl Load {
         }
     }
 
-    /// Connections per second: TCP, upgrade, challenge, proof, `hello-ok`, close.
-    pub(crate) async fn handshakes(&self, clients: usize, during: Duration) -> f64 {
-        self.each(clients, during, |port, device, token, until| async move {
-            let mut done = 0;
-            while Instant::now() < until {
-                let mut socket = connect(port, &device, &token).await;
+    /// Connections per second, of so many: TCP, upgrade, challenge, proof, `hello-ok`, close. A gateway takes
+    /// [`AT_ONCE`] as fast as it can, and 500 a second after those.
+    pub(crate) async fn handshakes(&self, clients: usize, many: usize) -> f64 {
+        let began = Instant::now();
+        let each = many / clients;
+        self.each(clients, Duration::MAX, |port, devices, _| async move {
+            // In turn, because a device may come only so often.
+            for (device, token) in devices.iter().cycle().take(each) {
+                let mut socket = connect(port, device, token).await;
                 let _ = socket.close(None).await;
-                done += 1;
             }
-            done
+            each as u64
         })
-        .await
+        .await;
+        (each * clients) as f64 / began.elapsed().as_secs_f64()
     }
 
     /// Calls of `health` per second, one after the other by each client.
     pub(crate) async fn calls(&self, clients: usize, during: Duration) -> f64 {
-        self.each(clients, during, |port, device, token, until| async move {
-            let mut socket = connect(port, &device, &token).await;
+        self.each(clients, during, |port, devices, until| async move {
+            let (device, token) = &devices[0];
+            let mut socket = connect(port, device, token).await;
             let call = json!({ "type": "req", "id": "1", "method": "health", "params": {} });
             let call = Message::text(call.to_string());
             let mut done = 0;
@@ -68,6 +75,10 @@ impl Load {
     pub(crate) async fn hold(&self, many: usize) -> JoinSet<()> {
         let mut held = JoinSet::new();
         for number in 0..many {
+            if number % AT_ONCE == AT_ONCE - 1 {
+                // Until it takes as many again.
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
             let (device, token) = &self.devices[number % self.devices.len()];
             let mut socket = connect(self.port, device, token).await;
             held.spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
@@ -77,14 +88,18 @@ impl Load {
 
     async fn each<F, T>(&self, clients: usize, during: Duration, work: F) -> f64
     where
-        F: Fn(u16, Arc<Identity>, String, Instant) -> T,
+        F: Fn(u16, Vec<(Arc<Identity>, String)>, Instant) -> T,
         T: Future<Output = u64> + Send + 'static,
     {
         let began = Instant::now();
         let mut tasks = JoinSet::new();
         for number in 0..clients {
-            let (device, token) = self.devices[number % self.devices.len()].clone();
-            tasks.spawn(work(self.port, device, token, began + during));
+            let of_client = self.devices.iter().skip(number).step_by(clients);
+            tasks.spawn(work(
+                self.port,
+                of_client.cloned().collect(),
+                began + during,
+            ));
         }
         let done: u64 = tasks.join_all().await.into_iter().sum();
         done as f64 / began.elapsed().as_secs_f64()

@@ -2,7 +2,10 @@
 //!
 //! Measured are the time from the start to listening, memory when idle and for each idle connection,
 //! authenticated handshakes and calls for each second by 4 and 8 clients, and how the cost of a
-//! connect grows from 10 to 10,000 paired devices. Clients and gateway share the machine.
+//! connect grows from 512 to 10,000 paired devices. Clients and gateway share the machine.
+//!
+//! `-- ratios [row…]` prints costs as ratios to something that was measured in the same run, so that they hold on
+//! any machine, with the target of each.
 //!
 //! `-- soak [minutes]` runs churn, revocations and a failing store for so long instead (10 minutes
 //! unless told), and fails where memory grows or something is lost.
@@ -16,13 +19,17 @@
     reason = "a program for developers"
 )]
 
+mod chat;
 mod client;
+mod cpu;
+mod echo;
+mod ratios;
 mod server;
 mod soak;
 
 use std::time::{Duration, Instant};
 
-use client::Load;
+use client::{AT_ONCE, Load};
 use server::Server;
 
 /// How long each rate is measured.
@@ -39,6 +46,9 @@ fn main() {
     let words: Vec<&str> = args.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["serve", dir, failing] => server::serve(dir, *failing == "failing"),
+        ["serve-chat", dir, store] => chat::serve(dir, store),
+        ["serve-echo", _] => echo::serve(),
+        ["ratios", rows @ ..] => ratios::run(rows),
         ["soak"] => soak::run(Duration::from_secs(600)),
         ["soak", minutes] => {
             let minutes: u64 = minutes.parse().expect("a number of minutes");
@@ -58,17 +68,21 @@ fn measure() {
     runtime.block_on(async {
         idle_connections().await;
         for clients in [4, 8] {
-            let server = Server::start(10, false);
+            let server = Server::start(server::CLIENTS, false);
             let load = Load::new(&server);
             rate("calls", clients, || load.calls(clients, ROUND)).await;
-            rate("handshakes", clients, || load.handshakes(clients, ROUND)).await;
+            rate("handshakes", clients, || async {
+                let server = Server::start(server::CLIENTS, false);
+                Load::new(&server).handshakes(clients, AT_ONCE).await
+            })
+            .await;
         }
-        for devices in [10, 100, 1000, 10_000] {
+        for devices in [server::CLIENTS, 1_000, 10_000] {
             let server = Server::start(devices, false);
             let load = Load::new(&server);
             // The files are read once, by the first.
-            load.handshakes(1, Duration::from_millis(200)).await;
-            let per_second = load.handshakes(1, ROUND).await;
+            load.handshakes(1, 50).await;
+            let per_second = load.handshakes(1, AT_ONCE - 50).await;
             println!(
                 "connect, {devices:>6} paired devices: {:.0} µs",
                 1e6 / per_second

@@ -1,7 +1,7 @@
 //! The gateway as a process of its own: this program, started again.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,11 +17,14 @@ use tempfile::TempDir;
 
 pub(crate) const TOKEN: &str = "a-token-for-measurements-only";
 
-/// Devices that clients connect as; the rest is only there.
-pub(crate) const CLIENTS: usize = 8;
+/// How many devices clients connect as, if there are so many; the rest is only there. A device may come 64 times, and
+/// then once a second.
+pub(crate) const CLIENTS: usize = 512;
 
 pub(crate) struct Server {
     child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
     pub(crate) port: u16,
     /// Its state directory, gone when this is.
     _state: TempDir,
@@ -35,30 +38,67 @@ impl Server {
         let state = tempfile::tempdir().unwrap();
         let devices = write_state(&state, devices);
         let mode = if failing { "failing" } else { "sound" };
+        Self::spawn(&["serve"], state, &[mode], devices)
+    }
+
+    /// Runs this program with these words and a state directory, and waits until it says its port.
+    pub(crate) fn spawn(
+        before: &[&str],
+        state: TempDir,
+        after: &[&str],
+        devices: Vec<(Arc<Identity>, String)>,
+    ) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["serve", state.path().to_str().unwrap(), mode])
+            .args(before)
+            .arg(state.path())
+            .args(after)
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.as_mut().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Self {
+        let mut server = Self {
+            stdin: child.stdin.take().unwrap(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
             child,
-            port: line.trim().parse().expect("the port that it listens on"),
+            port: 0,
             _state: state,
             devices,
-        }
+        };
+        server.port = server.line().parse().expect("the port that it listens on");
+        server
+    }
+
+    /// The next line that it prints.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.trim().to_owned()
+    }
+
+    /// Gives it a command, and returns its answer.
+    pub(crate) fn tell(&mut self, command: &str) -> String {
+        writeln!(self.stdin, "{command}").unwrap();
+        self.line()
+    }
+
+    /// The CPU time that it has used, in seconds.
+    pub(crate) fn cpu(&self) -> f64 {
+        crate::cpu::of(self.child.id())
     }
 
     /// Its resident memory.
     pub(crate) fn resident_kib(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it ever was.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status
-            .lines()
-            .find(|line| line.starts_with("VmRSS:"))
-            .unwrap();
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 }
@@ -71,10 +111,10 @@ impl Drop for Server {
 }
 
 /// The files of an install with paired devices, the first of which clients use.
-fn write_state(state: &TempDir, devices: usize) -> Vec<(Arc<Identity>, String)> {
+pub(crate) fn write_state(state: &TempDir, devices: usize) -> Vec<(Arc<Identity>, String)> {
     let mut paired = Map::new();
     let mut used = Vec::new();
-    for number in 0..devices.max(CLIENTS) {
+    for number in 0..devices {
         let identity = Identity::generate(&SystemEntropy).unwrap();
         let token = pairing_core::device::SecretToken::generate(&SystemEntropy).unwrap();
         let scopes = json!(["operator.admin"]);

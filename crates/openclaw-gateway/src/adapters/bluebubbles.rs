@@ -7,7 +7,7 @@ use channel_bluebubbles::{
     WebhookPath, WebhookPathError, WebhookUrl,
 };
 use gateway_channels::{BuildError, Built};
-use pairing_core::Chain;
+use pairing_core::{Chain, escape};
 use pairing_fs::{SystemClock, SystemEntropy};
 
 use super::{Recipe, files};
@@ -31,6 +31,8 @@ enum ConfiguredError {
     /// A request to that URL would not find the webhook.
     #[error("registerWebhookUrl does not end with webhookPath")]
     Elsewhere,
+    #[error("service {} is not known", escape(service).limit(32))]
+    Service { service: String },
     #[error(transparent)]
     BlueBubbles(#[from] BlueBubblesError),
 }
@@ -55,6 +57,9 @@ impl ConfiguredError {
             ),
             Self::Elsewhere => Some(
                 "let registerWebhookUrl end with webhookPath, /bluebubbles-webhook unless it is set",
+            ),
+            Self::Service { .. } => Some(
+                "remove service, or set it to sms where text messages are to count, whose senders can be forged",
             ),
             Self::BlueBubbles(BlueBubblesError::Certificates(_)) => Some("install ca-certificates"),
             Self::BlueBubbles(_) => None,
@@ -99,6 +104,16 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<BlueBubbles>, ConfiguredErro
     if webhook.as_ref().is_some_and(|url| !url.ends_with(&*path)) {
         return Err(ConfiguredError::Elsewhere);
     }
+    // The same key, and the same words, as for iMessage itself. By which service is sent, the server decides.
+    let service = recipe.settings.messages.service.as_deref();
+    let trusts_sms = match service.map(|text| text.trim().to_ascii_lowercase()) {
+        None => false,
+        Some(service) => match service.as_str() {
+            "sms" => true,
+            "auto" | "imessage" => false,
+            _ => return Err(ConfiguredError::Service { service }),
+        },
+    };
     let seen = files::of_account("seen-", &recipe.account);
     let seen = recipe.state.root().join("bluebubbles").join(seen);
     let surroundings = Surroundings::new(
@@ -108,7 +123,7 @@ fn configured(recipe: &Recipe<'_>) -> Result<Option<BlueBubbles>, ConfiguredErro
     )
     .proxies(recipe.proxies.clone());
     let account = BlueBubbles::new(recipe.account.clone(), url, password, surroundings)?;
-    let account = account.webhook_path(path);
+    let account = account.webhook_path(path).trusts_sms(trusts_sms);
     Ok(Some(match webhook {
         Some(url) => account.register(url),
         None => account,
@@ -160,6 +175,11 @@ mod tests {
         let registered = built(&format!(
             "{BOTH}, registerWebhookUrl: 'http://192.168.1.5:18789/bluebubbles-webhook'"
         ));
+        // Text messages count where the owner says so, and a change of that is another adapter.
+        let print = |service: &str| built(&format!("{BOTH}, service: '{service}'")).fingerprint;
+        assert_eq!(print("auto"), usual.fingerprint);
+        assert_eq!(print("iMessage"), usual.fingerprint);
+        assert_ne!(print("SMS"), usual.fingerprint);
         let prints = [&usual, &own, &registered].map(|built| built.fingerprint);
         assert!(prints[0] != prints[1] && prints[1] != prints[2] && prints[0] != prints[2]);
         // The server beside the accounts is the default account's; the webhook's path is everybody's.
@@ -194,6 +214,7 @@ mod tests {
                 ),
                 "registerWebhookUrl: it is no address",
             ),
+            (format!("{BOTH}, service: 'telex'"), "service telex"),
             (
                 format!("{BOTH}, registerWebhookUrl: 'http://192.168.1.5/elsewhere'"),
                 "does not end with webhookPath",

@@ -248,4 +248,16 @@ mod tests {
             ]
         );
     }
+
+    #[test]
+    fn an_account_of_signal_is_heard_once_however_its_daemon_is_reached() {
+        let text = "{ channels: { signal: { account: '+15550001111', accounts: {
+            again: { account: '+15550001111', autoStart: false },
+            other: { account: '+15550002222', autoStart: false },
+        } } } }";
+        let all = built(text, &[]).into_iter();
+        let all: Vec<_> = all.map(|(_, built)| built.is_ok()).collect();
+        // The second one is the first one's number at the first one's daemon.
+        assert_eq!(all, [true, false, true]);
+    }
 }

@@ -62,7 +62,7 @@ pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
     })?;
     Ok(signal.map(|signal| Built {
         fingerprint: signal.fingerprint(),
-        identity: signal.fingerprint(),
+        identity: signal.identity(),
         adapter: Arc::new(signal),
     }))
 }

@@ -66,6 +66,8 @@ struct Inner {
     parts: ChatParts,
     interfaces: Box<dyn Fn() -> io::Result<Interfaces> + Send + Sync>,
     sent: SavedFile<Sent>,
+    /// Held while setup codes are deleted from chats.
+    deleting: tokio::sync::Mutex<()>,
     notices: SavedFile<Notices>,
     settled: Mutex<VecDeque<(RequestRef, String)>>,
     /// Requests for which a notice was sent and whose end is not yet shown in it. In memory only.
@@ -125,6 +127,7 @@ impl Commands {
             parts,
             interfaces: Box::new(interfaces),
             sent: SavedFile::open(file("chat-messages.json")),
+            deleting: tokio::sync::Mutex::default(),
             notices: SavedFile::open(file("device-pair-notify.json")),
             settled: Mutex::default(),
             open: Mutex::default(),

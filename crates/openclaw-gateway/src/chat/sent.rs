@@ -214,10 +214,14 @@ impl Commands {
         }
     }
 
-    /// Deletes setup codes that were used or have expired from their chats.
+    /// Deletes setup codes that were used or have expired from their chats. Only one call does so at a time, and
+    /// the others wait for it, so that each has been tried once this returns.
     pub(super) async fn delete_codes(&self) {
-        let is_code = |message: &Message| matches!(message.about, RequestRef::Code(_));
-        if !self.0.sent.get().await.messages.iter().any(is_code) {
+        let _deleting = self.0.deleting.lock().await;
+        // Before the codes are read: one that is issued meanwhile must not look as if it were over.
+        let mut over = self.0.sent.get().await.messages.clone();
+        over.retain(|message| matches!(message.about, RequestRef::Code(_)));
+        if over.is_empty() {
             return;
         }
         let live = self.at_store(|commands| commands.pairing().devices().pairing_tokens().ok());
@@ -229,24 +233,32 @@ impl Commands {
             let mut live = live.iter().filter(|token| token.device.is_none());
             live.any(|token| matches!(about, RequestRef::Code(hash) if *hash == token.hash))
         };
-        let over = self
-            .take(|message| is_code(message) && !is_usable(&message.about))
-            .await;
-        for mut message in over {
+        over.retain(|message| !is_usable(&message.about));
+        for message in over {
             let (chat, id) = message.at();
             let deleted = match self.adapter(&message.channel, &message.account_id) {
                 Some(adapter) => adapter.delete(&chat, &id).await,
                 None => Err(not_run()),
             };
-            match deleted {
-                Err(SendError::Unavailable { .. }) if message.failures < ATTEMPTS => {
-                    message.failures += 1;
-                    let again = |sent: &mut Sent| sent.messages.push(message);
-                    let _ = self.0.sent.change(again).await;
-                }
-                Err(error) => tracing::warn!(%error, "setup code not deleted from its chat"),
-                Ok(()) => {}
+            let is_tried_again = matches!(deleted, Err(SendError::Unavailable { .. }))
+                && message.failures < ATTEMPTS;
+            if let Err(error) = deleted
+                && !is_tried_again
+            {
+                tracing::warn!(%error, "setup code not deleted from its chat");
             }
+            // Only now, so that a gateway that was ended meanwhile deletes it when it runs again.
+            let record = |sent: &mut Sent| {
+                let Some(at) = sent.messages.iter().position(|other| *other == message) else {
+                    return;
+                };
+                if is_tried_again {
+                    sent.messages[at].failures += 1;
+                } else {
+                    sent.messages.remove(at);
+                }
+            };
+            let _ = self.0.sent.change(record).await;
         }
     }
 

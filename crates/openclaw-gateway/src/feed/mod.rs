@@ -27,7 +27,7 @@ use crate::frames::event as frame;
 use crate::metrics::Metrics;
 use crate::requests::{News, Requests};
 use crate::sessions::Session;
-use crate::store_health::StoreHealth;
+use crate::store_health::{DEVICES, StoreHealth};
 use gateway_channels::Channels;
 use pairing_core::Chain;
 
@@ -213,10 +213,10 @@ impl Feed<'_> {
                     list.paired.iter().for_each(|d| self.end_rotated(d));
                     let pending = list.pending.into_iter();
                     self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
-                    self.note_group("devices", None);
+                    self.check(DEVICES, Group::Devices, |stale| stale.devices = true)?;
                 }
                 Err(error) => {
-                    self.later(Some("devices"), &error.0, |stale| stale.devices = true)?;
+                    self.later(Some(DEVICES), &error.0, |stale| stale.devices = true)?;
                 }
             }
         }
@@ -225,7 +225,7 @@ impl Feed<'_> {
                 Ok(list) => {
                     let pending = list.pending.into_iter();
                     self.nodes(pending.map(|r| (r.id.clone(), r)).collect(), tell);
-                    self.note_group("nodes", None);
+                    self.check("nodes", Group::Nodes, |stale| stale.nodes = true)?;
                 }
                 Err(error) => self.later(Some("nodes"), &error.0, |stale| stale.nodes = true)?,
             }
@@ -238,7 +238,9 @@ impl Feed<'_> {
                 Ok(pending) => {
                     self.senders(&id, pending.requests, tell);
                     self.parts.channels.note_decisions();
-                    self.note_group(id.as_str(), None);
+                    self.check(id.as_str(), Group::Channel(&id), |stale| {
+                        stale.channels.insert(id.clone());
+                    })?;
                 }
                 Err(error) => self.later(Some(id.as_str()), &error.0, |stale| {
                     stale.channels.insert(id.clone());
@@ -246,6 +248,23 @@ impl Feed<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Reads the first record of each kind in a group, so that records that somebody will need only later, such as an
+    /// allowlist, are known not to be readable before that.
+    fn check(
+        &mut self,
+        name: &str,
+        group: Group<'_>,
+        stale: impl FnOnce(&mut Stale),
+    ) -> Result<(), Unreachable> {
+        match self.parts.pairing.check(group) {
+            Ok(()) => {
+                self.note_group(name, None);
+                Ok(())
+            }
+            Err(error) => self.later(Some(name), &error, stale),
+        }
     }
 
     /// Marks something as stale again, a whole group of records where one is named. The error means that the store does not answer at all.

@@ -76,7 +76,7 @@ fn of_device_node(
     connected: Option<&Connected>,
     gateway: Option<NodeGateway>,
 ) -> NodeEntry {
-    let info = &device.info;
+    let (info, waits) = (&device.info, device.surface.as_ref());
     NodeEntry {
         node_id: device.id.to_string(),
         display_name: device
@@ -91,11 +91,24 @@ fn of_device_node(
         caps: connected.map_or_else(Vec::new, |node| node.caps.clone()),
         commands: connected.map_or_else(Vec::new, |node| live_commands(device, node)),
         permissions: connected.map_or_else(BTreeMap::new, |node| node.permissions.clone()),
+        approval_state: waits.map(|waits| approval_state(waits.is_repair)),
+        pending_request_id: waits.map(|waits| waits.id.to_string()),
+        pending_declared_caps: waits.map_or_else(Vec::new, |waits| waits.info.caps.clone()),
+        pending_declared_commands: waits.map_or_else(Vec::new, |waits| waits.info.commands.clone()),
         connected_at_ms: connected.map(|node| node.since_ms),
         paired: true,
         connected: connected.is_some(),
         gateway,
     }
+}
+
+fn approval_state(is_repair: bool) -> String {
+    let state = if is_repair {
+        "pending-reapproval"
+    } else {
+        "pending-approval"
+    };
+    state.to_owned()
 }
 
 /// The commands that a node offers on its connection and was approved for.
@@ -124,6 +137,10 @@ fn of_legacy(node: &Node) -> NodeEntry {
         caps: info.caps,
         commands: info.commands,
         permissions: info.permissions,
+        approval_state: None,
+        pending_request_id: None,
+        pending_declared_caps: Vec::new(),
+        pending_declared_commands: Vec::new(),
         connected_at_ms: None,
         paired: true,
         connected: false,
@@ -171,7 +188,7 @@ pub(super) fn pair_list(call: &Call) -> Reply {
     let list = call
         .pairing()
         .nodes()
-        .list(&call.approver())
+        .list_all(&call.approver())
         .map_err(of_list)?;
     let limits = &call.pairing().limits().devices;
     let mut answer = NodePairList::from(&list);
@@ -191,8 +208,9 @@ pub(super) fn approve(call: &Call) -> Reply {
         .commands
         .map(|commands| commands.into_iter().map(String::from).collect());
     if let Some(chosen) = &chosen {
-        let pending = nodes.list(&call.approver()).map_err(of_list)?.pending;
-        let request = pending.iter().find(|request| request.id == request_id);
+        let list = nodes.list_all(&call.approver()).map_err(of_list)?;
+        let mut pending = list.pending.iter().chain(&list.surfaces);
+        let request = pending.find(|request| request.id == request_id);
         let request = request.ok_or_else(|| of_device(DeviceError::UnknownRequest))?;
         let asked = |name: &&String| request.info.commands.contains(*name);
         if let Some(name) = chosen.iter().find(|name| !asked(name)) {
@@ -206,16 +224,26 @@ pub(super) fn approve(call: &Call) -> Reply {
         is_chosen && !policy.denies(name)
     };
     let approved = nodes.approve_commands(&request_id, &keep, &call.approver());
-    let approved = approved.map_err(of_device)?;
-    call.reply(&NodeApproved {
-        request_id,
-        node: ApprovedNode::new(&approved.node, &approved.token),
-    })
+    let node = match approved {
+        Err(DeviceError::UnknownRequest) => {
+            let device = nodes.approve_surface(&request_id, &keep, &call.approver());
+            ApprovedNode::device(&device.map_err(of_device)?)
+        }
+        approved => {
+            let approved = approved.map_err(of_device)?;
+            ApprovedNode::new(&approved.node, &approved.token)
+        }
+    };
+    call.reply(&NodeApproved { request_id, node })
 }
 
 pub(super) fn reject(call: &Call) -> Reply {
     let request_id = request_of(call)?;
-    let rejected = call.pairing().nodes().reject(&request_id, &call.approver());
+    let (nodes, approver) = (call.pairing().nodes(), call.approver());
+    let rejected = match nodes.reject(&request_id, &approver) {
+        Err(DeviceError::UnknownRequest) => nodes.reject_surface(&request_id, &approver),
+        rejected => rejected,
+    };
     let request = rejected.map_err(of_device)?;
     call.reply(&NodeRejected {
         request_id,

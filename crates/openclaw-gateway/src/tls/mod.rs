@@ -6,12 +6,12 @@ use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use gateway_protocol::{Advise as _, Fingerprint};
-use pairing_core::{StoreError, Timestamp};
+use pairing_core::{Chain, StoreError, Timestamp};
 use pairing_fs::owned;
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair};
 use tokio_rustls::TlsAcceptor;
@@ -36,12 +36,21 @@ pub struct Tls {
     key: PathBuf,
 }
 
-/// The pair that the next connection gets.
-struct Served(ArcSwap<Pair>);
+/// The pair that the next connection gets, and why a newer one cannot be used, escaped, since when.
+struct Served(ArcSwap<Pair>, Mutex<Option<(Instant, String)>>);
+
+/// The certificate and its key are replaced one after the other. This long they need not go together.
+const REPLACING: Duration = Duration::from_secs(10);
 
 struct Pair {
     key: Arc<CertifiedKey>,
     facts: CertificateFacts,
+}
+
+impl Served {
+    fn unfit(&self) -> MutexGuard<'_, Option<(Instant, String)>> {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl ResolvesServerCert for Served {
@@ -133,7 +142,10 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 impl Tls {
     /// Reads a certificate, with those that lead to its issuer, and its key.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let served = Arc::new(Served(ArcSwap::from_pointee(pair(certificate, key)?)));
+        let served = Arc::new(Served(
+            ArcSwap::from_pointee(pair(certificate, key)?),
+            Mutex::default(),
+        ));
         let config = server_config(served.clone()).map_err(|source| TlsError::Unfit {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
@@ -150,9 +162,26 @@ impl Tls {
     /// Reads the files again; returns whether they hold another certificate than before. Connections that stand are not
     /// touched, and on an error neither is what the next ones get.
     pub fn reload(&self) -> Result<bool, TlsError> {
-        let pair = pair(&self.certificate, &self.key)?;
+        let pair = pair(&self.certificate, &self.key);
+        let mut unfit = self.served.unfit();
+        *unfit = pair.as_ref().err().map(|error| {
+            let since = unfit
+                .as_ref()
+                .map_or_else(Instant::now, |(since, _)| *since);
+            (since, Chain(error).to_string())
+        });
+        drop(unfit);
+        let pair = pair?;
         let before = self.served.0.swap(Arc::new(pair));
         Ok(before.facts != self.facts())
+    }
+
+    /// Why the certificate that its files hold cannot be served.
+    pub(crate) fn fault(&self, now: Instant) -> Option<String> {
+        let unfit = self.served.unfit();
+        let (since, why) = unfit.as_ref()?;
+        let is_over = now.saturating_duration_since(*since) > REPLACING;
+        is_over.then(|| format!("the new one cannot be used: {why}"))
     }
 
     /// The files of the certificate and of the key.

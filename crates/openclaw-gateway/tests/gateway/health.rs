@@ -1,5 +1,7 @@
 //! What does not work is told wherever somebody looks.
 
+use std::fs;
+
 use gateway_client::Client;
 use gateway_protocol::health::{FaultState, Health};
 use serde_json::{Value, json};
@@ -121,5 +123,120 @@ async fn whoever_connects_is_told_that_it_works_and_names_no_part() {
     assert_eq!((&told["ok"], told.get("faults")), (&json!(true), None));
     let refused = node.call("health", json!({})).await.unwrap_err();
     assert_eq!(refused["details"]["code"], "ROLE_NOT_ALLOWED");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t133_whichever_file_of_records_cannot_be_read_is_told_of_its_group_alone() {
+    let dir = TempDir::new().unwrap();
+    configure(&dir, ("telegram", &json!({})), 1000, false);
+    for folder in ["credentials/pairing-meta", "devices", "nodes"] {
+        fs::create_dir_all(dir.path().join(folder)).unwrap();
+    }
+    let gateway = start(&dir).await;
+    let (client, _events) = gateway.owner().await;
+    for (file, group) in [
+        ("credentials/telegram-pairing.json", "telegram"),
+        ("credentials/telegram-allowFrom.json", "telegram"),
+        ("credentials/telegram-work-allowFrom.json", "telegram"),
+        (
+            "credentials/pairing-meta/telegram.counters.json",
+            "telegram",
+        ),
+        ("credentials/pairing-meta/telegram.claims.json", "telegram"),
+        ("devices/pending.json", "devices"),
+        ("devices/paired.json", "devices"),
+        ("devices/bootstrap.json", "devices"),
+        ("devices/bearer-clients.json", "devices"),
+        ("nodes/pending.json", "nodes"),
+        ("nodes/paired.json", "nodes"),
+    ] {
+        let path = dir.path().join(file);
+        fs::write(&path, "{broken").unwrap();
+        let told = until(&client, &[(group, FaultState::Down)]).await;
+        assert!(told.ok, "{file}: {told:?}");
+        let fault = &told.faults.unwrap()[0];
+        assert_eq!(fault.part, "records", "{file}");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(fault.why.contains(name), "{file}: {fault:?}");
+        let (status, ready) = page(&gateway, "/readyz").await;
+        assert_eq!(status, 200, "{file}: {ready}");
+        fs::remove_file(&path).unwrap();
+        until(&client, &[]).await;
+    }
+    // Where none of them can be read, the store is down.
+    for group in ["devices", "nodes"] {
+        fs::write(dir.path().join(group).join("paired.json"), "{broken").unwrap();
+    }
+    until(
+        &client,
+        &[("devices", FaultState::Down), ("nodes", FaultState::Down)],
+    )
+    .await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t129_a_configuration_that_is_not_in_effect_is_told_of_until_it_is() {
+    let dir = TempDir::new().unwrap();
+    configure(&dir, ("telegram", &json!({})), 1000, false);
+    let gateway = start(&dir).await;
+    let (client, _events) = gateway.owner().await;
+    let config = dir.path().join("openclaw.json");
+    let good = fs::read_to_string(&config).unwrap();
+    let (down, degraded) = (FaultState::Down, FaultState::Degraded);
+    for (text, names) in [
+        // It cannot be read.
+        ("{ gateway: ".to_owned(), vec![("configuration", degraded)]),
+        // A key of the gateway is not understood: what channels have goes on changing.
+        (
+            good.replacen("\"auth\"", "\"tls\":{\"enabled\":\"perhaps\"},\"auth\"", 1),
+            vec![("the gateway", down), ("gateway", degraded)],
+        ),
+        // A variable of an account is not set.
+        (
+            good.replacen(
+                "\"telegram\":{",
+                "\"telegram\":{\"blockFrom\":[\"${PEST}\"],",
+                1,
+            ),
+            vec![("telegram:default", down)],
+        ),
+    ] {
+        assert_ne!(text, good);
+        fs::write(&config, &text).unwrap();
+        let told = until(&client, &names).await;
+        let fault = &told.faults.unwrap()[0];
+        let part = if names[0].0.contains(':') {
+            "channel"
+        } else {
+            "configuration"
+        };
+        assert_eq!(fault.part, part, "{fault:?}");
+        assert!(fault.advice.as_ref().unwrap().contains("doctor"));
+        fs::write(&config, &good).unwrap();
+        until(&client, &[]).await;
+    }
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t139_decisions_that_are_not_recorded_are_told_of() {
+    let dir = TempDir::new().unwrap();
+    configure(&dir, ("telegram", &json!({})), 1000, false);
+    let gateway = start(&dir).await;
+    let (client, _events) = gateway.owner().await;
+    let log = dir.path().join("pairing-audit.jsonl");
+    fs::create_dir(&log).unwrap();
+    let allow = json!({ "channel": "telegram", "entry": "7" });
+    let _: Value = client.call("pairing.allow", &allow).await.unwrap();
+    let told = until(&client, &[("audit", FaultState::Degraded)]).await;
+    assert!(told.ok, "{told:?}");
+    fs::remove_dir(&log).unwrap();
+    let allow = json!({ "channel": "telegram", "entry": "8" });
+    let _: Value = client.call("pairing.allow", &allow).await.unwrap();
+    until(&client, &[]).await;
+    let text = fs::read_to_string(&log).unwrap();
+    assert_eq!(text.lines().count(), 2, "{text}");
     gateway.stop().await;
 }

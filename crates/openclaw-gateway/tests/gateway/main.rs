@@ -15,6 +15,7 @@ mod bluebubbles;
 mod bots;
 mod channels;
 mod choosing;
+mod counts;
 mod credentials;
 mod devices;
 mod discord;

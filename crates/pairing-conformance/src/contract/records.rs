@@ -1,7 +1,7 @@
 //! Reading, writing and deleting single records.
 
-use pairing_core::store::{Change, Claim, PendingRequest, Version};
-use pairing_core::{Key, Metadata, Record};
+use pairing_core::store::{Change, Claim, PageRequest, PendingRequest, Version};
+use pairing_core::{Key, Metadata, MetadataValue, Record};
 
 use crate::Fixture;
 use crate::fixture::{
@@ -149,7 +149,8 @@ pub(crate) fn metadata_survives_as_it_is(fixture: &Fixture) {
         meta: hostile
             .iter()
             .enumerate()
-            .map(|(index, value)| (format!("key {}", 9 - index), *value))
+            .map(|(index, value)| (format!("key {}", 9 - index), MetadataValue::from(*value)))
+            .chain(other_values())
             .collect(),
         ..place("telegram", "work").request("1001", "M8NGT2AA")
     };
@@ -158,6 +159,21 @@ pub(crate) fn metadata_survives_as_it_is(fixture: &Fixture) {
         read(&*store, &request.key()),
         Some(Record::Request(request))
     );
+}
+
+/// Values that are no texts.
+fn other_values() -> impl Iterator<Item = (String, MetadataValue)> {
+    let values: [MetadataValue; 7] = [
+        true.into(),
+        (-7).into(),
+        i64::MIN.into(),
+        u64::MAX.into(),
+        0.1.into(),
+        1e300.into(),
+        vec![vec!["a\nb", "\"\\"], Vec::new()].into(),
+    ];
+    let named = values.into_iter().enumerate();
+    named.map(|(index, value)| (format!("value {index}"), value))
 }
 
 pub(crate) fn a_request_without_times_stays_without(fixture: &Fixture) {
@@ -176,4 +192,39 @@ pub(crate) fn a_request_without_times_stays_without(fixture: &Fixture) {
         read(&*store, &request.key()),
         Some(Record::Request(request))
     );
+}
+
+pub(crate) fn what_is_read_at_once_is_what_is_read(fixture: &Fixture) {
+    let store = fixture.open();
+    let here = place("telegram", "default");
+    let key = here.allow_key("1001");
+    let (entry, range) = (here.allow("1001"), here.allowed());
+    let page = PageRequest::first(10);
+    let check = |is_there: bool| {
+        // A store that keeps what was asked for has it from then on.
+        let read = store.read(&key).unwrap();
+        assert_eq!(read.record.is_some(), is_there);
+        if let Some(at_once) = store.read_at_once(&key) {
+            assert_eq!(
+                (at_once.record, at_once.version),
+                (read.record, read.version)
+            );
+        }
+        let listed = store.range(&range, &page).unwrap();
+        if let Some(at_once) = store.range_at_once(&range, &page) {
+            assert_eq!(
+                (at_once.records, at_once.version),
+                (listed.records, listed.version)
+            );
+        }
+    };
+    check(false);
+    write(&*store, [put_allow(&entry)]);
+    let at_once = store.read_at_once(&key);
+    assert!(at_once.is_none_or(|read| read.record.is_some()));
+    check(true);
+    write(&*store, [Change::Delete(key.clone())]);
+    let at_once = store.read_at_once(&key);
+    assert!(at_once.is_none_or(|read| read.record.is_none()));
+    check(false);
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use pairing_core::{
-    Access, DmPolicy, Entropy, EntropyError, ManualClock, Metadata, PairingCode, RequestError,
-    Requested, Sender,
+    Access, DmPolicy, Entropy, EntropyError, ManualClock, Metadata, MetadataValue, PairingCode,
+    RequestError, Requested, Sender,
 };
 
 use crate::Fixture;
@@ -67,7 +67,7 @@ pub(crate) fn newer_data_of_a_sender_is_shown_once_a_minute(fixture: &Fixture) {
     let newer = asks("anna");
     assert_eq!(
         newer.meta.iter().collect::<Vec<_>>(),
-        [("username", "anna")]
+        [("username", &"anna".into())]
     );
     assert_eq!(
         (newer.code, newer.created_at),
@@ -167,7 +167,10 @@ pub(crate) fn metadata_is_bounded_and_kept(fixture: &Fixture) {
         .with(" username ", " Zoë\u{1b}[2J ")
         .with("empty", "  ")
         .with("accountId", "default")
-        .with("long", &long);
+        .with("long", &long)
+        .with("tags", vec!["friend"; 1000])
+        .with("level", 3)
+        .with("nothing", f64::NAN);
     for n in 0..50 {
         sender = sender.with(&format!("key {n}"), "x");
     }
@@ -175,9 +178,13 @@ pub(crate) fn metadata_is_bounded_and_kept(fixture: &Fixture) {
     let request = account.pending().unwrap().requests.remove(0);
     let pairs: Vec<_> = request.meta.iter().collect();
     assert_eq!(pairs.len(), Metadata::MAX_PAIRS);
-    assert_eq!(pairs[0], ("username", "Zoë\u{1b}[2J"));
-    assert_eq!(pairs[1].0, "long");
-    assert_eq!(pairs[1].1.chars().count(), Metadata::MAX_VALUE);
+    assert_eq!(pairs[0], ("username", &"Zoë\u{1b}[2J".into()));
+    let long = request.meta.text("long").unwrap();
+    assert_eq!(long.chars().count(), Metadata::MAX_VALUE);
+    let tags = request.meta.get("tags").unwrap().to_string();
+    assert_eq!(tags.matches("friend").count(), MetadataValue::MAX_NESTED);
+    assert_eq!(pairs[3], ("level", &3.into()));
+    assert_eq!(request.meta.get("nothing"), None);
     assert_eq!(request.account.as_str(), "work");
 }
 

@@ -173,8 +173,7 @@ impl Replies {
 
     /// Returns the language that a sender's metadata names.
     pub fn language_of(meta: &Metadata) -> Option<&str> {
-        let mut pairs = meta.iter();
-        pairs.find_map(|(key, value)| (key == Self::LANGUAGE_KEY).then_some(value))
+        meta.text(Self::LANGUAGE_KEY)
     }
 
     fn places(&self) -> [(&'static str, &str); 3] {

@@ -29,7 +29,7 @@ impl DeviceInfo {
 impl NodeInfo {
     /// Returns the description with every text cut to 256 characters, and at most 256 names of each kind.
     /// A name that cannot be that of a command is dropped.
-    pub(super) fn bounded(self) -> Self {
+    pub fn bounded(self) -> Self {
         Self {
             display_name: self.display_name.map(cut),
             platform: self.platform.map(cut),

@@ -35,6 +35,10 @@ pub(crate) fn approve(
         kept.cloned().collect::<BTreeSet<_>>()
     });
     device.grant(&request.ask, said.as_ref(), &grant, now);
+    if said.is_some() && request.ask.roles.contains(&Role::Node) {
+        // The owner has just decided about what it declares now.
+        device.end_surface();
+    }
     let standing = before.and_then(|before| before.standing(Role::Node));
     if let (Some(before), Some(standing)) = (before, standing)
         && before.lacks_commands_alone(request)

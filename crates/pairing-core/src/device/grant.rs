@@ -24,6 +24,7 @@ impl Device {
             roles: BTreeMap::new(),
             created_at: now,
             approved_at: now,
+            surface: None,
             signs_v3: false,
             pairing_token: None,
         }

@@ -49,6 +49,12 @@ text_id!(RequestId, ParseIdError, RequestId::parse);
 #[serde(into = "String", try_from = "String")]
 pub struct NodeId(Box<str>);
 
+impl From<super::DeviceId> for NodeId {
+    fn from(device: super::DeviceId) -> Self {
+        Self(device.to_string().into())
+    }
+}
+
 impl NodeId {
     /// Parses a node's name.
     pub fn parse(text: &str) -> Result<Self, ParseIdError> {

@@ -152,7 +152,7 @@ impl NodeInfo {
     /// Returns the scope that approving it requires in addition to `operator.pairing`: none for a node
     /// without commands, write for ordinary commands, admin if it would run programs or share its
     /// browser.
-    fn approval_scope(&self) -> &'static str {
+    pub(crate) fn approval_scope(&self) -> &'static str {
         let is_sensitive = |command: &String| {
             let ordinary = command == "system.notify";
             ["system.", "browser."]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DeviceId, DeviceKey, RequestId, Role, TokenHash};
+use super::{DeviceId, DeviceKey, NodeRequest, RequestId, Role, TokenHash};
 use crate::store::Grant;
 use crate::{ScopeSet, Timestamp, Via};
 
@@ -80,6 +80,10 @@ pub struct Device {
     pub label: Option<String>,
     /// The approval of each role. A role that is missing was never approved.
     pub roles: BTreeMap<Role, ApprovedRole>,
+    /// What the device, as a node, waits to be approved for, as a gateway of the other program recorded it. It does
+    /// not expire. A gateway of this project makes a [`DeviceRequest`] instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surface: Option<Box<NodeRequest>>,
     /// The time at which the device was first approved.
     pub created_at: Timestamp,
     /// The time at which it was last approved.

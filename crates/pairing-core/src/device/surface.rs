@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::standing::check;
-use super::{ApprovedRole, Ask, Device, DeviceRequest, Role};
+use super::{ApprovedRole, Ask, Device, DeviceRequest, NodeRequest, Role};
 use crate::store::Change;
 use crate::{Key, Record, ScopeSet};
 
@@ -82,6 +82,21 @@ impl DeviceRequest {
 }
 
 impl Device {
+    /// Returns the device with what it waits to be approved for as a node, while that role is in force.
+    pub(crate) fn waiting_surface(&self) -> Option<(&Self, &NodeRequest)> {
+        self.standing(Role::Node)?;
+        self.surface.as_deref().map(|asked| (self, asked))
+    }
+
+    /// Ends what the device waits for as a node. What it declares next does not count as approved.
+    pub(crate) fn end_surface(&mut self) {
+        if self.surface.take().is_some()
+            && let Some(node) = self.roles.get_mut(&Role::Node)
+        {
+            node.commands.get_or_insert_with(BTreeSet::new);
+        }
+    }
+
     /// Whether the node is already admitted, so that this request is only about its commands as far as
     /// that role is concerned.
     pub(super) fn lacks_commands_alone(&self, request: &DeviceRequest) -> bool {

@@ -92,12 +92,8 @@ impl SenderList {
         let Some(meta) = meta.filter(|_| !self.usernames.is_empty()) else {
             return false;
         };
-        let given = meta
-            .iter()
-            .filter(|(key, _)| *key == Metadata::USERNAME_KEY);
-        given
-            .filter_map(|(_, name)| username(name))
-            .any(|name| self.usernames.contains(&name))
+        let given = meta.text(Metadata::USERNAME_KEY).and_then(username);
+        given.is_some_and(|name| self.usernames.contains(&name))
     }
 }
 

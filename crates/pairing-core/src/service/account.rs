@@ -12,8 +12,8 @@ use crate::dm::{self, Ask, Decision, Standing};
 use crate::store::{AllowEntry, PendingRequest, Problem};
 use crate::{
     Access, AccountId, ApprovedSender, Approver, AuditAction, Basis, EntropyError, GroupSender,
-    Key, Metadata, PairingCode, Principal, Range, Record, Refusal, Replies, SenderId, StoreError,
-    Timestamp,
+    Key, Metadata, MetadataValue, PairingCode, Principal, Range, Record, Refusal, Replies,
+    SenderId, StoreError, Timestamp,
 };
 
 /// Maximum number of draws for a free code. With a handful of codes taken out of 2^40, a second draw is
@@ -529,8 +529,8 @@ impl Sender {
         }
     }
 
-    /// Adds further data, such as `username` or `name`.
-    pub fn with(mut self, key: &str, value: &str) -> Self {
+    /// Adds further data, such as `username` or `name`: a text, or another [`MetadataValue`].
+    pub fn with(mut self, key: &str, value: impl Into<MetadataValue>) -> Self {
         self.meta.insert(key, value);
         self
     }

@@ -269,8 +269,10 @@ impl Devices {
         approver.may_pair()?;
         let request = transact(self.0.store(), |tx| {
             let request = self.running(tx, id, approver, self.0.now())?;
+            let mut changes = device::reject(&request);
+            changes.extend(end_surface(tx, &request)?);
             Ok::<_, DeviceError>(Decision {
-                changes: device::reject(&request),
+                changes,
                 outcome: request,
             })
         })?;
@@ -482,6 +484,26 @@ impl Devices {
             .filter(|request| approver.may_decide_about(request.device))
             .ok_or(DeviceError::UnknownRequest)
     }
+}
+
+/// Returns the change that takes away what the device waited for, where the request that was decided asked for the
+/// role of a node. A device that cannot be read does not prevent the decision.
+fn end_surface(
+    tx: &mut Transaction<'_>,
+    request: &DeviceRequest,
+) -> Result<Option<Change>, StoreError> {
+    if !request.ask.roles.contains(&Role::Node) {
+        return Ok(None);
+    }
+    let device = match tx.device(request.device) {
+        Err(StoreError::Unreadable { .. }) => None,
+        device => device?,
+    };
+    let device = device.filter(|device| device.surface.is_some());
+    Ok(device.map(|mut device| {
+        device.end_surface();
+        Change::Put(Record::from(device))
+    }))
 }
 
 /// Whether what admitted a connection is in the stored record.

@@ -10,6 +10,7 @@ mod follow;
 mod nodes;
 mod revert;
 mod setup;
+mod surfaces;
 mod transact;
 mod upgrade;
 
@@ -31,7 +32,7 @@ pub use revert::Reverted;
 
 pub use nodes::{NodeList, Nodes};
 
-use crate::store::{AtOnce, Changes, Position};
+use crate::store::{AtOnce, Changes, Group, PageRequest, Position};
 use crate::{
     AddChannelError, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock, DeviceId,
     Entropy, Key, Limits, NameError, PairingStore, Replies, StoreError, Timestamp,
@@ -236,9 +237,35 @@ impl Pairing {
     }
 
     /// Checks that the store can be read, by reading the record of a device that cannot exist.
+    ///
+    /// A store of which some group of records can be read, and the devices cannot, is not at fault as a whole:
+    /// [`check`](Self::check) tells about each group.
     pub fn probe(&self) -> Result<(), StoreError> {
         let device = DeviceId::NOBODY;
-        self.store().read(&Key::Device { device }).map(|_| ())
+        let Err(error) = self.store().read(&Key::Device { device }) else {
+            return Ok(());
+        };
+        let is_of_devices = matches!(error, StoreError::Unreadable { .. });
+        let channels = self.0.channels.iter();
+        let channels: Vec<_> = channels.map(|rules| rules.id().clone()).collect();
+        let channels = channels.iter().map(Group::Channel);
+        let mut others = channels.chain([Group::Nodes]);
+        if is_of_devices && others.any(|group| self.check(group).is_ok()) {
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    /// Checks that a group of records can be read, by reading the first record of each of its kinds.
+    pub fn check(&self, group: Group<'_>) -> Result<(), StoreError> {
+        for range in group.ranges() {
+            match self.store().range(&range, &PageRequest::first(1)) {
+                // A store that keeps no records of a kind has none that cannot be read.
+                Ok(_) | Err(StoreError::Refused { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Passes a decision to the audit sink, after the commit.

@@ -11,7 +11,7 @@ use crate::{Approver, AuditAction, AuditEvent, AuditSubject, Key, Range, Record,
 
 /// The legacy nodes of a [`Pairing`].
 #[derive(Debug, Clone)]
-pub struct Nodes(Pairing);
+pub struct Nodes(pub(super) Pairing);
 
 /// Pending requests and paired nodes, newest first.
 #[derive(Debug, Clone, Default)]
@@ -19,10 +19,19 @@ pub struct Nodes(Pairing);
 pub struct NodeList {
     /// Requests that have not expired.
     pub pending: Vec<NodeRequest>,
+    /// What paired devices wait for as nodes; only [`list_all`](Nodes::list_all) reads it.
+    pub surfaces: Vec<NodeRequest>,
     /// Approved nodes.
     pub paired: Vec<Node>,
     /// Stored data that could not be understood.
     pub problems: Vec<Problem>,
+}
+
+impl NodeList {
+    /// Returns everything that the owner has to decide about: requests, and what devices wait for as nodes.
+    pub fn waiting(&self) -> Vec<NodeRequest> {
+        self.pending.iter().chain(&self.surfaces).cloned().collect()
+    }
 }
 
 impl Pairing {
@@ -73,9 +82,24 @@ impl Nodes {
         paired.sort_by_key(|node| std::cmp::Reverse(node.approved_at));
         Ok(NodeList {
             pending,
+            surfaces: Vec::new(),
             paired,
             problems,
         })
+    }
+
+    /// Returns what [`list`](Self::list) does, and what devices [wait for](Self::surfaces) as nodes. If the devices
+    /// cannot be read, that is a problem in the list.
+    pub fn list_all(&self, viewer: &Approver) -> Result<NodeList, ListError> {
+        let mut list = self.list(viewer)?;
+        match self.surfaces(viewer) {
+            Ok(surfaces) => list.surfaces = surfaces,
+            Err(ListError(error)) => list.problems.push(Problem {
+                resource: "devices".to_owned(),
+                detail: crate::Chain(&error).to_string(),
+            }),
+        }
+        Ok(list)
     }
 
     /// Approves exactly the request with this id. The scope that this requires depends on the commands
@@ -227,6 +251,6 @@ impl Nodes {
 
 /// Whether the approver can see legacy nodes. A device that may only decide about itself cannot: they
 /// have no device.
-fn sees_nodes(approver: &Approver) -> bool {
+pub(super) fn sees_nodes(approver: &Approver) -> bool {
     approver.acting_device().is_none() || approver.scopes().allows(Scope::ADMIN)
 }

@@ -99,6 +99,42 @@ pub enum Group<'k> {
     Nodes,
 }
 
+impl Group<'_> {
+    /// Returns the ranges that hold all records of the group, except codes, which are part of their requests.
+    pub fn ranges(&self) -> Vec<Range> {
+        match *self {
+            // Requests come first: a sender who is approved while a move reads them is then found pending, allowed or
+            // both, never neither.
+            Self::Channel(channel) => vec![
+                Range::Requests {
+                    channel: channel.clone(),
+                    account: None,
+                },
+                Range::Allowed {
+                    channel: channel.clone(),
+                    account: None,
+                },
+                Range::Attempts {
+                    channel: channel.clone(),
+                },
+                Range::TurnedAway {
+                    channel: channel.clone(),
+                },
+                Range::Claims {
+                    channel: channel.clone(),
+                },
+            ],
+            Self::Devices => vec![
+                Range::DeviceRequests,
+                Range::Devices,
+                Range::PairingTokens,
+                Range::BearerClients,
+            ],
+            Self::Nodes => vec![Range::NodeRequests, Range::Nodes],
+        }
+    }
+}
+
 impl Key {
     /// Returns the group of records that it changes together with.
     pub fn group(&self) -> Group<'_> {

@@ -27,11 +27,7 @@ impl Record {
     /// (keys, times, hashes) does not count.
     fn text_bytes(&self) -> usize {
         match self {
-            Self::Request(request) => {
-                let pairs = request.meta.iter();
-                let meta: usize = pairs.map(|(key, value)| key.len() + value.len()).sum();
-                meta + request.sender.as_str().len()
-            }
+            Self::Request(request) => request.meta.text_bytes() + request.sender.as_str().len(),
             Self::Code(taken) => {
                 let holders = taken.holders.iter();
                 holders.map(|h| h.sender.as_str().len()).sum()
@@ -67,7 +63,9 @@ impl Record {
                         + all(role.commands.iter().flatten())
                         + of_grant(role.grant.as_ref())
                 });
-                of_device(&device.info) + roles.sum::<usize>()
+                let surface = device.surface.as_ref();
+                let surface = surface.map_or(0, |asked| of_node(&asked.info));
+                of_device(&device.info) + roles.sum::<usize>() + surface
             }
             Self::PairingToken(token) => of(token.chat.as_ref()),
             Self::BearerClient(client) => {

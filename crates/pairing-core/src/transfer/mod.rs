@@ -11,42 +11,7 @@ pub use read::{Held, read};
 pub use write::{Outcome, Terms, write};
 
 use crate::Record;
-use crate::store::{AllowEntry, Group, Key, PendingRequest, Range};
-
-/// Returns the ranges that contain all records of a group, except codes, which are part of their
-/// requests.
-fn ranges(group: Group<'_>) -> Vec<Range> {
-    match group {
-        // Requests come first: a sender who is approved meanwhile is then found pending, allowed or both,
-        // never neither.
-        Group::Channel(channel) => vec![
-            Range::Requests {
-                channel: channel.clone(),
-                account: None,
-            },
-            Range::Allowed {
-                channel: channel.clone(),
-                account: None,
-            },
-            Range::Attempts {
-                channel: channel.clone(),
-            },
-            Range::TurnedAway {
-                channel: channel.clone(),
-            },
-            Range::Claims {
-                channel: channel.clone(),
-            },
-        ],
-        Group::Devices => vec![
-            Range::DeviceRequests,
-            Range::Devices,
-            Range::PairingTokens,
-            Range::BearerClients,
-        ],
-        Group::Nodes => vec![Range::NodeRequests, Range::Nodes],
-    }
-}
+use crate::store::{AllowEntry, Key, PendingRequest};
 
 /// Whether the stored record equals the given one, in everything that every store keeps.
 ///

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{admission, ranges};
+use super::admission;
 use crate::store::{Group, Key, PageRequest, Problem, Range, Record, Version};
 use crate::{Channels, PairingStore, StoreError};
 
@@ -38,7 +38,7 @@ pub fn read(store: &dyn PairingStore, channels: &Channels) -> Result<Held, Store
 
 /// Reads a consistent snapshot of the records of a group.
 pub(super) fn read_group(store: &dyn PairingStore, group: Group<'_>) -> Result<Held, StoreError> {
-    let ranges = ranges(group);
+    let ranges = group.ranges();
     for _ in 0..TRIES {
         let mut held = Held::default();
         let mut versions = Vec::new();

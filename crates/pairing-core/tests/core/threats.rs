@@ -495,6 +495,7 @@ fn t70_hostile_names_are_bounded_and_shown_spelled_out() {
     bot.account("default").request_or_reuse(sender).unwrap();
     let waiting = bot.account("default").pending().unwrap().requests.remove(0);
     let (_, name) = waiting.meta.iter().next().unwrap();
+    let name = name.as_str().unwrap();
     assert!(hostile.starts_with(name), "kept as it came");
     assert_eq!(name.chars().count(), Metadata::MAX_VALUE);
     let shown = escape(name).to_string();

@@ -5,14 +5,15 @@ mod chain;
 mod pace;
 pub(crate) mod read;
 
+use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use pairing_core::{AuditEvent, AuditSink};
+use pairing_core::{AuditEvent, AuditSink, Chain};
 
 pub use chain::{AuditCheck, AuditGap, AuditGapKind};
 pub use read::AuditPage;
@@ -49,13 +50,28 @@ type Complaint = dyn Fn(&io::Error) + Send + Sync;
 ///   away.
 /// - Of one remote approver, 60 decisions a minute are lines of their own. The rest of the minute becomes one line, of the
 ///   last of them, with their number in `leftOut`.
-/// - An error does not undo a decision: it is passed to the callback of [`on_error`](Self::on_error), if set.
+/// - An error does not undo a decision: it is passed to the callback of [`on_error`](Self::on_error), if set. The latest
+///   256 lines that could not be written are kept in memory, and written first as soon as that is possible.
 #[derive(Clone)]
 pub struct AuditLog {
     path: PathBuf,
     max_bytes: u64,
     complaint: Option<Arc<Complaint>>,
     pace: Arc<Mutex<Pace>>,
+    late: Arc<Mutex<Late>>,
+}
+
+/// Number of lines that are kept while the log cannot be written.
+const MOST_LATE: usize = 256;
+
+/// The lines that could not be written yet.
+#[derive(Default)]
+struct Late {
+    lines: VecDeque<String>,
+    /// Number of lines that were dropped because there were too many.
+    lost: u64,
+    /// Why they could not be written.
+    why: Option<String>,
 }
 
 impl AuditLog {
@@ -66,6 +82,7 @@ impl AuditLog {
             max_bytes: MAX_BYTES,
             complaint: None,
             pace: Arc::default(),
+            late: Arc::default(),
         }
     }
 
@@ -89,6 +106,30 @@ impl AuditLog {
 
     /// Appends a line: a JSON object, without line breaks.
     pub fn append(&self, line: &str) -> io::Result<()> {
+        self.append_line(line)?
+    }
+
+    /// Returns why decisions are missing from the log, escaped; `None` if none is.
+    pub fn fault(&self) -> Option<String> {
+        let late = self.late();
+        let why = late.why.as_ref()?;
+        let (waiting, lost) = (late.lines.len(), late.lost);
+        Some(format!(
+            "{waiting} lines wait to be written, and {lost} are lost: {why}"
+        ))
+    }
+
+    /// Writes the lines that could not be written before, if there are any. Blocks, at most for a moment.
+    pub fn write_late(&self) {
+        let is_late = self.late().why.is_some();
+        if is_late {
+            self.write(Vec::new());
+        }
+    }
+
+    /// Appends a line. The outer error says that the log does not have it; the inner one says that the log has it, and
+    /// that the head of the chain does not tell of it.
+    fn append_line(&self, line: &str) -> io::Result<io::Result<()>> {
         if line.contains(['\n', '\r']) {
             let reason = "an audit line with a line break";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
@@ -113,7 +154,7 @@ impl AuditLog {
         let begin = if ends_a_line(&mut file)? { "" } else { "\n" };
         // In one call, so that readers do not see half a line.
         file.write_all(format!("{begin}{line}\n").as_bytes())?;
-        self.set_head(&link)
+        Ok(self.set_head(&link))
     }
 
     /// Path of an older log; number 1 is the one before this.
@@ -124,18 +165,52 @@ impl AuditLog {
     }
 
     fn write(&self, due: Vec<Due>) {
+        let mut late = self.late();
         for (event, left_out) in due {
             let line = serde_json::to_string(&event).map_err(io::Error::other);
             let line = line.map(|line| match (left_out, line.strip_suffix('}')) {
                 (Some(count), Some(open)) => format!(r#"{open},"leftOut":{count}}}"#),
                 _ => line,
             });
-            if let Err(error) = line.and_then(|line| self.append(&line))
-                && let Some(complaint) = &self.complaint
-            {
-                complaint(&error);
+            match line {
+                Ok(line) => late.lines.push_back(line),
+                Err(error) => self.complain(&error),
             }
         }
+        let written = self.write_lines(&mut late);
+        late.why = written.as_ref().err().map(|error| Chain(error).to_string());
+        while late.lines.len() > MOST_LATE {
+            late.lines.pop_front();
+            late.lost += 1;
+        }
+        drop(late);
+        if let Err(error) = written {
+            self.complain(&error);
+        }
+    }
+
+    /// Writes lines in their order. Those that are not written stay.
+    fn write_lines(&self, late: &mut Late) -> io::Result<()> {
+        while let Some(line) = late.lines.front() {
+            let appended = self.append_line(line);
+            let is_unfit = |error: &io::Error| error.kind() == io::ErrorKind::InvalidInput;
+            // What is in the log is not written again, nor what never can be.
+            if appended.as_ref().err().is_none_or(is_unfit) {
+                late.lines.pop_front();
+            }
+            appended??;
+        }
+        Ok(())
+    }
+
+    fn complain(&self, error: &io::Error) {
+        if let Some(complaint) = &self.complaint {
+            complaint(error);
+        }
+    }
+
+    fn late(&self) -> MutexGuard<'_, Late> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn pace(&self) -> std::sync::MutexGuard<'_, Pace> {

@@ -144,3 +144,39 @@ impl AllowDoc {
         changed.then(|| self.lists.render(&[(ALLOW_FROM, lines)]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pairing_core::ChannelId;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str, before: &AllowDoc) -> AllowDoc {
+        let rules = ChannelRules::new(ChannelId::parse("telegram").unwrap());
+        AllowDoc::parse_again(text, &rules, before).unwrap()
+    }
+
+    fn text(entries: &[u8]) -> String {
+        let entries: Vec<_> = entries.iter().map(|entry| format!("\"{entry}\"")).collect();
+        format!(
+            r#"{{ "version": 1, "allowFrom": [{}] }}"#,
+            entries.join(", ")
+        )
+    }
+
+    proptest! {
+        /// Whatever stayed, went, came or changed its place: what is reused makes no difference.
+        #[test]
+        fn parsing_again_is_parsing(
+            before in proptest::collection::vec(0_u8..30, 0..40),
+            after in proptest::collection::vec(0_u8..30, 0..40),
+        ) {
+            let before = parse(&text(&before), &AllowDoc::default());
+            let again = parse(&text(&after), &before);
+            let anew = parse(&text(&after), &AllowDoc::default());
+            prop_assert_eq!(again.digest(), anew.digest());
+            prop_assert_eq!(again.from(0).collect::<Vec<_>>(), anew.from(0).collect::<Vec<_>>());
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pairing_core::device::{ApprovedRole, Device, DeviceToken, Role};
+use pairing_core::device::{ApprovedRole, Device, DeviceToken, NodeRequest, Role};
 use pairing_core::store::Grant;
 use pairing_core::{ApproverId, Principal, Record, ScopeSet, Timestamp, Via};
 
@@ -14,6 +14,8 @@ use crate::json::{self, Edit, Members};
 const TOKENS: &str = "tokens";
 /// Our own member: the time at which each role was approved, its approver, and its commands.
 const APPROVALS: &str = "approvals";
+/// Our own member: what the device waits for as a node.
+const SURFACE: &str = "pendingNodeSurface";
 /// Our own member of a token: the scopes of the next one, and the hash of the token that it replaces.
 const NEXT: &str = "next";
 /// Our own member of a token: the approved scopes that it takes into account, and the hash and the time of the
@@ -53,6 +55,7 @@ impl Entry for Device {
             info: read_info(members),
             label: members.text("operatorLabel"),
             roles,
+            surface: read_surface(members),
             created_at: created.unwrap_or(approved_at),
             approved_at,
             signs_v3: members.flag("signsV3"),
@@ -71,6 +74,7 @@ impl Entry for Device {
         entry.put_text("operatorLabel", self.label.as_deref());
         self.write_roles(entry);
         self.write_tokens(entry);
+        write_surface(self.surface.as_deref(), entry);
         entry.put_time("createdAtMs", Some(self.created_at));
         entry.put_time("approvedAtMs", Some(self.approved_at));
         if self.signs_v3 {
@@ -153,6 +157,25 @@ impl WriteDevice for Device {
         if entry.get(TOKENS).is_none() || tokens.is_changed() {
             entry.set(TOKENS, tokens.render(2));
         }
+    }
+}
+
+/// Returns what the device waits for as a node. Without it, the device asks again.
+fn read_surface(fields: &impl Fields) -> Option<Box<NodeRequest>> {
+    let stored = fields.members(SURFACE);
+    let id = stored.text("requestId")?;
+    NodeRequest::read(&id, &stored).map(Box::new).ok()
+}
+
+fn write_surface(surface: Option<&NodeRequest>, entry: &mut Edit) {
+    match surface {
+        Some(surface) => {
+            let mut stored = entry.take_object(SURFACE);
+            surface.write(&mut stored);
+            entry.put_object(SURFACE, &stored, 2);
+        }
+        None if read_surface(entry).is_some() => entry.remove(SURFACE),
+        None => {}
     }
 }
 

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use pairing_core::store::{Holder, PendingRequest};
-use pairing_core::{AccountId, ChannelRules, Metadata, PairingCode, Problem, SenderId, Timestamp};
+use pairing_core::{
+    AccountId, ChannelRules, Metadata, MetadataValue, PairingCode, Problem, SenderId, Timestamp,
+};
 
 use super::{Document, Lists, digest, list};
 use crate::error::FileError;
@@ -183,13 +185,15 @@ fn understand(raw: &str, rules: &ChannelRules) -> Result<PendingRequest, String>
         .and_then(|meta| Members::parse(meta).ok())
     {
         for (key, value) in pairs.iter() {
-            let Some(value) = json::text_of(value) else {
-                continue;
-            };
             if key != Metadata::ACCOUNT_KEY {
-                meta.insert(key, &value);
-            } else if !value.trim().is_empty() {
-                account = AccountId::parse(&value).map_err(|error| error.to_string())?;
+                if let Some(value) = metadata_value(value) {
+                    meta.insert(key, value);
+                }
+                continue;
+            }
+            let name = json::text_of(value);
+            if let Some(name) = name.filter(|name| !name.trim().is_empty()) {
+                account = AccountId::parse(&name).map_err(|error| error.to_string())?;
             }
         }
     }
@@ -202,6 +206,14 @@ fn understand(raw: &str, rules: &ChannelRules) -> Result<PendingRequest, String>
         last_seen_at: time("lastSeenAt"),
         meta,
     })
+}
+
+/// Returns the value of a pair; `None` for one that holds a broken text deep inside.
+fn metadata_value(value: &str) -> Option<MetadataValue> {
+    if value.starts_with('"') {
+        return json::text_of(value).map(MetadataValue::from);
+    }
+    serde_json::from_str(value).ok()
 }
 
 /// Returns the text of a new element.
@@ -247,14 +259,25 @@ fn rewritten(
 
 /// Returns `meta`, in which OpenClaw stores the account; `None` if it would be empty.
 fn metadata(request: &PendingRequest) -> Option<String> {
-    let account =
-        (!request.account.is_default()).then(|| (Metadata::ACCOUNT_KEY, request.account.as_str()));
-    let pairs: Vec<(&str, String)> = request
-        .meta
-        .iter()
+    let account = (!request.account.is_default()).then(|| {
+        (
+            Metadata::ACCOUNT_KEY,
+            json::quoted(request.account.as_str()),
+        )
+    });
+    let pairs = request.meta.iter();
+    let pairs: Vec<(&str, String)> = pairs
+        .map(|(key, value)| (key, json_of(value)))
         .chain(account)
-        .map(|(key, value)| (key, json::quoted(value)))
         .collect();
     let members = pairs.iter().map(|(key, value)| (*key, value.as_str()));
     (!pairs.is_empty()).then(|| json::object(members, 3))
+}
+
+/// Returns a value as JSON, on one line.
+fn json_of(value: &MetadataValue) -> String {
+    match value.as_str() {
+        Some(text) => json::quoted(text),
+        None => value.to_string(),
+    }
 }

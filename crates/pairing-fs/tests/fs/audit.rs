@@ -383,3 +383,42 @@ fn reading_and_setting_aside_at_once_shows_nothing_twice_or_out_of_order() {
         }
     });
 }
+
+#[test]
+fn t139_decisions_that_could_not_be_recorded_are_recorded_later_in_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let complaints = Arc::new(Mutex::new(Vec::new()));
+    let heard = complaints.clone();
+    let log = AuditLog::new(&StateDir::at(dir.path()))
+        .on_error(move |error| heard.lock().unwrap().push(error.to_string()));
+    // A directory stands where the log should be.
+    fs::create_dir(log.path()).unwrap();
+    let decide = |number: i64| {
+        let event = serde_json::json!({
+            "at": Timestamp::from_millis(number), "action": "approved", "by": "terminal:ann", "via": "terminal",
+            "channel": "telegram", "account": "default", "sender": number.to_string(),
+        });
+        let event: AuditEvent = serde_json::from_value(event).unwrap();
+        log.record(&event);
+    };
+    (0..300).for_each(decide);
+    let fault = log.fault().unwrap();
+    assert!(
+        fault.starts_with("256 lines wait to be written, and 44 are lost: "),
+        "{fault}"
+    );
+    assert_eq!(complaints.lock().unwrap().len(), 300);
+    log.write_late();
+    assert!(log.fault().is_some());
+
+    fs::remove_dir(log.path()).unwrap();
+    log.write_late();
+    assert_eq!(log.fault(), None);
+    decide(300);
+    let lines = lines(&log);
+    assert_eq!(lines.len(), 257);
+    for (line, number) in lines.iter().zip(44..) {
+        assert!(line.contains(&format!("\"{number}\"")), "{line}");
+    }
+    assert!(log.verify().unwrap().gaps.is_empty());
+}

@@ -200,6 +200,39 @@ fn a_new_request_is_written_as_that_release_writes_it() {
 }
 
 #[test]
+fn metadata_is_stored_as_the_json_that_it_is() {
+    let install = Install::empty();
+    let telegram = install.account("telegram", "work");
+    let sender = pairing_core::Sender::new("1")
+        .with("username", "ann")
+        .with("tags", vec!["a \"b\"", "c"])
+        .with("isPremium", true)
+        .with("level", 2.5);
+    telegram.request_or_reuse(sender).unwrap();
+    let written = install.read("telegram-pairing.json");
+    let meta = "\"meta\": {\n        \"username\": \"ann\",\n        \
+                \"tags\": [\"a \\\"b\\\"\",\"c\"],\n        \"isPremium\": true,\n        \
+                \"level\": 2.5,\n        \"accountId\": \"work\"\n      }";
+    assert!(written.contains(meta), "{written}");
+
+    // What another program wrote is read within the bounds, and stays as it is written.
+    let before = written.replace(
+        "\"level\": 2.5",
+        "\"level\":  [[[[[1]]]]],\n        \"cut\": [\"\\ud83d\"]",
+    );
+    let install = Install::empty();
+    install.write("telegram-pairing.json", &before);
+    let telegram = install.account("telegram", "work");
+    let meta = telegram.pending().unwrap().requests.remove(0).meta;
+    assert_eq!(meta.get("level").unwrap().to_string(), "[[[[]]]]");
+    assert_eq!(meta.get("isPremium").unwrap().as_bool(), Some(true));
+    assert_eq!(meta.get("cut"), None);
+    telegram.request_or_reuse("2").unwrap();
+    telegram.reject("2", &owner()).unwrap();
+    assert_eq!(install.read("telegram-pairing.json"), before);
+}
+
+#[test]
 fn what_is_not_understood_survives_byte_for_byte() {
     let install = Install::empty();
     let before = r#"{

@@ -297,7 +297,8 @@ impl Loader<'_> {
             channel.as_str(),
             Some(account),
             |_, raw| {
-                if let Ok(sender) = rules.sender(raw)
+                if let Some(raw) = raw
+                    && let Ok(sender) = rules.sender(raw)
                     && sender.as_str() != raw
                 {
                     found.push((sender, raw.to_owned()));
@@ -410,7 +411,7 @@ impl Loader<'_> {
                 if !names.contains(name) {
                     names.insert(name.to_owned());
                 }
-                rows.push((name.to_owned(), raw.to_owned()));
+                rows.push((name.to_owned(), raw.map(str::to_owned)));
             },
         )?;
         let mut owners = HashMap::new();
@@ -423,7 +424,13 @@ impl Loader<'_> {
         }
         for (name, raw) in rows {
             match owners.get(&name) {
-                Some(Ok(owner)) => self.add(allow::read(&rules, owner, &raw), kept, loaded),
+                Some(Ok(owner)) => {
+                    let outcome = raw.map_or_else(
+                        || Err(allow::no_text(channel)),
+                        |raw| allow::read(&rules, owner, &raw),
+                    );
+                    self.add(outcome, kept, loaded);
+                }
                 Some(Err(bad)) => loaded.problems.push(self.problem(bad)),
                 None => {}
             }
@@ -464,7 +471,14 @@ fn combined(found: Found, kept: Option<&Result<Kept, DecodeError>>) -> Record {
         return found.record;
     };
     if kept.mark == found.mark {
-        return kept.record.clone();
+        let mut record = kept.record.clone();
+        if let (Record::Device(device), Record::Device(row)) = (&mut record, &found.record)
+            && device.surface.is_none()
+        {
+            // Kept before this was read from the row.
+            device.surface.clone_from(&row.surface);
+        }
+        return record;
     }
     match (found.record, &kept.record) {
         (Record::Device(device), Record::Device(kept)) => {

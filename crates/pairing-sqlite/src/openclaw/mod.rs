@@ -260,8 +260,11 @@ impl Inner {
                     table = table.name()
                 );
                 let mut statement = loader.connection.prepare_cached(&sql)?;
-                let found = statement.query_map([], |row| row.get::<_, String>(0))?;
-                names.extend(found.collect::<Result<Vec<_>, _>>()?);
+                let found = statement.query_map([], |row| {
+                    // What is no text names no channel.
+                    Ok(row.get_ref(0)?.as_str().ok().map(str::to_owned))
+                })?;
+                names.extend(found.collect::<Result<Vec<_>, _>>()?.into_iter().flatten());
             }
         }
         let channels = names.iter().filter_map(|name| {

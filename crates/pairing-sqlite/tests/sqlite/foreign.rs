@@ -107,6 +107,38 @@ fn a_bad_row_costs_that_row_and_is_carried_along() {
 }
 
 #[test]
+fn text_that_is_none_costs_that_row() {
+    let install = Install::recorded();
+    // A strict table takes any bytes for text.
+    install.sql(
+        "INSERT INTO channel_pairing_allow_entries VALUES
+            ('telegram', 'default', CAST(x'fffe' AS TEXT), 7, 0),
+            ('telegram', CAST(x'ff' AS TEXT), '8', 8, 0),
+            (CAST(x'ff' AS TEXT), 'default', '9', 9, 0);
+        INSERT INTO channel_pairing_requests VALUES
+            ('telegram', 'default', CAST(x'ff' AS TEXT), CAST(x'ff' AS TEXT), 'x', CAST(x'ff' AS TEXT), NULL);
+        UPDATE device_pairing_paired SET display_name = CAST(x'ff' AS TEXT), pending_node_surface_json = CAST(x'ff' AS TEXT)
+            WHERE display_name = 'NodeA'",
+    );
+    let store = install.open();
+    assert!(store.channels().unwrap().contains(&channel("telegram")));
+    let allowed = Range::Allowed {
+        channel: channel("telegram"),
+        account: None,
+    };
+    let requests = Range::Requests {
+        channel: channel("telegram"),
+        account: None,
+    };
+    for (of, left, problems) in [(allowed, 2, 2), (requests, 2, 1), (Range::Devices, 4, 1)] {
+        let page = store.range(&of, &PageRequest::first(100)).unwrap();
+        let found = (page.records.len(), page.problems.len());
+        assert_eq!(found, (left, problems), "{of:?}: {:?}", page.problems);
+        put(&store, (*page.records[0]).clone()).unwrap();
+    }
+}
+
+#[test]
 fn a_missing_column_costs_what_depends_on_it() {
     let install = Install::recorded();
     install.sql("ALTER TABLE device_pairing_paired DROP COLUMN pending_node_surface_json");

@@ -14,5 +14,6 @@ mod foreign;
 mod install;
 mod processes;
 mod real;
+mod surfaces;
 mod the_other_program;
 mod tokens;

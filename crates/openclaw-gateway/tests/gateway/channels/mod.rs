@@ -1,6 +1,6 @@
 //! Channels: a gateway behind which there are chats.
 
-mod fake;
+pub(crate) mod fake;
 mod handing_over;
 mod hostile;
 mod linking;
@@ -32,11 +32,11 @@ fn with(config: &str) -> Settings {
 }
 
 /// Settings with this for telegram.
-fn telegram(settings: &str) -> Settings {
+pub(crate) fn telegram(settings: &str) -> Settings {
     with(&format!("channels: {{ telegram: {{ {settings} }} }}"))
 }
 
-async fn behind(settings: Settings, fakes: &[&Arc<Fake>]) -> Running {
+pub(crate) async fn behind(settings: Settings, fakes: &[&Arc<Fake>]) -> Running {
     start_with(settings, |builder| adding(builder, fakes)).await
 }
 
@@ -60,7 +60,7 @@ impl Running {
         self.account(account).approve(code, &owner).unwrap();
     }
 
-    fn allows(&self, account: &str, sender: &str) {
+    pub(crate) fn allows(&self, account: &str, sender: &str) {
         let owner = Approver::terminal("ann");
         self.account(account).allow(sender, &owner).unwrap();
     }
@@ -84,6 +84,6 @@ async fn all_of(chat: &str, fake: &Fake, speaker: &str, operator: &mut Talk) {
 }
 
 /// The next message that operators hear of.
-async fn heard(operator: &mut Talk) -> Value {
+pub(crate) async fn heard(operator: &mut Talk) -> Value {
     operator.event("message.inbound").await
 }

@@ -1,7 +1,7 @@
 //! `channel_pairing_allow_entries`: the allowed senders.
 
 use pairing_core::store::AllowEntry;
-use pairing_core::{AccountId, ChannelRules, Record, SenderId, Timestamp};
+use pairing_core::{AccountId, ChannelId, ChannelRules, Record, SenderId, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Bad, Found, Outcome};
@@ -25,6 +25,14 @@ pub(crate) fn read(rules: &ChannelRules, account: &AccountId, raw: &str) -> Outc
     })
 }
 
+/// Returns what is said of an entry that is no text.
+pub(crate) fn no_text(channel: &ChannelId) -> Bad {
+    Bad {
+        row: format!("channel_pairing_allow_entries ({channel})"),
+        reason: "an entry is passed over: it is no text".to_owned(),
+    }
+}
+
 /// Whether an account has an entry that is written like this.
 pub(crate) fn has(
     connection: &Connection,
@@ -43,12 +51,12 @@ pub(crate) fn has(
 }
 
 /// Calls `each` with every entry of a channel, or of one of its accounts: the account and the entry as they
-/// are written.
+/// are written; `None` for an entry that is no text. An account that is no text is an empty one.
 pub(crate) fn each(
     connection: &Connection,
     channel: &str,
     account: Option<&str>,
-    mut each: impl FnMut(&str, &str),
+    mut each: impl FnMut(&str, Option<&str>),
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare_cached(match account {
         Some(_) => {
@@ -62,8 +70,8 @@ pub(crate) fn each(
     })?;
     let mut rows = statement.query(params![channel, account])?;
     while let Some(row) = rows.next()? {
-        let (account, entry) = (row.get_ref(0)?.as_str()?, row.get_ref(1)?.as_str()?);
-        each(account, entry);
+        let (account, entry) = (row.get_ref(0)?, row.get_ref(1)?);
+        each(account.as_str().unwrap_or_default(), entry.as_str().ok());
     }
     Ok(())
 }

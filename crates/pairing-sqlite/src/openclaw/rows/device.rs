@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pairing_core::device::{ApprovedRole, Device, DeviceToken, Role, is_command};
+use pairing_core::device::{
+    ApprovedRole, Device, DeviceToken, NodeId, NodeInfo, NodeRequest, RequestId, Role, is_command,
+};
 use pairing_core::store::Grant;
 use pairing_core::{
     ApproverId, DeviceId, Record, Scope, ScopeSet, SecretToken, Timestamp, TokenHash, Via,
@@ -26,6 +28,10 @@ const DECOY: &str = "hashed.";
 /// without asking.
 const OWNER: &str = "owner";
 const SILENT: &str = "silent";
+
+/// The commands that a node is approved for, and those that wait for approval.
+const SURFACE: &str = "node_surface_json";
+const PENDING: &str = "pending_node_surface_json";
 
 /// How a device is written.
 pub(crate) struct How<'t> {
@@ -109,6 +115,7 @@ fn understand(columns: &Columns) -> Result<Device, String> {
         info: read_info(columns)?,
         label: columns.text(LABEL)?.map(str::to_owned),
         roles,
+        surface: surface(columns, id, approved_at),
         created_at: created.unwrap_or(approved_at),
         approved_at,
         signs_v3: false,
@@ -148,7 +155,7 @@ fn baseline(columns: &Columns, role: Role) -> Option<ScopeSet> {
 /// Returns the commands that a node was approved for: what its surface names. Where one waits for
 /// approval, none were; where it never named any, the first that it does will count.
 fn commands(columns: &Columns) -> Result<Option<BTreeSet<String>>, String> {
-    if let Some(raw) = columns.text("node_surface_json")? {
+    if let Some(raw) = columns.text(SURFACE)? {
         let surface = Object::parse(raw).ok_or("`node_surface_json` is no object")?;
         let names = surface.raw("commands").filter(|raw| *raw != "null");
         let names = names.map_or(Some(Vec::new()), json::texts);
@@ -158,8 +165,36 @@ fn commands(columns: &Columns) -> Result<Option<BTreeSet<String>>, String> {
             names.into_iter().filter(|name| is_command(name)).collect(),
         ));
     }
-    let waits = columns.text("pending_node_surface_json")?.is_some();
+    let waits = columns.text(PENDING)?.is_some();
     Ok(waits.then(BTreeSet::new))
+}
+
+/// Returns what waits for approval. What is not understood waits on, and is not shown.
+fn surface(columns: &Columns, device: DeviceId, at: Timestamp) -> Option<Box<NodeRequest>> {
+    let raw = columns.text(PENDING).ok().flatten()?;
+    let said = Object::parse(raw)?;
+    let text = |name| said.text(name).map(|text| text.to_string());
+    let names = |name| said.raw(name).and_then(json::texts).unwrap_or_default();
+    let asked_at = said.time("ts").ok().flatten().unwrap_or(at);
+    let info = NodeInfo {
+        display_name: text("displayName"),
+        platform: text("platform"),
+        version: text("version"),
+        device_family: text("deviceFamily"),
+        caps: names("caps"),
+        commands: names("commands"),
+        ..NodeInfo::default()
+    };
+    let request = NodeRequest {
+        id: RequestId::parse(&said.text("requestId")?).ok()?,
+        node: NodeId::from(device),
+        info: info.bounded(),
+        silent: said.raw("silent") == Some("true"),
+        is_repair: columns.text(SURFACE).is_ok_and(|text| text.is_some()),
+        asked_at,
+        refreshed_at: asked_at,
+    };
+    Some(Box::new(request))
 }
 
 /// Returns the grant as far as the other program records it: that nobody was asked.
@@ -367,32 +402,42 @@ fn write_hash(
     Ok(())
 }
 
-/// Writes the commands that a node is approved for; what else its surface says stays. A surface that waited
-/// for approval and asks for no more is over.
+/// Writes the commands that a node is approved for, and what waits for approval; what else its surface says stays.
 fn write_surface(
     old: Option<&Columns>,
     known: Option<&Device>,
     device: &Device,
     update: &mut Update,
 ) {
-    let Some(node) = device.roles.get(&Role::Node) else {
-        return;
-    };
-    let stored = known.and_then(|known| known.roles.get(&Role::Node));
-    if stored.is_some_and(|stored| stored.commands == node.commands) {
-        return;
-    }
-    let Some(wanted) = &node.commands else {
-        if stored.is_some() {
-            update.set("node_surface_json", Value::Null);
-        }
-        return;
-    };
     let object = |name| {
         let raw = old.and_then(|old| old.text(name).ok().flatten());
         raw.and_then(Object::parse)
     };
-    let pending = object("pending_node_surface_json");
+    let pending = object(PENDING);
+    let waited = known.and_then(|known| known.surface.as_deref());
+    match device.surface.as_deref() {
+        Some(waits) if waited != Some(waits) => {
+            update.set(PENDING, Value::Text(pending_surface(waits).render()));
+        }
+        None if waited.is_some() => update.set(PENDING, Value::Null),
+        _ => {}
+    }
+    let has_ended = waited.is_some() && device.surface.is_none();
+    let Some(node) = device.roles.get(&Role::Node) else {
+        return;
+    };
+    let stored = known.and_then(|known| known.roles.get(&Role::Node));
+    let is_unchanged = stored.is_some_and(|stored| stored.commands == node.commands);
+    // Without an approved surface, the first commands that it declares would count.
+    if is_unchanged && !(has_ended && object(SURFACE).is_none()) {
+        return;
+    }
+    let Some(wanted) = &node.commands else {
+        if stored.is_some() {
+            update.set(SURFACE, Value::Null);
+        }
+        return;
+    };
     let fulfilled = pending.filter(|pending| {
         let asked = pending
             .raw("commands")
@@ -400,14 +445,16 @@ fn write_surface(
             .unwrap_or_default();
         asked.iter().all(|command| wanted.contains(command))
     });
-    let mut surface = object("node_surface_json").unwrap_or_default();
+    let mut surface = object(SURFACE).unwrap_or_default();
     if let Some(pending) = &fulfilled {
         for name in ["displayName", "version", "caps"] {
             if let Some(raw) = pending.raw(name) {
                 surface.set(name, raw);
             }
         }
-        update.set("pending_node_surface_json", Value::Null);
+        if device.surface.is_none() {
+            update.set(PENDING, Value::Null);
+        }
     }
     if !surface.has("caps") {
         surface.set("caps", "[]");
@@ -417,7 +464,33 @@ fn write_surface(
         surface.set_time("createdAtMs", Some(node.approved_at));
     }
     surface.set_time("approvedAtMs", Some(node.approved_at));
-    update.set("node_surface_json", Value::Text(surface.render()));
+    update.set(SURFACE, Value::Text(surface.render()));
+}
+
+/// Returns what waits for approval, in the other program's form.
+fn pending_surface(waits: &NodeRequest) -> Object {
+    let mut pending = Object::default();
+    pending.set_text("requestId", waits.id.as_str());
+    pending.set_text("revision", waits.id.as_str());
+    let info = &waits.info;
+    for (name, text) in [
+        ("displayName", &info.display_name),
+        ("platform", &info.platform),
+        ("version", &info.version),
+        ("deviceFamily", &info.device_family),
+    ] {
+        if let Some(text) = text {
+            pending.set_text(name, text);
+        }
+    }
+    for (name, names) in [("caps", &info.caps), ("commands", &info.commands)] {
+        pending.set(name, json::list(names.iter().map(String::as_str)));
+    }
+    if waits.silent {
+        pending.set("silent", "true");
+    }
+    pending.set_time("ts", Some(waits.asked_at));
+    pending
 }
 
 pub(crate) fn delete(connection: &Connection, device: DeviceId) -> rusqlite::Result<()> {

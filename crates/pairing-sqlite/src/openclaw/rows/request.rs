@@ -1,7 +1,9 @@
 //! `channel_pairing_requests`: the pending requests of senders.
 
 use pairing_core::store::PendingRequest;
-use pairing_core::{AccountId, ChannelRules, Metadata, PairingCode, Record, SenderId, Timestamp};
+use pairing_core::{
+    AccountId, ChannelRules, Metadata, MetadataValue, PairingCode, Record, SenderId, Timestamp,
+};
 use rusqlite::{Connection, params};
 
 use super::{Bad, Columns, Found, Outcome};
@@ -67,13 +69,15 @@ impl Row {
     }
 }
 
-/// Returns the names and similar data in `meta_json`; of something else nothing is taken.
+/// Returns the names and similar data in `meta_json`; anything but an object has none.
 fn metadata(raw: Option<&str>) -> Metadata {
     let object = raw.and_then(Object::parse).unwrap_or_default();
     let mut meta = Metadata::default();
     for name in object.names() {
-        if let Some(value) = object.text(name) {
-            meta.insert(name, &value);
+        let raw = object.raw(name);
+        let value = raw.and_then(|raw| serde_json::from_str::<MetadataValue>(raw).ok());
+        if let Some(value) = value {
+            meta.insert(name, value);
         }
     }
     meta
@@ -170,7 +174,8 @@ pub(crate) fn put(
 fn written_meta(request: &PendingRequest) -> Option<String> {
     let mut object = Object::default();
     for (name, value) in request.meta.iter() {
-        object.set(name, json::quoted(value));
+        let text = value.as_str().map(json::quoted);
+        object.set(name, text.unwrap_or_else(|| value.to_string()));
     }
     if !request.account.is_default() {
         object.set(
@@ -195,4 +200,24 @@ pub(crate) fn delete(
         )?
         .execute([channel, account, written])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_any_json_within_bounds() {
+        let meta = metadata(Some(
+            r#"{"username":"ann","tags":["a"],"level":[[[[[1]]]]],"no":null,"accountId":"x"}"#,
+        ));
+        let shown: Vec<_> = meta
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(shown, ["username=ann", r#"tags=["a"]"#, "level=[[[[]]]]"]);
+        for none in [None, Some(""), Some("[1]"), Some("{")] {
+            assert!(metadata(none).is_empty());
+        }
+    }
 }
