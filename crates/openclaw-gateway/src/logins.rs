@@ -1,4 +1,4 @@
-//! Logins: accounts that are being linked by scanning a code.
+//! Logins: accounts that are being linked by a code.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -158,6 +158,12 @@ pub enum LinkingError {
     /// The configuration does not name the account, or turns it off.
     #[error("the configuration sets up no such account, or turns it off")]
     NotConfigured,
+    /// This program was built without personal accounts of the channel.
+    #[error("this program was built without personal accounts of this channel")]
+    NotBuilt {
+        /// How to get a program that has them.
+        advice: &'static str,
+    },
     /// Its settings cannot be used.
     #[error("{error}")]
     Settings {
@@ -184,7 +190,11 @@ impl Linking {
     ) -> Result<Self, LinkingError> {
         let mut all = adapters::configured(config, state, var).into_iter();
         let found = all.find(|one| one.key.0 == *channel && one.key.1 == *account);
-        let built = found.ok_or(LinkingError::NotConfigured)?.built;
+        let missing = || match adapters::another_build(channel) {
+            Some(advice) => LinkingError::NotBuilt { advice },
+            None => LinkingError::NotConfigured,
+        };
+        let built = found.ok_or_else(missing)?.built;
         let built = built.map_err(|error| LinkingError::Settings {
             error: error.error,
             advice: error.advice,
@@ -211,6 +221,7 @@ impl LinkingError {
             Self::NotConfigured => Some(
                 "set the account up first, such as `openclaw config set channels.signal.autoStart true`",
             ),
+            Self::NotBuilt { advice } => Some(advice),
             Self::Settings { advice, .. } => *advice,
             Self::Unable => {
                 Some("`openclaw channels status --probe` says whether an account is accepted")

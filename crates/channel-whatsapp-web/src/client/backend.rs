@@ -20,19 +20,23 @@ use whatsapp_rust::wacore::store::error::{Result, StoreError};
 
 use super::store::{KeysError, Kind, Row, Store, put};
 
-const IDENTITY: Kind = Kind::all("identity");
-const SESSION: Kind = Kind::all("session");
+/// How many rows are kept of what strangers can add to. The keys of a device that was forgotten are negotiated anew when it
+/// writes again.
+const PEOPLE: u32 = 65_536;
+
+const IDENTITY: Kind = Kind::at_most("identity", PEOPLE);
+const SESSION: Kind = Kind::at_most("session", PEOPLE);
 const PREKEY: Kind = Kind::all("prekey");
 const SIGNED_PREKEY: Kind = Kind::all("signed-prekey");
-const SENDER_KEY: Kind = Kind::all("sender-key");
+const SENDER_KEY: Kind = Kind::at_most("sender-key", PEOPLE);
 const SYNC_KEY: Kind = Kind::all("sync-key");
 const SYNC_VERSION: Kind = Kind::all("sync-version");
 const SYNC_MAC: Kind = Kind::all("sync-mac");
-const SENDER_KEY_DEVICE: Kind = Kind::all("sender-key-device");
-const LID: Kind = Kind::all("lid");
-const NUMBER: Kind = Kind::all("number");
+const SENDER_KEY_DEVICE: Kind = Kind::at_most("sender-key-device", PEOPLE);
+const LID: Kind = Kind::at_most("lid", PEOPLE);
+const NUMBER: Kind = Kind::at_most("number", PEOPLE);
 const BASE_KEY: Kind = Kind::at_most("base-key", 4096);
-const DEVICES: Kind = Kind::all("devices");
+const DEVICES: Kind = Kind::at_most("devices", PEOPLE);
 const GROUP: Kind = Kind::at_most("group", 4096);
 const TOKEN: Kind = Kind::at_most("token", 16_384);
 const SENT: Kind = Kind::at_most("sent", 4096);

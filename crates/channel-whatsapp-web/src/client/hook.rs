@@ -127,6 +127,9 @@ pub(crate) fn said(
 
 /// What a person has written; `None` for what is no new message.
 fn text(message: &wa::Message) -> Option<String> {
+    if is_edit(message) {
+        return None;
+    }
     let base = message.get_base_message();
     if let Some(text) = message.text_content().or_else(|| message.get_caption()) {
         return Some(text.to_owned());
@@ -139,4 +142,30 @@ fn text(message: &wa::Message) -> Option<String> {
         || base.location_message.is_set()
         || base.contact_message.is_set();
     is_media.then(String::new)
+}
+
+/// Whether a message edits an earlier one. `get_base_message` would return the new text, as if it were a message of its own.
+fn is_edit(message: &wa::Message) -> bool {
+    let mut message = message;
+    loop {
+        if message.edited_message.is_set() || message.protocol_message.is_set() {
+            return true;
+        }
+        let sent = message.device_sent_message.as_option();
+        let inner = sent.and_then(|sent| sent.message.as_option()).or_else(|| {
+            [
+                &message.ephemeral_message,
+                &message.view_once_message,
+                &message.view_once_message_v2,
+                &message.view_once_message_v2_extension,
+                &message.document_with_caption_message,
+            ]
+            .into_iter()
+            .find_map(|wrapper| wrapper.as_option()?.message.as_option())
+        });
+        match inner {
+            Some(inner) => message = inner,
+            None => return false,
+        }
+    }
 }

@@ -229,10 +229,14 @@ pub(crate) fn put(db: &Transaction<'_>, kind: Kind, rows: &[Row]) -> rusqlite::R
         "INSERT INTO key (kind, area, name, value, at) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (kind, area, name) DO UPDATE SET value = excluded.value, at = excluded.at",
     )?;
+    let before = db.last_insert_rowid();
     for row in rows {
         put.execute(params![kind.name, row.area, row.name, row.value, row.at])?;
     }
-    if let Some(most) = kind.most {
+    // Rows that were only changed take no more room.
+    if let Some(most) = kind.most
+        && db.last_insert_rowid() != before
+    {
         let mut forget = db.prepare_cached(
             "DELETE FROM key WHERE rowid IN (
                  SELECT rowid FROM key WHERE kind = ?1 ORDER BY rowid DESC LIMIT -1 OFFSET ?2)",

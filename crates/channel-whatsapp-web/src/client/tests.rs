@@ -60,7 +60,7 @@ async fn server() -> (String, mpsc::UnboundedReceiver<(String, Vec<u8>)>) {
                 let origin = origin.lock().unwrap().clone();
                 let _ = begun.send((origin, bytes.to_vec()));
             }
-            let _ = socket.close().await;
+            let _ = socket.close(None).await;
             // Until the other side has said goodbye, too.
             while let Some(Ok(_)) = socket.next().await {}
             let _ = socket.flush().await;

@@ -51,6 +51,9 @@ fn an_account_is_linked_without_a_gateway() {
     );
     session.person("channels login telegram");
     session.person("channels login telegrm");
+    if cfg!(not(feature = "whatsapp-web")) {
+        session.person("channels login whatsapp");
+    }
     // The phone scans the code when it is shown.
     let scanned = session.outside("scanned");
     let linked = format!(

@@ -96,6 +96,14 @@ pub(crate) fn configured(
     all
 }
 
+/// What to do about a channel some of whose accounts only another build of this program has; `None` for all others.
+pub(crate) fn another_build(channel: &ChannelId) -> Option<&'static str> {
+    (cfg!(not(feature = "whatsapp-web")) && channel.as_str() == "whatsapp").then_some(
+        "install one that has them: `cargo install --locked --path crates/openclaw-cli --features whatsapp-web`, which needs \
+         Rust 1.94; or set the account up with `cloud`. docs/channels/whatsapp.md describes both",
+    )
+}
+
 /// The proxies of an account: its own, else those of the environment.
 fn proxies(
     settings: &Account,

@@ -6,8 +6,10 @@ use gateway_protocol::channel_login::{
     LoginEndParams, LoginEnded, LoginStartParams, LoginWaitParams,
 };
 use gateway_protocol::{DetailCode, ErrorShape};
+use pairing_core::ChannelId;
 
 use super::{Call, Reply};
+use crate::adapters;
 
 /// How long a call waits unless the caller says, and whatever it says.
 const WITHIN: Duration = Duration::from_secs(20);
@@ -23,7 +25,7 @@ pub(super) fn start(call: &Call) -> Reply {
         let key = (channel.clone(), account.clone());
         return refused(match channels.unbuilt().get(&key) {
             Some(error) => format!("the account cannot be set up: {}", error.error),
-            None => "the gateway runs no such account: set it up in openclaw.json first".to_owned(),
+            None => missing(channel),
         });
     };
     let id = call
@@ -36,6 +38,16 @@ pub(super) fn start(call: &Call) -> Reply {
             "accounts of this channel are not linked by a code: their settings name what they need"
                 .to_owned(),
         ),
+    }
+}
+
+/// Why there is no account to link.
+fn missing(channel: &ChannelId) -> String {
+    match adapters::another_build(channel) {
+        Some(advice) => {
+            format!("the gateway was built without personal accounts of this channel: {advice}")
+        }
+        None => "the gateway runs no such account: set it up in openclaw.json first".to_owned(),
     }
 }
 
