@@ -83,11 +83,11 @@ impl Said {
         let Some(who) = who else {
             return Verdict::Nameless;
         };
-        // A chat with a person is named by that person, whom an answer goes to.
+        // An answer goes to the sender, whatever chat the message names; only what the owner wrote is in somebody else's.
         let chat = match chat {
+            _ if !is_own || to_self => who.to_string(),
             Address::Number(number) => number.to_string(),
-            _ if is_own && !to_self => self.chat,
-            _ => who.to_string(),
+            _ => self.chat,
         };
         let name = first_bytes(self.name, LONGEST_NAME);
         let name = Some(name).filter(|name| !name.is_empty());
@@ -241,7 +241,10 @@ mod tests {
         }
         // Somebody else's message is never the owner's, whatever chat it names.
         let forged = handed(said(phone, ANN), true).unwrap();
-        assert_eq!((forged.0.as_str(), forged.2), ("+15550001111", false));
+        assert_eq!(
+            forged,
+            ("+15550001111".into(), "+15550001111".into(), false)
+        );
     }
 
     #[test]

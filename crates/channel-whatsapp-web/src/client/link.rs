@@ -9,7 +9,7 @@ use whatsapp_rust::wacore::store::device::DevicePropsOverride;
 
 use super::WhatsAppWeb;
 use super::backend::linked_as;
-use super::session::{Happened, Running, fatal};
+use super::session::{Happened, Happenings, Running, fatal};
 use super::store::KeysError;
 use super::trouble::SessionError;
 
@@ -81,18 +81,18 @@ async fn fresh(
         }
     });
     let mut running = running.await.map_err(|error| of_session(&error))?;
-    let paired = timeout(web.pace.link, follow(web, &mut running, tell)).await;
+    let by_code = web.number.is_some();
+    let paired = timeout(web.pace.link, follow(by_code, &mut running, tell)).await;
     running.end(web.pace.call).await;
     paired.unwrap_or(Err(LoginError::TimedOut))
 }
 
 /// Follows it to the connection after the pairing, by which the phone is told that all is well.
 async fn follow(
-    web: &WhatsAppWeb,
-    running: &mut Running,
+    by_code: bool,
+    running: &mut impl Happenings,
     tell: Tell<'_>,
 ) -> Result<String, LoginError> {
-    let by_code = web.number.is_some();
     let mut linked = None;
     let mut has_code = false;
     loop {
@@ -192,12 +192,188 @@ fn of_session(error: &SessionError) -> LoginError {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
+    use std::time::Duration;
+
+    use whatsapp_rust::Jid;
+    use whatsapp_rust::wacore::types::events::{
+        ConnectFailureReason, Connected, LoggedOut, PairError, PairPasskeyRequest, PairSuccess,
+        PairingCode, PairingCodeError, PairingQrCode, PairingQrCodesExhausted,
+        QrScannedWithoutMultidevice,
+    };
+
     use super::*;
+
+    struct Script(VecDeque<Happened>);
+
+    impl Happenings for Script {
+        async fn next(&mut self) -> Happened {
+            self.0.pop_front().unwrap_or(Happened::End)
+        }
+    }
+
+    fn event(event: Event) -> Happened {
+        Happened::Event(Arc::new(event))
+    }
+
+    fn qr(code: &str) -> Happened {
+        let qr = PairingQrCode::builder().code(code.to_owned());
+        event(Event::PairingQrCode(
+            qr.timeout(Duration::from_secs(20)).build(),
+        ))
+    }
+
+    fn letters(code: &str) -> Happened {
+        let code = PairingCode::builder().code(code.to_owned());
+        event(Event::PairingCode(
+            code.timeout(Duration::from_secs(180)).build(),
+        ))
+    }
+
+    fn paired() -> Happened {
+        let success = PairSuccess::builder()
+            .id(Jid::pn_device("15559990000", 7))
+            .lid(Jid::lid("999999999999999"))
+            .business_name(String::new())
+            .platform("android".to_owned());
+        event(Event::PairSuccess(success.build()))
+    }
+
+    fn connected() -> Happened {
+        event(Event::Connected(Connected::builder().build()))
+    }
+
+    fn failure() -> Happened {
+        Happened::Failure("the connection was closed".to_owned())
+    }
+
+    /// What a login comes to, and what it told before.
+    async fn follow_all(
+        by_code: bool,
+        happened: impl Into<VecDeque<Happened>>,
+    ) -> (Result<String, LoginError>, Vec<String>) {
+        let told = Mutex::new(Vec::new());
+        let tell = |step: LoginStep| {
+            let step = match step {
+                LoginStep::Code(code) => format!("scan {}", code.expose()),
+                LoginStep::Typed(code) => format!("type {}", code.expose()),
+                step => format!("{step:?}"),
+            };
+            told.lock().unwrap().push(step);
+        };
+        let end = follow(by_code, &mut Script(happened.into()), &tell).await;
+        (end, told.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_login_by_a_picture_ends_with_the_connection_after_the_pairing() {
+        let all = [
+            qr("2@a"),
+            failure(),
+            qr("2@b"),
+            // For another login.
+            letters("ABCD2345"),
+            paired(),
+            failure(),
+            connected(),
+        ];
+        let (end, told) = follow_all(false, all).await;
+        assert_eq!(end.unwrap(), "+15559990000");
+        assert_eq!(told, ["scan 2@a", "scan 2@b", "Scanned"]);
+    }
+
+    #[tokio::test]
+    async fn a_login_by_letters_shows_no_picture() {
+        let exhausted = PairingQrCodesExhausted::builder().disconnected(false);
+        let all = [
+            qr("2@a"),
+            letters("ABCD2345"),
+            // The letters are good for longer.
+            event(Event::PairingQrCodesExhausted(exhausted.build())),
+            paired(),
+            connected(),
+        ];
+        let (end, told) = follow_all(true, all).await;
+        assert_eq!(end.unwrap(), "+15559990000");
+        assert_eq!(told, ["type ABCD-2345", "Scanned"]);
+    }
+
+    #[tokio::test]
+    async fn a_login_that_fails_says_why_and_what_to_do() {
+        let pair_error = PairError::builder()
+            .id(Jid::pn("15559990000"))
+            .lid(Jid::default())
+            .business_name(String::new())
+            .platform(String::new())
+            .error("hmac-mismatch\u{1b}[2J".to_owned())
+            .build();
+        let code_error = PairingCodeError::builder()
+            .error("rate-overlimit".to_owned())
+            .build();
+        let passkey = PairPasskeyRequest::builder()
+            .request_options_json("{}".to_owned())
+            .build();
+        let old_phone = QrScannedWithoutMultidevice::builder().build();
+        let locked = LoggedOut::builder()
+            .on_connect(true)
+            .reason(ConnectFailureReason::AccountLocked)
+            .build();
+        for (by_code, happened, reason) in [
+            (
+                false,
+                event(Event::PairError(pair_error)),
+                "hmac-mismatch\\u{1b}[2J",
+            ),
+            (
+                true,
+                event(Event::PairingCodeError(code_error)),
+                "rate-overlimit",
+            ),
+            (false, event(Event::PairPasskeyRequest(passkey)), "passkey"),
+            (
+                false,
+                event(Event::QrScannedWithoutMultidevice(old_phone)),
+                "links no devices",
+            ),
+            (false, event(Event::LoggedOut(locked)), "locked"),
+        ] {
+            let (end, _) = follow_all(by_code, [happened]).await;
+            let Err(LoginError::Refused {
+                reason: told,
+                advice,
+            }) = end
+            else {
+                panic!("{reason}: {end:?}");
+            };
+            assert!(told.contains(reason) && !advice.is_empty(), "{told}");
+        }
+        let (end, _) = follow_all(false, [failure(), qr("2@a")]).await;
+        let error = end.unwrap_err();
+        assert!(matches!(error, LoginError::Unavailable { .. }), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "WhatsApp cannot be reached: the connection was closed"
+        );
+        let (end, _) = follow_all(false, [qr("2@a")]).await;
+        assert!(
+            matches!(end, Err(LoginError::Unavailable { .. })),
+            "{end:?}"
+        );
+        let exhausted = PairingQrCodesExhausted::builder().disconnected(true);
+        let exhausted = event(Event::PairingQrCodesExhausted(exhausted.build()));
+        let (end, _) = follow_all(false, [qr("2@a"), exhausted]).await;
+        assert!(matches!(end, Err(LoginError::TimedOut)), "{end:?}");
+        // Connected without a pairing is no login.
+        let (end, _) = follow_all(false, [connected()]).await;
+        assert!(end.is_err());
+    }
 
     #[test]
     fn a_pairing_code_is_shown_as_phones_show_it() {
         assert_eq!(spaced("ABCD2345"), "ABCD-2345");
-        assert_eq!(spaced("ABC"), "ABC");
-        assert_eq!(spaced("ABCDé234"), "ABCD-é234".replace("-é234", "é234"));
+        for odd in ["", "ABC", "ABCD", "ABCD23456", "ABC\u{e9}2345"] {
+            assert_eq!(spaced(odd), odd);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Receiving: one connection after another, while the account is linked.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -221,6 +222,11 @@ pub(crate) enum Happened {
     End,
 }
 
+/// Tells what happens to a connection: the library's, or in tests a list.
+pub(crate) trait Happenings: Send {
+    fn next(&mut self) -> impl Future<Output = Happened> + Send;
+}
+
 /// A builder that lacks nothing.
 pub(crate) type Complete = BotBuilder<Provided, Provided, Provided, Provided>;
 
@@ -262,7 +268,17 @@ impl Running {
         })
     }
 
-    pub(crate) async fn next(&mut self) -> Happened {
+    /// Ends it, once what it has to write is written.
+    pub(crate) async fn end(self, within: Duration) {
+        if !self.has_ended {
+            // Its task is aborted if it takes longer.
+            let _ = timeout(within, self.handle.shutdown()).await;
+        }
+    }
+}
+
+impl Happenings for Running {
+    async fn next(&mut self) -> Happened {
         tokio::select! {
             biased;
             Some(event) = self.events.recv() => Happened::Event(event),
@@ -273,14 +289,6 @@ impl Running {
                 self.events.try_recv().map_or(Happened::End, Happened::Event)
             }
             else => Happened::End,
-        }
-    }
-
-    /// Ends it, once what it has to write is written.
-    pub(crate) async fn end(self, within: Duration) {
-        if !self.has_ended {
-            // Its task is aborted if it takes longer.
-            let _ = timeout(within, self.handle.shutdown()).await;
         }
     }
 }

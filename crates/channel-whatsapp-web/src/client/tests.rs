@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use whatsapp_rust::Jid;
 use whatsapp_rust::traits::DeviceStore as _;
-use whatsapp_rust::wacore::types::message::MessageInfo;
+use whatsapp_rust::wacore::types::message::{EditAttribute, MessageInfo};
 use whatsapp_rust::waproto::whatsapp as wa;
 
 use super::hook::{Hook, said};
@@ -228,4 +228,82 @@ async fn a_message_is_handed_on_once_and_after_a_restart_too() {
             )
             .await
     );
+}
+
+#[test]
+fn edits_deletions_and_reactions_are_no_messages_and_wrapped_texts_are() {
+    let info = MessageInfo::default();
+    let text = |message: wa::Message| said(&message, &info, None).text;
+    let plain = || wa::Message {
+        conversation: Some("hello".to_owned()),
+        ..wa::Message::default()
+    };
+    let wrapped = |message: wa::Message| wa::message::FutureProofMessage {
+        message: message.into(),
+        ..Default::default()
+    };
+    let disappearing = |message: wa::Message| wa::Message {
+        ephemeral_message: wrapped(message).into(),
+        ..wa::Message::default()
+    };
+    let from_phone = |message: wa::Message| wa::Message {
+        device_sent_message: wa::message::DeviceSentMessage {
+            message: message.into(),
+            ..Default::default()
+        }
+        .into(),
+        ..wa::Message::default()
+    };
+    let picture = |caption: Option<&str>| wa::Message {
+        image_message: wa::message::ImageMessage {
+            caption: caption.map(str::to_owned),
+            ..Default::default()
+        }
+        .into(),
+        ..wa::Message::default()
+    };
+    for (message, expected) in [
+        (plain(), "hello"),
+        (disappearing(plain()), "hello"),
+        (from_phone(disappearing(plain())), "hello"),
+        (picture(Some("look")), "look"),
+        (picture(None), ""),
+    ] {
+        assert_eq!(text(message).as_deref(), Some(expected));
+    }
+    let edit = || wa::Message {
+        edited_message: wrapped(plain()).into(),
+        ..wa::Message::default()
+    };
+    let deletion = wa::Message {
+        protocol_message: wa::message::ProtocolMessage::default().into(),
+        ..wa::Message::default()
+    };
+    let reaction = wa::Message {
+        reaction_message: wa::message::ReactionMessage {
+            text: Some("+".to_owned()),
+            ..Default::default()
+        }
+        .into(),
+        ..wa::Message::default()
+    };
+    for none in [
+        wa::Message::default(),
+        edit(),
+        disappearing(edit()),
+        from_phone(disappearing(edit())),
+        deletion,
+        reaction,
+    ] {
+        assert_eq!(text(none), None);
+    }
+    // The stanza names an edit, too; and a group is none of ours.
+    let edited = MessageInfo {
+        edit: EditAttribute::MessageEdit,
+        ..MessageInfo::default()
+    };
+    assert_eq!(said(&plain(), &edited, None).text, None);
+    let mut group = MessageInfo::default();
+    group.source.is_group = true;
+    assert_eq!(said(&plain(), &group, None).text, None);
 }

@@ -51,9 +51,6 @@ fn an_account_is_linked_without_a_gateway() {
     );
     session.person("channels login telegram");
     session.person("channels login telegrm");
-    if cfg!(not(feature = "whatsapp-web")) {
-        session.person("channels login whatsapp");
-    }
     // The phone scans the code when it is shown.
     let scanned = session.outside("scanned");
     let linked = format!(
@@ -82,4 +79,13 @@ fn an_account_is_linked_without_a_gateway() {
     session.pipe("channels login signal");
     session.pipe("channels login signal --json");
     session.finish("channels-login");
+}
+
+#[cfg(not(feature = "whatsapp-web"))]
+#[test]
+fn a_program_without_personal_accounts_says_how_to_get_one_that_has_them() {
+    let mut session = Session::new();
+    session.write_in(".", "openclaw.json", "{ channels: { whatsapp: {} } }");
+    session.person("channels login whatsapp");
+    session.finish("channels-login-not-built");
 }
