@@ -111,7 +111,7 @@ pub(crate) fn said(
 ) -> Said {
     let source = &info.source;
     Said {
-        id: info.id.to_string(),
+        id: info.id.clone(),
         chat: source.chat.to_string(),
         sender: source.sender.to_string(),
         sender_alt: source.sender_alt.as_ref().map(Jid::to_string),

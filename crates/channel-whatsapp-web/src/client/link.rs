@@ -36,18 +36,18 @@ pub(crate) async fn link(
         });
     };
     let keys = web.open().await.map_err(of_keys)?;
-    let linked = match linked_as(keys.store()).await.map_err(of_keys)? {
-        Some(number) => already(number),
-        None => {
-            let number = fresh(web, device, tell, &keys).await?;
-            let is_other = |meant: &&PhoneNumber| meant.as_str() != number;
-            let remark = web.number.as_ref().filter(is_other).map(|meant| {
-                format!(
-                    "the configuration names {meant}: it was another phone that linked this machine"
-                )
-            });
-            Linked::to(number).remark(remark)
-        }
+    let known = linked_as(keys.store()).await.map_err(of_keys)?;
+    let linked = if let Some(number) = known {
+        already(number)
+    } else {
+        let number = fresh(web, device, tell, &keys).await?;
+        let is_other = |meant: &&PhoneNumber| meant.as_str() != number;
+        let remark = web.number.as_ref().filter(is_other).map(|meant| {
+            format!(
+                "the configuration names {meant}: it was another phone that linked this machine"
+            )
+        });
+        Linked::to(number).remark(remark)
     };
     // An adapter that runs waits for this, and then opens the keys itself.
     drop(keys);

@@ -240,7 +240,6 @@ fn edits_deletions_and_reactions_are_no_messages_and_wrapped_texts_are() {
     };
     let wrapped = |message: wa::Message| wa::message::FutureProofMessage {
         message: message.into(),
-        ..Default::default()
     };
     let disappearing = |message: wa::Message| wa::Message {
         ephemeral_message: wrapped(message).into(),
