@@ -70,6 +70,7 @@ targets! {
     state_dir,
     telegram_update,
     timestamp,
+    whatsapp_web_message,
     whatsapp_webhook,
 }
 

@@ -48,7 +48,9 @@ pub trait Login: Send + Sync {
 pub enum LoginStep {
     /// This is to be scanned. A later code takes the place of an earlier one.
     Code(LoginCode),
-    /// The code was scanned, and the account is being set up.
+    /// This is to be typed on the phone. A later code takes the place of an earlier one.
+    Typed(LoginCode),
+    /// The code was scanned or typed, and the account is being set up.
     Scanned,
 }
 

@@ -18,7 +18,8 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
-use tokio_tungstenite::tungstenite::http::Uri;
+use tokio_tungstenite::tungstenite::http::header::ORIGIN;
+use tokio_tungstenite::tungstenite::http::{HeaderValue, Uri};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, WebSocketConfig};
 use tokio_tungstenite::{WebSocketStream, client_async_with_config};
@@ -160,12 +161,31 @@ impl WsConnector {
         within: Duration,
     ) -> Result<WebSocket, WsError> {
         let late = WsError::Deadline { after: within };
-        timeout(within, self.open(url, longest))
+        timeout(within, self.open(url, None, longest))
             .await
             .unwrap_or(Err(late))
     }
 
-    async fn open(&self, url: &str, longest: usize) -> Result<WebSocket, WsError> {
+    /// The same, for a server that asks which site the connection is made for.
+    pub async fn connect_from(
+        &self,
+        url: &str,
+        origin: &'static str,
+        longest: usize,
+        within: Duration,
+    ) -> Result<WebSocket, WsError> {
+        let late = WsError::Deadline { after: within };
+        timeout(within, self.open(url, Some(origin), longest))
+            .await
+            .unwrap_or(Err(late))
+    }
+
+    async fn open(
+        &self,
+        url: &str,
+        origin: Option<&'static str>,
+        longest: usize,
+    ) -> Result<WebSocket, WsError> {
         let uri: Uri = url.parse().map_err(|_| WsError::Url)?;
         let is_encrypted = match uri.scheme_str() {
             Some("wss") => true,
@@ -181,7 +201,11 @@ impl WsConnector {
         let authority = uri.authority().ok_or(WsError::Url)?;
         let server = format!("{scheme}://{authority}/").parse();
         let server: Uri = server.map_err(|_| WsError::Url)?;
-        let request = uri.into_client_request().map_err(|_| WsError::Url)?;
+        let mut request = uri.into_client_request().map_err(|_| WsError::Url)?;
+        if let Some(origin) = origin {
+            let origin = HeaderValue::from_static(origin);
+            request.headers_mut().insert(ORIGIN, origin);
+        }
         let tcp = self.tcp.clone().connect(server).await;
         let tcp = tcp.map_err(|error| match error {
             ConnectError::Direct => WsError::Connect,

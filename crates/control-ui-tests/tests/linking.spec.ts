@@ -28,7 +28,7 @@ test('an account is linked by the code in the picture', async ({ owner, stage },
   expect(await stage.decode(path)).toBe(CODE);
 
   await stage.link('scanned');
-  await expect(owner.getByText('Scanned. The account is being set up.')).toBeVisible();
+  await expect(owner.getByText('Accepted. The account is being set up.')).toBeVisible();
   await expect(picture).toHaveCount(0);
   await stage.link('linked', '+15550001111');
   await expect(owner.getByText('Linked as +15550001111.')).toBeVisible();

@@ -1,4 +1,4 @@
-//! Linking an account of a chat system by scanning a code: `channels.login.start`, `.wait` and `.end`; and logging it out:
+//! Linking an account of a chat system by a code: `channels.login.start`, `.wait` and `.end`; and logging it out:
 //! `channels.logout`.
 
 use std::fmt;
@@ -75,7 +75,7 @@ pub struct LoginEnded {
 
 /// How far a login is: the answer to `channels.login.start` and `.wait`.
 ///
-/// `code` and `qr` are a secret for as long as the login lasts: whoever scans them can link the account. `Debug` does not
+/// `code` and `qr` are a secret for as long as the login lasts: whoever uses them can link the account. `Debug` does not
 /// show them.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,12 +86,12 @@ pub struct LoginProgress {
     pub step: u64,
     /// How far it is.
     pub state: LoginState,
-    /// Where the code is scanned, for a person.
+    /// Where the code is scanned or typed, for a person.
     pub how: String,
-    /// The text to scan, in the state `code`.
+    /// The text to scan or to type, in the state `code`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The rows of its QR code without a border; `1` is a dark module.
+    /// The rows of its QR code without a border; `1` is a dark module. A code that is typed has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub qr: Option<Vec<String>>,
     /// The account that was linked, by its name on the chat system; escaped.
@@ -116,9 +116,9 @@ pub enum LoginState {
     /// The chat system is asked for a code.
     #[default]
     Preparing,
-    /// There is a code to scan.
+    /// There is a code to scan, or to type.
     Code,
-    /// The code was scanned, and the account is being set up.
+    /// The code was scanned or typed, and the account is being set up.
     Scanned,
     /// The account is linked. This is the end.
     Linked,

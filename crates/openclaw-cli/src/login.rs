@@ -1,4 +1,4 @@
-//! `openclaw channels login`: links an account by a code that is scanned.
+//! `openclaw channels login`: links an account by a code that is scanned or typed.
 
 use std::time::Duration;
 
@@ -122,11 +122,20 @@ fn show(now: &LoginProgress, screen: &mut Screen<'_, '_>) -> Result<(), Failure>
         LoginState::Code => {
             let code = now.code.as_deref().unwrap_or_default();
             let how = escape(&now.how).limit(200);
-            screen.remark(format_args!("Scan this {how}:"))?;
-            draw(code, screen)?;
-            screen.remark("Waiting for the phone. Whoever scans the code has the account: show it to nobody else.")?;
+            let verb = if now.qr.is_some() {
+                screen.remark(format_args!("Scan this {how}:"))?;
+                draw(code, screen)?;
+                "scans"
+            } else {
+                screen.remark(format_args!("Type this {how}:"))?;
+                screen.line(escape(code).limit(usize::MAX))?;
+                "types"
+            };
+            screen.remark(format_args!(
+                "Waiting for the phone. Whoever {verb} the code has the account: show it to nobody else."
+            ))?;
         }
-        LoginState::Scanned => screen.remark("Scanned. The account is being set up.")?,
+        LoginState::Scanned => screen.remark("Accepted. The account is being set up.")?,
         LoginState::Linked => {
             let name = now.linked_as.as_deref().unwrap_or("an account");
             screen.line(format_args!("Linked as {}", escape(name).limit(200)))?;
@@ -155,4 +164,23 @@ fn draw(code: &str, screen: &mut Screen<'_, '_>) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Console;
+
+    #[test]
+    fn a_code_without_a_picture_is_typed_and_escaped() {
+        let mut now = LoginProgress::new("1", "in the app: Linked devices");
+        now.state = LoginState::Code;
+        now.code = Some("ABCD-2345\u{1b}[2J".to_owned());
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut console = Console::new(&mut out, &mut err);
+        show(&now, &mut Screen::new(&mut console, false)).unwrap();
+        let shown = String::from_utf8([out, err].concat()).unwrap();
+        assert!(shown.contains("ABCD-2345\\u{1b}[2J\n"), "{shown}");
+        assert!(!shown.contains("Scan"), "{shown}");
+    }
 }

@@ -27,7 +27,7 @@ use std::sync::Arc;
 use pairing_core::{Access, AccountId, ChannelId, ChannelRules, DmPolicy, escape};
 use zeroize::Zeroizing;
 
-pub use channels::{Account, Cloud, Daemon, Messages, PairingReply, Server};
+pub use channels::{Account, Cloud, Daemon, Messages, PairingReply, Server, Web};
 pub use edit::{Document, EditError, KeyPart, KeyPath, KeyPathError};
 pub use error::{ConfigError, Fault, LoadError, Position};
 pub use gateway::{

@@ -1,4 +1,4 @@
-//! Logins: accounts that are being linked by scanning a code; and logging them out.
+//! Logins: accounts that are being linked by a code; and logging them out.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -151,7 +151,8 @@ async fn run(adapter: Arc<dyn Adapter>, progress: watch::Sender<LoginProgress>, 
     tracing::info!(%channel, account, "linking of an account has begun");
     let tell = |step: LoginStep| {
         progress.send_modify(|now| match step {
-            LoginStep::Code(code) => show(now, &code),
+            LoginStep::Code(code) => show(now, &code, true),
+            LoginStep::Typed(code) => show(now, &code, false),
             LoginStep::Scanned => enter(now, LoginState::Scanned),
             _ => {}
         });
@@ -216,9 +217,10 @@ fn enter(now: &mut LoginProgress, state: LoginState) {
     (now.code, now.qr) = (None, None);
 }
 
-fn show(now: &mut LoginProgress, code: &LoginCode) {
+/// Shows a code, and draws it where it is to be scanned.
+fn show(now: &mut LoginProgress, code: &LoginCode, is_scanned: bool) {
     enter(now, LoginState::Code);
-    now.qr = qr::rows(code.expose()).ok();
+    now.qr = is_scanned.then(|| qr::rows(code.expose()).ok()).flatten();
     now.code = Some(code.expose().to_owned());
 }
 
@@ -247,6 +249,12 @@ pub enum LinkingError {
     /// The configuration does not name the account, or turns it off.
     #[error("the configuration sets up no such account, or turns it off")]
     NotConfigured,
+    /// This program was built without personal accounts of the channel.
+    #[error("this program was built without personal accounts of this channel")]
+    NotBuilt {
+        /// How to get a program that has them.
+        advice: &'static str,
+    },
     /// Its settings cannot be used.
     #[error("{error}")]
     Settings {
@@ -298,7 +306,11 @@ fn configured(
 ) -> Result<Arc<dyn Adapter>, LinkingError> {
     let mut all = adapters::configured(config, state, var).into_iter();
     let found = all.find(|one| one.key.0 == *channel && one.key.1 == *account);
-    let built = found.ok_or(LinkingError::NotConfigured)?.built;
+    let missing = || match adapters::another_build(channel) {
+        Some(advice) => LinkingError::NotBuilt { advice },
+        None => LinkingError::NotConfigured,
+    };
+    let built = found.ok_or_else(missing)?.built;
     let built = built.map_err(|error| LinkingError::Settings {
         error: error.error,
         advice: error.advice,
@@ -353,6 +365,7 @@ impl LinkingError {
             Self::NotConfigured => Some(
                 "set the account up first, such as `openclaw config set channels.signal.autoStart true`",
             ),
+            Self::NotBuilt { advice } => Some(advice),
             Self::Settings { advice, .. } => *advice,
             Self::Unable => {
                 Some("`openclaw channels status --probe` says whether an account is accepted")

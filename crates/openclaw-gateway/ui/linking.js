@@ -74,12 +74,12 @@ export function linking(model) {
 	}
 
 	/** @param {LoginProgress} next */
-	function told({ how }) {
+	function told({ qr, how }) {
 		return h(
 			'div',
 			{},
-			h('p', {}, `Scan this ${plain(how, 200)}.`),
-			h('p', {}, 'Whoever scans it has the account: show it to nobody else.'),
+			h('p', {}, `${qr ? 'Scan' : 'Type'} this ${plain(how, 200)}.`),
+			h('p', {}, 'Whoever uses it has the account: show it to nobody else.'),
 			button('Cancel', cancel),
 		);
 	}
@@ -116,7 +116,7 @@ function words({ state, linkedAs, remark, error, advice }) {
 	const also = (text) => (text ? `: ${plain(text, 400)}` : '');
 	if (state === 'preparing') return 'Asking for a code.';
 	if (state === 'code') return 'Waiting for the phone.';
-	if (state === 'scanned') return 'Scanned. The account is being set up.';
+	if (state === 'scanned') return 'Accepted. The account is being set up.';
 	if (state === 'linked') return `Linked as ${plain(linkedAs, 200)}${also(remark)}.`;
 	return state === 'failed' ? `Not linked${also(error)}${also(advice)}.` : 'Waiting.';
 }

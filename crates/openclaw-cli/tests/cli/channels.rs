@@ -115,3 +115,12 @@ fn an_account_is_logged_out_without_a_gateway() {
     assert_eq!(log.matches(r#""action":"logged-out""#).count(), 3, "{log}");
     session.finish("channels-logout");
 }
+
+#[cfg(not(feature = "whatsapp-web"))]
+#[test]
+fn a_program_without_personal_accounts_says_how_to_get_one_that_has_them() {
+    let mut session = Session::new();
+    session.write_in(".", "openclaw.json", "{ channels: { whatsapp: {} } }");
+    session.person("channels login whatsapp");
+    session.finish("channels-login-not-built");
+}

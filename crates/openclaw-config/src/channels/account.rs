@@ -11,6 +11,7 @@ use super::daemon::{Daemon, WrittenDaemon};
 use super::given::{counting, fault, or, value};
 use super::messages::{Messages, WrittenMessages};
 use super::server::{Server, WrittenServer};
+use super::web::{Web, WrittenWeb};
 use crate::read::{Given, Reader, Section, TextOrFlag};
 use crate::{Fault, Secret};
 
@@ -64,6 +65,8 @@ pub struct Account {
     pub server: Server,
     /// The number at Meta's cloud, on WhatsApp.
     pub cloud: Cloud,
+    /// How a personal account is linked, on WhatsApp.
+    pub web: Web,
     /// How Messages is reached, on iMessage; its program is the daemon's `cli_path`.
     pub messages: Messages,
     closed: Option<Arc<Fault>>,
@@ -138,6 +141,7 @@ pub(super) struct Written {
     daemon: WrittenDaemon,
     server: WrittenServer,
     cloud: WrittenCloud,
+    web: WrittenWeb,
     messages: WrittenMessages,
 }
 
@@ -203,6 +207,7 @@ impl Default for Written {
             daemon: WrittenDaemon::default(),
             server: WrittenServer::default(),
             cloud: WrittenCloud::default(),
+            web: WrittenWeb::default(),
             messages: WrittenMessages::default(),
         }
     }
@@ -257,6 +262,7 @@ impl Written {
             daemon: WrittenDaemon::read(at, reader),
             server: WrittenServer::read(at, reader),
             cloud: WrittenCloud::read(at, reader),
+            web: WrittenWeb::read(at, reader),
             messages: WrittenMessages::read(at, reader),
         }
     }
@@ -301,6 +307,7 @@ impl Written {
             WrittenDaemon::fault(&own.daemon, &all.daemon, id.is_default()),
             WrittenServer::fault(&own.server, &all.server, id.is_default()),
             WrittenCloud::fault(&own.cloud, &all.cloud, id.is_default()),
+            WrittenWeb::fault(&own.web, &all.web, id.is_default()),
             WrittenMessages::fault(&own.messages, &all.messages),
         ];
         faults.into_iter().flatten().next().cloned()
@@ -367,6 +374,7 @@ impl Written {
             daemon: WrittenDaemon::merged(&own.daemon, &all.daemon, id.is_default()),
             server: WrittenServer::merged(&own.server, &all.server, id.is_default()),
             cloud: WrittenCloud::merged(&own.cloud, &all.cloud, id.is_default()),
+            web: WrittenWeb::merged(&own.web, &all.web, id.is_default()),
             messages: WrittenMessages::merged(&own.messages, &all.messages),
             closed,
         }

@@ -7,6 +7,7 @@ mod given;
 mod groups;
 mod messages;
 mod server;
+mod web;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use daemon::Daemon;
 pub(crate) use groups::Groups;
 pub use messages::Messages;
 pub use server::Server;
+pub use web::Web;
 
 use account::{Of, Written};
 

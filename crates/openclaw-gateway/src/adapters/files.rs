@@ -39,12 +39,27 @@ fn warn_if_open(path: &Path) {
 #[cfg(not(unix))]
 fn warn_if_open(_: &Path) {}
 
-/// The name of an account's file, as OpenClaw names them: a run of characters that may not stand in a file name is one
-/// `_`.
+/// The name of an account's file.
 pub(super) fn of_account(prefix: &str, account: &AccountId) -> String {
+    format!("{prefix}{}.json", name(account))
+}
+
+/// The name of an account's directory, which is never hidden, and never the directory above.
+#[cfg(feature = "whatsapp-web")]
+pub(super) fn directory(account: &AccountId) -> String {
+    let name = name(account);
+    match name.as_bytes().first() {
+        None | Some(b'.') => format!("_{name}"),
+        Some(_) => name,
+    }
+}
+
+/// The name of an account as a part of a file name, as OpenClaw writes it: a run of characters that may not stand there is
+/// one `_`.
+fn name(account: &AccountId) -> String {
     let is_kept = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let kept = account.as_str().split(|c| !is_kept(c));
-    let mut name = String::from(prefix);
+    let mut name = String::new();
     let mut is_gap = false;
     for (at, part) in kept.enumerate() {
         if at > 0 && !is_gap {
@@ -53,5 +68,5 @@ pub(super) fn of_account(prefix: &str, account: &AccountId) -> String {
         is_gap = part.is_empty();
         name.push_str(part);
     }
-    name + ".json"
+    name
 }

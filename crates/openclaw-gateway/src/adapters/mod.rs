@@ -9,6 +9,8 @@ mod signal;
 mod slack;
 mod telegram;
 mod whatsapp;
+#[cfg(feature = "whatsapp-web")]
+mod whatsapp_web;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -127,6 +129,14 @@ pub(crate) fn configured(
         }
     }
     all
+}
+
+/// What to do about a channel some of whose accounts only another build of this program has; `None` for all others.
+pub(crate) fn another_build(channel: &ChannelId) -> Option<&'static str> {
+    (cfg!(not(feature = "whatsapp-web")) && channel.as_str() == "whatsapp").then_some(
+        "install one that has them: `cargo install --locked --path crates/openclaw-cli --features whatsapp-web`, which needs \
+         Rust 1.94; or set the account up with `cloud`. docs/channels/whatsapp.md describes both",
+    )
 }
 
 /// The proxies of an account: its own, else those of the environment.

@@ -57,17 +57,23 @@ impl ConfiguredError {
     }
 }
 
-/// The number of an account; `None` if the account has none. Web linking, the other program's way, has other keys.
+/// The number of an account, or else the personal account that is linked; `None` if it has neither.
 pub(super) fn build(recipe: &Recipe<'_>) -> Result<Option<Built>, BuildError> {
     let account = configured(recipe).map_err(|error| BuildError {
         error: Chain(&error).to_string(),
         advice: error.advice(),
     })?;
-    Ok(account.map(|account| Built {
-        fingerprint: account.fingerprint(),
-        identity: account.identity(),
-        adapter: Arc::new(account),
-    }))
+    match account {
+        Some(account) => Ok(Some(Built {
+            fingerprint: account.fingerprint(),
+            identity: account.identity(),
+            adapter: Arc::new(account),
+        })),
+        #[cfg(feature = "whatsapp-web")]
+        None => super::whatsapp_web::build(recipe),
+        #[cfg(not(feature = "whatsapp-web"))]
+        None => Ok(None),
+    }
 }
 
 fn configured(recipe: &Recipe<'_>) -> Result<Option<WhatsApp>, ConfiguredError> {
@@ -168,11 +174,16 @@ mod tests {
 
     #[test]
     fn a_number_and_its_webhook() {
-        for none in [
+        for personal in [
             "dmPolicy: 'open'",
             "selfChatMode: true, accounts: { default: { authDir: '~/auth' } }",
         ] {
-            assert!(build("default", none).unwrap().is_none(), "{none}");
+            let built = build("default", personal).unwrap();
+            assert_eq!(
+                built.is_some(),
+                cfg!(feature = "whatsapp-web"),
+                "{personal}"
+            );
         }
         let built = |more: &str| {
             let cloud = format!("cloud: {{ phoneNumberId: '1', {SECRETS}{more} }}");
@@ -193,7 +204,8 @@ mod tests {
         assert_ne!(work.identity, usual.identity);
         let beside =
             format!("cloud: {{ phoneNumberId: '1', {SECRETS} }}, accounts: {{ work: {{}} }}");
-        assert!(build("work", &beside).unwrap().is_none());
+        let beside = build("work", &beside).unwrap();
+        assert!(beside.is_none_or(|built| built.adapter.webhook().is_none()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `channels.login.start`, `.wait` and `.end`: linking an account by scanning a code; `channels.logout`.
+//! `channels.login.start`, `.wait` and `.end`: linking an account by a code; `channels.logout`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use gateway_protocol::channel_login::{
     LoginEndParams, LoginEnded, LoginStartParams, LoginWaitParams, LogoutParams,
 };
 use gateway_protocol::{DetailCode, ErrorShape};
-use pairing_core::LinkOutcome;
+use pairing_core::{ChannelId, LinkOutcome};
 use serde_json::json;
 
 use super::{Call, Reply};
-use crate::adapters::instead_of_logout;
+use crate::adapters::{another_build, instead_of_logout};
 use crate::logins::{self, Report};
 
 /// How long a call waits unless the caller says, and whatever it says.
@@ -81,7 +81,7 @@ fn adapter(call: &Call, account: &AdapterKey) -> Result<Arc<dyn Adapter>, ErrorS
     adapter.ok_or_else(|| {
         refused(match channels.unbuilt().get(account) {
             Some(error) => format!("the account cannot be set up: {}", error.error),
-            None => "the gateway runs no such account: set it up in openclaw.json first".to_owned(),
+            None => missing(&account.0),
         })
     })
 }
@@ -94,6 +94,16 @@ fn report(call: &Call, (channel, account): AdapterKey) -> Report {
 
 fn refused(message: impl Into<String>) -> ErrorShape {
     ErrorShape::invalid(DetailCode::InvalidParams, message)
+}
+
+/// Why there is no such account.
+fn missing(channel: &ChannelId) -> String {
+    match another_build(channel) {
+        Some(advice) => {
+            format!("the gateway was built without personal accounts of this channel: {advice}")
+        }
+        None => "the gateway runs no such account: set it up in openclaw.json first".to_owned(),
+    }
 }
 
 pub(super) async fn wait(call: Call) -> Reply {
