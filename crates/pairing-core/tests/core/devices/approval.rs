@@ -58,7 +58,7 @@ fn t14_a_device_that_is_not_admin_sees_and_decides_itself_alone() {
     assert!(devices.pending(&session).unwrap().pending.is_empty());
     assert_eq!(
         devices.pending(&owner()).unwrap().pending,
-        [foreign.clone()]
+        std::slice::from_ref(&foreign)
     );
     let get = |phone: &Phone, by: &Approver| devices.get(phone.id(), by).unwrap();
     gateway.pair(&phone(9), "operator", &["operator.read"]);
