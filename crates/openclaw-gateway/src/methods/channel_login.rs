@@ -9,7 +9,7 @@ use gateway_protocol::channel_login::{
     LoginEndParams, LoginEnded, LoginStartParams, LoginWaitParams, LogoutParams,
 };
 use gateway_protocol::{DetailCode, ErrorShape};
-use pairing_core::{ChannelId, LinkOutcome};
+use pairing_core::LinkOutcome;
 use serde_json::json;
 
 use super::{Call, Reply};
@@ -26,7 +26,7 @@ pub(super) fn start(call: &Call) -> Reply {
         account_id,
     } = call.params()?;
     let account = (channel, account_id);
-    let adapter = adapter(call, &account)?;
+    let adapter = adapter(call, &account, another_build(&account.0))?;
     let id = call
         .parts
         .id()
@@ -45,7 +45,7 @@ pub(super) async fn logout(call: Call) -> Reply {
         account_id,
     } = call.params()?;
     let account = (channel, account_id);
-    let adapter = adapter(&call, &account)?;
+    let adapter = adapter(&call, &account, None)?;
     // A login that is under way would be over right after it.
     let ending = account.clone();
     let end = move |call: &Call| {
@@ -73,15 +73,25 @@ pub(super) async fn logout(call: Call) -> Reply {
     call.reply(&logins::answer(account, out))
 }
 
-/// The adapter of an account that runs.
-fn adapter(call: &Call, account: &AdapterKey) -> Result<Arc<dyn Adapter>, ErrorShape> {
+/// The adapter of an account that runs. `elsewhere` is what to do about a channel some of whose accounts only another
+/// build has.
+fn adapter(
+    call: &Call,
+    account: &AdapterKey,
+    elsewhere: Option<&str>,
+) -> Result<Arc<dyn Adapter>, ErrorShape> {
     let channels = &call.parts.channels;
     let settings = call.parts.settings.load();
     let adapter = channels.adapter(&settings.config, &account.0, &account.1);
     adapter.ok_or_else(|| {
-        refused(match channels.unbuilt().get(account) {
-            Some(error) => format!("the account cannot be set up: {}", error.error),
-            None => missing(&account.0),
+        refused(match (channels.unbuilt().get(account), elsewhere) {
+            (Some(error), _) => format!("the account cannot be set up: {}", error.error),
+            (None, Some(advice)) => {
+                format!("the gateway was built without personal accounts of this channel: {advice}")
+            }
+            (None, None) => {
+                "the gateway runs no such account: set it up in openclaw.json first".to_owned()
+            }
         })
     })
 }
@@ -94,16 +104,6 @@ fn report(call: &Call, (channel, account): AdapterKey) -> Report {
 
 fn refused(message: impl Into<String>) -> ErrorShape {
     ErrorShape::invalid(DetailCode::InvalidParams, message)
-}
-
-/// Why there is no such account.
-fn missing(channel: &ChannelId) -> String {
-    match another_build(channel) {
-        Some(advice) => {
-            format!("the gateway was built without personal accounts of this channel: {advice}")
-        }
-        None => "the gateway runs no such account: set it up in openclaw.json first".to_owned(),
-    }
 }
 
 pub(super) async fn wait(call: Call) -> Reply {
