@@ -36,6 +36,7 @@ mod watch;
 
 use std::ffi::OsString;
 use std::io;
+use std::net::TcpListener;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub struct Environment<'a> {
     pub machine: &'a dyn Machine,
     /// Tells the service manager how the gateway is, if one started this program.
     pub tell_manager: &'a TellManager,
+    /// Takes over the sockets on which the service manager listens for the gateway; none if it does not.
+    pub listeners: &'a dyn Fn() -> io::Result<Vec<TcpListener>>,
     /// Shows that a command waits; `None` if standard error is not a terminal.
     pub spinner: Option<Spinner>,
 }

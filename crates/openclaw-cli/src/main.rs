@@ -1,6 +1,7 @@
 //! The `openclaw` command.
 
 use std::io::{self, BufRead as _, BufWriter, IsTerminal as _, Read as _, stdin};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus, Output, Stdio};
 use std::sync::Arc;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         answer: stdin().is_terminal().then_some(&read_answer),
         machine: &ThisMachine,
         tell_manager: &tell_manager,
+        listeners: &listeners,
         spinner: stderr.is_terminal().then_some(openclaw_cli::spinner),
     };
     let mut console = Console {
@@ -141,6 +143,24 @@ fn tell(what: Told) {
 
 #[cfg(not(target_os = "linux"))]
 fn tell(_: Told) {}
+
+/// The sockets that systemd listens on for this process. Their variables are taken out of the environment, and the sockets
+/// are not handed on to children.
+#[cfg(target_os = "linux")]
+fn listeners() -> io::Result<Vec<TcpListener>> {
+    // Without it, they were meant for somebody who handed the variables on.
+    if std::env::var_os("LISTEN_PID").is_none() {
+        return Ok(Vec::new());
+    }
+    let mut handed = listenfd::ListenFd::from_env();
+    let taken = (0..handed.len()).map(|at| handed.take_tcp_listener(at));
+    taken.filter_map(Result::transpose).collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn listeners() -> io::Result<Vec<TcpListener>> {
+    Ok(Vec::new())
+}
 
 /// The machine that this program runs on.
 struct ThisMachine;

@@ -81,14 +81,23 @@ pub fn addresses(
                 .collect()
         }
     };
-    let beyond = found.iter().find(|address| !address.is_loopback());
-    if let Some(address) = beyond.filter(|_| secret.is_open()) {
-        return Err(BindError::Open { address: *address });
-    }
+    guard(found.iter().copied(), secret)?;
     Ok(found
         .into_iter()
         .map(|address| SocketAddr::new(address, port))
         .collect())
+}
+
+/// Refuses to listen beyond this machine without a secret.
+pub(crate) fn guard(
+    addresses: impl IntoIterator<Item = IpAddr>,
+    secret: &SharedSecret,
+) -> Result<(), BindError> {
+    let mut addresses = addresses.into_iter();
+    match addresses.find(|address| !canonical_ip(*address).is_loopback()) {
+        Some(address) if secret.is_open() => Err(BindError::Open { address }),
+        _ => Ok(()),
+    }
 }
 
 fn custom(host: &str) -> Result<IpAddr, BindError> {

@@ -16,6 +16,7 @@ use pairing_fs::{AuditLog, StateDir, SystemClock, SystemEntropy};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
+use crate::bind::guard;
 use crate::budget;
 use crate::doctor::of_database;
 use crate::file_watch::{FileWatch, Stir};
@@ -43,6 +44,8 @@ pub struct ServeOptions {
     pub port: Option<u16>,
     /// The interfaces, instead of the configured ones.
     pub bind: Option<Bind>,
+    /// Sockets that listen already, as a service manager hands them over. If there are any, nothing else is listened on.
+    pub listeners: Arc<[std::net::TcpListener]>,
     /// The token, instead of the configured secret.
     pub token: Option<Secret>,
     /// Notified when the configuration and the certificate are to be read again although no change was seen, as SIGHUP
@@ -96,6 +99,9 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// A socket that listens already cannot be used.
+    #[error("a socket of the service manager cannot be used")]
+    Handed(#[source] io::Error),
     /// `state.peerUrl` is not a valid address.
     #[error("state.peerUrl is no address of a gateway")]
     PeerUrl(#[from] GatewayUrlError),
@@ -126,6 +132,10 @@ impl ServeError {
                 "choose another address with --bind, gateway.bind or gateway.customBindHost"
                     .to_owned()
             }
+            Self::Handed(_) => {
+                "the socket unit has to listen on TCP, without Accept=yes: `openclaw gateway install --socket` writes such a one"
+                    .to_owned()
+            }
             Self::PeerUrl(_) => {
                 "write it as wss://host:port, or as ws://host:port on a private network".to_owned()
             }
@@ -146,6 +156,7 @@ pub async fn serve(
         var,
         port,
         bind,
+        listeners: given,
         token,
         reread,
         alive,
@@ -168,7 +179,7 @@ pub async fn serve(
     let tls = settings.tls.as_ref().map(|files| load_tls(files, &state));
     let tls = tls.transpose()?;
     let interfaces = Interfaces::of_this_machine().map_err(ServeError::Interfaces)?;
-    let wanted = addresses(&settings.bind, settings.port, &settings.secret, &interfaces)?;
+    let listening = Listening::choose(&given, &settings, &interfaces)?;
 
     let is_page_served = settings.control_ui != Some(false);
     let metrics = Metrics::new();
@@ -207,7 +218,7 @@ pub async fn serve(
         // Commands then work on the store, or by TCP.
         Err(error) => tracing::warn!(error = %Chain(&error), "no socket for the owner's commands"),
     }
-    let (listeners, addresses) = listen(&wanted).await?;
+    let (listeners, addresses) = listening.begin().await?;
     for listener in listeners {
         builder = builder.listener(listener);
     }
@@ -239,21 +250,76 @@ pub async fn serve(
         () = gateway.run() => {}
         never = ask_again(&reread, &reload, renewal.as_ref()) => match never {},
     }
-    drop((reload, renewal));
-    drop(instance);
+    drop((reload, renewal, instance));
     Ok(())
 }
 
-/// Listens, and returns the addresses that it got.
-async fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), ServeError> {
-    let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
-    for &address in wanted {
-        let failed = |source| ServeError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        addresses.push(listener.local_addr().map_err(failed)?);
-        listeners.push(listener);
+/// Where a gateway listens.
+enum Listening {
+    /// On these addresses.
+    At(Vec<SocketAddr>),
+    /// On sockets that somebody else has opened.
+    On(Vec<(TcpListener, SocketAddr)>),
+}
+
+impl Listening {
+    /// Sockets that are given win over the configuration. Beyond this machine, each takes a secret.
+    fn choose(
+        given: &[std::net::TcpListener],
+        settings: &Settings,
+        interfaces: &Interfaces,
+    ) -> Result<Self, ServeError> {
+        if given.is_empty() {
+            let (bind, secret) = (&settings.bind, &settings.secret);
+            let wanted = addresses(bind, settings.port, secret, interfaces)?;
+            return Ok(Self::At(wanted));
+        }
+        let taken = given.iter().map(take_over).collect::<io::Result<Vec<_>>>();
+        let taken = taken.map_err(ServeError::Handed)?;
+        let addresses: Vec<_> = taken.iter().map(|(_, address)| *address).collect();
+        guard(addresses.iter().map(SocketAddr::ip), &settings.secret)?;
+        tell_of_ports(&addresses, settings.port);
+        Ok(Self::On(taken))
     }
-    Ok((listeners, addresses))
+
+    /// Listens, and returns the addresses that it got.
+    async fn begin(self) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), ServeError> {
+        let wanted = match self {
+            Self::At(wanted) => wanted,
+            Self::On(taken) => return Ok(taken.into_iter().unzip()),
+        };
+        let (mut listeners, mut addresses) = (Vec::new(), Vec::new());
+        for address in wanted {
+            let failed = |source| ServeError::Listen { address, source };
+            let listener = TcpListener::bind(address).await.map_err(failed)?;
+            addresses.push(listener.local_addr().map_err(failed)?);
+            listeners.push(listener);
+        }
+        Ok((listeners, addresses))
+    }
+}
+
+/// Makes use of a socket that listens already, and returns its address.
+fn take_over(listener: &std::net::TcpListener) -> io::Result<(TcpListener, SocketAddr)> {
+    if !rustix::net::sockopt::socket_acceptconn(listener)? {
+        return Err(io::Error::other("it is a connection, and does not listen"));
+    }
+    let listener = listener.try_clone()?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    Ok((TcpListener::from_std(listener)?, address))
+}
+
+/// Says so if others look for the gateway at another port than it was given.
+fn tell_of_ports(addresses: &[SocketAddr], configured: u16) {
+    if addresses.iter().all(|address| address.port() != configured) {
+        tracing::warn!(
+            configured,
+            given = addresses.first().map(SocketAddr::port),
+            advice = "run `openclaw gateway install --socket` again, or set gateway.port",
+            "the service manager listens on another port than is configured"
+        );
+    }
 }
 
 /// The port at which browsers on this machine would find the page.

@@ -58,6 +58,8 @@ pub(crate) struct InstallOptions {
     pub(crate) force: bool,
     pub(crate) print: bool,
     pub(crate) launchd: bool,
+    /// Whether systemd listens for the gateway.
+    pub(crate) socket: bool,
     /// Whether the command line says where the state is.
     pub(crate) state_dir_is_named: bool,
 }
@@ -177,6 +179,9 @@ pub(super) struct RawInstall {
     /// The program that the service runs, instead of this one
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
+    /// Have systemd listen on loopback for the gateway, so that clients wait while it starts again
+    #[arg(long)]
+    socket: bool,
     /// Install it, and start it later
     #[arg(long)]
     no_start: bool,
@@ -187,7 +192,7 @@ pub(super) struct RawInstall {
     #[arg(long, conflicts_with = "json")]
     print: bool,
     /// With --print: the one for macOS
-    #[arg(long, requires = "print")]
+    #[arg(long, requires = "print", conflicts_with = "socket")]
     launchd: bool,
     /// Print JSON
     #[arg(long)]
@@ -364,6 +369,7 @@ impl RawInstall {
             force: self.force,
             print: self.print,
             launchd: self.launchd,
+            socket: self.socket,
             state_dir_is_named,
         }
     }

@@ -15,6 +15,8 @@ pub(crate) enum ServiceError {
     NoManager,
     #[error("launchd has no `--system` here")]
     NoSystemJobs,
+    #[error("`--socket` is for systemd")]
+    NoSockets,
     #[error("a service of the system is installed by root")]
     NotRoot,
     #[error("root has no service of a user: it would not start with the machine")]
@@ -51,6 +53,7 @@ impl ServiceError {
         match self {
             Self::NoManager
             | Self::NoSystemJobs
+            | Self::NoSockets
             | Self::NotRoot
             | Self::RootsOwn
             | Self::NoUser(_)
@@ -67,6 +70,7 @@ impl ServiceError {
                  `openclaw gateway install --print` shows how systemd would run it"
                 .to_owned(),
             Self::NoSystemJobs => "leave out `--system`: the job starts when you log in".to_owned(),
+            Self::NoSockets => "leave it out: the gateway listens itself".to_owned(),
             Self::NotRoot => "run it with sudo, or leave out `--system`".to_owned(),
             Self::RootsOwn => "add `--system`, or run it as the user whose state it is".to_owned(),
             Self::NoUser(user) => format!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use openclaw_gateway::{Alive, Announcement, ServeOptions, read_token, serve};
+use openclaw_gateway::{Alive, Announcement, ServeError, ServeOptions, read_token, serve};
 use pairing_core::escape;
 use pairing_fs::StateDir;
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -26,12 +26,14 @@ pub(super) fn run(
     keep_memory_private();
     log::start(&options.log, environment, screen)?;
     let token = options.token_file.as_deref().map(read_token).transpose()?;
+    let listeners = (environment.listeners)().map_err(ServeError::Handed)?;
     let reread = Arc::new(Notify::new());
     let options = ServeOptions {
         state,
         var: Arc::clone(environment.var),
         port: options.port,
         bind: options.bind,
+        listeners: listeners.into(),
         token,
         reread: Arc::clone(&reread),
         alive: Some(Alive::new(HEARTBEAT, {

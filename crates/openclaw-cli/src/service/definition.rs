@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use openclaw_config::{Config, LoadError};
 use pairing_fs::{NoStateDir, StateDir};
 
 use crate::args::{InstallOptions, ServiceScope};
@@ -10,6 +11,9 @@ use crate::{Environment, Failure};
 
 /// The unit's name, as the other program names its own.
 pub(super) const UNIT: &str = "openclaw-gateway.service";
+
+/// The unit that listens for it.
+pub(super) const SOCKET: &str = "openclaw-gateway.socket";
 
 /// The job's label, as the other program labels its own.
 pub(super) const LABEL: &str = "ai.openclaw.gateway";
@@ -28,6 +32,8 @@ pub(super) struct Definition {
     /// The program, absolute.
     pub(super) program: PathBuf,
     pub(super) port: Option<u16>,
+    /// The port on which the service manager listens for it, if it does.
+    pub(super) socket: Option<u16>,
     /// The user that it runs as, if it is not the one who installs it.
     pub(super) user: Option<String>,
     /// The state directory, absolute.
@@ -55,11 +61,13 @@ impl Definition {
             scope: options.scope,
             program: absolute(&program),
             port: options.port,
+            socket: None,
             user: None,
             state: PathBuf::new(),
             also: Vec::new(),
             environment: Vec::new(),
         };
+        let mut config = None;
         let mut definition = match options.scope {
             ServiceScope::System => {
                 let state = if options.state_dir_is_named {
@@ -77,9 +85,10 @@ impl Definition {
             ServiceScope::User => {
                 let state = state?;
                 let root = absolute(state.root());
-                let config = state.config().parent().map(absolute);
+                config = Some(state.config().to_owned());
+                let beside = state.config().parent().map(absolute);
                 let credentials = Some(absolute(state.credentials()));
-                let also = [config, credentials].into_iter().flatten();
+                let also = [beside, credentials].into_iter().flatten();
                 let also = also.filter(|dir| !dir.starts_with(&root)).collect();
                 Self {
                     state: root,
@@ -89,7 +98,22 @@ impl Definition {
             }
         };
         definition.name_state(environment)?;
+        if options.socket {
+            definition.socket = Some(definition.port_of(config)?);
+        }
         Ok(definition)
+    }
+
+    /// The port that the gateway would choose: the one that is given, else the configured one. The service does not have
+    /// the variables of this command.
+    fn port_of(&self, config: Option<PathBuf>) -> Result<u16, LoadError> {
+        if let Some(port) = self.port {
+            return Ok(port);
+        }
+        let config = config.unwrap_or_else(|| StateDir::at(&self.state).config().to_owned());
+        Ok(Config::load_in(&self.state, &config, |_| None)?
+            .gateway
+            .port)
     }
 
     /// Tells the service where the state is, as this command was told. Secrets in variables are not copied: the state

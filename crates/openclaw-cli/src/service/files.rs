@@ -3,11 +3,11 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pairing_fs::owned;
 
-use super::definition::{LABEL, MARK, UNIT};
+use super::definition::{LABEL, MARK, SOCKET, UNIT};
 use super::machine::Manager;
 use crate::Environment;
 use crate::args::ServiceScope;
@@ -28,6 +28,8 @@ pub(crate) struct Installed {
     pub(crate) manager: Manager,
     /// Whether this program wrote it.
     pub(crate) is_ours: bool,
+    /// Whether a unit of this program's listens for it.
+    pub(super) has_socket: bool,
 }
 
 impl Installed {
@@ -53,7 +55,9 @@ impl Installed {
                 match fs::read_to_string(&path) {
                     Ok(text) => {
                         let is_ours = text.contains(MARK);
+                        let socket = fs::read_to_string(path.with_file_name(SOCKET));
                         return Ok(Some(Self {
+                            has_socket: socket.is_ok_and(|text| text.contains(MARK)),
                             path,
                             scope,
                             manager,
@@ -80,6 +84,7 @@ impl Installed {
             scope,
             manager,
             is_ours: true,
+            has_socket: false,
         })
     }
 
@@ -94,18 +99,30 @@ impl Installed {
     /// Writes the file as durably as state. It holds no secret, and a service manager warns of files that it alone may
     /// read.
     pub(super) fn write(&self, text: &str) -> Result<(), ServiceError> {
-        if let Some(dir) = self.path.parent()
-            && !dir.is_dir()
-        {
-            owned::create_dir(dir)?;
-        }
-        owned::replace_file(&self.path, text)?;
-        let readable = fs::Permissions::from_mode(0o644);
-        fs::set_permissions(&self.path, readable).map_err(|source| self.failed(source))
+        write(&self.path, text)
+    }
+
+    /// Writes the unit that listens.
+    pub(super) fn write_socket(&mut self, text: &str) -> Result<(), ServiceError> {
+        self.has_socket = true;
+        write(&self.socket(), text)
     }
 
     pub(super) fn remove(&self) -> Result<(), ServiceError> {
-        fs::remove_file(&self.path).map_err(|source| self.failed(source))
+        if self.has_socket {
+            self.remove_socket()?;
+        }
+        fs::remove_file(&self.path).map_err(|source| failed(&self.path, source))
+    }
+
+    /// Removes the unit that listens.
+    pub(super) fn remove_socket(&self) -> Result<(), ServiceError> {
+        let path = self.socket();
+        fs::remove_file(&path).map_err(|source| failed(&path, source))
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.path.with_file_name(SOCKET)
     }
 
     /// Keeps what somebody else wrote, beside the new one.
@@ -113,14 +130,25 @@ impl Installed {
         let mut kept = self.path.clone().into_os_string();
         kept.push(".before");
         let kept = PathBuf::from(kept);
-        fs::rename(&self.path, &kept).map_err(|source| self.failed(source))?;
+        fs::rename(&self.path, &kept).map_err(|source| failed(&self.path, source))?;
         Ok(kept)
     }
+}
 
-    fn failed(&self, source: io::Error) -> ServiceError {
-        let path = self.path.clone();
-        ServiceError::Change { path, source }
+fn write(path: &Path, text: &str) -> Result<(), ServiceError> {
+    if let Some(dir) = path.parent()
+        && !dir.is_dir()
+    {
+        owned::create_dir(dir)?;
     }
+    owned::replace_file(path, text)?;
+    let readable = fs::Permissions::from_mode(0o644);
+    fs::set_permissions(path, readable).map_err(|source| failed(path, source))
+}
+
+fn failed(path: &Path, source: io::Error) -> ServiceError {
+    let path = path.to_owned();
+    ServiceError::Change { path, source }
 }
 
 fn paths(manager: Manager, scope: ServiceScope, environment: &Environment<'_>) -> Vec<PathBuf> {

@@ -22,7 +22,7 @@ use crate::args::{InstallOptions, LogsOptions, ServiceCommand, ServiceScope};
 use crate::console::Screen;
 use crate::failure::ServiceError;
 use crate::{Environment, Exit, Failure};
-use definition::Definition;
+use definition::{Definition, SOCKET};
 pub(crate) use files::Installed;
 pub use machine::{Machine, Manager};
 pub(crate) use supervisor::Supervisor;
@@ -123,6 +123,9 @@ fn install(
     if kind == Manager::Launchd && scope == ServiceScope::System {
         return Err(ServiceError::NoSystemJobs.into());
     }
+    if kind == Manager::Launchd && options.socket {
+        return Err(ServiceError::NoSockets.into());
+    }
     if !options.print {
         match (scope, machine.is_root()) {
             (ServiceScope::System, false) => return Err(ServiceError::NotRoot.into()),
@@ -135,8 +138,12 @@ fn install(
         Manager::Systemd => systemd::unit(&definition, machine.systemd_version())?,
         Manager::Launchd => launchd::plist(&definition)?,
     };
+    let socket = definition.socket.map(systemd::socket);
     if options.print {
         screen.raw(|out| out.write_all(text.as_bytes()))?;
+        if let Some(socket) = &socket {
+            screen.raw(|out| write!(out, "\n# {SOCKET}, beside it:\n{socket}"))?;
+        }
         return Ok(Exit::Done);
     }
     if is_build_directory(&definition.program) {
@@ -152,7 +159,12 @@ fn install(
         }
         _ => {}
     }
-    let installed = Installed::at(kind, scope, environment)?;
+    let mut installed = Installed::at(kind, scope, environment)?;
+    let listened = before.as_ref().filter(|before| before.has_socket);
+    if let (Some(before), None) = (listened, &socket) {
+        Supervisor::new(machine).forget_socket(before)?;
+        before.remove_socket()?;
+    }
     if let Some(before) = before.filter(|before| !before.is_ours) {
         if !options.force {
             return Err(ServiceError::Foreign(before.path).into());
@@ -168,6 +180,9 @@ fn install(
         owned::create_dir(&definition.state).map_err(ServiceError::from)?;
     }
     installed.write(&text)?;
+    if let Some(socket) = &socket {
+        installed.write_socket(socket)?;
+    }
     let supervisor = Supervisor::new(environment.machine);
     supervisor.reread(&installed)?;
     supervisor.enable(&installed, options.start)?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::definition::SOCKET;
 use super::files::Installed;
 use super::launchd;
 use super::machine::{Machine, Manager};
@@ -30,9 +31,13 @@ impl<'m> Supervisor<'m> {
     /// Has the service start with the machine, and now if that is asked for.
     pub(super) fn enable(&self, service: &Installed, now: bool) -> Result<(), ServiceError> {
         match (service.manager, now) {
-            (Manager::Systemd, false) => self.systemctl(service.scope, &["enable", service.name()]),
+            (Manager::Systemd, false) => self.systemctl_all(&["enable"], service),
             (Manager::Systemd, true) => {
-                self.systemctl(service.scope, &["enable", service.name()])?;
+                self.systemctl_all(&["enable"], service)?;
+                if service.has_socket {
+                    // A socket does not listen where its service does already.
+                    self.systemctl_all(&["stop"], service)?;
+                }
                 // One that runs by its former definition is started again.
                 self.systemctl(service.scope, &["restart", service.name()])
             }
@@ -49,15 +54,18 @@ impl<'m> Supervisor<'m> {
     /// Stops the service, and has it not start any more.
     pub(super) fn forget(&self, service: &Installed) -> Result<(), ServiceError> {
         match service.manager {
-            Manager::Systemd => {
-                self.systemctl(service.scope, &["disable", "--now", service.name()])
-            }
+            Manager::Systemd => self.systemctl_all(&["disable", "--now"], service),
             Manager::Launchd => {
                 // It may not be loaded.
                 let _ = self.launchctl(&["bootout", &self.target(service)]);
                 Ok(())
             }
         }
+    }
+
+    /// Stops the unit that listens, and has it not start any more.
+    pub(super) fn forget_socket(&self, service: &Installed) -> Result<(), ServiceError> {
+        self.systemctl(service.scope, &["disable", "--now", SOCKET])
     }
 
     pub(super) fn start(&self, service: &Installed) -> Result<(), ServiceError> {
@@ -69,7 +77,7 @@ impl<'m> Supervisor<'m> {
 
     pub(super) fn stop(&self, service: &Installed) -> Result<(), ServiceError> {
         match service.manager {
-            Manager::Systemd => self.systemctl(service.scope, &["stop", service.name()]),
+            Manager::Systemd => self.systemctl_all(&["stop"], service),
             Manager::Launchd => self.launchctl(&["bootout", &self.target(service)]),
         }
     }
@@ -167,6 +175,14 @@ impl<'m> Supervisor<'m> {
 
     fn target(&self, service: &Installed) -> String {
         format!("gui/{}/{}", self.machine.user_id(), service.name())
+    }
+
+    /// With the unit that listens, which comes first: a connection would start the service again.
+    fn systemctl_all(&self, args: &[&str], service: &Installed) -> Result<(), ServiceError> {
+        let socket = service.has_socket.then_some(SOCKET);
+        let units = socket.into_iter().chain([service.name()]);
+        let args: Vec<_> = args.iter().copied().chain(units).collect();
+        self.systemctl(service.scope, &args)
     }
 
     fn systemctl(&self, scope: ServiceScope, args: &[&str]) -> Result<(), ServiceError> {

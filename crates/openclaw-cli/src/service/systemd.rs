@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::definition::{Definition, MARK, text};
+use super::definition::{Definition, MARK, SOCKET, text};
 use crate::args::ServiceScope;
 use crate::failure::ServiceError;
 
@@ -59,18 +59,25 @@ pub(super) fn unit(definition: &Definition, version: Option<u32>) -> Result<Stri
         command.push(quoted(&argument.replace('$', "$$")));
     }
     let is_system = definition.scope == ServiceScope::System;
+    let (mut needs, mut sockets) = (String::new(), String::new());
+    if definition.socket.is_some() {
+        needs = format!("Requires={SOCKET}\nAfter={SOCKET}\n");
+        sockets = format!("Sockets={SOCKET}\n");
+    }
     let mut unit = format!(
         "# {MARK} {}\n\
          [Unit]\n\
          Description=OpenClaw Gateway\n\
          After=network-online.target\n\
          Wants=network-online.target\n\
+         {needs}\
          StartLimitIntervalSec=300\n\
          StartLimitBurst=10\n\
          \n\
          [Service]\n\
          Type=notify\n\
          NotifyAccess=main\n\
+         {sockets}\
          ExecStart={}\n\
          ExecReload=/bin/kill -HUP $MAINPID\n",
         env!("CARGO_PKG_VERSION"),
@@ -136,6 +143,23 @@ pub(super) fn unit(definition: &Definition, version: Option<u32>) -> Result<Stri
         "WantedBy=default.target"
     });
     Ok(unit)
+}
+
+/// The text of the unit that listens. It says loopback, whatever the configuration has: a gateway that is to be reached from
+/// elsewhere can check that it asks for a secret only when it listens itself.
+pub(super) fn socket(port: u16) -> String {
+    format!(
+        "# {MARK} {}\n\
+         [Unit]\n\
+         Description=OpenClaw Gateway, which listens while it starts\n\
+         \n\
+         [Socket]\n\
+         ListenStream=127.0.0.1:{port}\n\
+         \n\
+         [Install]\n\
+         WantedBy=sockets.target\n",
+        env!("CARGO_PKG_VERSION"),
+    )
 }
 
 /// One word of a list of words. `%` begins a specifier everywhere.

@@ -263,3 +263,47 @@ fn arguments_that_are_no_text() {
         stderr(&output)
     );
 }
+
+/// A client that comes while the gateway is not there yet waits for it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_socket_that_listens_already_is_taken_over() {
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::OwnedFd;
+
+    let session = Session::new();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut early = TcpStream::connect(address).unwrap();
+    write!(
+        early,
+        "GET /healthz HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut gateway = Command::new("sh");
+    // systemd's third descriptor, for this process alone.
+    gateway
+        .args([
+            "-c",
+            "exec 3<&0 0</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$0\" gateway run",
+        ])
+        .arg(env!("CARGO_BIN_EXE_openclaw"))
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap())
+        .env("OPENCLAW_STATE_DIR", session.state())
+        .env("OPENCLAW_GATEWAY_PORT", address.port().to_string())
+        .stdin(OwnedFd::from(listener))
+        .stdout(Stdio::piped());
+    let mut gateway = gateway.spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(gateway.stdout.take().unwrap())
+        .read_line(&mut first)
+        .unwrap();
+    assert_eq!(first, format!("Listening on ws://{address}\n"));
+    let mut answer = String::new();
+    early.read_to_string(&mut answer).unwrap();
+    gateway.kill().unwrap();
+    gateway.wait().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}

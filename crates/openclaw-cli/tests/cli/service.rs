@@ -155,6 +155,7 @@ fn definitions_of_the_service() {
             "/srv/open claw",
         ],
         &["gateway", "install", "--print", "--launchd"],
+        &["gateway", "install", "--print", "--socket"],
     ] {
         let ran = session.run(args);
         assert_eq!((ran.exit, ran.stderr.as_str()), (Exit::Done, ""));
@@ -260,6 +261,71 @@ fn a_service_of_ones_own_from_install_to_uninstall() {
                 .starts_with("error: the gateway is not installed as a service\nhint: ")
         );
     }
+}
+
+#[test]
+fn systemd_listens_for_the_service_until_that_is_taken_back() {
+    let session = on(Manager::Systemd, false);
+    session.write_in(".", "openclaw.json", "{ gateway: { port: 19002 } }");
+    let unit = unit_of(&session);
+    let socket = unit.with_extension("socket");
+    session.done(&["gateway", "install", "--socket"]);
+    let listens = fs::read_to_string(&socket).unwrap();
+    assert!(
+        listens.contains("\nListenStream=127.0.0.1:19002\n"),
+        "{listens}"
+    );
+    let both = "openclaw-gateway.socket openclaw-gateway.service";
+    assert_eq!(
+        ran(&session),
+        [
+            "systemctl --user daemon-reload".to_owned(),
+            format!("systemctl --user enable {both}"),
+            format!("systemctl --user stop {both}"),
+            "systemctl --user restart openclaw-gateway.service".to_owned(),
+        ]
+    );
+    session.done(&["gateway", "restart"]);
+    session.done(&["gateway", "stop"]);
+    assert_eq!(
+        ran(&session),
+        [
+            "systemctl --user restart openclaw-gateway.service".to_owned(),
+            format!("systemctl --user stop {both}"),
+        ]
+    );
+    session.done(&[
+        "gateway",
+        "install",
+        "--socket",
+        "--port",
+        "19003",
+        "--no-start",
+    ]);
+    let listens = fs::read_to_string(&socket).unwrap();
+    assert!(listens.contains(":19003\n"), "{listens}");
+    session.done(&["gateway", "uninstall"]);
+    assert!(!socket.exists() && !unit.exists());
+    session.done(&["gateway", "install", "--socket"]);
+    ran(&session);
+    session.done(&["gateway", "install", "--no-start"]);
+    assert_eq!(
+        ran(&session),
+        [
+            "systemctl --user disable --now openclaw-gateway.socket",
+            "systemctl --user daemon-reload",
+            "systemctl --user enable openclaw-gateway.service",
+        ]
+    );
+    assert!(unit.exists() && !socket.exists());
+    assert!(!fs::read_to_string(&unit).unwrap().contains("socket"));
+    // Somebody else's is left alone.
+    fs::write(&socket, "[Socket]\nListenStream=1\n").unwrap();
+    session.done(&["gateway", "uninstall"]);
+    assert!(socket.exists());
+    let on_mac = on(Manager::Launchd, false);
+    let refused = on_mac.run(&["gateway", "install", "--socket"]);
+    assert_eq!(refused.exit, Exit::Refused);
 }
 
 #[test]
@@ -479,6 +545,7 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         ("system", &["--system", "--run-as", "daemon"], 20),
         // Quotes and specifiers are read as they were meant.
         ("odd", &["--state-dir", "/srv/a b/100%"], 60),
+        ("socket", &["--state-dir", "/srv/openclaw", "--socket"], 60),
     ] {
         let args = ["gateway", "install", "--print", "--program", "/bin/true"]
             .iter()
@@ -489,7 +556,13 @@ fn systemd_finds_nothing_wrong_with_the_units() {
         let dir = session.outside(name);
         fs::create_dir(&dir).unwrap();
         let unit = format!("{dir}/openclaw-gateway.service");
-        fs::write(&unit, printed).unwrap();
+        let (service, socket) = printed
+            .split_once("\n# openclaw-gateway.socket, beside it:\n")
+            .unwrap_or((&printed, ""));
+        fs::write(&unit, service).unwrap();
+        if !socket.is_empty() {
+            fs::write(format!("{dir}/openclaw-gateway.socket"), socket).unwrap();
+        }
         let verified = Command::new("systemd-analyze")
             .args(["verify", "--man=no", "--recursive-errors=no"])
             .arg(&unit)

@@ -360,6 +360,7 @@ impl Session {
                 .map(|_| &answer as &dyn Fn() -> io::Result<String>),
             machine: &self.machine,
             tell_manager: &tell_manager,
+            listeners: &|| Ok(Vec::new()),
             spinner: None,
         };
         let mut stderr = Vec::new();

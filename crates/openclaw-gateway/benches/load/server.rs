@@ -161,6 +161,7 @@ pub(crate) fn serve(dir: &str, failing: bool) {
             var: Arc::new(|_| None),
             port: Some(0),
             bind: None,
+            listeners: Arc::default(),
             token: None,
             reread: Arc::default(),
             alive: None,

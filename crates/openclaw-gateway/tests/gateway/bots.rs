@@ -50,6 +50,7 @@ pub(crate) async fn start(dir: &TempDir) -> Running {
         var: Arc::new(|_| None),
         port: Some(0),
         bind: None,
+        listeners: Arc::default(),
         token: None,
         reread: Arc::default(),
         alive: None,

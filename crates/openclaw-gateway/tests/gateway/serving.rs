@@ -29,6 +29,7 @@ pub(crate) fn options(state: &Path) -> ServeOptions {
         var: Arc::new(|_| None),
         port: Some(0),
         bind: None,
+        listeners: Arc::default(),
         token: None,
         reread: Arc::default(),
         alive: None,
@@ -148,6 +149,39 @@ async fn a_port_that_is_taken_is_an_error_that_says_what_to_do() {
         format!("cannot listen on 127.0.0.1:{port}")
     );
     assert!(error.advice().unwrap().contains("--port"));
+}
+
+#[tokio::test]
+async fn sockets_that_listen_already_are_used_and_guarded_alike() {
+    use std::net::{TcpListener, TcpStream};
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("openclaw.json");
+    std::fs::write(&config, "{ gateway: { auth: { token: 'the-token' } } }").unwrap();
+    let with = |listener: TcpListener| ServeOptions {
+        listeners: Arc::new([listener]),
+        ..options(dir.path())
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let served = try_serve(with(listener)).await.unwrap();
+    assert_eq!(served.told.addresses, [address]);
+    served.admin("the-token").await.unwrap();
+    served.stop().await;
+
+    // What `Accept=yes` hands over is a connection.
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let connection = TcpStream::connect(other.local_addr().unwrap()).unwrap();
+    let connection = TcpListener::from(std::os::fd::OwnedFd::from(connection));
+    let Err(error @ ServeError::Handed(_)) = try_serve(with(connection)).await else {
+        panic!("it listens")
+    };
+    assert!(error.advice().unwrap().contains("Accept=yes"));
+
+    std::fs::write(&config, "{ gateway: { auth: { mode: 'none' } } }").unwrap();
+    let everywhere = TcpListener::bind("0.0.0.0:0").unwrap();
+    let Err(ServeError::Bind(_)) = try_serve(with(everywhere)).await else {
+        panic!("it listens")
+    };
 }
 
 #[tokio::test]
