@@ -166,7 +166,10 @@ pub fn device() -> Record {
         id: DeviceId::of(&key()),
         key: key(),
         info: info(),
-        roles: BTreeMap::from([(Role::Operator, approved), (Role::Node, node)]),
+        roles: BTreeMap::from([
+            (Role::Operator, Box::new(approved)),
+            (Role::Node, Box::new(node)),
+        ]),
         created_at: at(0),
         approved_at: at(4),
         label: Some("Kitchen".to_owned()),

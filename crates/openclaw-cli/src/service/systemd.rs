@@ -145,8 +145,7 @@ pub(super) fn unit(definition: &Definition, version: Option<u32>) -> Result<Stri
     Ok(unit)
 }
 
-/// The text of the unit that listens. It says loopback, whatever the configuration has: a gateway that is to be reached from
-/// elsewhere can check that it asks for a secret only when it listens itself.
+/// The text of the unit that listens on loopback. Other addresses are for the gateway itself, which follows `gateway.bind`.
 pub(super) fn socket(port: u16) -> String {
     format!(
         "# {MARK} {}\n\
