@@ -84,8 +84,7 @@ async fn t133_a_device_that_cannot_be_read_hides_nobody_s_request() {
 }
 
 #[tokio::test]
-async fn t133_any_device_that_cannot_be_understood_is_told_of()
-{
+async fn t133_any_device_that_cannot_be_understood_is_told_of() {
     let store = Arc::new(Odd::default());
     let gateway = over(store.clone()).await;
     for _ in 0..2 {
