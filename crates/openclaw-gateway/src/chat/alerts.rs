@@ -180,10 +180,7 @@ impl Commands {
         match asking {
             PendingSubject::Device(request) => {
                 let viewer = Approver::operator("gateway", ScopeSet::admin());
-                let paired = pairing.devices().paired(&viewer).ok()?.paired;
-                let device = paired
-                    .into_iter()
-                    .find(|device| device.id == request.device)?;
+                let device = pairing.devices().get(request.device, &viewer).ok()??;
                 let grants = device.roles.into_values().filter_map(|role| role.grant);
                 let mut grants =
                     grants.filter(|grant| grant.requested_at == Some(request.asked_at));
@@ -192,10 +189,7 @@ impl Commands {
             PendingSubject::Sender(request) => {
                 let channel = pairing.channel_of(&request.channel).ok()?;
                 let account = channel.account_of(request.account.clone());
-                let entries = account.allowed().ok()?.entries;
-                let entry = entries
-                    .into_iter()
-                    .find(|entry| entry.entry == request.sender)?;
+                let entry = account.entry(request.sender.as_str()).ok()??;
                 entry.grant.map(|grant| grant.by)
             }
         }

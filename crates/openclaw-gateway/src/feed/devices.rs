@@ -32,7 +32,9 @@ impl Feed<'_> {
             );
         }
         // How these ended is told once the store can be read.
-        self.stale.devices |= !unknown.is_empty();
+        if !unknown.is_empty() {
+            self.stale.devices(false);
+        }
         self.seen.devices.extend(unknown);
     }
 

@@ -35,8 +35,15 @@ use pairing_core::Chain;
 /// Maximum time of one wait for changes. After each wait, expired requests are reported from memory.
 const WAIT: Duration = Duration::from_secs(1);
 
+/// The group of legacy nodes, as health names it.
+const NODES: &str = "nodes";
+
 /// Time between attempts to write to a store that could not be written.
 const WRITE_AGAIN: Duration = Duration::from_secs(5);
+
+/// Time between two examinations of a group of which some record cannot be understood: what strangers ask for does not
+/// cause one.
+const EXAMINE_AGAIN: Duration = Duration::from_secs(30);
 
 /// The parts of the gateway that the feed needs.
 pub(crate) struct FeedParts {
@@ -61,7 +68,8 @@ type SenderKey = (ChannelId, AccountId, SenderId);
 /// What has to be read again.
 #[derive(Default)]
 struct Stale {
-    devices: bool,
+    /// `Some` for devices, and whether more of them is in doubt than their requests, which strangers can change.
+    devices: Option<bool>,
     nodes: bool,
     /// Channels, and whether more has changed in them than requests and counters, which strangers can change.
     channels: BTreeMap<ChannelId, bool>,
@@ -74,12 +82,18 @@ struct Unreachable;
 
 impl Stale {
     fn add(&mut self, other: Self) {
-        self.devices |= other.devices;
+        if let Some(all) = other.devices {
+            self.devices(all);
+        }
         self.nodes |= other.nodes;
         for (channel, all) in other.channels {
             self.channel(channel, all);
         }
         self.sessions.extend(other.sessions);
+    }
+
+    fn devices(&mut self, all: bool) {
+        *self.devices.get_or_insert_default() |= all;
     }
 
     fn channel(&mut self, channel: ChannelId, all: bool) {
@@ -101,6 +115,7 @@ pub(crate) fn follow(
         stale: Stale::default(),
         unsaid: Unsaid::default(),
         tried_to_write: None,
+        examined: BTreeMap::new(),
     };
     // Whatever is read after this call includes all changes before it.
     let present = feed.parts.pairing.changes(None, WAIT);
@@ -134,6 +149,8 @@ struct Feed<'s> {
     unsaid: Unsaid,
     /// When a write was last tried, or was found to have failed.
     tried_to_write: Option<Timestamp>,
+    /// When the groups of which some record cannot be understood were last examined, by their names.
+    examined: BTreeMap<String, Timestamp>,
 }
 
 impl Feed<'_> {
@@ -163,6 +180,7 @@ impl Feed<'_> {
                 after
             }
         };
+        self.doubt_unread();
         self.read_anew(true);
         self.tell_expired();
         // Clients that are told of a change read it, so they are not told while the store does not answer.
@@ -201,7 +219,12 @@ impl Feed<'_> {
                 let all = matches!(key, Key::Allow { .. } | Key::Claim { .. });
                 self.stale.channel(channel.clone(), all);
             }
-            Group::Devices => self.stale.devices = true,
+            Group::Devices => {
+                let is_device = matches!(key, Key::Device { .. });
+                // Another one that cannot be understood is found when it is looked at.
+                let all = is_device && self.parts.store.is_unread(DEVICES);
+                self.stale.devices(all);
+            }
             Group::Nodes => self.stale.nodes = true,
             _ => {}
         }
@@ -215,7 +238,7 @@ impl Feed<'_> {
     fn everything_is_stale(&mut self) {
         let channels = self.parts.pairing.channels().iter();
         self.stale = Stale {
-            devices: true,
+            devices: Some(true),
             nodes: true,
             channels: channels.map(|rules| (rules.id().clone(), true)).collect(),
             sessions: self.connected(),
@@ -226,7 +249,7 @@ impl Feed<'_> {
     /// at all, nothing more is read in this step.
     fn read_anew(&mut self, tell: bool) {
         let mut stale = std::mem::take(&mut self.stale);
-        let has_requests = stale.devices || !stale.channels.is_empty();
+        let has_requests = stale.devices.is_some() || !stale.channels.is_empty();
         let read = self.read_stale(&mut stale, tell);
         if has_requests {
             self.parts.requests.note_read();
@@ -241,39 +264,27 @@ impl Feed<'_> {
         let pairing = self.parts.pairing.clone();
         while let Some(device) = stale.sessions.pop_first() {
             self.recheck(device)?;
-        }
-        if std::mem::take(&mut stale.devices) {
-            match self
-                .end_rotated()
-                .and_then(|()| pairing.devices().pending(&self.viewer))
-            {
-                Ok(list) => {
-                    let pending = list.pending.into_iter();
-                    self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
-                    let check = || pairing.check(Group::Devices);
-                    self.check(DEVICES, (list.problems, check), |stale| {
-                        stale.devices = true;
-                    })?;
-                }
-                Err(error) => {
-                    self.later(Some(DEVICES), &error.0, |stale| stale.devices = true)?;
-                }
+            if !self.parts.store.is_unread(DEVICES) && self.is_bad(device) {
+                stale.devices(true);
             }
+        }
+        if let Some(all) = stale.devices.take() {
+            self.read_devices(all, tell)?;
         }
         if std::mem::take(&mut stale.nodes) {
             match pairing.nodes().list(&self.viewer) {
                 Ok(list) => {
                     let pending = list.pending.into_iter();
                     self.nodes(pending.map(|r| (r.id.clone(), r)).collect(), tell);
-                    let check = || pairing.check(Group::Nodes);
-                    self.check("nodes", (list.problems, check), |stale| stale.nodes = true)?;
+                    // There are few of them.
+                    self.check((NODES, Group::Nodes), list.problems, true, |stale| {
+                        stale.nodes = true;
+                    })?;
                 }
-                Err(error) => self.later(Some("nodes"), &error.0, |stale| stale.nodes = true)?,
+                Err(error) => self.later(Some(NODES), &error.0, |stale| stale.nodes = true)?,
             }
         }
         while let Some((id, all)) = stale.channels.pop_first() {
-            // What cannot be understood is looked at again until it can.
-            let all = all || self.parts.store.is_unread(id.as_str());
             let Ok(channel) = pairing.channel_of(&id) else {
                 continue;
             };
@@ -281,15 +292,8 @@ impl Feed<'_> {
                 Ok(pending) => {
                     self.senders(&id, pending.requests, tell);
                     self.parts.channels.note_decisions();
-                    let check = || {
-                        let group = Group::Channel(&id);
-                        if all {
-                            pairing.examine(group)
-                        } else {
-                            pairing.check(group)
-                        }
-                    };
-                    self.check(id.as_str(), (pending.problems, check), |stale| {
+                    let group = (id.as_str(), Group::Channel(&id));
+                    self.check(group, pending.problems, all, |stale| {
                         stale.channel(id.clone(), all);
                     })?;
                 }
@@ -301,24 +305,83 @@ impl Feed<'_> {
         Ok(())
     }
 
+    fn read_devices(&mut self, all: bool, tell: bool) -> Result<(), Unreachable> {
+        let pairing = self.parts.pairing.clone();
+        let read = self.end_rotated().and_then(|problems| {
+            let list = pairing.devices().pending(&self.viewer);
+            Ok((problems, list.map_err(|error| error.0)?))
+        });
+        match read {
+            Ok((mut problems, list)) => {
+                let pending = list.pending.into_iter();
+                self.devices(pending.map(|r| (r.id.clone(), r)).collect(), tell);
+                problems.extend(list.problems);
+                self.check((DEVICES, Group::Devices), problems, all, |stale| {
+                    stale.devices(all);
+                })
+            }
+            Err(error) => self.later(Some(DEVICES), &error, |stale| stale.devices(all)),
+        }
+    }
+
     /// Reads the other records of a group, so that records that somebody will need only later, such as an allowlist, are
-    /// known not to be readable before that. `known` are the problems that were found already.
+    /// known not to be readable before that: all of them if `all` are in doubt or none could be read, else only the first
+    /// of many. `known` are the problems that were found already.
     fn check(
         &mut self,
-        name: &str,
-        (known, check): (
-            Vec<Problem>,
-            impl FnOnce() -> Result<Vec<Problem>, StoreError>,
-        ),
+        (name, group): (&str, Group<'_>),
+        known: Vec<Problem>,
+        all: bool,
         stale: impl FnOnce(&mut Stale),
     ) -> Result<(), Unreachable> {
-        match check() {
-            Ok(mut found) => {
-                found.extend(known);
-                self.note_group(name, unread::passed_over(found));
-                Ok(())
+        let pairing = &self.parts.pairing;
+        let is_partly_unread = self.parts.store.is_partly_unread(name);
+        let is_down = self.parts.store.is_unread(name) && !is_partly_unread;
+        let is_whole = all || is_down;
+        let checked = if is_whole {
+            pairing.examine(group)
+        } else {
+            pairing.check(group)
+        };
+        let mut found = match checked {
+            Ok(found) => found,
+            Err(error) => return self.later(Some(name), &error, stale),
+        };
+        if is_partly_unread && !is_whole {
+            // What is known stays so until all are examined.
+            return Ok(());
+        }
+        for problem in known {
+            if !found.iter().any(|other| other.resource == problem.resource) {
+                found.push(problem);
             }
-            Err(error) => self.later(Some(name), &error, stale),
+        }
+        if found.is_empty() {
+            self.examined.remove(name);
+        } else {
+            self.examined.insert(name.to_owned(), pairing.now());
+        }
+        self.note_group(name, unread::passed_over(found));
+        Ok(())
+    }
+
+    /// Has groups of which some record cannot be understood examined now and then: it may have been mended.
+    fn doubt_unread(&mut self) {
+        let now = self.parts.pairing.now();
+        let is_due = |at: &Timestamp| now.since(*at).is_none_or(|since| since >= EXAMINE_AGAIN);
+        let due = self.examined.iter().filter(|(_, at)| is_due(at));
+        let due: Vec<_> = due.map(|(name, _)| name.clone()).collect();
+        for name in due {
+            self.examined.remove(&name);
+            match name.as_str() {
+                DEVICES => self.stale.devices(true),
+                NODES => self.stale.nodes = true,
+                channel => {
+                    if let Ok(channel) = ChannelId::parse(channel) {
+                        self.stale.channel(channel, true);
+                    }
+                }
+            }
         }
     }
 
@@ -355,7 +418,7 @@ impl Feed<'_> {
         // A request may have been repeated in time; the store knows.
         for request in self.seen.devices.values() {
             if request.is_expired(&limits.devices, now) {
-                self.stale.devices = true;
+                self.stale.devices(false);
                 self.unsaid.device(request.device);
             }
         }

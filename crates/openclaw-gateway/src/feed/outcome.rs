@@ -3,7 +3,7 @@
 
 use gateway_protocol::event::Decision;
 use pairing_core::device::{Device, DeviceRequest};
-use pairing_core::store::PendingRequest;
+use pairing_core::store::{Group, PendingRequest};
 use pairing_core::{Admission, Approver, Pairing, StoreError};
 
 /// How a sender's request has ended.
@@ -29,7 +29,14 @@ pub(crate) fn of_device<'r>(
         return Ok(Decision::Superseded);
     }
     let device = pairing.devices().get(gone.device, viewer);
-    let device = device.map_err(|error| error.0)?;
+    let device = device.map_err(|error| error.0);
+    let device = match device {
+        Ok(device) => device,
+        Err(error) => {
+            concerns_one(pairing, error)?;
+            None
+        }
+    };
     let is_approved = |device: Device| {
         let grants = device.roles.values().map(|role| role.grant.as_ref());
         // The other program does not record grants, so the time of approval has to do.
@@ -55,4 +62,13 @@ fn is_allowed(pairing: &Pairing, request: &PendingRequest) -> Result<bool, Store
     let account = channel.account_of(request.account.clone());
     let admission = account.admit_sender(&request.sender)?;
     Ok(matches!(admission, Admission::Approved(_)))
+}
+
+/// Passes an error that concerns more than one device: with a store of files, the whole file. One record that cannot be
+/// understood approves nothing, and it stays so.
+fn concerns_one(pairing: &Pairing, error: StoreError) -> Result<(), StoreError> {
+    match error {
+        StoreError::Unreadable { .. } => pairing.check(Group::Devices).map(drop),
+        error => Err(error),
+    }
 }

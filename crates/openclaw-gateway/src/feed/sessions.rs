@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use pairing_core::device::AuthenticatedDevice;
-use pairing_core::{DeviceId, ListError};
+use pairing_core::{DeviceId, ListError, Problem, StoreError};
 
 use super::{Feed, Unreachable};
 
@@ -13,6 +13,12 @@ impl Feed<'_> {
         let all = self.parts.clients.sessions.all();
         let devices = all.iter().filter_map(|session| session.device());
         devices.map(AuthenticatedDevice::id).collect()
+    }
+
+    /// Whether the record of a device cannot be read. A store that cannot be reached says nothing about it.
+    pub(super) fn is_bad(&self, device: DeviceId) -> bool {
+        let read = self.parts.pairing.devices().get(device, &self.viewer);
+        matches!(read, Err(ListError(StoreError::Unreadable { .. })))
     }
 
     /// Ends the sessions of a device whose approval does not hold any more. What cannot be read now ends
@@ -45,12 +51,20 @@ impl Feed<'_> {
     }
 
     /// Ends the sessions of roles that were rotated. A session that came with the shared secret has no token
-    /// that would show it. Reads the devices that are connected.
-    pub(super) fn end_rotated(&self) -> Result<(), ListError> {
+    /// that would show it. Reads the devices that are connected, and returns what is wrong with those that cannot be
+    /// read: they say nothing about the others.
+    pub(super) fn end_rotated(&self) -> Result<Vec<Problem>, StoreError> {
         let sessions = &self.parts.clients.sessions;
+        let mut problems = Vec::new();
         for id in self.connected() {
-            let Some(device) = self.parts.pairing.devices().get(id, &self.viewer)? else {
-                continue;
+            let device = match self.parts.pairing.devices().get(id, &self.viewer) {
+                Ok(Some(device)) => device,
+                Ok(None) => continue,
+                Err(ListError(error @ StoreError::Unreachable { .. })) => return Err(error),
+                Err(ListError(error)) => {
+                    problems.push(Problem::of(&error));
+                    continue;
+                }
             };
             let ended = sessions.end_of_device(id, None, |session| {
                 let approved = device.standing(session.role());
@@ -61,7 +75,7 @@ impl Feed<'_> {
             });
             note_ended(id, ended);
         }
-        Ok(())
+        Ok(problems)
     }
 }
 

@@ -50,6 +50,11 @@ impl StoreHealth {
         self.groups.get().contains_key(group)
     }
 
+    /// Whether some records of a group cannot be understood, while the others can.
+    pub(crate) fn is_partly_unread(&self, group: &str) -> bool {
+        self.is_unread(group) && self.groups.down_since(group).is_none()
+    }
+
     /// Whether the last attempts to read and to write the store succeeded.
     pub(crate) fn is_well(&self) -> bool {
         self.is_readable() && self.writes.writes().fault().is_none()

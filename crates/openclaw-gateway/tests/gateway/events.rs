@@ -54,6 +54,61 @@ async fn t133_a_decision_that_cannot_be_read_is_told_later_and_is_no_rejection()
     gateway.stop().await;
 }
 
+/// Asks until this is known of the records of devices.
+async fn until_known(admin: &mut Talk, wanted: &str) {
+    loop {
+        let health = admin.call("health", json!({})).await.unwrap();
+        let why = &health["faults"][0]["why"];
+        if why.as_str().unwrap_or_default() == wanted {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn t133_a_device_that_cannot_be_read_hides_nobody_s_request() {
+    let store = Arc::new(Odd::default());
+    let gateway = over(store.clone()).await;
+    let mut admin = gateway.admin().await;
+    let node = gateway.node_device(&gateway.device(), &[]).await;
+    store.fails.store(true, Ordering::SeqCst);
+    gateway.node_asks(&gateway.device(), &["ping"]).await;
+    admin.event("device.pair.requested").await;
+    until_known(&mut admin, "a device: torn").await;
+    let health = admin.call("health", json!({})).await.unwrap();
+    assert_eq!(health["faults"][0]["state"], "degraded", "{health}");
+    store.mend();
+    drop(node);
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn t133_any_device_that_cannot_be_understood_is_told_of() {
+    let store = Arc::new(Odd::default());
+    let gateway = over(store.clone()).await;
+    for _ in 0..2 {
+        gateway.node_device(&gateway.device(), &[]).await;
+    }
+    gateway.stop().await;
+    store.has_bad_device.store(true, Ordering::SeqCst);
+    let gateway = over(store.clone()).await;
+    let mut admin = gateway.admin().await;
+    until_known(&mut admin, "device/bad: passed over").await;
+    let listed = store.listed.load(Ordering::SeqCst);
+    // The first ones are paired.
+    for device in [(); 5].map(|()| gateway.device()).iter().skip(2) {
+        gateway.node_asks(device, &["ping"]).await;
+        admin.event("device.pair.requested").await;
+    }
+    until_known(&mut admin, "device/bad: passed over").await;
+    assert_eq!(store.listed.load(Ordering::SeqCst), listed);
+    store.has_bad_device.store(false, Ordering::SeqCst);
+    gateway.pass(30);
+    until_known(&mut admin, "").await;
+    gateway.stop().await;
+}
+
 #[tokio::test]
 async fn a_device_that_asks_and_what_becomes_of_it_are_told() {
     let gateway = start().await;

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pairing_core::store::{
-    Batch, Change, Changed, Changes, Group, Page, PageRequest, PairingStore, Position, Range, Read,
-    StoreError,
+    Batch, Change, Changed, Changes, Group, Page, PageRequest, PairingStore, Position, Problem,
+    Range, Read, StoreError,
 };
 use pairing_core::{Key, MemoryStore, PairingBuilder};
 
@@ -46,6 +46,10 @@ pub(crate) struct Odd {
     pub(crate) failed: AtomicUsize,
     /// So many reads of devices from now, they wait until this is set anew; 0 for never.
     pub(crate) stuck_in: AtomicUsize,
+    /// The last of the devices is followed by one that cannot be understood.
+    pub(crate) has_bad_device: AtomicBool,
+    /// How often more of the devices than the first was read.
+    pub(crate) listed: AtomicUsize,
 }
 
 impl Odd {
@@ -125,7 +129,19 @@ impl PairingStore for Odd {
 
     fn range(&self, range: &Range, page: &PageRequest) -> Result<Page, StoreError> {
         self.check(&range.group())?;
-        self.inner.range(range, page)
+        let mut read = self.inner.range(range, page)?;
+        if *range == Range::Devices {
+            if page.limit > 1 {
+                self.listed.fetch_add(1, Ordering::SeqCst);
+            }
+            if read.next.is_none() && self.has_bad_device.load(Ordering::SeqCst) {
+                read.problems.push(Problem {
+                    resource: "device/bad".to_owned(),
+                    detail: "passed over".to_owned(),
+                });
+            }
+        }
+        Ok(read)
     }
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {

@@ -33,7 +33,7 @@ pub use revert::Reverted;
 
 pub use nodes::{NodeList, Nodes, WaitingApproved};
 
-use crate::store::{AtOnce, Batch, Change, Changes, Group, PageRequest, Position};
+use crate::store::{AtOnce, Batch, Change, Changes, Group, Page, PageRequest, Position};
 use crate::{
     AddChannelError, ApproverId, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock,
     DeviceId, Entropy, Key, Limits, NameError, PairingStore, Problem, Range, Replies, StoreError,
@@ -287,13 +287,14 @@ impl Pairing {
         })
     }
 
-    /// Checks all records of a group, as [`check`](Self::check) does.
+    /// Checks all records of a group, as [`check`](Self::check) does. Holds a page of them at a time, whatever their
+    /// number.
     pub fn examine(&self, group: Group<'_>) -> Result<Vec<Problem>, StoreError> {
         self.look_at(group, |_| false)
     }
 
-    /// Reads the ranges of a group: the first record alone where `is_long` says so. A code is a record of its own in
-    /// some stores, so those of the pending requests are read too.
+    /// Reads the ranges of a group page by page: the first record alone where `is_long` says so. A code is a record of its
+    /// own in some stores, so those of the pending requests are read too.
     fn look_at(
         &self,
         group: Group<'_>,
@@ -301,24 +302,35 @@ impl Pairing {
     ) -> Result<Vec<Problem>, StoreError> {
         let mut problems = Vec::new();
         for range in group.ranges() {
+            let mut codes = Vec::new();
+            let mut look = |page: Page| {
+                problems.extend(page.problems);
+                let requests = page.records.iter().filter_map(|record| record.as_request());
+                codes.extend(requests.map(|request| Key::Code {
+                    channel: request.channel.clone(),
+                    code: request.code,
+                }));
+            };
             let read = if is_long(&range) {
                 let page = self.store().range(&range, &PageRequest::first(1));
-                page.map(|page| (page.records, page.problems))
+                page.map(&mut look)
             } else {
-                transact::list(self.store(), &range)
+                transact::each_page(self.store(), &range, &mut look)
             };
-            let (records, more) = match read {
-                Ok(read) => read,
+            match read {
+                Ok(()) => {}
                 // A store that keeps no records of a kind has none that cannot be read.
                 Err(StoreError::Refused { .. }) => continue,
                 Err(error) => return Err(error),
-            };
-            problems.extend(more);
-            for request in records.iter().filter_map(|record| record.as_request()) {
-                self.store().read(&Key::Code {
-                    channel: request.channel.clone(),
-                    code: request.code,
-                })?;
+            }
+            for code in codes {
+                match self.store().read(&code) {
+                    Ok(_) => {}
+                    Err(error @ StoreError::Unreadable { .. }) => {
+                        problems.push(Problem::of(&error));
+                    }
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(problems)

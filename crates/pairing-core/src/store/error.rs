@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::Chain;
+
 /// The underlying error of a store error.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -82,4 +84,20 @@ pub struct Problem {
     pub resource: String,
     /// The problem with it, in words for a person.
     pub detail: String,
+}
+
+impl Problem {
+    /// Returns what an error says about the record that could not be read.
+    pub fn of(error: &StoreError) -> Self {
+        match error {
+            StoreError::Unreadable { resource, source } => Self {
+                resource: resource.clone(),
+                detail: Chain(&**source).unescaped(),
+            },
+            other => Self {
+                resource: "a record".to_owned(),
+                detail: Chain(other).unescaped(),
+            },
+        }
+    }
 }

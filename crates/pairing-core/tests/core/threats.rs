@@ -1,12 +1,13 @@
 //! Known failures of other programs, row by row of the register: each test fails without the protection.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use pairing_conformance::{Fault, Faulty, seeded};
 use pairing_core::store::{
-    AllowEntry, Batch, Change, Changes, Holder, Page, PageRequest, PendingRequest, Position, Read,
-    TakenCode,
+    AllowEntry, Batch, Change, Changes, Group, Holder, Page, PageRequest, PendingRequest, Position,
+    Read, TakenCode,
 };
 use pairing_core::{
     Access, Account, AccountId, Approver, Channel, ChannelId, Channels, DecisionError, DmPolicy,
@@ -197,6 +198,8 @@ fn t58_guessing_codes_is_locked_out() {
 #[derive(Default)]
 struct Spy {
     inner: MemoryStore,
+    /// No code can be understood.
+    has_bad_codes: AtomicBool,
     batches: Mutex<Vec<Batch>>,
     reads: Mutex<Vec<Key>>,
 }
@@ -204,6 +207,12 @@ struct Spy {
 impl PairingStore for Spy {
     fn read(&self, key: &Key) -> Result<Read, StoreError> {
         self.reads.lock().unwrap().push(key.clone());
+        if matches!(key, Key::Code { .. }) && self.has_bad_codes.load(Ordering::SeqCst) {
+            return Err(StoreError::Unreadable {
+                resource: "a code".to_owned(),
+                source: "torn".into(),
+            });
+        }
         self.inner.read(key)
     }
 
@@ -219,6 +228,21 @@ impl PairingStore for Spy {
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
         self.inner.changes(after, timeout)
     }
+}
+
+#[test]
+fn a_code_that_cannot_be_understood_is_a_problem_and_no_failure_of_its_channel() {
+    let bot = bot(Spy::default());
+    let account = bot.account("default");
+    account.request_or_reuse("12345").unwrap();
+    let group = Group::Channel(account.channel().id());
+    assert_eq!(bot.pairing.check(group).unwrap(), []);
+    bot.store.has_bad_codes.store(true, Ordering::SeqCst);
+    let found = bot.pairing.check(group).unwrap();
+    let told = found
+        .iter()
+        .map(|p| (p.resource.as_str(), p.detail.as_str()));
+    assert_eq!(told.collect::<Vec<_>>(), [("a code", "torn")]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ pub(crate) struct GrantsDoc {
     lists: Lists,
     items: Vec<Arc<Item>>,
     accounts: HashMap<AccountId, Granted>,
+    has_problems: bool,
 }
 
 #[derive(Default)]
@@ -89,6 +90,7 @@ impl Document for GrantsDoc {
             }
         }
         Ok(Self {
+            has_problems: items.iter().any(|item| item.said.is_none()),
             lists,
             items,
             accounts,
@@ -96,6 +98,9 @@ impl Document for GrantsDoc {
     }
 
     fn problems(&self, resource: &str) -> Vec<Problem> {
+        if !self.has_problems {
+            return Vec::new();
+        }
         let numbered = self.items.iter().zip(1..);
         let bad = numbered.filter(|(item, _)| item.said.is_none());
         bad.map(|(_, number)| Problem {

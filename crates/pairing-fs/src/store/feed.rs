@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
 use pairing_core::device::{Device, DeviceRequest, Node, NodeRequest, PairingToken};
 use pairing_core::store::{BearerClient, Changed, Changes, Position};
-use pairing_core::{AccountId, ChannelId, ChannelRules, Key, SenderId, StoreError};
+use pairing_core::{AccountId, Chain, ChannelId, ChannelRules, Key, SenderId, StoreError};
 
 use super::Inner;
 use super::group::Group;
@@ -302,8 +302,11 @@ fn differing<D: Document>(
     }
     let none = D::default();
     let old = before.as_ref().map_or(Ok(&none), |old| old.document(path));
-    let (Ok(old), Ok(new)) = (old, now.document(path)) else {
-        return false;
+    let (old, new) = match (old, now.document(path)) {
+        (Ok(old), Ok(new)) => (old, new),
+        // A file that cannot even be opened has no identity, so each look at it makes another state.
+        (Err(old), Err(new)) => return Chain(&old).to_string() == Chain(&new).to_string(),
+        _ => return false,
     };
     // What cannot be understood has no key that could be told.
     if old.problems("") != new.problems("") {

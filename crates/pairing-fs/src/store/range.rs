@@ -76,9 +76,8 @@ fn requests(
     let stored: Vec<_> = view.iter(account).collect();
     let version = digest(stored.iter().map(|s| s.digest).collect::<Vec<_>>());
     let records = stored.iter().map(|s| Record::Request(s.request.clone()));
-    let problems = view
-        .document()?
-        .problems(&group.requests.path().display().to_string());
+    let document = view.document()?;
+    let problems = || document.problems(&group.requests.path().display().to_string());
     Ok(cut(records, version, problems, page))
 }
 
@@ -93,7 +92,7 @@ fn counters(
     let all = list(state.document(group.counters.path())?);
     let version = digest(all.iter().map(|(_, digest)| *digest).collect::<Vec<_>>());
     let records = all.into_iter().map(|(record, _)| record);
-    Ok(cut(records, version, Vec::new(), page))
+    Ok(cut(records, version, Vec::new, page))
 }
 
 fn claims(group: &Group, page: &PageRequest, now: Now) -> Result<Page, StoreError> {
@@ -101,7 +100,7 @@ fn claims(group: &Group, page: &PageRequest, now: Now) -> Result<Page, StoreErro
     let doc = state.document(group.claims.path())?;
     let version = digest(doc.iter().map(|(_, digest)| digest).collect::<Vec<_>>());
     let records = doc.iter().map(|(claim, _)| Record::from(claim.clone()));
-    let problems = doc.problems(&group.claims.path().display().to_string());
+    let problems = || doc.problems(&group.claims.path().display().to_string());
     Ok(cut(records, version, problems, page))
 }
 
@@ -109,7 +108,7 @@ fn claims(group: &Group, page: &PageRequest, now: Now) -> Result<Page, StoreErro
 fn cut(
     records: impl Iterator<Item = Record>,
     version: u64,
-    problems: Vec<Problem>,
+    problems: impl FnOnce() -> Vec<Problem>,
     page: &PageRequest,
 ) -> Page {
     let start = page.after.as_ref().map(|cursor| cursor.as_str().parse());
@@ -122,7 +121,7 @@ fn cut(
         next: rest
             .next()
             .map(|_| Cursor::new((start + records.len()).to_string())),
-        problems: if start == 0 { problems } else { Vec::new() },
+        problems: if start == 0 { problems() } else { Vec::new() },
         records,
     }
 }
@@ -137,7 +136,9 @@ fn allowed(
     let (start_account, start_file, start_place) = start_of(page);
     let grants = group.grants.recent(now);
     let grants = grants.document(group.grants.path());
+    let is_first = page.after.is_none();
     let mut problems: Vec<Problem> = match &grants {
+        _ if !is_first => Vec::new(),
         Ok(grants) => grants.problems(&group.grants.path().display().to_string()),
         // No entry is lost with it, but none can be added.
         Err(error) => vec![Problem {
@@ -162,7 +163,10 @@ fn allowed(
         let docs = docs.collect::<Result<Vec<_>, _>>()?;
         for (number, doc) in docs.iter().enumerate() {
             digests.push(doc.digest());
-            problems.extend(doc.problems(&allowlist.files[number].path().display().to_string()));
+            if is_first {
+                let name = allowlist.files[number].path().display().to_string();
+                problems.extend(doc.problems(&name));
+            }
             if next.is_some() || (at, number) < (start_account, start_file) {
                 continue;
             }
@@ -193,11 +197,7 @@ fn allowed(
         version: Version::new(digest(digests).max(1)),
         records,
         next,
-        problems: if page.after.is_none() {
-            problems
-        } else {
-            Vec::new()
-        },
+        problems,
     })
 }
 

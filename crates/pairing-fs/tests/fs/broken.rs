@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use pairing_core::{
     AdmitError, AllowlistError, DecisionError, ListError, RequestError, StoreError,
@@ -397,4 +398,20 @@ fn t133_without_the_record_of_approvers_nobody_is_added_and_all_else_goes_on() {
                 .contains("\"42\"")
         );
     }
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_is_told_of_once() {
+    let install = Install::recorded();
+    let pairing = install.impatient();
+    let position = || pairing.changes(None, Duration::ZERO).unwrap().position;
+    let before = position();
+    let path = install.path("telegram-pairing.json");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let broken = position();
+    assert_ne!(broken, before);
+    assert_eq!(position(), broken);
+    fs::remove_dir(&path).unwrap();
+    assert_ne!(position(), broken);
 }
