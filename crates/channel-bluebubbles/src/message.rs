@@ -164,7 +164,7 @@ impl Message {
         );
         message.is_direct = self.is_direct;
         message.text = self.text;
-        // The server keeps for us what came while we were away.
+        // `historical` stays false: BlueBubbles keeps messages while the gateway is away, and those are still new.
         message.authenticated = trusts_sms || !self.is_sms;
         message
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use channel_kit::{Backoff, Connection, Inbox, Incoming, Seen, Stop};
+use pairing_core::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -16,6 +17,9 @@ use crate::trouble::{ListenError, Troubles};
 
 /// How long a message is remembered, and how many at most.
 const SEEN: (Duration, usize) = (Duration::from_secs(24 * 3600), 512);
+
+/// How often it is saved that the account still listens, where nobody writes.
+const STILL: Duration = Duration::from_secs(3600);
 
 /// How watching came to its end.
 enum Watched {
@@ -46,6 +50,8 @@ pub(crate) async fn run(imessage: Arc<IMessage>, inbox: Inbox, stop: Stop) {
         imessage: Arc::clone(&imessage),
         inbox,
         stop,
+        alive: None,
+        saved: None,
     };
     let Over = listener.forever().await;
     imessage
@@ -60,6 +66,9 @@ struct Listener {
     troubles: Troubles,
     backoff: Backoff,
     seen: Seen,
+    /// When a child that watches was last heard, and when that was last saved.
+    alive: Option<Timestamp>,
+    saved: Option<Timestamp>,
 }
 
 impl Listener {
@@ -127,31 +136,59 @@ impl Listener {
             .status
             .set(Connection::Connected, imessage.clock.now());
         self.troubles.over();
+        self.alive = Some(imessage.clock.now());
+        let watched = self.follow(child, early).await;
+        self.note_alive().await;
+        watched
+    }
+
+    /// Hands on what a child that watches reports, from the message that came `early`.
+    async fn follow(&mut self, child: &mut Child, early: Option<Message>) -> Result<Watched, Over> {
+        let imessage = Arc::clone(&self.imessage);
         if let Some(message) = early {
             self.hand_on(message).await?;
         }
         loop {
             let next = timeout(imessage.pace.silence, child.next());
             match self.unless_over(next).await? {
-                Ok(Some(message)) => self.hand_on(message).await?,
+                Ok(Some(message)) => {
+                    self.alive = Some(imessage.clock.now());
+                    self.hand_on(message).await?;
+                }
                 Ok(None) => return Ok(Watched::Ended),
                 Err(_) => {
-                    let asking = calls::answers(&imessage.calls, within);
+                    let asking = calls::answers(&imessage.calls, imessage.pace.call);
                     if let Err(error) = self.unless_over(asking).await? {
                         return Ok(Watched::Refused(error));
+                    }
+                    let now = imessage.clock.now();
+                    self.alive = Some(now);
+                    if self.saved.is_none_or(|saved| saved + STILL <= now) {
+                        self.note_alive().await;
                     }
                 }
             }
         }
     }
 
-    /// What is asked for: the messages after the last one that was handed on, if that was within a day. An older number is not
-    /// used: Messages may have another database by now, with other numbers.
+    /// What is asked for: the messages after the last one that was handed on, if the account listened within a day. An older
+    /// number is not used: Messages may have another database by now, with other numbers.
     fn since(&self) -> Value {
-        let now = self.imessage.clock.now();
-        let last = self.seen.iter().filter(|(_, at)| *at + SEEN.0 > now);
+        // A crash may have cost the last hour in which nobody wrote.
+        let (now, within) = (self.imessage.clock.now(), SEEN.0 + STILL);
+        let last = self.seen.iter().filter(|(_, at)| *at + within > now);
         let row = last.filter_map(|(id, _)| row(id)).max();
         row.map_or(json!({}), |row| json!({ "since_rowid": row }))
+    }
+
+    /// Saves until when the account has listened: as the time of the last message, after which the next child is asked.
+    async fn note_alive(&mut self) {
+        let last = self.seen.iter().filter_map(|(id, _)| Some((row(id)?, id)));
+        let last = last.max().map(|(_, id)| id.to_owned());
+        if let (Some(last), Some(alive)) = (last, self.alive) {
+            self.seen.renew(&last, alive);
+            self.note().await;
+        }
     }
 
     /// Hands a message on, unless it was before. It is noted first: better a message that has to be repeated than a command
@@ -175,6 +212,7 @@ impl Listener {
     async fn note(&mut self) {
         let imessage = Arc::clone(&self.imessage);
         let seen = self.seen.text(&imessage.mark());
+        self.saved = Some(imessage.clock.now());
         // Saving blocks on a disk.
         if let Ok(saved) = tokio::task::spawn_blocking(move || imessage.seen.save(&seen)).await {
             self.imessage.status.saved(&saved);

@@ -59,7 +59,8 @@ pub struct Inbound {
     /// Whether another bot made the text and the sender only chose it (an inline bot). It is delivered, and is never a
     /// command of an owner.
     pub via_bot: bool,
-    /// Whether it dates from before the adapter started: history, or a backlog that is replayed.
+    /// Whether it is too old to act on; the gateway drops it. A message that the chat system kept while the adapter was away
+    /// is not historical.
     pub historical: bool,
     /// Whether the chat system vouches for the sender. An adapter checks signatures before it sets this.
     pub authenticated: bool,

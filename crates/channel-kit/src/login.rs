@@ -24,10 +24,11 @@ pub trait Login: Send + Sync {
         tell: &'a (dyn Fn(LoginStep) + Send + Sync),
     ) -> BoxFuture<'a, Result<Linked, LoginError>>;
 
-    /// Logs out: this machine is no device of the account any more, and has no keys of it.
+    /// Logs out: this machine receives nothing for the account any more, and has no keys of it. The phone may go on listing
+    /// it as a device; say so in [`LoggedOut::remark`].
     ///
     /// What must hold:
-    /// - It ends by itself within some minutes. Where it fails, it can be called again.
+    /// - It ends by itself within four minutes. Where it fails, it can be called again.
     /// - The account itself is not deleted, nor is a device other than this machine.
     /// - It works whether the adapter runs or not. An adapter that runs looks for the account again from then on.
     ///
@@ -73,7 +74,7 @@ pub struct Linked {
 #[non_exhaustive]
 pub enum LoginError {
     /// Nobody has scanned the code, or it was not confirmed on the phone.
-    #[error("nobody has scanned the code in time")]
+    #[error("the code was not used in time")]
     TimedOut,
     /// The chat system does not link the account.
     #[error("{reason}")]
@@ -125,6 +126,14 @@ pub enum LogoutError {
         /// What to do about it.
         advice: &'static str,
     },
+    /// The account is not linked any more, and something of it is still here.
+    #[error("{reason}")]
+    HalfDone {
+        /// What is here, and why.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
 }
 
 impl LoginCode {
@@ -164,7 +173,7 @@ impl LoginError {
     /// A line that says what to do next, for a person.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::TimedOut => "begin again, and scan the code within a minute",
+            Self::TimedOut => "begin again, and scan or type the code while it is shown",
             Self::Refused { advice, .. } | Self::Unavailable { advice, .. } => advice,
         }
     }
@@ -198,8 +207,15 @@ impl LogoutError {
     /// A line that says what to do next, for a person.
     pub fn advice(&self) -> &'static str {
         match self {
-            Self::Refused { advice, .. } | Self::Unavailable { advice, .. } => advice,
+            Self::Refused { advice, .. }
+            | Self::Unavailable { advice, .. }
+            | Self::HalfDone { advice, .. } => advice,
         }
+    }
+
+    /// Whether the account is not linked any more all the same.
+    pub fn is_half_done(&self) -> bool {
+        matches!(self, Self::HalfDone { .. })
     }
 }
 

@@ -86,6 +86,15 @@ impl Seen {
         self.ids.push_back((id.to_owned(), now));
     }
 
+    /// Gives an id that is known another time, as if it had come then.
+    pub fn renew(&mut self, id: &str, now: Timestamp) {
+        if let Some(at) = self.ids.iter().position(|(known, _)| known == id)
+            && let Some((id, _)) = self.ids.remove(at)
+        {
+            self.ids.push_back((id, now));
+        }
+    }
+
     /// The text to save. `account` tells it from another account's.
     pub fn text(&self, account: &str) -> String {
         let file = File {
@@ -142,6 +151,20 @@ mod tests {
             saved.save(broken).unwrap();
             assert!(ids(&load(&saved, "a")).is_empty(), "{broken}");
         }
+    }
+
+    #[test]
+    fn an_id_that_is_renewed_is_forgotten_last() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let mut seen = Seen::new(WITHIN, 2);
+        seen.add("a", now);
+        seen.add("b", now);
+        seen.renew("a", now + WITHIN);
+        seen.renew("unknown", now);
+        assert_eq!(ids(&seen), ["b", "a"]);
+        seen.add("c", now + WITHIN);
+        let all: Vec<_> = seen.iter().collect();
+        assert_eq!(all, [("a", now + WITHIN), ("c", now + WITHIN)]);
     }
 
     #[test]

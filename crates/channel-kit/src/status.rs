@@ -41,7 +41,7 @@ pub enum Connection {
     /// It does not run.
     #[default]
     Stopped,
-    /// It has not received anything yet since it was started, and has met no error.
+    /// It was started, and has neither connected nor failed yet.
     Connecting,
     /// It receives messages.
     Connected,

@@ -59,7 +59,7 @@ pub struct WebhookPath(Cow<'static, str>);
 
 /// A text is no path of a webhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a webhook's path is / and letters, such as /hooks/chat")]
+#[error("a webhook's path is / and printable ASCII without spaces, ? and #, such as /hooks/chat")]
 pub struct WebhookPathError;
 
 impl WebhookPath {

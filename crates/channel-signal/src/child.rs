@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::Signal;
 
-/// How long the daemon may take to end by itself.
+/// How long to wait for the killed daemon to be gone.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// How the daemon is started.
@@ -149,8 +149,8 @@ async fn keep(daemon: Daemon, signal: Arc<Signal>, mut stop: Stop) {
         if std::mem::replace(&mut has_failed, true) {
             tracing::debug!(account, reason = %ended, wait = ?wait, "signal: starting the daemon again");
         } else {
-            let advice = "run it by hand to see why: `signal-cli daemon --http 127.0.0.1:8080`; it needs Java 21, and \
-                          another daemon may use its accounts already";
+            let advice = "run it by hand to see why: `signal-cli daemon --http 127.0.0.1:8080 --receive-mode on-connection` \
+                          (with your own port and configPath). It needs Java 21. Another signal-cli may be using its accounts";
             tracing::warn!(account, reason = %ended, advice, "signal: the daemon has ended");
         }
         tokio::select! {
@@ -194,7 +194,7 @@ async fn listen(errors: tokio::process::ChildStderr, account: &str) -> String {
     relay(errors, said).await
 }
 
-/// Asks it to end, and ends it if it does not.
+/// Kills the daemon, and waits for it to be gone.
 async fn end(child: &mut tokio::process::Child) {
     // There is no gentler signal without code that is not safe; signal-cli writes its files atomically.
     let _ = child.start_kill();

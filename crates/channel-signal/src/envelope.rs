@@ -126,7 +126,7 @@ impl Envelope {
         message.is_direct = self.group.is_none();
         message.text = self.text;
         message.from_me = from_me;
-        // Signal's servers keep for us what was written while the daemon was away.
+        // `historical` stays false: Signal keeps messages while the gateway is away, and those are still new.
         message.authenticated = true;
         message.meta = self
             .name

@@ -29,7 +29,7 @@ use channel_kit::{
 };
 use pairing_core::{AccountId, ChannelId, Clock, Entropy, NameError, SenderId};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 pub use address::{AddressError, DaemonUrl};
 pub use channel_kit::{PhoneNumber as Number, PhoneNumberError as NumberError};
@@ -58,8 +58,8 @@ pub struct Signal {
     /// Notified when it was linked behind the back of the daemon, which knows only the accounts that were there when it was
     /// started.
     outdated: Notify,
-    /// Notified when the account was logged out: its stream of events is dropped.
-    logged_out: Notify,
+    /// Changed when the account was logged out: a stream of events that was begun before is dropped.
+    logged_out: watch::Sender<()>,
 }
 
 /// The surroundings of an account: where it saves what has to survive a restart, the clock and the randomness.
@@ -170,7 +170,7 @@ impl Signal {
             status: StatusCell::default(),
             linked: Notify::new(),
             outdated: Notify::new(),
-            logged_out: Notify::new(),
+            logged_out: watch::Sender::default(),
         })
     }
 

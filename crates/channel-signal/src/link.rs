@@ -304,7 +304,7 @@ mod tests {
         for (text, advice) in [
             (
                 "Link request timed out, please try again.",
-                "within a minute",
+                "while it is shown",
             ),
             (
                 "The user +15550000001 already exists\nDelete \"x\" before trying again.",

@@ -103,6 +103,7 @@ impl Listener {
     /// One connection, until it fails.
     async fn connection(&mut self) -> Result<ListenError, Over> {
         let signal = Arc::clone(&self.signal);
+        let mut logged_out = signal.logged_out.subscribe();
         let opening = signal.rpc.events(signal.pace.call);
         let mut stream = match self.unless_over(opening).await? {
             Ok(stream) => stream,
@@ -115,7 +116,7 @@ impl Listener {
             let next = async {
                 tokio::select! {
                     bytes = next(&mut stream, &signal) => bytes,
-                    () = signal.logged_out.notified() => Err(ListenError::LoggedOut),
+                    _ = logged_out.changed() => Err(ListenError::LoggedOut),
                 }
             };
             match self.unless_over(next).await? {

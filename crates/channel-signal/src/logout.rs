@@ -1,9 +1,14 @@
 //! Logging out: signal-cli is no device of the account any more, and has no keys of it.
 
+use std::io;
+
+use channel_kit::child::relay;
 use channel_kit::http::HttpError;
 use channel_kit::{LoggedOut, LogoutError};
 use pairing_core::escape;
 use serde_json::{Value, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::ChildStdout;
 use tokio::time::timeout;
 
 use crate::rpc::{CallError, IO};
@@ -11,6 +16,9 @@ use crate::{Daemon, Number, Signal};
 
 /// The longest reason that is passed on, in characters.
 const REASON: usize = 300;
+
+/// The longest answer of the program that is read, in bytes.
+const ANSWER: u64 = 64 << 10;
 
 /// No device has this id: the first one of an account is 1.
 const NO_DEVICE: u8 = 0;
@@ -50,15 +58,25 @@ pub(crate) async fn log_out(signal: &Signal) -> Result<LoggedOut, LogoutError> {
             Err(error) => return Err(unavailable(&error)),
         }
         // The daemon closes no stream of an account that it does not have any more.
-        signal.logged_out.notify_one();
+        signal.logged_out.send_replace(());
     }
-    way.ask(DELETE, account).await.map_err(|error| match error {
-        error @ CallError::Refused { code: -1, .. } => refused(
-            &error,
-            "Signal says that the account is registered: if nothing else uses signal-cli for it, run \
-             `signal-cli -a <number> deleteLocalAccountData --ignore-registered`",
-        ),
-        error => unavailable(&error),
+    way.ask(DELETE, account).await.map_err(|error| {
+        let error = match error {
+            error @ CallError::Refused { code: -1, .. } => refused(
+                &error,
+                "Signal says that the account is registered: if nothing else uses signal-cli for it, run \
+                 `signal-cli -a <number> deleteLocalAccountData --ignore-registered`",
+            ),
+            error => unavailable(&error),
+        };
+        if was_linked {
+            LogoutError::HalfDone {
+                reason: format!("Signal sends no more messages here, but the keys were not deleted: {error}"),
+                advice: error.advice(),
+            }
+        } else {
+            error
+        }
     })?;
     let done = LoggedOut::of(number);
     Ok(if was_linked {
@@ -168,18 +186,36 @@ async fn by_program(
         outcome: None,
         after: None,
     };
-    let run = daemon.once(method, params).output().await;
-    let run = run.map_err(|error| failed(0, &format!("signal-cli cannot be started: {error}")))?;
-    if run.status.success() {
-        return Ok(serde_json::from_slice(&run.stdout).unwrap_or(Value::Null));
+    let cannot = |error: io::Error| failed(0, &format!("signal-cli cannot be started: {error}"));
+    let mut child = daemon.once(method, params).spawn().map_err(cannot)?;
+    let answer = read(child.stdout.take());
+    let last = async {
+        match child.stderr.take() {
+            Some(errors) => relay(errors, |_| {}).await,
+            None => String::new(),
+        }
+    };
+    let (answer, last) = tokio::join!(answer, last);
+    let status = child.wait().await.map_err(cannot)?;
+    if status.success() {
+        return Ok(serde_json::from_slice(&answer).unwrap_or(Value::Null));
     }
-    let said = String::from_utf8_lossy(&run.stderr);
-    let last = said.lines().rev().find(|line| !line.trim().is_empty());
-    let code = i64::from(run.status.code().unwrap_or_default());
-    Err(failed(
-        -code,
-        last.unwrap_or("signal-cli has failed, and does not say why"),
-    ))
+    let last = if last.is_empty() {
+        "signal-cli has failed, and does not say why"
+    } else {
+        &last
+    };
+    Err(failed(-i64::from(status.code().unwrap_or_default()), last))
+}
+
+/// The beginning of what a program writes. The rest is read, too, so that the program is not held up.
+async fn read(output: Option<ChildStdout>) -> Vec<u8> {
+    let mut beginning = Vec::new();
+    if let Some(mut output) = output {
+        let _ = (&mut output).take(ANSWER).read_to_end(&mut beginning).await;
+        let _ = tokio::io::copy(&mut output, &mut tokio::io::sink()).await;
+    }
+    beginning
 }
 
 fn is_no_daemon(error: &CallError) -> bool {

@@ -11,9 +11,26 @@ use crate::uuid::Uuid;
 /// Maximum number of persons that are remembered. The one who has not written for the longest time is forgotten.
 const MOST: usize = 2000;
 
-/// The persons that were seen; the one who wrote last is the last one.
+/// Maximum number of phone numbers that are remembered beside those of the persons. They are more, because a number that is
+/// forgotten can name somebody else.
+const MOST_NUMBERS: usize = 3 * MOST;
+
+/// The persons that were seen.
 #[derive(Debug, Default)]
-pub(crate) struct People(VecDeque<Person>);
+pub(crate) struct People {
+    /// The one who wrote last is the last one.
+    known: VecDeque<Person>,
+    /// Numbers that nobody has now, or that were seen with two persons; the latest is the last one. No number is in it twice.
+    former: VecDeque<Former>,
+}
+
+/// A number that was seen with somebody.
+#[derive(Debug)]
+struct Former {
+    number: Number,
+    /// Whom alone it can name; `None` if it was seen with two persons, and names nobody.
+    owner: Option<Uuid>,
+}
 
 #[derive(Debug, Clone)]
 struct Person {
@@ -48,6 +65,9 @@ struct File {
     /// The ids of those whose number was somebody else's before. Earlier versions did not write it.
     #[serde(default)]
     with_anothers_number: BTreeSet<String>,
+    /// Numbers that nobody has now, with the id of their owner. Earlier versions did not write it.
+    #[serde(default)]
+    former: Vec<(String, Option<String>)>,
 }
 
 impl People {
@@ -59,6 +79,12 @@ impl People {
         let file = file.filter(|file: &File| file.version == 1 && file.account == account);
         let mut people = Self::default();
         let Some(file) = file else { return people };
+        for (number, owner) in file.former {
+            if let Ok(number) = Number::parse(&number) {
+                // Who cannot be understood is nobody.
+                people.retire(number, owner.and_then(|owner| Uuid::parse(&owner)));
+            }
+        }
         for (uuid, number, began_with_number) in file.people {
             let number = number.map(|number| Number::parse(&number)).transpose();
             if let (Some(uuid), Ok(number)) = (Uuid::parse(&uuid), number) {
@@ -83,14 +109,15 @@ impl People {
             )
         };
         let mut with_anothers_number = BTreeSet::new();
-        for person in self.0.iter().filter(|person| person.has_anothers_number) {
+        for person in self.known.iter().filter(|one| one.has_anothers_number) {
             with_anothers_number.insert(person.uuid.as_str().to_owned());
         }
         let file = File {
             version: 1,
             account: account.to_owned(),
-            people: self.0.iter().map(row).collect(),
+            people: self.known.iter().map(row).collect(),
             with_anothers_number,
+            former: self.former.iter().map(Former::row).collect(),
         };
         // Texts and flags always serialise.
         serde_json::to_string(&file).unwrap_or_default() + "\n"
@@ -99,7 +126,7 @@ impl People {
     /// Who somebody is, by what a message says of them: a number, an id, or both, which is remembered. `None` if it says
     /// neither, or nothing but a number that was seen with two persons.
     ///
-    /// What must hold: a number names nobody but the first person who was seen with it.
+    /// What must hold: a number names nobody but the first person who was seen with it, as long as it is remembered.
     pub(crate) fn identify(
         &mut self,
         number: Option<Number>,
@@ -108,38 +135,32 @@ impl People {
         let Some(uuid) = uuid else {
             // Very old clients have no id; they are known by their number alone.
             let number = number?;
-            let is_ambiguous = |person: &Person| {
-                person.has_anothers_number && person.number.as_ref() == Some(&number)
-            };
-            return (!self.0.iter().any(is_ambiguous)).then(|| Identity {
+            return (!self.is_ambiguous(&number)).then(|| Identity {
                 sender: number.to_string(),
                 also: None,
                 is_news: false,
                 took_number_over: false,
             });
         };
-        let mut is_anothers = false;
-        if let Some(number) = &number {
-            // Whoever had this number before has it no more.
-            for other in &mut self.0 {
-                if other.uuid != uuid && other.number.as_ref() == Some(number) {
-                    other.number = None;
-                    other.has_anothers_number = false;
-                    is_anothers = true;
-                }
-            }
-        }
-        let at = self.0.iter().position(|person| person.uuid == uuid);
-        let known = at.and_then(|at| self.0.remove(at));
-        let mut is_news = known.is_none() || is_anothers;
+        let at = self.known.iter().position(|person| person.uuid == uuid);
+        let known = at.and_then(|at| self.known.remove(at));
+        let mut is_news = known.is_none();
+        let had = known.as_ref().and_then(|person| person.number.clone());
+        let new_number = number.filter(|number| had.as_ref() != Some(number));
+        let is_anothers = new_number
+            .as_ref()
+            .is_some_and(|number| self.take(number, &uuid));
         let mut person = known.unwrap_or(Person {
-            began_with_number: number.is_some() && !is_anothers,
+            began_with_number: new_number.is_some() && !is_anothers,
             uuid,
             number: None,
             has_anothers_number: false,
         });
-        if number.is_some() && person.number != number {
-            person.number = number;
+        if new_number.is_some() {
+            if let Some((number, owner)) = person.leaves() {
+                self.retire(number, owner);
+            }
+            person.number = new_number;
             person.has_anothers_number = is_anothers;
             is_news = true;
         }
@@ -159,11 +180,67 @@ impl People {
         })
     }
 
-    fn add(&mut self, person: Person) {
-        if self.0.len() >= MOST {
-            self.0.pop_front();
+    /// Whether it is unknown whom a number names.
+    fn is_ambiguous(&self, number: &Number) -> bool {
+        let is_it =
+            |person: &Person| person.has_anothers_number && person.number.as_ref() == Some(number);
+        self.known.iter().any(is_it) || self.former.iter().any(|former| former.number == *number)
+    }
+
+    /// Takes a number from whoever had it, for the person with this id. Whether it was anybody else's before.
+    fn take(&mut self, number: &Number, uuid: &Uuid) -> bool {
+        let mut is_anothers = false;
+        for other in &mut self.known {
+            if other.number.as_ref() == Some(number) {
+                other.number = None;
+                other.has_anothers_number = false;
+                is_anothers = true;
+            }
         }
-        self.0.push_back(person);
+        let at = self
+            .former
+            .iter()
+            .position(|former| former.number == *number);
+        let former = at.and_then(|at| self.former.remove(at));
+        is_anothers |= former.is_some_and(|former| former.owner.as_ref() != Some(uuid));
+        if is_anothers {
+            self.retire(number.clone(), None);
+        }
+        is_anothers
+    }
+
+    /// Remembers whose a number was.
+    fn retire(&mut self, number: Number, owner: Option<Uuid>) {
+        self.former.retain(|former| former.number != number);
+        if self.former.len() >= MOST_NUMBERS {
+            self.former.pop_front();
+        }
+        self.former.push_back(Former { number, owner });
+    }
+
+    fn add(&mut self, person: Person) {
+        if self.known.len() >= MOST
+            && let Some(forgotten) = self.known.pop_front()
+            && let Some((number, owner)) = forgotten.leaves()
+        {
+            self.retire(number, owner);
+        }
+        self.known.push_back(person);
+    }
+}
+
+impl Person {
+    /// The number that they have no more, and whom it can name.
+    fn leaves(&self) -> Option<(Number, Option<Uuid>)> {
+        let owner = (!self.has_anothers_number).then(|| self.uuid.clone());
+        Some((self.number.clone()?, owner))
+    }
+}
+
+impl Former {
+    fn row(&self) -> (String, Option<String>) {
+        let owner = self.owner.as_ref().map(|owner| owner.as_str().to_owned());
+        (self.number.to_string(), owner)
     }
 }
 
@@ -254,6 +331,72 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_its_person_has_left_names_nobody_else() {
+        let (left, moved) = (NUMBER, "+15550002222");
+        let saved = InMemory::default();
+        let mut people = People::default();
+        who(&mut people, left, ANN);
+        let by_id = |uuid: &str| format!("uuid:{uuid}");
+        assert_eq!(
+            who(&mut people, moved, ANN),
+            (moved.into(), Some(by_id(ANN)), true)
+        );
+        saved.save(&people.text("a")).unwrap();
+        for mut people in [people, People::load(&saved, "a")] {
+            // Whoever has no id could be either of them.
+            let number = Number::parse(left).unwrap();
+            assert_eq!(people.identify(Some(number.clone()), None), None);
+            let ben = people.identify(Some(number.clone()), Uuid::parse(BEN));
+            let ben = ben.unwrap();
+            assert_eq!((ben.sender, ben.also), (by_id(BEN), None));
+            assert!(ben.is_news && ben.took_number_over);
+            assert_eq!(who(&mut people, left, BEN), (by_id(BEN), None, false));
+            assert_eq!(people.identify(Some(number), None), None);
+        }
+        // Whoever comes back to their number has it again.
+        let mut people = People::load(&saved, "a");
+        assert_eq!(who(&mut people, left, ANN).0, left);
+        assert_eq!(who(&mut people, moved, BEN).0, by_id(BEN));
+    }
+
+    #[test]
+    fn a_forgotten_person_s_number_names_nobody_else() {
+        let crowd = |people: &mut People| {
+            for other in 0..MOST {
+                let uuid = format!("00000000-0000-4000-9000-{other:012}");
+                who(people, "", &uuid);
+            }
+        };
+        let mut people = People::default();
+        who(&mut people, NUMBER, ANN);
+        crowd(&mut people);
+        let mut back = People::load(&InMemory::default(), "a");
+        back.retire(Number::parse(NUMBER).unwrap(), Uuid::parse(ANN));
+        assert_eq!(who(&mut back, NUMBER, ANN).0, NUMBER);
+        assert_eq!(who(&mut people, NUMBER, BEN).0, format!("uuid:{BEN}"));
+        // Nor when the second one is forgotten, too.
+        crowd(&mut people);
+        let cora = "00000000-0000-4000-8000-000000000003";
+        assert_eq!(who(&mut people, NUMBER, cora).0, format!("uuid:{cora}"));
+        assert_eq!(who(&mut people, NUMBER, ANN).0, format!("uuid:{ANN}"));
+    }
+
+    #[test]
+    fn many_numbers_take_no_more_room() {
+        let mut people = People::default();
+        let number = |number: usize| Number::parse(&format!("+1555{number:07}")).unwrap();
+        for left in 0..MOST_NUMBERS {
+            let (number, owner) = (number(left), None);
+            people.former.push_back(Former { number, owner });
+        }
+        for left in [0, MOST_NUMBERS, MOST_NUMBERS + 1] {
+            people.retire(number(left), None);
+        }
+        assert_eq!(people.former.len(), MOST_NUMBERS);
+        assert!(people.is_ambiguous(&number(0)) && !people.is_ambiguous(&number(1)));
+    }
+
+    #[test]
     fn a_crowd_does_not_make_a_person_forgotten_who_writes_now_and_then() {
         let mut people = People::default();
         who(&mut people, NUMBER, ANN);
@@ -264,7 +407,7 @@ mod tests {
             let uuid = format!("00000000-0000-4000-8000-{other:012}");
             who(&mut people, "", &uuid);
         }
-        assert_eq!(people.0.len(), MOST);
+        assert_eq!(people.known.len(), MOST);
     }
 
     #[test]
@@ -275,7 +418,7 @@ mod tests {
         saved.save(&people.text("a")).unwrap();
         let mut again = People::load(&saved, "a");
         assert_eq!(who(&mut again, "", ANN).0, NUMBER);
-        assert!(People::load(&saved, "b").0.is_empty());
+        assert!(People::load(&saved, "b").known.is_empty());
         for broken in [
             "",
             "{",
@@ -283,7 +426,7 @@ mod tests {
             "{\"version\":2,\"account\":\"a\",\"people\":[]}",
         ] {
             saved.save(broken).unwrap();
-            assert!(People::load(&saved, "a").0.is_empty());
+            assert!(People::load(&saved, "a").known.is_empty());
         }
         for other in 0..2 * MOST {
             who(
@@ -292,7 +435,7 @@ mod tests {
                 &format!("00000000-0000-4000-8000-{other:012}"),
             );
         }
-        assert_eq!(people.0.len(), MOST);
+        assert_eq!(people.known.len(), MOST);
         assert_eq!(who(&mut people, "", ANN).0, format!("uuid:{ANN}"));
     }
 }

@@ -122,8 +122,8 @@ fn of_call(error: &CallError) -> SendError {
     let reason = match error.about() {
         About::Identity => {
             let reason = format!(
-                "{error}: the person's safety number has changed; compare it, then run `signal-cli trust -v <safety \
-                 number> <number>`"
+                "{error}: the person's safety number has changed; compare it, then stop the daemon, and run `signal-cli -a \
+                 <account> trust -v <safety number> <number>`"
             );
             return SendError::Chat { reason };
         }
@@ -131,10 +131,13 @@ fn of_call(error: &CallError) -> SendError {
             let reason = format!("{error}: the person cannot be reached on Signal");
             return SendError::Chat { reason };
         }
-        About::Account => format!("{error}: link the account with `signal-cli link`"),
+        About::Account => {
+            format!("{error}: link the account with `openclaw channels login signal`")
+        }
         About::Challenge => {
             format!(
-                "{error}: Signal wants a challenge solved: `signal-cli submitRateLimitChallenge`"
+                "{error}: Signal wants a challenge solved: stop the daemon, and run `signal-cli -a <account> \
+                 submitRateLimitChallenge`"
             )
         }
         _ => error.to_string(),

@@ -96,7 +96,7 @@ impl Said {
         message.is_direct = true;
         message.text = first_bytes(text, LONGEST_TEXT);
         message.from_me = is_own && !(self_chat && to_self);
-        // WhatsApp keeps for this device what was written while it was away. History is not asked for.
+        // `historical` stays false: WhatsApp keeps messages while the gateway is away, and those are still new.
         message.authenticated = true;
         message.meta = name
             .map(|name| ("name".to_owned(), name))

@@ -153,7 +153,7 @@ fn event(message: &Value, value: &Value, own: Option<&str>) -> Result<Option<Eve
         );
         message.is_direct = is_direct;
         message.text = first_bytes(body.unwrap_or_default().to_owned(), LONGEST_TEXT);
-        // Meta keeps for us what came while we were away.
+        // `historical` stays false: Meta keeps messages while the gateway is away, and those are still new.
         message.authenticated = true;
         message.meta = name_of(from, value);
         Incoming::Message(message)

@@ -101,7 +101,7 @@ pub struct AccountConnection {
 pub enum ConnectionState {
     /// It does not run, or has given up.
     Stopped,
-    /// It has been started, and has not received anything yet.
+    /// It was started, and has neither connected nor failed yet.
     Connecting,
     /// It receives messages.
     Connected,

@@ -246,7 +246,7 @@ impl Message {
         );
         message.is_direct = self.is_direct;
         message.text = first_bytes(self.text, LONGEST_TEXT);
-        // The gateway sends what is new, and after a resumption what was missed: it keeps that for us.
+        // `historical` stays false: Discord keeps messages while the gateway is away for a moment, and those are still new.
         message.authenticated = true;
         message.meta = self.author.names();
         Some(message)

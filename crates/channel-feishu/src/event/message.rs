@@ -184,7 +184,7 @@ impl Message {
         message.also = self.union.iter().map(Id::to_string).collect();
         message.is_direct = self.is_direct;
         message.text = self.text;
-        // Feishu keeps for us what nobody has acknowledged.
+        // `historical` stays false: Feishu keeps messages while the gateway is away, and those are still new.
         message.authenticated = true;
         Some(message)
     }

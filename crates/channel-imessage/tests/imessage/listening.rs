@@ -1,5 +1,6 @@
 //! What is received, and what is not.
 
+use channel_kit::SavedText as _;
 use std::path::Path;
 
 use channel_kit::{Adapter as _, Connection, Target};
@@ -131,6 +132,30 @@ async fn a_message_comes_once_and_the_next_child_is_asked_for_those_after_it() {
     rig.clock.advance(std::time::Duration::from_secs(25 * 3600));
     let running = rig.watching(4).await;
     assert_eq!(rig.imsg.watching(4).await, json!({}));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_quiet_day_costs_no_message_that_comes_in_a_restart() {
+    let mut rig = Rig::new().await;
+    rig.pace.silence = std::time::Duration::from_millis(2);
+    let day = std::time::Duration::from_secs(25 * 3600);
+    let mut running = rig.watching(1).await;
+    rig.imsg
+        .message(ANN, &json!({ "id": 41, "text": "the last one" }));
+    assert_eq!(running.text().await, "the last one");
+    let saved = rig.seen.load().unwrap();
+    // Nobody writes, and the child answers all the same. That is saved even if the gateway crashes.
+    rig.clock.advance(day);
+    for _ in 0..1000 {
+        rig.imsg.called("chats.list").await;
+        if rig.seen.load().unwrap() != saved {
+            break;
+        }
+    }
+    running.stop().await;
+    let running = rig.watching(2).await;
+    assert_eq!(rig.imsg.watching(2).await, json!({ "since_rowid": 41 }));
     running.stop().await;
 }
 

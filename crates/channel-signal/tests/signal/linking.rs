@@ -73,7 +73,7 @@ async fn every_other_end_is_named_with_what_to_do() {
         (
             -1,
             "Link request timed out, please try again.",
-            "nobody has scanned the code in time",
+            "the code was not used in time",
             "begin again",
         ),
         (

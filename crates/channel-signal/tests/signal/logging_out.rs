@@ -7,7 +7,7 @@ use test_support::Logs;
 use test_support::signal::{ACCOUNT, ANN};
 
 use crate::child::script;
-use crate::rig::Rig;
+use crate::rig::{Rig, Running};
 
 /// An address at which nothing listens.
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -46,6 +46,24 @@ async fn through_the_daemon_and_the_account_is_looked_for_again() {
     rig.signal.opened(2).await;
     rig.signal.says(ANN, "welcome back");
     assert_eq!(running.text().await, "welcome back");
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_stream_that_is_opened_after_a_logout_is_kept() {
+    let rig = Rig::new().await;
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    let account = rig.account();
+    is_done(log_out(&account).await);
+    rig.signal.set_accounts(&[ACCOUNT]);
+    let mut running = Running::run(account, 16);
+    rig.signal.opened(1).await;
+    rig.signal.says(ANN, "hello");
+    assert_eq!(running.text().await, "hello");
+    rig.signal.says(ANN, "again");
+    assert_eq!(running.text().await, "again");
+    assert_eq!(logs.count("signal: no messages, retrying"), 0);
     running.stop().await;
 }
 
@@ -180,6 +198,25 @@ async fn by_the_program_where_no_daemon_runs() {
 }
 
 #[tokio::test]
+async fn keys_that_are_not_deleted_are_named() {
+    let rig = Rig::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let text = "case \"$*\" in
+             *removeDevice*) echo \"This command doesn't work on linked devices.\" >&2; exit 1;;
+             *delete*) echo 'Deletion error: /x' >&2; exit 3;;
+         esac";
+    let error = log_out(&by_program(&rig, dir.path(), Some(ACCOUNT), text))
+        .await
+        .unwrap_err();
+    assert!(error.is_half_done(), "{error:?}");
+    let reason = error.to_string();
+    assert!(
+        reason.contains("keys were not deleted") && reason.contains("Deletion error"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
 async fn a_program_that_fails_says_why() {
     let rig = Rig::new().await;
     let dir = tempfile::tempdir().unwrap();
@@ -206,6 +243,13 @@ async fn a_program_that_fails_says_why() {
         assert!(error.to_string().contains(reason), "{error}");
         assert!(error.advice().contains(advice), "{}", error.advice());
     }
+    // An answer without end is not kept, and the program is not held up by it.
+    let text =
+        format!("head -c 200000 /dev/zero | tr '\\0' ' '; echo '[{{\"number\":\"{ACCOUNT}\"}}]'");
+    let error = log_out(&by_program(&rig, dir.path(), None, &text))
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("0 accounts"), "{error}");
     // One that it does not know is gone already.
     let text = format!(
         "case \"$*\" in *delete*) exit 0;; esac; echo 'User {ACCOUNT} is not registered.' >&2; exit 1"

@@ -194,7 +194,7 @@ async fn the_adapter_at_the_real_daemon() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&error, SendError::Unavailable { reason } if reason.contains("signal-cli link")),
+        matches!(&error, SendError::Unavailable { reason } if reason.contains("openclaw channels login signal")),
         "{error}"
     );
     running.stop().await;

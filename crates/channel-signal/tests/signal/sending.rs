@@ -94,7 +94,12 @@ async fn refusals_name_what_mends_them() {
     let rig = Rig::new().await;
     let account = rig.account();
     for (code, kind, is_about_chat, named) in [
-        (-4, "IDENTITY_FAILURE", true, "signal-cli trust"),
+        (
+            -4,
+            "IDENTITY_FAILURE",
+            true,
+            "signal-cli -a <account> trust",
+        ),
         (
             -1,
             "UNREGISTERED_FAILURE",
@@ -135,7 +140,10 @@ async fn refusals_name_what_mends_them() {
             .send(&ann(), &Outgoing::text("x"))
             .await
             .unwrap_err();
-        assert!(error.to_string().contains("signal-cli link"), "{error}");
+        assert!(
+            error.to_string().contains("openclaw channels login signal"),
+            "{error}"
+        );
         rig.signal.set_accounts(&[]);
     }
 }

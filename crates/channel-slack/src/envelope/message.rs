@@ -139,7 +139,7 @@ impl Message {
         );
         message.is_direct = self.is_direct;
         message.text = plain::typed(&first_bytes(self.text, LONGEST_TEXT));
-        // Slack sends what is new, and for a while what nobody has acknowledged: it keeps that for us.
+        // `historical` stays false: Slack keeps messages while the gateway is away, and those are still new.
         message.authenticated = true;
         Some(message)
     }

@@ -152,7 +152,7 @@ impl Inner {
                     feed.woken.notify_all();
                 }
             });
-            // If watching fails, the check every second has to do.
+            // If the directory cannot be watched, the check every second finds the changes.
             if let Ok(mut watcher) = watcher
                 && watcher.watch(&dir, RecursiveMode::NonRecursive).is_ok()
             {
@@ -162,7 +162,7 @@ impl Inner {
         }
     }
 
-    /// Compares the files with their last known state, and logs the differences.
+    /// Compares the files with their last known state, and adds the differences to the feed.
     fn compare(&self, state: &mut FeedState) {
         state.stirred = false;
         state.looked_at = Some(Instant::now());
@@ -308,7 +308,7 @@ fn differing<D: Document>(
         (Err(old), Err(new)) => return Chain(&old).to_string() == Chain(&new).to_string(),
         _ => return false,
     };
-    // What cannot be understood has no key that could be told.
+    // A record that cannot be parsed has no key to report, so followers read everything again.
     if old.problems("") != new.problems("") {
         return false;
     }
