@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gateway_protocol::channel_login::{LoggedOut, LogoutParams};
-use openclaw_gateway::log_out;
+use openclaw_gateway::{LoggingOutError, log_out};
 use pairing_core::{AccountId, ChannelId, LinkOutcome, escape};
 
 use crate::args::ChannelsCommand;
@@ -13,8 +13,8 @@ use crate::place::Place;
 use crate::remote::runtime;
 use crate::{Environment, Exit, Failure};
 
-/// The gateway waits for the chat service, three times at most.
-const ANSWER: Duration = Duration::from_secs(190);
+/// More than the gateway takes at most.
+const ANSWER: Duration = Duration::from_secs(280);
 
 /// Logs an account out: by the gateway if one runs, because that has the account's program; else by the configuration.
 pub(crate) fn run(
@@ -39,12 +39,14 @@ pub(crate) fn run(
             let state = place.state.as_ref().map_err(Clone::clone)?;
             let var = |name: &str| (environment.var)(name);
             let out = log_out(&config, state, &var, &channel, &account_id);
-            let out = runtime()?.block_on(out)?;
+            let out = runtime()?.block_on(out);
             let by = &files.approver;
-            files
-                .service
-                .report_link(LinkOutcome::LoggedOut, by, &channel, &account_id);
-            out
+            if out.as_ref().err().is_none_or(LoggingOutError::is_half_done) {
+                files
+                    .service
+                    .report_link(LinkOutcome::LoggedOut, by, &channel, &account_id);
+            }
+            out?
         }
     };
     if json {

@@ -239,7 +239,7 @@ impl GatewayBuilder {
         Self { instance, ..self }
     }
 
-    /// Asks this for the space that is left beside the state directory, instead of the file system.
+    /// Asks this for the space that is left for the state directory, instead of the file system.
     pub fn space(self, space: impl Fn(&Path) -> Option<Space> + Send + Sync + 'static) -> Self {
         let space = Box::new(space);
         Self { space, ..self }

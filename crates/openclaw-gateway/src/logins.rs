@@ -13,7 +13,7 @@ use openclaw_config::Config;
 use pairing_core::{AccountId, ChannelId, LinkOutcome, escape};
 use pairing_fs::StateDir;
 use tokio::sync::watch;
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::timeout;
 
 use crate::{adapters, qr};
@@ -24,8 +24,9 @@ const DEVICE: &str = "OpenClaw";
 /// The longest time that a login takes, whatever its adapter does.
 const LONGEST: Duration = Duration::from_secs(600);
 
-/// The longest time that logging out takes, whatever its adapter does.
-const LONGEST_LOGOUT: Duration = Duration::from_secs(180);
+/// The longest time that logging out takes, whatever its adapter does. An adapter that is cut short does not say how far it was,
+/// so this is more than an adapter takes.
+const LONGEST_LOGOUT: Duration = Duration::from_secs(270);
 
 /// The longest account name that is passed on, in characters.
 const NAME: usize = 128;
@@ -41,7 +42,7 @@ struct Login {
     task: JoinSet<()>,
 }
 
-/// Takes down what became of a login. It blocks.
+/// Writes the outcome of a login to the audit log. It blocks.
 pub(crate) type Report = Box<dyn FnOnce(LinkOutcome) + Send>;
 
 /// A report that is made once: by the login when it ends, or by whoever gives it up before.
@@ -49,11 +50,25 @@ pub(crate) type Report = Box<dyn FnOnce(LinkOutcome) + Send>;
 struct Reporting(Arc<Mutex<Option<Report>>>);
 
 impl Reporting {
+    /// Makes it, unless that was done. It blocks.
     fn make(&self, outcome: LinkOutcome) {
-        let report = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(report) = report {
+        if let Some(report) = self.take() {
             report(outcome);
         }
+    }
+
+    /// Makes it on the blocking pool. From this call on, nobody else makes it.
+    fn make_aside(&self, outcome: LinkOutcome) -> JoinHandle<()> {
+        let report = self.take();
+        spawn_blocking(move || {
+            if let Some(report) = report {
+                report(outcome);
+            }
+        })
+    }
+
+    fn take(&self) -> Option<Report> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -159,18 +174,19 @@ async fn run(adapter: Arc<dyn Adapter>, progress: watch::Sender<LoginProgress>, 
     };
     let linked = timeout(LONGEST, login.link(DEVICE, &tell)).await;
     let linked = linked.unwrap_or(Err(LoginError::TimedOut));
+    // Before anything else is waited for: whoever gives the login up now is too late.
+    let reported = report.make_aside(match linked {
+        Ok(_) => LinkOutcome::Linked,
+        Err(_) => LinkOutcome::NotLinked,
+    });
     match &linked {
         Ok(_) => tracing::info!(%channel, account, "account linked"),
         Err(error) => {
             tracing::warn!(%channel, account, %error, advice = error.advice(), "account not linked");
         }
     }
-    let outcome = match linked {
-        Ok(_) => LinkOutcome::Linked,
-        Err(_) => LinkOutcome::NotLinked,
-    };
     // Whoever sees the end finds it in the audit log.
-    let _ = spawn_blocking(move || report.make(outcome)).await;
+    let _ = reported.await;
     progress.send_modify(|now| end(now, linked));
 }
 
@@ -196,6 +212,14 @@ pub(crate) async fn log_out_of(adapter: &dyn Adapter) -> Option<Result<LoggedOut
         }
     }
     Some(out)
+}
+
+/// Whether the account is not linked after this.
+pub(crate) fn is_not_linked(out: &Result<LoggedOut, LogoutError>) -> bool {
+    match out {
+        Ok(_) => true,
+        Err(error) => error.is_half_done(),
+    }
 }
 
 /// The answer that says it.
@@ -348,6 +372,11 @@ pub async fn log_out(
 }
 
 impl LoggingOutError {
+    /// Whether the account is not linked any more all the same.
+    pub fn is_half_done(&self) -> bool {
+        matches!(self, Self::Logout(error) if error.is_half_done())
+    }
+
     /// A line that says what to do next, for a person.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
@@ -379,5 +408,32 @@ impl fmt::Debug for Linking {
         f.debug_tuple("Linking")
             .field(&*self.0.progress.borrow())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn whoever_gives_a_login_up_after_its_end_reports_nothing() {
+        let (told, all) = mpsc::channel();
+        let report: Report = Box::new(move |outcome| told.send(outcome).unwrap());
+        let report = Reporting(Arc::new(Mutex::new(Some(report))));
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = runtime.max_blocking_threads(1).build().unwrap();
+        runtime.block_on(async {
+            // The pool is busy for now.
+            let (release, held) = mpsc::channel::<()>();
+            let busy = spawn_blocking(move || held.recv());
+            let reported = report.make_aside(LinkOutcome::Linked);
+            report.make(LinkOutcome::NotLinked);
+            drop(release);
+            assert!(busy.await.unwrap().is_err());
+            reported.await.unwrap();
+        });
+        assert_eq!(all.iter().collect::<Vec<_>>(), [LinkOutcome::Linked]);
     }
 }

@@ -1,4 +1,4 @@
-//! What is said of trouble: each kind once, until all is well again.
+//! Logs failures: each kind once, until the connection works again.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

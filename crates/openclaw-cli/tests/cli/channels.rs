@@ -111,8 +111,22 @@ fn an_account_is_logged_out_without_a_gateway() {
         "echo 'Error while removing device: no route' >&2; exit 3",
     );
     session.person("channels logout signal");
-    let log = std::fs::read_to_string(session.state().join("pairing-audit.jsonl")).unwrap();
-    assert_eq!(log.matches(r#""action":"logged-out""#).count(), 3, "{log}");
+    let count = |session: &Session| {
+        let log = session.state().join("pairing-audit.jsonl");
+        let log = std::fs::read_to_string(log).unwrap();
+        log.matches(r#""action":"logged-out""#).count()
+    };
+    assert_eq!(count(&session), 3);
+    // It is not linked any more, and the keys are still there.
+    signal_cli(
+        &session,
+        "case \"$*\" in
+             *removeDevice*) echo \"This command doesn't work on linked devices.\" >&2; exit 1;;
+             *delete*) echo 'Deletion error: /x' >&2; exit 3;;
+         esac",
+    );
+    session.person("channels logout signal");
+    assert_eq!(count(&session), 4);
     session.finish("channels-logout");
 }
 

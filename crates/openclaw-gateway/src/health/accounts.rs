@@ -9,7 +9,7 @@ use pairing_core::{AccountId, ChannelId, Timestamp, escape};
 use super::Health;
 use super::seen::Fault;
 
-/// A channel that cannot connect is given this time before it counts as failing: services restart.
+/// An account that is still connecting after this time counts as degraded. One that has failed counts as down at once.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A difference between the own clock and that of a chat system that makes codes and messages expire wrongly.

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 /// What was seen last.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// The faults that were seen last, and since when there is each.
+    /// The faults of the last check, and since when each has existed.
     known: Mutex<Known>,
     /// Something has begun, has ended, or is in another state.
     changed: Notify,

@@ -1,4 +1,4 @@
-//! The space that is left beside the state directory.
+//! The space that is left in the file system of the state directory.
 
 use std::path::Path;
 
@@ -51,18 +51,24 @@ pub(super) fn of_space(space: Space) -> Option<Fault> {
         return None;
     };
     let why = if is_read_only {
-        "the file system of the state directory can be read only".to_owned()
+        "the file system of the state directory is read-only".to_owned()
     } else if has_files {
-        format!("{} MiB are free beside the state directory", free >> 20)
+        format!(
+            "{} MiB are free in the file system of the state directory",
+            free >> 20
+        )
     } else {
-        "no more files can be made beside the state directory".to_owned()
+        "no more files can be made in the file system of the state directory".to_owned()
     };
     Some(Fault {
         named: ("disk", None),
         state,
         why,
         since: None,
-        advice: Some("make room, or see to the disk: approvals cannot be kept".to_owned()),
+        advice: Some(
+            "free some space, or check the disk: without space, approvals cannot be saved"
+                .to_owned(),
+        ),
     })
 }
 

@@ -46,6 +46,15 @@ pub(super) async fn logout(call: Call) -> Reply {
     } = call.params()?;
     let account = (channel, account_id);
     let adapter = adapter(&call, &account, None)?;
+    let unable = || {
+        let channel = &account.0;
+        let message = format!("channel {channel} does not support logout");
+        let hint = json!({ "hint": instead_of_logout(channel) });
+        ErrorShape::invalid(DetailCode::Unable, message).with_details(hint)
+    };
+    if adapter.login().is_none() {
+        return Err(unable());
+    }
     // A login that is under way would be over right after it.
     let ending = account.clone();
     let end = move |call: &Call| {
@@ -53,12 +62,17 @@ pub(super) async fn logout(call: Call) -> Reply {
         Ok(())
     };
     call.at_store(end).await?;
-    let Some(out) = logins::log_out_of(&*adapter).await else {
-        let channel = &account.0;
-        let message = format!("channel {channel} does not support logout");
-        let hint = json!({ "hint": instead_of_logout(channel) });
-        return Err(ErrorShape::invalid(DetailCode::Unable, message).with_details(hint));
-    };
+    // It is done to its end and taken down, also if the caller is gone or has lost its rights meanwhile.
+    let report = report(&call, account.clone());
+    let out = tokio::spawn(async move {
+        let out = logins::log_out_of(&*adapter).await;
+        if out.as_ref().is_some_and(logins::is_not_linked) {
+            let _ = tokio::task::spawn_blocking(move || report(LinkOutcome::LoggedOut)).await;
+        }
+        out
+    });
+    let failed = |_| ErrorShape::unavailable(DetailCode::Internal, "logging out has failed");
+    let out = out.await.map_err(failed)?.ok_or_else(unable)?;
     let out = out.map_err(|error| {
         let (reason, hint) = (error.to_string(), json!({ "hint": error.advice() }));
         match error {
@@ -67,9 +81,6 @@ pub(super) async fn logout(call: Call) -> Reply {
         }
         .with_details(hint)
     })?;
-    // It has happened, whatever became of the caller's rights meanwhile.
-    let report = report(&call, account.clone());
-    let _ = tokio::task::spawn_blocking(move || report(LinkOutcome::LoggedOut)).await;
     call.reply(&logins::answer(account, out))
 }
 

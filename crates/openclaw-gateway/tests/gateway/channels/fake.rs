@@ -40,6 +40,8 @@ pub(crate) struct Fake {
     pub(crate) logins: Option<tokio::sync::Mutex<mpsc::UnboundedReceiver<Linking>>>,
     /// What logging out comes to, the next time and after that.
     pub(crate) logouts: Mutex<VecDeque<Result<LoggedOut, LogoutError>>>,
+    /// Logging out tells the first one that it has begun, and waits for the second one.
+    pub(crate) leaving: Mutex<Option<[Arc<Notify>; 2]>>,
 }
 
 /// What happens while an account is linked.
@@ -70,6 +72,7 @@ impl Fake {
             probes: AtomicUsize::new(0),
             logins: None,
             logouts: Mutex::default(),
+            leaving: Mutex::default(),
         }
     }
 
@@ -232,7 +235,14 @@ impl Login for Fake {
 
     fn log_out(&self) -> BoxFuture<'_, Result<LoggedOut, LogoutError>> {
         let next = self.logouts.lock().unwrap().pop_front();
-        Box::pin(async { next.expect("nobody expects it to be logged out") })
+        let leaving = self.leaving.lock().unwrap().take();
+        Box::pin(async {
+            if let Some([begun, go_on]) = leaving {
+                begun.notify_one();
+                go_on.notified().await;
+            }
+            next.expect("nobody expects it to be logged out")
+        })
     }
 }
 

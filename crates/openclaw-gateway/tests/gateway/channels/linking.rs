@@ -5,6 +5,7 @@ use std::sync::Arc;
 use channel_kit::{Linked, LoggedOut, LoginCode, LoginError, LoginStep, LogoutError};
 use serde_json::{Value, json};
 use test_support::Logs;
+use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::fake::{Fake, Linking};
@@ -246,6 +247,10 @@ async fn an_account_is_logged_out_and_a_login_that_is_under_way_with_it() {
             reason: "no route".to_owned(),
             advice: "try again",
         }),
+        Err(LogoutError::HalfDone {
+            reason: "the keys are here".to_owned(),
+            advice: "delete them",
+        }),
     ];
     stage.signal.logouts.lock().unwrap().extend(logouts);
     let begun = stage.start().await;
@@ -277,6 +282,12 @@ async fn an_account_is_logged_out_and_a_login_that_is_under_way_with_it() {
             "no route",
             "try again",
         ),
+        (
+            "UNAVAILABLE",
+            "CHANNEL_UNAVAILABLE",
+            "the keys are here",
+            "delete them",
+        ),
     ] {
         let answer = stage.admin.call("channels.logout", signal.clone()).await;
         let error = answer.unwrap_err();
@@ -290,7 +301,28 @@ async fn an_account_is_logged_out_and_a_login_that_is_under_way_with_it() {
         );
     }
     assert_eq!(logs.count("account logged out"), 2);
-    assert_eq!(logs.count("account not logged out"), 2);
+    assert_eq!(logs.count("account not logged out"), 3);
+    stage.gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_logout_is_done_to_its_end_also_if_its_caller_goes() {
+    let logs = Logs::default();
+    let _guard = logs.listen();
+    let stage = stage().await;
+    let [begun, go_on] = [Arc::new(Notify::new()), Arc::new(Notify::new())];
+    *stage.signal.leaving.lock().unwrap() = Some([Arc::clone(&begun), Arc::clone(&go_on)]);
+    let out = Ok(LoggedOut::of("+15550001111"));
+    stage.signal.logouts.lock().unwrap().push_back(out);
+    let mut caller = stage.admin;
+    caller
+        .send("channels.logout", json!({ "channel": "signal" }))
+        .await;
+    begun.notified().await;
+    drop(caller);
+    logs.until("disconnected", 1).await;
+    go_on.notify_one();
+    logs.until("account logged out", 1).await;
     stage.gateway.stop().await;
 }
 
