@@ -25,6 +25,9 @@ const LONGEST: usize = 16 << 20;
 /// Idle connections are closed after this time, which is before servers close them.
 const IDLE: Duration = Duration::from_secs(50);
 
+/// How long a server's time counts.
+const COUNTS: Duration = Duration::from_secs(60 * 60);
+
 /// A client with a connection pool. It does not follow redirects, since credentials would go with them.
 pub struct HttpClient {
     client: Client<HttpsConnector<Connector>, Full<Bytes>>,
@@ -150,11 +153,11 @@ impl HttpClient {
         }
     }
 
-    /// What the server's clock shows now, by its last response with a date. The client of an account talks to one
-    /// service alone.
+    /// What the server's clock shows now, by its last response with a date, if that is not an hour old. The client of an
+    /// account talks to one service alone.
     pub fn server_time(&self) -> Option<Timestamp> {
         let (date, at) = (*self.dated())?;
-        Some(date + at.elapsed())
+        shown(date, at.elapsed())
     }
 
     fn dated(&self) -> MutexGuard<'_, Option<(Timestamp, Instant)>> {
@@ -230,6 +233,12 @@ impl HttpClient {
         }
         Ok(response)
     }
+}
+
+/// What a clock shows that showed `date` a while ago. What counts the time since then may have stood still while the
+/// machine slept, and clocks run differently.
+fn shown(date: Timestamp, since: Duration) -> Option<Timestamp> {
+    (since < COUNTS).then(|| date + since)
 }
 
 impl<'r> Request<'r> {
@@ -504,5 +513,12 @@ mod tests {
         let request = Request::new(Method::Get, "http://127.0.0.1:9/").header("x", "a\r\nb: c");
         let sent = client.send(request, Duration::from_secs(20)).await;
         assert_eq!(sent.unwrap_err(), HttpError::Request);
+    }
+    #[test]
+    fn a_servers_time_counts_for_an_hour() {
+        let date = Timestamp::from_millis(1_000_000);
+        let minute = Duration::from_secs(60);
+        assert_eq!(shown(date, minute), Some(date + minute));
+        assert_eq!(shown(date, 60 * minute), None);
     }
 }

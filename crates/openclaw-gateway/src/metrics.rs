@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway_protocol::health::FaultState;
-use pairing_core::store::{Batch, Changes, Page, PageRequest, Position, Read};
+use pairing_core::store::{Batch, Changes, Group, Page, PageRequest, Position, Read};
 use pairing_core::{Key, PairingStore, Range, StoreError};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -268,6 +268,13 @@ impl<S> Timed<S> {
         Self { store, metrics }
     }
 
+    fn note(&self, batch: &Batch, result: &Result<(), StoreError>) {
+        // Without a change, nothing is written.
+        if let Some(change) = batch.changes.first() {
+            self.metrics.writes().note(change.key().group(), result);
+        }
+    }
+
     fn timed<T>(&self, operation: &'static str, run: impl FnOnce(&S) -> T) -> T {
         let began = Instant::now();
         let result = run(&self.store);
@@ -302,13 +309,19 @@ impl<S: PairingStore> PairingStore for Timed<S> {
 
     fn commit(&self, batch: &Batch) -> Result<(), StoreError> {
         let result = self.timed("commit", |store| store.commit(batch));
-        self.metrics.writes().note(&result);
+        self.note(batch, &result);
         result
     }
 
     fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
         let result = self.timed("commit", |store| store.commit_at_once(batch));
-        self.metrics.writes().note(&result);
+        self.note(batch, &result);
+        result
+    }
+
+    fn probe_write(&self, group: Group<'_>) -> Result<(), StoreError> {
+        let result = self.store.probe_write(group);
+        self.metrics.writes().note(group, &result);
         result
     }
 

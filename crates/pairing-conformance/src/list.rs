@@ -63,6 +63,7 @@ macro_rules! __contract_cases {
             a_request_may_change_its_code
             the_same_code_serves_two_channels
             a_large_batch_is_written_whole
+            trying_to_write_changes_no_record
         }
         ranges {
             a_range_holds_its_records_and_no_other

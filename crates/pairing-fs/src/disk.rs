@@ -241,6 +241,17 @@ impl Disk {
         made().map_err(|error| unwritable(path, error))
     }
 
+    /// Writes a temporary file of a size into a directory and removes it. Where the directory is missing, it would be made in
+    /// the nearest one that is there, so that one is written to.
+    pub(crate) fn try_write(&self, dir: &Path, size: u64) -> Result<(), StoreError> {
+        trust::check(dir).map_err(|error| unwritable(dir, error.into()))?;
+        let present = dir.ancestors().find(|dir| dir.is_dir()).unwrap_or(dir);
+        let text = " ".repeat(usize::try_from(size).unwrap_or_default());
+        let tried = self.stage(&present.join("probe"), &text);
+        let tried = tried.and_then(|temporary| self.remove(&temporary));
+        tried.map_err(|error| unwritable(dir, error))
+    }
+
     /// Writes a temporary file beside the target: mode 0600, synced to disk, under a name that no program
     /// takes for a state file.
     fn stage(&self, target: &Path, text: &str) -> io::Result<PathBuf> {
@@ -286,7 +297,7 @@ impl Disk {
 
 /// The file to replace. A symbolic link stays a link, and its target is replaced: owners keep files elsewhere that way.
 /// Only where the target's directory is theirs alone, as the directory of the link has to be.
-fn target_of(path: &Path) -> io::Result<PathBuf> {
+pub(crate) fn target_of(path: &Path) -> io::Result<PathBuf> {
     if !path.is_symlink() {
         return Ok(path.to_owned());
     }

@@ -193,7 +193,8 @@ impl Feed<'_> {
     /// After a write that failed, tries another one now and then: somebody who mends the store may have nothing to write,
     /// and somebody who does not is not to be told that it works.
     fn try_to_write(&mut self) {
-        if !self.parts.store.has_failed_write() {
+        let failing = self.parts.store.failed_writes();
+        if failing.is_empty() {
             self.tried_to_write = None;
             return;
         }
@@ -203,9 +204,14 @@ impl Feed<'_> {
             return;
         }
         self.tried_to_write = Some(now);
-        // The result is noted where all writes are.
-        if let Err(error) = self.parts.pairing.probe_write() {
-            tracing::debug!(error = %Chain(&error), "store cannot be written yet");
+        for place in failing {
+            // The result is noted where all writes are.
+            if let Err(error) = self.parts.pairing.probe_write(place.group()) {
+                tracing::debug!(error = %Chain(&error), "store cannot be written yet");
+                if let StoreError::Unreachable { .. } = error {
+                    return;
+                }
+            }
         }
     }
 

@@ -75,12 +75,16 @@ impl Health {
 
     /// The own clock, by what the chat systems say of theirs. Where they differ among each other, the nearest counts.
     pub(super) fn clock(&self) -> Option<Fault> {
+        let settings = self.settings.load();
+        let config = &settings.config;
         let adapters = self.channels.adapters();
         let skews = adapters.iter().filter_map(|adapter| {
-            let ahead = adapter.status().clock_ahead_ms?;
-            Some((ahead, adapter.channel().clone()))
+            let (channel, account) = (adapter.channel(), adapter.account());
+            let is_enabled = config.account(channel, account).is_enabled();
+            let ahead = adapter.status().clock_ahead_ms.filter(|_| is_enabled)?;
+            Some((ahead, channel.clone()))
         });
-        let (ahead, channel) = skews.min_by_key(|(ahead, _)| ahead.unsigned_abs())?;
+        let (ahead, channel) = nearest(skews)?;
         let by = Duration::from_millis(ahead.unsigned_abs());
         (by > SKEW).then(|| Fault {
             named: ("clock", None),
@@ -94,6 +98,15 @@ impl Health {
             advice: Some("set the clock, and have it kept by NTP".to_owned()),
         })
     }
+}
+
+/// The difference from the clock that is nearest. A server of the owner's own, which may run on this machine and agree
+/// with its clock for that, counts where there is no other.
+fn nearest(skews: impl Iterator<Item = (i64, ChannelId)>) -> Option<(i64, ChannelId)> {
+    skews.min_by_key(|(ahead, channel)| {
+        let is_own = channel.as_str() == "bluebubbles";
+        (is_own, ahead.unsigned_abs())
+    })
 }
 
 /// An account that works, and would not know after a restart what it has received.
@@ -115,4 +128,22 @@ fn not_saved(channel: &ChannelId, account: &AccountId, status: Status) -> Option
 /// An account, as faults name it.
 pub(super) fn account_name(channel: &ChannelId, account: &AccountId) -> String {
     format!("{channel}:{}", account.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_of_the_owners_own_is_no_proof_of_the_clock() {
+        let nearest = |skews: &[(i64, &str)]| {
+            let skews = skews.iter();
+            let skews = skews.map(|(ahead, channel)| (*ahead, ChannelId::parse(channel).unwrap()));
+            nearest(skews).map(|(ahead, _)| ahead)
+        };
+        let skews = [(0, "bluebubbles"), (90_000, "telegram"), (-80_000, "slack")];
+        assert_eq!(nearest(&skews), Some(-80_000));
+        assert_eq!(nearest(&skews[..1]), Some(0));
+        assert_eq!(nearest(&[]), None);
+    }
 }

@@ -11,6 +11,7 @@ use pairing_core::{StoreError, Timestamp};
 use pairing_core::Chain;
 
 use crate::Metrics;
+use crate::write_health::Place;
 
 /// The group of records by which the approval of devices is checked.
 pub(crate) const DEVICES: &str = "devices";
@@ -60,9 +61,9 @@ impl StoreHealth {
         self.is_readable() && self.writes.writes().fault().is_none()
     }
 
-    /// Whether the last write failed.
-    pub(crate) fn has_failed_write(&self) -> bool {
-        self.writes.writes().fault().is_some()
+    /// The groups of which the last write failed.
+    pub(crate) fn failed_writes(&self) -> Vec<Place> {
+        self.writes.writes().places()
     }
 
     fn is_readable(&self) -> bool {
@@ -117,6 +118,7 @@ impl StoreHealth {
 #[cfg(test)]
 mod tests {
     use pairing_core::Problem;
+    use pairing_core::store::Group;
 
     use super::*;
 
@@ -167,17 +169,20 @@ mod tests {
         let metrics = Metrics::new();
         let health = StoreHealth::new(None, metrics.clone());
         let writes = metrics.writes();
-        writes.note(&Err(StoreError::Conflict));
+        writes.note(Group::Nodes, &Err(StoreError::Conflict));
         assert!(health.is_well());
         let full = StoreError::Unwritable {
             resource: "etcd".to_owned(),
             source: "database space exceeded".into(),
         };
-        writes.note(&Err(full));
+        writes.note(Group::Nodes, &Err(full));
         health.note(None, Timestamp::from_millis(0));
         let why = health.fault().unwrap();
         assert!(!health.is_well() && why.contains("space exceeded"), "{why}");
-        writes.note(&Ok(()));
+        // Another group may be on another disk.
+        writes.note(Group::Devices, &Ok(()));
+        assert!(!health.is_well());
+        writes.note(Group::Nodes, &Ok(()));
         assert!(health.is_well() && health.fault().is_none());
     }
 }

@@ -1,11 +1,11 @@
 //! The changes of a batch take effect together.
 
-use pairing_core::Record;
-use pairing_core::store::Change;
+use pairing_core::store::{Change, Group};
+use pairing_core::{Range, Record};
 
 use crate::Fixture;
 use crate::fixture::{
-    attempts, code, commit, delete, keys, place, put, put_allow, range_version, read,
+    attempts, channel, code, commit, delete, keys, place, put, put_allow, range_version, read,
     record_version, sorted, write,
 };
 
@@ -113,4 +113,24 @@ pub(crate) fn a_large_batch_is_written_whole(fixture: &Fixture) {
     write(&*store, changes);
     let expected = entries.into_iter().map(|entry| Record::Allow(entry).key());
     assert_eq!(sorted(keys(&*store, &here.allowed(), 64)), sorted(expected));
+}
+
+pub(crate) fn trying_to_write_changes_no_record(fixture: &Fixture) {
+    let store = fixture.open();
+    let here = place("telegram", "work");
+    let entry = here.allow("1001");
+    write(&*store, [put_allow(&entry)]);
+    for group in [Group::Channel(&here.channel), Group::Devices, Group::Nodes] {
+        store.probe_write(group).unwrap();
+        let allowed = keys(&*store, &here.allowed(), 10);
+        assert_eq!(allowed, [here.allow_key("1001")]);
+        for range in [Range::Devices, Range::Nodes] {
+            assert_eq!(keys(&*store, &range, 10), [], "{range:?}");
+        }
+    }
+    // Where nothing was ever written, as well.
+    store
+        .probe_write(Group::Channel(&channel("discord")))
+        .unwrap();
+    assert!(read(&*fixture.open(), &here.allow_key("1001")).is_some());
 }

@@ -63,6 +63,11 @@ impl NodeId {
         well_formed.then(|| Self(name.into())).ok_or(ParseIdError)
     }
 
+    /// The name of a node that hardly exists, to be looked for.
+    pub(crate) fn nobody() -> Self {
+        Self("nobody".into())
+    }
+
     /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0

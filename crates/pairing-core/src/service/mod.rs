@@ -33,11 +33,10 @@ pub use revert::Reverted;
 
 pub use nodes::{NodeList, Nodes, WaitingApproved};
 
-use crate::store::{AtOnce, Batch, Change, Changes, Group, Page, PageRequest, Position};
+use crate::store::{AtOnce, Changes, Group, Page, PageRequest, Position};
 use crate::{
-    AddChannelError, ApproverId, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock,
-    DeviceId, Entropy, Key, Limits, NameError, PairingStore, Problem, Range, Replies, StoreError,
-    Timestamp,
+    AddChannelError, AuditEvent, AuditSink, ChannelId, ChannelRules, Channels, Clock, DeviceId,
+    Entropy, Key, Limits, NameError, PairingStore, Problem, Range, Replies, StoreError, Timestamp,
 };
 
 /// The pairing service over a store: made once, cheap to clone, shared between threads.
@@ -258,22 +257,9 @@ impl Pairing {
         Err(error)
     }
 
-    /// Checks that the store can be written, by deleting a record that cannot exist: whether a disk or a cluster that was
-    /// full has room again shows when something is written, and not before. Returns [`StoreError::Busy`] at once if
-    /// somebody else writes.
-    pub fn probe_write(&self) -> Result<(), StoreError> {
-        let Some(rules) = self.0.channels.iter().next() else {
-            return Ok(());
-        };
-        // Stores write something for this record also where it does not exist.
-        let nobody = Key::Attempts {
-            channel: rules.id().clone(),
-            approver: ApproverId::from("nobody".to_owned()),
-        };
-        self.store().commit_at_once(&Batch {
-            conditions: Vec::new(),
-            changes: vec![Change::Delete(nobody)],
-        })
+    /// Checks that the records of a group can be written, without changing any: [`PairingStore::probe_write`].
+    pub fn probe_write(&self, group: Group<'_>) -> Result<(), StoreError> {
+        self.store().probe_write(group)
     }
 
     /// Checks that a group of records can be read, and returns the records that a store passes over because it cannot

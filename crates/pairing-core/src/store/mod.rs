@@ -9,6 +9,8 @@ pub(crate) mod size;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::ApproverId;
+use crate::device::{DeviceId, NodeId};
 pub use error::{BoxError, Problem, StoreError};
 pub use key::{Group, Key, Range};
 pub use memory::MemoryStore;
@@ -80,6 +82,38 @@ pub trait PairingStore: Send + Sync {
         self.commit(batch)
     }
 
+    /// Writes something where the records of a group are, and changes no record: whether a disk or a cluster that was full
+    /// has room again shows when something is written, and not before.
+    ///
+    /// - Fails where a commit of this group would fail because nothing can be written.
+    /// - Returns [`StoreError::Busy`] at once where somebody else holds a lock that it needs.
+    ///
+    /// Unless a store says otherwise, it deletes a record that is not there, or writes it as it is if it should be. Stores
+    /// for which that writes nothing, or elsewhere, have their own way.
+    fn probe_write(&self, group: Group<'_>) -> Result<(), StoreError> {
+        let key = match group {
+            Group::Channel(channel) => Key::Attempts {
+                channel: channel.clone(),
+                approver: ApproverId::from("nobody".to_owned()),
+            },
+            Group::Devices => Key::Device {
+                device: DeviceId::NOBODY,
+            },
+            Group::Nodes => Key::Node {
+                node: NodeId::nobody(),
+            },
+        };
+        let read = self.read(&key)?;
+        let change = match read.record {
+            Some(record) => Change::Put((*record).clone()),
+            None => Change::Delete(key.clone()),
+        };
+        self.commit_at_once(&Batch {
+            conditions: vec![Condition::Record(key, read.version)],
+            changes: vec![change],
+        })
+    }
+
     /// Returns the changes after a position, waiting up to `timeout` for one.
     ///
     /// - `None` means the present: returns at once with the current position and no keys.
@@ -114,6 +148,10 @@ impl<S: PairingStore + ?Sized> PairingStore for Arc<S> {
         (**self).commit_at_once(batch)
     }
 
+    fn probe_write(&self, group: Group<'_>) -> Result<(), StoreError> {
+        (**self).probe_write(group)
+    }
+
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {
         (**self).changes(after, timeout)
     }
@@ -137,6 +175,10 @@ impl PairingStore for AtOnce {
 
     fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
         self.0.commit_at_once(batch)
+    }
+
+    fn probe_write(&self, group: Group<'_>) -> Result<(), StoreError> {
+        self.0.probe_write(group)
     }
 
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {

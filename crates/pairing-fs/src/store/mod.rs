@@ -4,6 +4,7 @@ mod commit;
 mod feed;
 mod group;
 mod owners;
+mod probe;
 mod range;
 mod registry;
 mod registry_commit;
@@ -280,6 +281,10 @@ impl PairingStore for FsStore {
 
     fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
         self.inner.commit(batch, Duration::ZERO)
+    }
+
+    fn probe_write(&self, group: keys::Group<'_>) -> Result<(), StoreError> {
+        self.inner.probe_write(group)
     }
 
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {

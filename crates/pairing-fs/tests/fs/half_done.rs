@@ -7,8 +7,10 @@ use std::sync::{Arc, Mutex};
 use pairing_core::device::{
     DeviceRequest, Node, NodeRequest, PairingToken, RequestId, Role, SetupProfile,
 };
-use pairing_core::store::Change;
-use pairing_core::{Range, Record, SecretToken, Timestamp, TokenHash};
+use pairing_core::store::{Change, Group};
+use pairing_core::{
+    ChannelId, PairingStore as _, Range, Record, SecretToken, Timestamp, TokenHash,
+};
 use pairing_fs::{Probe, Step};
 
 use crate::state::{
@@ -229,4 +231,38 @@ fn a_pairing_token_is_bound_before_the_request_is_there() {
             asked
         },
     );
+}
+
+/// Nothing can be written to a directory of this name.
+struct Full(&'static str);
+
+impl Probe for Full {
+    fn before(&self, step: Step, path: &Path) -> io::Result<()> {
+        let is_in = path
+            .parent()
+            .is_some_and(|dir| dir.file_name() == Some(self.0.as_ref()));
+        if step == Step::Write && is_in {
+            return Err(io::Error::other("no space left"));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn whether_a_group_can_be_written_is_tried_where_its_files_are() {
+    let state = State::recorded();
+    std::fs::create_dir(state.path("credentials")).unwrap();
+    let telegram = ChannelId::parse("telegram").unwrap();
+    let groups = [Group::Channel(&telegram), Group::Devices, Group::Nodes];
+    for (dir, full) in [("credentials", 0), ("devices", 1), ("nodes", 2)] {
+        let store = open(state.dir.path()).probed(Arc::new(Full(dir)));
+        for (at, group) in groups.iter().enumerate() {
+            let tried = store.probe_write(*group);
+            assert_eq!(tried.is_err(), at == full, "{dir}, {group:?}: {tried:?}");
+        }
+        let left = std::fs::read_dir(state.dir.path().join(dir));
+        let mut left = left.into_iter().flatten().map(|file| file.unwrap().path());
+        assert!(left.all(|file| file.extension() != Some("tmp".as_ref())));
+    }
+    assert!(!state.dir.path().join("credentials/pairing-meta").exists());
 }

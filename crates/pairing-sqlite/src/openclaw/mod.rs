@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use pairing_core::store::{Batch, Changes, Condition, Cursor, Page, PageRequest, Position, Read};
+use pairing_core::store::{
+    Batch, Changes, Condition, Cursor, Group, Page, PageRequest, Position, Read,
+};
 use pairing_core::{
     ChannelId, Channels, Clock, Entropy, EntropyError, Key, PairingStore, Range, StoreError,
 };
@@ -274,6 +276,27 @@ impl Inner {
         Ok(channels.collect())
     }
 
+    /// Writes the first page of both databases as it is: a decision may write to either, and deleting what is not there
+    /// writes nothing.
+    fn probe_write(&self) -> Result<(), StoreError> {
+        let operation = Operation::write(self.database.path());
+        self.database
+            .check()
+            .map_err(|error| operation.because(error))?;
+        let mut writer = self.database.writer_within(Waiting::Never)?;
+        let mut run = || {
+            let transaction = database::immediate_within(&mut writer, Waiting::Never)?;
+            for schema in ["main", "beside"] {
+                let version: i64 =
+                    transaction
+                        .pragma_query_value(Some(schema), "user_version", |row| row.get(0))?;
+                transaction.pragma_update(Some(schema), "user_version", version)?;
+            }
+            transaction.commit()
+        };
+        run().map_err(|error| operation.failed(error))
+    }
+
     fn commit(&self, batch: &Batch, waiting: Waiting) -> Result<(), StoreError> {
         if batch.changes.is_empty() {
             return self.reading(|loader| check(loader, &batch.conditions));
@@ -402,6 +425,10 @@ impl PairingStore for OpenClawStore {
 
     fn commit_at_once(&self, batch: &Batch) -> Result<(), StoreError> {
         self.inner.commit(batch, Waiting::Never)
+    }
+
+    fn probe_write(&self, _: Group<'_>) -> Result<(), StoreError> {
+        self.inner.probe_write()
     }
 
     fn changes(&self, after: Option<Position>, timeout: Duration) -> Result<Changes, StoreError> {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use pairing_core::store::Changed;
+use pairing_core::store::{Changed, Group};
 use pairing_core::{Key, PairingCode, PairingStore};
+use rusqlite::Connection;
 
 use crate::install::Install;
 use crate::real::channel;
@@ -41,4 +42,26 @@ fn what_does_not_concern_pairing_is_not_told() {
         .unwrap();
     assert_eq!(told.changed, Changed::Keys(Vec::new()));
     assert_eq!(told.position, start);
+}
+
+#[test]
+fn whether_it_can_be_written_is_tried_with_both_databases() {
+    let install = Install::recorded();
+    let store = install.open();
+    let paths = [install.database(), install.beside()];
+    let others = paths.map(|path| Connection::open(path).unwrap());
+    let versions = || {
+        others.each_ref().map(|other| {
+            let version =
+                other.pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0));
+            version.unwrap()
+        })
+    };
+    let before = versions();
+    store.probe_write(Group::Nodes).unwrap();
+    let after = versions();
+    assert!(
+        before[0] != after[0] && before[1] != after[1],
+        "{before:?} {after:?}"
+    );
 }
