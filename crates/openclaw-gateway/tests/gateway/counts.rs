@@ -58,8 +58,8 @@ async fn operations_allocate_as_much_as_they_did() {
         call("health", 38).await,
         call("device.pair.list", 1_041).await,
         message().await,
-        approval(10, 335).await,
-        approval(10_000, 335).await,
+        approval(10, 355).await,
+        approval(10_000, 355).await,
     ];
     let mut changed = String::new();
     for Count { operation, was, is } in counts {
