@@ -160,20 +160,22 @@ fn install(
         _ => {}
     }
     let mut installed = Installed::at(kind, scope, environment)?;
-    let listened = before.as_ref().filter(|before| before.has_socket);
-    if let (Some(before), None) = (listened, &socket) {
-        Supervisor::new(machine).forget_socket(before)?;
-        before.remove_socket()?;
-    }
-    if let Some(before) = before.filter(|before| !before.is_ours) {
-        if !options.force {
+    let supervisor = Supervisor::new(machine);
+    if let Some(before) = before {
+        if !before.is_ours && !options.force {
             return Err(ServiceError::Foreign(before.path).into());
         }
-        let kept = before.keep()?;
-        screen.note(format_args!(
-            "The former one is kept as {}.",
-            escape(&kept.display().to_string()).limit(4096)
-        ));
+        if before.has_socket && socket.is_none() {
+            supervisor.forget_socket(&before)?;
+            before.remove_socket()?;
+        }
+        if !before.is_ours {
+            let kept = before.keep()?;
+            screen.note(format_args!(
+                "The former one is kept as {}.",
+                escape(&kept.display().to_string()).limit(4096)
+            ));
+        }
     }
     if scope == ServiceScope::User {
         // The sandbox needs it to exist.
@@ -183,7 +185,6 @@ fn install(
     if let Some(socket) = &socket {
         installed.write_socket(socket)?;
     }
-    let supervisor = Supervisor::new(environment.machine);
     supervisor.reread(&installed)?;
     supervisor.enable(&installed, options.start)?;
     answer("installed", &installed, json, screen)?;

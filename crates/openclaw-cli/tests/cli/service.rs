@@ -319,6 +319,22 @@ fn systemd_listens_for_the_service_until_that_is_taken_back() {
     );
     assert!(unit.exists() && !socket.exists());
     assert!(!fs::read_to_string(&unit).unwrap().contains("socket"));
+    // What is refused changes nothing.
+    session.done(&["gateway", "install", "--socket"]);
+    let ours = fs::read_to_string(&unit).unwrap();
+    fs::write(
+        &unit,
+        "[Service]\nExecStart=/usr/bin/node openclaw.mjs gateway\n",
+    )
+    .unwrap();
+    ran(&session);
+    let refused = session.run(&["gateway", "install"]);
+    assert_eq!(refused.exit, Exit::Refused);
+    assert_eq!(ran(&session), [""; 0]);
+    assert!(socket.exists());
+    fs::write(&unit, ours).unwrap();
+    session.done(&["gateway", "install"]);
+    assert!(!socket.exists());
     // Somebody else's is left alone.
     fs::write(&socket, "[Socket]\nListenStream=1\n").unwrap();
     session.done(&["gateway", "uninstall"]);
