@@ -115,8 +115,8 @@ async fn read(
                 Some(Frame::WatchFailed(reason)) => return Some(ListenError::Watch { reason }),
                 Some(Frame::Message(message)) => match messages.try_send(*message) {
                     Ok(()) => {}
-                    // This does not wait for room in the queue: answers to requests are read here, too, and whoever empties
-                    // the queue may be waiting for one.
+                    // This does not wait for room in the queue: the task that empties it may itself wait for the answer to
+                    // a request, and answers are read here.
                     Err(mpsc::error::TrySendError::Full(_)) => return Some(ListenError::Flood),
                     Err(mpsc::error::TrySendError::Closed(_)) => return None,
                 },

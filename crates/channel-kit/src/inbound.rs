@@ -83,7 +83,7 @@ pub struct Pressed {
 }
 
 impl Inbound {
-    /// A message without text, from a sender for whom nobody vouches, in a chat that is not known to be direct.
+    /// A message without text. Its sender is not authenticated, and its chat is not direct, until the adapter says so.
     pub fn new(
         id: impl Into<String>,
         sender: impl Into<String>,

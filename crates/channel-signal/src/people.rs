@@ -28,7 +28,7 @@ pub(crate) struct People {
 #[derive(Debug)]
 struct Former {
     number: Number,
-    /// Whom alone it can name; `None` if it was seen with two persons, and names nobody.
+    /// The only person that it can name; `None` if it was seen with two persons, and names nobody.
     owner: Option<Uuid>,
 }
 
@@ -180,14 +180,14 @@ impl People {
         })
     }
 
-    /// Whether it is unknown whom a number names.
+    /// Whether a number was seen with two persons, or is nobody's now: alone it names nobody.
     fn is_ambiguous(&self, number: &Number) -> bool {
         let is_it =
             |person: &Person| person.has_anothers_number && person.number.as_ref() == Some(number);
         self.known.iter().any(is_it) || self.former.iter().any(|former| former.number == *number)
     }
 
-    /// Takes a number from whoever had it, for the person with this id. Whether it was anybody else's before.
+    /// Gives a number to the person with this id; nobody else has it any more. Returns whether somebody else had it before.
     fn take(&mut self, number: &Number, uuid: &Uuid) -> bool {
         let mut is_anothers = false;
         for other in &mut self.known {
@@ -230,7 +230,7 @@ impl People {
 }
 
 impl Person {
-    /// The number that they have no more, and whom it can name.
+    /// Their number, which is about to be nobody's, and the only person that it can name.
     fn leaves(&self) -> Option<(Number, Option<Uuid>)> {
         let owner = (!self.has_anothers_number).then(|| self.uuid.clone());
         Some((self.number.clone()?, owner))

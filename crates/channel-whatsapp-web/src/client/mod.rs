@@ -48,7 +48,7 @@ pub struct WhatsAppWeb {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) pace: Pace,
     pub(crate) status: StatusCell,
-    /// Held by whoever uses the keys: a connection, or the linking of the account.
+    /// Locked while the keys are in use, by a connection or by the linking of the account.
     pub(crate) in_use: tokio::sync::Mutex<()>,
     /// Notified when the account was linked: it is connected at once.
     pub(crate) linked: Notify,

@@ -83,7 +83,7 @@ async fn within<T, E: std::fmt::Display>(
     Err(SendError::Unavailable { reason })
 }
 
-/// The person whom a target names: a number, or the JID of a person.
+/// The person at a target, which is a number or the JID of a person.
 fn recipient(target: &Target) -> Result<Jid, SendError> {
     let text = target.chat.as_str();
     let address = PhoneNumber::parse(text).map_or_else(|_| Address::parse(text), Address::Number);

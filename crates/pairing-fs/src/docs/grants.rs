@@ -114,8 +114,7 @@ impl Document for GrantsDoc {
 impl GrantsDoc {
     /// Returns the grant of an allowlist entry, and its digest.
     pub(crate) fn get(&self, account: &AccountId, entry: &SenderId) -> Option<(Grant, u64)> {
-        let at = *self.accounts.get(account)?.by_entry.get(entry)?;
-        let item = self.items.get(at)?;
+        let item = self.item(account, entry)?;
         Some((item.said.as_ref()?.grant(), item.digest))
     }
 
@@ -154,8 +153,12 @@ impl GrantsDoc {
     }
 
     fn digest_of(&self, account: &AccountId, entry: &SenderId) -> Option<u64> {
+        Some(self.item(account, entry)?.digest)
+    }
+
+    fn item(&self, account: &AccountId, entry: &SenderId) -> Option<&Item> {
         let at = *self.accounts.get(account)?.by_entry.get(entry)?;
-        Some(self.items.get(at)?.digest)
+        self.items.get(at).map(Arc::as_ref)
     }
 
     /// Returns a number that differs whenever a grant of the account does.

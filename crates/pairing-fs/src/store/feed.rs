@@ -173,7 +173,7 @@ impl Inner {
             known &= state.seen.compare(&group, &mut keys);
         }
         let seen = &mut state.seen;
-        // Which account a file belongs to depends on it. It has no records of its own.
+        // The file of names says which account each file belongs to. It has no records of its own.
         known &= differing(&mut seen.names, &self.names, &mut keys, |_, _| Vec::new());
         known &= seen.devices.compare(&self.devices, &mut keys);
         known &= seen.nodes.compare(&self.nodes, &mut keys);
